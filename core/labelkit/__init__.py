@@ -1,0 +1,91 @@
+"""labelkit: from labelled text and an encoder to a trained, recorded, reusable labeller.
+
+Everything that a plugin author or a notebook needs is importable from here. Importing it loads no torch.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+from labelkit import events
+from labelkit.errors import LabelkitError
+from labelkit.hookspecs import hookimpl
+from labelkit.records import (
+    Coverage,
+    Decoder,
+    Encoder,
+    Example,
+    Format,
+    Kind,
+    Labelled,
+    LoadContext,
+    Metric,
+    Output,
+    Place,
+    Predictions,
+    Preprocessor,
+    ResolvedEncoder,
+    Schema,
+    Scheme,
+    Scores,
+    Source,
+    Span,
+    Task,
+)
+
+if TYPE_CHECKING:
+    from labelkit.api import RunResult, load, run
+    from labelkit.label.labeller import Labeller
+
+try:
+    __version__ = version("labelkit")
+except PackageNotFoundError:  # running from a source tree that was never installed
+    __version__ = "0.0.0"
+
+_LAZY = {
+    "run": "labelkit.api",
+    "load": "labelkit.api",
+    "RunResult": "labelkit.api",
+    "Labeller": "labelkit.label.labeller",
+}
+
+__all__ = [
+    "Coverage",
+    "Decoder",
+    "Encoder",
+    "Example",
+    "Format",
+    "Kind",
+    "Labelled",
+    "Labeller",
+    "LabelkitError",
+    "LoadContext",
+    "Metric",
+    "Output",
+    "Place",
+    "Predictions",
+    "Preprocessor",
+    "ResolvedEncoder",
+    "RunResult",
+    "Schema",
+    "Scheme",
+    "Scores",
+    "Source",
+    "Span",
+    "Task",
+    "__version__",
+    "events",
+    "hookimpl",
+    "load",
+    "run",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the heavier public names when they are first used."""
+    if name not in _LAZY:
+        raise AttributeError(f"module 'labelkit' has no attribute '{name}'")
+    from importlib import import_module
+
+    return getattr(import_module(_LAZY[name]), name)

@@ -1,0 +1,69 @@
+"""Everything labelkit raises on purpose: one tree, one line to show, one hint on what to do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+
+
+class LabelkitError(Exception):
+    """A mistake or a mishap that has a plain explanation.
+
+    :param message: what went wrong and where, one line without a final full stop.
+    :param hint: what to do about it, one line; shown under the message.
+    """
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} ({self.hint})" if self.hint else self.message
+
+
+class PlanError(LabelkitError):
+    """A run cannot start as asked; :attr:`misses` holds every reason, not only the first."""
+
+    def __init__(self, misses: Sequence[LabelkitError]) -> None:
+        first = misses[0]
+        message = first.message if len(misses) == 1 else f"{len(misses)} things stop this run"
+        super().__init__(message, hint=first.hint if len(misses) == 1 else None)
+        self.misses = tuple(misses)
+
+
+class CatalogError(LabelkitError):
+    """A plugin, or a name that a plugin should have supplied, cannot be used."""
+
+
+class UnknownNameError(CatalogError):
+    """A name that nobody supplies; the hint suggests the nearest ones."""
+
+
+class DataError(LabelkitError):
+    """Labelled data that cannot be read as it stands."""
+
+
+class ModelError(LabelkitError):
+    """A model reference, tokenizer or checkpoint that cannot be used."""
+
+
+class NetworkError(LabelkitError):
+    """Something on the Hugging Face Hub was needed and could not be reached."""
+
+
+class RegistryError(LabelkitError):
+    """The registry cannot be opened, read or written."""
+
+
+class StorageError(LabelkitError):
+    """The disk refused: full, read-only, or not permitted."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return a hint that names the entries of ``known`` closest to ``name``, or else all of them."""
+    names = sorted(known)
+    close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    if close:
+        return f"did you mean {' or '.join(close)}?"
+    return f"known: {', '.join(names)}" if names else "none is available"

@@ -1,0 +1,96 @@
+"""What happens during a run, as it happens: to the console, the registry and observers of plugins."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+event = dataclass(frozen=True, kw_only=True, slots=True)
+
+Status = Literal["running", "finished", "failed", "interrupted"]
+
+
+@event
+class Event:
+    """The base of all events; ``run`` is the run's id."""
+
+    run: str
+
+
+@event
+class RunStarted(Event):
+    """The plan is checked and the run has its entry in the registry."""
+
+    task: str
+    plan: Mapping[str, Any]
+
+
+@event
+class Stage(Event):
+    """A long step begins: reading, encoding, training, testing; ``detail`` is one line for people."""
+
+    name: str
+    detail: str = ""
+
+
+@event
+class TrainingStarted(Event):
+    """Training begins; ``steps`` optimizer steps over ``epochs`` epochs are planned."""
+
+    steps: int
+    epochs: float
+
+
+@event
+class StepDone(Event):
+    """An optimizer step is done."""
+
+    step: int
+    epoch: float
+    loss: float | None = None
+
+
+@event
+class Scored(Event):
+    """A split was scored; ``metrics`` maps names to figures, with ``per_type`` inside where there are types.
+
+    ``epoch`` and ``step`` say after how much training; ``train_loss`` is the mean since the last event of this kind.
+    """
+
+    split: str
+    task: str
+    step: int
+    epoch: float
+    metrics: Mapping[str, Any]
+    train_loss: float | None = None
+    best: bool = False
+
+
+@event
+class CheckpointSaved(Event):
+    """A checkpoint folder is complete; ``files`` maps names to (size in bytes, SHA-256)."""
+
+    path: Path
+    step: int
+    epoch: float
+    best: bool
+    files: Mapping[str, tuple[int, str]] = field(default_factory=dict)
+
+
+@event
+class CheckpointRemoved(Event):
+    """A superseded checkpoint folder was deleted."""
+
+    path: Path
+
+
+@event
+class RunEnded(Event):
+    """The run is over."""
+
+    status: Status
+    seconds: float
+    error: str | None = None
+    hint: str | None = None

@@ -1,0 +1,151 @@
+"""Every hook of labelkit, on two screens.
+
+A plugin is a module (or object) behind an entry point of the group ``labelkit``. It implements any of these with
+``@labelkit.hookimpl``. Each hook takes no argument and yields named, frozen records; importing a plugin must be light.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import pluggy
+
+from labelkit import records
+
+if TYPE_CHECKING:
+    from labelkit.events import Event
+
+hookspec = pluggy.HookspecMarker("labelkit")
+hookimpl = pluggy.HookimplMarker("labelkit")
+
+
+@hookspec
+def labelkit_tasks() -> Iterable[records.Task]:
+    """Yield labelling tasks: data that names the other parts.
+
+    >>> import labelkit
+    >>> @labelkit.hookimpl
+    ... def labelkit_tasks():
+    ...     yield labelkit.Task(
+    ...         name="pets", summary="cats and dogs", kind="token", layer="pets", source="pet-tales", metrics=("seqeval",),
+    ...         scheme="IOB2",
+    ...         examples=(labelkit.Example(id="1", words=("Tom", "purrs"), labels={"pets": ("B-cat", "O")}),),
+    ...     )
+    """
+    return ()
+
+
+@hookspec
+def labelkit_sources() -> Iterable[records.Source]:
+    """Yield named corpora.
+
+    >>> import labelkit
+    >>> def load(split, ctx):
+    ...     for number, line in ctx.lines(ctx.folder("pet-tales") / f"{split}.txt"):
+    ...         yield labelkit.Example(id=str(number), words=tuple(line.split()), labels={})
+    >>> @labelkit.hookimpl
+    ... def labelkit_sources():
+    ...     yield labelkit.Source(
+    ...         name="pet-tales", kind="token", layers={"pets": "pets"}, splits=("train", "test"), load=load, licence="CC0"
+    ...     )
+    """
+    return ()
+
+
+@hookspec
+def labelkit_formats() -> Iterable[records.Format]:
+    """Yield file formats; ``read`` and ``write`` may each be left out.
+
+    >>> import labelkit
+    >>> def read(path, ctx):
+    ...     for number, line in ctx.lines(path):
+    ...         label, _, text = line.partition(" ")
+    ...         yield labelkit.Example(id=str(number), text=text, labels={"label": label})
+    >>> @labelkit.hookimpl
+    ... def labelkit_formats():
+    ...     yield labelkit.Format(name="fasttext", kinds=("text",), suffixes=(".ft",), read=read)
+    """
+    return ()
+
+
+@hookspec
+def labelkit_schemas() -> Iterable[records.Schema]:
+    """Yield label schemas that sources name for their layers.
+
+    >>> import labelkit
+    >>> @labelkit.hookimpl
+    ... def labelkit_schemas():
+    ...     yield labelkit.Schema.bio("pets", "cat", "dog")
+    """
+    return ()
+
+
+@hookspec
+def labelkit_preprocessors() -> Iterable[records.Preprocessor]:
+    """Yield changes to what the tokenizer sees; words, text and offsets stay.
+
+    >>> import dataclasses, labelkit
+    >>> def lower(example):
+    ...     return dataclasses.replace(example, surface=tuple(word.lower() for word in example.surface or example.words))
+    >>> @labelkit.hookimpl
+    ... def labelkit_preprocessors():
+    ...     yield labelkit.Preprocessor(name="lower", kind="token", apply=lower)
+    """
+    return ()
+
+
+@hookspec
+def labelkit_metrics() -> Iterable[records.Metric]:
+    """Yield scores.
+
+    >>> import labelkit
+    >>> def exact_match(p):
+    ...     same = [gold == guess for gold, guess in zip(p.references, p.predictions, strict=True)]
+    ...     return {"exact_match": sum(same) / len(same) if same else 0.0}
+    >>> @labelkit.hookimpl
+    ... def labelkit_metrics():
+    ...     yield labelkit.Metric(name="exact-match", kind="token", compute=exact_match, key="exact_match")
+    """
+    return ()
+
+
+@hookspec
+def labelkit_decoders() -> Iterable[records.Decoder]:
+    """Yield ways to turn scores into labels.
+
+    >>> import labelkit
+    >>> @labelkit.hookimpl
+    ... def labelkit_decoders():
+    ...     yield labelkit.Decoder(name="greedy", kind="token", decode=lambda scores: scores.values.argmax(axis=1))
+    """
+    return ()
+
+
+@hookspec
+def labelkit_encoders() -> Iterable[records.Encoder]:
+    """Yield kinds of model reference; ``NAME:rest`` calls ``resolve(rest, ctx)``.
+
+    >>> import labelkit
+    >>> from pathlib import Path
+    >>> def resolve(rest, ctx):
+    ...     return labelkit.ResolvedEncoder(folder=Path("models") / rest, revision="local", sha256="")
+    >>> @labelkit.hookimpl
+    ... def labelkit_encoders():
+    ...     yield labelkit.Encoder(name="house", resolve=resolve)
+    """
+    return ()
+
+
+@hookspec
+def labelkit_event(event: Event) -> None:
+    """Watch a run. An observer that raises is reported once and dropped; it cannot stop the run.
+
+    :param event: one of the dataclasses of :mod:`labelkit.events`.
+
+    >>> import labelkit
+    >>> @labelkit.hookimpl
+    ... def labelkit_event(event):
+    ...     if isinstance(event, labelkit.events.RunEnded):
+    ...         print("done:", event.status)
+    """
