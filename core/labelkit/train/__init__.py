@@ -1,0 +1,1 @@
+"""Training: the plan's settings wired into ``transformers.Trainer``, with selection and checkpoints of our own."""

@@ -1,0 +1,91 @@
+"""``labelkit.run`` and ``labelkit.load``: what the commands do, for notebooks and programs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from labelkit.catalog import Catalog
+from labelkit.environment import Environment
+from labelkit.plan import Request
+from labelkit.registry import Home
+
+if TYPE_CHECKING:
+    from labelkit.label.labeller import Labeller
+    from labelkit.train.emit import Listener
+    from labelkit.train.run import RunResult
+
+#: argument of :func:`run` → setting it overrides
+FLAGS: dict[str, str] = {
+    "data": "data",
+    "columns": "data.columns",
+    "encoding": "data.encoding",
+    "model": "model",
+    "metric": "metric",
+    "epochs": "train.num_train_epochs",
+    "lr": "train.learning_rate",
+    "seed": "train.seed",
+    "max_steps": "train.max_steps",
+    "allow_new_labels": "data.allow_new_labels",
+}
+
+
+def request_of(task: str, *, recipe: str | None, name: str | None, sets: Sequence[str], **flags: Any) -> Request:
+    """Return a request; flags that are None were not given."""
+    overrides = {FLAGS[flag]: (value, f"--{flag.replace('_', '-')}") for flag, value in flags.items() if value is not None}
+    return Request(task=task, recipe=recipe, overrides=overrides, sets=tuple(sets), name=name)
+
+
+def run(
+    task: str,
+    *,
+    recipe: str | None = None,
+    data: str | None = None,
+    model: str | None = None,
+    name: str | None = None,
+    settings: Mapping[str, Any] | None = None,
+    home: str | Path | None = None,
+    listeners: Sequence[Listener] = (),
+    **flags: Any,
+) -> RunResult:
+    """Train a labeller for ``task`` as ``labelkit run`` does, and return its scores and checkpoint.
+
+    :param settings: what ``--set`` takes, e.g. ``{"train.weight_decay": 0.1}``.
+    :param home: the folder of runs and registry; default as for the command.
+    :param listeners: called with each of :mod:`labelkit.events`.
+    :param flags: ``columns``, ``encoding``, ``metric``, ``epochs``, ``lr``, ``seed``, ``max_steps``,
+        ``allow_new_labels``: as the command's flags.
+    :raises LabelkitError: what stopped it.
+
+    >>> result = labelkit.run("ner", epochs=1)  # doctest: +SKIP
+    >>> result.metrics["test"]["ner"]["f1"]  # doctest: +SKIP
+    """
+    from labelkit.train.prepare import prepare
+    from labelkit.train.run import train
+
+    if unknown := flags.keys() - FLAGS.keys():
+        raise TypeError(f"run() takes no argument '{min(unknown)}'")
+    environment = Environment.read()
+    catalog = Catalog.load(only=environment.plugins)
+    place = Home.find(os.environ, explicit=home)
+    request = request_of(task, recipe=recipe, name=name, sets=(), data=data, model=model, **flags)
+    extra = {key: (value, "settings") for key, value in (settings or {}).items()}
+    request = Request(task=task, recipe=recipe, name=name, overrides={**request.overrides, **extra})
+    prepared = prepare(request, catalog, environment, place.cache, say=lambda stage, detail: None)
+    return train(prepared, catalog, place, listeners=listeners)
+
+
+def load(reference: str, *, home: str | Path | None = None) -> Labeller:
+    """Return the labeller that a run left: ``labelkit.load("latest").label("Some text.")``.
+
+    :param reference: an id, the unique beginning of one, a name, ``latest``, ``TASK@best``, or a checkpoint folder
+        written with a separator.
+    :raises LabelkitError: there is no such run, or its checkpoint is gone or damaged.
+    """
+    from labelkit.label.labeller import Labeller
+
+    environment = Environment.read()
+    catalog = Catalog.load(only=environment.plugins)
+    return Labeller.open(reference, Home.find(os.environ, explicit=home), catalog)

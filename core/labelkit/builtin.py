@@ -1,0 +1,75 @@
+"""What core itself supplies, as a plugin like any other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from labelkit.data.conll import FORMATS
+from labelkit.data import sample
+from labelkit.data.sources import SCHEMAS, SOURCES
+from labelkit.encode.references import resolve_bundled, resolve_hub, resolve_path, resolve_tiny
+from labelkit.evaluate.tokens import METRICS
+from labelkit.hookspecs import hookimpl
+from labelkit.label.decoders import DECODERS
+from labelkit.records import Decoder, Encoder, Format, Metric, Schema, Source
+
+
+@hookimpl
+def labelkit_sources() -> Iterable[Source]:
+    """Yield the sample corpus and the public corpora that core can read."""
+    yield Source(
+        name="sample",
+        kind="token",
+        layers=sample.LAYERS,
+        splits=tuple(sample.SIZES),
+        load=sample.load_sentences,
+        licence="Apache-2.0",
+        summary="synthetic sentences made by labelkit, with names, parts of speech and chunks",
+        counts=sample.SIZES,
+        synthetic=True,
+    )
+    yield Source(
+        name="sample-reviews",
+        kind="text",
+        layers={"label": "sample-sentiment"},
+        splits=tuple(sample.REVIEW_SIZES),
+        load=sample.load_reviews,
+        licence="Apache-2.0",
+        summary="synthetic short reviews made by labelkit, with sentiment",
+        counts=sample.REVIEW_SIZES,
+        synthetic=True,
+    )
+    yield from SOURCES
+
+
+@hookimpl
+def labelkit_schemas() -> Iterable[Schema]:
+    """Yield their schemas."""
+    yield from (*sample.SCHEMAS, *SCHEMAS)
+
+
+@hookimpl
+def labelkit_formats() -> Iterable[Format]:
+    """Yield the CoNLL column format."""
+    yield from FORMATS
+
+
+@hookimpl
+def labelkit_metrics() -> Iterable[Metric]:
+    """Yield the token metrics."""
+    yield from METRICS
+
+
+@hookimpl
+def labelkit_decoders() -> Iterable[Decoder]:
+    """Yield argmax."""
+    yield from DECODERS
+
+
+@hookimpl
+def labelkit_encoders() -> Iterable[Encoder]:
+    """Yield the kinds of model reference."""
+    yield Encoder(name="bundled", resolve=resolve_bundled, summary="all-MiniLM-L6-v2, from the extra labelkit[bundled]")
+    yield Encoder(name="path", resolve=resolve_path, summary="a local Hugging Face folder")
+    yield Encoder(name="hub", resolve=resolve_hub, summary="org/name[@REVISION] on the Hugging Face Hub")
+    yield Encoder(name="tiny", resolve=resolve_tiny, summary="a tiny random encoder, for tests: tiny:bert")

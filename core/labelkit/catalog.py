@@ -1,0 +1,370 @@
+"""Find plugins, load each behind a wall, and index what they yield by name.
+
+One broken plugin never stops a command: what went wrong becomes a line of ``labelkit plugins``. A plugin's records
+go in together or not at all, and a name claimed twice belongs to nobody until one of the claimants is blocked.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib import metadata
+from types import ModuleType
+from typing import Any, Literal, TypeVar
+
+import pluggy
+
+from labelkit import hookspecs
+from labelkit.errors import CatalogError, UnknownNameError, nearest
+from labelkit.events import Event
+from labelkit.records import Decoder, Encoder, Format, Metric, Preprocessor, Schema, Source, Task
+
+GROUP = "labelkit"
+DISTRIBUTION = "labelkit"
+CORE = "core"
+
+#: hook → (what one of its records is called, its class)
+RECORD_HOOKS: dict[str, tuple[str, type]] = {
+    "labelkit_tasks": ("task", Task),
+    "labelkit_sources": ("source", Source),
+    "labelkit_formats": ("format", Format),
+    "labelkit_schemas": ("schema", Schema),
+    "labelkit_preprocessors": ("preprocessor", Preprocessor),
+    "labelkit_metrics": ("metric", Metric),
+    "labelkit_decoders": ("decoder", Decoder),
+    "labelkit_encoders": ("encoder", Encoder),
+}
+EVENT_HOOK = "labelkit_event"
+
+State = Literal["loaded", "blocked", "failed"]
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class PluginInfo:
+    """One line of ``labelkit plugins``.
+
+    :param origin: the distribution that declares it, with its entry point's value.
+    :param hooks: the hooks it implements.
+    :param reason: why it is not loaded; empty when it is.
+    """
+
+    name: str
+    version: str
+    origin: str
+    hooks: tuple[str, ...]
+    status: State
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A plugin before it is imported."""
+
+    name: str
+    version: str
+    distribution: str
+    value: str
+    load: Callable[[], object]
+
+    @property
+    def origin(self) -> str:
+        """Return the distribution and the object behind the entry point."""
+        return f"{self.distribution} ({self.value})"
+
+
+@dataclass(frozen=True, slots=True)
+class Blocking:
+    """Which plugins may load.
+
+    :param blocked: names of plugins or distributions that are never imported (``--no-plugin``).
+    :param only: names that may load, None for all (``LABELKIT_PLUGINS``); core itself always may.
+    """
+
+    blocked: frozenset[str] = frozenset()
+    only: frozenset[str] | None = None
+
+    def reason(self, plugin: Candidate) -> str:
+        """Return why ``plugin`` may not load, or an empty text."""
+        names = {plugin.name, plugin.distribution}
+        if names & self.blocked and plugin.name != CORE:
+            return "blocked by --no-plugin"
+        if self.only is not None and plugin.name != CORE and not names & self.only:
+            return "not named in LABELKIT_PLUGINS"
+        return ""
+
+
+@dataclass(slots=True)
+class _Claims:
+    """Who supplies which name."""
+
+    records: dict[str, dict[str, Any]] = field(default_factory=lambda: {kind: {} for kind, _ in RECORD_HOOKS.values()})
+    owners: dict[tuple[str, str], str] = field(default_factory=dict)
+    contested: dict[tuple[str, str], str] = field(default_factory=dict)
+    lost: dict[tuple[str, str], str] = field(default_factory=dict)
+
+
+class Catalog:
+    """Every plugin and every record, by name. Built once per command by :meth:`load` and handed down."""
+
+    def __init__(self, candidates: Iterable[Candidate], blocking: Blocking | None = None) -> None:
+        self._manager = pluggy.PluginManager(GROUP)
+        self._manager.add_hookspecs(hookspecs)
+        self._claims = _Claims()
+        self._infos: list[PluginInfo] = []
+        self._modules: dict[str, object] = {}
+        for candidate in candidates:
+            self._infos.append(self._admit(candidate, blocking or Blocking()))
+
+    @classmethod
+    def load(cls, *, blocked: Iterable[str] = (), only: Iterable[str] | None = None) -> Catalog:
+        """Load core and the installed plugins.
+
+        :param blocked: plugin or distribution names never to import.
+        :param only: the only plugins to load beside core; None for all.
+        """
+        chosen = None if only is None else frozenset(only)
+        return cls(find_candidates(), Blocking(frozenset(blocked), chosen))
+
+    # -- loading, one plugin at a time ------------------------------------------------------------------------------
+
+    def _admit(self, candidate: Candidate, blocking: Blocking) -> PluginInfo:
+        if reason := blocking.reason(candidate):
+            return _info(candidate, "blocked", reason)
+        if candidate.name in self._modules or self._is_failed(candidate.name):
+            return _info(candidate, "failed", f"another plugin is already called '{candidate.name}': {self._origin(candidate.name)}")
+        try:
+            plugin = candidate.load()
+            hooks = self._register(plugin, candidate.name)
+        except (Exception, SystemExit) as error:
+            self._unregister(candidate.name)
+            return _info(candidate, "failed", _why(error))
+        return self._collect(candidate, plugin, hooks)
+
+    def _is_failed(self, name: str) -> bool:
+        return any(info.name == name and info.status == "failed" for info in self._infos)
+
+    def _origin(self, name: str) -> str:
+        return next(info.origin for info in self._infos if info.name == name)
+
+    def _register(self, plugin: object, name: str) -> tuple[str, ...]:
+        _check_signatures(plugin)
+        self._manager.register(plugin, name=name)
+        self._manager.check_pending()
+        hooks = []
+        for caller in self._manager.get_hookcallers(plugin) or ():
+            for implementation in caller.get_hookimpls():
+                if implementation.plugin is plugin:
+                    _refuse_ordering(implementation, caller.name)
+                    hooks.append(caller.name)
+        return tuple(sorted(hooks))
+
+    def _unregister(self, name: str) -> None:
+        if self._manager.has_plugin(name):
+            self._manager.unregister(name=name)
+
+    def _collect(self, candidate: Candidate, plugin: object, hooks: tuple[str, ...]) -> PluginInfo:
+        try:
+            found = list(self._drain(candidate.name, plugin, hooks))
+            _check_unique(found)
+        except (Exception, SystemExit) as error:
+            self._unregister(candidate.name)
+            return _info(candidate, "failed", _why(error), hooks)
+        if clash := self._contest(candidate, found):
+            self._unregister(candidate.name)
+            return _info(candidate, "failed", clash, hooks)
+        self._modules[candidate.name] = plugin
+        for kind, item in found:
+            self._claims.records[kind][item.name] = item
+            self._claims.owners[kind, item.name] = candidate.name
+        return _info(candidate, "loaded", "", hooks)
+
+    def _drain(self, name: str, plugin: object, hooks: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
+        for hook in hooks:
+            if hook not in RECORD_HOOKS:
+                continue
+            kind, class_ = RECORD_HOOKS[hook]
+            for item in self._call_alone(hook, plugin):
+                yield kind, _checked(item, class_, hook)
+
+    def _call_alone(self, hook: str, plugin: object, **arguments: object) -> Iterator[Any]:
+        others = [other for other in self._manager.get_plugins() if other is not plugin]
+        for result in self._manager.subset_hook_caller(hook, others)(**arguments):
+            if result is None or isinstance(result, str | bytes) or not isinstance(result, Iterable):
+                raise TypeError(f"{hook}() must yield records, it returned {type(result).__name__}")
+            yield from result
+
+    def _contest(self, candidate: Candidate, found: list[tuple[str, Any]]) -> str:
+        """Mark the names that somebody else supplies already; return the reason for the newcomer's status line."""
+        clashes = []
+        for kind, item in found:
+            owner = self._claims.owners.get((kind, item.name))
+            if owner is not None:
+                message = f"{kind} '{item.name}' comes from both '{owner}' and '{candidate.name}'"
+                self._claims.contested[kind, item.name] = message
+                clashes.append((message, owner))
+        if clashes:
+            for kind, item in found:
+                self._claims.lost[kind, item.name] = candidate.name
+            return f"{clashes[0][0]}; block one: --no-plugin {clashes[0][1]} or --no-plugin {candidate.name}"
+        return ""
+
+    # -- asking -----------------------------------------------------------------------------------------------------
+
+    @property
+    def plugins(self) -> tuple[PluginInfo, ...]:
+        """Every plugin that was found, in loading order, with what became of it."""
+        return tuple(self._infos)
+
+    @property
+    def tasks(self) -> Mapping[str, Task]:
+        """Tasks by name."""
+        return self._usable("task")
+
+    @property
+    def sources(self) -> Mapping[str, Source]:
+        """Sources by name."""
+        return self._usable("source")
+
+    @property
+    def formats(self) -> Mapping[str, Format]:
+        """Formats by name."""
+        return self._usable("format")
+
+    @property
+    def schemas(self) -> Mapping[str, Schema]:
+        """Schemas by name."""
+        return self._usable("schema")
+
+    @property
+    def preprocessors(self) -> Mapping[str, Preprocessor]:
+        """Preprocessors by name."""
+        return self._usable("preprocessor")
+
+    @property
+    def metrics(self) -> Mapping[str, Metric]:
+        """Metrics by name."""
+        return self._usable("metric")
+
+    @property
+    def decoders(self) -> Mapping[str, Decoder]:
+        """Decoders by name."""
+        return self._usable("decoder")
+
+    @property
+    def encoders(self) -> Mapping[str, Encoder]:
+        """Kinds of model reference by name."""
+        return self._usable("encoder")
+
+    def _usable(self, kind: str) -> Mapping[str, Any]:
+        contested = self._claims.contested
+        return {name: item for name, item in self._claims.records[kind].items() if (kind, name) not in contested}
+
+    def find(self, kind: str, name: str) -> Any:
+        """Return the record of ``kind`` (``"task"``, ``"metric"``, …) called ``name``.
+
+        :raises CatalogError: two plugins supply it, or the plugin that does could not be loaded.
+        :raises UnknownNameError: nobody supplies it.
+        """
+        if message := self._claims.contested.get((kind, name)):
+            owner, loser = self._claims.owners[kind, name], self._claims.lost[kind, name]
+            raise CatalogError(message, hint=f"block one of them: --no-plugin {owner} or --no-plugin {loser}")
+        if name in self._claims.records[kind]:
+            return self._claims.records[kind][name]
+        if loser := self._claims.lost.get((kind, name)):
+            raise CatalogError(f"{kind} '{name}' comes from the plugin '{loser}', which is not loaded", hint="see: labelkit plugins")
+        raise UnknownNameError(f"unknown {kind} '{name}'", hint=self._unknown_hint(kind, name))
+
+    def _unknown_hint(self, kind: str, name: str) -> str:
+        hint = nearest(name, self._usable(kind))
+        absent = [info for info in self._infos if info.status != "loaded" and info.name == name]
+        return f"the plugin '{name}' is not loaded: {absent[0].reason}" if absent else hint
+
+    def owner(self, kind: str, name: str) -> PluginInfo:
+        """Return the plugin that supplies the record of ``kind`` called ``name``."""
+        plugin = self._claims.owners[kind, name]
+        return next(info for info in self._infos if info.name == plugin and info.status == "loaded")
+
+    def supplied_by(self, plugin: str) -> Iterator[tuple[str, Any]]:
+        """Yield ``(kind, record)`` for everything that the loaded ``plugin`` supplies."""
+        for (kind, name), owner in self._claims.owners.items():
+            if owner == plugin:
+                yield kind, self._claims.records[kind][name]
+
+    def observers(self) -> Mapping[str, Callable[[Event], None]]:
+        """Return the event hooks by plugin name, each to be called alone."""
+        found: dict[str, Callable[[Event], None]] = {}
+        for caller in (getattr(self._manager.hook, EVENT_HOOK),):
+            for implementation in caller.get_hookimpls():
+                found[implementation.plugin_name] = self._observer(implementation.plugin)
+        return found
+
+    def _observer(self, plugin: object) -> Callable[[Event], None]:
+        others = [other for other in self._manager.get_plugins() if other is not plugin]
+        caller = self._manager.subset_hook_caller(EVENT_HOOK, others)
+        return lambda event: caller(event=event)
+
+
+def find_candidates() -> list[Candidate]:
+    """Return core, then the plugins of our own distribution, then everybody else's, by name."""
+    found = []
+    for entry in metadata.entry_points(group=GROUP):
+        distribution = entry.dist.name if entry.dist else "unknown"
+        version = entry.dist.version if entry.dist else ""
+        found.append(Candidate(entry.name, version, distribution, entry.value, entry.load))
+    found.sort(key=lambda plugin: (plugin.distribution != DISTRIBUTION, plugin.name, plugin.distribution))
+    return [_core(), *found]
+
+
+def _core() -> Candidate:
+    def load() -> ModuleType:
+        from labelkit import builtin
+
+        return builtin
+
+    from labelkit import __version__
+
+    return Candidate(CORE, __version__, DISTRIBUTION, "labelkit.builtin", load)
+
+
+def _info(candidate: Candidate, status: State, reason: str, hooks: tuple[str, ...] = ()) -> PluginInfo:
+    return PluginInfo(candidate.name, candidate.version, candidate.origin, hooks, status, reason)
+
+
+def _why(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _check_signatures(plugin: object) -> None:
+    """Refuse what pluggy would accept in silence or only complain about when it is called."""
+    for name in dir(plugin):
+        if name.startswith("labelkit_") and name not in RECORD_HOOKS and name != EVENT_HOOK:
+            if callable(getattr(plugin, name)) and not inspect.isclass(getattr(plugin, name)):
+                raise CatalogError(f"there is no hook '{name}'", hint=nearest(name, [*RECORD_HOOKS, EVENT_HOOK]))
+        elif (name in RECORD_HOOKS or name == EVENT_HOOK) and not hasattr(getattr(plugin, name), "labelkit_impl"):
+            raise CatalogError(f"{name} lacks the decorator @labelkit.hookimpl")
+
+
+def _refuse_ordering(implementation: pluggy.HookImpl, hook: str) -> None:
+    for option in ("hookwrapper", "wrapper", "tryfirst", "trylast"):
+        if getattr(implementation, option):
+            raise CatalogError(f"{hook} is marked {option}: plugins may not wrap or reorder each other")
+
+
+def _checked(item: object, class_: type[R], hook: str) -> R:
+    if not isinstance(item, class_):
+        raise TypeError(f"{hook}() must yield labelkit.{class_.__name__}, it yielded {type(item).__name__}")
+    name = getattr(item, "name", None)
+    if not isinstance(name, str) or not name or any(character.isspace() for character in name):
+        raise ValueError(f"{hook}() yielded a {class_.__name__} whose name is {name!r}")
+    return item
+
+
+def _check_unique(found: list[tuple[str, Any]]) -> None:
+    seen: set[tuple[str, str]] = set()
+    for kind, item in found:
+        if (kind, item.name) in seen:
+            raise ValueError(f"it yields the {kind} '{item.name}' twice")
+        seen.add((kind, item.name))

@@ -1,0 +1,213 @@
+"""A data reference made into a corpus: hashed splits in one scheme and schema, always with a validation."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from labelkit.data import schemes
+from labelkit.data.carve import carve
+from labelkit.data.labelset import check_examples, schema_of
+from labelkit.data.reading import Parts, Raw, read_raw
+from labelkit.data.tagging import Tagged, harmonise
+from labelkit.errors import DataError, UnknownNameError, nearest
+from labelkit.records import Example, Kind, Labels, LoadContext, Schema, Scheme
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DataOptions:
+    """The ``data.`` settings of a plan.
+
+    :param scheme: the scheme that the data is in, or ``auto``.
+    :param train_scheme: the scheme to train in; None for the task's.
+    :param repair: read tags that do not fit as the CoNLL scorer does, and count them.
+    :param allow_new_labels: let validation and test extend the schema.
+    :param validation_fraction: how much of train becomes validation where there is none.
+    :param seed: of the carving.
+    :param format: the name of the format to read files with; None for the one of their ending.
+    :param path: the folder of a named source's files.
+    """
+
+    scheme: str = "auto"
+    train_scheme: str | None = None
+    repair: bool = False
+    allow_new_labels: bool = False
+    validation_fraction: float = 0.1
+    seed: int = 0
+    format: str | None = None
+    path: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Split:
+    """One split.
+
+    :param ref: where it came from: a path, or ``SOURCE:SPLIT``.
+    :param content_hash: SHA-256 over words (or text) and the layer's labels, in order; the same for every
+        file format and tagging scheme.
+    :param words: how many there are; for texts, what white space separates.
+    :param carved: taken out of train by labelkit.
+    """
+
+    name: str
+    examples: Sequence[Example]
+    ref: str
+    content_hash: str
+    words: int
+    carved: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Corpus:
+    """Labelled data, ready to train on.
+
+    :param reference: as the user gave it.
+    :param splits: ``train``, ``validation`` and, where there is one, ``test``.
+    :param scheme_read: the scheme that the data was in; None for plain labels.
+    :param repaired: tags that were changed because they did not fit it.
+    :param synthetic: made by a program.
+    :param notes: what is odd without being wrong, one line each.
+    """
+
+    reference: str
+    layer: str
+    kind: Kind
+    schema: Schema
+    splits: Mapping[str, Split]
+    scheme_read: Scheme | None = None
+    repaired: int = 0
+    synthetic: bool = False
+    notes: tuple[str, ...] = ()
+
+
+def load_corpus(
+    reference: str,
+    *,
+    layer: str,
+    kind: Kind,
+    scheme: Scheme | None,
+    catalog: Parts,
+    ctx: LoadContext,
+    options: DataOptions | None = None,
+) -> Corpus:
+    """Read all splits of a data reference and bring them to one scheme and schema; carve absent validation.
+
+    :param scheme: the task's tagging scheme; None for plain labels.
+    :raises DataError: the data cannot be used as it stands; names file and line where there is one.
+    :raises UnknownNameError: nothing has that name.
+    """
+    options = options or DataOptions()
+    target = (_scheme(options.train_scheme, "train_scheme") or scheme) if scheme else None
+    source_scheme = _scheme(options.scheme, "scheme")
+    raw = read_raw(reference, kind, catalog, _context(ctx, layer, options), options.format)
+    named = _named(raw, layer, catalog)
+    if "train" not in raw.splits:
+        raise DataError(f"'{reference}' has no train split", hint="add it: --data train=PATH,…")
+    for split, examples in raw.splits.items():
+        check_examples(split, examples, layer, kind)
+    tagged = None
+    if target:
+        tagged = harmonise(raw.splits, layer, target, source=source_scheme, repair=options.repair)
+    splits = tagged.splits if tagged else raw.splits
+    schema = schema_of(splits, layer, kind, target, named=named, allow_new=options.allow_new_labels)
+    return _corpus(reference, layer, schema, raw, splits, tagged, options)
+
+
+def content_hash(examples: Iterable[Example], layer: str, scheme: Scheme | None) -> str:
+    """Return the SHA-256 of the words (or texts) and labels; ``scheme`` is the one that the labels are in."""
+    digest = hashlib.sha256()
+    for example in examples:
+        labels: Labels = example.labels[layer]
+        if scheme is not None and scheme != "IOB2" and not isinstance(labels, str):
+            labels = schemes.convert(labels, scheme, "IOB2")
+        content = example.text if example.words is None else example.words
+        line = json.dumps([content, labels], ensure_ascii=False, separators=(",", ":"))
+        digest.update(line.encode("utf-8", "surrogatepass") + b"\n")
+    return digest.hexdigest()
+
+
+def _corpus(
+    reference: str,
+    layer: str,
+    schema: Schema,
+    raw: Raw,
+    splits: Mapping[str, Sequence[Example]],
+    tagged: Tagged | None,
+    options: DataOptions,
+) -> Corpus:
+    carved = "validation" not in splits
+    if carved:
+        train, validation = carve(
+            splits["train"], layer, schema.kind, options.validation_fraction, options.seed
+        )
+        splits = {**splits, "train": train, "validation": validation}
+    return Corpus(
+        reference=reference,
+        layer=layer,
+        kind=schema.kind,
+        schema=schema,
+        splits={
+            name: _split(name, splits[name], raw.refs.get(name, raw.refs["train"]), layer, schema, carved)
+            for name in ("train", "validation", "test")
+            if name in splits
+        },
+        scheme_read=tagged.read if tagged else None,
+        repaired=tagged.repaired if tagged else 0,
+        synthetic=raw.source is not None and raw.source.synthetic,
+        notes=raw.notes,
+    )
+
+
+def _split(
+    name: str, examples: Sequence[Example], ref: str, layer: str, schema: Schema, carved: bool
+) -> Split:
+    return Split(
+        name=name,
+        examples=examples,
+        ref=ref,
+        content_hash=content_hash(examples, layer, schema.scheme),
+        words=sum(
+            len((example.text or "").split()) if example.words is None else len(example.words)
+            for example in examples
+        ),
+        carved=carved and name == "validation",
+    )
+
+
+def _context(ctx: LoadContext, layer: str, options: DataOptions) -> LoadContext:
+    path = ctx.path if options.path is None else Path(options.path).expanduser()
+    return replace(ctx, path=path, options={"layer": layer, **ctx.options})
+
+
+def _scheme(name: str | None, setting: str) -> Scheme | None:
+    """Return the scheme of that name; None when it is to be found or taken from the task."""
+    if name is None or name == "auto":
+        return None
+    for known in schemes.SCHEMES:
+        if known == name.upper():
+            return known
+    raise UnknownNameError(
+        f"unknown tagging scheme '{name}' in data.{setting}", hint=nearest(name, schemes.SCHEMES)
+    )
+
+
+def _named(raw: Raw, layer: str, catalog: Parts) -> Schema | None:
+    """Return the schema that the source names for the layer."""
+    if raw.source is None:
+        return None
+    if layer not in raw.source.layers:
+        raise DataError(
+            f"source '{raw.source.name}' has no layer '{layer}'", hint=nearest(layer, raw.source.layers)
+        )
+    name = raw.source.layers[layer]
+    if name is None:
+        return None
+    if name not in catalog.schemas:
+        raise UnknownNameError(
+            f"source '{raw.source.name}' names the schema '{name}', which nobody supplies",
+            hint=nearest(name, catalog.schemas),
+        )
+    return catalog.schemas[name]

@@ -1,0 +1,36 @@
+"""Apply preprocessors and hold them to their promise: as many words as before, nothing else touched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from labelkit.errors import LabelkitError
+from labelkit.records import Example, Preprocessor
+
+
+def apply(preprocessors: Sequence[Preprocessor], examples: Iterable[Example]) -> list[Example]:
+    """Return the examples with their surfaces set.
+
+    :raises LabelkitError: a preprocessor failed or changed what it may not.
+    """
+    result = list(examples)
+    for preprocessor in preprocessors:
+        result = [_apply(preprocessor, example) for example in result]
+    return result
+
+
+def _apply(preprocessor: Preprocessor, example: Example) -> Example:
+    try:
+        changed = preprocessor.apply(example)
+    except Exception as error:
+        raise LabelkitError(
+            f"preprocessor '{preprocessor.name}' failed on example {example.id}: {type(error).__name__}: {error}"
+        ) from error
+    if not isinstance(changed, Example) or replace(changed, surface=example.surface) != example:
+        raise LabelkitError(f"preprocessor '{preprocessor.name}' changed more than the surface of example {example.id}")
+    if example.words is not None and changed.surface is not None and len(changed.surface) != len(example.words):
+        raise LabelkitError(
+            f"preprocessor '{preprocessor.name}' made {len(changed.surface)} words of {len(example.words)} in example {example.id}"
+        )
+    return changed

@@ -1,0 +1,192 @@
+"""From a data reference to the raw examples of its splits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Protocol
+
+from labelkit.data.refs import SPLITS, Reference, parse_reference, split_files
+from labelkit.errors import DataError, UnknownNameError, nearest
+from labelkit.records import Example, Format, Kind, LoadContext, Schema, Source
+
+# Endings whose content is no CoNLL columns, whatever a fallback would make of it.
+_FOREIGN = frozenset(
+    (
+        ".json",
+        ".jsonl",
+        ".csv",
+        ".parquet",
+        ".arrow",
+        ".conllu",
+        ".spacy",
+        ".ann",
+        ".xml",
+        ".html",
+        ".zip",
+        ".tar",
+        ".tgz",
+        ".bz2",
+        ".xz",
+        ".pdf",
+        ".docx",
+        ".xlsx",
+    )
+)
+
+
+class Parts(Protocol):
+    """What reading data needs of the catalog: records by name."""
+
+    @property
+    def sources(self) -> Mapping[str, Source]:
+        """Named corpora."""
+
+    @property
+    def formats(self) -> Mapping[str, Format]:
+        """File formats."""
+
+    @property
+    def schemas(self) -> Mapping[str, Schema]:
+        """Label schemas."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Raw:
+    """The splits of a reference as they were read.
+
+    :param refs: split → where it came from: a path, or ``SOURCE:SPLIT``.
+    :param source: the named corpus, where it is one.
+    :param notes: what is odd without being wrong.
+    """
+
+    splits: dict[str, list[Example]]
+    refs: Mapping[str, str]
+    source: Source | None = None
+    notes: tuple[str, ...] = field(default=())
+
+
+def read_raw(text: str, kind: Kind, parts: Parts, ctx: LoadContext, format_name: str | None = None) -> Raw:
+    """Read every split that a data reference has.
+
+    A source's name comes first, then a path, then a folder of that name under ``ctx.root``.
+
+    :raises DataError: something is missing, empty, or not readable.
+    :raises UnknownNameError: no source, path or folder has this name; the nearest are suggested.
+    """
+    if source := parts.sources.get(text):
+        return _from_source(source, kind, ctx)
+    reference = parse_reference(text)
+    if reference.kind == "hub":
+        raise DataError(
+            f"'{text}': data sets of the Hub are not read by this version",
+            hint="download its files and give their paths: --data train=PATH,validation=PATH,test=PATH",
+        )
+    files = _files(reference, kind, parts, ctx)
+    _distinct(files)
+    splits = {split: _from_file(file, kind, parts, ctx, format_name) for split, file in files.items()}
+    return Raw(splits=splits, refs={split: str(file) for split, file in files.items()})
+
+
+def format_for(path: Path, kind: Kind, formats: Mapping[str, Format], name: str | None = None) -> Format:
+    """Return the format to read ``path`` with: the named one, the one of its ending, or else CoNLL columns.
+
+    :raises UnknownNameError: no format is called ``name``.
+    :raises DataError: none, or several, can read it.
+    """
+    readers = {known.name: known for known in formats.values() if known.read and kind in known.kinds}
+    if name is not None:
+        if name not in formats:
+            raise UnknownNameError(f"unknown format '{name}'", hint=nearest(name, readers))
+        if name not in readers:
+            raise DataError(f"format '{name}' cannot read {kind} examples", hint=nearest(name, readers))
+        return readers[name]
+    ending = path.name.lower().removesuffix(".gz")
+    fitting = [reader for reader in readers.values() if reader.suffixes and ending.endswith(reader.suffixes)]
+    if len(fitting) > 1:
+        names = " and ".join(sorted(reader.name for reader in fitting))
+        raise DataError(f"{path} could be read as {names}", hint="choose one: --set data.format=NAME")
+    if fitting:
+        return fitting[0]
+    if "conll" in readers and Path(ending).suffix not in _FOREIGN:
+        return readers["conll"]
+    raise DataError(
+        f"no format reads {path} as {kind} examples",
+        hint=f"--set data.format=NAME chooses one; {nearest(Path(ending).suffix.lstrip('.'), readers)}",
+    )
+
+
+def _from_source(source: Source, kind: Kind, ctx: LoadContext) -> Raw:
+    if source.kind != kind:
+        raise DataError(
+            f"source '{source.name}' holds {source.kind} examples, the task needs {kind} examples"
+        )
+    splits: dict[str, list[Example]] = {}
+    notes = []
+    for split in source.splits:
+        splits[split] = _filled(source.load(split, ctx), f"the {split} split of source '{source.name}'")
+        found, published = len(splits[split]), source.counts.get(split)
+        if published not in (None, found):
+            notes.append(f"{source.name}: {split} has {found} examples, {published} were published")
+    refs = {split: f"{source.name}:{split}" for split in splits}
+    return Raw(splits=splits, refs=refs, source=source, notes=tuple(notes))
+
+
+def _files(reference: Reference, kind: Kind, parts: Parts, ctx: LoadContext) -> dict[str, Path]:
+    if reference.kind == "files":
+        return {split: reference.files[split] for split in SPLITS if split in reference.files}
+    path = reference.path
+    if not path.exists():
+        path = _under_root(reference, parts, ctx)
+    if not path.is_dir():
+        return {"train": path}
+    readable = [known for known in parts.formats.values() if known.read and kind in known.kinds]
+    return split_files(path, tuple({suffix for known in readable for suffix in known.suffixes}))
+
+
+def _under_root(reference: Reference, parts: Parts, ctx: LoadContext) -> Path:
+    folders = _folders(ctx.root)
+    if reference.text in folders:
+        return folders[reference.text]
+    if "/" in reference.text or "\\" in reference.text or reference.path.suffix:
+        raise DataError(f"{reference.text} does not exist", hint="check the path given to --data")
+    raise UnknownNameError(
+        f"no data source, file or folder is called '{reference.text}'",
+        hint=nearest(reference.text, {*parts.sources, *folders}),
+    )
+
+
+def _folders(root: Path | None) -> dict[str, Path]:
+    """Return the folders of corpora by name, for as much of ``root`` as can be read."""
+    if root is None or not root.is_dir():
+        return {}
+    return {folder.name: folder for folder in root.iterdir() if folder.is_dir()}
+
+
+def _distinct(files: Mapping[str, Path]) -> None:
+    """Refuse one file as two splits: its scores would mean nothing."""
+    seen: dict[Path, str] = {}
+    for split, file in files.items():
+        if other := seen.get(file.resolve()):
+            raise DataError(
+                f"{file} is given as {other} and as {split}", hint="each split needs a file of its own"
+            )
+        seen[file.resolve()] = split
+
+
+def _from_file(
+    path: Path, kind: Kind, parts: Parts, ctx: LoadContext, format_name: str | None
+) -> list[Example]:
+    chosen = format_for(path, kind, parts.formats, format_name)
+    assert chosen.read is not None  # format_for offers readers only
+    return _filled(chosen.read(path, replace(ctx, path=path)), str(path))
+
+
+def _filled(examples: Iterable[Example], what: str) -> list[Example]:
+    result = list(examples)
+    if not result:
+        raise DataError(
+            f"{what} is empty: it holds no examples", hint="check the file, or leave the split out"
+        )
+    return result

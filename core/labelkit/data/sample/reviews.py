@@ -1,0 +1,77 @@
+"""Short synthetic reviews with a sentiment, some of them mixed or negated."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from random import Random
+
+from labelkit.data.sample import lexicon_reviews as lexicon
+from labelkit.data.sample.grammar import FILE, PARTS, part_of, require_part
+from labelkit.records import Example, Place
+
+Lists = Mapping[str, tuple[str, ...]]
+
+_SLOT = re.compile(r"\{([^{}]+)\}")
+_SENTENCE_START = re.compile(r"(?:^|(?<=[.!?] ))[a-z]")
+_REMEMBERED = 20_000  # reviews that are not repeated; more would cost memory in a stream of a million
+_LOWER = 0.08  # how often a review has no capitals
+
+
+def reviews(count: int, *, seed: int = 0, part: str = "train") -> Iterator[Example]:
+    """Yield ``count`` synthetic reviews, labelled NEGATIVE or POSITIVE; opinions of one split are in no other.
+
+    :raises DataError: ``part`` is not a split.
+    """
+    require_part(part)
+    random = Random(f"reviews {part} {seed}").random  # noqa: S311
+    seen: set[str] = set()
+    number = 0
+    while number < count:
+        label = ("NEGATIVE", "POSITIVE")[int(random() * 2)]
+        text = _write(label, part, random)
+        if text in seen:
+            continue
+        if len(seen) < _REMEMBERED:
+            seen.add(text)
+        number += 1
+        place = Place(file=FILE, line=number)
+        yield Example(id=f"{part}-{number}", text=text, labels={"label": label}, place=place)
+
+
+@cache
+def lists(label: str, domain: str, part: str) -> Lists:
+    """Return what each slot of a review may become: a sentiment ``label`` on a ``domain`` of things, in one split."""
+    good, bad = lexicon.GOOD_CLAUSES[domain], lexicon.BAD_CLAUSES[domain]
+    opinions = lexicon.GOOD if label == "POSITIVE" else lexicon.BAD
+    own, other = (good, bad) if label == "POSITIVE" else (bad, good)
+    split = {
+        "opinion": opinions["any"] + opinions[domain],
+        "own": own,
+        "other": other,
+        "fact": lexicon.FACTS[domain],
+        "mixed": lexicon.MIXED,
+    }
+    shares = {
+        slot: tuple(line for line in lines if part_of(line) == part) or lines for slot, lines in split.items()
+    }
+    return {**lexicon.WORDS, **shares, "thing": lexicon.THINGS[domain]}
+
+
+def _write(label: str, part: str, random: Callable[[], float]) -> str:
+    domains = tuple(lexicon.THINGS)
+    choices = lists(label, domains[int(random() * len(domains))], part)
+    text = lexicon.FRAMES[int(random() * len(lexicon.FRAMES))]
+    thing = choices["thing"][int(random() * len(choices["thing"]))]
+
+    def choose(slot: re.Match[str]) -> str:
+        name = slot[1]
+        options = (thing,) if name == "thing" else choices.get(name) or name.split("|")
+        return options[int(random() * len(options))]
+
+    while "{" in text:  # a chosen line may hold slots of its own
+        text = _SLOT.sub(choose, text)
+    if random() < _LOWER:
+        return text.lower()
+    return _SENTENCE_START.sub(lambda start: start[0].upper(), text)

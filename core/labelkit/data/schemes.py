@@ -1,0 +1,217 @@
+"""The tagging schemes IOB1, IOB2, BIOES and BILOU: pure functions over one tag per word.
+
+A tag is ``O`` or a prefix, a hyphen and a type (which may hold hyphens itself): ``B-creative-work``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import get_args
+
+from labelkit.errors import DataError
+from labelkit.records import Scheme
+
+SpanTuple = tuple[int, int, str]
+"""``(start, end, type)`` in words, ``end`` exclusive."""
+
+SCHEMES: tuple[Scheme, ...] = get_args(Scheme)
+_PREFIXES: Mapping[Scheme, str] = {"IOB1": "BI", "IOB2": "BI", "BIOES": "BIES", "BILOU": "BILU"}
+# Which scheme wins when two misfit equally often: the more common one.
+_PREFERENCE: tuple[Scheme, ...] = ("IOB2", "BIOES", "IOB1", "BILOU")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Detection:
+    """How well each scheme fits some tag sequences.
+
+    :param scheme: the one that fits best.
+    :param violations: scheme → tags that do not fit it.
+    :param first: scheme → the first such tag as ``(sequence, word)``; schemes that fit are absent.
+    """
+
+    scheme: Scheme
+    violations: Mapping[Scheme, int]
+    first: Mapping[Scheme, tuple[int, int]]
+
+
+@lru_cache(maxsize=1 << 16)
+def split_tag(tag: str) -> tuple[str, str]:
+    """Return prefix and type of a tag; ``("O", "")`` for ``O``.
+
+    >>> split_tag("B-creative-work")
+    ('B', 'creative-work')
+
+    :raises DataError: it is not a tag, or has no type.
+    """
+    if tag == "O":
+        return "O", ""
+    prefix, _, type_ = tag.partition("-")
+    if prefix not in ("B", "I", "E", "S", "L", "U"):
+        raise DataError(
+            f"'{tag}' is not a tag such as O or B-PER", hint="choose the column of the tags with --columns"
+        )
+    if not type_:
+        raise DataError(f"tag '{tag}' names no type", hint=f"write {prefix}-TYPE, e.g. {prefix}-PER")
+    return prefix, type_
+
+
+def spans_of(tags: Sequence[str], scheme: Scheme) -> list[SpanTuple]:
+    """Return the spans that ``tags`` mean, as the CoNLL scorer reads them.
+
+    Improper transitions are no error: an ``I-X`` that continues no X starts one.
+
+    >>> spans_of(("B-PER", "I-PER", "O", "B-LOC"), "IOB2")
+    [(0, 2, 'PER'), (3, 4, 'LOC')]
+
+    :raises DataError: a tag cannot be read, or its prefix is not one of the scheme's.
+    """
+    for tag in tags:
+        prefix, _ = split_tag(tag)
+        if prefix != "O" and prefix not in _PREFIXES[scheme]:
+            raise DataError(
+                f"'{tag}' is not a tag of {scheme}", hint="name the scheme with --set data.scheme=…"
+            )
+    return _read(tags)
+
+
+def tags_of(spans: Iterable[SpanTuple], length: int, scheme: Scheme) -> tuple[str, ...]:
+    """Return one tag per word for ``spans`` that are in order and do not overlap.
+
+    >>> tags_of([(0, 2, "PER"), (3, 4, "LOC")], 4, "BIOES")
+    ('B-PER', 'E-PER', 'O', 'S-LOC')
+
+    :raises DataError: a span is empty, overlaps the one before, reaches past ``length`` or has no type.
+    """
+    tags = ["O"] * length
+    end_before, type_before = 0, ""
+    for start, end, type_ in spans:
+        if not end_before <= start < end <= length or not type_:
+            raise DataError(f"span ({start}, {end}, '{type_}') cannot be written as tags of {length} words")
+        touches = start == end_before and type_ == type_before
+        prefixes = _prefixes(end - start, scheme, touches=touches)
+        tags[start:end] = [f"{prefix}-{type_}" for prefix in prefixes]
+        end_before, type_before = end, type_
+    return tuple(tags)
+
+
+def violations(tags: Sequence[str], scheme: Scheme) -> list[int]:
+    """Return the indices of the tags that do not fit ``scheme``, strictly taken.
+
+    IOB1 allows ``B-X`` only directly after an entity of type X. In BIOES and BILOU an entity that is never
+    closed misfits at its last tag. A tag that cannot be read fits nowhere.
+    """
+    return [index for index, triple in enumerate(_triples(tags)) if scheme in _misfits(*triple)]
+
+
+def detect(sequences: Iterable[Sequence[str]]) -> Detection:
+    """Find the scheme of tag sequences in one pass; data with no entity at all is IOB2."""
+    counts = dict.fromkeys(_PREFERENCE, 0)
+    first: dict[Scheme, tuple[int, int]] = {}
+    for number, tags in enumerate(sequences):
+        for index, triple in enumerate(_triples(tags)):
+            for scheme in _misfits(*triple):
+                counts[scheme] += 1
+                first.setdefault(scheme, (number, index))
+    return Detection(scheme=min(counts, key=counts.__getitem__), violations=counts, first=first)
+
+
+def convert(tags: Sequence[str], source: Scheme, target: Scheme) -> tuple[str, ...]:
+    """Return ``tags`` of the scheme ``source`` in the scheme ``target``; the spans stay the same.
+
+    :raises DataError: a tag does not fit ``source``.
+    """
+    if wrong := violations(tags, source):
+        raise misfit(tags, wrong[0], source)
+    return tuple(tags) if source == target else tags_of(_read(tags), len(tags), target)
+
+
+def repair(tags: Sequence[str], scheme: Scheme) -> tuple[tuple[str, ...], int]:
+    """Return ``tags`` made to fit ``scheme`` as the CoNLL scorer reads them, and how many were changed.
+
+    >>> repair(("O", "I-PER", "I-PER"), "IOB2")
+    (('O', 'B-PER', 'I-PER'), 1)
+
+    :raises DataError: a tag cannot be read.
+    """
+    fixed = tags_of(_read(tags), len(tags), scheme)
+    return fixed, sum(old != new for old, new in zip(tags, fixed, strict=True))
+
+
+def misfit(tags: Sequence[str], index: int, scheme: Scheme) -> DataError:
+    """Return the error that says why the tag at ``index`` does not fit ``scheme``; it names no file."""
+    try:
+        split_tag(tags[index])
+    except DataError as error:
+        return error
+    before = f"after '{tags[index - 1]}'" if index else "at the start of a sentence"
+    after = f"before '{tags[index + 1]}'" if index + 1 < len(tags) else "at the end of it"
+    return DataError(
+        f"tag '{tags[index]}' does not fit {scheme} {before}, {after}",
+        hint="correct the tag, or let --set data.repair=true read it as the CoNLL scorer does",
+    )
+
+
+def _read(tags: Sequence[str]) -> list[SpanTuple]:
+    """Read the tags of any scheme; the prefixes of the four never contradict each other."""
+    spans: list[SpanTuple] = []
+    start, current = 0, ""
+    for index, tag in enumerate(tags):
+        prefix, type_ = split_tag(tag)
+        if not (current and type_ == current and prefix in "IEL"):
+            if current:
+                spans.append((start, index, current))
+            start, current = index, type_
+        if prefix in "ESLU":
+            spans.append((start, index + 1, type_))
+            current = ""
+    if current:
+        spans.append((start, len(tags), current))
+    return spans
+
+
+def _prefixes(length: int, scheme: Scheme, *, touches: bool) -> str:
+    """Return the prefixes of one span; ``touches``: a span of its type ends where it starts."""
+    if scheme == "IOB1":
+        return ("B" if touches else "I") + "I" * (length - 1)
+    if scheme == "IOB2":
+        return "B" + "I" * (length - 1)
+    last, single = _PREFIXES[scheme][2], _PREFIXES[scheme][3]
+    return single if length == 1 else "B" + "I" * (length - 2) + last
+
+
+def _triples(tags: Sequence[str]) -> Iterator[tuple[str | None, str, str | None]]:
+    """Each tag with its neighbours: in all four schemes they decide whether it fits."""
+    return zip((None, *tags), tags, (*tags[1:], None), strict=False)
+
+
+@lru_cache(maxsize=1 << 16)
+def _misfits(before: str | None, tag: str, after: str | None) -> tuple[Scheme, ...]:
+    return tuple(scheme for scheme in SCHEMES if not _fits(before, tag, after, scheme))
+
+
+def _fits(before: str | None, tag: str, after: str | None, scheme: Scheme) -> bool:
+    prefix, type_ = _parts(tag)
+    if prefix == "O":
+        return True
+    if prefix not in _PREFIXES[scheme]:
+        return False
+    inside = _parts(before) in (("B", type_), ("I", type_))
+    if scheme == "IOB1":
+        return prefix == "I" or inside
+    if scheme == "IOB2":
+        return prefix == "B" or inside
+    last = _PREFIXES[scheme][2]
+    continued = _parts(after) in (("I", type_), (last, type_))
+    return (inside or prefix not in ("I", last)) and (continued or prefix not in "BI")
+
+
+def _parts(tag: str | None) -> tuple[str, str]:
+    """Like :func:`split_tag`, but what cannot be read has a prefix that no scheme knows."""
+    if tag is None:
+        return "O", ""
+    try:
+        return split_tag(tag)
+    except DataError:
+        return "?", tag

@@ -1,0 +1,83 @@
+"""The real corpora that core knows by name; the user has their files, at a path or in ``LABELKIT_DATA``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from labelkit.data import conll
+from labelkit.data.refs import split_files
+from labelkit.data.tagging import retag
+from labelkit.errors import DataError
+from labelkit.records import Example, LoadContext, Schema, Source
+
+_SPLITS = ("train", "validation", "test")
+_WNUT17 = {
+    "train": "wnut17train.conll",
+    "validation": "emerging.dev.conll",
+    "test": "emerging.test.annotated",
+}
+_CONLL2003 = {"train": "eng.train", "validation": "eng.testa", "test": "eng.testb"}
+
+
+def _loader(
+    name: str, files: Mapping[str, str], columns: Mapping[str, str], tagged: tuple[str, ...]
+) -> Callable[[str, LoadContext], Iterable[Example]]:
+    """Return a ``load`` for CoNLL files; the layers ``tagged`` come out in IOB2, whatever the files use."""
+
+    def load(split: str, ctx: LoadContext) -> Iterable[Example]:
+        path = _file(name, split, files[split], ctx)
+        examples = list(conll.read(path, replace(ctx, columns=columns)))
+        try:
+            for layer in tagged:
+                examples = retag(examples, layer, "IOB2")
+        except DataError as error:
+            error.hint = f"these are not the published files of {name}; read other files with --data PATH"
+            raise
+        return examples
+
+    return load
+
+
+def _file(name: str, split: str, published: str, ctx: LoadContext) -> Path:
+    """Return the file as published where it is there, or else one that is named like the split."""
+    folder = ctx.folder(name)
+    if (folder / published).is_file():
+        return folder / published
+    files = split_files(folder)
+    if split not in files:
+        raise DataError(f"{folder} has no {split} split of {name}", hint=f"it is published as {published}")
+    return files[split]
+
+
+SCHEMAS = (
+    Schema.bio("wnut17", "corporation", "creative-work", "group", "location", "person", "product"),
+    Schema.bio("conll2003-ner", "PER", "ORG", "LOC", "MISC"),
+    Schema.bio("conll2003-chunk", "ADJP", "ADVP", "CONJP", "INTJ", "LST", "NP", "PP", "PRT", "SBAR", "VP"),
+)
+
+SOURCES = (
+    Source(
+        name="wnut17",
+        kind="token",
+        layers={"ner": "wnut17"},
+        splits=_SPLITS,
+        load=_loader("wnut17", _WNUT17, {"tokens": "0", "ner": "1"}, ("ner",)),
+        licence="CC BY 4.0",
+        summary="WNUT-17: emerging and rare entities in tweets and other noisy text",
+        counts={"train": 3394, "validation": 1009, "test": 1287},
+    ),
+    Source(
+        name="conll2003",
+        kind="token",
+        layers={"ner": "conll2003-ner", "pos": None, "chunk": "conll2003-chunk"},
+        splits=_SPLITS,
+        load=_loader(
+            "conll2003", _CONLL2003, {"tokens": "0", "pos": "1", "chunk": "2", "ner": "3"}, ("chunk", "ner")
+        ),
+        licence="research use only (Reuters text)",
+        summary="CoNLL-2003: entities, part-of-speech tags and chunks in Reuters news",
+        counts={"train": 14041, "validation": 3250, "test": 3453},
+    ),
+)

@@ -1,0 +1,123 @@
+"""Examples brought to one tagging scheme, or refused with the place of the first tag that does not fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+
+from labelkit.data import schemes
+from labelkit.errors import DataError
+from labelkit.records import Example, Labels, Scheme
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tagged:
+    """Splits in one scheme.
+
+    :param read: the scheme they were written in.
+    :param repaired: tags that were changed because they did not fit it.
+    """
+
+    splits: Mapping[str, list[Example]]
+    read: Scheme
+    repaired: int = 0
+
+
+def retag(examples: list[Example], layer: str, target: Scheme) -> list[Example]:
+    """Return ``examples`` with ``layer`` in the scheme ``target``, whichever they came in.
+
+    :raises DataError: a tag does not fit the scheme that most of them follow; names file and line.
+    """
+    return harmonise({"": examples}, layer, target).splits[""]
+
+
+def harmonise(
+    splits: Mapping[str, list[Example]],
+    layer: str,
+    target: Scheme,
+    *,
+    source: Scheme | None = None,
+    repair: bool = False,
+) -> Tagged:
+    """Return all splits with ``layer`` in the scheme ``target``.
+
+    :param source: the scheme they are in; None to find it from all of them together.
+    :param repair: read tags that do not fit as the CoNLL scorer does, and count them, instead of refusing.
+    :raises DataError: a tag that does not fit; names file and line.
+    """
+    everything = list(chain.from_iterable(splits.values()))
+    detection = schemes.detect(tags(example, layer) for example in everything)
+    read = source or detection.scheme
+    if read in detection.first and not repair:
+        number, word = detection.first[read]
+        raise _misfit(everything[number], layer, word, read, detection.scheme)
+    if read == target and read not in detection.first:
+        return Tagged(splits={name: list(examples) for name, examples in splits.items()}, read=read)
+    changed = 0
+    result: dict[str, list[Example]] = {}
+    for name, examples in splits.items():
+        pairs = [_retagged(example, layer, read, target) for example in examples]
+        result[name] = [example for example, _ in pairs]
+        changed += sum(count for _, count in pairs)
+    return Tagged(splits=result, read=read, repaired=changed)
+
+
+def tags(example: Example, layer: str) -> tuple[str, ...]:
+    """Return the labels of the words of a token example."""
+    labels = example.labels[layer]
+    return (labels,) if isinstance(labels, str) else labels
+
+
+def located(example: Example, word: int | None, error: DataError) -> DataError:
+    """Return ``error`` with the place of a word of ``example`` (or of all of it) in front."""
+    return DataError(f"{place_of(example, word)}: {error.message}", hint=error.hint)
+
+
+def place_of(example: Example, word: int | None = None) -> str:
+    """Return ``file:line`` where it is known, or else the example's id."""
+    if example.place is not None:
+        return str(example.place) if word is None else example.place.of_word(word)
+    return f"example '{example.id}'" + ("" if word is None else f", word {word + 1}")
+
+
+def with_labels(example: Example, layer: str, labels: Labels) -> Example:
+    """Return the example with other labels in ``layer``."""
+    return replace(example, labels={**example.labels, layer: labels})
+
+
+def _retagged(example: Example, layer: str, read: Scheme, target: Scheme) -> tuple[Example, int]:
+    before: Sequence[str] = tags(example, layer)
+    try:
+        fixed, changed = schemes.repair(before, read)
+    except DataError as error:
+        word = next(index for index in range(len(before)) if not _readable(before[index]))
+        raise located(example, word, error) from error
+    after = fixed if read == target else schemes.convert(fixed, read, target)
+    return (example if after == before else with_labels(example, layer, after)), changed
+
+
+def _readable(tag: str) -> bool:
+    try:
+        schemes.split_tag(tag)
+    except DataError:
+        return False
+    return True
+
+
+def _misfit(example: Example, layer: str, word: int, read: Scheme, best: Scheme) -> DataError:
+    error = schemes.misfit(tags(example, layer), word, read)
+    if read != best:
+        error.hint = f"the tags look like {best}: --set data.scheme={best}"
+    return located(example, word, error)
+
+
+def span_types(examples: Iterable[Example], layer: str) -> dict[str, tuple[Example, int]]:
+    """Return each span type with where it is first seen: the example and the word."""
+    seen: dict[str, tuple[Example, int]] = {}
+    for example in examples:
+        for word, tag in enumerate(tags(example, layer)):
+            type_ = schemes.split_tag(tag)[1]
+            if type_ and type_ not in seen:
+                seen[type_] = (example, word)
+    return seen

@@ -1,0 +1,143 @@
+"""Words to sub-tokens and back, by ``word_ids`` only: positions are never counted, so nothing can shift."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labelkit.encode.tokenizer import Frame, frame_of
+from labelkit.encode.windows import Cut, Ints, Pieces, cut, drop_long_words
+from labelkit.errors import LabelkitError
+from labelkit.records import Coverage, Example
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+IGNORED = -100
+#: sub-tokens that belong to no word, or to a word that another window answers for
+NO_WORD = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What the encoder reads at once.
+
+    :param ids: sub-token ids with the special ones around them, int32 of shape (n,).
+    :param words: for each of them the word it answers for, or :data:`NO_WORD`, int32 of shape (n,).
+    :param example: which example it comes from, by position.
+    """
+
+    ids: Ints
+    words: Ints
+    example: int
+
+    @property
+    def first(self) -> Ints:
+        """Return the positions of the first sub-token of each word that the window answers for."""
+        return np.flatnonzero(first_mask(self.words)).astype(np.int32)
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """The windows of some examples, in order, and how each example was covered."""
+
+    windows: list[Window]
+    coverage: list[Coverage]
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """How examples become windows.
+
+    :param max_length: sub-tokens in a window, special ones included.
+    :param overlap: sub-tokens that neighbouring windows share.
+    """
+
+    tokenizer: PreTrainedTokenizerBase
+    frame: Frame
+    max_length: int
+    overlap: int
+
+    @classmethod
+    def of(cls, tokenizer: PreTrainedTokenizerBase, max_length: int, overlap: int) -> Encoding:
+        """Return an encoding for ``tokenizer``.
+
+        :raises LabelkitError: nothing but special tokens would fit in a window.
+        """
+        frame = frame_of(tokenizer)
+        if max_length - frame.size < 1:
+            raise LabelkitError(f"a window of {max_length} sub-tokens holds no word", hint=f"use at least {frame.size + 8}")
+        return cls(tokenizer, frame, max_length, overlap)
+
+    @property
+    def capacity(self) -> int:
+        """Return how many sub-tokens of the text fit in a window."""
+        return self.max_length - self.frame.size
+
+
+def first_mask(words: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return where each word starts in the ``words`` of a window, or of several as rows.
+
+    >>> first_mask(np.array([4, 4, 5, -1])).tolist()
+    [True, False, True, False]
+    """
+    before = np.full((*words.shape[:-1], 1), NO_WORD, words.dtype)
+    previous = np.concatenate((before, words[..., :-1]), axis=-1)
+    return (words != NO_WORD) & (words != previous)
+
+
+def surfaces_of(examples: Sequence[Example]) -> list[tuple[str, ...]]:
+    """Return what the tokenizer sees of each example: its surface where a preprocessor set one, else its words."""
+    return [tuple(example.surface or example.words or ()) for example in examples]
+
+
+def tokenize(tokenizer: PreTrainedTokenizerBase, surfaces: Sequence[Sequence[str]]) -> list[Pieces]:
+    """Return the sub-tokens of each sequence of words, without special tokens and uncut."""
+    # encode_batch_fast would be quicker, but it forgets which word a sub-token came from
+    words = [list(surface) for surface in surfaces]
+    found = tokenizer.backend_tokenizer.encode_batch(words, is_pretokenized=True, add_special_tokens=False)
+    return [Pieces(np.array(item.ids, np.int32), np.array(item.word_ids, np.int32)) for item in found]
+
+
+def encode(encoding: Encoding, surfaces: Sequence[Sequence[str]]) -> Encoded:
+    """Cut each sequence of words into windows; nothing is truncated."""
+    windows: list[Window] = []
+    coverage: list[Coverage] = []
+    for index, pieces in enumerate(tokenize(encoding.tokenizer, surfaces)):
+        kept, too_long = drop_long_words(pieces, encoding.capacity)
+        cuts = cut(kept.words, encoding.capacity, encoding.overlap)
+        windows.extend(_window(encoding.frame, kept, piece, index) for piece in cuts)
+        coverage.append(_coverage(len(surfaces[index]), pieces, kept, too_long, len(cuts)))
+    return Encoded(windows, coverage)
+
+
+def _window(frame: Frame, pieces: Pieces, piece: Cut, example: int) -> Window:
+    words = pieces.words[piece.start : piece.stop].copy()
+    words[: piece.own_start - piece.start] = NO_WORD
+    words[piece.own_stop - piece.start :] = NO_WORD
+    ids = np.concatenate((frame.prefix, pieces.ids[piece.start : piece.stop], frame.suffix)).astype(np.int32)
+    around = [np.full(len(side), NO_WORD, np.int32) for side in (frame.prefix, frame.suffix)]
+    return Window(ids, np.concatenate((around[0], words, around[1])), example)
+
+
+def _coverage(words: int, pieces: Pieces, kept: Pieces, too_long: int, windows: int) -> Coverage:
+    seen = len(np.unique(kept.words))
+    return Coverage(
+        words=words, windows=windows, fallback=words - seen, no_subtokens=words - seen - too_long, too_long=too_long
+    )
+
+
+def labels_of(window: Window, label_ids: Sequence[int] | Ints, *, every: bool) -> Ints:
+    """Return a label id for each sub-token of ``window``, :data:`IGNORED` where none is learned.
+
+    :param label_ids: the example's labels, one id per word.
+    :param every: label all sub-tokens of a word with the word's label, not only the first.
+    """
+    labels = np.full(len(window.ids), IGNORED, np.int32)
+    where = np.flatnonzero(window.words != NO_WORD) if every else window.first
+    labels[where] = np.asarray(label_ids, np.int32)[window.words[where]]
+    return labels

@@ -1,0 +1,86 @@
+"""Look at the files of a model folder without loading it: are they whole, are they safe, what is their hash."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import struct
+from pathlib import Path
+
+from labelkit.errors import ModelError
+
+WEIGHTS = "model.safetensors"
+INDEX = "model.safetensors.index.json"
+#: endings of files that unpickling would execute
+PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".msgpack", ".h5", ".joblib")
+CHUNK = 1 << 20
+
+
+def sha256_of(*files: Path) -> str:
+    """Return the SHA-256 of a file, or of several files one after the other, in hex."""
+    digest = hashlib.sha256()
+    for file in files:
+        with file.open("rb") as stream:
+            while chunk := stream.read(CHUNK):
+                digest.update(chunk)
+    return digest.hexdigest()
+
+
+def weights_of(folder: Path) -> list[Path]:
+    """Return the safetensors files of a model folder, each with a whole header and body.
+
+    :raises ModelError: there are none, only pickled ones, or one is damaged.
+    """
+    if (folder / WEIGHTS).is_file():
+        files = [folder / WEIGHTS]
+    elif (folder / INDEX).is_file():
+        files = [folder / name for name in sorted(_shards(folder / INDEX))]
+    else:
+        raise _no_weights(folder)
+    for file in files:
+        check_safetensors(file)
+    return files
+
+
+def _shards(index: Path) -> set[str]:
+    try:
+        names = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+    except (OSError, ValueError, KeyError, AttributeError) as error:
+        raise ModelError(f"{index} cannot be read: {error}", hint="the folder is damaged; fetch it again") from None
+    if not all(isinstance(name, str) and Path(name).name == name for name in names):
+        raise ModelError(f"{index} names weights outside its folder")
+    return names
+
+
+def _no_weights(folder: Path) -> ModelError:
+    pickles = pickles_in(folder)
+    if pickles:
+        return ModelError(
+            f"{folder} holds only pickled weights ({pickles[0].name}), which labelkit never loads",
+            hint="convert them to safetensors on a machine you can spare",
+        )
+    return ModelError(f"{folder} holds no model.safetensors", hint="give a Hugging Face model folder with safetensors")
+
+
+def pickles_in(folder: Path) -> list[Path]:
+    """Return the files of ``folder`` that would be unpickled if somebody loaded them."""
+    return sorted(file for file in folder.iterdir() if file.suffix.lower() in PICKLES)
+
+
+def check_safetensors(file: Path) -> None:
+    """Check that a safetensors file is as long as its header says.
+
+    :raises ModelError: it is missing, truncated or not safetensors.
+    """
+    try:
+        size = file.stat().st_size
+        with file.open("rb") as stream:
+            (length,) = struct.unpack("<Q", stream.read(8))
+            header = json.loads(stream.read(length)) if length < size else None
+        ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
+    except FileNotFoundError:
+        raise ModelError(f"{file} is missing", hint="the folder is incomplete; fetch it again") from None
+    except (OSError, ValueError, struct.error, AttributeError, KeyError, TypeError):
+        raise ModelError(f"{file} is damaged: it is not a safetensors file", hint="fetch it or train it again") from None
+    if 8 + length + max(ends, default=0) != size:
+        raise ModelError(f"{file} is damaged: {size} bytes, its header says {8 + length + max(ends, default=0)}", hint="fetch it or train it again")

@@ -1,0 +1,134 @@
+"""LABELKIT_HOME: the folder where runs, caches and the registry live, and how it is found."""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from labelkit.errors import RegistryError, StorageError
+from labelkit.registry.models import now
+
+FOLDER = "labelkit-runs"
+MARKER = "store.json"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Store:
+    """A home as the registry knows it, wherever it is moved; kept in its ``store.json``."""
+
+    id: str
+    created: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Home:
+    """Where things are kept. Finding it creates nothing; :meth:`create` does.
+
+    :param root: the folder, absolute.
+    :param url: the registry's database by SQLAlchemy URL; None for :attr:`database`.
+    """
+
+    root: Path
+    url: str | None = None
+
+    @classmethod
+    def find(
+        cls, environ: Mapping[str, str], *, explicit: str | Path | None = None, cwd: Path | None = None
+    ) -> Home:
+        """Return the home that ``explicit`` or ``LABELKIT_HOME`` names.
+
+        Else it is ``labelkit-runs`` in ``cwd`` or in the nearest folder above that has one, else the one that
+        is to be made in ``cwd``.
+        ``LABELKIT_REGISTRY`` names another database than ``registry.db`` in it.
+        """
+        base = (cwd or Path.cwd()).absolute()
+        named = explicit or environ.get("LABELKIT_HOME")
+        root = base / Path(named).expanduser() if named else _upwards(base)
+        return cls(root=root, url=environ.get("LABELKIT_REGISTRY") or None)
+
+    @property
+    def database(self) -> Path:
+        """The registry's own database file."""
+        return self.root / "registry.db"
+
+    @property
+    def runs(self) -> Path:
+        """The folder that holds one folder per run."""
+        return self.root / "runs"
+
+    @property
+    def cache(self) -> Path:
+        """The folder of caches: anything in it may be deleted."""
+        return self.root / "cache"
+
+    def store(self) -> Store | None:
+        """Return what ``store.json`` says, or None where there is none.
+
+        :raises RegistryError: it is damaged.
+        :raises StorageError: it cannot be read.
+        """
+        marker = self.root / MARKER
+        try:
+            content: dict[str, Any] = json.loads(marker.read_bytes())
+            return Store(id=str(uuid.UUID(content["id"])), created=datetime.fromisoformat(content["created"]))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise _refused(marker, error) from error
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise RegistryError(
+                f"{marker} is damaged",
+                hint="restore it from a backup; it ties the checkpoints here to their runs",
+            ) from error
+
+    def create(self) -> Store:
+        """Make the folder and its marker where they are missing, and return the marker.
+
+        :raises RegistryError: the marker is damaged.
+        :raises StorageError: the disk refused.
+        """
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            self.runs.mkdir(exist_ok=True)
+            found = self.store()
+            if found is None:
+                _write_marker(self.root / MARKER)
+        except OSError as error:
+            raise _refused(self.root, error) from error
+        return found or self.create()
+
+
+def _upwards(base: Path) -> Path:
+    for folder in (base, *base.parents):
+        if (folder / FOLDER).is_dir():
+            return folder / FOLDER
+    return base / FOLDER
+
+
+def _write_marker(marker: Path) -> None:
+    content = json.dumps({"id": str(uuid.uuid4()), "created": now().isoformat()})
+    beside = marker.with_name(f"{MARKER}.{uuid.uuid4().hex}")
+    try:
+        with beside.open("x", encoding="utf-8") as file:
+            file.write(content + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        # A link fails where the name exists: of several first runs at once, one makes the marker.
+        with suppress(FileExistsError):
+            os.link(beside, marker)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _refused(path: Path, error: OSError) -> StorageError:
+    return StorageError(
+        f"{path} cannot be used: {error.strerror or error}",
+        hint="make room or allow writing there, or name another folder with LABELKIT_HOME",
+    )

@@ -1,0 +1,15 @@
+"""Bringing a database to the newest schema with Alembic; imported only when there is something to do."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+
+
+def upgrade(connection: sa.Connection, revision: str = "head") -> None:
+    """Apply the missing revisions inside the transaction that ``connection`` is in."""
+    config = Config()
+    config.set_main_option("script_location", "labelkit.registry:migrations")
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)

@@ -1,0 +1,254 @@
+"""What goes into the registry and what comes out: plain frozen records, no database objects."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shlex
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal, TypedDict
+
+from labelkit.events import Status
+
+
+def now() -> datetime:
+    """Return the time, in UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PlanValue:
+    """One setting of the resolved plan.
+
+    :param text: the value as text, JSON where it is not a string.
+    :param number: the same as a number, where it is one, for comparisons.
+    :param origin: where it came from: a default, a recipe, a flag, ``auto`` …
+    """
+
+    key: str
+    text: str
+    number: float | None = None
+    origin: str = ""
+
+    @classmethod
+    def of(cls, key: str, value: object, origin: str = "") -> PlanValue:
+        """Return the setting ``key`` of any plain ``value``.
+
+        >>> PlanValue.of("train.epochs", 3, "recipe quickstart")
+        PlanValue(key='train.epochs', text='3', number=3.0, origin='recipe quickstart')
+        """
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+        numeric = isinstance(value, int | float) and not isinstance(value, bool)
+        return cls(key=key, text=text, number=float(value) if numeric else None, origin=origin)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VersionRecord:
+    """The version of a plugin's distribution, or of a library, that took part in a run."""
+
+    kind: Literal["plugin", "library"]
+    name: str
+    version: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SplitRecord:
+    """A split as the run read it.
+
+    :param ref: the data reference it came from.
+    :param content_hash: of its examples, in hex; runs are comparable where the validation hashes are equal.
+    :param carved: cut from train by labelkit, because the data had no such split.
+    """
+
+    split: str
+    ref: str
+    content_hash: str
+    examples: int
+    words: int
+    carved: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunRecord:
+    """All that is known of a run besides how it goes; what is learned later has a default here.
+
+    :param id: see :func:`labelkit.registry.new_run_id`.
+    :param name: the user's own name for it (``--name``).
+    :param task: the task's name; several joined by ``+``.
+    :param data: the data reference as given.
+    :param model: the model reference as given.
+    :param metric: the metric that chooses the checkpoint.
+    :param metric_key: the figure of it that does, as named in the metrics recorded.
+    :param group: what the runs of one ``--seeds`` share.
+    :param peak_memory: in bytes.
+    :param schema: the label schemas, ready for JSON.
+    """
+
+    id: str
+    task: str
+    kind: str
+    data: str
+    model: str
+    metric: str
+    metric_key: str
+    labelkit: str
+    seed: int
+    higher_is_better: bool = True
+    synthetic: bool = False
+    name: str | None = None
+    group: str | None = None
+    recipe: str | None = None
+    model_revision: str | None = None
+    model_sha256: str | None = None
+    device_type: str | None = None
+    device_name: str | None = None
+    device_count: int | None = None
+    precision: str | None = None
+    driver: str | None = None
+    peak_memory: int | None = None
+    git_commit: str | None = None
+    git_dirty: bool | None = None
+    schema: Mapping[str, Any] | None = None
+    started: datetime = field(default_factory=now)
+    host: str = field(default_factory=platform.node)
+    pid: int = field(default_factory=os.getpid)
+    command: str = field(default_factory=lambda: shlex.join(sys.argv))
+    python: str = field(default_factory=platform.python_version)
+    plan: tuple[PlanValue, ...] = ()
+    versions: tuple[VersionRecord, ...] = ()
+    splits: tuple[SplitRecord, ...] = ()
+
+
+class RunFacts(TypedDict, total=False):
+    """What :meth:`Registry.update_run` may add to a run; rows given replace those of the same key."""
+
+    model_revision: str | None
+    model_sha256: str | None
+    device_type: str | None
+    device_name: str | None
+    device_count: int | None
+    precision: str | None
+    driver: str | None
+    peak_memory: int | None
+    synthetic: bool
+    schema: Mapping[str, Any] | None
+    plan: tuple[PlanValue, ...]
+    versions: tuple[VersionRecord, ...]
+    splits: tuple[SplitRecord, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Figure:
+    """One figure of one score.
+
+    :param type: the label type it is about; None for the whole split.
+    :param value: the number; None where the figure is a word (see ``text``) or was not a number.
+    """
+
+    task: str
+    split: str
+    name: str
+    step: int
+    epoch: float
+    value: float | None
+    type: str | None = None
+    text: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CheckpointRecord:
+    """A checkpoint folder, and where it is.
+
+    :param path: relative to the root of its store.
+    :param host: the machine of its store, as last seen.
+    :param root: the folder of its store on that machine, as last seen.
+    :param folder: the absolute folder, when its store is the home in use; else None.
+    :param removed: when it was deleted, if it was.
+    :param files: name → (size in bytes, SHA-256).
+    """
+
+    id: int
+    run: str
+    store: str
+    host: str
+    root: str
+    path: str
+    step: int
+    epoch: float
+    best: bool
+    last: bool
+    created: datetime
+    removed: datetime | None
+    folder: Path | None
+    files: Mapping[str, tuple[int, str]] = field(default_factory=dict)
+
+    @property
+    def place(self) -> str:
+        """Where it is, for people: its folder, or ``elsewhere (host:root)``."""
+        return str(self.folder) if self.folder else f"elsewhere ({self.host}:{self.root})"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunSummary:
+    """A run on one line.
+
+    :param validation: the deciding figure of the chosen checkpoint on validation.
+    :param test: the same figure on test.
+    """
+
+    id: str
+    name: str | None
+    task: str
+    kind: str
+    status: Status
+    started: datetime
+    ended: datetime | None
+    seconds: float | None
+    data: str
+    model: str
+    recipe: str | None
+    synthetic: bool
+    group: str | None
+    metric: str
+    metric_key: str
+    higher_is_better: bool
+    heartbeat: datetime
+    error: str | None
+    validation: float | None
+    test: float | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunDetails:
+    """Everything about a run.
+
+    :param scores: the figures of the chosen checkpoint, the last ones per split.
+    :param metrics: every figure by step.
+    :param checkpoints: in the order they were made, deleted ones too.
+    """
+
+    record: RunRecord
+    status: Status
+    heartbeat: datetime
+    ended: datetime | None
+    seconds: float | None
+    error: str | None
+    hint: str | None
+    scores: tuple[Figure, ...]
+    metrics: tuple[Figure, ...]
+    checkpoints: tuple[CheckpointRecord, ...]
+
+    @property
+    def best(self) -> CheckpointRecord | None:
+        """The chosen checkpoint, unless it was deleted."""
+        return next((one for one in self.checkpoints if one.best and not one.removed), None)
+
+    @property
+    def last(self) -> CheckpointRecord | None:
+        """The newest checkpoint, unless it was deleted."""
+        return next((one for one in self.checkpoints if one.last and not one.removed), None)

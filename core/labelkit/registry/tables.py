@@ -1,0 +1,214 @@
+"""The registry's tables. Private to this package: everybody else sees the records of ``models``.
+
+Core tables with typed columns, not mapped classes: the ORM would add 0.09 s to every command that only lists.
+A change here needs a new revision in ``migrations/versions`` and its id at the end of ``REVISIONS``.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Column, ForeignKey, Index, MetaData, Named, Table, TypedColumns
+
+# All revisions this code knows, oldest first.
+REVISIONS = ("0001",)
+# Not Alembic's own name for it, so that another program's database is never taken for ours.
+VERSION_TABLE = "labelkit_version"
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+
+class UtcTime(sa.TypeDecorator[datetime]):
+    """A moment: stored in UTC, on SQLite without a time zone since it keeps none; it comes back aware."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        """Turn ``value`` into UTC; one without a time zone is a mistake."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"a time without a time zone: {value}")
+        moment = value.astimezone(UTC)
+        return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
+
+    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        """Return the moment in UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def _run() -> Column[str]:
+    return Column(sa.String, ForeignKey("runs.id", ondelete="CASCADE"), nullable=False)
+
+
+def _run_key() -> Column[str]:
+    return Column(sa.String, ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
+
+
+class _Stores(TypedColumns):
+    """Folders that hold checkpoints: one per LABELKIT_HOME, marked there by its ``store.json``."""
+
+    id: Named[str] = Column(sa.String, primary_key=True)
+    host: Named[str]
+    root: Named[str]
+    created: Named[datetime] = Column(UtcTime)
+
+
+class _Runs(TypedColumns):
+    id: Named[str] = Column(sa.String, primary_key=True)
+    name: Named[str | None]
+    group_id: Named[str | None]
+    task: Named[str]
+    kind: Named[str]
+    status: Named[str]
+    started: Named[datetime] = Column(UtcTime)
+    heartbeat: Named[datetime] = Column(UtcTime)
+    ended: Named[datetime | None] = Column(UtcTime)
+    seconds: Named[float | None]
+    error: Named[str | None]
+    hint: Named[str | None]
+    labelkit: Named[str]
+    recipe: Named[str | None]
+    data: Named[str]
+    synthetic: Named[bool]
+    model: Named[str]
+    model_revision: Named[str | None]
+    model_sha256: Named[str | None]
+    metric: Named[str]
+    metric_key: Named[str]
+    higher_is_better: Named[bool]
+    seed: Named[int] = Column(sa.BigInteger)
+    device_type: Named[str | None]
+    device_name: Named[str | None]
+    device_count: Named[int | None]
+    precision: Named[str | None]
+    driver: Named[str | None]
+    peak_memory: Named[int | None] = Column(sa.BigInteger)
+    git_commit: Named[str | None]
+    git_dirty: Named[bool | None]
+    host: Named[str]
+    pid: Named[int]
+    command: Named[str]
+    python: Named[str]
+    schema: Named[Any] = Column(sa.JSON(none_as_null=True), nullable=True)
+
+
+class _PlanValues(TypedColumns):
+    run = _run_key()
+    key: Named[str] = Column(sa.String, primary_key=True)
+    text: Named[str]
+    number: Named[float | None]
+    origin: Named[str]
+
+
+class _Versions(TypedColumns):
+    run = _run_key()
+    kind: Named[str] = Column(sa.String, primary_key=True)
+    name: Named[str] = Column(sa.String, primary_key=True)
+    version: Named[str]
+
+
+class _Splits(TypedColumns):
+    run = _run_key()
+    split: Named[str] = Column(sa.String, primary_key=True)
+    ref: Named[str]
+    content_hash: Named[str]
+    examples: Named[int] = Column(sa.BigInteger)
+    words: Named[int] = Column(sa.BigInteger)
+    carved: Named[bool]
+
+
+class _Metrics(TypedColumns):
+    """Every figure by step. ``type`` is '' for a whole split (a label type is never empty); NaN is NULL."""
+
+    run = _run_key()
+    task: Named[str] = Column(sa.String, primary_key=True)
+    split: Named[str] = Column(sa.String, primary_key=True)
+    step: Named[int] = Column(sa.BigInteger, primary_key=True, autoincrement=False)
+    name: Named[str] = Column(sa.String, primary_key=True)
+    type: Named[str] = Column(sa.String, primary_key=True)
+    epoch: Named[float]
+    value: Named[float | None]
+    text: Named[str | None]
+
+
+class _Scores(TypedColumns):
+    """The figures of the chosen checkpoint only, one set per split: for lists, ``best`` and filters."""
+
+    run = _run_key()
+    task: Named[str] = Column(sa.String, primary_key=True)
+    split: Named[str] = Column(sa.String, primary_key=True)
+    name: Named[str] = Column(sa.String, primary_key=True)
+    type: Named[str] = Column(sa.String, primary_key=True)
+    step: Named[int] = Column(sa.BigInteger)
+    epoch: Named[float]
+    value: Named[float | None]
+    text: Named[str | None]
+
+
+class _Checkpoints(TypedColumns):
+    id: Named[int] = Column(sa.Integer, primary_key=True)
+    run = _run()
+    store: Named[str] = Column(sa.String, ForeignKey("stores.id"))
+    path: Named[str]
+    step: Named[int] = Column(sa.BigInteger)
+    epoch: Named[float]
+    is_best: Named[bool]
+    is_last: Named[bool]
+    created: Named[datetime] = Column(UtcTime)
+    removed: Named[datetime | None] = Column(UtcTime)
+
+
+class _CheckpointFiles(TypedColumns):
+    checkpoint: Named[int] = Column(
+        sa.Integer, ForeignKey("checkpoints.id", ondelete="CASCADE"), primary_key=True
+    )
+    name: Named[str] = Column(sa.String, primary_key=True)
+    size: Named[int] = Column(sa.BigInteger)
+    sha256: Named[str]
+
+
+stores = Table("stores", metadata, _Stores)
+runs = Table(
+    "runs",
+    metadata,
+    _Runs,
+    Index(None, "started", "id"),
+    Index(None, "task", "status", "started"),
+    Index(None, "status", "started"),
+    Index(None, "name"),
+    Index(None, "group_id"),
+)
+plan_values = Table("plan_values", metadata, _PlanValues, Index(None, "key", "number"))
+versions = Table("versions", metadata, _Versions)
+splits = Table("splits", metadata, _Splits, Index(None, "split", "content_hash"))
+metrics = Table("metrics", metadata, _Metrics)
+scores = Table("scores", metadata, _Scores, Index(None, "task", "split", "name", "type", "value"))
+checkpoints = Table(
+    "checkpoints",
+    metadata,
+    _Checkpoints,
+    Index(None, "run"),
+    # A folder's name may be used again once the checkpoint that had it is gone.
+    Index(
+        None,
+        "store",
+        "path",
+        unique=True,
+        sqlite_where=sa.text("removed IS NULL"),
+        postgresql_where=sa.text("removed IS NULL"),
+    ),
+)
+checkpoint_files = Table("checkpoint_files", metadata, _CheckpointFiles, Index(None, "sha256"))

@@ -1,0 +1,185 @@
+"""Every setting of a run that labelkit knows itself: its type, its default and what it means.
+
+``train.`` also reaches every other field of ``transformers.TrainingArguments`` except those in :data:`OWNED`.
+"""
+
+from __future__ import annotations
+
+import enum
+import tomllib
+import types
+import typing
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from labelkit.errors import LabelkitError, nearest
+from labelkit.records import Scheme
+
+AUTO = "auto"
+Precision = Literal["auto", "fp32", "bf16", "fp16"]
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """One setting.
+
+    :param type: what values it takes, as a type annotation.
+    :param default: its value where nothing else gives one.
+    :param help: one line for people.
+    """
+
+    type: Any
+    default: Any
+    help: str
+
+
+SETTINGS: dict[str, Spec] = {
+    "data": Spec(str, None, "data reference: a source, a path, or train=…,validation=…,test=…"),
+    "model": Spec(str, None, "model reference: bundled, a folder, org/name on the Hub"),
+    "metric": Spec(str, None, "the metric that chooses the checkpoint"),
+    "decoder": Spec(str, None, "how scores become labels"),
+    "preprocess": Spec(list[str], None, "preprocessors, in order"),
+    "data.columns": Spec(str | None, None, "which column holds what, e.g. tokens=0,ner=3"),
+    "data.encoding": Spec(str, "utf-8", "encoding of text files"),
+    "data.format": Spec(str | None, None, "format of the files; None: by their suffix"),
+    "data.path": Spec(str | None, None, "where the files of a named source lie"),
+    "data.scheme": Spec(Scheme | Literal["auto"], AUTO, "tagging scheme of the files"),
+    "data.train_scheme": Spec(Scheme | None, None, "tagging scheme that is learned; None: the task's"),
+    "data.repair": Spec(bool, False, "read tags that do not fit the scheme as the CoNLL scorer does"),
+    "data.allow_new_labels": Spec(bool, False, "take label types that train does not have"),
+    "data.validation_fraction": Spec(float, 0.1, "share of train that becomes validation where there is none"),
+    "data.max_length": Spec(int | Literal["auto"], AUTO, "sub-tokens in a window; auto: what the encoder takes"),
+    "data.overlap": Spec(int, 128, "sub-tokens that neighbouring windows share, at most half a window"),
+    "data.label_all_tokens": Spec(bool, False, "learn the label on every sub-token of a word, not only the first"),
+    "train.seed": Spec(int, 42, "seed of everything random"),
+    "train.num_train_epochs": Spec(float, 3, "passes over train"),
+    "train.max_steps": Spec(int, -1, "stop after this many optimizer steps; -1: after the epochs"),
+    "train.learning_rate": Spec(float | Literal["auto"], AUTO, "peak learning rate; auto: by the encoder's width"),
+    "train.lr_scheduler_type": Spec(str, "linear", "course of the learning rate"),
+    "train.warmup_steps": Spec(float, 0.0, "steps of warm-up; below 1: a share of all steps"),
+    "train.per_device_train_batch_size": Spec(int, 16, "windows in a batch"),
+    "train.gradient_accumulation_steps": Spec(int, 1, "batches in an optimizer step"),
+    "train.weight_decay": Spec(float, 0.01, "weight decay; biases and norms have none"),
+    "train.optim": Spec(str, "adamw_torch", "optimizer"),
+    "train.adam_beta1": Spec(float, 0.9, "AdamW's first decay rate"),
+    "train.adam_beta2": Spec(float, 0.999, "AdamW's second decay rate"),
+    "train.adam_epsilon": Spec(float, 1e-8, "AdamW's epsilon"),
+    "train.max_grad_norm": Spec(float, 1.0, "gradients are clipped to this norm"),
+    "train.label_smoothing_factor": Spec(float, 0.0, "label smoothing"),
+    "train.train_sampling_strategy": Spec(str, "random", "order of train: random or group_by_length"),
+    "train.precision": Spec(Precision, AUTO, "precision of training; auto: bf16 where the hardware is good at it"),
+    "train.eval_precision": Spec(Literal["fp32", "bf16"], "fp32", "precision of scoring"),
+    "train.eval_tokens": Spec(int, 4096, "sub-tokens in a batch when scoring, padding included"),
+}
+
+#: fields of TrainingArguments that labelkit sets itself → what to use instead
+OWNED: dict[str, str] = {
+    **dict.fromkeys(("bf16", "fp16", "bf16_full_eval", "fp16_full_eval", "half_precision_backend"), "train.precision"),
+    **dict.fromkeys(("per_device_eval_batch_size", "eval_accumulation_steps", "eval_do_concat_batches"), "train.eval_tokens"),
+    **dict.fromkeys(("metric_for_best_model", "greater_is_better", "include_for_metrics", "batch_eval_metrics"), "--metric"),
+    **dict.fromkeys(("output_dir", "overwrite_output_dir"), "LABELKIT_HOME"),
+    **dict.fromkeys(("run_name", "project"), "--name"),
+    "use_cpu": "CUDA_VISIBLE_DEVICES= to train on the CPU",
+    **dict.fromkeys(
+        (
+            "auto_find_batch_size", "debug", "disable_tqdm", "do_eval", "do_predict", "do_train", "enable_jit_checkpoint",
+            "eval_delay", "eval_on_start", "eval_steps", "eval_strategy", "eval_use_gather_object", "hub_always_push",
+            "hub_model_id", "hub_private_repo", "hub_revision", "hub_strategy", "hub_token", "ignore_data_skip",
+            "label_names", "length_column_name", "load_best_model_at_end", "local_rank", "log_level", "log_level_replica",
+            "log_on_each_node", "logging_dir", "logging_first_step", "logging_nan_inf_filter", "logging_steps",
+            "logging_strategy", "prediction_loss_only", "push_to_hub", "remove_unused_columns", "report_to",
+            "restore_callback_states_from_checkpoint", "resume_from_checkpoint", "save_on_each_node", "save_only_model",
+            "save_steps", "save_strategy", "save_total_limit", "skip_memory_metrics", "trackio_bucket_id",
+            "trackio_space_id", "trackio_static_space_id", "train_file",
+        ),
+        "nothing: labelkit decides it",
+    ),
+}  # fmt: skip
+
+
+def parse_set(text: str) -> tuple[str, Any]:
+    """Split ``key=value`` of ``--set``; the value is read as TOML where it is TOML, else as text.
+
+    >>> parse_set("train.learning_rate=2e-4")
+    ('train.learning_rate', 0.0002)
+    >>> parse_set("data.scheme=IOB1")
+    ('data.scheme', 'IOB1')
+
+    :raises LabelkitError: there is no ``=``.
+    """
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise LabelkitError(f"--set {text!r} is not key=value", hint="for example --set train.learning_rate=2e-4")
+    try:
+        return key.strip(), tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        return key.strip(), value.strip()
+
+
+def check(key: str, value: Any) -> Any:
+    """Return ``value`` as the setting ``key`` wants it.
+
+    :raises LabelkitError: no such setting, one that labelkit owns, or a value of the wrong type.
+    """
+    wanted = SETTINGS[key].type if key in SETTINGS else _trainer_field(key)
+    if not accepts(value, wanted):
+        raise LabelkitError(f"{key} cannot be {value!r}", hint=f"it takes {describe(wanted)}")
+    return float(value) if wanted is float else value
+
+
+def _trainer_field(key: str) -> Any:
+    section, _, name = key.partition(".")
+    if section != "train" or not name:
+        raise LabelkitError(f"unknown setting '{key}'", hint=nearest(key, SETTINGS))
+    if name in OWNED:
+        raise LabelkitError(f"train.{name} belongs to labelkit", hint=f"use {OWNED[name]}")
+    fields = _trainer_fields()
+    if name not in fields:
+        raise LabelkitError(f"unknown setting '{key}'", hint=nearest(key, {*SETTINGS, *(f"train.{field}" for field in fields)}))
+    return fields[name]
+
+
+def _trainer_fields() -> dict[str, Any]:
+    from transformers import TrainingArguments
+
+    return {name: hint for name, hint in typing.get_type_hints(TrainingArguments).items() if name not in OWNED}
+
+
+def accepts(value: Any, wanted: Any) -> bool:
+    """Return whether ``value`` fits the annotation ``wanted``; an int is a float, a string may name an enum's member.
+
+    >>> accepts(3, float), accepts("x", float), accepts(None, int | None), accepts(True, int)
+    (True, False, True, False)
+    """
+    origin, choices = typing.get_origin(wanted), typing.get_args(wanted)
+    if wanted is Any:
+        return True
+    if origin in (typing.Union, types.UnionType):
+        return any(accepts(value, choice) for choice in choices)
+    if origin is Literal:
+        return value in choices
+    if origin in (list, tuple):
+        return isinstance(value, list | tuple) and all(accepts(item, choices[0]) for item in value if choices)
+    if isinstance(value, bool) or wanted is bool:
+        return isinstance(value, bool) and wanted is bool
+    if wanted is float:
+        return isinstance(value, int | float)
+    if isinstance(wanted, type) and issubclass(wanted, enum.Enum):
+        return value in [member.value for member in wanted]
+    return isinstance(value, origin or wanted)
+
+
+def describe(wanted: Any) -> str:
+    """Return an annotation in words.
+
+    >>> describe(int | Literal["auto"])
+    'a whole number, or auto'
+    """
+    names = {int: "a whole number", float: "a number", str: "text", bool: "true or false", type(None): "nothing", dict: "a table"}
+    if typing.get_origin(wanted) in (typing.Union, types.UnionType):
+        return ", or ".join(describe(choice) for choice in typing.get_args(wanted))
+    if typing.get_origin(wanted) is Literal:
+        return ", ".join(str(choice) for choice in typing.get_args(wanted))
+    if isinstance(wanted, type) and issubclass(wanted, enum.Enum):
+        return ", ".join(str(member.value) for member in wanted)
+    return names.get(wanted, "a list" if typing.get_origin(wanted) is list else str(wanted))

@@ -1,0 +1,46 @@
+"""The one place that knows how a plan becomes ``TrainingArguments``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from transformers import TrainingArguments
+
+from labelkit.errors import LabelkitError
+from labelkit.plan import Plan
+
+#: settings of the section ``train`` that are labelkit's own
+OURS = frozenset({"precision", "eval_precision", "eval_tokens"})
+
+
+def training_arguments(plan: Plan, scratch: Path, device: str) -> TrainingArguments:
+    """Return the arguments of a run.
+
+    Trainer saves nothing (its checkpoints hold pickles and are not atomic), logs once an epoch and evaluates each
+    epoch; what it should do then is ours.
+
+    :param scratch: an output folder that Trainer insists on and never uses.
+    :param device: ``"cpu"`` or ``"cuda"``.
+    :raises LabelkitError: transformers refuses a value.
+    """
+    wanted = {name: value for name, value in plan.section("train").items() if name not in OURS}
+    precision = plan["train.precision"]
+    owned: dict[str, Any] = {
+        "output_dir": str(scratch),
+        "use_cpu": device == "cpu",
+        "bf16": precision == "bf16",
+        "fp16": precision == "fp16",
+        "eval_strategy": "epoch",
+        "logging_strategy": "epoch",
+        "save_strategy": "no",
+        "report_to": "none",
+        "disable_tqdm": True,
+        "remove_unused_columns": False,
+        "dataloader_pin_memory": device == "cuda",
+    }
+    try:
+        return TrainingArguments(**{**owned, **wanted})
+    except (ValueError, TypeError, ImportError, NotImplementedError) as error:
+        text = " ".join(str(error).split())
+        raise LabelkitError(f"these training settings do not go together: {text[:300]}", hint="see: --dry-run") from error

@@ -1,0 +1,36 @@
+"""Send the events of a run to those who listen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from labelkit.events import Event
+
+Listener = Callable[[Event], object]
+
+
+class Emitter:
+    """Passes each event on: to core's listeners, whose errors stop the run, and to plugins' observers, whose do not.
+
+    :param observers: by plugin name; one that raises is reported through ``warn`` once and dropped.
+    """
+
+    def __init__(self, listeners: Sequence[Listener], observers: Mapping[str, Listener], warn: Callable[[str], object]) -> None:
+        self._listeners = list(listeners)
+        self._observers = dict(observers)
+        self._warn = warn
+
+    def add(self, listener: Listener) -> None:
+        """Let ``listener`` hear what comes."""
+        self._listeners.append(listener)
+
+    def __call__(self, event: Event) -> None:
+        """Pass ``event`` on."""
+        for listener in self._listeners:
+            listener(event)
+        for name, observer in list(self._observers.items()):
+            try:
+                observer(event)
+            except Exception as error:
+                del self._observers[name]
+                self._warn(f"the observer of plugin '{name}' failed and hears no more: {type(error).__name__}: {error}")

@@ -1,0 +1,66 @@
+"""Load an encoder with a fresh head, or a trained checkpoint, and what goes with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from labelkit.encode.references import without_network
+from labelkit.errors import ModelError
+from labelkit.records import Schema
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig, PreTrainedModel
+
+
+def quiet_transformers() -> None:
+    """Keep transformers from talking: what matters is reported by labelkit."""
+    without_network()
+    import transformers
+
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+
+
+def load_config(folder: Path) -> PreTrainedConfig:
+    """Return the encoder's configuration.
+
+    :raises ModelError: transformers does not know this architecture.
+    """
+    from transformers import AutoConfig
+
+    try:
+        return AutoConfig.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
+    except Exception as error:
+        raise ModelError(f"the model in {folder} cannot be used: {_one_line(error)}", hint="try --model bundled") from error
+
+
+def load_token_model(folder: Path, schema: Schema) -> PreTrainedModel:
+    """Load the weights in ``folder`` in fp32 with a head for ``schema``; a head that is missing is made at random.
+
+    :raises ModelError: the architecture has no token classification, or the weights do not load.
+    """
+    import torch
+    from transformers import AutoModelForTokenClassification
+
+    names = schema.label_names
+    options: dict[str, Any] = {
+        "num_labels": len(names),
+        "id2label": dict(enumerate(names)),
+        "label2id": {label: index for index, label in enumerate(names)},
+        "dtype": torch.float32,
+        "use_safetensors": True,
+        "local_files_only": True,
+        "trust_remote_code": False,
+        # an encoder that was trained for other labels gives its body, not its head
+        "ignore_mismatched_sizes": True,
+    }
+    try:
+        model: PreTrainedModel = AutoModelForTokenClassification.from_pretrained(str(folder), **options)
+    except Exception as error:
+        raise ModelError(f"the model in {folder} cannot be loaded: {_one_line(error)}", hint="try --model bundled") from error
+    return model
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]

@@ -1,0 +1,339 @@
+"""One run from a prepared plan to a tested, recorded checkpoint."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import labelkit
+from labelkit.catalog import Catalog
+from labelkit.checkpoint import CheckpointInfo, write_checkpoint
+from labelkit.data.corpus import Corpus, Split
+from labelkit.encode.align import Encoding
+from labelkit.encode.store import Target, WindowStore, cached_windows
+from labelkit.encode.tokenizer import load_tokenizer, max_length_of
+from labelkit.errors import LabelkitError
+from labelkit.evaluate.split import score_split
+from labelkit.events import RunEnded, RunStarted, Scored, Stage, Status, StepDone, TrainingStarted
+from labelkit.label.engine import Engine
+from labelkit.plan import Plan
+from labelkit.registry import Home, PlanValue, Registry, RegistryObserver, RunRecord, SplitRecord, new_run_id
+from labelkit.train import facts, hardware, model
+from labelkit.train.arguments import training_arguments
+from labelkit.train.emit import Emitter, Listener
+from labelkit.train.prepare import Prepared
+from labelkit.train.selection import Kept, Selection
+from labelkit.train.trainer import WordLevelTrainer
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+#: how raw text is split into words for a labeller that was trained on words
+SPLITTER = "words"
+Metrics = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunResult:
+    """What a finished run gives.
+
+    :param metrics: split → task → figures, ``per_type`` inside; of the chosen checkpoint.
+    :param checkpoint: the folder of the chosen checkpoint.
+    """
+
+    run: str
+    task: str
+    status: Status
+    metrics: Mapping[str, Mapping[str, Metrics]]
+    checkpoint: Path
+    seconds: float
+    name: str | None = None
+    synthetic: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it ready for JSON."""
+        return {**asdict(self), "checkpoint": str(self.checkpoint)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ready:
+    """A run whose plan is resolved and whose data is encoded."""
+
+    id: str
+    plan: Plan
+    corpus: Corpus
+    encoding: Encoding
+    windows: Mapping[str, WindowStore]
+    fallback: str
+    device: hardware.Hardware
+
+
+def train(
+    prepared: Prepared,
+    catalog: Catalog,
+    home: Home,
+    *,
+    listeners: Sequence[Listener] = (),
+    warn: Callable[[str], object] = lambda line: None,
+) -> RunResult:
+    """Train, select on validation, score test once, and record everything.
+
+    :param listeners: hear the events of the run.
+    :param warn: told of what is odd without stopping the run.
+    :raises LabelkitError: what stopped it; the run is recorded as failed, or as interrupted after Ctrl-C.
+    """
+    started = time.monotonic()
+    emit = Emitter(listeners, catalog.observers(), warn)
+    ready = _encode(prepared, home, emit)
+    with Registry.open(home, create=True) as registry:
+        registry.start_run(_record(ready, prepared, catalog))
+        emit.add(RegistryObserver(registry))
+        with _ended(ready.id, emit, started):
+            emit(RunStarted(run=ready.id, task=ready.plan.task.name, plan=ready.plan.as_dict()))
+            kept, metrics = _fit(ready, prepared, home, emit)
+            registry.update_run(ready.id, peak_memory=hardware.peak_memory(ready.device.type))
+    return RunResult(
+        run=ready.id,
+        task=ready.plan.task.name,
+        status="finished",
+        metrics={split: {ready.plan.task.name: figures} for split, figures in metrics.items()},
+        checkpoint=kept.path,
+        seconds=time.monotonic() - started,
+        name=ready.plan.name,
+        synthetic=ready.corpus.synthetic,
+    )
+
+
+@contextlib.contextmanager
+def _ended(run: str, emit: Emitter, started: float) -> Iterator[None]:
+    """Say how the run ended, whichever way that is."""
+
+    def end(status: Status, error: str | None = None, hint: str | None = None) -> None:
+        emit(RunEnded(run=run, status=status, seconds=time.monotonic() - started, error=error, hint=hint))
+
+    try:
+        yield
+    except KeyboardInterrupt:
+        end("interrupted", "interrupted")
+        raise
+    except BaseException as error:
+        hint = error.hint if isinstance(error, LabelkitError) else None
+        message = error.message if isinstance(error, LabelkitError) else f"{type(error).__name__}: {error}"
+        with contextlib.suppress(LabelkitError):  # the registry may be what failed; the first error tells more
+            end("failed", message, hint)
+        raise
+    end("finished")
+
+
+# -- before training ------------------------------------------------------------------------------------------------
+
+
+def resolve_automatic(prepared: Prepared) -> tuple[Plan, hardware.Hardware]:
+    """Return the plan with its automatic choices frozen, and the device that decided some of them.
+
+    :raises LabelkitError: the tokenizer or the configuration cannot be used, or a window is longer than the encoder.
+    """
+    model.quiet_transformers()
+    device = hardware.detect()
+    config = model.load_config(prepared.encoder.folder)
+    limit = max_length_of(load_tokenizer(prepared.encoder.folder), config)
+    wanted = prepared.plan["data.max_length"]
+    if wanted != "auto" and wanted > limit:
+        raise LabelkitError(f"data.max_length {wanted} is more than the {limit} sub-tokens that the encoder reads")
+    choices = {
+        "data.max_length": (limit, f"the encoder reads {limit} sub-tokens"),
+        "train.learning_rate": hardware.learning_rate_for(config.hidden_size),
+        "train.precision": hardware.precision_for("auto", device),
+    }
+    return prepared.plan.resolved(choices), device
+
+
+def _encode(prepared: Prepared, home: Home, emit: Emitter) -> _Ready:
+    plan, device = resolve_automatic(prepared)
+    run, corpus = new_run_id(plan.task.name), prepared.corpus
+    encoding = Encoding.of(load_tokenizer(prepared.encoder.folder), plan["data.max_length"], plan["data.overlap"])
+    target = Target(corpus.layer, corpus.schema, plan["data.label_all_tokens"])
+    used = [f"{item.name} {item.version}" for item in plan.preprocessors]
+    home.create()
+    windows = {}
+    for name, split in corpus.splits.items():
+        emit(Stage(run=run, name="encoding", detail=f"{name}: {len(split.examples):,} examples"))
+        windows[name] = cached_windows(
+            split.examples, split.content_hash, encoding, target, home.cache, preprocessing=used
+        )
+    return _Ready(
+        id=run, plan=plan, corpus=corpus, encoding=encoding, windows=windows, fallback=_fallback(corpus), device=device
+    )
+
+
+def _fallback(corpus: Corpus) -> str:
+    """Return the label of words that no encoder sees: O, or for plain labels the commonest of train."""
+    if corpus.schema.scheme:
+        return "O"
+    counts = Counter(label for example in corpus.splits["train"].examples for label in example.labels[corpus.layer])
+    return min(counts, key=lambda label: (-counts[label], label))
+
+
+def _record(ready: _Ready, prepared: Prepared, catalog: Catalog) -> RunRecord:
+    plan, device, commit = ready.plan, ready.device, facts.git_commit()
+    metric = plan.metrics[0]
+    return RunRecord(
+        id=ready.id,
+        name=plan.name,
+        task=plan.task.name,
+        kind=plan.task.kind,
+        data=plan["data"],
+        model=plan["model"],
+        model_revision=prepared.encoder.revision,
+        model_sha256=prepared.encoder.sha256,
+        metric=metric.name,
+        metric_key=metric.key,
+        higher_is_better=metric.higher_is_better,
+        labelkit=labelkit.__version__,
+        seed=plan["train.seed"],
+        synthetic=ready.corpus.synthetic,
+        recipe=plan.recipe,
+        device_type=device.type,
+        device_name=device.name,
+        device_count=device.count,
+        driver=device.driver,
+        precision=plan["train.precision"],
+        git_commit=commit.sha,
+        git_dirty=commit.dirty,
+        schema=asdict(ready.corpus.schema),
+        plan=tuple(PlanValue.of(key, item.value, item.origin) for key, item in plan.settings.items()),
+        versions=facts.versions(plan, catalog),
+        splits=tuple(_split_record(split) for split in ready.corpus.splits.values()),
+    )
+
+
+def _split_record(split: Split) -> SplitRecord:
+    return SplitRecord(
+        split=split.name,
+        ref=split.ref,
+        content_hash=split.content_hash,
+        examples=len(split.examples),
+        words=split.words,
+        carved=split.carved,
+    )
+
+
+# -- training, selection, test --------------------------------------------------------------------------------------
+
+
+def _fit(ready: _Ready, prepared: Prepared, home: Home, emit: Emitter) -> tuple[Kept, dict[str, Metrics]]:
+    from transformers import set_seed
+
+    plan, task = ready.plan, ready.plan.task.name
+    set_seed(plan["train.seed"])
+    network = model.load_token_model(prepared.encoder.folder, ready.corpus.schema)
+    metric = plan.metrics[0]
+    folder = home.runs / ready.id / "checkpoints"
+    selection = Selection(ready.id, folder, higher=metric.higher_is_better, emit=emit)
+    best: dict[str, Metrics] = {}
+
+    def after_epoch(step: int, epoch: float, loss: float | None) -> Metrics:
+        figures = _score(ready, network, "validation")
+        is_best = selection.would_be_best(figures[metric.key])
+        if is_best:
+            best["validation"] = figures
+        emit(_scored(ready, "validation", step, epoch, figures, loss, is_best))
+        selection.keep(step, epoch, figures[metric.key], lambda path: _save(ready, network, path, step, epoch, figures))
+        return figures
+
+    _train(ready, network, emit, after_epoch)
+    kept = selection.best
+    if kept is None:
+        raise LabelkitError("training ended before anything could be evaluated", hint="raise --epochs or --max-steps")
+    if "test" in ready.windows:
+        emit(Stage(run=ready.id, name="testing", detail=f"{len(ready.corpus.splits['test'].examples):,} examples"))
+        chosen = model.load_token_model(kept.path, ready.corpus.schema).to(network.device)
+        best["test"] = _score(ready, chosen, "test")
+        emit(_scored(ready, "test", kept.step, kept.epoch, best["test"], None, is_best=True))
+    return kept, {task_split: figures for task_split, figures in best.items() if task}
+
+
+def _train(
+    ready: _Ready,
+    network: PreTrainedModel,
+    emit: Emitter,
+    after_epoch: Callable[[int, float, float | None], Metrics],
+) -> None:
+    with tempfile.TemporaryDirectory(prefix="labelkit-") as scratch:
+        arguments = training_arguments(ready.plan, Path(scratch), ready.device.type)
+        trainer = WordLevelTrainer(
+            model=network,
+            args=arguments,
+            train=ready.windows["train"],
+            encoding=ready.encoding,
+            after_epoch=after_epoch,
+            on_step=lambda step, epoch: emit(StepDone(run=ready.id, step=step, epoch=epoch)),
+        )
+        steps = _steps(trainer)
+        emit(TrainingStarted(run=ready.id, steps=steps, epochs=float(arguments.num_train_epochs)))
+        trainer.train()
+
+
+def _steps(trainer: WordLevelTrainer) -> int:
+    arguments = trainer.args
+    if arguments.max_steps > 0:
+        return int(arguments.max_steps)
+    batches = len(trainer.get_train_dataloader())
+    each = max(1, -(-batches // arguments.gradient_accumulation_steps))
+    return int(-(-each * arguments.num_train_epochs // 1))
+
+
+def _score(ready: _Ready, network: PreTrainedModel, split: str) -> Metrics:
+    plan = ready.plan
+    names = ready.corpus.schema.label_names
+    engine = Engine(
+        network, ready.encoding, plan["train.eval_precision"], plan["train.eval_tokens"], names.index(ready.fallback)
+    )
+    examples = ready.corpus.splits[split].examples
+    return score_split(engine, ready.windows[split], examples, ready.corpus.layer, ready.corpus.schema, plan)
+
+
+def _scored(
+    ready: _Ready, split: str, step: int, epoch: float, figures: Metrics, loss: float | None, is_best: bool
+) -> Scored:
+    return Scored(
+        run=ready.id,
+        split=split,
+        task=ready.plan.task.name,
+        step=step,
+        epoch=epoch,
+        metrics=figures,
+        train_loss=loss,
+        best=is_best,
+    )
+
+
+def _save(
+    ready: _Ready, network: PreTrainedModel, path: Path, step: int, epoch: float, figures: Metrics
+) -> dict[str, tuple[int, str]]:
+    plan = ready.plan
+    info = CheckpointInfo(
+        labelkit=labelkit.__version__,
+        run=ready.id,
+        task=plan.task.name,
+        kind=plan.task.kind,
+        layer=plan.task.layer,
+        schema=ready.corpus.schema,
+        decoder=plan.decoder.name,
+        preprocessors=tuple((item.name, item.version) for item in plan.preprocessors),
+        splitter=SPLITTER,
+        fallback=ready.fallback,
+        max_length=ready.encoding.max_length,
+        overlap=ready.encoding.overlap,
+        step=step,
+        epoch=epoch,
+        synthetic=ready.corpus.synthetic,
+        metrics={"validation": figures},
+    )
+    return write_checkpoint(path, network, ready.encoding.tokenizer, info)

@@ -1,0 +1,121 @@
+"""The schema: revisions and tables agree, and rows hang together as the tables say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from labelkit.registry import (
+    Home,
+    PlanValue,
+    Registry,
+    RunRecord,
+    SplitRecord,
+    VersionRecord,
+)
+from labelkit.registry.database import Database
+from labelkit.registry.tables import REVISIONS, VERSION_TABLE, metadata
+
+
+@pytest.fixture
+def migrated(tmp_path: Path) -> Home:
+    """Return a home whose database was made by the revisions."""
+    home = Home(root=tmp_path / "home")
+    Registry.open(home, create=True).close()
+    return home
+
+
+def _statements(path: Path) -> dict[str, str | None]:
+    """Return the SQL of every table and index in a database, but for the version's."""
+    query = "SELECT name, sql FROM sqlite_master WHERE tbl_name != ?"
+    engine = sa.create_engine(f"sqlite:///{path}")
+    with engine.connect() as connection:
+        rows = connection.exec_driver_sql(query, (VERSION_TABLE,)).all()
+    engine.dispose()
+    return {str(name): sql for name, sql in rows}
+
+
+def test_the_revisions_make_what_the_tables_say(migrated: Home) -> None:
+    engine = sa.create_engine(f"sqlite:///{migrated.database}")
+    with engine.connect() as connection:
+        options: dict[str, Any] = {
+            "version_table": VERSION_TABLE,
+            "compare_type": True,
+            "compare_server_default": True,
+        }
+        context = MigrationContext.configure(connection, opts=options)
+        assert compare_metadata(context, metadata) == []
+    engine.dispose()
+
+
+def test_the_revisions_make_the_very_same_statements(migrated: Home, tmp_path: Path) -> None:
+    engine = sa.create_engine(f"sqlite:///{tmp_path / 'made.db'}")
+    metadata.create_all(engine)
+    engine.dispose()
+    made = _statements(tmp_path / "made.db")
+    assert len(made) > 20
+    assert _statements(migrated.database) == made
+
+
+def test_the_code_knows_exactly_the_revisions_there_are() -> None:
+    config = Config()
+    config.set_main_option("script_location", "labelkit.registry:migrations")
+    scripts = ScriptDirectory.from_config(config).walk_revisions()
+    assert tuple(reversed([script.revision for script in scripts])) == REVISIONS
+
+
+def test_a_migrated_database_is_of_the_newest_revision(migrated: Home) -> None:
+    database = Database.open(migrated, create=False)
+    with database.session() as connection:
+        assert connection.exec_driver_sql(f"SELECT version_num FROM {VERSION_TABLE}").all() == [
+            (REVISIONS[-1],)
+        ]
+    database.close()
+
+
+def test_every_row_of_a_run_goes_with_it(migrated: Home) -> None:
+    with Registry.open(migrated, create=True) as registry:
+        for id_ in ("gone", "kept"):
+            _record_all(registry, id_)
+    database = Database.open(migrated, create=True)
+    tables = [table for table in metadata.sorted_tables if table.name != "stores"]
+    with database.session(write=True) as connection:
+        counts = [_count(connection, table) for table in tables]
+        assert min(counts) >= 2
+        connection.exec_driver_sql("DELETE FROM runs WHERE id = 'gone'")
+        assert [_count(connection, table) * 2 for table in tables] == counts
+    database.close()
+
+
+def _record_all(registry: Registry, id_: str) -> None:
+    """Put at least one row into every table."""
+    registry.start_run(
+        RunRecord(
+            id=id_,
+            task="ner",
+            kind="token",
+            data="d",
+            model="m",
+            metric="s",
+            metric_key="f1",
+            labelkit="0",
+            seed=1,
+            plan=(PlanValue.of("a", 1),),
+            versions=(VersionRecord(kind="library", name="torch", version="2"),),
+            splits=(SplitRecord(split="test", ref="d", content_hash="f", examples=1, words=1),),
+        )
+    )
+    registry.record_metrics(id_, task="ner", split="test", metrics={"f1": 1}, step=1, epoch=1.0, chosen=True)
+    folder = registry.home.runs / id_
+    registry.record_checkpoint(id_, folder, step=1, epoch=1.0, best=True, files={"config.json": (1, "f")})
+
+
+def _count(connection: sa.Connection, table: sa.Table) -> int:
+    return connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
