@@ -1,8 +1,7 @@
-"""Finding the home, opening its registry, and every way in which that is refused."""
+"""Opening a registry, and every way in which that is refused."""
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
 import subprocess
@@ -58,24 +57,6 @@ def contents(folder: Path) -> dict[str, bytes]:
     }
 
 
-def test_the_home_is_what_is_named_else_found_upwards_else_here(tmp_path: Path) -> None:
-    deep = tmp_path / "a" / "b"
-    deep.mkdir(parents=True)
-    assert Home.find({}, cwd=deep).root == deep / "labelkit-runs"
-    (tmp_path / "labelkit-runs").mkdir()
-    assert Home.find({}, cwd=deep).root == tmp_path / "labelkit-runs"
-    named = {"LABELKIT_HOME": "mine"}
-    assert Home.find(named, cwd=deep).root == deep / "mine"
-    assert Home.find(named, cwd=deep, explicit=tmp_path).root == tmp_path
-    assert Home.find({"LABELKIT_HOME": "~/x"}, cwd=deep).root == Path.home() / "x"
-    assert list(deep.iterdir()) == []
-
-
-def test_an_empty_variable_is_as_good_as_none(tmp_path: Path) -> None:
-    home = Home.find({"LABELKIT_HOME": "", "LABELKIT_REGISTRY": ""}, cwd=tmp_path)
-    assert home == Home(root=tmp_path / "labelkit-runs", url=None)
-
-
 def test_another_database_may_be_named(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'shared.db'}"
     home = Home.find({"LABELKIT_REGISTRY": url}, cwd=tmp_path)
@@ -91,25 +72,6 @@ def test_any_folder_name_will_do(tmp_path: Path, name: str) -> None:
     with Registry.open(home, create=True) as registry:
         registry.start_run(a_run())
     assert home.database.exists()
-
-
-def test_the_marker_is_made_once(used: Home) -> None:
-    marker = (used.root / "store.json").read_bytes()
-    first = used.store()
-    assert first
-    assert first.id == json.loads(marker)["id"]
-    assert used.create() == first
-    assert (used.root / "store.json").read_bytes() == marker
-    assert used.runs.is_dir()
-
-
-@pytest.mark.parametrize(
-    "content", ["", "{", "[]", "{}", '{"id": "x", "created": "y"}', '{"id": 1, "created": 2}']
-)
-def test_a_damaged_marker_is_refused_and_kept(used: Home, content: str) -> None:
-    (used.root / "store.json").write_text(content)
-    assert "store.json is damaged" in refusal(used).message
-    assert (used.root / "store.json").read_text() == content
 
 
 def test_reading_creates_nothing(home: Home) -> None:

@@ -73,7 +73,7 @@ def run(
     request = request_of(task, recipe=recipe, name=name, sets=(), data=data, model=model, **flags)
     extra = {key: (value, "settings") for key, value in (settings or {}).items()}
     request = Request(task=task, recipe=recipe, name=name, overrides={**request.overrides, **extra})
-    prepared = prepare(request, catalog, environment, place.cache, say=lambda stage, detail: None)
+    prepared = prepare(request, catalog, environment, place, say=lambda stage, detail: None)
     return train(prepared, catalog, place, listeners=listeners)
 
 

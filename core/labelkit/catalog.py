@@ -6,7 +6,9 @@ go in together or not at all, and a name claimed twice belongs to nobody until o
 
 from __future__ import annotations
 
+import contextlib
 import inspect
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
@@ -108,7 +110,13 @@ class _Claims:
 class Catalog:
     """Every plugin and every record, by name. Built once per command by :meth:`load` and handed down."""
 
-    def __init__(self, candidates: Iterable[Candidate], blocking: Blocking | None = None) -> None:
+    def __init__(
+        self,
+        candidates: Iterable[Candidate],
+        blocking: Blocking | None = None,
+        trace: Callable[[str], object] | None = None,
+    ) -> None:
+        self._trace = trace
         self._manager = pluggy.PluginManager(GROUP)
         self._manager.add_hookspecs(hookspecs)
         self._claims = _Claims()
@@ -118,14 +126,21 @@ class Catalog:
             self._infos.append(self._admit(candidate, blocking or Blocking()))
 
     @classmethod
-    def load(cls, *, blocked: Iterable[str] = (), only: Iterable[str] | None = None) -> Catalog:
+    def load(
+        cls,
+        *,
+        blocked: Iterable[str] = (),
+        only: Iterable[str] | None = None,
+        trace: Callable[[str], object] | None = None,
+    ) -> Catalog:
         """Load core and the installed plugins.
 
         :param blocked: plugin or distribution names never to import.
         :param only: the only plugins to load beside core; None for all.
+        :param trace: told of every import and hook call with its time.
         """
         chosen = None if only is None else frozenset(only)
-        return cls(find_candidates(), Blocking(frozenset(blocked), chosen))
+        return cls(find_candidates(), Blocking(frozenset(blocked), chosen), trace)
 
     # -- loading, one plugin at a time ------------------------------------------------------------------------------
 
@@ -135,7 +150,8 @@ class Catalog:
         if candidate.name in self._modules or self._is_failed(candidate.name):
             return _info(candidate, "failed", f"another plugin is already called '{candidate.name}': {self._origin(candidate.name)}")
         try:
-            plugin = candidate.load()
+            with self._timed(f"import {candidate.name}"):
+                plugin = candidate.load()
             hooks = self._register(plugin, candidate.name)
         except (Exception, SystemExit) as error:
             self._unregister(candidate.name)
@@ -185,8 +201,18 @@ class Catalog:
             if hook not in RECORD_HOOKS:
                 continue
             kind, class_ = RECORD_HOOKS[hook]
-            for item in self._call_alone(hook, plugin):
-                yield kind, _checked(item, class_, hook)
+            with self._timed(f"{name}.{hook}"):
+                items = list(self._call_alone(hook, plugin))
+            yield from ((kind, _checked(item, class_, hook)) for item in items)
+
+    @contextlib.contextmanager
+    def _timed(self, what: str) -> Iterator[None]:
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            if self._trace:
+                self._trace(f"{what}: {(time.perf_counter() - started) * 1000:.1f} ms")
 
     def _call_alone(self, hook: str, plugin: object, **arguments: object) -> Iterator[Any]:
         others = [other for other in self._manager.get_plugins() if other is not plugin]
@@ -295,15 +321,20 @@ class Catalog:
     def observers(self) -> Mapping[str, Callable[[Event], None]]:
         """Return the event hooks by plugin name, each to be called alone."""
         found: dict[str, Callable[[Event], None]] = {}
-        for caller in (getattr(self._manager.hook, EVENT_HOOK),):
-            for implementation in caller.get_hookimpls():
-                found[implementation.plugin_name] = self._observer(implementation.plugin)
+        for implementation in getattr(self._manager.hook, EVENT_HOOK).get_hookimpls():
+            name = implementation.plugin_name
+            found[name] = self._observer(name, implementation.plugin)
         return found
 
-    def _observer(self, plugin: object) -> Callable[[Event], None]:
+    def _observer(self, name: str, plugin: object) -> Callable[[Event], None]:
         others = [other for other in self._manager.get_plugins() if other is not plugin]
         caller = self._manager.subset_hook_caller(EVENT_HOOK, others)
-        return lambda event: caller(event=event)
+
+        def observe(event: Event) -> None:
+            with self._timed(f"{name}.{EVENT_HOOK}({type(event).__name__})"):
+                caller(event=event)
+
+        return observe
 
 
 def find_candidates() -> list[Candidate]:

@@ -198,7 +198,10 @@ def _table(path: Path, lines: Iterator[tuple[int, str]]) -> tuple[_Table, Iterat
 
 
 def _is_border(line: str) -> bool:
-    return line.startswith(BORDER) and line[len(BORDER) :][:1] in ("", " ", "\t")
+    if not line.startswith(BORDER):
+        return False
+    # Where a tab separates, "-DOCSTART- x" is a word with a space in it.
+    return line.split("\t" if "\t" in line else " ", 1)[0] == BORDER
 
 
 def _writable(field: str, labelled: Labelled) -> str:

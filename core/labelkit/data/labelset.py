@@ -22,9 +22,9 @@ def check_examples(split: str, examples: Iterable[Example], layer: str, kind: Ki
     for example in examples:
         labels = example.labels.get(layer)
         if labels is None:
-            known = ", ".join(example.labels) or "no labels"
+            known = f"only {', '.join(example.labels)}" if example.labels else "nor any other"
             raise DataError(
-                f"{place_of(example)}: nothing is labelled with '{layer}' in {split}, there is {known}",
+                f"{place_of(example)}: no labels of '{layer}' in {split}, {known}",
                 hint=f"say where its labels are: --columns tokens=0,{layer}=NUMBER",
             )
         if kind == "token":
@@ -89,8 +89,7 @@ def _unknown(
 ) -> list[str]:
     new: set[str] = set()
     for split, names in seen.items():
-        for name in names.keys() - set(known):
-            new.add(name)
+        new |= names.keys() - set(known)
         if new and not allow_new:
             first = next(name for name in names if name in new)
             raise _refusal(split, first, names[first], known, named)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,8 +13,14 @@ from labelkit.data.corpus import Corpus, DataOptions, load_corpus
 from labelkit.data.refs import parse_columns
 from labelkit.encode import references
 from labelkit.environment import Environment
+from labelkit.errors import LabelkitError
 from labelkit.plan import Plan, Request, make_plan
 from labelkit.records import LoadContext, ResolvedEncoder
+from labelkit.registry.home import Home
+
+
+NAME = re.compile(r"[a-z0-9-]+")
+RESERVED = frozenset({"best", "latest"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +36,7 @@ class Prepared:
 
 
 def prepare(
-    request: Request, catalog: Catalog, environment: Environment, cache: Path, *, say: Callable[[str, str], object]
+    request: Request, catalog: Catalog, environment: Environment, home: Home, *, say: Callable[[str, str], object]
 ) -> Prepared:
     """Check a request, read its data and find its encoder. Loads neither torch nor transformers, unless asked to.
 
@@ -40,14 +47,31 @@ def prepare(
 
     def read(plan: Plan) -> None:
         say("reading", str(plan["data"]))
-        found["corpus"] = read_corpus(plan, catalog, load_context(plan, environment, cache))
+        found["corpus"] = read_corpus(plan, catalog, load_context(plan, environment, home.cache))
 
     def locate(plan: Plan) -> None:
         say("finding the encoder", str(plan["model"]))
-        found["encoder"] = references.resolve(plan["model"], catalog.encoders, load_context(plan, environment, cache))
+        found["encoder"] = references.resolve(plan["model"], catalog.encoders, load_context(plan, environment, home.cache))
 
-    plan = make_plan(request, catalog, checks=(locate, read))
+    plan = make_plan(request, catalog, checks=(lambda plan: check_name(plan.name, home), locate, read))
     return Prepared(plan=plan, corpus=found["corpus"], encoder=found["encoder"])
+
+
+def check_name(name: str | None, home: Home) -> None:
+    """Check the name that a run shall have.
+
+    :raises LabelkitError: it is malformed, reserved, or another run's.
+    """
+    if name is None:
+        return
+    if not NAME.fullmatch(name) or name in RESERVED:
+        raise LabelkitError(f"a run cannot be called '{name}'", hint="use a-z, 0-9 and hyphens; best and latest mean something else")
+    from labelkit.registry import Registry
+
+    with Registry.open(home, create=False) as registry:
+        taken = [run.id for run in registry.runs() if run.name == name]
+    if taken:
+        raise LabelkitError(f"there is a run called '{name}' already: {taken[0]}", hint="choose another --name")
 
 
 def load_context(plan: Plan, environment: Environment, cache: Path) -> LoadContext:

@@ -24,7 +24,9 @@ from labelkit.events import RunEnded, RunStarted, Scored, Stage, Status, StepDon
 from labelkit.label.engine import Engine
 from labelkit.plan import Plan
 from labelkit.registry import Home, PlanValue, Registry, RegistryObserver, RunRecord, SplitRecord, new_run_id
-from labelkit.train import facts, hardware, model
+from labelkit import hardware
+from labelkit.encode import model
+from labelkit.train import facts
 from labelkit.train.arguments import training_arguments
 from labelkit.train.emit import Emitter, Listener
 from labelkit.train.prepare import Prepared

@@ -1,10 +1,10 @@
 """The sample corpus: synthetic sentences and reviews, made by a program from our own word lists and patterns.
 
-Sentences carry three layers: names (``ner``), parts of speech (``pos``) and chunks (``chunk``); reviews carry a
-sentiment. Names and patterns of the test split never occur in train. Scores on it say nothing about real text.
+Sentences carry three layers: names (``ner``), parts of speech (``pos``) and chunks (``chunk``); reviews carry
+a sentiment. No name and no pattern of the test split is in train. Scores on it say nothing about real text.
 
-What is a name: persons without their titles, places, organizations (a team named by its city alone, too), products
-and events. No names here: days, months, nationalities and languages. A leading "the" stays outside.
+Names are persons without their titles, places, organizations (also a team named by its city alone), products
+and events. Days, months, nationalities and languages are none. A leading "the" stays outside of a name.
 """
 
 from __future__ import annotations

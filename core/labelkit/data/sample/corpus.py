@@ -19,15 +19,13 @@ from labelkit.data.sample.reviews import reviews
 from labelkit.records import Example, LoadContext, Place, Schema
 
 LAYERS: dict[str, str | None] = {"ner": "sample-ner", "pos": "upos", "chunk": "sample-chunk"}
+UPOS = (
+    "ADJ", "ADP", "ADV", "AUX", "CCONJ", "DET", "INTJ", "NOUN", "NUM", "PART", "PRON", "PROPN", "PUNCT",
+    "SCONJ", "SYM", "VERB", "X",
+)  # fmt: skip
 SCHEMAS: tuple[Schema, ...] = (
     Schema.bio("sample-ner", "person", "location", "organization", "product", "event"),
-    Schema(
-        name="upos",
-        kind="token",
-        labels=tuple(
-            "ADJ ADP ADV AUX CCONJ DET INTJ NOUN NUM PART PRON PROPN PUNCT SCONJ SYM VERB X".split()
-        ),
-    ),
+    Schema(name="upos", kind="token", labels=UPOS),
     Schema.bio("sample-chunk", "NP", "VP", "PP", "ADVP", "ADJP", "SBAR", "PRT", "INTJ"),
     Schema(name="sample-sentiment", kind="text", labels=("NEGATIVE", "POSITIVE")),
 )

@@ -4,10 +4,10 @@ A pattern is one line of text::
 
     [the company] <will open> [a new/J office] in {city} [next/J year] .
 
-- ``[...]`` is a noun phrase, ``<...>`` a verb phrase, ``[ADJP ...]`` a chunk of another type. A bare word makes a chunk
-  of its own, of the type that goes with its part of speech (``in``: PP), or none (``and``, punctuation).
-- ``word/J`` names the part of speech by a code of :data:`CODES`. Without one, function words, numbers, punctuation
-  and capitalised words are known, and any other word takes what its chunk is made of (a noun in NP, a verb in VP).
+- ``[...]`` is a noun phrase, ``<...>`` a verb phrase, ``[ADJP ...]`` a chunk of another type. A bare word is
+  a chunk of the type that goes with its part of speech (``in``: PP), or none (``and``, punctuation).
+- ``word/J`` names the part of speech by a code of :data:`CODES`. Without one, function words, numbers,
+  punctuation and capitalised words are known, and any other word is what its chunk is made of (NP: a noun).
 - ``said|added`` is one of several words, with one code for all.
 - ``{slot}`` is a line of a word list, a name of an entity type, or a phrase with chunks of its own.
 """
@@ -27,22 +27,27 @@ from labelkit.errors import DataError, nearest
 Row: TypeAlias = tuple[str, str, str, str]
 """A word, its part of speech, its chunk label and its name label."""
 
-Option: TypeAlias = "tuple[tuple[Row, ...] | list[Option], ...]"
-"""A compiled line: fixed rows (a tuple), or a slot to choose for (a list)."""
+Step: TypeAlias = "tuple[Row, ...] | list[Option]"
+"""A part of a compiled line: fixed rows (a tuple), or a slot to choose for (a list)."""
+
+Option: TypeAlias = tuple[Step, ...]
+"""A compiled line."""
 
 CODES = {
-    "N": "NOUN", "V": "VERB", "J": "ADJ", "R": "ADV", "P": "PROPN", "A": "AUX", "D": "DET", "I": "ADP", "#": "NUM",
-    "O": "PRON", "C": "CCONJ", "S": "SCONJ", "T": "PART", "U": "INTJ", "Y": "SYM", "X": "X",
+    "N": "NOUN", "V": "VERB", "J": "ADJ", "R": "ADV", "P": "PROPN", "A": "AUX", "D": "DET", "I": "ADP",
+    "#": "NUM", "O": "PRON", "C": "CCONJ", "S": "SCONJ", "T": "PART", "U": "INTJ", "Y": "SYM", "X": "X",
 }  # fmt: skip
 CHUNK_DEFAULT = {
-    "NP": "NOUN", "VP": "VERB", "PP": "ADP", "ADVP": "ADV", "ADJP": "ADJ", "SBAR": "SCONJ", "PRT": "ADP", "INTJ": "INTJ",
+    "NP": "NOUN", "VP": "VERB", "PP": "ADP", "ADVP": "ADV", "ADJP": "ADJ", "SBAR": "SCONJ", "PRT": "ADP",
+    "INTJ": "INTJ",
 }  # fmt: skip
 BARE_CHUNK = {
-    "NOUN": "NP", "PROPN": "NP", "PRON": "NP", "NUM": "NP", "DET": "NP", "SYM": "NP", "X": "NP", "VERB": "VP", "AUX": "VP",
-    "ADP": "PP", "ADV": "ADVP", "ADJ": "ADJP", "SCONJ": "SBAR", "INTJ": "INTJ", "PART": "VP",
+    "NOUN": "NP", "PROPN": "NP", "PRON": "NP", "NUM": "NP", "DET": "NP", "SYM": "NP", "X": "NP",
+    "VERB": "VP", "AUX": "VP", "PART": "VP", "ADP": "PP", "ADV": "ADVP", "ADJ": "ADJP", "SCONJ": "SBAR",
+    "INTJ": "INTJ",
 }  # fmt: skip
 FILE = "sample (synthetic)"
-PARTS = {"train": range(64), "validation": range(64, 78), "test": range(78, 100)}
+PARTS = {"train": range(68), "validation": range(68, 80), "test": range(80, 100)}
 
 _TOKEN = re.compile(rf"\[(?:(?:{'|'.join(CHUNK_DEFAULT)}) )?|[\]<>]|[^\s\[\]<>]+")
 
@@ -125,39 +130,31 @@ class Grammar:
     def compile(self, line: str, cursor: Cursor | None = None) -> Option:
         """Return ``line`` ready for :func:`expand`."""
         start = cursor or Cursor()
-        steps: list[tuple[Row, ...] | list[Option]] = []
+        steps: list[Step] = []
         here = start
-        for token in _TOKEN.findall(line):
-            if token in "]>":
+        for piece in _TOKEN.findall(line):
+            if piece in "]>":
                 here = start
-            elif token[0] in "[<":
-                here = replace(
-                    start, chunk="VP" if token == "<" else token[1:].strip() or "NP", chunk_begun=False
-                )  # noqa: S105
-            elif (
-                token == "'s" and here.chunk == "NP" and not here.entity
-            ):  # CoNLL: the owner is a chunk of its own
-                here = replace(here, chunk_begun=False)
-                _append(steps, self._word(token, here))
-                here = here.after()
-            elif (
-                token == "the" and here.entity and not here.entity_begun
-            ):  # in "the Alps", the name is "Alps"
-                _append(steps, (replace(here, entity=None).row(token, ""),))
-                here = replace(here, chunk_begun=True)
+            elif piece[0] in "[<":
+                chunk = "VP" if piece == "<" else piece[1:].strip() or "NP"
+                here = replace(start, chunk=chunk, chunk_begun=False)
             else:
-                _append(steps, self._word(token, here))
-                here = here.after()
+                step, here = self._word(piece, here)
+                _append(steps, step)
         return tuple(steps)
 
-    def _word(self, token: str, here: Cursor) -> tuple[Row, ...] | list[Option]:
-        if token.startswith("{"):
-            return self.slot(token[1:-1], here)
-        stem, _, code = (
-            token.rpartition("/") if token[-2:-1] == "/" and token[-1] in CODES else (token, "", "")
-        )
-        rows = [here.row(word, code) for word in stem.split("|")]
-        return (rows[0],) if len(rows) == 1 else [((row,),) for row in rows]
+    def _word(self, piece: str, here: Cursor) -> tuple[Step, Cursor]:
+        """Return what ``piece`` stands for at ``here``, and the place behind it."""
+        if piece.startswith("{"):
+            return self.slot(piece[1:-1], here), here.after()
+        if piece == "the" and here.entity and not here.entity_begun:  # in "the Alps", the name is "Alps"
+            return (replace(here, entity=None).row(piece, ""),), replace(here, chunk_begun=True)
+        if piece == "'s" and here.chunk == "NP" and not here.entity:  # as in CoNLL: [Ann] ['s house]
+            here = replace(here, chunk_begun=False)
+        coded = piece[-2:-1] == "/" and piece[-1] in CODES
+        words, code = (piece[:-2], piece[-1]) if coded else (piece, "")
+        rows = [here.row(word, code) for word in words.split("|")]
+        return (rows[0],) if len(rows) == 1 else [((row,),) for row in rows], here.after()
 
     def _slot(self, name: str, here: Cursor) -> list[Option]:
         lines: tuple[str, ...]
@@ -173,7 +170,7 @@ class Grammar:
         return [self.compile(line, here) for line in lines]
 
 
-def _append(steps: list[tuple[Row, ...] | list[Option]], step: tuple[Row, ...] | list[Option]) -> None:
+def _append(steps: list[Step], step: Step) -> None:
     """Add ``step``, joined to the last one where both are fixed rows."""
     last = steps[-1] if steps else None
     if isinstance(last, tuple) and isinstance(step, tuple):

@@ -1,4 +1,4 @@
-"""What reviews are made of: opinions, clauses and facts by kind of thing. ``{a|b}`` is a choice, ``{name}`` a list."""
+"""What reviews are made of, by kind of thing. ``{a|b}`` is a choice, ``{name}`` one of a list."""
 
 from __future__ import annotations
 
@@ -109,208 +109,18 @@ FACTS = {
         There were six of us.
     """),
 }
-GOOD = {
-    "any": lines("""
-        I love {it|this {thing}}!
-        {Absolutely|Simply|Just} {fine}.
-        Highly recommended.
-        I would recommend this {thing} to {anyone|everybody|{who}}.
-        Could not be happier.
-        I can't praise this {thing} enough.
-        The best {thing} I have {seen|found|tried} in years.
-        What a {fine} {thing}!
-        Better than I expected.
-        Not bad at all, I was {very} pleased.
-        I was not disappointed for a second.
-        You can't go wrong with this {thing}.
-        I had my doubts, but I was wrong.
-        I wanted to hate it and could not.
-        Far better than the others.
-        Worth every {penny|cent|minute}.
-        Do not listen to the bad reviews.
-        {It|This {thing}} made my {day|week}.
-        {who} loves it too.
-        I have no complaints.
-        Five stars.
-        A {very} {fine} {thing}, my favourite by far.
-        Nothing to complain about.
-        An instant favourite.
-        {It|This {thing}} never lets me down.
-        We will be back for more.
-        Thumbs up!
-        Give it a chance, you will thank me.
-        I don't regret it at all.
-        Ignore the haters, this is {fine}.
-        It won me over completely.
-        A rare treat.
-    """),
-    "story": lines("""
-        I could not {put it down|stop watching|look away}.
-        The {acting|writing|dialogue|ending|music} is {very} {fine}.
-        I laughed and I cried.
-        A {moving|touching|gripping|charming|clever|thrilling|beautiful} {thing} with {heart|wit|great characters}.
-        Every {scene|chapter|minute} is a joy.
-        It kept me {hooked|guessing|on the edge of my seat} until the end.
-        A triumph for everyone involved.
-        Not a boring moment in it.
-        I never wanted it to end.
-        The characters stay with you for weeks.
-        It takes its time, and the reward is huge.
-        A gem, funny and wise.
-        One of the finest {thing}s of the year.
-        Not perfect, but what a ride.
-        It breaks the rules and gets away with it.
-        A classic already.
-        Powerful, honest and superbly made.
-        It is not the usual {thing}, and that is why it works.
-        Captivating from the first page to the last.
-        Pure magic.
-    """),
-    "goods": lines("""
-        It {works|runs} {like a charm|perfectly|without a hitch|as promised}.
-        The {battery|screen|sound|quality|design} is {very} {fine}.
-        Easy to use, easy to clean and sturdy.
-        It has not let me down once.
-        No problems after {span}.
-        Setting it up took {five minutes|no time}.
-        {who} wants one as well.
-        Great value for the price.
-        It does exactly what it should.
-        Well made and good looking.
-        It still looks like new.
-        Fast delivery, and the {thing} fits.
-        I dropped it twice and nothing broke.
-        I bought a second one straight away.
-        It is not cheap, but it is worth it.
-        Support answered in minutes and fixed it.
-        It saves me hours.
-        Light, quiet and quick.
-        Finally a {thing} that lasts.
-        A joy to use.
-    """),
-    "venue": lines("""
-        The {staff|waiters|owners} were {very} {kind|friendly|helpful}.
-        The {food|breakfast|view|service|room} was {very} {fine}.
-        We felt at home from the first minute.
-        Clean rooms, soft beds, quiet nights.
-        We will come back for sure.
-        Best {pasta|coffee|soup|steak|breakfast} in town.
-        Nothing was too much trouble for the staff.
-        Fresh, tasty and not expensive.
-        We never had to wait.
-        A hidden gem near the harbour.
-        The kids did not want to leave.
-        Fair prices and big portions.
-        They even gave us a free dessert.
-        The view alone is worth the trip.
-        Everything was spotless.
-        A warm welcome and a great meal.
-        We slept like babies.
-        I dream of their cake.
-    """),
-}
-BAD = {
-    "any": lines("""
-        I hate {it|this {thing}}!
-        {Absolutely|Simply|Just} {poor}.
-        Avoid.
-        I would not recommend this {thing} to {anyone|my worst enemy|{who}}.
-        Could not be more disappointed.
-        I can't find one good thing to say.
-        The worst {thing} I have {seen|found|tried} in years.
-        What a {poor} {thing}!
-        Worse than I expected.
-        Not good at all, I was {very} annoyed.
-        I expected so much more.
-        You can do better than this {thing}.
-        I had high hopes, but no.
-        I wanted to like it and could not.
-        Not nearly as good as the others.
-        Not worth the {money|time|trouble}.
-        Do not believe the good reviews.
-        {It|This {thing}} ruined my {day|week}.
-        {who} hated it too.
-        I have only complaints.
-        One star is too many.
-        A {very} {poor} {thing}, never again.
-        A waste of {money|time|space}.
-        I want a refund.
-        {It|This {thing}} let me down again.
-        We will not be back.
-        Thumbs down!
-        Save your money for something else.
-        I regret it already.
-        Don't believe the hype, this is {poor}.
-        It failed to impress me.
-        Stay away.
-    """),
-    "story": lines("""
-        I {fell asleep|gave up|walked out} after {an hour|fifty pages|the first half}.
-        The {acting|writing|dialogue|ending|music} is {very} {poor}.
-        I neither laughed nor cried.
-        A {boring|tedious|shallow|predictable|silly|lifeless|confusing} {thing} with no {heart|wit|point}.
-        Every {scene|chapter|minute} drags.
-        I kept looking at my watch.
-        An embarrassment for everyone involved.
-        There is not one good scene in it.
-        I could not wait for it to end.
-        The characters are made of cardboard.
-        It takes forever to get nowhere.
-        A bore, neither funny nor clever.
-        One of the worst {thing}s of the year.
-        Far from perfect, and far too long.
-        It steals from better {thing}s and adds nothing.
-        Hours of my life that I won't get back.
-        Bloated, dull and badly made.
-        It is just the usual {thing}, only slower.
-        It lost me on the first page.
-        Pure nonsense.
-    """),
-    "goods": lines("""
-        It {broke|died|stopped working|fell apart} after {span}.
-        The {battery|screen|sound|quality|design} is {very} {poor}.
-        Hard to use, hard to clean and flimsy.
-        It has let me down twice already.
-        Nothing but problems after {span}.
-        Setting it up took {five hours|a whole day}.
-        {who} sent it back.
-        Far too expensive for what it is.
-        It does not do what it should.
-        Badly made and ugly.
-        It looked worn out after {span}.
-        Late delivery, and the {thing} does not fit.
-        I dropped it once and the glass cracked.
-        I sent it back straight away.
-        It is cheap, and it shows.
-        Support never answered my {mails|calls}.
-        It cost me hours.
-        Heavy, loud and slow.
-        Another {thing} for the bin.
-        A pain to use.
-    """),
-    "venue": lines("""
-        The {staff|waiters|owners} were {very} {rude|unfriendly|slow}.
-        The {food|breakfast|view|service|room} was {very} {poor}.
-        We felt unwelcome from the first minute.
-        Dirty rooms, hard beds, noisy nights.
-        We will go somewhere else next time.
-        Worst {pasta|coffee|soup|steak|breakfast} in town.
-        Everything was too much trouble for the staff.
-        Stale, bland and overpriced.
-        We waited an hour for {a table|the menu|the bill}.
-        A tourist trap near the harbour.
-        The kids wanted to go home.
-        High prices and tiny portions.
-        They even charged us for water.
-        The smell alone drove us out.
-        Nothing was clean.
-        A cold welcome and a cold meal.
-        We did not sleep at all.
-        {who} was sick all night.
-    """),
-}
 GOOD_CLAUSES = {
     "story": lines("""
+        it is so charming that I didn't mind
+        it got under my skin
+        the dialogue sparkles
+        I was in tears by the end
+        the chemistry saves it
+        it stays with you
+        there is real wit in it
+        it all comes together
+        I would watch it again tomorrow
+        the lead carries it
         the cast is {very} {fine}
         the pictures are stunning
         the ending moved me to tears
@@ -323,6 +133,16 @@ GOOD_CLAUSES = {
         the music is lovely
     """),
     "goods": lines("""
+        I use it all the time
+        nothing beats the comfort
+        the buttons respond at once
+        it charges in no time
+        it survived a fall
+        the support team fixed it fast
+        it does more than I hoped
+        it runs {very} smoothly
+        my kids adore it
+        I would buy it again
         it does the job {very} well
         the sound is {fine}
         it looks {fine}
@@ -335,6 +155,16 @@ GOOD_CLAUSES = {
         it feels solid
     """),
     "venue": lines("""
+        dinner was worth the wait
+        we slept {very} well
+        the waiter was a star
+        the garden is a dream
+        every dish was fresh
+        it felt like home
+        the coffee is the best in town
+        the service was quick
+        I would book again tomorrow
+        the pool was clean
         the food was {fine}
         the staff made up for it
         the room was spotless
@@ -349,6 +179,16 @@ GOOD_CLAUSES = {
 }
 BAD_CLAUSES = {
     "story": lines("""
+        it is so slow that I stopped caring
+        it left me cold
+        the dialogue is wooden
+        I checked my phone all the time
+        there is no chemistry at all
+        I forgot it at once
+        it is not funny
+        nothing adds up
+        I would never watch it again
+        the lead cannot act
         the cast is {very} {poor}
         the plot makes no sense
         the ending ruins it
@@ -361,6 +201,16 @@ BAD_CLAUSES = {
         the script is a mess
     """),
     "goods": lines("""
+        I never use it
+        it hurts after an hour
+        the buttons stick
+        it takes ages to charge
+        it broke on day two
+        the support team ignored me
+        it does less than the old one
+        it freezes {very} often
+        my kids refuse to use it
+        I would not buy it again
         it barely works
         the sound is {poor}
         it looks {poor}
@@ -373,6 +223,16 @@ BAD_CLAUSES = {
         it feels flimsy
     """),
     "venue": lines("""
+        dinner came cold
+        we hardly slept
+        the waiter was a joke
+        the garden is a parking lot
+        every dish was stale
+        it felt like a prison
+        the coffee tastes like mud
+        the service was slow
+        I would never book again
+        the pool was closed
         the food was {poor}
         the staff ruined it
         the room was filthy
@@ -399,6 +259,8 @@ MIXED = lines("""
 """)
 """Two clauses at odds; the review goes with ``{own}``."""
 FRAMES = (
-    "{opinion}", "{opinion}", "{opinion} {opinion}", "{opinion} {opinion}", "{fact} {opinion}", "{opinion} {fact}", "{mixed}",
-    "{fact} {mixed}", "{mixed} {opinion}", "{opinion} {mixed}", "{opinion} {fact} {opinion}", "{fact} {opinion} {opinion}",
+    "{opinion}", "{opinion}", "{opinion} {opinion}", "{opinion} {opinion}", "{fact} {opinion}",
+    "{opinion} {fact}", "{mixed}",
+    "{fact} {mixed}", "{mixed} {opinion}", "{opinion} {mixed}", "{opinion} {fact} {opinion}",
+    "{fact} {opinion} {opinion}",
 )  # fmt: skip

@@ -6,10 +6,12 @@ from labelkit.data.sample.lexicon_words import lines
 
 NEWS = lines("""
 {opener} [the {firm}] <will open> [a new/J {facility}] in {city} [next year] {end}
-{opener} {person} , [{role}] of {organization} , <{said}> on {weekday} that [the {issue}] <was> [ADJP dead|ready] {end}
+{opener} {person} , [{role}] of {organization} , <{said}> on {weekday} that [the {issue}] <was> [ADJP \
+dead|ready] {end}
 {person} <{said}> [SBAR that] [the {issue}] <would hurt> [{people}] in {location} {end}
 {opener} [{people}] in {city} <marched> against [the {issue}] {end}
-[police] in {city} <have arrested> [{small} men] in [connection] with [a robbery|murder|fire] near {place} {end}
+[police] in {city} <have arrested> [{small} men] in [connection] with [a robbery|murder|fire] near {place} \
+{end}
 [at least/J {n} people] <were killed> [SBAR when] [a bus|train|ferry] <crashed> near {city} {tail} {end}
 {country} and {country} <signed> [a trade agreement|deal|treaty] {when} {end}
 {country} , {country} and {country} <have agreed> <to cut> [emissions] by [{n} percent] {end}
@@ -18,7 +20,8 @@ NEWS = lines("""
 {person} <arrived> in {city} on {weekday} for [talks] with {nation} [officials] {end}
 {person} <flew> from {city} to {city} {tail} {end}
 <speaking> in {city} , {person} <{said}> [the {issue}] <was> [ADJP too late] {end}
-" [we] <are> [ADJP very happy|proud] with [the {issue}] , " <said> {person} , [who] <runs> {organization} {end}
+" [we] <are> [ADJP very happy|proud] with [the {issue}] , " <said> {person} , [who] <runs> {organization} \
+{end}
 " [this] <is> [a disaster] for {location} , " {person} <told> {media} {tail} {end}
 " [I] <have never seen> [anything] like [it] , " <said> {full} , [{n}] , from {city} {end}
 {person} , [{n}] , <was found> [ADJP guilty] by [a court] in {city} {tail} {end}
@@ -90,7 +93,8 @@ NEWS = lines("""
 BUSINESS = lines("""
 [shares] of {company} <rose|fell|jumped|dropped> [{n} percent] on {weekday} {end}
 [{company} shares] <closed> [ADVP up|down/R] [{n} percent] at [$ {n}] {end}
-{company} <posted> [a profit|loss] of [{money}] for [the quarter] , <compared> with [{money}] [a year] [ADVP ago] {end}
+{company} <posted> [a profit|loss] of [{money}] for [the quarter] , <compared> with [{money}] [a year] \
+[ADVP ago] {end}
 {company} , [the {trade} group] , <is buying> {company} for [{money}] {end}
 {company} <{buy}> [{trade} {firm} {company}] {tail} {end}
 {company} <{buy}> {company} and {company} {tail} {end}

@@ -8,7 +8,8 @@ from functools import cache
 from random import Random
 
 from labelkit.data.sample import lexicon_reviews as lexicon
-from labelkit.data.sample.grammar import FILE, PARTS, part_of, require_part
+from labelkit.data.sample.grammar import FILE, part_of, require_part
+from labelkit.data.sample.lexicon_opinions import BAD, GOOD
 from labelkit.records import Example, Place
 
 Lists = Mapping[str, tuple[str, ...]]
@@ -20,7 +21,7 @@ _LOWER = 0.08  # how often a review has no capitals
 
 
 def reviews(count: int, *, seed: int = 0, part: str = "train") -> Iterator[Example]:
-    """Yield ``count`` synthetic reviews, labelled NEGATIVE or POSITIVE; opinions of one split are in no other.
+    """Yield ``count`` synthetic reviews, NEGATIVE or POSITIVE; an opinion is in one split only.
 
     :raises DataError: ``part`` is not a split.
     """
@@ -42,9 +43,9 @@ def reviews(count: int, *, seed: int = 0, part: str = "train") -> Iterator[Examp
 
 @cache
 def lists(label: str, domain: str, part: str) -> Lists:
-    """Return what each slot of a review may become: a sentiment ``label`` on a ``domain`` of things, in one split."""
+    """Return what each slot of a review of a ``domain`` with a sentiment ``label`` may become."""
     good, bad = lexicon.GOOD_CLAUSES[domain], lexicon.BAD_CLAUSES[domain]
-    opinions = lexicon.GOOD if label == "POSITIVE" else lexicon.BAD
+    opinions = GOOD if label == "POSITIVE" else BAD
     own, other = (good, bad) if label == "POSITIVE" else (bad, good)
     split = {
         "opinion": opinions["any"] + opinions[domain],

@@ -94,6 +94,7 @@ def _make_facts() -> None:
         sa.Column("origin", sa.String, nullable=False),
         sa.PrimaryKeyConstraint("run", "key", name="pk_plan_values"),
         _of_run("plan_values"),
+        sqlite_with_rowid=False,
     )
     op.create_index("ix_plan_values_key_number", "plan_values", ["key", "number"])
     op.create_table(
@@ -104,6 +105,7 @@ def _make_facts() -> None:
         sa.Column("version", sa.String, nullable=False),
         sa.PrimaryKeyConstraint("run", "kind", "name", name="pk_versions"),
         _of_run("versions"),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "splits",
@@ -116,6 +118,7 @@ def _make_facts() -> None:
         sa.Column("carved", sa.Boolean, nullable=False),
         sa.PrimaryKeyConstraint("run", "split", name="pk_splits"),
         _of_run("splits"),
+        sqlite_with_rowid=False,
     )
     op.create_index("ix_splits_split_content_hash", "splits", ["split", "content_hash"])
 
@@ -134,6 +137,7 @@ def _make_figures() -> None:
         sa.Column("text", sa.String),
         sa.PrimaryKeyConstraint("run", "task", "split", "step", "name", "type", name="pk_metrics"),
         _of_run("metrics"),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "scores",
@@ -148,6 +152,7 @@ def _make_figures() -> None:
         sa.Column("text", sa.String),
         sa.PrimaryKeyConstraint("run", "task", "split", "name", "type", name="pk_scores"),
         _of_run("scores"),
+        sqlite_with_rowid=False,
     )
     op.create_index(
         "ix_scores_task_split_name_type_value", "scores", ["task", "split", "name", "type", "value"]
@@ -191,6 +196,7 @@ def _make_checkpoints() -> None:
         sa.ForeignKeyConstraint(
             ["checkpoint"], ["checkpoints.id"], name="fk_checkpoint_files_checkpoint", ondelete="CASCADE"
         ),
+        sqlite_with_rowid=False,
     )
     op.create_index("ix_checkpoint_files_sha256", "checkpoint_files", ["sha256"])
 

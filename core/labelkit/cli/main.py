@@ -1,0 +1,104 @@
+"""The entry point: which commands there are, and what an error looks like."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+
+import click
+
+from labelkit.errors import LabelkitError, PlanError
+
+#: command → (module that holds it, one line for --help); kept here so that --help imports none of them
+COMMANDS: dict[str, tuple[str, str]] = {
+    "run": ("labelkit.cli.run", "Train, select, test and record a labeller."),
+    "label": ("labelkit.cli.label", "Label a text with a trained labeller."),
+    "runs": ("labelkit.cli.runs", "Look at recorded runs."),
+    "data": ("labelkit.cli.data", "Look at data before training on it."),
+    "tasks": ("labelkit.cli.listing", "List the labelling tasks."),
+    "recipes": ("labelkit.cli.listing", "List the recipes of each task."),
+    "formats": ("labelkit.cli.listing", "List the file formats."),
+    "plugins": ("labelkit.cli.listing", "List the plugins and what became of them."),
+}
+EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
+
+
+class _Commands(click.Group):
+    """A group that imports a command when it is called, and not for the list of commands."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        found: click.Command = getattr(importlib.import_module(COMMANDS[cmd_name][0]), cmd_name)
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, help_) for name, (_, help_) in COMMANDS.items()])
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="labelkit", message="%(version)s")
+def cli() -> None:
+    """Train, compare and use text labellers.
+
+    labelkit run ner trains one on the packaged sample corpus; labelkit label latest --text "…" uses it.
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in given
+    signal.signal(signal.SIGTERM, _terminated)
+    try:
+        result = cli.main(args=given, prog_name="labelkit", standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except click.ClickException as error:
+        error.show()
+        return EXIT_USAGE if isinstance(error, click.UsageError) else EXIT_FAILED
+    except (KeyboardInterrupt, click.Abort):
+        _say("interrupted")
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # the reader has gone: that is its right, and nothing more can be said on stdout
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except LabelkitError as error:
+        if debug:
+            raise
+        _explain(error)
+        return EXIT_FAILED
+    except Exception as error:
+        if debug:
+            raise
+        _say(f"error: {type(error).__name__}: {' '.join(str(error).split())}")
+        _say("  this is a mistake in labelkit or a plugin; --debug shows where it happened")
+        return EXIT_FAILED
+
+
+def _terminated(signum: int, frame: FrameType | None) -> None:
+    """Treat a polite request to stop as Ctrl-C, so that the run is recorded as interrupted."""
+    raise KeyboardInterrupt
+
+
+def _explain(error: LabelkitError) -> None:
+    _say(f"error: {error.message}")
+    if error.hint:
+        _say(f"  {error.hint}")
+    if isinstance(error, PlanError) and len(error.misses) > 1:
+        for number, miss in enumerate(error.misses, 1):
+            _say(f"  {number}. {miss}")
+
+
+def _say(line: str) -> None:
+    from labelkit.cli.text import literal
+
+    click.echo(literal(line), err=True)

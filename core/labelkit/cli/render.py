@@ -1,0 +1,269 @@
+"""How results look in a terminal: tables and coloured spans. Text of users is shown literally."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import cycle
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from labelkit.cli.text import literal
+from labelkit.data.schemes import spans_of
+
+if TYPE_CHECKING:
+    from labelkit.catalog import PluginInfo
+    from labelkit.data.corpus import Corpus
+    from labelkit.data.summary import Lengths, SplitSummary
+    from labelkit.plan import Plan
+    from labelkit.records import Example, Labelled
+    from labelkit.registry.models import RunDetails, RunSummary
+    from labelkit.train.prepare import Prepared
+    from labelkit.train.run import RunResult
+
+COLOURS = ("cyan", "magenta", "green", "yellow", "blue", "red", "bright_cyan", "bright_magenta", "bright_green")
+SYNTHETIC = "on the synthetic sample corpus: these scores say nothing about real text"
+
+
+def cell(value: object) -> Text:
+    """Return any value as one line of literal text."""
+    return Text(literal("" if value is None else str(value), lines=False), overflow="fold")
+
+
+def table(console: Console, columns: Sequence[str], rows: Iterable[Sequence[object]], title: str | None = None) -> None:
+    """Print a table; columns whose name begins with ``>`` are set to the right."""
+    grid = Table(box=None, pad_edge=False, title=title, title_justify="left", title_style="bold")
+    for name in columns:
+        grid.add_column(name.lstrip(">"), justify="right" if name.startswith(">") else "left")
+    for row in rows:
+        grid.add_row(*(value if isinstance(value, Text) else cell(value) for value in row))
+    console.print(grid)
+
+
+def figure(value: object) -> str:
+    """Return a figure as people read it."""
+    return "–" if value is None else f"{value:.4f}" if isinstance(value, float) else str(value)
+
+
+# -- run --------------------------------------------------------------------------------------------------------------
+
+
+def plan(console: Console, checked: Plan, prepared: Prepared) -> None:
+    """Print a plan, where each value came from, and what was found."""
+    name = f"task {checked.task.name}, recipe {checked.recipe}"
+    rows = [(key, _plain(item.value), item.origin) for key, item in checked.settings.items()]
+    table(console, ("setting", "value", "from"), rows, title=name)
+    console.print()
+    splits = prepared.corpus.splits.values()
+    counts = [(s.name, f"{len(s.examples):,}", f"{s.words:,}", s.ref + (" (carved)" if s.carved else "")) for s in splits]
+    table(console, ("split", ">examples", ">words", "from"), counts)
+    console.print()
+    console.print(cell(f"labels  {' '.join(prepared.corpus.schema.label_names)}"))
+    console.print(cell(f"encoder {prepared.encoder.folder} ({prepared.encoder.revision}, {prepared.encoder.sha256[:12]})"))
+
+
+def plan_document(checked: Plan, prepared: Prepared) -> dict[str, Any]:
+    """Return what :func:`plan` prints, ready for JSON."""
+    corpus, encoder = prepared.corpus, prepared.encoder
+    return {
+        "task": checked.task.name,
+        "recipe": checked.recipe,
+        "plan": checked.as_dict(),
+        "splits": {
+            name: {"examples": len(s.examples), "words": s.words, "from": s.ref, "carved": s.carved, "hash": s.content_hash}
+            for name, s in corpus.splits.items()
+        },
+        "labels": list(corpus.schema.label_names),
+        "encoder": {"folder": str(encoder.folder), "revision": encoder.revision, "sha256": encoder.sha256},
+    }
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    return "none" if value is None else str(value)
+
+
+def result(console: Console, done: RunResult) -> None:
+    """Print what a run achieved and what to do with it."""
+    for split, tasks in done.metrics.items():
+        for figures in tasks.values():
+            scores(console, f"{split} ({done.task})", figures)
+    if done.synthetic:
+        console.print(Text(SYNTHETIC, style="yellow"))
+    console.print(cell(f"{done.seconds:.0f} s, checkpoint {done.checkpoint}"))
+    console.print(cell(f'label something:  labelkit label {done.name or done.run} --text "…"'))
+
+
+def scores(console: Console, title: str, figures: Mapping[str, Any]) -> None:
+    """Print overall and per-type scores of a split."""
+    console.print(Text(title, style="bold"))
+    names = ("precision", "recall", "f1", "support")
+    per_type = figures.get("per_type") or {}
+    if all(name in figures for name in names):
+        rows = [(type_, *(figure(row.get(name)) for name in names)) for type_, row in per_type.items()]
+        rows.append(("all", *(figure(figures[name]) for name in names)))
+        table(console, ("type", ">precision", ">recall", ">F1", ">support"), rows)
+        shown = {*names, "per_type"}
+    else:
+        shown = {"per_type"}
+    rest = [f"{name} {figure(value)}" for name, value in figures.items() if name not in shown]
+    console.print(cell(", ".join(rest)))
+    console.print()
+
+
+# -- label ------------------------------------------------------------------------------------------------------------
+
+
+def colours(labels: Iterable[str]) -> dict[str, str]:
+    """Return a colour for each label, the same one each time for the same set of labels."""
+    return dict(zip(sorted(set(labels)), cycle(COLOURS), strict=False))
+
+
+def labelled(console: Console, record: Labelled, types: Iterable[str]) -> None:
+    """Print a text with its spans in colour, each followed by its label."""
+    palette = colours(types)
+    shown, end = Text(), 0
+    for span in record.spans or ():
+        shown.append(literal(record.text[end : span.start]))
+        colour = palette.get(span.label, "white")
+        shown.append(f"[{literal(span.text)}]", style=f"bold {colour}")
+        shown.append(f"{literal(span.label, lines=False)}", style=f"italic {colour}")
+        end = span.end
+    shown.append(literal(record.text[end:]))
+    console.print(shown, soft_wrap=True)
+    if record.coverage.fallback:
+        note = f"{record.coverage.fallback} of {record.coverage.words} words could not be read by the encoder and got the fallback label"
+        console.print(Text(note, style="yellow"))
+
+
+# -- data -------------------------------------------------------------------------------------------------------------
+
+
+def corpus(console: Console, data: Corpus, split: str, examples: Sequence[Example], figures: Sequence[SplitSummary]) -> None:
+    """Print random examples with their labels, and what the splits hold."""
+    palette = colours(data.schema.types or data.schema.labels)
+    read = f", read as {data.scheme_read}" if data.scheme_read else ""
+    kind = "synthetic, " if data.synthetic else ""
+    title = f"{data.reference} ({kind}layer {data.layer}{read}): {len(examples)} examples of {split}"
+    rows = [(example.id, example_text(example, data, palette)) for example in examples]
+    table(console, (">id", "example"), rows, title=title)
+    console.print()
+    _counts(console, figures, palette)
+    rows_ = [
+        (f.name + (" (carved)" if f.carved else ""), f"{f.examples:,}", f"{f.words:,}", f.documents or "–", *_lengths(f.lengths))
+        for f in figures
+    ]
+    columns = ("split", ">examples", ">words", ">documents", ">shortest", ">median", ">mean", ">95%", ">longest")
+    table(console, columns, rows_, title="lengths in words")
+    for note in data.notes:
+        console.print(Text(literal(note), style="yellow"))
+
+
+def example_text(example: Example, data: Corpus, palette: Mapping[str, str]) -> Text:
+    """Return an example with its spans, or its labels, in colour."""
+    labels = example.labels[data.layer]
+    if isinstance(labels, str) or example.words is None:
+        return Text.assemble((f"{labels} ", f"bold {palette.get(str(labels), 'white')}"), literal(example.text or "", lines=False))
+    shown = Text(overflow="fold")
+    scheme = data.schema.scheme
+    spans = spans_of(labels, scheme) if scheme else [(i, i + 1, label) for i, label in enumerate(labels)]
+    starts = {start: (stop, label) for start, stop, label in spans}
+    position = 0
+    while position < len(example.words):
+        stop, label = starts.get(position, (position + 1, ""))
+        words = literal(" ".join(example.words[position:stop]), lines=False)
+        colour = palette.get(label, "white")
+        shown.append(f"[{words}]" if label and scheme else words, style=f"bold {colour}" if label else "")
+        shown.append(literal(label if scheme else f"/{label}" if label else "", lines=False), style=f"italic {colour}")
+        shown.append(" ")
+        position = stop
+    return shown
+
+
+def _counts(console: Console, figures: Sequence[SplitSummary], palette: Mapping[str, str]) -> None:
+    """Print how often each span type, or else each label, occurs in each split."""
+    counts = [f.spans or f.labels for f in figures]
+    names = sorted({name for each in counts for name in each}, key=lambda name: -counts[0].get(name, 0))
+    rows = [(Text(literal(name, lines=False), style=palette.get(name, "")), *(f"{each.get(name, 0):,}" for each in counts)) for name in names]
+    title = "spans of each type" if figures[0].spans else "words with each label"
+    table(console, (title, *(f">{f.name}" for f in figures)), rows)
+    console.print()
+
+
+def _lengths(lengths: Lengths) -> tuple[str, ...]:
+    return (str(lengths.min), f"{lengths.median:g}", f"{lengths.mean:.1f}", str(lengths.p95), str(lengths.max))
+
+
+# -- what is there ----------------------------------------------------------------------------------------------------
+
+
+def plugins(console: Console, infos: Iterable[PluginInfo]) -> None:
+    """Print every plugin with what became of it."""
+    rows = [
+        (info.name, info.version, info.origin, ", ".join(hook.removeprefix("labelkit_") for hook in info.hooks), info.status, info.reason)
+        for info in infos
+    ]
+    table(console, ("name", "version", "origin", "hooks", "status", "reason"), rows)
+
+
+# -- runs -------------------------------------------------------------------------------------------------------------
+
+
+def runs(console: Console, found: Sequence[RunSummary]) -> None:
+    """Print a table of runs, newest first."""
+    rows = [
+        (
+            run.id,
+            run.name,
+            run.status,
+            f"{run.started.astimezone():%Y-%m-%d %H:%M}",
+            run.data + (" (synthetic)" if run.synthetic else ""),
+            run.model,
+            run.metric_key,
+            figure(run.validation),
+            figure(run.test),
+            "–" if run.seconds is None else f"{run.seconds:.0f}",
+        )
+        for run in found
+    ]
+    columns = ("run", "name", "status", "started", "data", "model", "metric", ">validation", ">test", ">seconds")
+    table(console, columns, rows)
+
+
+def run_details(console: Console, run: RunDetails, nested_scores: Mapping[str, Any]) -> None:
+    """Print everything about a run."""
+    record = run.record
+    facts = {
+        "status": run.status if run.error is None else f"{run.status}: {run.error}",
+        "started": f"{record.started.astimezone():%Y-%m-%d %H:%M:%S}",
+        "seconds": figure(run.seconds and round(run.seconds, 1)),
+        "data": record.data + (" (synthetic)" if record.synthetic else ""),
+        "model": f"{record.model} ({record.model_revision})",
+        "recipe": record.recipe,
+        "metric": f"{record.metric} ({record.metric_key})",
+        "device": f"{record.device_type}: {record.device_count} × {record.device_name}",
+        "precision": record.precision,
+        "peak memory": f"{(record.peak_memory or 0) / 2**20:,.0f} MiB",
+        "git commit": f"{record.git_commit or '–'}{' (changed)' if record.git_dirty else ''}",
+        "command": record.command,
+        "host": record.host,
+        "labelkit": record.labelkit,
+        "python": record.python,
+    }
+    table(console, ("run", record.id), [*facts.items()])
+    console.print()
+    table(console, ("setting", "value", "from"), [(v.key, v.text, v.origin) for v in record.plan])
+    console.print()
+    rows = [(s.split, f"{s.examples:,}", f"{s.words:,}", s.ref + (" (carved)" if s.carved else ""), s.content_hash[:12]) for s in record.splits]
+    table(console, ("split", ">examples", ">words", "from", "hash"), rows)
+    console.print()
+    for split, tasks in nested_scores.items():
+        for task, figures in tasks.items():
+            scores(console, f"{split} ({task})", figures)
+    kept = [(c.step, f"{c.epoch:g}", "best" if c.best else "", c.place, c.path) for c in run.checkpoints if not c.removed]
+    table(console, (">step", ">epoch", "", "in", "checkpoint"), kept)
+    console.print()
+    table(console, ("version of", ""), [(f"{v.kind} {v.name}", v.version) for v in record.versions])

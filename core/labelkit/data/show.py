@@ -1,0 +1,51 @@
+"""Read a data reference to look at it, without a task that says which layer and scheme are meant."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from labelkit.data.corpus import Corpus, DataOptions, load_corpus
+from labelkit.data.schemes import split_tag
+from labelkit.errors import DataError, nearest
+from labelkit.records import Kind, LoadContext, Scheme
+from labelkit.catalog import Catalog
+
+
+def read_for_show(reference: str, layer: str | None, catalog: Catalog, ctx: LoadContext, options: DataOptions) -> Corpus:
+    """Return the corpus behind ``reference`` with the layer that is meant, in its scheme.
+
+    Without ``layer``: a source's first one, the first one that ``--columns`` names, or the last column. Labels that
+    all read as tags are read as spans.
+
+    :raises DataError: the data cannot be read, or has no such layer.
+    """
+    source = catalog.sources.get(reference)
+    kind: Kind = source.kind if source else "token"
+    chosen = layer or _default_layer(reference, catalog, ctx)
+    if source:
+        if chosen not in source.layers:
+            raise DataError(f"source '{reference}' has no layer '{chosen}'", hint=nearest(chosen, source.layers))
+        named = source.layers[chosen]
+        scheme = catalog.schemas[named].scheme if named in catalog.schemas else None
+        return load_corpus(reference, layer=chosen, kind=kind, scheme=scheme, catalog=catalog, ctx=ctx, options=options)
+    plain = replace(options, allow_new_labels=True, scheme="auto")
+    corpus = load_corpus(reference, layer=chosen, kind=kind, scheme=None, catalog=catalog, ctx=ctx, options=plain)
+    if not _are_tags(corpus.schema.labels):
+        return corpus
+    tagged: Scheme = "IOB2"
+    return load_corpus(reference, layer=chosen, kind=kind, scheme=tagged, catalog=catalog, ctx=ctx, options=options)
+
+
+def _default_layer(reference: str, catalog: Catalog, ctx: LoadContext) -> str:
+    if source := catalog.sources.get(reference):
+        return next(iter(source.layers))
+    named = [name for name in ctx.columns if name not in ("tokens", "text")]
+    return named[0] if named else "labels"
+
+
+def _are_tags(labels: tuple[str, ...]) -> bool:
+    try:
+        prefixes = {split_tag(label)[0] for label in labels}
+    except DataError:
+        return False
+    return bool(prefixes - {"O"})

@@ -1,0 +1,168 @@
+"""A trained labeller: text or words in, labelled records out, nothing lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+
+from labelkit.catalog import Catalog
+from labelkit.checkpoint import CheckpointInfo, read_checkpoint
+from labelkit.data.preprocess import apply
+from labelkit.data.schemes import spans_of
+from labelkit.encode.align import Encoding, encode, surfaces_of
+from labelkit.errors import LabelkitError
+from labelkit.label.decoders import decode, sentences
+from labelkit.label.splitters import find_splitter
+from labelkit.records import Coverage, Decoder, Example, Labelled, Preprocessor, Scores, Span
+from labelkit.registry import Home
+
+if TYPE_CHECKING:
+    from labelkit.label.engine import Engine, WordScores
+
+#: sub-tokens in a batch, padding included
+BUDGET = 4096
+
+
+class Labeller:
+    """What a run leaves: a checkpoint that labels new text. Get one from :func:`labelkit.load`."""
+
+    def __init__(
+        self, folder: Path, info: CheckpointInfo, decoder: Decoder, preprocessors: Sequence[Preprocessor]
+    ) -> None:
+        self.folder = folder
+        self.info = info
+        self._decoder = decoder
+        self._preprocessors = tuple(preprocessors)
+        self._splitter = find_splitter(info.splitter)
+        self._engine = _engine(folder, info)
+
+    @classmethod
+    def open(cls, reference: str, home: Home, catalog: Catalog) -> Self:
+        """Open the checkpoint of a run, or of a folder when ``reference`` is written with a separator.
+
+        :raises LabelkitError: there is none, it is damaged, or a plugin that it needs is missing.
+        """
+        folder, files = locate(reference, home)
+        info = read_checkpoint(folder, files)
+        if info.kind != "token":
+            raise LabelkitError(f"{folder} labels whole texts, which this version cannot do yet")
+        decoder = catalog.find("decoder", info.decoder)
+        preprocessors = [_same_version(catalog.find("preprocessor", name), version) for name, version in info.preprocessors]
+        return cls(folder, info, decoder, preprocessors)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Every label that it can give."""
+        return self.info.schema.label_names
+
+    def label(self, text: str | Sequence[str]) -> Labelled:
+        """Label one text, or one sentence that is split into words already.
+
+        Any text will do: every word gets exactly one label, and ``text[span.start:span.end] == span.text``.
+        """
+        return next(iter(self.label_all([text])))
+
+    def label_all(self, texts: Iterable[str | Sequence[str]]) -> list[Labelled]:
+        """Label some texts at once, in order."""
+        examples = [self._example(str(number), text) for number, text in enumerate(texts, 1)]
+        examples = apply(self._preprocessors, examples)
+        encoded = encode(self._engine.encoding, surfaces_of(examples))
+        found = self._engine.score(encoded.windows, [len(example.words or ()) for example in examples])
+        return self._records(examples, found, encoded.coverage)
+
+    def _example(self, id_: str, text: str | Sequence[str]) -> Example:
+        if isinstance(text, str):
+            offsets = self._splitter(text)
+            return Example(id=id_, words=tuple(text[start:end] for start, end in offsets), text=text, offsets=offsets)
+        words = tuple(text)
+        return Example(id=id_, words=words, text=" ".join(words), offsets=_joined_offsets(words))
+
+    def _records(self, examples: Sequence[Example], found: WordScores, coverage: Sequence[Coverage]) -> list[Labelled]:
+        scores = Scores(values=found.values, lengths=found.lengths, schema=self.info.schema)
+        ids = decode(self._decoder, scores)
+        chances = np.exp(found.values[np.arange(len(ids)), ids])
+        borders = np.cumsum(found.lengths)[:-1]
+        rows = zip(examples, sentences(ids, scores), np.split(chances, borders), coverage, strict=True)
+        return [self._record(example, labels, chance.tolist(), covered) for example, labels, chance, covered in rows]
+
+    def _record(self, example: Example, labels: tuple[str, ...], chances: list[float], coverage: Coverage) -> Labelled:
+        text, offsets = example.text or "", example.offsets or ()
+        return Labelled(
+            id=example.id,
+            text=text,
+            words=example.words,
+            labels=labels,
+            spans=self._spans(text, offsets, labels, chances),
+            offsets=offsets,
+            coverage=coverage,
+            extra=example.extra,
+        )
+
+    def _spans(
+        self, text: str, offsets: tuple[tuple[int, int], ...], labels: tuple[str, ...], chances: list[float]
+    ) -> tuple[Span, ...]:
+        """Return the spans that the labels mean; a span's score is that of its least certain word.
+
+        Plain labels make one span per word.
+        """
+        scheme = self.info.schema.scheme
+        found = spans_of(labels, scheme) if scheme else [(i, i + 1, label) for i, label in enumerate(labels)]
+        return tuple(
+            Span(
+                start=offsets[first][0],
+                end=offsets[stop - 1][1],
+                label=label,
+                text=text[offsets[first][0] : offsets[stop - 1][1]],
+                score=round(min(chances[first:stop]), 4),
+            )
+            for first, stop, label in found
+        )
+
+
+def _engine(folder: Path, info: CheckpointInfo) -> Engine:
+    from labelkit.encode.tokenizer import load_tokenizer
+    from labelkit.label.engine import Engine
+    from labelkit.hardware import detect
+    from labelkit.encode.model import load_token_model, quiet_transformers
+
+    quiet_transformers()
+    model = load_token_model(folder, info.schema).to(detect().type).eval()
+    encoding = Encoding.of(load_tokenizer(folder), info.max_length, info.overlap)
+    return Engine(model, encoding, "fp32", BUDGET, info.schema.label_names.index(info.fallback))
+
+
+def _joined_offsets(words: Sequence[str]) -> tuple[tuple[int, int], ...]:
+    offsets, start = [], 0
+    for word in words:
+        offsets.append((start, start + len(word)))
+        start += len(word) + 1
+    return tuple(offsets)
+
+
+def _same_version(preprocessor: Preprocessor, version: str) -> Preprocessor:
+    if preprocessor.version != version:
+        raise LabelkitError(
+            f"the checkpoint was trained with preprocessor '{preprocessor.name}' {version}, installed is {preprocessor.version}",
+            hint="install the plugin's version of that time, or train again",
+        )
+    return preprocessor
+
+
+def locate(reference: str, home: Home) -> tuple[Path, dict[str, tuple[int, str]]]:
+    """Return the checkpoint folder that a RUN means, and the files that the registry knows of it.
+
+    :raises LabelkitError: there is no such run or folder, or the checkpoint is gone.
+    """
+    if "/" in reference or "\\" in reference:
+        return Path(reference).expanduser(), {}
+    from labelkit.registry import Registry
+
+    with Registry.open(home, create=False) as registry:
+        run = registry.find(reference, finished=True)
+        folder = registry.checkpoint_folder(run.id)
+        best = registry.show(run.id).best
+    return folder, dict(best.files) if best else {}
+

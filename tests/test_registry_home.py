@@ -1,0 +1,56 @@
+"""Finding the home, and its marker."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from labelkit.errors import RegistryError
+from labelkit.registry import Home
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(root=tmp_path / "home")
+
+
+def test_the_home_is_what_is_named_else_found_upwards_else_here(tmp_path: Path) -> None:
+    deep = tmp_path / "a" / "b"
+    deep.mkdir(parents=True)
+    assert Home.find({}, cwd=deep).root == deep / "labelkit-runs"
+    (tmp_path / "labelkit-runs").mkdir()
+    assert Home.find({}, cwd=deep).root == tmp_path / "labelkit-runs"
+    named = {"LABELKIT_HOME": "mine"}
+    assert Home.find(named, cwd=deep).root == deep / "mine"
+    assert Home.find(named, cwd=deep, explicit=tmp_path).root == tmp_path
+    assert Home.find({"LABELKIT_HOME": "~/x"}, cwd=deep).root == Path.home() / "x"
+    assert list(deep.iterdir()) == []
+
+
+def test_an_empty_variable_is_as_good_as_none(tmp_path: Path) -> None:
+    home = Home.find({"LABELKIT_HOME": "", "LABELKIT_REGISTRY": ""}, cwd=tmp_path)
+    assert home == Home(root=tmp_path / "labelkit-runs", url=None)
+
+
+def test_the_marker_is_made_once(home: Home) -> None:
+    assert home.store() is None
+    first = home.create()
+    marker = (home.root / "store.json").read_bytes()
+    assert first.id == json.loads(marker)["id"]
+    assert home.create() == home.store() == first
+    assert (home.root / "store.json").read_bytes() == marker
+    assert home.runs.is_dir()
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", "{}", '{"id": "x", "created": "y"}', '{"id": 1, "created": 2}']
+)
+def test_a_damaged_marker_is_refused_and_kept(home: Home, content: str) -> None:
+    home.root.mkdir()
+    (home.root / "store.json").write_text(content)
+    for look in (home.store, home.create):
+        with pytest.raises(RegistryError, match=r"store\.json is damaged"):
+            look()
+    assert (home.root / "store.json").read_text() == content
