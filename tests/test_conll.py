@@ -70,9 +70,7 @@ def test_any_column_by_number(path: Path) -> None:
     assert only.labels == {"ner": ("O",), "pos": ("NNP",)}
 
 
-@pytest.mark.parametrize(
-    "content", ["a O\r\n\r\nb O\r\n", "a\tO\n \t \nb\tO", "\ufeffa   O\n\u00a0\nb\t  O\n\n\n"]
-)
+@pytest.mark.parametrize("content", ["a O\r\n\r\nb O\r\n", "a\tO\n \t \nb\tO", "\ufeffa   O\n\u00a0\nb\t  O\n\n\n"])
 def test_what_ends_a_sentence(path: Path, content: str) -> None:
     assert [e.words for e in read(path, content)] == [("a",), ("b",)]
 
@@ -84,6 +82,10 @@ def test_gzip(path: Path) -> None:
 def test_tabs_alone_separate_where_they_do(path: Path) -> None:
     (only,) = read(path, "New York\tB-LOC\na\u00a0b\tO\n \u3000\tO\n")
     assert only.words == ("New York", "a\u00a0b", " \u3000")
+
+
+def test_blanks_around_labels_are_no_part_of_them(path: Path) -> None:
+    assert read(path, "a \tO \nb\t B-x\n")[0].labels == {"labels": ("O", "B-x")}
 
 
 def test_only_blanks_separate_otherwise(path: Path) -> None:
@@ -175,9 +177,7 @@ sentences = st.lists(st.lists(hostile, min_size=1, max_size=4), max_size=4)
 @given(sentences=sentences)
 @example(sentences=[["\ufeffa"], ["\ufeff"]])
 @example(sentences=[["# a", "-DOCSTART- x", "#"], ["\r"]])
-def test_written_and_read_is_the_same(
-    tmp_path_factory: pytest.TempPathFactory, sentences: list[list[str]]
-) -> None:
+def test_written_and_read_is_the_same(tmp_path_factory: pytest.TempPathFactory, sentences: list[list[str]]) -> None:
     output = Memory()
     conll.write((labelled(words, ["B-x y"] * len(words)) for words in sentences), output)
     path = tmp_path_factory.mktemp("conll") / "a.conll"

@@ -99,8 +99,7 @@ def test_conll2003_pos_tags_come_from_train() -> None:
 
 def test_conll2003_sentences_shared_between_splits() -> None:
     words = {
-        name: [example.words for example in split.examples]
-        for name, split in corpus("conll2003", "ner").splits.items()
+        name: [example.words for example in split.examples] for name, split in corpus("conll2003", "ner").splits.items()
     }
     known = set(words["train"])
     assert sum(sentence in known for sentence in words["test"]) == 126

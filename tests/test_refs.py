@@ -97,7 +97,7 @@ def test_usual_names(tmp_path: Path, train: str, validation: str | None, test: s
     expected = {"train": train, "validation": validation, "test": test}
     present = {split: name for split, name in expected.items() if name}
     folder(tmp_path, *present.values(), "README.train.txt", "LICENSE-test", ".train.conll.swp", "train.py")
-    folder(tmp_path, "train.log", "strainer.conll", "latest.conll")
+    folder(tmp_path, "train.log", "strainer.conll", "latest.conll", "trainer.conll")
     (tmp_path / "test").mkdir()
     assert split_files(tmp_path) == {split: tmp_path / name for split, name in present.items()}
 

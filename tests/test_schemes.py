@@ -65,9 +65,7 @@ def test_spans_and_tags_are_inverse(sentence: tuple[list[SpanTuple], int], schem
 
 
 @given(sentence=sentences(), path=st.lists(some_scheme, min_size=1, max_size=8))
-def test_any_chain_of_conversions_loses_nothing(
-    sentence: tuple[list[SpanTuple], int], path: list[Scheme]
-) -> None:
+def test_any_chain_of_conversions_loses_nothing(sentence: tuple[list[SpanTuple], int], path: list[Scheme]) -> None:
     first = path[0]
     start = tags = tags_of(*sentence, first)
     for source, target in zip(path, [*path[1:], first], strict=True):

@@ -35,8 +35,9 @@ from labelkit.records import (
 )
 
 if TYPE_CHECKING:
-    from labelkit.api import RunResult, load, run
+    from labelkit.api import load, run
     from labelkit.label.labeller import Labeller
+    from labelkit.train.run import RunResult
 
 try:
     __version__ = version("labelkit")
@@ -46,7 +47,7 @@ except PackageNotFoundError:  # running from a source tree that was never instal
 _LAZY = {
     "run": "labelkit.api",
     "load": "labelkit.api",
-    "RunResult": "labelkit.api",
+    "RunResult": "labelkit.train.run",
     "Labeller": "labelkit.label.labeller",
 }
 
@@ -57,9 +58,9 @@ __all__ = [
     "Example",
     "Format",
     "Kind",
+    "LabelkitError",
     "Labelled",
     "Labeller",
-    "LabelkitError",
     "LoadContext",
     "Metric",
     "Output",

@@ -34,7 +34,9 @@ FLAGS: dict[str, str] = {
 
 def request_of(task: str, *, recipe: str | None, name: str | None, sets: Sequence[str], **flags: Any) -> Request:
     """Return a request; flags that are None were not given."""
-    overrides = {FLAGS[flag]: (value, f"--{flag.replace('_', '-')}") for flag, value in flags.items() if value is not None}
+    overrides = {
+        FLAGS[flag]: (value, f"--{flag.replace('_', '-')}") for flag, value in flags.items() if value is not None
+    }
     return Request(task=task, recipe=recipe, overrides=overrides, sets=tuple(sets), name=name)
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from labelkit.data.conll import FORMATS
 from labelkit.data import sample
+from labelkit.data.conll import FORMATS
 from labelkit.data.sources import SCHEMAS, SOURCES
 from labelkit.encode.references import resolve_bundled, resolve_hub, resolve_path, resolve_tiny
 from labelkit.evaluate.tokens import METRICS

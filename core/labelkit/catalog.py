@@ -148,7 +148,11 @@ class Catalog:
         if reason := blocking.reason(candidate):
             return _info(candidate, "blocked", reason)
         if candidate.name in self._modules or self._is_failed(candidate.name):
-            return _info(candidate, "failed", f"another plugin is already called '{candidate.name}': {self._origin(candidate.name)}")
+            return _info(
+                candidate,
+                "failed",
+                f"another plugin is already called '{candidate.name}': {self._origin(candidate.name)}",
+            )
         try:
             with self._timed(f"import {candidate.name}"):
                 plugin = candidate.load()
@@ -299,7 +303,10 @@ class Catalog:
         if name in self._claims.records[kind]:
             return self._claims.records[kind][name]
         if loser := self._claims.lost.get((kind, name)):
-            raise CatalogError(f"{kind} '{name}' comes from the plugin '{loser}', which is not loaded", hint="see: labelkit plugins")
+            raise CatalogError(
+                f"{kind} '{name}' comes from the plugin '{loser}', which is not loaded",
+                hint="see: labelkit plugins",
+            )
         raise UnknownNameError(f"unknown {kind} '{name}'", hint=self._unknown_hint(kind, name))
 
     def _unknown_hint(self, kind: str, name: str) -> str:
@@ -322,7 +329,7 @@ class Catalog:
         """Return the event hooks by plugin name, each to be called alone."""
         found: dict[str, Callable[[Event], None]] = {}
         for implementation in getattr(self._manager.hook, EVENT_HOOK).get_hookimpls():
-            name = implementation.plugin_name
+            name = str(implementation.plugin_name)
             found[name] = self._observer(name, implementation.plugin)
         return found
 

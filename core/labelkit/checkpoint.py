@@ -64,7 +64,9 @@ class CheckpointInfo:
         if content["format"] > FORMAT:
             raise ModelError("the checkpoint was written by a newer labelkit", hint="pip install --upgrade labelkit")
         fields = {name: content[name] for name in cls.__dataclass_fields__ if name in content}
-        schema = {name: tuple(value) if isinstance(value, list) else value for name, value in content["schema"].items()}
+        schema: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in content["schema"].items()
+        }
         fields["schema"] = Schema(**schema)
         fields["preprocessors"] = tuple((name, version) for name, version in content["preprocessors"])
         return cls(**fields)
@@ -83,7 +85,7 @@ def write_checkpoint(
         content = json.dumps(info.to_json(), ensure_ascii=False, indent=2)
         (beside / FILE).write_text(content + "\n", encoding="utf-8")
         files = {file.name: (file.stat().st_size, sha256_of(file)) for file in sorted(beside.iterdir())}
-    return files
+    return files  # noqa: RET504 - only now is the folder in its place
 
 
 def read_checkpoint(folder: Path, files: Mapping[str, tuple[int, str]] | None = None) -> CheckpointInfo:
@@ -95,7 +97,10 @@ def read_checkpoint(folder: Path, files: Mapping[str, tuple[int, str]] | None = 
     if not folder.is_dir():
         raise ModelError(f"checkpoint {folder} does not exist", hint="see: labelkit runs list")
     if pickles := pickles_in(folder):
-        raise ModelError(f"{folder} holds a pickle ({pickles[0].name}), which labelkit neither writes nor loads", hint="remove it if you trust the rest")
+        raise ModelError(
+            f"{folder} holds a pickle ({pickles[0].name}), which labelkit neither writes nor loads",
+            hint="remove it if you trust the rest",
+        )
     info = _read_info(folder / FILE)
     weights_of(folder)
     _check_config(folder / "config.json", info)
@@ -108,7 +113,10 @@ def _read_info(path: Path) -> CheckpointInfo:
     try:
         return CheckpointInfo.from_json(json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
-        raise ModelError(f"{path.parent} is not a labelkit checkpoint: it has no {FILE}", hint="give the folder that a run printed") from None
+        raise ModelError(
+            f"{path.parent} is not a labelkit checkpoint: it has no {FILE}",
+            hint="give the folder that a run printed",
+        ) from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(f"{path} is damaged: {error}", hint="train again, or restore the folder") from None
 
@@ -129,5 +137,3 @@ def _check_file(path: Path, size: int, digest: str) -> None:
         raise ModelError(f"{path} is missing", hint="train again, or restore the folder")
     if path.stat().st_size != size or sha256_of(path) != digest:
         raise ModelError(f"{path} has changed since it was recorded", hint="train again, or restore the folder")
-
-

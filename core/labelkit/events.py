@@ -7,19 +7,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-event = dataclass(frozen=True, kw_only=True, slots=True)
-
 Status = Literal["running", "finished", "failed", "interrupted"]
 
 
-@event
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Event:
     """The base of all events; ``run`` is the run's id."""
 
     run: str
 
 
-@event
+@dataclass(frozen=True, kw_only=True, slots=True)
 class RunStarted(Event):
     """The plan is checked and the run has its entry in the registry."""
 
@@ -27,7 +25,7 @@ class RunStarted(Event):
     plan: Mapping[str, Any]
 
 
-@event
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Stage(Event):
     """A long step begins: reading, encoding, training, testing; ``detail`` is one line for people."""
 
@@ -35,7 +33,7 @@ class Stage(Event):
     detail: str = ""
 
 
-@event
+@dataclass(frozen=True, kw_only=True, slots=True)
 class TrainingStarted(Event):
     """Training begins; ``steps`` optimizer steps over ``epochs`` epochs are planned."""
 
@@ -43,7 +41,7 @@ class TrainingStarted(Event):
     epochs: float
 
 
-@event
+@dataclass(frozen=True, kw_only=True, slots=True)
 class StepDone(Event):
     """An optimizer step is done."""
 
@@ -52,7 +50,7 @@ class StepDone(Event):
     loss: float | None = None
 
 
-@event
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Scored(Event):
     """A split was scored; ``metrics`` maps names to figures, with ``per_type`` inside where there are types.
 
@@ -68,7 +66,7 @@ class Scored(Event):
     best: bool = False
 
 
-@event
+@dataclass(frozen=True, kw_only=True, slots=True)
 class CheckpointSaved(Event):
     """A checkpoint folder is complete; ``files`` maps names to (size in bytes, SHA-256)."""
 
@@ -79,14 +77,14 @@ class CheckpointSaved(Event):
     files: Mapping[str, tuple[int, str]] = field(default_factory=dict)
 
 
-@event
+@dataclass(frozen=True, kw_only=True, slots=True)
 class CheckpointRemoved(Event):
     """A superseded checkpoint folder was deleted."""
 
     path: Path
 
 
-@event
+@dataclass(frozen=True, kw_only=True, slots=True)
 class RunEnded(Event):
     """The run is over."""
 

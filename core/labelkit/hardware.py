@@ -53,7 +53,10 @@ def _cpu_facts() -> _Cpu:
             fields.setdefault(key.strip(), value.strip())
     except OSError:
         pass
-    return _Cpu(fields.get("model name", torch.backends.cpu.get_cpu_capability()), frozenset(fields.get("flags", "").split()))
+    return _Cpu(
+        fields.get("model name", torch.backends.cpu.get_cpu_capability()),
+        frozenset(fields.get("flags", "").split()),
+    )
 
 
 def _driver() -> str | None:

@@ -28,8 +28,8 @@ def labelkit_tasks() -> Iterable[records.Task]:
     >>> @labelkit.hookimpl
     ... def labelkit_tasks():
     ...     yield labelkit.Task(
-    ...         name="pets", summary="cats and dogs", kind="token", layer="pets", source="pet-tales", metrics=("seqeval",),
-    ...         scheme="IOB2",
+    ...         name="pets", summary="cats and dogs", kind="token", layer="pets", source="pet-tales",
+    ...         metrics=("seqeval",), scheme="IOB2",
     ...         examples=(labelkit.Example(id="1", words=("Tom", "purrs"), labels={"pets": ("B-cat", "O")}),),
     ...     )
     """
@@ -47,7 +47,8 @@ def labelkit_sources() -> Iterable[records.Source]:
     >>> @labelkit.hookimpl
     ... def labelkit_sources():
     ...     yield labelkit.Source(
-    ...         name="pet-tales", kind="token", layers={"pets": "pets"}, splits=("train", "test"), load=load, licence="CC0"
+    ...         name="pet-tales", kind="token", layers={"pets": "pets"}, splits=("train", "test"), licence="CC0",
+    ...         load=load,
     ...     )
     """
     return ()
@@ -87,7 +88,8 @@ def labelkit_preprocessors() -> Iterable[records.Preprocessor]:
 
     >>> import dataclasses, labelkit
     >>> def lower(example):
-    ...     return dataclasses.replace(example, surface=tuple(word.lower() for word in example.surface or example.words))
+    ...     words = example.surface or example.words
+    ...     return dataclasses.replace(example, surface=tuple(word.lower() for word in words))
     >>> @labelkit.hookimpl
     ... def labelkit_preprocessors():
     ...     yield labelkit.Preprocessor(name="lower", kind="token", apply=lower)

@@ -65,7 +65,9 @@ class Plan:
 
     def resolved(self, choices: Mapping[str, tuple[Any, str]]) -> Plan:
         """Return the plan with automatic settings frozen: key → (value, the fact that decided it)."""
-        frozen = {key: Setting(value, f"automatic: {why}") for key, (value, why) in choices.items() if self[key] == AUTO}
+        frozen = {
+            key: Setting(value, f"automatic: {why}") for key, (value, why) in choices.items() if self[key] == AUTO
+        }
         return replace(self, settings={**self.settings, **frozen})
 
     def as_dict(self) -> dict[str, Any]:
@@ -132,7 +134,9 @@ def _merge(task: Task, recipe: Recipe | None, request: Request, misses: list[Lab
 def _checked_pair(text: str) -> tuple[str, Any]:
     key, value = parse_set(text)
     if key.partition(".")[0] not in ("data", "train") or "." not in key:
-        raise LabelkitError(f"--set {text!r}: unknown setting '{key}'", hint="--set takes train.KEY=VALUE and data.KEY=VALUE")
+        raise LabelkitError(
+            f"--set {text!r}: unknown setting '{key}'", hint="--set takes train.KEY=VALUE and data.KEY=VALUE"
+        )
     return key, check(key, value)
 
 

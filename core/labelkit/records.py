@@ -20,10 +20,8 @@ Kind = Literal["token", "text"]
 Scheme = Literal["IOB1", "IOB2", "BIOES", "BILOU"]
 Labels = tuple[str, ...] | str
 
-record = dataclass(frozen=True, kw_only=True, slots=True)
 
-
-@record
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Place:
     """Where an example stands in a file.
 
@@ -44,7 +42,7 @@ class Place:
         return f"{self.file}:{self.line}"
 
 
-@record
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Example:
     """One labelled sentence (kind ``token``) or one labelled text (kind ``text``).
 
@@ -70,7 +68,7 @@ class Example:
     place: Place | None = None
 
 
-@record
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Schema:
     """The labels of one layer, in the order of their ids.
 
@@ -116,7 +114,7 @@ class Schema:
         return ("O", *(f"{prefix}-{type_}" for type_ in self.types for prefix in prefixes))
 
 
-@record
+@dataclass(frozen=True, kw_only=True, slots=True)
 class LoadContext:
     """What a source, format or encoder may know of its surroundings; plugins read no environment.
 
@@ -158,7 +156,7 @@ class LoadContext:
         return corpus_folder(name, self.path, self.root)
 
 
-@record
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Source:
     """A named corpus.
 
@@ -180,7 +178,7 @@ class Source:
     synthetic: bool = False
 
 
-@record
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Span:
     """A labelled stretch of text: ``text[start:end]``, in code points, ``end`` exclusive."""
 
@@ -191,7 +189,7 @@ class Span:
     score: float | None = None
 
 
-@record
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Coverage:
     """How an input was covered, so that nothing is lost in silence.
 
@@ -209,7 +207,7 @@ class Coverage:
     too_long: int = 0
 
 
-@record
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Labelled:
     """One labelled input, as ``--json`` and the writing formats show it.
 
@@ -241,7 +239,7 @@ class Output(Protocol):
         """Open a file next to the main one with another ``suffix``; an error when writing to a pipe."""
 
 
-@record
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Format:
     """A way to write labelled text down.
 
@@ -259,7 +257,7 @@ class Format:
     summary: str = ""
 
 
-@record
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Preprocessor:
     """A change to what the tokenizer sees.
 
@@ -274,7 +272,7 @@ class Preprocessor:
     summary: str = ""
 
 
-@record
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Predictions:
     """What a metric compares, at word level over all gold words.
 
@@ -289,7 +287,7 @@ class Predictions:
     scores: NDArray[np.float32] | None = None
 
 
-@record
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Metric:
     """A score.
 
@@ -306,7 +304,14 @@ class Metric:
 
     @classmethod
     def from_evaluate(
-        cls, module: Callable[[], Any], *, name: str, kind: Kind, key: str, higher_is_better: bool = True, summary: str = ""
+        cls,
+        module: Callable[[], Any],
+        *,
+        name: str,
+        kind: Kind,
+        key: str,
+        higher_is_better: bool = True,
+        summary: str = "",
     ) -> Metric:
         """Wrap an ``evaluate.EvaluationModule`` that ``module()`` makes when it is first needed."""
         from labelkit.evaluate.wrap import from_module
@@ -315,7 +320,7 @@ class Metric:
         return cls(name=name, kind=kind, compute=compute, key=key, higher_is_better=higher_is_better, summary=summary)
 
 
-@record
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Scores:
     """What a decoder turns into labels: many sentences (or texts) at once.
 
@@ -328,7 +333,7 @@ class Scores:
     schema: Schema
 
 
-@record
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Decoder:
     """How scores become labels.
 
@@ -342,7 +347,7 @@ class Decoder:
     summary: str = ""
 
 
-@record
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ResolvedEncoder:
     """A model reference made concrete: a local Hugging Face folder.
 
@@ -355,7 +360,7 @@ class ResolvedEncoder:
     sha256: str
 
 
-@record
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Encoder:
     """A kind of model reference, ``name`` or ``name:rest``; ``resolve(rest, ctx)`` finds it, core loads it."""
 
@@ -364,7 +369,7 @@ class Encoder:
     summary: str = ""
 
 
-@record
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Task:
     """A labelling task: data that names its parts.
 

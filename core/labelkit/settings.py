@@ -72,29 +72,26 @@ SETTINGS: dict[str, Spec] = {
     "train.eval_tokens": Spec(int, 4096, "sub-tokens in a batch when scoring, padding included"),
 }
 
+_INSTEAD: dict[str, str] = {
+    "train.precision": "bf16 fp16 bf16_full_eval fp16_full_eval half_precision_backend",
+    "train.eval_tokens": "per_device_eval_batch_size eval_accumulation_steps eval_do_concat_batches",
+    "--metric": "metric_for_best_model greater_is_better include_for_metrics batch_eval_metrics",
+    "LABELKIT_HOME": "output_dir overwrite_output_dir logging_dir",
+    "--name": "run_name project",
+    "CUDA_VISIBLE_DEVICES= to train on the CPU": "use_cpu",
+    "nothing: labelkit decides it": """
+        auto_find_batch_size debug disable_tqdm do_eval do_predict do_train enable_jit_checkpoint eval_delay
+        eval_on_start eval_steps eval_strategy eval_use_gather_object hub_always_push hub_model_id hub_private_repo
+        hub_revision hub_strategy hub_token ignore_data_skip label_names length_column_name load_best_model_at_end
+        local_rank log_level log_level_replica log_on_each_node logging_first_step logging_nan_inf_filter
+        logging_steps logging_strategy prediction_loss_only push_to_hub remove_unused_columns report_to
+        restore_callback_states_from_checkpoint resume_from_checkpoint save_on_each_node save_only_model save_steps
+        save_strategy save_total_limit skip_memory_metrics trackio_bucket_id trackio_space_id
+        trackio_static_space_id
+    """,
+}
 #: fields of TrainingArguments that labelkit sets itself → what to use instead
-OWNED: dict[str, str] = {
-    **dict.fromkeys(("bf16", "fp16", "bf16_full_eval", "fp16_full_eval", "half_precision_backend"), "train.precision"),
-    **dict.fromkeys(("per_device_eval_batch_size", "eval_accumulation_steps", "eval_do_concat_batches"), "train.eval_tokens"),
-    **dict.fromkeys(("metric_for_best_model", "greater_is_better", "include_for_metrics", "batch_eval_metrics"), "--metric"),
-    **dict.fromkeys(("output_dir", "overwrite_output_dir"), "LABELKIT_HOME"),
-    **dict.fromkeys(("run_name", "project"), "--name"),
-    "use_cpu": "CUDA_VISIBLE_DEVICES= to train on the CPU",
-    **dict.fromkeys(
-        (
-            "auto_find_batch_size", "debug", "disable_tqdm", "do_eval", "do_predict", "do_train", "enable_jit_checkpoint",
-            "eval_delay", "eval_on_start", "eval_steps", "eval_strategy", "eval_use_gather_object", "hub_always_push",
-            "hub_model_id", "hub_private_repo", "hub_revision", "hub_strategy", "hub_token", "ignore_data_skip",
-            "label_names", "length_column_name", "load_best_model_at_end", "local_rank", "log_level", "log_level_replica",
-            "log_on_each_node", "logging_dir", "logging_first_step", "logging_nan_inf_filter", "logging_steps",
-            "logging_strategy", "prediction_loss_only", "push_to_hub", "remove_unused_columns", "report_to",
-            "restore_callback_states_from_checkpoint", "resume_from_checkpoint", "save_on_each_node", "save_only_model",
-            "save_steps", "save_strategy", "save_total_limit", "skip_memory_metrics", "trackio_bucket_id",
-            "trackio_space_id", "trackio_static_space_id", "train_file",
-        ),
-        "nothing: labelkit decides it",
-    ),
-}  # fmt: skip
+OWNED: dict[str, str] = {field: instead for instead, fields in _INSTEAD.items() for field in fields.split()}
 
 
 def parse_set(text: str) -> tuple[str, Any]:
@@ -135,7 +132,10 @@ def _trainer_field(key: str) -> Any:
         raise LabelkitError(f"train.{name} belongs to labelkit", hint=f"use {OWNED[name]}")
     fields = _trainer_fields()
     if name not in fields:
-        raise LabelkitError(f"unknown setting '{key}'", hint=nearest(key, {*SETTINGS, *(f"train.{field}" for field in fields)}))
+        raise LabelkitError(
+            f"unknown setting '{key}'",
+            hint=nearest(key, {*SETTINGS, *(f"train.{field}" for field in fields)}),
+        )
     return fields[name]
 
 
@@ -175,7 +175,14 @@ def describe(wanted: Any) -> str:
     >>> describe(int | Literal["auto"])
     'a whole number, or auto'
     """
-    names = {int: "a whole number", float: "a number", str: "text", bool: "true or false", type(None): "nothing", dict: "a table"}
+    names = {
+        int: "a whole number",
+        float: "a number",
+        str: "text",
+        bool: "true or false",
+        type(None): "nothing",
+        dict: "a table",
+    }
     if typing.get_origin(wanted) in (typing.Union, types.UnionType):
         return ", or ".join(describe(choice) for choice in typing.get_args(wanted))
     if typing.get_origin(wanted) is Literal:

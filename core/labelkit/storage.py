@@ -34,10 +34,16 @@ def explain(error: Exception, path: Path) -> StorageError | None:
     """Return a plain error for a disk that refuses, None when ``error`` is about something else."""
     number = _errno(error)
     if number in FULL:
-        return StorageError(f"the disk is full: {path} could not be written", hint="free some space, or set LABELKIT_HOME to another disk")
+        return StorageError(
+            f"the disk is full: {path} could not be written",
+            hint="free some space, or set LABELKIT_HOME to another disk",
+        )
     if number in REFUSED:
         reason = os.strerror(number).lower()
-        return StorageError(f"{path} cannot be written: {reason}", hint="check its permissions, or set LABELKIT_HOME to another folder")
+        return StorageError(
+            f"{path} cannot be written: {reason}",
+            hint="check its permissions, or set LABELKIT_HOME to another folder",
+        )
     return None
 
 

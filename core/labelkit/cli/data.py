@@ -25,7 +25,14 @@ def data() -> None:
 @click.option("--seed", type=int, default=0, show_default=True, help="Which random examples.")
 @command_options
 def show(
-    shell: Shell, reference: str, layer: str | None, columns: str | None, encoding: str, split: str, count: int, seed: int
+    shell: Shell,
+    reference: str,
+    layer: str | None,
+    columns: str | None,
+    encoding: str,
+    split: str,
+    count: int,
+    seed: int,
 ) -> None:
     """Show random examples of REF with their labels, label counts and lengths.
 
@@ -65,7 +72,8 @@ def _print(shell: Shell, corpus: Any, split: str, examples: Any, figures: Any) -
                 "labels": list(corpus.schema.label_names),
                 "splits": {row.name: asdict(row) for row in figures},
                 "examples": [
-                    {"id": one.id, "words": one.words, "text": one.text, "labels": one.labels[corpus.layer]} for one in examples
+                    {"id": one.id, "words": one.words, "text": one.text, "labels": one.labels[corpus.layer]}
+                    for one in examples
                 ],
             }
         )

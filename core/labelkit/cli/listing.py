@@ -19,7 +19,9 @@ def _print(shell: Shell, columns: Sequence[str], rows: list[Row]) -> None:
         return
     from labelkit.cli import render
 
-    cells = [[", ".join(row[name]) if isinstance(row[name], list | tuple) else row[name] for name in columns] for row in rows]
+    cells = [
+        [", ".join(row[name]) if isinstance(row[name], list | tuple) else row[name] for name in columns] for row in rows
+    ]
     render.table(shell.out, columns, cells)
 
 
@@ -55,7 +57,14 @@ def recipes(shell: Shell) -> None:
     for task in shell.catalog.tasks.values():
         for name, path in recipes_of(task).items():
             recipe = read_recipe(path)
-            rows.append({"task": task.name, "name": name, "summary": recipe.summary, "settings": dict(recipe.settings)})
+            rows.append(
+                {
+                    "task": task.name,
+                    "name": name,
+                    "summary": recipe.summary,
+                    "settings": dict(recipe.settings),
+                }
+            )
     _print(shell, ("task", "name", "summary"), rows)
 
 

@@ -32,7 +32,9 @@ class Progress:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._stop()
 
     def __call__(self, event: Event) -> None:
@@ -69,7 +71,13 @@ class Progress:
         if not self._console.is_terminal:
             self._line(f"training {event.epochs:g} epochs, {event.steps:,} steps")
             return
-        columns = (TextColumn("training"), BarColumn(), MofNCompleteColumn(), TextColumn("steps"), TimeRemainingColumn())
+        columns = (
+            TextColumn("training"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("steps"),
+            TimeRemainingColumn(),
+        )
         self._bars = Bars(*columns, console=self._console)
         self._bars.add_task("training", total=event.steps)
         self._table = _table()

@@ -23,7 +23,17 @@ if TYPE_CHECKING:
     from labelkit.train.prepare import Prepared
     from labelkit.train.run import RunResult
 
-COLOURS = ("cyan", "magenta", "green", "yellow", "blue", "red", "bright_cyan", "bright_magenta", "bright_green")
+COLOURS = (
+    "cyan",
+    "magenta",
+    "green",
+    "yellow",
+    "blue",
+    "red",
+    "bright_cyan",
+    "bright_magenta",
+    "bright_green",
+)
 SYNTHETIC = "on the synthetic sample corpus: these scores say nothing about real text"
 
 
@@ -57,11 +67,15 @@ def plan(console: Console, checked: Plan, prepared: Prepared) -> None:
     table(console, ("setting", "value", "from"), rows, title=name)
     console.print()
     splits = prepared.corpus.splits.values()
-    counts = [(s.name, f"{len(s.examples):,}", f"{s.words:,}", s.ref + (" (carved)" if s.carved else "")) for s in splits]
+    counts = [
+        (s.name, f"{len(s.examples):,}", f"{s.words:,}", s.ref + (" (carved)" if s.carved else "")) for s in splits
+    ]
     table(console, ("split", ">examples", ">words", "from"), counts)
     console.print()
     console.print(cell(f"labels  {' '.join(prepared.corpus.schema.label_names)}"))
-    console.print(cell(f"encoder {prepared.encoder.folder} ({prepared.encoder.revision}, {prepared.encoder.sha256[:12]})"))
+    console.print(
+        cell(f"encoder {prepared.encoder.folder} ({prepared.encoder.revision}, {prepared.encoder.sha256[:12]})")
+    )
 
 
 def plan_document(checked: Plan, prepared: Prepared) -> dict[str, Any]:
@@ -72,7 +86,13 @@ def plan_document(checked: Plan, prepared: Prepared) -> dict[str, Any]:
         "recipe": checked.recipe,
         "plan": checked.as_dict(),
         "splits": {
-            name: {"examples": len(s.examples), "words": s.words, "from": s.ref, "carved": s.carved, "hash": s.content_hash}
+            name: {
+                "examples": len(s.examples),
+                "words": s.words,
+                "from": s.ref,
+                "carved": s.carved,
+                "hash": s.content_hash,
+            }
             for name, s in corpus.splits.items()
         },
         "labels": list(corpus.schema.label_names),
@@ -135,14 +155,16 @@ def labelled(console: Console, record: Labelled, types: Iterable[str]) -> None:
     shown.append(literal(record.text[end:]))
     console.print(shown, soft_wrap=True)
     if record.coverage.fallback:
-        note = f"{record.coverage.fallback} of {record.coverage.words} words could not be read by the encoder and got the fallback label"
-        console.print(Text(note, style="yellow"))
+        note = f"{record.coverage.fallback} of {record.coverage.words} words mean nothing to the encoder"
+        console.print(Text(f"{note} and got the fallback label", style="yellow"))
 
 
 # -- data -------------------------------------------------------------------------------------------------------------
 
 
-def corpus(console: Console, data: Corpus, split: str, examples: Sequence[Example], figures: Sequence[SplitSummary]) -> None:
+def corpus(
+    console: Console, data: Corpus, split: str, examples: Sequence[Example], figures: Sequence[SplitSummary]
+) -> None:
     """Print random examples with their labels, and what the splits hold."""
     palette = colours(data.schema.types or data.schema.labels)
     read = f", read as {data.scheme_read}" if data.scheme_read else ""
@@ -153,10 +175,26 @@ def corpus(console: Console, data: Corpus, split: str, examples: Sequence[Exampl
     console.print()
     _counts(console, figures, palette)
     rows_ = [
-        (f.name + (" (carved)" if f.carved else ""), f"{f.examples:,}", f"{f.words:,}", f.documents or "–", *_lengths(f.lengths))
+        (
+            f.name + (" (carved)" if f.carved else ""),
+            f"{f.examples:,}",
+            f"{f.words:,}",
+            f.documents or "–",
+            *_lengths(f.lengths),
+        )
         for f in figures
     ]
-    columns = ("split", ">examples", ">words", ">documents", ">shortest", ">median", ">mean", ">95%", ">longest")
+    columns = (
+        "split",
+        ">examples",
+        ">words",
+        ">documents",
+        ">shortest",
+        ">median",
+        ">mean",
+        ">95%",
+        ">longest",
+    )
     table(console, columns, rows_, title="lengths in words")
     for note in data.notes:
         console.print(Text(literal(note), style="yellow"))
@@ -166,7 +204,10 @@ def example_text(example: Example, data: Corpus, palette: Mapping[str, str]) -> 
     """Return an example with its spans, or its labels, in colour."""
     labels = example.labels[data.layer]
     if isinstance(labels, str) or example.words is None:
-        return Text.assemble((f"{labels} ", f"bold {palette.get(str(labels), 'white')}"), literal(example.text or "", lines=False))
+        return Text.assemble(
+            (f"{labels} ", f"bold {palette.get(str(labels), 'white')}"),
+            literal(example.text or "", lines=False),
+        )
     shown = Text(overflow="fold")
     scheme = data.schema.scheme
     spans = spans_of(labels, scheme) if scheme else [(i, i + 1, label) for i, label in enumerate(labels)]
@@ -187,14 +228,26 @@ def _counts(console: Console, figures: Sequence[SplitSummary], palette: Mapping[
     """Print how often each span type, or else each label, occurs in each split."""
     counts = [f.spans or f.labels for f in figures]
     names = sorted({name for each in counts for name in each}, key=lambda name: -counts[0].get(name, 0))
-    rows = [(Text(literal(name, lines=False), style=palette.get(name, "")), *(f"{each.get(name, 0):,}" for each in counts)) for name in names]
+    rows = [
+        (
+            Text(literal(name, lines=False), style=palette.get(name, "")),
+            *(f"{each.get(name, 0):,}" for each in counts),
+        )
+        for name in names
+    ]
     title = "spans of each type" if figures[0].spans else "words with each label"
     table(console, (title, *(f">{f.name}" for f in figures)), rows)
     console.print()
 
 
 def _lengths(lengths: Lengths) -> tuple[str, ...]:
-    return (str(lengths.min), f"{lengths.median:g}", f"{lengths.mean:.1f}", str(lengths.p95), str(lengths.max))
+    return (
+        str(lengths.min),
+        f"{lengths.median:g}",
+        f"{lengths.mean:.1f}",
+        str(lengths.p95),
+        str(lengths.max),
+    )
 
 
 # -- what is there ----------------------------------------------------------------------------------------------------
@@ -203,7 +256,14 @@ def _lengths(lengths: Lengths) -> tuple[str, ...]:
 def plugins(console: Console, infos: Iterable[PluginInfo]) -> None:
     """Print every plugin with what became of it."""
     rows = [
-        (info.name, info.version, info.origin, ", ".join(hook.removeprefix("labelkit_") for hook in info.hooks), info.status, info.reason)
+        (
+            info.name,
+            info.version,
+            info.origin,
+            ", ".join(hook.removeprefix("labelkit_") for hook in info.hooks),
+            info.status,
+            info.reason,
+        )
         for info in infos
     ]
     table(console, ("name", "version", "origin", "hooks", "status", "reason"), rows)
@@ -229,7 +289,18 @@ def runs(console: Console, found: Sequence[RunSummary]) -> None:
         )
         for run in found
     ]
-    columns = ("run", "name", "status", "started", "data", "model", "metric", ">validation", ">test", ">seconds")
+    columns = (
+        "run",
+        "name",
+        "status",
+        "started",
+        "data",
+        "model",
+        "metric",
+        ">validation",
+        ">test",
+        ">seconds",
+    )
     table(console, columns, rows)
 
 
@@ -257,13 +328,24 @@ def run_details(console: Console, run: RunDetails, nested_scores: Mapping[str, A
     console.print()
     table(console, ("setting", "value", "from"), [(v.key, v.text, v.origin) for v in record.plan])
     console.print()
-    rows = [(s.split, f"{s.examples:,}", f"{s.words:,}", s.ref + (" (carved)" if s.carved else ""), s.content_hash[:12]) for s in record.splits]
+    rows = [
+        (
+            s.split,
+            f"{s.examples:,}",
+            f"{s.words:,}",
+            s.ref + (" (carved)" if s.carved else ""),
+            s.content_hash[:12],
+        )
+        for s in record.splits
+    ]
     table(console, ("split", ">examples", ">words", "from", "hash"), rows)
     console.print()
     for split, tasks in nested_scores.items():
         for task, figures in tasks.items():
             scores(console, f"{split} ({task})", figures)
-    kept = [(c.step, f"{c.epoch:g}", "best" if c.best else "", c.place, c.path) for c in run.checkpoints if not c.removed]
+    kept = [
+        (c.step, f"{c.epoch:g}", "best" if c.best else "", c.place, c.path) for c in run.checkpoints if not c.removed
+    ]
     table(console, (">step", ">epoch", "", "in", "checkpoint"), kept)
     console.print()
     table(console, ("version of", ""), [(f"{v.kind} {v.name}", v.version) for v in record.versions])

@@ -21,12 +21,26 @@ from labelkit.cli.common import Shell, command_options
 @click.option("--lr", type=float, metavar="X", help="Peak learning rate.")
 @click.option("--seed", type=int, metavar="N", help="Seed of everything random.")
 @click.option("--max-steps", type=int, metavar="N", help="Stop after this many optimizer steps.")
-@click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Any train.KEY or data.KEY setting (repeatable).")
+@click.option(
+    "--set",
+    "sets",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Any train.KEY or data.KEY setting (repeatable).",
+)
 @click.option("--allow-new-labels", is_flag=True, default=None, help="Take label types that train does not have.")
 @click.option("--name", metavar="NAME", help="A name for the run: a-z, 0-9 and hyphens.")
 @click.option("--dry-run", is_flag=True, help="Check everything and show the plan; train nothing.")
 @command_options
-def run(shell: Shell, task: str, recipe: str | None, name: str | None, sets: tuple[str, ...], dry_run: bool, **flags: Any) -> None:
+def run(
+    shell: Shell,
+    task: str,
+    recipe: str | None,
+    name: str | None,
+    sets: tuple[str, ...],
+    dry_run: bool,
+    **flags: Any,
+) -> None:
     """Train a labeller for TASK, choose its checkpoint on validation, score it once on test, record everything.
 
     \b
@@ -41,7 +55,11 @@ def run(shell: Shell, task: str, recipe: str | None, name: str | None, sets: tup
     request = request_of(task, recipe=recipe, name=name, sets=sets, **flags)
     with Progress(shell.err) as progress:
         prepared = prepare(
-            request, shell.catalog, shell.environment, shell.home, say=lambda stage, detail: progress.stage(stage, detail)
+            request,
+            shell.catalog,
+            shell.environment,
+            shell.home,
+            say=lambda stage, detail: progress.stage(stage, detail),
         )
         if dry_run:
             plan = _resolved(shell, progress, prepared)

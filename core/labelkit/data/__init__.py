@@ -1,0 +1,1 @@
+"""Reading labelled data: formats, schemes, sources, corpora."""

@@ -110,9 +110,7 @@ def _existing(columns: Mapping[str, int], width: int, place: str, *, given: bool
     return found
 
 
-def _example(
-    id_: str, sentence: _Sentence, columns: Mapping[str, int], file: str, *, bordered: bool
-) -> Example:
+def _example(id_: str, sentence: _Sentence, columns: Mapping[str, int], file: str, *, bordered: bool) -> Example:
     fields = list(zip(*sentence.rows, strict=True))
     lines = range(sentence.line, sentence.line + len(sentence.rows))
     for name, number in columns.items():

@@ -140,9 +140,7 @@ def _corpus(
 ) -> Corpus:
     carved = "validation" not in splits
     if carved:
-        train, validation = carve(
-            splits["train"], layer, schema.kind, options.validation_fraction, options.seed
-        )
+        train, validation = carve(splits["train"], layer, schema.kind, options.validation_fraction, options.seed)
         splits = {**splits, "train": train, "validation": validation}
     return Corpus(
         reference=reference,
@@ -161,17 +159,14 @@ def _corpus(
     )
 
 
-def _split(
-    name: str, examples: Sequence[Example], ref: str, layer: str, schema: Schema, carved: bool
-) -> Split:
+def _split(name: str, examples: Sequence[Example], ref: str, layer: str, schema: Schema, carved: bool) -> Split:
     return Split(
         name=name,
         examples=examples,
         ref=ref,
         content_hash=content_hash(examples, layer, schema.scheme),
         words=sum(
-            len((example.text or "").split()) if example.words is None else len(example.words)
-            for example in examples
+            len((example.text or "").split()) if example.words is None else len(example.words) for example in examples
         ),
         carved=carved and name == "validation",
     )
@@ -189,9 +184,7 @@ def _scheme(name: str | None, setting: str) -> Scheme | None:
     for known in schemes.SCHEMES:
         if known == name.upper():
             return known
-    raise UnknownNameError(
-        f"unknown tagging scheme '{name}' in data.{setting}", hint=nearest(name, schemes.SCHEMES)
-    )
+    raise UnknownNameError(f"unknown tagging scheme '{name}' in data.{setting}", hint=nearest(name, schemes.SCHEMES))
 
 
 def _named(raw: Raw, layer: str, catalog: Parts) -> Schema | None:
@@ -199,9 +192,7 @@ def _named(raw: Raw, layer: str, catalog: Parts) -> Schema | None:
     if raw.source is None:
         return None
     if layer not in raw.source.layers:
-        raise DataError(
-            f"source '{raw.source.name}' has no layer '{layer}'", hint=nearest(layer, raw.source.layers)
-        )
+        raise DataError(f"source '{raw.source.name}' has no layer '{layer}'", hint=nearest(layer, raw.source.layers))
     name = raw.source.layers[layer]
     if name is None:
         return None

@@ -74,9 +74,7 @@ def _codec(encoding: str) -> str:
         io.TextIOWrapper(io.BytesIO(), encoding=encoding)
         name = codecs.lookup(encoding).name
     except (LookupError, UnicodeError, ValueError) as error:
-        raise DataError(
-            f"unknown encoding '{encoding}'", hint="use a name such as utf-8, latin-1 or cp1252"
-        ) from error
+        raise DataError(f"unknown encoding '{encoding}'", hint="use a name such as utf-8, latin-1 or cp1252") from error
     return "utf-8-sig" if name == "utf-8" else name
 
 

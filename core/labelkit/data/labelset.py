@@ -51,9 +51,7 @@ def schema_of(
     """
     if named is not None and (named.scheme is None) != (scheme is None):
         wants = "plain labels" if scheme is None else "span types"
-        raise DataError(
-            f"schema '{named.name}' of layer '{layer}' does not hold the {wants} that the task needs"
-        )
+        raise DataError(f"schema '{named.name}' of layer '{layer}' does not hold the {wants} that the task needs")
     seen = {split: _seen(examples, layer, scheme) for split, examples in splits.items()}
     known = tuple(sorted(seen["train"])) if named is None else named.types or named.labels
     new = _unknown(seen, known, named, allow_new=allow_new)
@@ -84,9 +82,7 @@ def _seen(examples: Iterable[Example], layer: str, scheme: Scheme | None) -> See
     return seen
 
 
-def _unknown(
-    seen: Mapping[str, Seen], known: tuple[str, ...], named: Schema | None, *, allow_new: bool
-) -> list[str]:
+def _unknown(seen: Mapping[str, Seen], known: tuple[str, ...], named: Schema | None, *, allow_new: bool) -> list[str]:
     new: set[str] = set()
     for split, names in seen.items():
         new |= names.keys() - set(known)
@@ -107,9 +103,7 @@ def _refusal(
     return DataError(f"{place}: {what} {fault}", hint=hint)
 
 
-def _schema(
-    layer: str, kind: Kind, scheme: Scheme | None, names: tuple[str, ...], named: Schema | None
-) -> Schema:
+def _schema(layer: str, kind: Kind, scheme: Scheme | None, names: tuple[str, ...], named: Schema | None) -> Schema:
     if not names:
         raise DataError(
             f"train has no label of '{layer}' but O",

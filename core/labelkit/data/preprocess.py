@@ -31,6 +31,7 @@ def _apply(preprocessor: Preprocessor, example: Example) -> Example:
         raise LabelkitError(f"preprocessor '{preprocessor.name}' changed more than the surface of example {example.id}")
     if example.words is not None and changed.surface is not None and len(changed.surface) != len(example.words):
         raise LabelkitError(
-            f"preprocessor '{preprocessor.name}' made {len(changed.surface)} words of {len(example.words)} in example {example.id}"
+            f"preprocessor '{preprocessor.name}' made {len(changed.surface)} words of {len(example.words)} "
+            f"in example {example.id}"
         )
     return changed

@@ -119,9 +119,7 @@ def format_for(path: Path, kind: Kind, formats: Mapping[str, Format], name: str 
 
 def _from_source(source: Source, kind: Kind, ctx: LoadContext) -> Raw:
     if source.kind != kind:
-        raise DataError(
-            f"source '{source.name}' holds {source.kind} examples, the task needs {kind} examples"
-        )
+        raise DataError(f"source '{source.name}' holds {source.kind} examples, the task needs {kind} examples")
     splits: dict[str, list[Example]] = {}
     notes = []
     for split in source.splits:
@@ -169,15 +167,11 @@ def _distinct(files: Mapping[str, Path]) -> None:
     seen: dict[Path, str] = {}
     for split, file in files.items():
         if other := seen.get(file.resolve()):
-            raise DataError(
-                f"{file} is given as {other} and as {split}", hint="each split needs a file of its own"
-            )
+            raise DataError(f"{file} is given as {other} and as {split}", hint="each split needs a file of its own")
         seen[file.resolve()] = split
 
 
-def _from_file(
-    path: Path, kind: Kind, parts: Parts, ctx: LoadContext, format_name: str | None
-) -> list[Example]:
+def _from_file(path: Path, kind: Kind, parts: Parts, ctx: LoadContext, format_name: str | None) -> list[Example]:
     chosen = format_for(path, kind, parts.formats, format_name)
     assert chosen.read is not None  # format_for offers readers only
     return _filled(chosen.read(path, replace(ctx, path=path)), str(path))
@@ -186,7 +180,5 @@ def _from_file(
 def _filled(examples: Iterable[Example], what: str) -> list[Example]:
     result = list(examples)
     if not result:
-        raise DataError(
-            f"{what} is empty: it holds no examples", hint="check the file, or leave the split out"
-        )
+        raise DataError(f"{what} is empty: it holds no examples", hint="check the file, or leave the split out")
     return result

@@ -90,9 +90,7 @@ def parse_reference(text: str) -> Reference:
     :raises DataError: it is empty, names an unknown split, or one split twice.
     """
     if not text.strip():
-        raise DataError(
-            "the data reference is empty", hint="give a source's name, a path, or train=PATH,test=PATH"
-        )
+        raise DataError("the data reference is empty", hint="give a source's name, a path, or train=PATH,test=PATH")
     if Path(text).expanduser().exists():
         return Reference(text=text, kind="place")
     if text.startswith("hub:"):
@@ -137,9 +135,7 @@ def parse_columns(text: str) -> dict[str, str]:
     for part in text.split(","):
         name, equals, column = (piece.strip() for piece in part.partition("="))
         if not (name and equals and column):
-            raise DataError(
-                f"--columns cannot read '{part}' in '{text}'", hint="write it as --columns tokens=0,ner=3"
-            )
+            raise DataError(f"--columns cannot read '{part}' in '{text}'", hint="write it as --columns tokens=0,ner=3")
         if name in columns:
             raise DataError(f"--columns gives '{name}' twice in '{text}'")
         columns[name] = column
@@ -149,9 +145,7 @@ def parse_columns(text: str) -> dict[str, str]:
 def _hub(text: str) -> Reference:
     id_, at, revision = text.removeprefix("hub:").partition("@")
     if not id_ or (at and not revision):
-        raise DataError(
-            f"'{text}' names no data set", hint="write it as hub:ORG/NAME or hub:ORG/NAME@REVISION"
-        )
+        raise DataError(f"'{text}' names no data set", hint="write it as hub:ORG/NAME or hub:ORG/NAME@REVISION")
     return Reference(text=text, kind="hub", hub=id_, revision=revision or None)
 
 

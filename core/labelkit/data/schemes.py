@@ -49,9 +49,7 @@ def split_tag(tag: str) -> tuple[str, str]:
         return "O", ""
     prefix, _, type_ = tag.partition("-")
     if prefix not in ("B", "I", "E", "S", "L", "U"):
-        raise DataError(
-            f"'{tag}' is not a tag such as O or B-PER", hint="choose the column of the tags with --columns"
-        )
+        raise DataError(f"'{tag}' is not a tag such as O or B-PER", hint="choose the column of the tags with --columns")
     if not type_:
         raise DataError(f"tag '{tag}' names no type", hint=f"write {prefix}-TYPE, e.g. {prefix}-PER")
     return prefix, type_
@@ -70,9 +68,7 @@ def spans_of(tags: Sequence[str], scheme: Scheme) -> list[SpanTuple]:
     for tag in tags:
         prefix, _ = split_tag(tag)
         if prefix != "O" and prefix not in _PREFIXES[scheme]:
-            raise DataError(
-                f"'{tag}' is not a tag of {scheme}", hint="name the scheme with --set data.scheme=…"
-            )
+            raise DataError(f"'{tag}' is not a tag of {scheme}", hint="name the scheme with --set data.scheme=…")
     return _read(tags)
 
 

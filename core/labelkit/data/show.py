@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from labelkit.catalog import Catalog
 from labelkit.data.corpus import Corpus, DataOptions, load_corpus
 from labelkit.data.schemes import split_tag
 from labelkit.errors import DataError, nearest
 from labelkit.records import Kind, LoadContext, Scheme
-from labelkit.catalog import Catalog
 
 
-def read_for_show(reference: str, layer: str | None, catalog: Catalog, ctx: LoadContext, options: DataOptions) -> Corpus:
+def read_for_show(
+    reference: str, layer: str | None, catalog: Catalog, ctx: LoadContext, options: DataOptions
+) -> Corpus:
     """Return the corpus behind ``reference`` with the layer that is meant, in its scheme.
 
     Without ``layer``: a source's first one, the first one that ``--columns`` names, or the last column. Labels that
@@ -26,7 +28,7 @@ def read_for_show(reference: str, layer: str | None, catalog: Catalog, ctx: Load
         if chosen not in source.layers:
             raise DataError(f"source '{reference}' has no layer '{chosen}'", hint=nearest(chosen, source.layers))
         named = source.layers[chosen]
-        scheme = catalog.schemas[named].scheme if named in catalog.schemas else None
+        scheme = catalog.schemas[named].scheme if named and named in catalog.schemas else None
         return load_corpus(reference, layer=chosen, kind=kind, scheme=scheme, catalog=catalog, ctx=ctx, options=options)
     plain = replace(options, allow_new_labels=True, scheme="auto")
     corpus = load_corpus(reference, layer=chosen, kind=kind, scheme=None, catalog=catalog, ctx=ctx, options=plain)

@@ -73,9 +73,7 @@ SOURCES = (
         kind="token",
         layers={"ner": "conll2003-ner", "pos": None, "chunk": "conll2003-chunk"},
         splits=_SPLITS,
-        load=_loader(
-            "conll2003", _CONLL2003, {"tokens": "0", "pos": "1", "chunk": "2", "ner": "3"}, ("chunk", "ner")
-        ),
+        load=_loader("conll2003", _CONLL2003, {"tokens": "0", "pos": "1", "chunk": "2", "ner": "3"}, ("chunk", "ner")),
         licence="research use only (Reuters text)",
         summary="CoNLL-2003: entities, part-of-speech tags and chunks in Reuters news",
         counts={"train": 14041, "validation": 3250, "test": 3453},

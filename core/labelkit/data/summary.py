@@ -57,9 +57,7 @@ def summarise_split(split: Split, layer: str, scheme: Scheme | None) -> SplitSum
         words=split.words,
         documents=len({example.document for example in split.examples} - {None}),
         labels=_ranked(label for example in split.examples for label in tags(example, layer)),
-        spans=_ranked(
-            type_ for example in split.examples for _, _, type_ in spans_in(example, layer, scheme)
-        ),
+        spans=_ranked(type_ for example in split.examples for _, _, type_ in spans_in(example, layer, scheme)),
         lengths=lengths_of(split.examples),
         carved=split.carved,
     )

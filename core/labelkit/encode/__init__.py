@@ -1,0 +1,1 @@
+"""From words to what an encoder reads, and the encoders themselves."""

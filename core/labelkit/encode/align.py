@@ -70,7 +70,9 @@ class Encoding:
         """
         frame = frame_of(tokenizer)
         if max_length - frame.size < 1:
-            raise LabelkitError(f"a window of {max_length} sub-tokens holds no word", hint=f"use at least {frame.size + 8}")
+            raise LabelkitError(
+                f"a window of {max_length} sub-tokens holds no word", hint=f"use at least {frame.size + 8}"
+            )
         return cls(tokenizer, frame, max_length, overlap)
 
     @property
@@ -87,7 +89,8 @@ def first_mask(words: NDArray[Any]) -> NDArray[np.bool_]:
     """
     before = np.full((*words.shape[:-1], 1), NO_WORD, words.dtype)
     previous = np.concatenate((before, words[..., :-1]), axis=-1)
-    return (words != NO_WORD) & (words != previous)
+    starts: NDArray[np.bool_] = (words != NO_WORD) & (words != previous)
+    return starts
 
 
 def surfaces_of(examples: Sequence[Example]) -> list[tuple[str, ...]]:
@@ -127,7 +130,11 @@ def _window(frame: Frame, pieces: Pieces, piece: Cut, example: int) -> Window:
 def _coverage(words: int, pieces: Pieces, kept: Pieces, too_long: int, windows: int) -> Coverage:
     seen = len(np.unique(kept.words))
     return Coverage(
-        words=words, windows=windows, fallback=words - seen, no_subtokens=words - seen - too_long, too_long=too_long
+        words=words,
+        windows=windows,
+        fallback=words - seen,
+        no_subtokens=words - seen - too_long,
+        too_long=too_long,
     )
 
 

@@ -25,7 +25,10 @@ def model_inputs(
 ) -> dict[str, NDArray[np.int64]]:
     """Return ``input_ids``, ``attention_mask`` and, where the model takes them, ``token_type_ids``."""
     ids = pad(rows, pad_id, left=left)
-    inputs = {"input_ids": ids, "attention_mask": pad([np.ones(len(row), np.int32) for row in rows], 0, left=left)}
+    inputs = {
+        "input_ids": ids,
+        "attention_mask": pad([np.ones(len(row), np.int32) for row in rows], 0, left=left),
+    }
     if frame.types is not None:
         inputs["token_type_ids"] = pad([token_types(frame, len(row)) for row in rows], 0, left=left)
     return inputs

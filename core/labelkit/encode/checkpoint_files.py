@@ -76,11 +76,16 @@ def check_safetensors(file: Path) -> None:
         size = file.stat().st_size
         with file.open("rb") as stream:
             (length,) = struct.unpack("<Q", stream.read(8))
-            header = json.loads(stream.read(length)) if length < size else None
+            header = json.loads(stream.read(length) if length < size else b"")
         ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
     except FileNotFoundError:
         raise ModelError(f"{file} is missing", hint="the folder is incomplete; fetch it again") from None
     except (OSError, ValueError, struct.error, AttributeError, KeyError, TypeError):
-        raise ModelError(f"{file} is damaged: it is not a safetensors file", hint="fetch it or train it again") from None
+        raise ModelError(
+            f"{file} is damaged: it is not a safetensors file", hint="fetch it or train it again"
+        ) from None
     if 8 + length + max(ends, default=0) != size:
-        raise ModelError(f"{file} is damaged: {size} bytes, its header says {8 + length + max(ends, default=0)}", hint="fetch it or train it again")
+        raise ModelError(
+            f"{file} is damaged: {size} bytes, its header says {8 + length + max(ends, default=0)}",
+            hint="fetch it or train it again",
+        )

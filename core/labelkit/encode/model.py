@@ -30,9 +30,14 @@ def load_config(folder: Path) -> PreTrainedConfig:
     from transformers import AutoConfig
 
     try:
-        return AutoConfig.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
+        config: PreTrainedConfig = AutoConfig.from_pretrained(
+            str(folder), local_files_only=True, trust_remote_code=False
+        )
     except Exception as error:
-        raise ModelError(f"the model in {folder} cannot be used: {_one_line(error)}", hint="try --model bundled") from error
+        raise ModelError(
+            f"the model in {folder} cannot be used: {_one_line(error)}", hint="try --model bundled"
+        ) from error
+    return config
 
 
 def load_token_model(folder: Path, schema: Schema) -> PreTrainedModel:
@@ -58,7 +63,9 @@ def load_token_model(folder: Path, schema: Schema) -> PreTrainedModel:
     try:
         model: PreTrainedModel = AutoModelForTokenClassification.from_pretrained(str(folder), **options)
     except Exception as error:
-        raise ModelError(f"the model in {folder} cannot be loaded: {_one_line(error)}", hint="try --model bundled") from error
+        raise ModelError(
+            f"the model in {folder} cannot be loaded: {_one_line(error)}", hint="try --model bundled"
+        ) from error
     return model
 
 

@@ -66,7 +66,10 @@ def resolve_bundled(rest: str, ctx: LoadContext) -> ResolvedEncoder:
     weights = folder / "model.safetensors"
     found = sha256_of(weights) if weights.is_file() else "no weights"
     if found != BUNDLED_SHA256:
-        raise ModelError(f"the bundled encoder's weights are damaged ({found[:12]}…)", hint=f"reinstall {BUNDLED_DISTRIBUTION}")
+        raise ModelError(
+            f"the bundled encoder's weights are damaged ({found[:12]}…)",
+            hint=f"reinstall {BUNDLED_DISTRIBUTION}",
+        )
     return ResolvedEncoder(folder=folder, revision=metadata.version(BUNDLED_DISTRIBUTION), sha256=found)
 
 
@@ -74,7 +77,9 @@ def resolve_path(rest: str, ctx: LoadContext) -> ResolvedEncoder:
     """Take a local Hugging Face folder as it is."""
     folder = Path(rest).expanduser()
     if not folder.exists():
-        raise ModelError(f"model folder {rest} does not exist", hint="known: bundled, a local folder, org/name on the Hub")
+        raise ModelError(
+            f"model folder {rest} does not exist", hint="known: bundled, a local folder, org/name on the Hub"
+        )
     if not folder.is_dir():
         raise ModelError(f"{rest} is not a model folder", hint="give the folder that holds config.json")
     return ResolvedEncoder(folder=folder.resolve(), revision="local", sha256=check_encoder_folder(folder))
@@ -129,13 +134,20 @@ def _commit_of(name: str, revision: str) -> str:
     try:
         info = _within(HUB_PATIENCE, lambda: HfApi().model_info(name, revision=revision, timeout=HUB_PATIENCE))
     except GatedRepoError:
-        raise ModelError(f"model '{name}' is gated on the Hub", hint="accept its terms there, then: hf auth login") from None
+        raise ModelError(
+            f"model '{name}' is gated on the Hub", hint="accept its terms there, then: hf auth login"
+        ) from None
     except RepositoryNotFoundError:
-        raise ModelError(f"there is no model '{name}' on the Hub", hint="check the spelling; private ones need: hf auth login") from None
+        raise ModelError(
+            f"there is no model '{name}' on the Hub",
+            hint="check the spelling; private ones need: hf auth login",
+        ) from None
     except RevisionNotFoundError:
         raise ModelError(f"model '{name}' has no revision '{revision}'", hint="give a branch, tag or commit") from None
     except Exception as error:
-        raise NetworkError(f"the Hugging Face Hub cannot be reached for model '{name}' ({_reason(error)})", hint=OFFLINE_HINT) from None
+        raise NetworkError(
+            f"the Hugging Face Hub cannot be reached for model '{name}' ({_reason(error)})", hint=OFFLINE_HINT
+        ) from None
     return str(info.sha)
 
 
@@ -145,7 +157,9 @@ def _fetch(name: str, commit: str) -> Path:
     try:
         return Path(snapshot_download(name, revision=commit, allow_patterns=HUB_FILES))
     except OSError as error:
-        raise NetworkError(f"model '{name}' could not be fetched ({_reason(error)})", hint="try again; what came is kept") from None
+        raise NetworkError(
+            f"model '{name}' could not be fetched ({_reason(error)})", hint="try again; what came is kept"
+        ) from None
     except Exception as error:
         raise NetworkError(f"model '{name}' could not be fetched ({_reason(error)})", hint=OFFLINE_HINT) from None
 
@@ -193,13 +207,17 @@ def resolve(reference: str, encoders: Any, ctx: LoadContext) -> ResolvedEncoder:
     """
     kind, rest = parse_model(reference, set(encoders))
     if kind not in encoders:
-        raise ModelError(f"unknown model '{reference}'", hint=f"known: {', '.join(sorted(encoders))}, a folder, org/name")
+        raise ModelError(
+            f"unknown model '{reference}'", hint=f"known: {', '.join(sorted(encoders))}, a folder, org/name"
+        )
     try:
         found = encoders[kind].resolve(rest, ctx)
     except LabelkitError:
         raise
     except Exception as error:
-        raise ModelError(f"model '{reference}' could not be resolved: {type(error).__name__}: {_reason(error)}") from error
+        raise ModelError(
+            f"model '{reference}' could not be resolved: {type(error).__name__}: {_reason(error)}"
+        ) from error
     if not isinstance(found, ResolvedEncoder):
         raise ModelError(f"the encoder '{kind}' returned {type(found).__name__}, not a ResolvedEncoder")
     return found

@@ -164,7 +164,11 @@ def _open(path: Path) -> WindowStore | None:
 
 
 def _write(
-    path: Path, examples: Sequence[Example], encoding: Encoding, target: Target, progress: Callable[[int], object] | None
+    path: Path,
+    examples: Sequence[Example],
+    encoding: Encoding,
+    target: Target,
+    progress: Callable[[int], object] | None,
 ) -> None:
     """Write block by block, so that memory stays flat; each block carries its own coverage."""
     with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, SCHEMA) as writer:

@@ -68,7 +68,7 @@ def _build(architecture: str, folder: Path) -> None:
     if architecture not in CONFIG_MAPPING:
         raise ModelError(f"unknown architecture '{architecture}'", hint=nearest(architecture, CONFIG_MAPPING.keys()))
     tokenizer = _byte_level() if architecture in BYTE_LEVEL else _word_piece()
-    config_class = CONFIG_MAPPING[architecture]
+    config_class: Any = CONFIG_MAPPING[architecture]
     known = config_class().to_dict().keys() | config_class.attribute_map.keys()
     sizes = {name: value for name, value in SIZES.items() if name in known}
     if architecture in ROBERTA_FAMILY:
@@ -95,7 +95,10 @@ def _word_piece() -> PreTrainedTokenizerFast:
     tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))  # noqa: S106
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    tokenizer.train_from_iterator(_sentences(), trainers.WordPieceTrainer(vocab_size=VOCABULARY, special_tokens=special, show_progress=False))
+    tokenizer.train_from_iterator(
+        _sentences(),
+        trainers.WordPieceTrainer(vocab_size=VOCABULARY, special_tokens=special, show_progress=False),
+    )
     tokenizer.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
     names = dict(zip(("pad_token", "unk_token", "cls_token", "sep_token", "mask_token"), special, strict=True))
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=128, **names)
@@ -109,8 +112,10 @@ def _byte_level() -> PreTrainedTokenizerFast:
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     alphabet = pre_tokenizers.ByteLevel.alphabet()
-    trainer = trainers.BpeTrainer(vocab_size=VOCABULARY, initial_alphabet=alphabet, special_tokens=special, show_progress=False)
+    trainer = trainers.BpeTrainer(
+        vocab_size=VOCABULARY, initial_alphabet=alphabet, special_tokens=special, show_progress=False
+    )
     tokenizer.train_from_iterator(_sentences(), trainer)
     tokenizer.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0))
     names = dict(zip(("cls_token", "pad_token", "sep_token", "unk_token", "mask_token"), special, strict=True))
-    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=128, bos_token="<s>", eos_token="</s>", **names)  # noqa: S106
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=128, **names)

@@ -51,10 +51,14 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     from transformers import AutoTokenizer
 
     try:
-        tokenizer = AutoTokenizer.from_pretrained(str(folder), use_fast=True, local_files_only=True, trust_remote_code=False)
+        tokenizer = AutoTokenizer.from_pretrained(
+            str(folder), use_fast=True, local_files_only=True, trust_remote_code=False
+        )
     except Exception as error:
         reason = " ".join(str(error).split())[:200]
-        raise ModelError(f"no tokenizer could be loaded from {folder}: {reason}", hint="the folder needs a tokenizer.json") from error
+        raise ModelError(
+            f"no tokenizer could be loaded from {folder}: {reason}", hint="the folder needs a tokenizer.json"
+        ) from error
     if not getattr(tokenizer, "is_fast", False):
         raise ModelError(
             f"{type(tokenizer).__name__} in {folder} is not a fast tokenizer, so sub-tokens cannot be matched to words",
@@ -97,7 +101,9 @@ def _byte_levels(node: Any) -> list[dict[str, Any]]:
 
 def frame_of(tokenizer: PreTrainedTokenizerBase) -> Frame:
     """Return the special tokens around a sequence, read off one tokenized word."""
-    probe = tokenizer(["a"], is_split_into_words=True, return_token_type_ids="token_type_ids" in tokenizer.model_input_names)
+    probe = tokenizer(
+        ["a"], is_split_into_words=True, return_token_type_ids="token_type_ids" in tokenizer.model_input_names
+    )
     inside = [position for position, word in enumerate(probe.word_ids()) if word is not None]
     ids = probe["input_ids"]
     start, stop = (inside[0], inside[-1] + 1) if inside else (len(ids), len(ids))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,7 +61,11 @@ def cut(words: Sequence[int] | Ints, capacity: int, overlap: int) -> list[Cut]:
         return [Cut(0, total, 0, total)] if total else []
     borders = _word_borders(np.asarray(words))
     reads = _reads(borders, total, capacity, min(overlap, capacity // 2))
-    owned = [0, *(_handover(borders, left[1], right[0]) for left, right in zip(reads, reads[1:], strict=False)), total]
+    owned = [
+        0,
+        *(_handover(borders, left[1], right[0]) for left, right in pairwise(reads)),
+        total,
+    ]
     return [Cut(start, stop, owned[i], owned[i + 1]) for i, (start, stop) in enumerate(reads)]
 
 

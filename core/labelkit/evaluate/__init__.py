@@ -1,0 +1,1 @@
+"""Scores at word level."""

@@ -39,7 +39,14 @@ def entity_scores(references: Tags, predictions: Tags) -> dict[str, Any]:
     gold, guess = [list(tags) for tags in references], [list(tags) for tags in predictions]
     per_type = _by_type(gold, guess)
     if not any(gold):
-        return {"precision": 0.0, "recall": 0.0, "f1": 0.0, "accuracy": 0.0, "support": 0, "per_type": per_type}
+        return {
+            "precision": 0.0,
+            "recall": 0.0,
+            "f1": 0.0,
+            "accuracy": 0.0,
+            "support": 0,
+            "per_type": per_type,
+        }
     precision, recall, f1, support = precision_recall_fscore_support(gold, guess, average="micro", zero_division=0)
     return {
         "precision": float(precision),

@@ -23,7 +23,10 @@ def score(metrics: Sequence[Metric], predictions: Predictions) -> dict[str, Any]
     for position, metric in enumerate(metrics):
         figures = _compute(metric, predictions)
         if position == 0 and not _is_number(figures.get(metric.key)):
-            raise LabelkitError(f"metric '{metric.name}' gave no number called '{metric.key}'", hint=f"it gave: {', '.join(figures)}")
+            raise LabelkitError(
+                f"metric '{metric.name}' gave no number called '{metric.key}'",
+                hint=f"it gave: {', '.join(figures)}",
+            )
         for name, value in figures.items():
             merged[f"{metric.name}.{name}" if name in merged else name] = value
     return merged

@@ -17,7 +17,12 @@ from labelkit.records import Example, Predictions, Schema, Scores
 
 
 def score_split(
-    engine: Engine, windows: Sequence[Window], examples: Sequence[Example], layer: str, schema: Schema, plan: Plan
+    engine: Engine,
+    windows: Sequence[Window],
+    examples: Sequence[Example],
+    layer: str,
+    schema: Schema,
+    plan: Plan,
 ) -> dict[str, Any]:
     """Return the figures of the plan's metrics over all gold words, with the mean ``loss`` of the words seen."""
     found = engine.score(windows, [len(example.words or ()) for example in examples])

@@ -47,5 +47,11 @@ def accuracy(predictions: Predictions) -> Mapping[str, Any]:
 
 METRICS = (
     Metric(name="seqeval", kind="token", compute=seqeval, key="f1", summary="entity precision, recall, F1"),
-    Metric(name="accuracy", kind="token", compute=accuracy, key="accuracy", summary="share of words labelled right"),
+    Metric(
+        name="accuracy",
+        kind="token",
+        compute=accuracy,
+        key="accuracy",
+        summary="share of words labelled right",
+    ),
 )

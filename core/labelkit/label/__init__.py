@@ -1,0 +1,1 @@
+"""Labelling text with a trained model."""

@@ -34,8 +34,10 @@ def decode(decoder: Decoder, scores: Scores) -> NDArray[np.int64]:
     except Exception as error:
         raise LabelkitError(f"decoder '{decoder.name}' failed: {type(error).__name__}: {error}") from error
     labels = len(scores.schema.label_names)
-    if ids.shape != (len(scores.values),) or (len(ids) and not (0 <= ids.min() and ids.max() < labels)):
-        raise LabelkitError(f"decoder '{decoder.name}' did not give one of {labels} label ids for each of {len(scores.values)} words")
+    if ids.shape != (len(scores.values),) or (len(ids) and not (ids.min() >= 0 and ids.max() < labels)):
+        raise LabelkitError(
+            f"decoder '{decoder.name}' did not give one of {labels} label ids for each of {len(scores.values)} words"
+        )
     return ids.astype(np.int64)
 
 

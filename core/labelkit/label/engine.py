@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 Floats = NDArray[np.float32]
-#: the log-probability of every label but the fallback for a word that no window covers; finite, so that sums stay finite
+#: the log-probability of every label but the fallback for a word that no window covers; finite, as sums must be
 IMPOSSIBLE = -1e4
 
 
@@ -59,7 +59,7 @@ class Engine:
         """
         lengths = np.array(words, np.int64)
         starts = np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
-        values = np.full((int(starts[-1]), int(self.model.config.num_labels)), IMPOSSIBLE, np.float32)
+        values = np.full((int(starts[-1]), int(self.model.config.num_labels or 0)), IMPOSSIBLE, np.float32)
         values[:, self.fallback] = 0.0
         covered = np.zeros(len(values), np.bool_)
         for batch in by_budget([len(window.ids) for window in windows], self.budget):

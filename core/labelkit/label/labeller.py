@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -50,7 +50,9 @@ class Labeller:
         if info.kind != "token":
             raise LabelkitError(f"{folder} labels whole texts, which this version cannot do yet")
         decoder = catalog.find("decoder", info.decoder)
-        preprocessors = [_same_version(catalog.find("preprocessor", name), version) for name, version in info.preprocessors]
+        preprocessors = [
+            _same_version(catalog.find("preprocessor", name), version) for name, version in info.preprocessors
+        ]
         return cls(folder, info, decoder, preprocessors)
 
     @property
@@ -123,13 +125,14 @@ class Labeller:
 
 
 def _engine(folder: Path, info: CheckpointInfo) -> Engine:
-    from labelkit.encode.tokenizer import load_tokenizer
-    from labelkit.label.engine import Engine
-    from labelkit.hardware import detect
     from labelkit.encode.model import load_token_model, quiet_transformers
+    from labelkit.encode.tokenizer import load_tokenizer
+    from labelkit.hardware import detect
+    from labelkit.label.engine import Engine
 
     quiet_transformers()
-    model = load_token_model(folder, info.schema).to(detect().type).eval()
+    model: Any = load_token_model(folder, info.schema)
+    model = model.to(detect().type).eval()
     encoding = Encoding.of(load_tokenizer(folder), info.max_length, info.overlap)
     return Engine(model, encoding, "fp32", BUDGET, info.schema.label_names.index(info.fallback))
 
@@ -145,7 +148,7 @@ def _joined_offsets(words: Sequence[str]) -> tuple[tuple[int, int], ...]:
 def _same_version(preprocessor: Preprocessor, version: str) -> Preprocessor:
     if preprocessor.version != version:
         raise LabelkitError(
-            f"the checkpoint was trained with preprocessor '{preprocessor.name}' {version}, installed is {preprocessor.version}",
+            f"trained with preprocessor '{preprocessor.name}' {version}, installed is {preprocessor.version}",
             hint="install the plugin's version of that time, or train again",
         )
     return preprocessor
@@ -165,4 +168,3 @@ def locate(reference: str, home: Home) -> tuple[Path, dict[str, tuple[int, str]]
         folder = registry.checkpoint_folder(run.id)
         best = registry.show(run.id).best
     return folder, dict(best.files) if best else {}
-

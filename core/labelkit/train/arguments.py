@@ -43,4 +43,6 @@ def training_arguments(plan: Plan, scratch: Path, device: str) -> TrainingArgume
         return TrainingArguments(**{**owned, **wanted})
     except (ValueError, TypeError, ImportError, NotImplementedError) as error:
         text = " ".join(str(error).split())
-        raise LabelkitError(f"these training settings do not go together: {text[:300]}", hint="see: --dry-run") from error
+        raise LabelkitError(
+            f"these training settings do not go together: {text[:300]}", hint="see: --dry-run"
+        ) from error

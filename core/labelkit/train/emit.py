@@ -15,7 +15,9 @@ class Emitter:
     :param observers: by plugin name; one that raises is reported through ``warn`` once and dropped.
     """
 
-    def __init__(self, listeners: Sequence[Listener], observers: Mapping[str, Listener], warn: Callable[[str], object]) -> None:
+    def __init__(
+        self, listeners: Sequence[Listener], observers: Mapping[str, Listener], warn: Callable[[str], object]
+    ) -> None:
         self._listeners = list(listeners)
         self._observers = dict(observers)
         self._warn = warn

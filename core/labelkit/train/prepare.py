@@ -18,7 +18,6 @@ from labelkit.plan import Plan, Request, make_plan
 from labelkit.records import LoadContext, ResolvedEncoder
 from labelkit.registry.home import Home
 
-
 NAME = re.compile(r"[a-z0-9-]+")
 RESERVED = frozenset({"best", "latest"})
 
@@ -36,7 +35,12 @@ class Prepared:
 
 
 def prepare(
-    request: Request, catalog: Catalog, environment: Environment, home: Home, *, say: Callable[[str, str], object]
+    request: Request,
+    catalog: Catalog,
+    environment: Environment,
+    home: Home,
+    *,
+    say: Callable[[str, str], object],
 ) -> Prepared:
     """Check a request, read its data and find its encoder. Loads neither torch nor transformers, unless asked to.
 
@@ -51,7 +55,9 @@ def prepare(
 
     def locate(plan: Plan) -> None:
         say("finding the encoder", str(plan["model"]))
-        found["encoder"] = references.resolve(plan["model"], catalog.encoders, load_context(plan, environment, home.cache))
+        found["encoder"] = references.resolve(
+            plan["model"], catalog.encoders, load_context(plan, environment, home.cache)
+        )
 
     plan = make_plan(request, catalog, checks=(lambda plan: check_name(plan.name, home), locate, read))
     return Prepared(plan=plan, corpus=found["corpus"], encoder=found["encoder"])
@@ -65,7 +71,10 @@ def check_name(name: str | None, home: Home) -> None:
     if name is None:
         return
     if not NAME.fullmatch(name) or name in RESERVED:
-        raise LabelkitError(f"a run cannot be called '{name}'", hint="use a-z, 0-9 and hyphens; best and latest mean something else")
+        raise LabelkitError(
+            f"a run cannot be called '{name}'",
+            hint="use a-z, 0-9 and hyphens; best and latest mean something else",
+        )
     from labelkit.registry import Registry
 
     with Registry.open(home, create=False) as registry:
@@ -102,7 +111,13 @@ def read_corpus(plan: Plan, catalog: Catalog, ctx: LoadContext) -> Corpus:
         path=plan["data.path"],
     )
     corpus = load_corpus(
-        plan["data"], layer=task.layer, kind=task.kind, scheme=task.scheme, catalog=catalog, ctx=ctx, options=options
+        plan["data"],
+        layer=task.layer,
+        kind=task.kind,
+        scheme=task.scheme,
+        catalog=catalog,
+        ctx=ctx,
+        options=options,
     )
     return _preprocessed(corpus, plan)
 
@@ -113,6 +128,7 @@ def _preprocessed(corpus: Corpus, plan: Plan) -> Corpus:
     from labelkit.data.preprocess import apply
 
     splits = {
-        name: replace(split, examples=apply(plan.preprocessors, split.examples)) for name, split in corpus.splits.items()
+        name: replace(split, examples=apply(plan.preprocessors, split.examples))
+        for name, split in corpus.splits.items()
     }
     return replace(corpus, splits=splits)

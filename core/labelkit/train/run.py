@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import labelkit
+from labelkit import hardware
 from labelkit.catalog import Catalog
 from labelkit.checkpoint import CheckpointInfo, write_checkpoint
 from labelkit.data.corpus import Corpus, Split
+from labelkit.encode import model
 from labelkit.encode.align import Encoding
 from labelkit.encode.store import Target, WindowStore, cached_windows
 from labelkit.encode.tokenizer import load_tokenizer, max_length_of
@@ -24,8 +26,6 @@ from labelkit.events import RunEnded, RunStarted, Scored, Stage, Status, StepDon
 from labelkit.label.engine import Engine
 from labelkit.plan import Plan
 from labelkit.registry import Home, PlanValue, Registry, RegistryObserver, RunRecord, SplitRecord, new_run_id
-from labelkit import hardware
-from labelkit.encode import model
 from labelkit.train import facts
 from labelkit.train.arguments import training_arguments
 from labelkit.train.emit import Emitter, Listener
@@ -170,7 +170,13 @@ def _encode(prepared: Prepared, home: Home, emit: Emitter) -> _Ready:
             split.examples, split.content_hash, encoding, target, home.cache, preprocessing=used
         )
     return _Ready(
-        id=run, plan=plan, corpus=corpus, encoding=encoding, windows=windows, fallback=_fallback(corpus), device=device
+        id=run,
+        plan=plan,
+        corpus=corpus,
+        encoding=encoding,
+        windows=windows,
+        fallback=_fallback(corpus),
+        device=device,
     )
 
 
@@ -255,8 +261,8 @@ def _fit(ready: _Ready, prepared: Prepared, home: Home, emit: Emitter) -> tuple[
         raise LabelkitError("training ended before anything could be evaluated", hint="raise --epochs or --max-steps")
     if "test" in ready.windows:
         emit(Stage(run=ready.id, name="testing", detail=f"{len(ready.corpus.splits['test'].examples):,} examples"))
-        chosen = model.load_token_model(kept.path, ready.corpus.schema).to(network.device)
-        best["test"] = _score(ready, chosen, "test")
+        chosen: Any = model.load_token_model(kept.path, ready.corpus.schema)
+        best["test"] = _score(ready, chosen.to(network.device), "test")
         emit(_scored(ready, "test", kept.step, kept.epoch, best["test"], None, is_best=True))
     return kept, {task_split: figures for task_split, figures in best.items() if task}
 
@@ -295,7 +301,11 @@ def _score(ready: _Ready, network: PreTrainedModel, split: str) -> Metrics:
     plan = ready.plan
     names = ready.corpus.schema.label_names
     engine = Engine(
-        network, ready.encoding, plan["train.eval_precision"], plan["train.eval_tokens"], names.index(ready.fallback)
+        network,
+        ready.encoding,
+        plan["train.eval_precision"],
+        plan["train.eval_tokens"],
+        names.index(ready.fallback),
     )
     examples = ready.corpus.splits[split].examples
     return score_split(engine, ready.windows[split], examples, ready.corpus.layer, ready.corpus.schema, plan)

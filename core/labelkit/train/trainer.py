@@ -56,7 +56,7 @@ class Collator:
 
 
 class WordLevelTrainer(Trainer):
-    """A Trainer that leaves evaluation to ``after_epoch``, which scores words, not sub-tokens, and keeps checkpoints."""
+    """A Trainer that leaves evaluation to ``after_epoch``, which scores words and keeps checkpoints."""
 
     def __init__(
         self,
@@ -82,7 +82,9 @@ class WordLevelTrainer(Trainer):
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
         """Score validation through labelkit and let Trainer's callbacks see the figures."""
         losses = [entry["loss"] for entry in self.state.log_history if "loss" in entry]
-        figures = self._after_epoch(self.state.global_step, float(self.state.epoch or 0), losses[-1] if losses else None)
+        figures = self._after_epoch(
+            self.state.global_step, float(self.state.epoch or 0), losses[-1] if losses else None
+        )
         metrics = {f"eval_{name}": value for name, value in figures.items() if isinstance(value, int | float)}
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
@@ -92,8 +94,6 @@ class _Steps(TrainerCallback):
     def __init__(self, on_step: Callable[[int, float], object]) -> None:
         self._on_step = on_step
 
-    def on_step_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Report an optimizer step."""
         self._on_step(state.global_step, float(state.epoch or 0))

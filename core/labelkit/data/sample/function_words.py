@@ -11,8 +11,7 @@ _BY_TAG = {
     "PRON": "I he she it we you they me him her us them who whom whose my your his its our their mine "
     "yours myself himself herself itself themselves something nothing everything anything "
     "someone nobody everyone anyone there mine ours u none everybody somebody",
-    "AUX": "is are was were be been being am will would can could may might must shall should 'll 're "
-    "'m 'd 've ca wo",
+    "AUX": "is are was were be been being am will would can could may might must shall should 'll 're 'm 'd 've ca wo",
     "CCONJ": "and or but nor & yet",
     "SCONJ": "because although though if while whereas unless whether when where how why once",
     "PART": "not n't 's",

@@ -6,6 +6,36 @@ from labelkit.data.sample.lexicon_words import lines
 
 GOOD = {
     "any": lines("""
+        I could not ask for more.
+        It put a smile on my face.
+        Money well spent.
+        Full marks from me.
+        I keep coming back to it.
+        It was love at first sight.
+        Hats off to the people behind it.
+        It ticks every box.
+        As good as it gets.
+        I am impressed, and I am hard to please.
+        There is nothing I would change.
+        You will not be sorry.
+        I did not expect to like it this much.
+        My friends were right about this one.
+        It deserves all the praise it gets.
+        It is hard to find fault with it.
+        A safe choice that never disappoints.
+        I have been smiling all {day|week}.
+        This is how it should be done.
+        It beats the more famous ones.
+        A pleasant surprise.
+        Far from boring.
+        It is not without flaws, but I adore it.
+        I would choose it again without thinking.
+        Simple, honest and good.
+        Why did I wait so long?
+        It gets better every time.
+        We were all delighted.
+        No regrets at all.
+        It could have been a bit cheaper, still a {fine} buy.
         I am {very} glad I gave it a try.
         It exceeded every hope I had.
         I have already told all my friends.
@@ -113,6 +143,36 @@ GOOD = {
 }
 BAD = {
     "any": lines("""
+        I could not have asked for less.
+        It put me in a bad mood.
+        Money down the drain.
+        No marks from me.
+        I never went back to it.
+        I disliked it at first sight.
+        Shame on the people behind it.
+        It misses every mark.
+        As bad as it gets.
+        I am not impressed, and I am easy to please.
+        There is nothing I would keep.
+        You will be sorry.
+        I did not expect to dislike it this much.
+        My friends were wrong about this one.
+        It deserves none of the praise it gets.
+        It is hard to find anything good in it.
+        A poor choice that always disappoints.
+        I have been angry all {day|week}.
+        This is how not to do it.
+        The less famous ones beat it.
+        An unpleasant surprise.
+        Far from exciting.
+        It has its moments, but I can't stand it.
+        I would never choose it again.
+        Sloppy, greedy and bad.
+        Why did I even bother?
+        It gets worse every time.
+        We were all let down.
+        Nothing but regret.
+        It could be free and I would still say no.
         I am {very} sorry I gave it a try.
         It fell short of every hope I had.
         I have already warned all my friends.

@@ -45,7 +45,7 @@ _VERBS = (
     "touched|opened|closed|needed|forgot|wrapped|burned|borrowed|drew|pushed/V"
 )
 _PLACES = "in|on|under|behind|near|beside/I|across|inside|over|against|around"
-_NUMBERS = "two|three|four|five|six|seven|eight|nine|ten|12|14|15|18|20|24|30|36|45|60|80|90|120|150|200|300|500|1,200"
+_NUMBERS = "two|three|four|five|six|seven|eight|nine|ten|12|14|15|18|20|24|30|36|45|60|80|90|120|150|200|300|500"
 
 PHRASES = {
     "month": (_MONTHS,),
@@ -60,7 +60,7 @@ PHRASES = {
     "thing": ("[the|a|my|her|his|our|their {noun}]", "[the|a|my|your {colour} {noun}]",
         "[the {noun}] of [the {noun}]"),
     "small": ("two|three|four|five|six|seven|eight|nine|ten",),
-    "score": ("|".join(f"{a}-{b}" for a in range(7) for b in range(5) if a >= b), "21-14|98-91|104-99|34-7|77-70"),
+    "score": ("|".join(f"{a}-{b}" for a in range(7) for b in range(5) if a >= b), "21-14|98-91|34-7|77-70"),
     "money": ("$ {n} million", "$ {n} billion", "{n} million euros|dollars|pounds", "$ {n}",
         "{n} dollars|euros|pounds"),
     "clock": ("{small} o'clock|pm|am", "10:30|9:15|14:00|18:45|7:30", "noon|midnight", "half past {small}"),

@@ -14,7 +14,7 @@ omg/U [I] <just/R saw> {full} at {place} !
 happy/J {holiday} [everyone] !
 <watching> [the {team}] with {given} and {given} [tonight/N]
 [my {relative}] <loves> {band}
-<has> [anybody] <tried> [the new/J {device}] [SBAR yet] ?
+<has> [anybody] <tried> [the new/J {device}] [ADVP yet] ?
 [my {device}] <died> [ADVP again] , so/R annoyed/J :(
 <thinking> of <moving> to {location} , [any tips] ?
 <got> [tickets] for {band} in {city} !!!

@@ -54,9 +54,7 @@ def lists(label: str, domain: str, part: str) -> Lists:
         "fact": lexicon.FACTS[domain],
         "mixed": lexicon.MIXED,
     }
-    shares = {
-        slot: tuple(line for line in lines if part_of(line) == part) or lines for slot, lines in split.items()
-    }
+    shares = {slot: tuple(line for line in lines if part_of(line) == part) or lines for slot, lines in split.items()}
     return {**lexicon.WORDS, **shares, "thing": lexicon.THINGS[domain]}
 
 
@@ -66,10 +64,17 @@ def _write(label: str, part: str, random: Callable[[], float]) -> str:
     text = lexicon.FRAMES[int(random() * len(lexicon.FRAMES))]
     thing = choices["thing"][int(random() * len(choices["thing"]))]
 
+    said: set[str] = set()
+
     def choose(slot: re.Match[str]) -> str:
         name = slot[1]
         options = (thing,) if name == "thing" else choices.get(name) or name.split("|")
-        return options[int(random() * len(options))]
+        option = options[int(random() * len(options))]
+        while option in said:
+            option = options[int(random() * len(options))]
+        if name == "opinion":
+            said.add(option)
+        return option
 
     while "{" in text:  # a chosen line may hold slots of its own
         text = _SLOT.sub(choose, text)
