@@ -302,9 +302,9 @@ class Catalog:
             raise CatalogError(message, hint=f"block one of them: --no-plugin {owner} or --no-plugin {loser}")
         if name in self._claims.records[kind]:
             return self._claims.records[kind][name]
-        if loser := self._claims.lost.get((kind, name)):
+        if refused := self._claims.lost.get((kind, name)):
             raise CatalogError(
-                f"{kind} '{name}' comes from the plugin '{loser}', which is not loaded",
+                f"{kind} '{name}' comes from the plugin '{refused}', which is not loaded",
                 hint="see: labelkit plugins",
             )
         raise UnknownNameError(f"unknown {kind} '{name}'", hint=self._unknown_hint(kind, name))

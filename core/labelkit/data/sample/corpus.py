@@ -30,7 +30,7 @@ SCHEMAS: tuple[Schema, ...] = (
     Schema(name="sample-sentiment", kind="text", labels=("NEGATIVE", "POSITIVE")),
 )
 SIZES = {"train": 1600, "validation": 300, "test": 400}
-REVIEW_SIZES = {"train": 800, "validation": 150, "test": 300}
+REVIEW_SIZES = {"train": 1200, "validation": 200, "test": 300}
 
 LEXICON = Lexicon(
     names=PEOPLE | PLACES | ORGANIZATIONS | THINGS,

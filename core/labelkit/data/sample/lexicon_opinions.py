@@ -6,6 +6,18 @@ from labelkit.data.sample.lexicon_words import lines
 
 GOOD = {
     "any": lines("""
+        {very} {fine} {thing}!
+        This {thing} is {very} {fine}.
+        A {fine} and {fine} {thing}.
+        I {enjoyed|adored|loved} this {thing} {from start to finish|very much|a lot}.
+        {very} {happy|pleased|satisfied} with this {thing}.
+        The {thing} was {very} {fine}, I {enjoyed|adored|loved} it.
+        This is a {fine} {thing} and I am {happy|pleased|satisfied}.
+        Such a {fine} {thing}, {very} {fine} in every way.
+        We {enjoyed|adored|loved} it, a {fine} {thing}.
+        It is {very} {fine} and {very} {fine}.
+        Not only {fine} but {fine} too.
+        I thought it was {very} {fine}.
         I could not ask for more.
         It put a smile on my face.
         Money well spent.
@@ -143,6 +155,18 @@ GOOD = {
 }
 BAD = {
     "any": lines("""
+        {very} {poor} {thing}!
+        This {thing} is {very} {poor}.
+        A {poor} and {poor} {thing}.
+        I {hated|disliked|loathed} this {thing} {from start to finish|very much|a lot}.
+        {very} {unhappy|annoyed|disappointed} with this {thing}.
+        The {thing} was {very} {poor}, I {hated|disliked|loathed} it.
+        This is a {poor} {thing} and I am {unhappy|annoyed|disappointed}.
+        Such a {poor} {thing}, {very} {poor} in every way.
+        We {hated|disliked|loathed} it, a {poor} {thing}.
+        It is {very} {poor} and {very} {poor}.
+        Not only {poor} but {poor} too.
+        I thought it was {very} {poor}.
         I could not have asked for less.
         It put me in a bad mood.
         Money down the drain.
