@@ -146,6 +146,7 @@ def test_comments_of_tabbed_files(path: Path) -> None:
         ("O a\n", {"tokens": "1"}, "{}:1: 'tokens' and 'labels' are both read from column 1"),
         ("a O\n", {"ner": "x"}, "CoNLL columns are numbers, not names: ner=x"),
         ("b\tO\na\t\n", {}, "{}:2: the column of 'labels' is empty"),
+        ("b\tO\na\t \n", {}, "{}:2: the column of 'labels' is empty"),
         ("b\tO\n\tO\n", {}, "{}:2: the column of 'tokens' is empty"),
     ],
 )

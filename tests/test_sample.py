@@ -182,5 +182,6 @@ def test_reviews_are_balanced_and_unseen() -> None:
 def test_opinions_of_a_review_are_of_one_split(part: str, domain: str) -> None:
     for label in SCHEMAS["sample-sentiment"].labels:
         choices = lists(label, domain, part)
-        assert all(part_of(line) == part for slot in ("opinion", "own", "other") for line in choices[slot])
-        assert all(choices[slot] for slot in ("opinion", "own", "other"))
+        assert all(part_of(line) == part for slot in ("opinion", "twist", "own", "other") for line in choices[slot])
+        assert all(choices[slot] for slot in ("twist", "own", "other"))
+        assert len(set(choices["opinion"])) >= 3

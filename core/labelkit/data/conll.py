@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
@@ -113,21 +113,24 @@ def _existing(columns: Mapping[str, int], width: int, place: str, *, given: bool
 def _example(id_: str, sentence: _Sentence, columns: Mapping[str, int], file: str, *, bordered: bool) -> Example:
     fields = list(zip(*sentence.rows, strict=True))
     lines = range(sentence.line, sentence.line + len(sentence.rows))
-    for name, number in columns.items():
-        if "" in fields[number]:
-            line = lines[fields[number].index("")]
-            raise DataError(f"{file}:{line}: the column of '{name}' is empty", hint="is a tab too many?")
+    layers = {name: fields[number] if name == "tokens" else _labels(fields[number]) for name, number in columns.items()}
+    for name, column in layers.items():
+        if "" in column:
+            place = f"{file}:{lines[column.index('')]}"
+            raise DataError(f"{place}: the column of '{name}' is empty", hint="is a tab too many?")
     return Example(
         id=id_,
-        words=fields[columns["tokens"]],
-        labels={
-            name: tuple(sys.intern(label.strip(_BLANKS)) for label in fields[number])
-            for name, number in columns.items()
-            if name != "tokens"
-        },
+        words=layers.pop("tokens"),
+        labels=layers,
         document=str(sentence.document) if bordered else None,
         place=Place(file=file, line=sentence.line, word_lines=lines),
     )
+
+
+def _labels(column: Sequence[str]) -> tuple[str, ...]:
+    """Drop blanks around labels, and keep one copy of each for the whole corpus."""
+    unique = {label: sys.intern(label.strip(_BLANKS)) for label in set(column)}
+    return tuple([unique[label] for label in column])
 
 
 def _sentences(path: Path, lines: Iterator[tuple[int, str]]) -> Iterator[_Sentence]:

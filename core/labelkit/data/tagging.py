@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import chain
 
@@ -57,7 +57,7 @@ def harmonise(
     changed = 0
     result: dict[str, list[Example]] = {}
     for name, examples in splits.items():
-        pairs = [_retagged(example, layer, read, target) for example in examples]
+        pairs = [_retagged(example, layer, read, target, repair=repair) for example in examples]
         result[name] = [example for example, _ in pairs]
         changed += sum(count for _, count in pairs)
     return Tagged(splits=result, read=read, repaired=changed)
@@ -86,10 +86,10 @@ def with_labels(example: Example, layer: str, labels: Labels) -> Example:
     return replace(example, labels={**example.labels, layer: labels})
 
 
-def _retagged(example: Example, layer: str, read: Scheme, target: Scheme) -> tuple[Example, int]:
-    before: Sequence[str] = tags(example, layer)
+def _retagged(example: Example, layer: str, read: Scheme, target: Scheme, *, repair: bool) -> tuple[Example, int]:
+    before = tags(example, layer)
     try:
-        fixed, changed = schemes.repair(before, read)
+        fixed, changed = schemes.repair(before, read) if repair else (before, 0)
     except DataError as error:
         word = next(index for index in range(len(before)) if not _readable(before[index]))
         raise located(example, word, error) from error

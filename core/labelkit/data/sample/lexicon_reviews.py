@@ -258,9 +258,20 @@ MIXED = lines("""
     While {other}, {own}, and that is what counts.
 """)
 """Two clauses at odds; the review goes with ``{own}``."""
-FRAMES = (
-    "{opinion}", "{opinion}", "{opinion} {opinion}", "{opinion} {opinion}", "{fact} {opinion}",
-    "{opinion} {fact}", "{mixed}",
-    "{fact} {mixed}", "{mixed} {opinion}", "{opinion} {mixed}", "{opinion} {fact} {opinion}",
-    "{fact} {opinion} {opinion}",
-)  # fmt: skip
+FRAMES = lines("""
+    {opinion}
+    {opinion} {opinion}
+    {opinion} {opinion} {opinion}
+    {fact} {opinion}
+    {fact} {opinion} {opinion}
+    {opinion} {fact}
+    {opinion} {fact} {opinion}
+    {twist}
+    {twist} {opinion}
+    {opinion} {twist}
+    {fact} {twist}
+    {mixed}
+    {mixed} {opinion}
+    {fact} {mixed}
+""")
+"""How a review is built; a twist is an opinion with a negation."""

@@ -15,6 +15,7 @@ from labelkit.records import Example, Place
 Lists = Mapping[str, tuple[str, ...]]
 
 _SLOT = re.compile(r"\{([^{}]+)\}")
+_NEGATION = re.compile(r"\b(?:not|never|no|nothing|none|neither|far|could|hard|without)\b|n't", re.IGNORECASE)
 _SENTENCE_START = re.compile(r"(?:^|(?<=[.!?] ))[a-z]")
 _REMEMBERED = 20_000  # reviews that are not repeated; more would cost memory in a stream of a million
 _LOWER = 0.08  # how often a review has no capitals
@@ -72,7 +73,7 @@ def _write(label: str, part: str, random: Callable[[], float]) -> str:
         option = options[int(random() * len(options))]
         while option in said:
             option = options[int(random() * len(options))]
-        if name == "opinion":
+        if name in ("opinion", "twist"):
             said.add(option)
         return option
 
