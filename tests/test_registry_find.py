@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -39,13 +40,19 @@ def start(registry: Registry, id_: str, *, minute: int = 0, **facts: Any) -> Run
 
 
 def finish(
-    registry: Registry, id_: str, score: float | None, content_hash: str = "aaaa1111", **facts: Any
+    registry: Registry,
+    id_: str,
+    score: float | None,
+    content_hash: str = "aaaa1111",
+    *,
+    also: Mapping[str, float] = MappingProxyType({}),
+    **facts: Any,
 ) -> None:
     """Record a run from start to end; without ``score`` it has none."""
     split = SplitRecord(split="validation", ref="d", content_hash=content_hash, examples=2, words=9)
     record = start(registry, id_, splits=(split,), **facts)
     if score is not None:
-        metrics = {record.metric_key: score, "per_type": {"PER": {record.metric_key: 0.99}}}
+        metrics = {**also, record.metric_key: score, "per_type": {"PER": {record.metric_key: 0.99}}}
         registry.record_metrics(
             id_, task=record.task, split="validation", metrics=metrics, step=1, epoch=1.0, chosen=True
         )
@@ -119,13 +126,12 @@ def test_best_is_by_validation_among_finished_runs_of_the_task(registry: Registr
     finish(registry, "bad", 0.4, minute=5)
     finish(registry, "unscored", None, minute=6)
     finish(registry, "other-task", 0.9, task="pos")
-    start(registry, "running", minute=7)
+    split = SplitRecord(split="validation", ref="d", content_hash="aaaa1111", examples=2, words=9)
+    start(registry, "running", minute=7, splits=(split,))
     registry.record_metrics(
         "running", task="ner", split="validation", metrics={"f1": 0.95}, step=1, epoch=1.0, chosen=True
     )
-    registry.record_metrics(
-        "bad", task="ner", split="test", metrics={"f1": 0.99}, step=1, epoch=1.0, chosen=True
-    )
+    registry.record_metrics("bad", task="ner", split="test", metrics={"f1": 0.99}, step=1, epoch=1.0, chosen=True)
     found = registry.find("ner@best")
     assert (found.id, found.validation) == ("good", 0.6)
 
@@ -150,13 +156,18 @@ def test_best_of_runs_that_cannot_be_compared_lists_the_groups(registry: Registr
     assert registry.find("ner@best:bb").id == "c1"
 
 
-@pytest.mark.parametrize(
-    "facts", [{"metric": "exact"}, {"metric_key": "accuracy"}, {"higher_is_better": False}]
-)
+@pytest.mark.parametrize("facts", [{"metric": "exact"}, {"metric_key": "accuracy"}, {"higher_is_better": False}])
 def test_best_never_compares_different_metrics(registry: Registry, facts: dict[str, Any]) -> None:
     finish(registry, "a", 0.5)
     finish(registry, "b", 0.6, **facts)
     assert "cannot be compared" in refusal(registry, "ner@best:wnut17").message
+
+
+def test_best_ranks_each_run_by_its_own_figure(registry: Registry) -> None:
+    for id_, f1, accuracy in (("a", 0.5, 0.9), ("b", 0.6, 0.1)):
+        finish(registry, id_, f1, also={"accuracy": accuracy})
+    finish(registry, "c", 0.7, "cccc", data="conll2003", metric_key="accuracy")
+    assert registry.find("ner@best:wnut17").id == "b"
 
 
 def test_a_sample_run_is_best_only_where_nothing_else_exists(registry: Registry) -> None:

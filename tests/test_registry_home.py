@@ -44,9 +44,16 @@ def test_the_marker_is_made_once(home: Home) -> None:
     assert home.runs.is_dir()
 
 
-@pytest.mark.parametrize(
-    "content", ["", "{", "[]", "{}", '{"id": "x", "created": "y"}', '{"id": 1, "created": 2}']
-)
+def test_of_two_that_make_the_marker_at_once_one_wins(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = home.create()
+    look, looks = Home.store, iter([True])
+    monkeypatch.setattr(Home, "store", lambda self: None if next(looks, False) else look(self))
+    assert home.create() == first
+    assert home.store() == first
+    assert [path.name for path in home.root.iterdir() if path.is_file()] == ["store.json"]
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"id": "x", "created": "y"}', '{"id": 1, "created": 2}'])
 def test_a_damaged_marker_is_refused_and_kept(home: Home, content: str) -> None:
     home.root.mkdir()
     (home.root / "store.json").write_text(content)

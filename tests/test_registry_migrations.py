@@ -74,9 +74,7 @@ def test_the_code_knows_exactly_the_revisions_there_are() -> None:
 def test_a_migrated_database_is_of_the_newest_revision(migrated: Home) -> None:
     database = Database.open(migrated, create=False)
     with database.session() as connection:
-        assert connection.exec_driver_sql(f"SELECT version_num FROM {VERSION_TABLE}").all() == [
-            (REVISIONS[-1],)
-        ]
+        assert connection.exec_driver_sql(f"SELECT version_num FROM {VERSION_TABLE}").all() == [(REVISIONS[-1],)]
     database.close()
 
 

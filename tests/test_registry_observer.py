@@ -50,9 +50,7 @@ def test_events_are_recorded(registry: Registry) -> None:
     observe(scored)
     observe(replace(scored, step=8, metrics={"f1": 0.4}, best=False))
     observe(replace(scored, split="test", metrics={"f1": 0.3}, train_loss=None, best=False))
-    saved = events.CheckpointSaved(
-        run="ner-1", path=folder, step=4, epoch=1.0, best=True, files={"a": (1, "ff")}
-    )
+    saved = events.CheckpointSaved(run="ner-1", path=folder, step=4, epoch=1.0, best=True, files={"a": (1, "ff")})
     observe(saved)
     observe(events.CheckpointRemoved(run="ner-1", path=folder))
     observe(events.RunEnded(run="ner-1", status="failed", seconds=2.0, error="e", hint="h"))
@@ -69,9 +67,7 @@ def test_events_are_recorded(registry: Registry) -> None:
     assert (shown.status, shown.error, shown.hint) == ("failed", "e", "h")
 
 
-def test_a_step_shows_that_the_run_lives_but_not_each_one(
-    registry: Registry, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_step_shows_that_the_run_lives_but_not_each_one(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter([0.0, 10.0, 31.0, 31.0, 50.0])
     monkeypatch.setattr("labelkit.registry.observer.time.monotonic", lambda: next(clock))
     observe = RegistryObserver(registry)

@@ -6,13 +6,15 @@ import os
 import sqlite3
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from labelkit.errors import LabelkitError, RegistryError, StorageError
 from labelkit.registry import Home, Registry, RunRecord
-from labelkit.registry.database import Database
+from labelkit.registry.database import Database, place_of
 
 
 def a_run(id_: str = "ner-1") -> RunRecord:
@@ -52,9 +54,7 @@ def refusal(home: Home, *, create: bool = True) -> LabelkitError:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()
-    }
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_another_database_may_be_named(tmp_path: Path) -> None:
@@ -140,6 +140,19 @@ def test_a_writer_that_waited_in_vain_is_told_so_while_readers_go_on(used: Home)
     other.close()
 
 
+def test_the_first_run_waits_for_whoever_reads_the_new_file(home: Home) -> None:
+    home.root.mkdir()
+    other = sqlite3.connect(home.database, isolation_level=None, check_same_thread=False)
+    other.executescript("PRAGMA user_version = 1; BEGIN; SELECT * FROM sqlite_master")
+    other.execute("SELECT * FROM sqlite_master").fetchall()
+    soon = threading.Timer(0.2, other.execute, ["COMMIT"])
+    soon.start()
+    with Registry.open(home, create=True, timeout=0.0) as registry:
+        registry.start_run(a_run())
+    soon.join()
+    other.close()
+
+
 def test_a_write_takes_the_lock_before_it_reads(used: Home) -> None:
     database = Database.open(used, create=True)
     other = sqlite3.connect(used.database, isolation_level=None, timeout=0.0)
@@ -220,6 +233,7 @@ def test_a_home_that_is_a_file_is_refused(tmp_path: Path) -> None:
     [
         ("nonsense", "is not a database URL"),
         ("nosuch://host/db", "is not a database URL"),
+        ("sqlite://someone:secret@/x.db", "is not a database URL"),
         ("sqlite://", "in memory"),
         ("sqlite:///:memory:", "in memory"),
         ("postgresql+psycopg://someone:secret@host/db", "needs the package psycopg"),
@@ -229,6 +243,10 @@ def test_a_url_of_no_use_is_refused(home: Home, url: str, says: str) -> None:
     error = refusal(Home(root=home.root, url=url))
     assert says in error.message
     assert "secret" not in str(error)
+
+
+def test_a_server_is_named_without_its_password() -> None:
+    assert place_of(sa.make_url("postgresql://someone:secret@host/db")) == "postgresql://someone:***@host/db"
 
 
 def test_a_full_database_is_told_and_loses_nothing(used: Home) -> None:

@@ -5,7 +5,6 @@ Everything that a plugin author or a notebook needs is importable from here. Imp
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from labelkit import events
@@ -39,10 +38,7 @@ if TYPE_CHECKING:
     from labelkit.label.labeller import Labeller
     from labelkit.train.run import RunResult
 
-try:
-    __version__ = version("labelkit")
-except PackageNotFoundError:  # running from a source tree that was never installed
-    __version__ = "0.0.0"
+    __version__: str
 
 _LAZY = {
     "run": "labelkit.api",
@@ -85,8 +81,19 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Import the heavier public names when they are first used."""
+    if name == "__version__":  # importlib.metadata alone would take half of the time of --help
+        return _version()
     if name not in _LAZY:
         raise AttributeError(f"module 'labelkit' has no attribute '{name}'")
     from importlib import import_module
 
     return getattr(import_module(_LAZY[name]), name)
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("labelkit")
+    except PackageNotFoundError:  # running from a source tree that was never installed
+        return "0.0.0"

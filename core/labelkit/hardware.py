@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,6 +68,10 @@ def peak_memory(device: str) -> int:
     """Return the most memory used so far, in bytes: of the GPU where one is used, else of the process."""
     if device == "cuda":
         return int(torch.cuda.max_memory_allocated())
+    if sys.platform == "win32":
+        return 0  # it keeps no such figure that Python can read
+    import resource
+
     scale = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale
 

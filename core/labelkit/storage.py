@@ -102,9 +102,10 @@ def new_file(path: Path) -> Iterator[Path]:
 
 def sync(path: Path) -> None:
     """Have the system write a file or folder to the disk."""
-    with contextlib.suppress(PermissionError):  # Windows cannot open folders
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+    if path.is_dir() and os.name == "nt":
+        return  # Windows cannot open folders
+    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labelkit.encode.references import without_network
 from labelkit.errors import ModelError
 from labelkit.records import Schema
 
@@ -13,13 +14,20 @@ if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel
 
 
-def quiet_transformers() -> None:
-    """Keep transformers from talking: what matters is reported by labelkit."""
-    without_network()
-    import transformers
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Keep transformers from talking for a while: what matters is reported by labelkit. Also a decorator."""
+    from transformers.utils import logging
 
-    transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
+    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()
 
 
 def load_config(folder: Path) -> PreTrainedConfig:

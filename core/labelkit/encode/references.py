@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
 import threading
 from collections.abc import Callable
 from importlib import metadata
@@ -221,9 +220,3 @@ def resolve(reference: str, encoders: Any, ctx: LoadContext) -> ResolvedEncoder:
     if not isinstance(found, ResolvedEncoder):
         raise ModelError(f"the encoder '{kind}' returned {type(found).__name__}, not a ResolvedEncoder")
     return found
-
-
-def without_network() -> None:
-    """Keep the Hugging Face libraries from asking the Hub about folders that are local already."""
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")

@@ -125,15 +125,16 @@ class Labeller:
 
 
 def _engine(folder: Path, info: CheckpointInfo) -> Engine:
-    from labelkit.encode.model import load_token_model, quiet_transformers
+    from labelkit.encode.model import load_token_model, quiet
     from labelkit.encode.tokenizer import load_tokenizer
     from labelkit.hardware import detect
     from labelkit.label.engine import Engine
 
-    quiet_transformers()
-    model: Any = load_token_model(folder, info.schema)
+    with quiet():
+        model: Any = load_token_model(folder, info.schema)
+        tokenizer = load_tokenizer(folder)
     model = model.to(detect().type).eval()
-    encoding = Encoding.of(load_tokenizer(folder), info.max_length, info.overlap)
+    encoding = Encoding.of(tokenizer, info.max_length, info.overlap)
     return Engine(model, encoding, "fp32", BUDGET, info.schema.label_names.index(info.fallback))
 
 

@@ -47,7 +47,7 @@ class Database:
         """
         url = _url(home)
         path = _sqlite_path(url)
-        place = str(path) if path else url.render_as_string(hide_password=True)
+        place = place_of(url)
         if path and path.is_dir():
             raise RegistryError(
                 f"the registry {place} is a folder, not a file",
@@ -165,12 +165,15 @@ class Database:
                     connection.exec_driver_sql("PRAGMA journal_mode = WAL")
                 return
             except exc.OperationalError as error:
-                if (
-                    getattr(error.orig, "sqlite_errorname", "") != "SQLITE_BUSY"
-                    or time.monotonic() > deadline
-                ):
+                if getattr(error.orig, "sqlite_errorname", "") != "SQLITE_BUSY" or time.monotonic() > deadline:
                     raise explain(error, self.place) from error
                 time.sleep(0.02)
+
+
+def place_of(url: sa.URL) -> str:
+    """Return what messages call the database at ``url``: its file, or the URL without the password."""
+    path = _sqlite_path(url)
+    return str(path) if path else url.render_as_string(hide_password=True)
 
 
 def _url(home: Home) -> sa.URL:
@@ -178,7 +181,7 @@ def _url(home: Home) -> sa.URL:
         return sa.URL.create("sqlite", database=str(home.database))
     try:
         url = sa.make_url(home.url)
-        url.get_dialect()
+        url.get_dialect()().create_connect_args(url)
     except exc.ArgumentError as error:
         raise RegistryError(
             "LABELKIT_REGISTRY is not a database URL", hint="for example sqlite:////folder/registry.db"
@@ -209,9 +212,7 @@ def _engine(url: sa.URL, timeout: float) -> sa.Engine:
 def _sqlite_engine(url: sa.URL, timeout: float) -> sa.Engine:
     path = _sqlite_path(url)
     if path and _only_readable(path):
-        url = sa.URL.create(
-            "sqlite", database=path.absolute().as_uri(), query={"immutable": "1", "uri": "true"}
-        )
+        url = sa.URL.create("sqlite", database=path.absolute().as_uri(), query={"immutable": "1", "uri": "true"})
     engine = sa.create_engine(url, connect_args={"timeout": timeout})
     sa.event.listen(engine, "connect", _on_connect)
     sa.event.listen(engine, "begin", _on_begin)

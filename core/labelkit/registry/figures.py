@@ -12,18 +12,14 @@ from labelkit.registry.models import Figure
 PER_TYPE = "per_type"
 
 
-def figures(
-    metrics: Mapping[str, Any], *, task: str, split: str, step: int, epoch: float
-) -> Iterator[Figure]:
+def figures(metrics: Mapping[str, Any], *, task: str, split: str, step: int, epoch: float) -> Iterator[Figure]:
     """Yield a figure for each entry of ``metrics``, and of its ``per_type`` mapping.
 
     Numbers stay numbers, also NumPy's; anything else is kept as text.
     """
     for type_, name, entry in _entries(metrics):
         value, text = _split_value(entry)
-        yield Figure(
-            task=task, split=split, name=name, type=type_, step=step, epoch=epoch, value=value, text=text
-        )
+        yield Figure(task=task, split=split, name=name, type=type_, step=step, epoch=epoch, value=value, text=text)
 
 
 def nested(rows: Iterable[Figure]) -> dict[str, dict[str, dict[str, Any]]]:

@@ -166,9 +166,7 @@ def _no_best(connection: sa.Connection, task: str, group: str) -> RegistryError:
     candidates = _candidates(connection, task)
     if candidates:
         known = sorted({one.data for one in candidates})
-        return RegistryError(
-            f"no finished {task} run on '{group}'", hint=f"there are runs on {', '.join(known)}"
-        )
+        return RegistryError(f"no finished {task} run on '{group}'", hint=f"there are runs on {', '.join(known)}")
     tasks = sorted(connection.scalars(sa.select(_RUNS.task).distinct().where(_RUNS.status == "finished")))
     hint = f"there are runs of {', '.join(tasks)}" if tasks else f"labelkit run {task or 'TASK'} makes one"
     return RegistryError(f"no finished run of '{task}' with a validation score", hint=hint)

@@ -39,9 +39,7 @@ class Home:
     url: str | None = None
 
     @classmethod
-    def find(
-        cls, environ: Mapping[str, str], *, explicit: str | Path | None = None, cwd: Path | None = None
-    ) -> Home:
+    def find(cls, environ: Mapping[str, str], *, explicit: str | Path | None = None, cwd: Path | None = None) -> Home:
         """Return the home that ``explicit`` or ``LABELKIT_HOME`` names.
 
         Else it is ``labelkit-runs`` in ``cwd`` or in the nearest folder above that has one, else the one that

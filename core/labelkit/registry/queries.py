@@ -103,9 +103,7 @@ def checkpoints(connection: sa.Connection, run: str, here: Here) -> list[Checkpo
         .where(columns.run == run)
         .order_by(columns.id)
     )
-    return [
-        _checkpoint(dict(row), files.get(row["id"], {}), here) for row in connection.execute(query).mappings()
-    ]
+    return [_checkpoint(dict(row), files.get(row["id"], {}), here) for row in connection.execute(query).mappings()]
 
 
 def _checkpoint(row: dict[str, Any], files: dict[str, tuple[int, str]], here: Here) -> CheckpointRecord:
@@ -133,9 +131,7 @@ def _files(connection: sa.Connection, run: str) -> dict[int, dict[str, tuple[int
 
 
 def _figures(connection: sa.Connection, table: sa.Table[Any], run: str) -> tuple[Figure, ...]:
-    return tuple(
-        Figure(**{**row, "type": row["type"] or None}) for row in _rows(connection, table, run, order="step")
-    )
+    return tuple(Figure(**{**row, "type": row["type"] or None}) for row in _rows(connection, table, run, order="step"))
 
 
 def _rows(
@@ -145,6 +141,5 @@ def _rows(
     keys = ([table.c[order]] if order else []) + list(table.primary_key)
     query = sa.select(table).where(table.c.run == run).order_by(*keys)
     return [
-        {name: value for name, value in row.items() if name != "run"}
-        for row in connection.execute(query).mappings()
+        {name: value for name, value in row.items() if name != "run"} for row in connection.execute(query).mappings()
     ]

@@ -196,9 +196,7 @@ class Registry:
             if connection.execute(statement).rowcount == 1:
                 return
             before = connection.scalar(sa.select(columns.status).where(columns.id == run))
-            raise (
-                RegistryError(f"the run '{run}' has ended already: {before}") if before else unknown_run(run)
-            )
+            raise (RegistryError(f"the run '{run}' has ended already: {before}") if before else unknown_run(run))
 
     # What can be asked
 

@@ -172,9 +172,7 @@ class _Checkpoints(TypedColumns):
 
 
 class _CheckpointFiles(TypedColumns):
-    checkpoint: Named[int] = Column(
-        sa.Integer, ForeignKey("checkpoints.id", ondelete="CASCADE"), primary_key=True
-    )
+    checkpoint: Named[int] = Column(sa.Integer, ForeignKey("checkpoints.id", ondelete="CASCADE"), primary_key=True)
     name: Named[str] = Column(sa.String, primary_key=True)
     size: Named[int] = Column(sa.BigInteger)
     sha256: Named[str]

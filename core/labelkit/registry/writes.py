@@ -78,8 +78,7 @@ def insert_files(
     key = checkpoint.inserted_primary_key
     assert key is not None
     rows = [
-        {"checkpoint": key[0], "name": name, "size": size, "sha256": sha256}
-        for name, (size, sha256) in files.items()
+        {"checkpoint": key[0], "name": name, "size": size, "sha256": sha256} for name, (size, sha256) in files.items()
     ]
     if rows:
         connection.execute(tables.checkpoint_files.insert(), rows)

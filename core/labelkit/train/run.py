@@ -76,6 +76,7 @@ class _Ready:
     device: hardware.Hardware
 
 
+@model.quiet()
 def train(
     prepared: Prepared,
     catalog: Catalog,
@@ -136,12 +137,12 @@ def _ended(run: str, emit: Emitter, started: float) -> Iterator[None]:
 # -- before training ------------------------------------------------------------------------------------------------
 
 
+@model.quiet()
 def resolve_automatic(prepared: Prepared) -> tuple[Plan, hardware.Hardware]:
     """Return the plan with its automatic choices frozen, and the device that decided some of them.
 
     :raises LabelkitError: the tokenizer or the configuration cannot be used, or a window is longer than the encoder.
     """
-    model.quiet_transformers()
     device = hardware.detect()
     config = model.load_config(prepared.encoder.folder)
     limit = max_length_of(load_tokenizer(prepared.encoder.folder), config)

@@ -48,15 +48,14 @@ def lists(label: str, domain: str, part: str) -> Lists:
     good, bad = lexicon.GOOD_CLAUSES[domain], lexicon.BAD_CLAUSES[domain]
     opinions = GOOD if label == "POSITIVE" else BAD
     own, other = (good, bad) if label == "POSITIVE" else (bad, good)
-    split = {
-        "opinion": opinions["any"] + opinions[domain],
-        "own": own,
-        "other": other,
-        "fact": lexicon.FACTS[domain],
-        "mixed": lexicon.MIXED,
-    }
-    shares = {slot: tuple(line for line in lines if part_of(line) == part) or lines for slot, lines in split.items()}
-    return {**lexicon.WORDS, **shares, "thing": lexicon.THINGS[domain]}
+    lines = opinions["any"] + opinions[domain]
+    plain = (line for line in lines if not _NEGATION.search(line))
+    weighted = tuple(line for line in plain for _ in range(1 + line.count("{")))  # one with choices is many
+    twists = tuple(line for line in lines if _NEGATION.search(line))
+    split = {"opinion": weighted, "twist": twists, "own": own, "other": other}
+    shares = {slot: tuple(line for line in lines if part_of(line) == part) for slot, lines in split.items()}
+    neutral = {"fact": lexicon.FACTS[domain], "mixed": lexicon.MIXED, "thing": lexicon.THINGS[domain]}
+    return {**lexicon.WORDS, **neutral, **shares}
 
 
 def _write(label: str, part: str, random: Callable[[], float]) -> str:
@@ -64,12 +63,11 @@ def _write(label: str, part: str, random: Callable[[], float]) -> str:
     choices = lists(label, domains[int(random() * len(domains))], part)
     text = lexicon.FRAMES[int(random() * len(lexicon.FRAMES))]
     thing = choices["thing"][int(random() * len(choices["thing"]))]
-
     said: set[str] = set()
 
     def choose(slot: re.Match[str]) -> str:
         name = slot[1]
-        options = (thing,) if name == "thing" else choices.get(name) or name.split("|")
+        options = (thing,) if name == "thing" else name.split("|") if "|" in name else choices[name]
         option = options[int(random() * len(options))]
         while option in said:
             option = options[int(random() * len(options))]

@@ -154,9 +154,7 @@ def _make_figures() -> None:
         _of_run("scores"),
         sqlite_with_rowid=False,
     )
-    op.create_index(
-        "ix_scores_task_split_name_type_value", "scores", ["task", "split", "name", "type", "value"]
-    )
+    op.create_index("ix_scores_task_split_name_type_value", "scores", ["task", "split", "name", "type", "value"])
 
 
 def _make_checkpoints() -> None:
