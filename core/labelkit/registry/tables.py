@@ -203,14 +203,8 @@ checkpoints = Table(
     metadata,
     _Checkpoints,
     Index(None, "run"),
-    # A folder's name may be used again once the checkpoint that had it is gone.
-    Index(
-        None,
-        "store",
-        "path",
-        unique=True,
-        sqlite_where=sa.text("removed IS NULL"),
-        postgresql_where=sa.text("removed IS NULL"),
-    ),
+    # A folder's name may be used again once the checkpoint that had it is gone. The migration says the same to
+    # PostgreSQL; naming it here would load that dialect, 0.07 s, in every command that lists.
+    Index(None, "store", "path", unique=True, sqlite_where=sa.text("removed IS NULL")),
 )
 checkpoint_files = Table("checkpoint_files", metadata, _CheckpointFiles, Index(None, "sha256"), **_BY_KEY)
