@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -76,7 +77,14 @@ def run(
     extra = {key: (value, "settings") for key, value in (settings or {}).items()}
     request = Request(task=task, recipe=recipe, name=name, overrides={**request.overrides, **extra})
     prepared = prepare(request, catalog, environment, place, say=lambda stage, detail: None)
-    return train(prepared, catalog, place, listeners=listeners)
+    for note in prepared.corpus.notes:
+        _warn(note)
+    return train(prepared, catalog, place, listeners=listeners, warn=_warn)
+
+
+def _warn(line: str) -> None:
+    """Say what the command would say on stderr, to whoever called :func:`run`."""
+    warnings.warn(line, stacklevel=3)
 
 
 def load(reference: str, *, home: str | Path | None = None) -> Labeller:

@@ -113,8 +113,9 @@ def result(console: Console, done: RunResult) -> None:
             scores(console, f"{split} ({done.task})", figures)
     if done.synthetic:
         console.print(Text(SYNTHETIC, style="yellow"))
-    console.print(cell(f"{done.seconds:.0f} s, checkpoint {done.checkpoint}"))
-    console.print(cell(f'label something:  labelkit label {done.name or done.run} --text "…"'))
+    # one line each, however narrow the terminal: these are for copying
+    console.print(cell(f"{done.seconds:.0f} s, checkpoint {done.checkpoint}"), soft_wrap=True)
+    console.print(cell(f'label something:  labelkit label {done.name or done.run} --text "…"'), soft_wrap=True)
 
 
 def scores(console: Console, title: str, figures: Mapping[str, Any]) -> None:

@@ -86,9 +86,10 @@ class Labeller:
         scores = Scores(values=found.values, lengths=found.lengths, schema=self.info.schema)
         ids = decode(self._decoder, scores)
         chances = np.exp(found.values[np.arange(len(ids)), ids])
-        borders = np.cumsum(found.lengths)[:-1]
-        rows = zip(examples, sentences(ids, scores), np.split(chances, borders), coverage, strict=True)
-        return [self._record(example, labels, chance.tolist(), covered) for example, labels, chance, covered in rows]
+        stops = np.cumsum(found.lengths)
+        each = [chances[stop - length : stop].tolist() for stop, length in zip(stops, found.lengths, strict=True)]
+        rows = zip(examples, sentences(ids, scores), each, coverage, strict=True)
+        return [self._record(*row) for row in rows]
 
     def _record(self, example: Example, labels: tuple[str, ...], chances: list[float], coverage: Coverage) -> Labelled:
         text, offsets = example.text or "", example.offsets or ()

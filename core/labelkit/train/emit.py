@@ -22,9 +22,9 @@ class Emitter:
         self._observers = dict(observers)
         self._warn = warn
 
-    def add(self, listener: Listener) -> None:
-        """Let ``listener`` hear what comes."""
-        self._listeners.append(listener)
+    def add_first(self, listener: Listener) -> None:
+        """Let ``listener`` hear what comes before all others do, so that none of them can keep it from anything."""
+        self._listeners.insert(0, listener)
 
     def __call__(self, event: Event) -> None:
         """Pass ``event`` on."""

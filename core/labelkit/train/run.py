@@ -96,7 +96,7 @@ def train(
     ready = _encode(prepared, home, emit)
     with Registry.open(home, create=True) as registry:
         registry.start_run(_record(ready, prepared, catalog))
-        emit.add(RegistryObserver(registry))
+        emit.add_first(RegistryObserver(registry))
         with _ended(ready.id, emit, started):
             emit(RunStarted(run=ready.id, task=ready.plan.task.name, plan=ready.plan.as_dict()))
             kept, metrics = _fit(ready, prepared, home, emit)

@@ -17,7 +17,7 @@ _NATIONS = (
     "Nigerian|European|African"
 )
 _NOUNS = (
-    "apple|arm|bag|ball|basket|bed|bell|bench|blanket|boat|book|bottle|bowl|box|bread|brush|bucket|"
+    "acorn|arm|bag|ball|basket|bed|bell|bench|blanket|boat|book|bottle|bowl|box|bread|brush|bucket|"
     "button|cake|candle|cap|"
     "card|carpet|cat|chair|cheese|circle|clock|cloud|coat|coin|corner|cow|cup|curtain|desk|dog|door|"
     "dress|drum|egg|"
