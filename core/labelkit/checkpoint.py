@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labelkit.encode.checkpoint_files import pickles_in, sha256_of, weights_of
-from labelkit.errors import ModelError
+from labelkit.errors import DataError, ModelError
 from labelkit.records import Kind, Schema
 from labelkit.storage import new_folder
 
@@ -50,6 +50,12 @@ class CheckpointInfo:
     epoch: float
     synthetic: bool = False
     metrics: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.fallback not in self.schema.label_names:
+            raise ValueError(f"fallback '{self.fallback}' is not one of the labels")
+        if not isinstance(self.max_length, int) or not isinstance(self.overlap, int):
+            raise TypeError("max_length and overlap must be whole numbers")
 
     def to_json(self) -> dict[str, Any]:
         """Return it ready for JSON."""
@@ -117,7 +123,7 @@ def _read_info(path: Path) -> CheckpointInfo:
             f"{path.parent} is not a labelkit checkpoint: it has no {FILE}",
             hint="give the folder that a run printed",
         ) from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, DataError) as error:
         raise ModelError(f"{path} is damaged: {error}", hint="train again, or restore the folder") from None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,10 +48,11 @@ def load_config(folder: Path) -> PreTrainedConfig:
     return config
 
 
-def load_token_model(folder: Path, schema: Schema) -> PreTrainedModel:
+def load_token_model(folder: Path, schema: Schema, *, trained: bool = False) -> PreTrainedModel:
     """Load the weights in ``folder`` in fp32 with a head for ``schema``; a head that is missing is made at random.
 
-    :raises ModelError: the architecture has no token classification, or the weights do not load.
+    :param trained: the folder is a checkpoint, whose head must be there.
+    :raises ModelError: the architecture has no token classification, or the weights do not load or fit.
     """
     import torch
     from transformers import AutoModelForTokenClassification
@@ -69,12 +70,26 @@ def load_token_model(folder: Path, schema: Schema) -> PreTrainedModel:
         "ignore_mismatched_sizes": True,
     }
     try:
-        model: PreTrainedModel = AutoModelForTokenClassification.from_pretrained(str(folder), **options)
+        found: Any = AutoModelForTokenClassification.from_pretrained(str(folder), output_loading_info=True, **options)
     except Exception as error:
         raise ModelError(
             f"the model in {folder} cannot be loaded: {_one_line(error)}", hint="try --model bundled"
         ) from error
+    model: PreTrainedModel = found[0]
+    _check_loaded(folder, model, found[1], trained=trained)
     return model
+
+
+def _check_loaded(folder: Path, model: PreTrainedModel, report: Mapping[str, Any], *, trained: bool) -> None:
+    """Refuse weights that transformers would replace by random ones with a mere warning."""
+    absent = sorted({*report["missing_keys"], *(entry[0] for entry in report["mismatched_keys"])})
+    lacking = [name for name in absent if trained or name.startswith(f"{model.base_model_prefix}.")]
+    if lacking:
+        more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
+        raise ModelError(
+            f"the weights in {folder} do not fit its config.json: {lacking[0]}{more} missing or of another shape",
+            hint="train again, or restore the folder" if trained else "fetch it again, or try --model bundled",
+        )
 
 
 def _one_line(error: Exception) -> str:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from labelkit.encode.align import Window
 from labelkit.evaluate.score import score
-from labelkit.label.decoders import decode, sentences
+from labelkit.label.decode import decode, sentences
 from labelkit.label.engine import Engine, WordScores
 from labelkit.plan import Plan
 from labelkit.records import Example, Predictions, Schema, Scores

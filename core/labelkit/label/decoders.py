@@ -1,15 +1,13 @@
-"""The decoders of core: from scores to label ids, and on to labels."""
+"""The decoders of core. Light to import: plugins are listed without NumPy."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from labelkit.errors import LabelkitError
 from labelkit.records import Decoder, Scores
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 def argmax(scores: Scores) -> NDArray[Any]:
@@ -22,29 +20,3 @@ DECODERS = (
     Decoder(name="argmax", kind="token", decode=argmax, summary="each word's likeliest label"),
     Decoder(name="argmax-text", kind="text", decode=argmax, summary="each text's likeliest label"),
 )
-
-
-def decode(decoder: Decoder, scores: Scores) -> NDArray[np.int64]:
-    """Return the label ids that ``decoder`` gives, checked.
-
-    :raises LabelkitError: the decoder failed, or gave something else than one label id per word.
-    """
-    try:
-        ids = np.asarray(decoder.decode(scores))
-    except Exception as error:
-        raise LabelkitError(f"decoder '{decoder.name}' failed: {type(error).__name__}: {error}") from error
-    labels = len(scores.schema.label_names)
-    if ids.shape != (len(scores.values),) or (len(ids) and not (ids.min() >= 0 and ids.max() < labels)):
-        raise LabelkitError(
-            f"decoder '{decoder.name}' did not give one of {labels} label ids for each of {len(scores.values)} words"
-        )
-    return ids.astype(np.int64)
-
-
-def sentences(ids: NDArray[np.int64], scores: Scores) -> Iterator[tuple[str, ...]]:
-    """Yield the labels of each sentence."""
-    names = np.array(scores.schema.label_names, dtype=object)
-    start = 0
-    for length in scores.lengths.tolist():
-        yield tuple(names[ids[start : start + length]])
-        start += length

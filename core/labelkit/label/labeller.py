@@ -14,7 +14,7 @@ from labelkit.data.preprocess import apply
 from labelkit.data.schemes import spans_of
 from labelkit.encode.align import Encoding, encode, surfaces_of
 from labelkit.errors import LabelkitError
-from labelkit.label.decoders import decode, sentences
+from labelkit.label.decode import decode, sentences
 from labelkit.label.splitters import find_splitter
 from labelkit.records import Coverage, Decoder, Example, Labelled, Preprocessor, Scores, Span
 from labelkit.registry import Home
@@ -132,7 +132,7 @@ def _engine(folder: Path, info: CheckpointInfo) -> Engine:
     from labelkit.label.engine import Engine
 
     with quiet():
-        model: Any = load_token_model(folder, info.schema)
+        model: Any = load_token_model(folder, info.schema, trained=True)
         tokenizer = load_tokenizer(folder)
     model = model.to(detect().type).eval()
     encoding = Encoding.of(tokenizer, info.max_length, info.overlap)

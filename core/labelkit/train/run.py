@@ -262,7 +262,7 @@ def _fit(ready: _Ready, prepared: Prepared, home: Home, emit: Emitter) -> tuple[
         raise LabelkitError("training ended before anything could be evaluated", hint="raise --epochs or --max-steps")
     if "test" in ready.windows:
         emit(Stage(run=ready.id, name="testing", detail=f"{len(ready.corpus.splits['test'].examples):,} examples"))
-        chosen: Any = model.load_token_model(kept.path, ready.corpus.schema)
+        chosen: Any = model.load_token_model(kept.path, ready.corpus.schema, trained=True)
         best["test"] = _score(ready, chosen.to(network.device), "test")
         emit(_scored(ready, "test", kept.step, kept.epoch, best["test"], None, is_best=True))
     return kept, {task_split: figures for task_split, figures in best.items() if task}
