@@ -8,7 +8,7 @@ from labelkit.data import sample
 from labelkit.data.conll import FORMATS
 from labelkit.data.sources import SCHEMAS, SOURCES
 from labelkit.encode.references import resolve_bundled, resolve_hub, resolve_path, resolve_tiny
-from labelkit.evaluate.tokens import METRICS
+from labelkit.evaluate import classes, spans
 from labelkit.hookspecs import hookimpl
 from labelkit.label.decoders import DECODERS
 from labelkit.records import Decoder, Encoder, Format, Metric, Schema, Source
@@ -56,8 +56,8 @@ def labelkit_formats() -> Iterable[Format]:
 
 @hookimpl
 def labelkit_metrics() -> Iterable[Metric]:
-    """Yield the token metrics."""
-    yield from METRICS
+    """Yield the scores of spans, tags and classes."""
+    yield from (*spans.METRICS, *classes.METRICS)
 
 
 @hookimpl

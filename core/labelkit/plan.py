@@ -82,7 +82,7 @@ def make_plan(request: Request, catalog: Catalog, *, checks: Iterable[Callable[[
     :raises PlanError: with all that is wrong.
     """
     misses: list[LabelkitError] = []
-    task = _try(misses, lambda: _task(catalog, request.task))
+    task = _try(misses, lambda: catalog.find("task", request.task))
     if task is None:
         _try_names(misses, request, catalog)
         raise PlanError(misses)
@@ -100,15 +100,9 @@ def _try(misses: list[LabelkitError], ask: Callable[[], Any]) -> Any:
     try:
         return ask()
     except LabelkitError as error:
-        misses.append(error)
+        if str(error) not in map(str, misses):  # what is asked twice is told once
+            misses.append(error)
         return None
-
-
-def _task(catalog: Catalog, name: str) -> Task:
-    task: Task = catalog.find("task", name)
-    if task.kind != "token":
-        raise LabelkitError(f"task '{name}' labels whole texts, which this version does not train yet")
-    return task
 
 
 def _try_names(misses: list[LabelkitError], request: Request, catalog: Catalog) -> None:

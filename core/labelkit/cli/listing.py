@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from labelkit.cli.common import Shell, command_options
+from labelkit.errors import UnknownNameError, nearest
 
 Row = dict[str, Any]
 

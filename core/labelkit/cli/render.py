@@ -44,7 +44,8 @@ def cell(value: object) -> Text:
 
 def table(console: Console, columns: Sequence[str], rows: Iterable[Sequence[object]], title: str | None = None) -> None:
     """Print a table; columns whose name begins with ``>`` are set to the right."""
-    grid = Table(box=None, pad_edge=False, title=title, title_justify="left", title_style="bold")
+    heading = None if title is None else cell(title)
+    grid = Table(box=None, pad_edge=False, title=heading, title_justify="left", title_style="bold")
     for name in columns:
         grid.add_column(name.lstrip(">"), justify="right" if name.startswith(">") else "left")
     for row in rows:
@@ -144,8 +145,16 @@ def colours(labels: Iterable[str]) -> dict[str, str]:
 
 
 def labelled(console: Console, record: Labelled, types: Iterable[str]) -> None:
-    """Print a text with its spans in colour, each followed by its label."""
+    """Print a text with its spans in colour, each followed by its label; or the scores of a whole text."""
     palette = colours(types)
+    if record.scores is not None:
+        rows = sorted(record.scores.items(), key=lambda item: -item[1])
+        table(
+            console,
+            ("label", ">score"),
+            [(Text(name, style=palette.get(name, "")), f"{score:.4f}") for name, score in rows],
+        )
+        return
     shown, end = Text(), 0
     for span in record.spans or ():
         shown.append(literal(record.text[end : span.start]))

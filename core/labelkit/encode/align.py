@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,11 +29,13 @@ class Window:
     :param ids: sub-token ids with the special ones around them, int32 of shape (n,).
     :param words: for each of them the word it answers for, or :data:`NO_WORD`, int32 of shape (n,).
     :param example: which example it comes from, by position.
+    :param weight: its share of a text, for kind ``text``: the windows of a text weigh one together.
     """
 
     ids: Ints
     words: Ints
     example: int
+    weight: float = 1.0
 
     @property
     def first(self) -> Ints:
@@ -98,6 +100,11 @@ def surfaces_of(examples: Sequence[Example]) -> list[tuple[str, ...]]:
     return [tuple(example.surface or example.words or ()) for example in examples]
 
 
+def texts_of(examples: Sequence[Example]) -> list[str]:
+    """Return what the tokenizer sees of each example of kind ``text``."""
+    return [example.surface if isinstance(example.surface, str) else example.text or "" for example in examples]
+
+
 def tokenize(tokenizer: PreTrainedTokenizerBase, surfaces: Sequence[Sequence[str]]) -> list[Pieces]:
     """Return the sub-tokens of each sequence of words, without special tokens and uncut."""
     # encode_batch_fast would be quicker, but it forgets which word a sub-token came from
@@ -115,6 +122,25 @@ def encode(encoding: Encoding, surfaces: Sequence[Sequence[str]]) -> Encoded:
         cuts = cut(kept.words, encoding.capacity, encoding.overlap)
         windows.extend(_window(encoding.frame, kept, piece, index) for piece in cuts)
         coverage.append(_coverage(len(surfaces[index]), pieces, kept, too_long, len(cuts)))
+    return Encoded(windows, coverage)
+
+
+def encode_texts(encoding: Encoding, texts: Sequence[str]) -> Encoded:
+    """Cut each text into windows that may part anywhere; a text is word 0 of its windows, blank text has none."""
+    windows: list[Window] = []
+    coverage: list[Coverage] = []
+    for index, item in enumerate(
+        encoding.tokenizer.backend_tokenizer.encode_batch(list(texts), add_special_tokens=False)
+    ):
+        size = len(item.ids)
+        pieces = Pieces(np.array(item.ids, np.int32), np.arange(size, dtype=np.int32))
+        cuts = cut(pieces.words, encoding.capacity, encoding.overlap)
+        whole = Pieces(pieces.ids, np.zeros(size, np.int32))
+        for piece in cuts:
+            weight = (piece.own_stop - piece.own_start) / size
+            windows.append(replace(_window(encoding.frame, whole, piece, index), weight=weight))
+        empty = 0 if cuts else 1
+        coverage.append(Coverage(words=1, windows=len(cuts), fallback=empty, no_subtokens=empty))
     return Encoded(windows, coverage)
 
 

@@ -48,15 +48,16 @@ def load_config(folder: Path) -> PreTrainedConfig:
     return config
 
 
-def load_token_model(folder: Path, schema: Schema, *, trained: bool = False) -> PreTrainedModel:
+def load_classifier(folder: Path, schema: Schema, *, trained: bool = False) -> PreTrainedModel:
     """Load the weights in ``folder`` in fp32 with a head for ``schema``; a head that is missing is made at random.
 
     :param trained: the folder is a checkpoint, whose head must be there.
-    :raises ModelError: the architecture has no token classification, or the weights do not load or fit.
+    :raises ModelError: the architecture has no classification of the schema's kind, or the weights do not load or fit.
     """
     import torch
-    from transformers import AutoModelForTokenClassification
+    from transformers import AutoModelForSequenceClassification, AutoModelForTokenClassification
 
+    head = AutoModelForTokenClassification if schema.kind == "token" else AutoModelForSequenceClassification
     names = schema.label_names
     options: dict[str, Any] = {
         "num_labels": len(names),
@@ -70,7 +71,7 @@ def load_token_model(folder: Path, schema: Schema, *, trained: bool = False) -> 
         "ignore_mismatched_sizes": True,
     }
     try:
-        found: Any = AutoModelForTokenClassification.from_pretrained(str(folder), output_loading_info=True, **options)
+        found: Any = head.from_pretrained(str(folder), output_loading_info=True, **options)
     except Exception as error:
         raise ModelError(
             f"the model in {folder} cannot be loaded: {_one_line(error)}", hint="try --model bundled"
@@ -83,7 +84,9 @@ def load_token_model(folder: Path, schema: Schema, *, trained: bool = False) -> 
 def _check_loaded(folder: Path, model: PreTrainedModel, report: Mapping[str, Any], *, trained: bool) -> None:
     """Refuse weights that transformers would replace by random ones with a mere warning."""
     absent = sorted({*report["missing_keys"], *(entry[0] for entry in report["mismatched_keys"])})
-    lacking = [name for name in absent if trained or name.startswith(f"{model.base_model_prefix}.")]
+    body = f"{model.base_model_prefix}."
+    # an encoder that was trained without a pooler may get a fresh one: it belongs to the head
+    lacking = [name for name in absent if trained or (name.startswith(body) and ".pooler." not in name)]
     if lacking:
         more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
         raise ModelError(

@@ -12,18 +12,30 @@ from typing import overload
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
-from labelkit.encode.align import Encoding, Window, encode, labels_of, surfaces_of
+from labelkit.encode.align import (
+    Encoded,
+    Encoding,
+    Window,
+    encode,
+    encode_texts,
+    labels_of,
+    surfaces_of,
+    texts_of,
+)
 from labelkit.encode.tokenizer import fingerprint
 from labelkit.encode.windows import Ints
 from labelkit.records import Coverage, Example, Schema
 from labelkit.storage import new_file
 
 #: raise it when windows are cut or stored in another way
-VERSION = 1
+VERSION = 2
 BLOCK = 2000
 ROWS = pa.list_(pa.int32())
-SCHEMA = pa.schema([("ids", ROWS), ("words", ROWS), ("labels", ROWS), ("example", pa.int32())])
+SCHEMA = pa.schema(
+    [("ids", ROWS), ("words", ROWS), ("labels", ROWS), ("example", pa.int32()), ("weight", pa.float32())]
+)
 COVERAGE = b"coverage"
 
 
@@ -38,10 +50,21 @@ class Target:
     schema: Schema
     every: bool
 
-    def ids(self, example: Example) -> list[int]:
-        """Return the label ids of an example's words."""
+    def ids(self, examples: Sequence[Example]) -> list[list[int]]:
+        """Return the label ids of each example's words; of its text, for kind ``text``."""
         index = {label: position for position, label in enumerate(self.schema.label_names)}
-        return [index[label] for label in example.labels[self.layer]]
+        rows = (example.labels[self.layer] for example in examples)
+        return [[index[label] for label in ([row] if isinstance(row, str) else row)] for row in rows]
+
+    def encode(self, encoding: Encoding, examples: Sequence[Example]) -> Encoded:
+        """Return the windows of some examples of the schema's kind."""
+        if self.schema.kind == "text":
+            return encode_texts(encoding, texts_of(examples))
+        return encode(encoding, surfaces_of(examples))
+
+    def labels(self, window: Window, ids: Sequence[int]) -> Sequence[int] | Ints:
+        """Return what is learned from a window: a label per sub-token, or one for kind ``text``."""
+        return ids if self.schema.kind == "text" else labels_of(window, ids, every=self.every)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +74,7 @@ class _Chunk:
     words: tuple[Ints, Ints]
     labels: tuple[Ints, Ints]
     example: Ints
+    weight: NDArray[np.float32]
 
 
 class WindowStore(Sequence[Window]):
@@ -65,7 +89,8 @@ class WindowStore(Sequence[Window]):
         coverage = []
         for batch, covered in batches:
             ids, words, labels = (_flat(batch.column(name)) for name in ("ids", "words", "labels"))
-            self._chunks.append(_Chunk(self._size, ids, words, labels, batch.column("example").to_numpy()))
+            example, weight = (batch.column(name).to_numpy() for name in ("example", "weight"))
+            self._chunks.append(_Chunk(self._size, ids, words, labels, example, weight))
             self._size += batch.num_rows
             coverage.append(covered)
         self._starts = np.array([chunk.start for chunk in self._chunks])
@@ -82,12 +107,18 @@ class WindowStore(Sequence[Window]):
         if isinstance(index, slice):
             return [self[position] for position in range(*index.indices(len(self)))]
         chunk, row = self._find(index)
-        return Window(_row(chunk.ids, row), _row(chunk.words, row), int(chunk.example[row]))
+        example, weight = int(chunk.example[row]), float(chunk.weight[row])
+        return Window(_row(chunk.ids, row), _row(chunk.words, row), example, weight)
 
     def labels(self, index: int) -> Ints:
         """Return the label ids of the sub-tokens of a window."""
         chunk, row = self._find(index)
         return _row(chunk.labels, row)
+
+    @property
+    def mean_weight(self) -> float:
+        """Return the mean weight of a window: texts divided by windows, for kind ``text``."""
+        return float(np.mean(np.concatenate([chunk.weight for chunk in self._chunks]))) if self._size else 1.0
 
     def lengths(self) -> list[int]:
         """Return how many sub-tokens each window has."""
@@ -174,7 +205,7 @@ def _write(
     with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, SCHEMA) as writer:
         for start in range(0, len(examples), BLOCK):
             block = examples[start : start + BLOCK]
-            encoded = encode(encoding, surfaces_of(block))
+            encoded = target.encode(encoding, block)
             covered = json.dumps(asdict(total(encoded.coverage)))
             writer.write_batch(_batch(encoded.windows, block, target, start), custom_metadata={COVERAGE: covered})
             if progress:
@@ -182,13 +213,14 @@ def _write(
 
 
 def _batch(windows: Sequence[Window], examples: Sequence[Example], target: Target, offset: int) -> pa.RecordBatch:
-    ids = [target.ids(example) for example in examples]
-    labels = [labels_of(window, ids[window.example], every=target.every) for window in windows]
+    ids = target.ids(examples)
+    labels = [target.labels(window, ids[window.example]) for window in windows]
     columns = [
         pa.array([window.ids for window in windows], ROWS),
         pa.array([window.words for window in windows], ROWS),
         pa.array(labels, ROWS),
         pa.array([window.example + offset for window in windows], pa.int32()),
+        pa.array([window.weight for window in windows], pa.float32()),
     ]
     return pa.RecordBatch.from_arrays(columns, schema=SCHEMA)
 

@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from labelkit.encode.model import quiet
 from labelkit.encode.tokenizer import ROBERTA_FAMILY
 from labelkit.errors import ModelError, nearest
 
@@ -43,10 +44,12 @@ def make_tiny(architecture: str, cache: Path) -> Path:
     folder = cache / f"{architecture}-{VERSION}"
     if (folder / "config.json").is_file():
         return folder
+    _check(architecture)
     cache.mkdir(parents=True, exist_ok=True)
     beside = Path(tempfile.mkdtemp(prefix=f".{architecture}-", dir=cache))
     try:
-        _build(architecture, beside)
+        with quiet():
+            _build(architecture, beside)
         _publish(beside, folder)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
@@ -61,12 +64,17 @@ def _publish(beside: Path, folder: Path) -> None:
             raise
 
 
+def _check(architecture: str) -> None:
+    from transformers import CONFIG_MAPPING
+
+    if architecture not in CONFIG_MAPPING:
+        raise ModelError(f"unknown architecture '{architecture}'", hint=nearest(architecture, CONFIG_MAPPING.keys()))
+
+
 def _build(architecture: str, folder: Path) -> None:
     import torch
     from transformers import CONFIG_MAPPING, AutoModel
 
-    if architecture not in CONFIG_MAPPING:
-        raise ModelError(f"unknown architecture '{architecture}'", hint=nearest(architecture, CONFIG_MAPPING.keys()))
     tokenizer = _byte_level() if architecture in BYTE_LEVEL else _word_piece()
     config_class: Any = CONFIG_MAPPING[architecture]
     known = config_class().to_dict().keys() | config_class.attribute_map.keys()

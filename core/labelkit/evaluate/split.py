@@ -13,7 +13,7 @@ from labelkit.evaluate.score import score
 from labelkit.label.decode import decode, sentences
 from labelkit.label.engine import Engine, WordScores
 from labelkit.plan import Plan
-from labelkit.records import Example, Predictions, Schema, Scores
+from labelkit.records import Example, Labels, Predictions, Schema, Scores
 
 
 def score_split(
@@ -25,18 +25,26 @@ def score_split(
     plan: Plan,
 ) -> dict[str, Any]:
     """Return the figures of the plan's metrics over all gold words, with the mean ``loss`` of the words seen."""
-    found = engine.score(windows, [len(example.words or ()) for example in examples])
+    found = _scores(engine, windows, examples, schema)
     scores = Scores(values=found.values, lengths=found.lengths, schema=schema)
-    guesses = list(sentences(decode(plan.decoder, scores), scores))
-    gold = [tuple(example.labels[layer]) for example in examples]
+    ids = decode(plan.decoder, scores)
+    gold: list[Labels] = [example.labels[layer] for example in examples]
+    names = schema.label_names
+    guesses: list[Labels] = list(sentences(ids, scores)) if schema.kind == "token" else [names[label] for label in ids]
     predictions = Predictions(references=gold, predictions=guesses, schema=schema, scores=found.values)
-    figures = score(plan.metrics, predictions)
-    return {"loss": word_loss(found, gold, schema), **figures}
+    return {"loss": word_loss(found, gold, schema), **score(plan.metrics, predictions)}
 
 
-def word_loss(found: WordScores, gold: Sequence[Sequence[str]], schema: Schema) -> float:
-    """Return the mean negative log-likelihood of the gold labels of the words that the encoder saw."""
+def _scores(engine: Engine, windows: Sequence[Window], examples: Sequence[Example], schema: Schema) -> WordScores:
+    if schema.kind == "text":
+        return engine.score_texts(windows, len(examples))
+    return engine.score(windows, [len(example.words or ()) for example in examples])
+
+
+def word_loss(found: WordScores, gold: Sequence[Labels], schema: Schema) -> float:
+    """Return the mean negative log-likelihood of the gold labels of the words (or texts) that the encoder saw."""
     ids = {label: index for index, label in enumerate(schema.label_names)}
-    wanted: NDArray[np.int64] = np.array([ids[label] for labels in gold for label in labels], np.int64)
+    flat = (label for row in gold for label in ([row] if isinstance(row, str) else row))
+    wanted: NDArray[np.int64] = np.array([ids[label] for label in flat], np.int64)
     rows = np.flatnonzero(found.covered)
     return float(-found.values[rows, wanted[rows]].mean()) if len(rows) else 0.0

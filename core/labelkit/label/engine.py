@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float32]
 #: the log-probability of every label but the fallback for a word that no window covers; finite, as sums must be
 IMPOSSIBLE = -1e4
+#: a blank text says nothing: every label is about as likely, and the fallback comes first
+LEANING = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,18 +71,45 @@ class Engine:
             covered[rows] = True
         return WordScores(values, lengths, covered)
 
+    def score_texts(self, windows: Sequence[Window], texts: int) -> WordScores:
+        """Return a log-probability for each label of each text: the weighted mean over its windows, normalised."""
+        values = np.zeros((texts, int(self.model.config.num_labels or 0)), np.float32)
+        covered = np.zeros(texts, np.bool_)
+        for batch in by_budget([len(window.ids) for window in windows], self.budget):
+            chosen = [windows[position] for position in batch]
+            rows = np.array([window.example for window in chosen])
+            weights = np.array([window.weight for window in chosen], np.float32)
+            np.add.at(values, rows, self._pooled(chosen) * weights[:, None])
+            covered[rows] = True
+        values[~covered, self.fallback] = LEANING
+        normalised: Floats = values - np.logaddexp.reduce(values, axis=1, keepdims=True)
+        return WordScores(normalised, np.ones(texts, np.int64), covered)
+
     def _forward(self, windows: Sequence[Window]) -> Floats:
         """Return the scores of the words that ``windows`` answer for, in order: float32 of shape (words, labels)."""
+        left = self.encoding.tokenizer.padding_side == "left"
+        first = first_mask(pad_words([window.words for window in windows], left=left))
+        with torch.inference_mode():
+            return _log_softmax(self._logits(windows)[torch.from_numpy(first).to(self.model.device)])
+
+    def _pooled(self, windows: Sequence[Window]) -> Floats:
+        """Return the scores of each window as a whole: float32 of shape (windows, labels)."""
+        with torch.inference_mode():
+            return _log_softmax(self._logits(windows))
+
+    def _logits(self, windows: Sequence[Window]) -> torch.Tensor:
         tokenizer, device = self.encoding.tokenizer, self.model.device
         left = tokenizer.padding_side == "left"
         inputs = model_inputs([w.ids for w in windows], self.encoding.frame, tokenizer.pad_token_id or 0, left=left)
         tensors: dict[str, Any] = {name: torch.from_numpy(array).to(device) for name, array in inputs.items()}
-        words = pad_words([w.words for w in windows], left=left)
-        first = torch.from_numpy(first_mask(words)).to(device)
-        with torch.inference_mode(), autocast(self.precision, device.type), evaluating(self.model):
-            logits = self.model(**tensors).logits[first]
-        result: Floats = torch.log_softmax(logits.float(), dim=-1).cpu().numpy()
-        return result
+        with autocast(self.precision, device.type), evaluating(self.model):
+            logits: torch.Tensor = self.model(**tensors).logits
+        return logits
+
+
+def _log_softmax(logits: torch.Tensor) -> Floats:
+    result: Floats = torch.log_softmax(logits.float(), dim=-1).cpu().numpy()
+    return result
 
 
 def autocast(precision: str, device: str) -> contextlib.AbstractContextManager[Any]:

@@ -12,7 +12,7 @@ from labelkit.catalog import Catalog
 from labelkit.checkpoint import CheckpointInfo, read_checkpoint
 from labelkit.data.preprocess import apply
 from labelkit.data.schemes import spans_of
-from labelkit.encode.align import Encoding, encode, surfaces_of
+from labelkit.encode.align import Encoding, encode, encode_texts, surfaces_of, texts_of
 from labelkit.errors import LabelkitError
 from labelkit.label.decode import decode, sentences
 from labelkit.label.splitters import find_splitter
@@ -47,8 +47,6 @@ class Labeller:
         """
         folder, files = locate(reference, home)
         info = read_checkpoint(folder, files)
-        if info.kind != "token":
-            raise LabelkitError(f"{folder} labels whole texts, which this version cannot do yet")
         decoder = catalog.find("decoder", info.decoder)
         preprocessors = [
             _same_version(catalog.find("preprocessor", name), version) for name, version in info.preprocessors
@@ -71,11 +69,34 @@ class Labeller:
         """Label some texts at once, in order."""
         examples = [self._example(str(number), text) for number, text in enumerate(texts, 1)]
         examples = apply(self._preprocessors, examples)
+        if self.info.kind == "text":
+            return self._label_texts(examples)
         encoded = encode(self._engine.encoding, surfaces_of(examples))
         found = self._engine.score(encoded.windows, [len(example.words or ()) for example in examples])
         return self._records(examples, found, encoded.coverage)
 
+    def _label_texts(self, examples: Sequence[Example]) -> list[Labelled]:
+        encoded = encode_texts(self._engine.encoding, texts_of(examples))
+        found = self._engine.score_texts(encoded.windows, len(examples))
+        ids = decode(self._decoder, Scores(values=found.values, lengths=found.lengths, schema=self.info.schema))
+        rows = zip(examples, ids.tolist(), np.exp(found.values).tolist(), encoded.coverage, strict=True)
+        return [self._text_record(example, label, chances, covered) for example, label, chances, covered in rows]
+
+    def _text_record(self, example: Example, label: int, chances: list[float], coverage: Coverage) -> Labelled:
+        names = self.labels
+        return Labelled(
+            id=example.id,
+            text=example.text or "",
+            label=names[label],
+            score=round(chances[label], 4),
+            scores={name: round(chance, 4) for name, chance in zip(names, chances, strict=True)},
+            coverage=coverage,
+            extra=example.extra,
+        )
+
     def _example(self, id_: str, text: str | Sequence[str]) -> Example:
+        if self.info.kind == "text":
+            return Example(id=id_, text=text if isinstance(text, str) else " ".join(text))
         if isinstance(text, str):
             offsets = self._splitter(text)
             return Example(id=id_, words=tuple(text[start:end] for start, end in offsets), text=text, offsets=offsets)
@@ -126,13 +147,13 @@ class Labeller:
 
 
 def _engine(folder: Path, info: CheckpointInfo) -> Engine:
-    from labelkit.encode.model import load_token_model, quiet
+    from labelkit.encode.model import load_classifier, quiet
     from labelkit.encode.tokenizer import load_tokenizer
     from labelkit.hardware import detect
     from labelkit.label.engine import Engine
 
     with quiet():
-        model: Any = load_token_model(folder, info.schema, trained=True)
+        model: Any = load_classifier(folder, info.schema, trained=True)
         tokenizer = load_tokenizer(folder)
     model = model.to(detect().type).eval()
     encoding = Encoding.of(tokenizer, info.max_length, info.overlap)

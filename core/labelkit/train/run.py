@@ -185,7 +185,8 @@ def _fallback(corpus: Corpus) -> str:
     """Return the label of words that no encoder sees: O, or for plain labels the commonest of train."""
     if corpus.schema.scheme:
         return "O"
-    counts = Counter(label for example in corpus.splits["train"].examples for label in example.labels[corpus.layer])
+    labels = (example.labels[corpus.layer] for example in corpus.splits["train"].examples)
+    counts = Counter(label for row in labels for label in ([row] if isinstance(row, str) else row))
     return min(counts, key=lambda label: (-counts[label], label))
 
 
@@ -241,7 +242,7 @@ def _fit(ready: _Ready, prepared: Prepared, home: Home, emit: Emitter) -> tuple[
 
     plan, task = ready.plan, ready.plan.task.name
     set_seed(plan["train.seed"])
-    network = model.load_token_model(prepared.encoder.folder, ready.corpus.schema)
+    network = model.load_classifier(prepared.encoder.folder, ready.corpus.schema)
     metric = plan.metrics[0]
     folder = home.runs / ready.id / "checkpoints"
     selection = Selection(ready.id, folder, higher=metric.higher_is_better, emit=emit)
@@ -262,7 +263,7 @@ def _fit(ready: _Ready, prepared: Prepared, home: Home, emit: Emitter) -> tuple[
         raise LabelkitError("training ended before anything could be evaluated", hint="raise --epochs or --max-steps")
     if "test" in ready.windows:
         emit(Stage(run=ready.id, name="testing", detail=f"{len(ready.corpus.splits['test'].examples):,} examples"))
-        chosen: Any = model.load_token_model(kept.path, ready.corpus.schema, trained=True)
+        chosen: Any = model.load_classifier(kept.path, ready.corpus.schema, trained=True)
         best["test"] = _score(ready, chosen.to(network.device), "test")
         emit(_scored(ready, "test", kept.step, kept.epoch, best["test"], None, is_best=True))
     return kept, {task_split: figures for task_split, figures in best.items() if task}
@@ -281,6 +282,7 @@ def _train(
             args=arguments,
             train=ready.windows["train"],
             encoding=ready.encoding,
+            kind=ready.plan.task.kind,
             after_epoch=after_epoch,
             on_step=lambda step, epoch: emit(StepDone(run=ready.id, step=step, epoch=epoch)),
         )

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch.utils.data import Dataset
 from transformers import (
     PreTrainedModel,
@@ -17,9 +19,10 @@ from transformers import (
     TrainingArguments,
 )
 
-from labelkit.encode.align import Encoding
+from labelkit.encode.align import IGNORED, Encoding
 from labelkit.encode.batches import model_inputs, pad_labels
 from labelkit.encode.store import WindowStore
+from labelkit.records import Kind
 
 Item = Mapping[str, Any]
 #: called after each epoch with steps done, epochs done and the mean training loss since the last call
@@ -36,22 +39,29 @@ class TrainingWindows(Dataset[Item]):
         return len(self._store)
 
     def __getitem__(self, index: int) -> Item:
-        return {"input_ids": self._store[index].ids, "labels": self._store.labels(index)}
+        window = self._store[index]
+        return {"input_ids": window.ids, "labels": self._store.labels(index), "weight": window.weight}
 
 
 class Collator:
     """Pads a batch to its longest window."""
 
-    def __init__(self, encoding: Encoding) -> None:
+    def __init__(self, encoding: Encoding, kind: Kind) -> None:
         self._encoding = encoding
+        self._kind = kind
 
     def __call__(self, items: Sequence[Item]) -> dict[str, torch.Tensor]:
-        """Return the batch's tensors."""
+        """Return the batch's tensors; ``weights`` only for kind ``text``."""
         tokenizer = self._encoding.tokenizer
         left = tokenizer.padding_side == "left"
         rows = [item["input_ids"] for item in items]
-        arrays = model_inputs(rows, self._encoding.frame, tokenizer.pad_token_id or 0, left=left)
-        arrays["labels"] = pad_labels([item["labels"] for item in items], left=left)
+        arrays: dict[str, NDArray[Any]] = {}
+        arrays.update(model_inputs(rows, self._encoding.frame, tokenizer.pad_token_id or 0, left=left))
+        if self._kind == "token":
+            arrays["labels"] = pad_labels([item["labels"] for item in items], left=left)
+        else:
+            arrays["labels"] = np.array([item["labels"][0] for item in items], np.int64)
+            arrays["weights"] = np.array([item["weight"] for item in items], np.float32)
         return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
 
@@ -65,6 +75,7 @@ class WordLevelTrainer(Trainer):
         args: TrainingArguments,
         train: WindowStore,
         encoding: Encoding,
+        kind: Kind,
         after_epoch: AfterEpoch,
         on_step: Callable[[int, float], object],
     ) -> None:
@@ -73,11 +84,40 @@ class WordLevelTrainer(Trainer):
             args=args,
             train_dataset=TrainingWindows(train),
             eval_dataset=TrainingWindows(train),  # Trainer wants one; evaluate() below reads validation itself
-            data_collator=Collator(encoding),
+            data_collator=Collator(encoding, kind),
             callbacks=[_Steps(on_step)],
         )
         self._after_epoch = after_epoch
+        self._mean_weight = train.mean_weight
+        self.model_accepts_loss_kwargs = True  # compute_loss below divides by the items of all accumulated batches
         self.remove_callback(PrinterCallback)
+
+    def compute_loss(
+        self,
+        model: torch.nn.Module,
+        inputs: dict[str, torch.Tensor],
+        return_outputs: bool = False,
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> Any:
+        """Return the mean cross-entropy of the labels in an optimizer step, in fp32.
+
+        The windows of a text weigh one together, so they are divided by their mean weight in train and not by the
+        weight that happens to be in the batch.
+        """
+        labels, weights = inputs.pop("labels"), inputs.pop("weights", None)
+        outputs = model(**inputs)
+        losses = torch.nn.functional.cross_entropy(
+            outputs.logits.float().flatten(0, -2),
+            labels.flatten(),
+            ignore_index=IGNORED,
+            reduction="none",
+            label_smoothing=self.args.label_smoothing_factor,
+        )
+        if weights is not None:
+            losses = losses * (weights / self._mean_weight)
+        count = (labels != IGNORED).sum() if num_items_in_batch is None else num_items_in_batch
+        loss = losses.sum() / count
+        return (loss, outputs) if return_outputs else loss
 
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
         """Score validation through labelkit and let Trainer's callbacks see the figures."""

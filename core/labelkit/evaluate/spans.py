@@ -1,4 +1,4 @@
-"""The token metrics of core. Light to import: what is heavy is imported when a score is computed."""
+"""Scores of spans. Light to import: what is heavy is imported when a score is computed."""
 
 from __future__ import annotations
 
@@ -34,24 +34,4 @@ def _bioes(tag: str) -> str:
     return {"L": "E", "U": "S"}.get(tag[0], tag[0]) + tag[1:] if tag[1:2] == "-" else tag
 
 
-def accuracy(predictions: Predictions) -> Mapping[str, Any]:
-    """Score plain tags: the share of words whose tag is right."""
-    pairs = [
-        (gold, guess)
-        for golds, guesses in zip(predictions.references, predictions.predictions, strict=True)
-        for gold, guess in zip(golds, guesses, strict=True)
-    ]
-    right = sum(gold == guess for gold, guess in pairs)
-    return {"accuracy": right / len(pairs) if pairs else 0.0, "support": len(pairs)}
-
-
-METRICS = (
-    Metric(name="seqeval", kind="token", compute=seqeval, key="f1", summary="entity precision, recall, F1"),
-    Metric(
-        name="accuracy",
-        kind="token",
-        compute=accuracy,
-        key="accuracy",
-        summary="share of words labelled right",
-    ),
-)
+METRICS = (Metric(name="seqeval", kind="token", compute=seqeval, key="f1", summary="entity precision, recall, F1"),)
