@@ -388,7 +388,7 @@ def test_a_read_only_home_is_told(tiny: Path, corpus: Path, tmp_path: Path) -> N
 
 @pytest.mark.slow
 def test_a_full_disk_is_told(tiny: Path, corpus: Path, tmp_path: Path) -> None:
-    """No file may grow beyond 250 kB: enough for the registry's first tables, too little for the first checkpoint."""
+    """No file may grow beyond 2 MB: enough for the registry, too little for the weights."""
     process = popen(
         [sys.executable, "-m", "labelkit", "run", "ner", "--data", str(corpus), "--model", str(wide(tiny, tmp_path))],
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, 2_000_000)),

@@ -48,25 +48,44 @@ def tasks(shell: Shell) -> None:
     _print(shell, ("name", "kind", "source", "metrics", "recipes", "plugin", "summary"), rows)
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @command_options
 def recipes(shell: Shell) -> None:
     """List the recipes of each task."""
+    if click.get_current_context().invoked_subcommand is None:
+        _print(shell, ("task", "name", "summary"), _recipes(shell))
+
+
+@recipes.command("show")
+@click.argument("name")
+@command_options
+def show_recipe(shell: Shell, name: str) -> None:
+    """Show every setting of the recipe NAME, of each task that has one, or of one task: TASK/NAME."""
+    task, _, wanted = name.rpartition("/")
+    known = _recipes(shell)
+    found = [row for row in known if row["name"] == wanted and task in ("", row["task"])]
+    if not found:
+        raise UnknownNameError(f"no recipe is called '{name}'", hint=nearest(wanted, {row["name"] for row in known}))
+    if shell.as_json:
+        shell.json(found)
+        return
+    from labelkit.cli import render
+
+    for row in found:
+        settings = [(key, str(value)) for key, value in row["settings"].items()]
+        render.table(shell.out, ("setting", "value"), settings, title=f"{row['task']}/{row['name']}: {row['summary']}")
+        shell.out.print()
+
+
+def _recipes(shell: Shell) -> list[Row]:
     from labelkit.recipes import read_recipe, recipes_of
 
-    rows = []
-    for task in shell.catalog.tasks.values():
-        for name, path in recipes_of(task).items():
-            recipe = read_recipe(path)
-            rows.append(
-                {
-                    "task": task.name,
-                    "name": name,
-                    "summary": recipe.summary,
-                    "settings": dict(recipe.settings),
-                }
-            )
-    _print(shell, ("task", "name", "summary"), rows)
+    tasks_ = shell.catalog.tasks.values()
+    read = ((task.name, read_recipe(path)) for task in tasks_ for path in recipes_of(task).values())
+    return [
+        {"task": task, "name": recipe.name, "summary": recipe.summary, "settings": dict(recipe.settings)}
+        for task, recipe in read
+    ]
 
 
 @click.command()

@@ -83,8 +83,10 @@ def _reads(borders: Ints, total: int, capacity: int, overlap: int) -> list[tuple
         reads.append((start, stop))
         if stop == total:
             return reads
-        after = int(borders[np.searchsorted(borders, start, side="right")])
-        start = max(after, int(borders[np.searchsorted(borders, stop - overlap, side="left")]))
+        next_word_ends = int(borders[np.searchsorted(borders, stop, side="right")])
+        # from further back the next word would not fit, and the window would read nothing new
+        earliest = max(stop - overlap, next_word_ends - capacity)
+        start = int(borders[np.searchsorted(borders, earliest, side="left")])
 
 
 def _handover(borders: Ints, left_stop: int, right_start: int) -> int:
