@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from labelkit.documents import to_json
 from labelkit.encode.checkpoint_files import pickles_in, sha256_of, weights_of
 from labelkit.errors import DataError, ModelError
 from labelkit.records import Kind, Schema
@@ -88,8 +89,7 @@ def write_checkpoint(
     with new_folder(folder) as beside:
         model.save_pretrained(beside)
         tokenizer.save_pretrained(beside)
-        content = json.dumps(info.to_json(), ensure_ascii=False, indent=2)
-        (beside / FILE).write_text(content + "\n", encoding="utf-8")
+        (beside / FILE).write_text(to_json(info.to_json()) + "\n", encoding="utf-8")
         files = {file.name: (file.stat().st_size, sha256_of(file)) for file in sorted(beside.iterdir())}
     return files  # noqa: RET504 - only now is the folder in its place
 

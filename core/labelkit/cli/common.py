@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from labelkit.documents import to_json
 from labelkit.environment import Environment
 from labelkit.registry.home import Home
 

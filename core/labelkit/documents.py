@@ -1,0 +1,31 @@
+"""JSON as labelkit writes it: one rule for what JSON cannot say."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+
+def to_json(document: object) -> str:
+    """Return ``document`` as indented JSON; NaN and infinities, which JSON lacks, become null, paths and times text.
+
+    >>> print(to_json({"loss": float("nan"), "ids": (1, 2)}))
+    {
+      "loss": null,
+      "ids": [
+        1,
+        2
+      ]
+    }
+    """
+    return json.dumps(_finite(document), ensure_ascii=False, indent=2, default=str, allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
