@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import math
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, update_wrapper
 from pathlib import Path
@@ -75,16 +73,7 @@ class Shell:
 
     def json(self, document: object) -> None:
         """Print the one JSON document."""
-        click.echo(json.dumps(_finite(document), ensure_ascii=False, indent=2, default=str, allow_nan=False))
-
-
-def _finite(value: Any) -> Any:
-    """Return ``value`` with null for figures that JSON cannot hold, such as the loss of a training that diverged."""
-    if isinstance(value, Mapping):
-        return {key: _finite(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(inner) for inner in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+        click.echo(to_json(document))
 
 
 def _console(*, stderr: bool) -> Console:
