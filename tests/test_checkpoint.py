@@ -91,7 +91,7 @@ def an_info(**changes: Any) -> CheckpointInfo:
 
 @pytest.mark.parametrize(
     "changes",
-    [{}, {"schema": Schema(name="pos", kind="token", labels=("NN", "É \"x\"")), "fallback": "NN"}, {"preprocessors": ()}],
+    [{}, {"schema": Schema(name="pos", kind="token", labels=("NN", 'É "x"')), "fallback": "NN"}, {"preprocessors": ()}],
     ids=["spans", "plain labels", "no preprocessors"],
 )
 def test_what_is_written_is_read_back(changes: dict[str, Any]) -> None:
@@ -330,7 +330,7 @@ def test_the_pipeline_gives_the_same_label_for_every_word(trained: labelkit.RunR
     seen, compared = set(), 0
     for text in SENTENCES:
         record = labeller.label(text)
-        first = {}
+        first: dict[int, Any] = {}
         for entity in piped(text):
             first.setdefault(entity["start"], entity)
         assert record.labels
@@ -345,7 +345,7 @@ def test_the_pipeline_gives_the_same_label_for_every_word(trained: labelkit.RunR
     assert compared > 60
 
 
-def test_the_pipeline_gives_the_same_spans_and_scores(trained: labelkit.RunResult, piped: Any) -> None:
+def test_the_pipeline_gives_the_same_spans(trained: labelkit.RunResult, piped: Any) -> None:
     from transformers import pipeline
 
     words = pipeline(
@@ -359,7 +359,7 @@ def test_the_pipeline_gives_the_same_spans_and_scores(trained: labelkit.RunResul
     found = 0
     for text in SENTENCES[:2]:
         spans = labeller.label(text).spans or ()
-        theirs = [(span["start"], span["end"], span["entity_group"]) for span in words(text)]
+        theirs: list[Any] = [(span["start"], span["end"], span["entity_group"]) for span in words(text)]
         assert [(span.start, span.end, span.label) for span in spans] == theirs
         found += len(spans)
     assert found >= 3

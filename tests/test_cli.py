@@ -13,7 +13,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -200,9 +200,12 @@ def test_all_misses_are_reported_at_once(command: Command, tmp_path: Path) -> No
         (("nre",), "error: unknown task 'nre'\n  did you mean ner?"),
         (("ner", "--recipe", "bset"), "error: task 'ner' has no recipe 'bset'\n  did you mean best?"),
         (("ner", "--recipe", "no.toml"), "error: recipe no.toml cannot be read"),
-        (("ner", "--data", "sampel"), "error: no data source, file or folder is called 'sampel'\n  did you mean sample"),
+        (
+            ("ner", "--data", "sampel"),
+            "error: no data source, file or folder is called 'sampel'\n  did you mean sample",
+        ),
         (("ner", "--metric", "seqval"), "error: unknown metric 'seqval'\n  did you mean seqeval?"),
-        (("ner", "--model", "bundeld"), "error: model folder bundeld does not exist\n  known: bundled"),
+        (("ner", "--model", "bundeld"), "error: unknown model 'bundeld'\n  did you mean bundled?"),
         (("ner", "--model", "tiny:brt"), "error: unknown architecture 'brt'\n  did you mean b"),
         (("ner", "--model", "./nowhere"), "error: model folder ./nowhere does not exist\n"),
         (("ner", "--set", "train.learning_rat=1"), "error: unknown setting 'train.learning_rat'\n  did you mean"),
@@ -231,8 +234,8 @@ def test_unknown_names_are_told_with_the_nearest_ones(
         ({}, "train=missing.conll", "error: missing.conll does not exist"),
         ({"d/dev.conll": GOOD}, "d", "error: d has no train split, it holds dev.conll\n"),
         ({"d/README": "read me"}, "d", "error: d has no train split, it holds no files\n"),
-        ({"t.conll": GOOD + "Bob B-PER\nsleeps\n"}, "t.conll", "error: t.conll:9: 2 columns expected as in line 1, 1 fo"),
-        ({"t.conll": GOOD.encode() + b"Z\xfcrich B-LOC\n"}, "t.conll", "error: t.conll:8: not UTF-8 at byte offset 47 "),
+        ({"t.conll": GOOD + "Bob B-PER\nsleeps\n"}, "t.conll", "error: t.conll:9: 2 columns expected as in"),
+        ({"t.conll": GOOD.encode() + b"Z\xfcrich B-LOC\n"}, "t.conll", "error: t.conll:8: not UTF-8 at byte offset 47"),
         ({"t.conll": ""}, "t.conll", "error: t.conll is empty"),
         ({"t.conll": "\n\n-DOCSTART- O\n\n"}, "t.conll", "error: t.conll is empty"),
         ({"t.conll": GOOD, "v.conll": "\n"}, "train=t.conll,validation=v.conll", "error: v.conll is empty"),
@@ -279,7 +282,9 @@ def test_new_labels_are_taken_when_they_are_allowed(command: Command, tiny: Path
     assert "B-ORG" in done.document["labels"]
 
 
-def test_a_name_can_be_given_once(shared: labelkit.RunResult, fails: Callable[..., str], tiny: Path, corpus: Path) -> None:
+def test_a_name_can_be_given_once(
+    shared: labelkit.RunResult, fails: Callable[..., str], tiny: Path, corpus: Path
+) -> None:
     said = fails("run", "ner", "--data", corpus, "--model", tiny, "--name", "shared")
     assert said.startswith(f"error: there is a run called 'shared' already: {shared.run}\n")
 
@@ -318,7 +323,9 @@ def test_a_hub_reference_offline_is_told(
 ) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     said = fails("run", "ner", "--data", corpus, "--model", "labelkit-tests/nonesuch")
-    assert said.startswith("error: model 'labelkit-tests/nonesuch' is not in the local cache and HF_HUB_OFFLINE is set\n")
+    assert said.startswith(
+        "error: model 'labelkit-tests/nonesuch' is not in the local cache and HF_HUB_OFFLINE is set\n"
+    )
     assert "--model bundled" in said
 
 
@@ -379,7 +386,7 @@ def test_a_read_only_home_is_told(tiny: Path, corpus: Path, tmp_path: Path) -> N
     home = tmp_path / "home"
     home.mkdir(mode=0o555)
     arguments = ["run", "ner", "--data", str(corpus), "--model", str(tiny)]
-    process = popen([sys.executable, "-c", POWERLESS, *arguments], LABELKIT_HOME=str(home))
+    process = popen([sys.executable, "-c", POWERLESS, *arguments], {"LABELKIT_HOME": str(home)})
     done = finished(process)
     assert (done.status, done.out) == (1, "")
     assert "ermission denied" in explained(done.said)
@@ -430,10 +437,12 @@ def test_an_interrupted_run_ends_with_130(
 
 
 def start(*arguments: str | Path, **environment: str) -> subprocess.Popen[str]:
-    return popen([sys.executable, "-m", "labelkit", *map(str, arguments)], **environment)
+    return popen([sys.executable, "-m", "labelkit", *map(str, arguments)], environment=environment)
 
 
-def popen(arguments: list[str], preexec_fn: Callable[[], object] | None = None, **environment: str) -> subprocess.Popen[str]:
+def popen(
+    arguments: list[str], environment: Mapping[str, str] | None = None, preexec_fn: Callable[[], object] | None = None
+) -> subprocess.Popen[str]:
     def prepare() -> None:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell has its background jobs ignore it
         if preexec_fn:
@@ -444,7 +453,7 @@ def popen(arguments: list[str], preexec_fn: Callable[[], object] | None = None, 
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
+        env={**os.environ, "OMP_NUM_THREADS": "1", **(environment or {})},
         preexec_fn=prepare,
     )
 
@@ -459,7 +468,9 @@ def finished(process: subprocess.Popen[str]) -> Done:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_the_run_and_is_recorded(tiny: Path, corpus: Path, tmp_path: Path, number: signal.Signals) -> None:
+def test_a_signal_ends_the_run_and_is_recorded(
+    tiny: Path, corpus: Path, tmp_path: Path, number: signal.Signals
+) -> None:
     process = start("run", "ner", "--data", corpus, "--model", tiny, "--epochs", "10000", "--json")
     assert process.stderr
     for line in process.stderr:
@@ -662,6 +673,17 @@ def test_labelled_text_is_shown_literally(shared: labelkit.RunResult, command: C
     for part in ("[/red]", ":smile:", "</b>", "[31m"):
         assert part in shown
     assert command("label", "shared", "--text", HOSTILE, "--json").document["text"] == HOSTILE
+
+
+def test_bytes_that_are_no_text_are_shown_all_the_same(
+    shared: labelkit.RunResult, command: Command, fails: Callable[..., str]
+) -> None:
+    text = os.fsdecode(b"Ada \xff lives")
+    record = command("label", "shared", "--text", text, "--json")
+    assert (record.status, record.document["text"]) == (0, text)
+    shown = command("label", "shared", "--text", text)
+    assert (shown.status, "\ufffd lives" in shown.out) == (0, True)
+    assert fails("run", text).startswith("error: unknown task 'Ada \ufffd lives'\n")
 
 
 def test_words_types_and_file_names_of_users_are_shown_literally(command: Command, tiny: Path, tmp_path: Path) -> None:

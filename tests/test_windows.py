@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import NamedTuple
 
@@ -66,7 +67,7 @@ def test_windows_cover_everything_and_each_reads_something_new(case: Case) -> No
         assert pieces == []
         return
     assert (pieces[0].start, pieces[-1].stop) == (0, len(case.words))
-    for left, right in zip(pieces, pieces[1:], strict=False):
+    for left, right in itertools.pairwise(pieces):
         assert left.start < right.start <= left.stop < right.stop
 
 
@@ -75,7 +76,7 @@ def test_neighbours_share_as_much_as_promised(case: Case) -> None:
     """The right one starts at the first border within ``overlap`` of the left one's end that lets it read on."""
     overlap = min(case.overlap, case.capacity // 2)
     pieces = cut(*case)
-    for left, right in zip(pieces, pieces[1:], strict=False):
+    for left, right in itertools.pairwise(pieces):
         assert left.stop - right.start <= overlap
         after = next(border for border in sorted(borders(case.words)) if border > left.stop)
         for border in borders(case.words):
@@ -93,7 +94,7 @@ def test_each_word_is_owned_where_it_stands_furthest_from_a_cut(case: Case) -> N
         return min(left, right)
 
     edges = sorted(borders(case.words))
-    for start, stop in zip(edges, edges[1:], strict=False):
+    for start, stop in itertools.pairwise(edges):
         reading = [piece for piece in pieces if piece.start <= start and stop <= piece.stop]
         (owner,) = [piece for piece in reading if piece.own_start <= start < piece.own_stop]
         assert context(owner, start, stop) == max(context(piece, start, stop) for piece in reading)
@@ -128,9 +129,7 @@ Rows = st.lists(st.integers(-1, 4).map(lambda word: max(word, NO_WORD)), min_siz
 
 @given(Rows)
 def test_a_word_starts_where_another_one_stood_before(row: list[int]) -> None:
-    expected = [
-        word != NO_WORD and (index == 0 or row[index - 1] != word) for index, word in enumerate(row)
-    ]
+    expected = [word != NO_WORD and (index == 0 or row[index - 1] != word) for index, word in enumerate(row)]
     assert first_mask(np.array(row, np.int32)).tolist() == expected
 
 
@@ -188,7 +187,8 @@ def test_the_longest_come_first_and_no_batch_is_smaller_than_it_must_be(lengths:
 def test_padding_fills_up_on_the_side_asked_for(rows: list[list[int]], left: bool) -> None:
     array = pad(rows, -7, left=left)
     longest = max(map(len, rows))
-    assert (array.shape, array.dtype) == ((len(rows), longest), np.int64)
+    assert array.shape == (len(rows), longest)
+    assert array.dtype == np.int64
     for row, padded in zip(rows, array.tolist(), strict=True):
         filling = [-7] * (longest - len(row))
         assert padded == (filling + row if left else row + filling)

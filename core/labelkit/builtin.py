@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from labelkit.data import sample
-from labelkit.data.conll import FORMATS
+from labelkit.data.formats import FORMATS
 from labelkit.data.sources import SCHEMAS, SOURCES
 from labelkit.encode.references import resolve_bundled, resolve_hub, resolve_path, resolve_tiny
 from labelkit.evaluate import classes, spans
@@ -50,7 +50,7 @@ def labelkit_schemas() -> Iterable[Schema]:
 
 @hookimpl
 def labelkit_formats() -> Iterable[Format]:
-    """Yield the CoNLL column format."""
+    """Yield the formats of files."""
     yield from FORMATS
 
 

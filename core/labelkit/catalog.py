@@ -8,23 +8,21 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from importlib import metadata
-from types import ModuleType
 from typing import Any, Literal, TypeVar
 
 import pluggy
 
 from labelkit import hookspecs
+from labelkit.discovery import CORE, GROUP, Blocking, Candidate, find_candidates
 from labelkit.errors import CatalogError, UnknownNameError, nearest
 from labelkit.events import Event
 from labelkit.records import Decoder, Encoder, Format, Metric, Preprocessor, Schema, Source, Task
 
-GROUP = "labelkit"
-DISTRIBUTION = "labelkit"
-CORE = "core"
+__all__ = ["Candidate", "Catalog", "PluginInfo", "find_candidates"]
 
 #: hook → (what one of its records is called, its class)
 RECORD_HOOKS: dict[str, tuple[str, type]] = {
@@ -38,6 +36,10 @@ RECORD_HOOKS: dict[str, tuple[str, type]] = {
     "labelkit_encoders": ("encoder", Encoder),
 }
 EVENT_HOOK = "labelkit_event"
+
+#: what records may be called, and what they may not
+NAME = re.compile(r"[a-z0-9_-]+")
+RESERVED = frozenset({"best", "latest"})
 
 State = Literal["loaded", "blocked", "failed"]
 R = TypeVar("R")
@@ -60,51 +62,31 @@ class PluginInfo:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A plugin before it is imported."""
-
-    name: str
-    version: str
-    distribution: str
-    value: str
-    load: Callable[[], object]
-
-    @property
-    def origin(self) -> str:
-        """Return the distribution and the object behind the entry point."""
-        return f"{self.distribution} ({self.value})"
-
-
-@dataclass(frozen=True, slots=True)
-class Blocking:
-    """Which plugins may load.
-
-    :param blocked: names of plugins or distributions that are never imported (``--no-plugin``).
-    :param only: names that may load, None for all (``LABELKIT_PLUGINS``); core itself always may.
-    """
-
-    blocked: frozenset[str] = frozenset()
-    only: frozenset[str] | None = None
-
-    def reason(self, plugin: Candidate) -> str:
-        """Return why ``plugin`` may not load, or an empty text."""
-        names = {plugin.name, plugin.distribution}
-        if names & self.blocked and plugin.name != CORE:
-            return "blocked by --no-plugin"
-        if self.only is not None and plugin.name != CORE and not names & self.only:
-            return "not named in LABELKIT_PLUGINS"
-        return ""
-
-
 @dataclass(slots=True)
 class _Claims:
-    """Who supplies which name."""
+    """Who supplies which name.
+
+    :param records: kind → name → record, of the plugins that are loaded.
+    :param owners: (kind, name) → the loaded plugin that supplies it.
+    :param claimants: (kind, name) → every plugin that yields it, those refused for a clash included.
+    """
 
     records: dict[str, dict[str, Any]] = field(default_factory=lambda: {kind: {} for kind, _ in RECORD_HOOKS.values()})
     owners: dict[tuple[str, str], str] = field(default_factory=dict)
-    contested: dict[tuple[str, str], str] = field(default_factory=dict)
-    lost: dict[tuple[str, str], str] = field(default_factory=dict)
+    claimants: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+
+    def contested(self, kind: str, name: str) -> bool:
+        """Return whether several plugins claim a name."""
+        return len(self.claimants.get((kind, name), ())) > 1
+
+    def dispute(self, kind: str, name: str) -> CatalogError:
+        """Return the error that names all who claim a name, and how to settle it."""
+        claimants = self.claimants[kind, name]
+        ways = " or ".join(f"--no-plugin {claimant}" for claimant in claimants if claimant != CORE)
+        count = "all but one" if len(claimants) > 2 else "one of them"
+        return CatalogError(
+            f"{kind} '{name}' comes from {' and '.join(map(repr, claimants))}", hint=f"block {count}: {ways}"
+        )
 
 
 class Catalog:
@@ -172,12 +154,12 @@ class Catalog:
         _check_signatures(plugin)
         self._manager.register(plugin, name=name)
         self._manager.check_pending()
-        hooks = []
+        hooks = set()
         for caller in self._manager.get_hookcallers(plugin) or ():
             for implementation in caller.get_hookimpls():
                 if implementation.plugin is plugin:
                     _refuse_ordering(implementation, caller.name)
-                    hooks.append(caller.name)
+                    hooks.add(caller.name)
         return tuple(sorted(hooks))
 
     def _unregister(self, name: str) -> None:
@@ -226,19 +208,14 @@ class Catalog:
             yield from result
 
     def _contest(self, candidate: Candidate, found: list[tuple[str, Any]]) -> str:
-        """Mark the names that somebody else supplies already; return the reason for the newcomer's status line."""
-        clashes = []
+        """Note the newcomer's claims; return why it is refused, where somebody claims one of its names already."""
         for kind, item in found:
-            owner = self._claims.owners.get((kind, item.name))
-            if owner is not None:
-                message = f"{kind} '{item.name}' comes from both '{owner}' and '{candidate.name}'"
-                self._claims.contested[kind, item.name] = message
-                clashes.append((message, owner))
-        if clashes:
-            for kind, item in found:
-                self._claims.lost[kind, item.name] = candidate.name
-            return f"{clashes[0][0]}; block one: --no-plugin {clashes[0][1]} or --no-plugin {candidate.name}"
-        return ""
+            self._claims.claimants.setdefault((kind, item.name), []).append(candidate.name)
+        clashes = [(kind, item.name) for kind, item in found if self._claims.contested(kind, item.name)]
+        if not clashes:
+            return ""
+        error = self._claims.dispute(*clashes[0])
+        return f"{error.message}; {error.hint}"
 
     # -- asking -----------------------------------------------------------------------------------------------------
 
@@ -288,8 +265,8 @@ class Catalog:
         return self._usable("encoder")
 
     def _usable(self, kind: str) -> Mapping[str, Any]:
-        contested = self._claims.contested
-        return {name: item for name, item in self._claims.records[kind].items() if (kind, name) not in contested}
+        found = self._claims.records[kind]
+        return {name: item for name, item in found.items() if not self._claims.contested(kind, name)}
 
     def find(self, kind: str, name: str) -> Any:
         """Return the record of ``kind`` (``"task"``, ``"metric"``, …) called ``name``.
@@ -297,14 +274,13 @@ class Catalog:
         :raises CatalogError: two plugins supply it, or the plugin that does could not be loaded.
         :raises UnknownNameError: nobody supplies it.
         """
-        if message := self._claims.contested.get((kind, name)):
-            owner, loser = self._claims.owners[kind, name], self._claims.lost[kind, name]
-            raise CatalogError(message, hint=f"block one of them: --no-plugin {owner} or --no-plugin {loser}")
+        if self._claims.contested(kind, name):
+            raise self._claims.dispute(kind, name)
         if name in self._claims.records[kind]:
             return self._claims.records[kind][name]
-        if refused := self._claims.lost.get((kind, name)):
+        if refused := self._claims.claimants.get((kind, name)):
             raise CatalogError(
-                f"{kind} '{name}' comes from the plugin '{refused}', which is not loaded",
+                f"{kind} '{name}' comes from the plugin '{refused[0]}', which is not loaded",
                 hint="see: labelkit plugins",
             )
         raise UnknownNameError(f"unknown {kind} '{name}'", hint=self._unknown_hint(kind, name))
@@ -344,28 +320,6 @@ class Catalog:
         return observe
 
 
-def find_candidates() -> list[Candidate]:
-    """Return core, then the plugins of our own distribution, then everybody else's, by name."""
-    found = []
-    for entry in metadata.entry_points(group=GROUP):
-        distribution = entry.dist.name if entry.dist else "unknown"
-        version = entry.dist.version if entry.dist else ""
-        found.append(Candidate(entry.name, version, distribution, entry.value, entry.load))
-    found.sort(key=lambda plugin: (plugin.distribution != DISTRIBUTION, plugin.name, plugin.distribution))
-    return [_core(), *found]
-
-
-def _core() -> Candidate:
-    def load() -> ModuleType:
-        from labelkit import builtin
-
-        return builtin
-
-    from labelkit import __version__
-
-    return Candidate(CORE, __version__, DISTRIBUTION, "labelkit.builtin", load)
-
-
 def _info(candidate: Candidate, status: State, reason: str, hooks: tuple[str, ...] = ()) -> PluginInfo:
     return PluginInfo(candidate.name, candidate.version, candidate.origin, hooks, status, reason)
 
@@ -395,8 +349,10 @@ def _checked(item: object, class_: type[R], hook: str) -> R:
     if not isinstance(item, class_):
         raise TypeError(f"{hook}() must yield labelkit.{class_.__name__}, it yielded {type(item).__name__}")
     name = getattr(item, "name", None)
-    if not isinstance(name, str) or not name or any(character.isspace() for character in name):
-        raise ValueError(f"{hook}() yielded a {class_.__name__} whose name is {name!r}")
+    if not isinstance(name, str) or not NAME.fullmatch(name):
+        raise ValueError(f"{hook}() yielded a {class_.__name__} called {name!r}: names are a-z, 0-9, - and _")
+    if name in RESERVED:
+        raise ValueError(f"{hook}() yielded a {class_.__name__} called '{name}', which is a reserved word")
     return item
 
 

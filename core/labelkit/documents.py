@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
+
+
+#: half a surrogate pair, which JSON can hold when it is escaped and no stream takes as it is
+_LONE = re.compile("[\ud800-\udfff]")
 
 
 def to_json(document: object) -> str:
@@ -20,7 +25,8 @@ def to_json(document: object) -> str:
       ]
     }
     """
-    return json.dumps(_finite(document), ensure_ascii=False, indent=2, default=str, allow_nan=False)
+    text = json.dumps(_finite(document), ensure_ascii=False, indent=2, default=str, allow_nan=False)
+    return _LONE.sub(lambda half: f"\\u{ord(half[0]):04x}", text)
 
 
 def _finite(value: Any) -> Any:

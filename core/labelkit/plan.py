@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Literal
 
 from labelkit.catalog import Catalog
@@ -84,7 +85,7 @@ def make_plan(request: Request, catalog: Catalog, *, checks: Iterable[Callable[[
     misses: list[LabelkitError] = []
     task = _try(misses, lambda: catalog.find("task", request.task))
     if task is None:
-        _try_names(misses, request, catalog)
+        _try_others(misses, request, catalog)
         raise PlanError(misses)
     recipe = _try(misses, lambda: _recipe(task, request))
     settings = _merge(task, recipe, request, misses)
@@ -105,10 +106,9 @@ def _try(misses: list[LabelkitError], ask: Callable[[], Any]) -> Any:
         return None
 
 
-def _try_names(misses: list[LabelkitError], request: Request, catalog: Catalog) -> None:
+def _try_others(misses: list[LabelkitError], request: Request, catalog: Catalog) -> None:
     """Without a task little can be checked: report what can."""
-    for text in request.sets:
-        _try(misses, lambda text=text: check(*parse_set(text)))  # type: ignore[misc]
+    _override({}, request, misses)
     if "metric" in request.overrides:
         _try(misses, lambda: catalog.find("metric", request.overrides["metric"][0]))
 
@@ -120,16 +120,28 @@ def _recipe(task: Task, request: Request) -> Recipe:
 
 def _merge(task: Task, recipe: Recipe | None, request: Request, misses: list[LabelkitError]) -> dict[str, Setting]:
     merged = {key: Setting(spec.default, "default") for key, spec in SETTINGS.items()}
+    merged["model"] = Setting("bundled", "default")
     merged.update(_from_task(task))
     if recipe:
         merged.update({key: Setting(value, f"recipe {recipe.name}") for key, value in recipe.settings.items()})
-    for key, (value, flag) in request.overrides.items():
-        if (checked := _try(misses, lambda key=key, value=value: check(key, value))) is not None:  # type: ignore[misc]
-            merged[key] = Setting(checked, flag)
-    for text in request.sets:
-        if pair := _try(misses, lambda text=text: _checked_pair(text)):  # type: ignore[misc]
-            merged[pair[0]] = Setting(pair[1], "--set")
+    _override(merged, request, misses)
     return merged
+
+
+def _override(merged: dict[str, Setting], request: Request, misses: list[LabelkitError]) -> None:
+    """Put flags, then ``--set``, over what recipe and task say."""
+
+    def flag(key: str, value: Any, origin: str) -> None:
+        merged[key] = Setting(check(key, value), origin)
+
+    def set_(text: str) -> None:
+        key, value = _checked_pair(text)
+        merged[key] = Setting(value, "--set")
+
+    for key, (value, origin) in request.overrides.items():
+        _try(misses, partial(flag, key, value, origin))
+    for text in request.sets:
+        _try(misses, partial(set_, text))
 
 
 def _checked_pair(text: str) -> tuple[str, Any]:
@@ -143,12 +155,14 @@ def _checked_pair(text: str) -> tuple[str, Any]:
 
 def _from_task(task: Task) -> dict[str, Setting]:
     origin = f"task {task.name}"
-    values = {"data": task.source, "model": "bundled", "metric": task.metrics[0], "decoder": task.decoder}
-    found = {key: Setting(value, origin) for key, value in values.items()}
-    found["model"] = Setting("bundled", "default")
-    found["preprocess"] = Setting(list(task.preprocess), origin)
-    found["data.train_scheme"] = Setting(task.scheme, origin)
-    return found
+    values = {
+        "data": task.source,
+        "metric": next(iter(task.metrics), None),
+        "decoder": task.decoder,
+        "preprocess": list(task.preprocess),
+        "data.train_scheme": task.scheme,
+    }
+    return {key: Setting(value, origin) for key, value in values.items()}
 
 
 def _look_up(
@@ -159,8 +173,9 @@ def _look_up(
     catalog: Catalog,
     misses: list[LabelkitError],
 ) -> Plan:
-    chosen = settings["metric"].value
-    names = [chosen, *(name for name in task.metrics if name != chosen)]
+    names = dict.fromkeys(filter(None, (settings["metric"].value, *task.metrics)))
+    if not names:
+        misses.append(LabelkitError(f"task '{task.name}' names no metric", hint="choose one with --metric"))
     metrics = [_try(misses, lambda name=name: _of_kind(catalog, "metric", name, task)) for name in names]  # type: ignore[misc]
     decoder = _try(misses, lambda: _of_kind(catalog, "decoder", settings["decoder"].value, task))
     preprocessors = [

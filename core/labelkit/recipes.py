@@ -31,7 +31,7 @@ class Recipe:
 
 def recipes_of(task: Task) -> dict[str, Path]:
     """Return the recipes of ``task`` by name: its own, or else core's for its kind."""
-    folder = task.recipes or FALLBACK / task.kind
+    folder = Path(task.recipes) if task.recipes else FALLBACK / task.kind
     return {path.stem: path for path in sorted(folder.glob("*.toml"))}
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import click
 
 from labelkit.cli.common import Shell, command_options
-from labelkit.errors import UnknownNameError, nearest
+from labelkit.errors import LabelkitError, UnknownNameError, nearest
 
 Row = dict[str, Any]
 
@@ -20,10 +21,14 @@ def _print(shell: Shell, columns: Sequence[str], rows: list[Row]) -> None:
         return
     from labelkit.cli import render
 
-    cells = [
-        [", ".join(row[name]) if isinstance(row[name], list | tuple) else row[name] for name in columns] for row in rows
-    ]
+    cells = [[_cell(row[name]) for name in columns] for row in rows]
     render.table(shell.out, columns, cells)
+
+
+def _cell(value: object) -> object:
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
+    return ("no", "yes")[value] if isinstance(value, bool) else value
 
 
 @click.command()
@@ -78,14 +83,24 @@ def show_recipe(shell: Shell, name: str) -> None:
 
 
 def _recipes(shell: Shell) -> list[Row]:
-    from labelkit.recipes import read_recipe, recipes_of
+    from labelkit.recipes import recipes_of
 
-    tasks_ = shell.catalog.tasks.values()
-    read = ((task.name, read_recipe(path)) for task in tasks_ for path in recipes_of(task).values())
     return [
-        {"task": task, "name": recipe.name, "summary": recipe.summary, "settings": dict(recipe.settings)}
-        for task, recipe in read
+        {"task": task.name, "name": name, **_recipe(path)}
+        for task in shell.catalog.tasks.values()
+        for name, path in recipes_of(task).items()
     ]
+
+
+def _recipe(path: Path) -> Row:
+    """Return what a recipe file says, or why it cannot be used: one bad file does not hide the others."""
+    from labelkit.recipes import read_recipe
+
+    try:
+        recipe = read_recipe(path)
+    except LabelkitError as error:
+        return {"summary": f"cannot be used: {error}", "settings": {}}
+    return {"summary": recipe.summary, "settings": dict(recipe.settings)}
 
 
 @click.command()
@@ -97,8 +112,8 @@ def formats(shell: Shell) -> None:
             "name": known.name,
             "kinds": list(known.kinds),
             "suffixes": list(known.suffixes),
-            "reads": "yes" if known.read else "no",
-            "writes": "yes" if known.write else "no",
+            "reads": known.read is not None,
+            "writes": known.write is not None,
             "summary": known.summary,
         }
         for known in shell.catalog.formats.values()

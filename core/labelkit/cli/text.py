@@ -7,6 +7,8 @@ _PICTURES = {
     **{code: 0x2400 + code for code in range(0x20)},
     0x7F: 0x2421,
     **dict.fromkeys(range(0x80, 0xA0), 0xFFFD),
+    # half a surrogate pair, as which bytes that are no UTF-8 come in: no stream would take it
+    **dict.fromkeys(range(0xD800, 0xE000), 0xFFFD),
     # marks that turn the direction of whatever follows them in the terminal
     **dict.fromkeys((*range(0x202A, 0x202F), *range(0x2066, 0x206A)), 0xFFFD),
 }

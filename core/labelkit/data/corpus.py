@@ -102,7 +102,8 @@ def load_corpus(
     options = options or DataOptions()
     target = (_scheme(options.train_scheme, "train_scheme") or scheme) if scheme else None
     source_scheme = _scheme(options.scheme, "scheme")
-    raw = read_raw(reference, kind, catalog, _context(ctx, layer, options), options.format)
+    wanted = _context(ctx, layer, kind, options)
+    raw = read_raw(reference, kind, catalog, wanted, options.format)
     named = _named(raw, layer, catalog)
     if "train" not in raw.splits:
         raise DataError(f"'{reference}' has no train split", hint="add it: --data train=PATH,…")
@@ -172,9 +173,9 @@ def _split(name: str, examples: Sequence[Example], ref: str, layer: str, schema:
     )
 
 
-def _context(ctx: LoadContext, layer: str, options: DataOptions) -> LoadContext:
+def _context(ctx: LoadContext, layer: str, kind: Kind, options: DataOptions) -> LoadContext:
     path = ctx.path if options.path is None else Path(options.path).expanduser()
-    return replace(ctx, path=path, options={"layer": layer, **ctx.options})
+    return replace(ctx, path=path, options={**ctx.options, "layer": layer, "kind": kind, "tally": Counter[str]()})
 
 
 def _scheme(name: str | None, setting: str) -> Scheme | None:

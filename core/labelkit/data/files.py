@@ -25,12 +25,17 @@ def read_lines(path: Path, encoding: str = "utf-8") -> Iterator[tuple[int, str]]
 
     :raises DataError: the file is missing, a folder, not readable, broken gzip, or not in ``encoding``.
     """
+    for number, line in enumerate(whole_lines(path, encoding), start=1):
+        yield number, line.removesuffix("\n").removesuffix("\r")
+
+
+def whole_lines(path: Path, encoding: str = "utf-8") -> Iterator[str]:
+    """Yield the lines of a text file as :func:`read_lines` does, with their ends."""
     codec = _codec(encoding)
-    with _plain_errors(path), open_bytes(path) as stream:
+    with plain_errors(path), open_bytes(path) as stream:
         text = io.TextIOWrapper(stream, encoding=codec, errors="strict", newline="\n")
         try:
-            for number, line in enumerate(text, start=1):
-                yield number, line.removesuffix("\n").removesuffix("\r")
+            yield from text
         except UnicodeDecodeError as error:
             raise _undecodable(path, encoding) from error
 
@@ -79,7 +84,7 @@ def _codec(encoding: str) -> str:
 
 
 @contextmanager
-def _plain_errors(path: Path) -> Iterator[None]:
+def plain_errors(path: Path) -> Iterator[None]:
     """Say in one line what the system or zlib found wrong with ``path``."""
     try:
         yield

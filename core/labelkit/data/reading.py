@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
-from labelkit.data.refs import SPLITS, Reference, parse_reference, split_files
+from labelkit.data.refs import SPLITS, Reference, parse_reference, split_called, split_files
+from labelkit.data.tables import saved_splits
 from labelkit.errors import DataError, UnknownNameError, nearest
 from labelkit.records import Example, Format, Kind, LoadContext, Schema, Source
 
@@ -16,6 +17,7 @@ _FOREIGN = frozenset(
     (
         ".json",
         ".jsonl",
+        ".ndjson",
         ".csv",
         ".parquet",
         ".arrow",
@@ -102,7 +104,8 @@ def format_for(path: Path, kind: Kind, formats: Mapping[str, Format], name: str 
         if name not in readers:
             raise DataError(f"format '{name}' cannot read {kind} examples", hint=nearest(name, readers))
         return readers[name]
-    ending = path.name.lower().removesuffix(".gz")
+    # a folder that is read as one file is what datasets.save_to_disk wrote
+    ending = ".arrow" if path.is_dir() else path.name.lower().removesuffix(".gz")
     fitting = [reader for reader in readers.values() if reader.suffixes and ending.endswith(reader.suffixes)]
     if len(fitting) > 1:
         names = " and ".join(sorted(reader.name for reader in fitting))
@@ -139,8 +142,32 @@ def _files(reference: Reference, kind: Kind, parts: Parts, ctx: LoadContext) -> 
         path = _under_root(reference, parts, ctx)
     if not path.is_dir():
         return {"train": path}
+    if (saved := saved_splits(path)) is not None:
+        return _saved(path, saved)
     readable = [known for known in parts.formats.values() if known.read and kind in known.kinds]
     return split_files(path, tuple({suffix for known in readable for suffix in known.suffixes}))
+
+
+def _saved(folder: Path, saved: Mapping[str, Path]) -> dict[str, Path]:
+    """Return the splits of a folder of ``datasets`` by our names; others are left alone."""
+    if list(saved) == [""]:
+        return {"train": folder}
+    found: dict[str, Path] = {}
+    for name, path in saved.items():
+        split = split_called(name)
+        if split in found:
+            raise DataError(
+                f"two data sets for the {split} split: {found[split]} and {path}",
+                hint="say which: --data train=PATH,validation=PATH,test=PATH",
+            )
+        if split:
+            found[split] = path
+    if "train" not in found:
+        raise DataError(
+            f"{folder} has no train split, it holds {', '.join(saved) or 'none'}",
+            hint="say which is which: --data train=PATH,validation=PATH",
+        )
+    return {split: found[split] for split in SPLITS if split in found}
 
 
 def _under_root(reference: Reference, parts: Parts, ctx: LoadContext) -> Path:

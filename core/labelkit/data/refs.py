@@ -123,6 +123,15 @@ def split_files(folder: Path, suffixes: Collection[str] = _DATA_SUFFIXES) -> dic
     return chosen
 
 
+def split_called(name: str) -> str | None:
+    """Return the split that goes by ``name``; None where it is none of ours.
+
+    >>> split_called("dev")
+    'validation'
+    """
+    return _ALIASES.get(name.lower())
+
+
 def parse_columns(text: str) -> dict[str, str]:
     """Parse ``--columns``: field name → column name or number.
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from labelkit.data import conll
+from labelkit.data import conll, conllu, tables
 from labelkit.data.refs import split_files
 from labelkit.data.tagging import retag
 from labelkit.errors import DataError
@@ -19,6 +19,14 @@ _WNUT17 = {
     "test": "emerging.test.annotated",
 }
 _CONLL2003 = {"train": "eng.train", "validation": "eng.testa", "test": "eng.testb"}
+_CONLL2000 = {"train": "train.txt", "test": "test.txt"}
+_UD_EWT = {
+    "train": "en_ewt-ud-train.conllu.gz",
+    "validation": "en_ewt-ud-dev.conllu.gz",
+    "test": "en_ewt-ud-test.conllu.gz",
+}
+_IMDB = {"train": "train.parquet", "test": "test.parquet"}
+_SENTIMENT = ("NEGATIVE", "POSITIVE")
 
 
 def _loader(
@@ -40,6 +48,17 @@ def _loader(
     return load
 
 
+def _ud_ewt(split: str, ctx: LoadContext) -> Iterable[Example]:
+    path = _file("ud_ewt", split, _UD_EWT[split], ctx)
+    return conllu.read(path, replace(ctx, columns={"tokens": "form", "pos": "upos", "xpos": "xpos"}))
+
+
+def _imdb(split: str, ctx: LoadContext) -> Iterable[Example]:
+    path = _file("imdb", split, _IMDB[split], ctx)
+    wanted = replace(ctx, columns={"text": "text", "label": "label"}, options={**ctx.options, "kind": "text"})
+    return tables.read_parquet(path, wanted, {"label": _SENTIMENT})
+
+
 def _file(name: str, split: str, published: str, ctx: LoadContext) -> Path:
     """Return the file as published where it is there, or else one that is named like the split."""
     folder = ctx.folder(name)
@@ -55,6 +74,8 @@ SCHEMAS = (
     Schema.bio("wnut17", "corporation", "creative-work", "group", "location", "person", "product"),
     Schema.bio("conll2003-ner", "PER", "ORG", "LOC", "MISC"),
     Schema.bio("conll2003-chunk", "ADJP", "ADVP", "CONJP", "INTJ", "LST", "NP", "PP", "PRT", "SBAR", "VP"),
+    Schema.bio("conll2000-chunk", "ADJP", "ADVP", "CONJP", "INTJ", "LST", "NP", "PP", "PRT", "SBAR", "UCP", "VP"),
+    Schema(name="imdb", kind="text", labels=_SENTIMENT),
 )
 
 SOURCES = (
@@ -77,5 +98,35 @@ SOURCES = (
         licence="research use only (Reuters text)",
         summary="CoNLL-2003: entities, part-of-speech tags and chunks in Reuters news",
         counts={"train": 14041, "validation": 3250, "test": 3453},
+    ),
+    Source(
+        name="conll2000",
+        kind="token",
+        layers={"chunk": "conll2000-chunk", "pos": None},
+        splits=("train", "test"),
+        load=_loader("conll2000", _CONLL2000, {"tokens": "0", "pos": "1", "chunk": "2"}, ("chunk",)),
+        licence="research use only (WSJ text)",
+        summary="CoNLL-2000: chunks and part-of-speech tags in the Wall Street Journal",
+        counts={"train": 8936, "test": 2012},
+    ),
+    Source(
+        name="ud_ewt",
+        kind="token",
+        layers={"pos": "upos", "xpos": None},
+        splits=_SPLITS,
+        load=_ud_ewt,
+        licence="CC BY-SA 4.0",
+        summary="Universal Dependencies English-EWT: parts of speech (UPOS, Penn tags) in web text",
+        counts={"train": 12544, "validation": 2001, "test": 2077},
+    ),
+    Source(
+        name="imdb",
+        kind="text",
+        layers={"label": "imdb"},
+        splits=("train", "test"),
+        load=_imdb,
+        licence="research use only",
+        summary="IMDb: film reviews, positive or negative",
+        counts={"train": 25000, "test": 25000},
     ),
 )

@@ -109,8 +109,22 @@ def tokenize(tokenizer: PreTrainedTokenizerBase, surfaces: Sequence[Sequence[str
     """Return the sub-tokens of each sequence of words, without special tokens and uncut."""
     # encode_batch_fast would be quicker, but it forgets which word a sub-token came from
     words = [list(surface) for surface in surfaces]
-    found = tokenizer.backend_tokenizer.encode_batch(words, is_pretokenized=True, add_special_tokens=False)
+    found = _encode_batch(tokenizer, words, is_pretokenized=True)
     return [Pieces(np.array(item.ids, np.int32), np.array(item.word_ids, np.int32)) for item in found]
+
+
+def _encode_batch(tokenizer: PreTrainedTokenizerBase, inputs: list[Any], *, is_pretokenized: bool) -> list[Any]:
+    options: dict[str, Any] = {"is_pretokenized": is_pretokenized, "add_special_tokens": False}
+    try:
+        return list(tokenizer.backend_tokenizer.encode_batch(inputs, **options))
+    except TypeError:  # half a surrogate pair, which JSON can smuggle in, is no text to it
+        return list(tokenizer.backend_tokenizer.encode_batch([_repaired(each) for each in inputs], **options))
+
+
+def _repaired(text: Any) -> Any:
+    if isinstance(text, str):
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return [_repaired(word) for word in text]
 
 
 def encode(encoding: Encoding, surfaces: Sequence[Sequence[str]]) -> Encoded:
@@ -129,9 +143,7 @@ def encode_texts(encoding: Encoding, texts: Sequence[str]) -> Encoded:
     """Cut each text into windows that may part anywhere; a text is word 0 of its windows, blank text has none."""
     windows: list[Window] = []
     coverage: list[Coverage] = []
-    for index, item in enumerate(
-        encoding.tokenizer.backend_tokenizer.encode_batch(list(texts), add_special_tokens=False)
-    ):
+    for index, item in enumerate(_encode_batch(encoding.tokenizer, list(texts), is_pretokenized=False)):
         size = len(item.ids)
         pieces = Pieces(np.array(item.ids, np.int32), np.arange(size, dtype=np.int32))
         cuts = cut(pieces.words, encoding.capacity, encoding.overlap)

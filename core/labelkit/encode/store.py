@@ -190,7 +190,7 @@ def _open(path: Path) -> WindowStore | None:
         reader = pa.ipc.open_file(pa.memory_map(str(path)))
         found = [reader.get_batch_with_custom_metadata(number) for number in range(reader.num_record_batches)]
         return WindowStore((batch, Coverage(**json.loads(metadata[COVERAGE]))) for batch, metadata in found)
-    except (FileNotFoundError, pa.ArrowInvalid, KeyError, TypeError, ValueError):
+    except (OSError, pa.ArrowInvalid, KeyError, TypeError, ValueError):
         return None
 
 

@@ -64,6 +64,9 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
             f"{type(tokenizer).__name__} in {folder} is not a fast tokenizer, so sub-tokens cannot be matched to words",
             hint="choose an encoder with a tokenizer.json, or convert this one with transformers",
         )
+    if not any((folder / name).is_file() for name in tokenizer.vocab_files_names.values()):
+        # transformers would make an empty one, to which every word is unknown
+        raise ModelError(f"no tokenizer is in {folder}", hint="the folder needs a tokenizer.json")
     tokenizer.backend_tokenizer.no_truncation()
     tokenizer.backend_tokenizer.no_padding()
     return prepare_for_words(tokenizer)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,27 +13,36 @@ from labelkit.encode.align import Window
 from labelkit.evaluate.score import score
 from labelkit.label.decode import decode, sentences
 from labelkit.label.engine import Engine, WordScores
-from labelkit.plan import Plan
-from labelkit.records import Example, Labels, Predictions, Schema, Scores
+from labelkit.records import Decoder, Example, Labels, Metric, Predictions, Schema, Scores
+
+
+@dataclass(frozen=True, slots=True)
+class Scoring:
+    """What turns an engine's scores into figures.
+
+    :param layer: the gold labels of the examples.
+    :param metrics: the deciding one first.
+    """
+
+    layer: str
+    schema: Schema
+    decoder: Decoder
+    metrics: Sequence[Metric]
 
 
 def score_split(
-    engine: Engine,
-    windows: Sequence[Window],
-    examples: Sequence[Example],
-    layer: str,
-    schema: Schema,
-    plan: Plan,
+    engine: Engine, windows: Sequence[Window], examples: Sequence[Example], scoring: Scoring
 ) -> dict[str, Any]:
-    """Return the figures of the plan's metrics over all gold words, with the mean ``loss`` of the words seen."""
+    """Return the figures of the metrics over all gold words, with the mean ``loss`` of the words seen."""
+    schema = scoring.schema
     found = _scores(engine, windows, examples, schema)
     scores = Scores(values=found.values, lengths=found.lengths, schema=schema)
-    ids = decode(plan.decoder, scores)
-    gold: list[Labels] = [example.labels[layer] for example in examples]
+    ids = decode(scoring.decoder, scores)
+    gold: list[Labels] = [example.labels[scoring.layer] for example in examples]
     names = schema.label_names
     guesses: list[Labels] = list(sentences(ids, scores)) if schema.kind == "token" else [names[label] for label in ids]
     predictions = Predictions(references=gold, predictions=guesses, schema=schema, scores=found.values)
-    return {"loss": word_loss(found, gold, schema), **score(plan.metrics, predictions)}
+    return {"loss": word_loss(found, gold, schema), **score(scoring.metrics, predictions)}
 
 
 def _scores(engine: Engine, windows: Sequence[Window], examples: Sequence[Example], schema: Schema) -> WordScores:

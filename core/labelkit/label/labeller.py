@@ -16,7 +16,7 @@ from labelkit.encode.align import Encoding, encode, encode_texts, surfaces_of, t
 from labelkit.errors import LabelkitError
 from labelkit.label.decode import decode, sentences
 from labelkit.label.splitters import find_splitter
-from labelkit.records import Coverage, Decoder, Example, Labelled, Preprocessor, Scores, Span
+from labelkit.records import Coverage, Decoder, Example, Labelled, Metric, Preprocessor, Scores, Span
 from labelkit.registry import Home
 
 if TYPE_CHECKING:
@@ -74,6 +74,20 @@ class Labeller:
         encoded = encode(self._engine.encoding, surfaces_of(examples))
         found = self._engine.score(encoded.windows, [len(example.words or ()) for example in examples])
         return self._records(examples, found, encoded.coverage)
+
+    def score(self, examples: Sequence[Example], metrics: Sequence[Metric]) -> dict[str, Any]:
+        """Score gold examples of the checkpoint's layer with ``metrics``, as a run scores its test split.
+
+        :raises LabelkitError: a metric failed.
+        """
+        from labelkit.evaluate.split import Scoring, score_split
+
+        seen = apply(self._preprocessors, examples)
+        schema, encoding = self.info.schema, self._engine.encoding
+        texts = schema.kind == "text"
+        encoded = encode_texts(encoding, texts_of(seen)) if texts else encode(encoding, surfaces_of(seen))
+        scoring = Scoring(self.info.layer, schema, self._decoder, metrics)
+        return score_split(self._engine, encoded.windows, seen, scoring)
 
     def _label_texts(self, examples: Sequence[Example]) -> list[Labelled]:
         encoded = encode_texts(self._engine.encoding, texts_of(examples))

@@ -1,1 +1,20 @@
-"""The contract checks for plugins."""
+"""The contract checks for plugins, public: every plugin's tests can be three lines.
+
+.. code-block:: python
+
+    from labelkit.testing import contract
+
+    @contract("ner")
+    def test_contract(check): check()
+
+Which checks apply follows from what the plugin yields. :func:`check_plugin` does the same without pytest.
+Importing this package loads neither pytest nor torch.
+"""
+
+from __future__ import annotations
+
+from labelkit.testing.base import Broken, Check, DataAbsentError, Outcome
+from labelkit.testing.checks import check_plugin, checks
+from labelkit.testing.parametrize import contract
+
+__all__ = ["Broken", "Check", "DataAbsentError", "Outcome", "check_plugin", "checks", "contract"]

@@ -33,6 +33,7 @@ class Emitter:
         for name, observer in list(self._observers.items()):
             try:
                 observer(event)
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 del self._observers[name]
-                self._warn(f"the observer of plugin '{name}' failed and hears no more: {type(error).__name__}: {error}")
+                why = " ".join(f"{type(error).__name__}: {error}".split())
+                self._warn(f"the observer of plugin '{name}' failed and hears no more: {why}")

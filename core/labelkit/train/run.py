@@ -21,7 +21,7 @@ from labelkit.encode.align import Encoding
 from labelkit.encode.store import Target, WindowStore, cached_windows
 from labelkit.encode.tokenizer import load_tokenizer, max_length_of
 from labelkit.errors import LabelkitError
-from labelkit.evaluate.split import score_split
+from labelkit.evaluate.split import Scoring, score_split
 from labelkit.events import RunEnded, RunStarted, Scored, Stage, Status, StepDone, TrainingStarted
 from labelkit.label.engine import Engine
 from labelkit.plan import Plan
@@ -240,7 +240,7 @@ def _split_record(split: Split) -> SplitRecord:
 def _fit(ready: _Ready, prepared: Prepared, home: Home, emit: Emitter) -> tuple[Kept, dict[str, Metrics]]:
     from transformers import set_seed
 
-    plan, task = ready.plan, ready.plan.task.name
+    plan = ready.plan
     set_seed(plan["train.seed"])
     network = model.load_classifier(prepared.encoder.folder, ready.corpus.schema)
     metric = plan.metrics[0]
@@ -266,7 +266,7 @@ def _fit(ready: _Ready, prepared: Prepared, home: Home, emit: Emitter) -> tuple[
         chosen: Any = model.load_classifier(kept.path, ready.corpus.schema, trained=True)
         best["test"] = _score(ready, chosen.to(network.device), "test")
         emit(_scored(ready, "test", kept.step, kept.epoch, best["test"], None, is_best=True))
-    return kept, {task_split: figures for task_split, figures in best.items() if task}
+    return kept, best
 
 
 def _train(
@@ -311,7 +311,8 @@ def _score(ready: _Ready, network: PreTrainedModel, split: str) -> Metrics:
         names.index(ready.fallback),
     )
     examples = ready.corpus.splits[split].examples
-    return score_split(engine, ready.windows[split], examples, ready.corpus.layer, ready.corpus.schema, plan)
+    scoring = Scoring(ready.corpus.layer, ready.corpus.schema, plan.decoder, plan.metrics)
+    return score_split(engine, ready.windows[split], examples, scoring)
 
 
 def _scored(

@@ -1,0 +1,127 @@
+"""CSV and TSV with a header row: a text and its label in columns, the others kept as the caller's own fields."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from labelkit.data.files import whole_lines
+from labelkit.data.rows import Record, check_columns, fraction, read_rows
+from labelkit.data.written import to_record
+from labelkit.errors import DataError
+from labelkit.records import Example, Format, Labelled, LoadContext, Output
+
+_FRACTION = re.compile(r"[-+]?(\d+\.\d*|\.\d+)([eE][-+]?\d+)?|[-+]?\d+[eE][-+]?\d+|nan", re.IGNORECASE)
+
+
+def _reader(separator: str, *, quotes: bool) -> Callable[[Path, LoadContext], Iterator[Example]]:
+    def read(path: Path, ctx: LoadContext) -> Iterator[Example]:
+        """Yield the texts of a table with a header row.
+
+        :raises DataError: a column is missing, a row is uneven, or a text or label is missing; names file and line.
+        """
+        wanted = ctx.options.get("quotes")
+        rows = _rows(path, ctx, separator, quotes=quotes if wanted is None else bool(wanted))
+        for example in read_rows(path, ctx, rows):
+            for label in example.labels.values():
+                if isinstance(label, str) and _FRACTION.fullmatch(label):
+                    error = fraction(label)
+                    raise DataError(f"{example.place}: {error.message}", hint=error.hint)
+            yield example
+
+    return read
+
+
+def write(records: Iterable[Labelled], output: Output) -> None:
+    """Write a header row and a row per record; what is no text is written as JSON.
+
+    :raises DataError: a record has fields that the first one had not.
+    """
+    header: list[str] = []
+    for labelled in records:
+        record = to_record(labelled)
+        if not header:
+            header = list(record)
+            output.stream.write(_row(header, labelled))
+        if new := [name for name in record if name not in header]:
+            raise DataError(
+                f"record '{labelled.id}' has a field '{new[0]}' that the first one has not",
+                hint="another format can hold it, e.g. --to jsonl",
+            )
+        output.stream.write(_row([as_text(record.get(name)) for name in header], labelled))
+
+
+FORMATS = (
+    Format(
+        name="csv",
+        kinds=("text",),
+        suffixes=(".csv",),
+        read=_reader(",", quotes=True),
+        write=write,
+        summary="CSV with a header row: a text and its label",
+    ),
+    Format(
+        name="tsv",
+        kinds=("text",),
+        suffixes=(".tsv",),
+        read=_reader("\t", quotes=False),
+        summary="TSV with a header row: a text and its label; quotes are part of the text",
+    ),
+)
+
+
+def as_text(value: Any) -> str:
+    """Return a field as CSV holds it: text as it is, nothing as nothing, everything else as JSON."""
+    if isinstance(value, str):
+        return value
+    return "" if value is None else json.dumps(value, ensure_ascii=False)
+
+
+def _rows(path: Path, ctx: LoadContext, separator: str, *, quotes: bool) -> Iterator[tuple[int, Record]]:
+    csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # a text may be long; the limit is one for all of Python
+    quoting: Any = csv.QUOTE_MINIMAL if quotes else csv.QUOTE_NONE
+    table = csv.reader(whole_lines(path, ctx.encoding), delimiter=separator, quoting=quoting, strict=True)
+    header: list[str] | None = None
+    line = 1
+    try:
+        for fields in table:
+            if header is None:
+                header = [name.strip() for name in fields]
+                check_columns(path, ctx, header)
+            elif fields:
+                yield line, _record(path, line, header, fields)
+            line = table.line_num + 1
+    except csv.Error as error:
+        raise DataError(
+            f"{path}:{line}: {error}",
+            hint="a quote inside a quoted field is written twice"
+            if quotes
+            else "--set data.quotes=true reads quoted fields",
+        ) from error
+
+
+def _record(path: Path, line: int, header: list[str], fields: list[str]) -> Record:
+    if len(fields) != len(header):
+        raise DataError(
+            f"{path}:{line}: {len(header)} columns expected as in the header, {len(fields)} found",
+            hint="text that holds the separator needs quotes; --set data.quotes=true or false says whether they count",
+        )
+    return {name: value or None for name, value in zip(header, fields, strict=True)}
+
+
+def _row(fields: list[str], labelled: Labelled) -> bytes:
+    buffer = io.StringIO(newline="")
+    csv.writer(buffer).writerow(fields)  # ends rows as RFC 4180 says, with \r\n
+    try:
+        return buffer.getvalue().encode()
+    except UnicodeEncodeError as error:
+        raise DataError(
+            f"record '{labelled.id}' holds half a surrogate pair, which CSV cannot",
+            hint="another format can hold it, e.g. --to jsonl",
+        ) from error

@@ -1,0 +1,77 @@
+"""JSON Lines: one object per line, with words and tags as lists, or a text with spans, or a text with a label."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from labelkit.data.rows import Record, read_rows
+from labelkit.data.written import to_record
+from labelkit.errors import DataError
+from labelkit.records import Example, Format, Labelled, LoadContext, Output
+
+#: what labelkit adds to a record that it labelled; reading it back as data needs none of it
+_OURS = ("spans", "score", "scores", "coverage")
+
+
+def read(path: Path, ctx: LoadContext) -> Iterator[Example]:
+    """Yield the examples of a file of JSON Lines; blank lines are skipped.
+
+    :raises DataError: a line is no JSON object, or lacks what is needed; names file and line.
+    """
+    return read_rows(path, ctx, _objects(path, ctx))
+
+
+def write(records: Iterable[Labelled], output: Output) -> None:
+    """Write a JSON object per record, with the caller's own fields."""
+    for labelled in records:
+        output.stream.write(_line(to_record(labelled)))
+
+
+FORMAT = Format(
+    name="jsonl",
+    kinds=("token", "text"),
+    suffixes=(".jsonl", ".ndjson"),
+    read=read,
+    write=write,
+    summary="JSON Lines: words and tags, a text and spans, or a text and a label",
+)
+
+
+def _objects(path: Path, ctx: LoadContext) -> Iterator[tuple[int, Record]]:
+    for number, line in ctx.lines(path):
+        if line.strip():
+            yield number, _without_ours(_object(path, number, line))
+
+
+def _object(path: Path, number: int, line: str) -> dict[str, Any]:
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        reason = f"{error.msg} at column {error.colno}" if isinstance(error, json.JSONDecodeError) else str(error)
+        raise DataError(f"{path}:{number}: broken JSON: {reason}", hint="each line must be a whole object") from error
+    if not isinstance(found, dict):
+        raise DataError(
+            f"{path}:{number}: an object is needed on each line, this is a {type(found).__name__}",
+            hint='write it as {"text": …, "label": …}, one to a line',
+        )
+    return found
+
+
+def _without_ours(record: dict[str, Any]) -> dict[str, Any]:
+    """Drop what labelkit added to a record that it labelled."""
+    coverage = record.get("coverage")
+    if isinstance(coverage, dict) and {"words", "windows"} <= coverage.keys():
+        return {name: value for name, value in record.items() if name not in _OURS}
+    return record
+
+
+def _line(record: Record) -> bytes:
+    try:
+        return f"{json.dumps(record, ensure_ascii=False)}\n".encode()
+    except UnicodeEncodeError:  # half a surrogate pair; JSON can hold it escaped
+        return f"{json.dumps(record)}\n".encode()
+    except TypeError as error:
+        raise DataError(f"record '{record['id']}' cannot be written as JSON: {error}") from error

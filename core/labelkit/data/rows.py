@@ -1,0 +1,236 @@
+"""Records of named fields (JSON objects, rows of tables) made into examples."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from labelkit.data.fields import Layout, is_spans, layout_of
+from labelkit.data.spans import Offsets, align, joined_offsets, offsets_of, parse_spans, without_overlaps
+from labelkit.errors import DataError
+from labelkit.label.splitters import words as split_words
+from labelkit.records import Example, Labels, LoadContext, Place
+
+Record = Mapping[str, Any]
+Names = Mapping[str, Sequence[str]]
+"""Column → the names of its numbers, where the data has them (``ClassLabel``)."""
+
+_LISTED = 20  # misaligned spans in one message
+_LAYOUTS = 1000  # remembered; JSON objects may each have fields of their own
+OVERLAPS = "nested or overlapping spans were dropped, the longer ones kept"
+
+
+def read_rows(
+    path: Path, ctx: LoadContext, rows: Iterable[tuple[int, Record]], names: Names | None = None, start: int = 0
+) -> Iterator[Example]:
+    """Yield an example for each ``(line, record)``.
+
+    :param names: column → the names of its numbers.
+    :param start: how many examples came before, for those without an id of their own.
+    :raises DataError: a record cannot be used, with file and line; at the end, when spans cut words.
+    """
+    reader = _Reader(path, ctx, names or {})
+    for number, (line, record) in enumerate(rows, start=start + 1):
+        if (example := reader.example(number, line, record)) is not None:
+            yield example
+    reader.finish()
+
+
+def check_columns(path: Path, ctx: LoadContext, names: Sequence[str]) -> None:
+    """Check that a table with the columns ``names`` can be read.
+
+    :raises DataError: a column comes twice, or one that is needed is not there.
+    """
+    if doubled := [name for index, name in enumerate(names) if name in names[:index]]:
+        raise DataError(f"{path}: the column '{doubled[0]}' comes twice", hint="rename one of them")
+    try:
+        layout_of(names, ctx)
+    except DataError as error:
+        raise DataError(f"{path}: {error.message}", hint=error.hint) from error
+
+
+class _Reader:
+    """Reads the records of one file."""
+
+    def __init__(self, path: Path, ctx: LoadContext, names: Names) -> None:
+        self._file, self._ctx, self._names = str(path), ctx, names
+        self._layouts: dict[tuple[str, ...], Layout] = {}
+        self._faults: list[str] = []
+        self._unlisted = 0
+
+    def example(self, number: int, line: int, record: Record) -> Example | None:
+        """Return the example of a record; None when its spans cut words, which :meth:`finish` tells of."""
+        place = Place(file=self._file, line=line)
+        try:
+            layout = self._layout(record)
+            common: dict[str, Any] = {
+                "id": _identifier(record, layout, number),
+                "document": _document(record, layout),
+                "extra": _extra(record, layout),
+                "place": place,
+            }
+            if layout.kind == "text":
+                return Example(text=_text(record, layout), labels=self._labels(record, layout), **common)
+            return self._tokens(record, layout, common)
+        except DataError as error:
+            raise DataError(f"{place}: {error.message}", hint=error.hint) from error
+
+    def finish(self) -> None:
+        """Raise what was collected.
+
+        :raises DataError: there were spans that cut words.
+        """
+        if self._faults:
+            count = len(self._faults) + self._unlisted
+            more = f"; and {self._unlisted} more" if self._unlisted else ""
+            raise DataError(
+                f"{count} span{'s' if count > 1 else ''} cannot be written as tags of words: "
+                + "; ".join(self._faults)
+                + more,
+                hint="correct them, or give the words already split, as a list",
+            )
+
+    def _layout(self, record: Record) -> Layout:
+        keys = tuple(record)
+        if keys not in self._layouts:
+            if len(self._layouts) > _LAYOUTS:
+                self._layouts.clear()
+            self._layouts[keys] = layout_of(keys, self._ctx)
+        return self._layouts[keys]
+
+    def _labels(self, record: Record, layout: Layout) -> dict[str, Labels]:
+        token = layout.kind == "token"
+        read = label_list if token else one_label
+        return {name: read(record[column], self._names.get(column)) for name, column in layout.layers.items()}
+
+    def _tokens(self, record: Record, layout: Layout, common: dict[str, Any]) -> Example | None:
+        text = _text(record, layout) if "text" in layout.roles else None
+        words, offsets = _words(record, layout, text)
+        column = _spans_column(record, layout)
+        if column is None:
+            return Example(words=words, text=text, offsets=offsets, labels=self._labels(record, layout), **common)
+        tags = self._tags(record[column], " ".join(words) if text is None else text, words, offsets, common["place"])
+        if tags is None:
+            return None
+        others = {name: column_ for name, column_ in layout.layers.items() if column_ != column}
+        labels = {name: label_list(record[other], self._names.get(other)) for name, other in others.items()}
+        return Example(words=words, text=text, offsets=offsets, labels={layout.layer: tags, **labels}, **common)
+
+    def _tags(
+        self, value: Any, text: str, words: Sequence[str], offsets: Offsets | None, place: Place
+    ) -> tuple[str, ...] | None:
+        if offsets is None:
+            offsets = joined_offsets(words)
+            if text != " ".join(words):
+                raise DataError("the words are not those of the text, so its spans cannot be placed")
+        drop = bool(self._ctx.options.get("drop_overlaps"))
+        spans, dropped = without_overlaps(parse_spans(value, text), text, drop=drop)
+        if dropped and (tally := self._ctx.options.get("tally")) is not None:
+            tally[OVERLAPS] += dropped
+        tags, faults = align(spans, text, offsets)
+        room = _LISTED - len(self._faults)
+        self._faults += [f"{place}: {fault}" for fault in faults[:room]]
+        self._unlisted += len(faults[room:])
+        return None if faults else tags
+
+
+def one_label(value: Any, names: Sequence[str] | None = None) -> str:
+    """Return the label of a text: a string, a whole number, its name where numbers have names, or a list of one.
+
+    :raises DataError: it is missing, a fraction, or something else; names no file.
+    """
+    if isinstance(value, list | tuple):
+        if len(value) != 1:
+            raise DataError(f"one label is needed, this text has {len(value)}", hint="several labels are not learned")
+        value = value[0]
+    if isinstance(value, str) and value:
+        return sys.intern(value)
+    if value is None or value == "":
+        raise DataError("the label is missing", hint="give each text a label, or leave it out")
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return sys.intern(_named(value, names))
+    if isinstance(value, float):
+        raise fraction(value)
+    raise DataError(f"a label is text or a whole number, not {value!r}", hint="choose its column: --columns label=…")
+
+
+def label_list(value: Any, names: Sequence[str] | None = None) -> tuple[str, ...]:
+    """Return the labels of words.
+
+    :raises DataError: they are missing, no list, or one of them is no label; names no file.
+    """
+    if value is None:
+        raise DataError("the labels are missing", hint="give each word a label, or leave the sentence out")
+    if not isinstance(value, list | tuple):
+        raise DataError(f"the labels of words must be a list, not {value!r}")
+    return tuple([one_label(label if not isinstance(label, list | tuple) else None, names) for label in value])
+
+
+def fraction(value: object) -> DataError:
+    """Return the error about a label that is a fraction."""
+    return DataError(
+        f"the label {value} is a fraction, labels are classes",
+        hint="scores cannot be learned: make classes of them, or choose another column with --columns label=…",
+    )
+
+
+def _named(value: int, names: Sequence[str] | None) -> str:
+    if names is None:
+        return str(value)
+    if not 0 <= value < len(names):
+        raise DataError(f"label {value} has no name, there are {len(names)}", hint="-1 often means: not labelled")
+    return names[value]
+
+
+def _text(record: Record, layout: Layout) -> str:
+    value = record[layout.roles["text"]]
+    if value is None:
+        raise DataError("the text is missing", hint="give each record a text, or leave it out")
+    if not isinstance(value, str):
+        raise DataError(f"the text must be a string, not {value!r}", hint="choose its column: --columns text=…")
+    return value
+
+
+def _words(record: Record, layout: Layout, text: str | None) -> tuple[tuple[str, ...], Offsets | None]:
+    """Return the words, given or split by the splitter ``words``, and where they stand in the text."""
+    if "tokens" not in layout.roles:
+        assert text is not None  # a layout has one or the other
+        offsets = split_words(text)
+        return tuple([text[start:end] for start, end in offsets]), offsets
+    value = record[layout.roles["tokens"]]
+    if value is None:
+        raise DataError("the words are missing", hint="give each record words, or leave it out")
+    if isinstance(value, list | tuple) and value and all(isinstance(word, Mapping) for word in value):
+        value = [word.get("text") for word in value]  # as Prodigy writes them
+    if not isinstance(value, list | tuple) or not all(isinstance(word, str) for word in value):
+        raise DataError(f"the words must be a list of strings, not {value!r}"[:300])
+    return tuple(value), None if text is None else offsets_of(value, text)
+
+
+def _spans_column(record: Record, layout: Layout) -> str | None:
+    """Return the column of the spans where the labels are spans: no words are given, or they have no tags."""
+    column = layout.layers.get(layout.layer)
+    if column is not None and "tokens" not in layout.roles and is_spans(record[column]):
+        return column
+    return layout.roles.get("spans") if column is None or "tokens" not in layout.roles else None
+
+
+def _identifier(record: Record, layout: Layout, number: int) -> str:
+    value = record[layout.roles["id"]] if "id" in layout.roles else None
+    return str(number) if value is None else str(value)
+
+
+def _document(record: Record, layout: Layout) -> str | None:
+    value = record[layout.roles["document"]] if "document" in layout.roles else None
+    return None if value is None else str(value)
+
+
+def _extra(record: Record, layout: Layout) -> dict[str, Any]:
+    extra = {name: record[name] for name in layout.extra}
+    if "spans" in layout.roles and layout.layers and "tokens" in layout.roles:
+        extra[layout.roles["spans"]] = record[layout.roles["spans"]]  # the tags say it all; kept, not read
+    return extra

@@ -1,0 +1,45 @@
+"""Labelled records as fields, for the formats that write them down by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from labelkit.errors import DataError
+from labelkit.label.records import to_json
+from labelkit.records import Coverage, Labelled
+
+
+def is_gold(labelled: Labelled) -> bool:
+    """Return whether nothing labelled it: its labels were read, so there is neither score nor coverage."""
+    coverage = labelled.coverage
+    return coverage.windows == 0 and coverage.fallback == 0 and coverage.words > 0
+
+
+def gold_coverage(words: int) -> Coverage:
+    """Return the coverage of a record whose labels were read."""
+    return Coverage(words=max(words, 1), windows=0)
+
+
+def to_record(labelled: Labelled) -> dict[str, Any]:
+    """Return the fields of a record: ours first, then the caller's own.
+
+    :raises DataError: one of the caller's own has the name of one of ours.
+    """
+    ours = _gold(labelled) if is_gold(labelled) else to_json(replace(labelled, extra={}))
+    if clash := [name for name in labelled.extra if name in ours]:
+        raise DataError(
+            f"record '{labelled.id}': its own field '{clash[0]}' would be overwritten by labelkit's",
+            hint="rename it, or leave it out",
+        )
+    return {**ours, **labelled.extra}
+
+
+def _gold(labelled: Labelled) -> dict[str, Any]:
+    found: Mapping[str, Any] = (
+        {"label": labelled.label}
+        if labelled.words is None
+        else {"words": list(labelled.words), "labels": list(labelled.labels or ())}
+    )
+    return {"id": labelled.id, "text": labelled.text, **found}

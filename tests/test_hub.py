@@ -1,0 +1,268 @@
+"""References to the Hub, with the real client against a stand-in server on this machine."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SHA = "0123456789abcdef0123456789abcdef01234567"
+OLD = "fedcba9876543210fedcba9876543210fedcba98"
+NAME = "tests/tiny"
+
+
+@dataclass
+class Hub:
+    """What the stand-in serves, and what it was asked.
+
+    :param mode: ``"up"``, ``"hangs"`` (takes the question and never answers) or ``"fails"`` (status 503).
+    :param stall: a file name whose download breaks off in the middle.
+    """
+
+    folder: Path
+    server: ThreadingHTTPServer
+    mode: str = "up"
+    stall: str = ""
+    gated: bool = False
+    asked: list[str] = field(default_factory=list)
+    released: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def endpoint(self) -> str:
+        return f"http://127.0.0.1:{self.server.server_port}"
+
+    @property
+    def fetched(self) -> set[str]:
+        return {path.rsplit("/", 1)[1] for path in self.asked if path.startswith("GET") and "/resolve/" in path}
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Answers what ``model_info`` and ``snapshot_download`` ask."""
+
+    hub: Hub
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002
+        """Say nothing."""
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def do_GET(self) -> None:
+        self.hub.asked.append(f"{self.command} {self.path}")
+        if self.hub.mode == "hangs":
+            self.hub.released.wait(60)
+        parts = self.path.partition("?")[0].strip("/").split("/")
+        if self.hub.mode != "up":
+            self._answer(503, b"{}")
+        elif "/".join(parts[:4]) == f"api/models/{NAME}":
+            self._about(parts[5] if len(parts) > 5 else "main", tree=parts[4:5] == ["tree"])
+        elif "/".join(parts[:3]) == f"{NAME}/resolve" and parts[3] in (SHA, OLD):
+            self._file(parts[3], self.hub.folder / parts[4])
+        else:
+            self._answer(404, b'{"error": "Repository not found"}', {"X-Error-Code": "RepoNotFound"})
+
+    def _about(self, revision: str, *, tree: bool) -> None:
+        commit = {"main": SHA, SHA: SHA, "v1": OLD, OLD: OLD}.get(revision)
+        if self.hub.gated:
+            self._answer(403, b'{"error": "gated"}', {"X-Error-Code": "GatedRepo"})
+        elif commit is None:
+            self._answer(404, b'{"error": "Invalid rev id"}', {"X-Error-Code": "RevisionNotFound"})
+        elif tree:
+            files = [{"type": "file", "path": name, "size": self._size(name), "oid": commit} for name in self._names()]
+            self._answer(200, json.dumps(files).encode())
+        else:
+            siblings = [{"rfilename": name} for name in self._names()]
+            self._answer(200, json.dumps({"id": NAME, "modelId": NAME, "sha": commit, "siblings": siblings}).encode())
+
+    def _names(self) -> list[str]:
+        return sorted(path.name for path in self.hub.folder.iterdir())
+
+    def _size(self, name: str) -> int:
+        return (self.hub.folder / name).stat().st_size
+
+    def _file(self, commit: str, path: Path) -> None:
+        if not path.is_file():
+            self._answer(404, b"{}", {"X-Error-Code": "EntryNotFound"})
+            return
+        content = path.read_bytes()
+        etag = {"ETag": f'"{hashlib.sha256(content).hexdigest()}"', "X-Repo-Commit": commit}
+        if path.name == self.hub.stall and self.command == "GET":
+            self._answer(200, content, etag, sent=len(content) // 2)
+            self.close_connection = True
+            return
+        self._answer(200, content, etag)
+
+    def _answer(
+        self, status: int, content: bytes, headers: Mapping[str, str] | None = None, sent: int | None = None
+    ) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(content)))
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(content[:sent])
+
+
+@pytest.fixture
+def hub(tiny: Path, tmp_path: Path) -> Iterator[Hub]:
+    """Serve the tiny encoder with a pickle, some code and a picture beside it."""
+    folder = tmp_path / "repository"
+    folder.mkdir()
+    for file in tiny.iterdir():
+        (folder / file.name).write_bytes(file.read_bytes())
+    for name in ("pytorch_model.bin", "modeling_tiny.py", "picture.png", "training_args.bin", "model.onnx"):
+        (folder / name).write_bytes(b"\x80\x04N.")
+    (folder / "vocab.txt").write_text("[PAD]\n")
+    handler = type("Bound", (Handler,), {})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    found = handler.hub = Hub(folder, server)  # type: ignore[attr-defined]
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield found
+    found.released.set()
+    server.shutdown()
+    server.server_close()
+
+
+RESOLVE = """
+import json, sys
+from labelkit.encode.references import resolve_hub
+from labelkit.errors import LabelkitError
+from labelkit.records import LoadContext
+try:
+    found = resolve_hub(sys.argv[1], LoadContext(offline=sys.argv[2] == "offline"))
+    said = {"folder": str(found.folder), "revision": found.revision, "sha256": found.sha256}
+except LabelkitError as error:
+    said = {"error": type(error).__name__, "message": error.message, "hint": error.hint}
+assert not {"torch", "transformers"} & sys.modules.keys()
+print(json.dumps(said))
+"""
+
+
+def resolve(hub: Hub, tmp_path: Path, reference: str = NAME, *, offline: bool = False) -> dict[str, str]:
+    """Resolve a reference in a process of its own, whose Hub is the stand-in and whose cache is in ``tmp_path``."""
+    surroundings = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "TRANSFORMERS"))}
+    done = subprocess.run(
+        [sys.executable, "-c", RESOLVE, reference, "offline" if offline else "online"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env={**surroundings, "HF_ENDPOINT": hub.endpoint, "HF_HOME": str(tmp_path / "hf"), "NO_PROXY": "127.0.0.1"},
+    )
+    assert done.returncode == 0, done.stderr
+    said: dict[str, str] = json.loads(done.stdout.splitlines()[-1])
+    assert "\n" not in said.get("message", "")
+    return said
+
+
+def test_only_weights_json_and_vocabularies_are_fetched(hub: Hub, tiny: Path, tmp_path: Path) -> None:
+    found = resolve(hub, tmp_path)
+    wanted = {path.name for path in tiny.iterdir()} | {"vocab.txt"}
+    assert hub.fetched == wanted
+    assert {path.name for path in Path(found["folder"]).iterdir()} == wanted
+    assert found["revision"] == SHA
+    assert found["sha256"] == hashlib.sha256((tiny / "model.safetensors").read_bytes()).hexdigest()
+
+
+def test_what_was_fetched_needs_no_hub_any_more(hub: Hub, tmp_path: Path) -> None:
+    first = resolve(hub, tmp_path)
+    asked = len(hub.asked)
+    hub.mode = "fails"
+    assert resolve(hub, tmp_path) == first
+    assert resolve(hub, tmp_path, offline=True) == first
+    assert resolve(hub, tmp_path, f"{NAME}@{SHA}") == first
+    assert len(hub.asked) == asked
+
+
+def test_a_revision_is_resolved_to_its_commit(hub: Hub, tmp_path: Path) -> None:
+    assert resolve(hub, tmp_path, f"{NAME}@v1")["revision"] == OLD
+    assert any(f"/resolve/{OLD}/" in path for path in hub.asked)
+    assert not any(f"/resolve/{SHA}/" in path for path in hub.asked)
+
+
+def test_a_name_that_the_hub_does_not_know_is_told(hub: Hub, tmp_path: Path) -> None:
+    said = resolve(hub, tmp_path, "tests/nonesuch")
+    assert (said["error"], said["message"]) == ("ModelError", "there is no model 'tests/nonesuch' on the Hub")
+    assert said["hint"]
+
+
+def test_an_unknown_revision_is_told(hub: Hub, tmp_path: Path) -> None:
+    said = resolve(hub, tmp_path, f"{NAME}@v9")
+    assert (said["error"], said["message"]) == ("ModelError", f"model '{NAME}' has no revision 'v9'")
+
+
+def test_a_gated_model_is_told(hub: Hub, tmp_path: Path) -> None:
+    hub.gated = True
+    said = resolve(hub, tmp_path)
+    assert said["message"] == f"model '{NAME}' is gated on the Hub"
+
+
+@pytest.mark.parametrize("name", ["org/na me", "org/name..x", "-org/name"])
+def test_what_cannot_be_a_name_is_no_trouble_of_the_network(hub: Hub, tmp_path: Path, name: str) -> None:
+    said = resolve(hub, tmp_path, name)
+    assert said["error"] == "ModelError"
+    assert name in said["message"]
+    assert hub.asked == []
+
+
+def test_a_repository_with_pickled_weights_only_is_refused(hub: Hub, tmp_path: Path) -> None:
+    (hub.folder / "model.safetensors").unlink()
+    said = resolve(hub, tmp_path)
+    assert said["error"] == "ModelError"
+    assert "safetensors" in said["message"]
+    assert hub.fetched & {"pytorch_model.bin", "training_args.bin"} == set()
+
+
+@pytest.mark.parametrize("broken", ["model.safetensors", "tokenizer.json"])
+def test_a_fetch_that_broke_off_is_made_whole_the_next_time(hub: Hub, tmp_path: Path, broken: str) -> None:
+    (hub.folder / "vocab.txt").unlink()
+    folder = Path(resolve(hub, tmp_path)["folder"])
+    (folder / broken).resolve().unlink()
+    (folder / broken).unlink()
+    assert Path(resolve(hub, tmp_path)["folder"]) == folder
+    assert (folder / broken).read_bytes() == (hub.folder / broken).read_bytes()
+
+
+@pytest.mark.slow
+def test_a_download_that_breaks_off_is_told_and_leaves_nothing_that_passes_for_whole(
+    hub: Hub, tiny: Path, tmp_path: Path
+) -> None:
+    hub.stall = "model.safetensors"
+    said = resolve(hub, tmp_path)
+    assert said["error"] == "NetworkError"
+    assert said["message"].startswith(f"model '{NAME}' could not be fetched (")
+    assert resolve(hub, tmp_path, offline=True)["error"] == "NetworkError"
+    hub.stall = ""
+    found = resolve(hub, tmp_path)
+    assert found["sha256"] == hashlib.sha256((tiny / "model.safetensors").read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("mode", ["hangs", "fails"])
+def test_a_hub_that_does_not_answer_is_given_up_soon(hub: Hub, tmp_path: Path, mode: str) -> None:
+    hub.mode = mode
+    started = time.monotonic()
+    said = resolve(hub, tmp_path)
+    assert time.monotonic() - started < 10
+    assert said["error"] == "NetworkError"
+    assert said["message"].startswith(f"the Hugging Face Hub cannot be reached for model '{NAME}' (")
+    assert "--model bundled" in said["hint"]
+
+
+def test_offline_nothing_is_asked(hub: Hub, tmp_path: Path) -> None:
+    said = resolve(hub, tmp_path, offline=True)
+    assert said["error"] == "NetworkError"
+    assert "HF_HUB_OFFLINE" in said["message"]
+    assert hub.asked == []

@@ -1,0 +1,327 @@
+"""Words and sub-tokens with every family of tokenizer, each tiny and made here."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+
+import labelkit
+from labelkit.encode.align import NO_WORD, Encoding, encode, labels_of, tokenize
+from labelkit.encode.tokenizer import (
+    DEFAULT_LENGTH,
+    Frame,
+    frame_of,
+    load_tokenizer,
+    max_length_of,
+)
+from labelkit.errors import LabelkitError, ModelError
+
+TEXT = ["Ada Lovelace lives in Rome and in New York .", "don't stop unbelievable things , says Tim 's friend"] * 5
+BERT = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+ROBERTA = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+
+
+def word_piece(folder: Path) -> Path:
+    """Save an uncased WordPiece as BERT's, which drops U+FE0F and control characters."""
+    from transformers import PreTrainedTokenizerFast
+
+    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    trainer = trainers.WordPieceTrainer(vocab_size=120, special_tokens=BERT, show_progress=False)
+    tokenizer.train_from_iterator(TEXT, trainer)
+    tokenizer.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
+    names = dict(zip(("pad_token", "unk_token", "cls_token", "sep_token", "mask_token"), BERT, strict=True))
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=64, **names).save_pretrained(folder)
+    return folder
+
+
+def _byte_level() -> Tokenizer:
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    trainer = trainers.BpeTrainer(
+        vocab_size=400,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        special_tokens=ROBERTA,
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(TEXT, trainer)
+    tokenizer.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0))
+    return tokenizer
+
+
+def generic_bpe(folder: Path) -> Path:
+    """Save a byte-level BPE under the generic class, which ignores add_prefix_space."""
+    from transformers import PreTrainedTokenizerFast
+
+    names = dict(zip(("cls_token", "pad_token", "sep_token", "unk_token", "mask_token"), ROBERTA, strict=True))
+    PreTrainedTokenizerFast(tokenizer_object=_byte_level(), **names).save_pretrained(folder)
+    return folder
+
+
+def roberta_bpe(folder: Path) -> Path:
+    """Save the same as RoBERTa's, a class that rebuilds its pre-tokenizer."""
+    generic_bpe(folder)
+    path = folder / "tokenizer_config.json"
+    config = json.loads(path.read_text(encoding="utf-8"))
+    config.update(tokenizer_class="RobertaTokenizer", add_prefix_space=False, model_max_length=514)
+    path.write_text(json.dumps(config), encoding="utf-8")
+    (folder / "config.json").write_text(json.dumps({"model_type": "roberta"}), encoding="utf-8")
+    return folder
+
+
+def unigram(folder: Path) -> Path:
+    """Save a Unigram as XLM-RoBERTa's."""
+    from transformers import PreTrainedTokenizerFast
+
+    tokenizer = Tokenizer(models.Unigram())
+    tokenizer.normalizer = normalizers.NFKC()
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    trainer = trainers.UnigramTrainer(vocab_size=80, special_tokens=ROBERTA, unk_token="<unk>", show_progress=False)
+    tokenizer.train_from_iterator(TEXT, trainer)
+    tokenizer.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0))
+    names = dict(zip(("cls_token", "pad_token", "sep_token", "unk_token", "mask_token"), ROBERTA, strict=True))
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, **names).save_pretrained(folder)
+    return folder
+
+
+MAKERS = {"word piece": word_piece, "generic bpe": generic_bpe, "roberta bpe": roberta_bpe, "unigram": unigram}
+BYTE_LEVEL = ("generic bpe", "roberta bpe")
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    return {name: make(tmp_path_factory.mktemp("tokenizer")) for name, make in MAKERS.items()}
+
+
+@pytest.fixture(scope="module")
+def loaded(folders: dict[str, Path]) -> dict[str, Any]:
+    return {name: load_tokenizer(folder) for name, folder in folders.items()}
+
+
+# -- words and sub-tokens ---------------------------------------------------------------------------------------------
+
+WORDS = st.lists(
+    st.text(max_size=12)
+    | st.sampled_from(["Ada", "\ufe0f", "\u200b", "", " ", "❤️", "👩‍👩‍👧", "[SEP]", "</s>", "New York"]),
+    max_size=12,
+)
+
+
+@pytest.mark.parametrize("name", MAKERS)
+@given(words=WORDS)
+@settings(max_examples=60, deadline=None)
+def test_every_sub_token_knows_its_word(loaded: dict[str, Any], name: str, words: list[str]) -> None:
+    """What a word becomes does not depend on the words around it, so tokenizing each alone must give the same."""
+    (pieces,) = tokenize(loaded[name], [words])
+    assert pieces.words.tolist() == sorted(pieces.words.tolist())
+    for index, word in enumerate(words):
+        (alone,) = tokenize(loaded[name], [[word]])
+        assert pieces.ids[pieces.words == index].tolist() == alone.ids.tolist()
+
+
+def test_a_word_without_sub_tokens_shifts_no_label(loaded: dict[str, Any]) -> None:
+    words = ["❤", "\ufe0f", "Ada", "\u200d", "Lovelace", "\x00", "Rome"]
+    encoding = Encoding.of(loaded["word piece"], 64, 8)
+    encoded = encode(encoding, [words])
+    (window,) = encoded.windows
+    seen = sorted(set(window.words.tolist()) - {NO_WORD})
+    assert seen == [0, 2, 4, 6]
+    labels = labels_of(window, [10, 11, 12, 13, 14, 15, 16], every=False)
+    assert [label for label in labels.tolist() if label >= 0] == [10, 12, 14, 16]
+    (coverage,) = encoded.coverage
+    assert (coverage.words, coverage.fallback, coverage.no_subtokens, coverage.too_long) == (7, 3, 3, 0)
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_windows_are_what_the_tokenizer_itself_would_make(loaded: dict[str, Any], name: str) -> None:
+    words = TEXT[0].split()
+    (window,) = encode(Encoding.of(loaded[name], 64, 8), [words]).windows
+    theirs = loaded[name](words, is_split_into_words=True)
+    assert window.ids.tolist() == theirs["input_ids"]
+    assert [None if word == NO_WORD else word for word in window.words.tolist()] == theirs.word_ids()
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_long_examples_are_cut_and_each_window_has_its_special_tokens(loaded: dict[str, Any], name: str) -> None:
+    words = [f"word{number}" for number in range(300)] + ["ecalevol" * 11]
+    encoding = Encoding.of(loaded[name], 32, 8)
+    encoded = encode(encoding, [words, ["Ada"]])
+    assert [window.example for window in encoded.windows] == [0] * (len(encoded.windows) - 1) + [1]
+    frame = encoding.frame
+    owned = []
+    for window in encoded.windows[:-1]:
+        assert len(window.ids) <= 32
+        assert tuple(window.ids[: len(frame.prefix)]) == frame.prefix
+        assert tuple(window.ids[len(window.ids) - len(frame.suffix) :]) == frame.suffix
+        owned += window.words[window.first].tolist()
+    assert owned == list(range(300))
+    assert encoded.coverage[0].too_long == 1
+
+
+def test_a_window_that_holds_no_word_is_refused(loaded: dict[str, Any]) -> None:
+    with pytest.raises(LabelkitError, match="a window of 2 sub-tokens holds no word") as caught:
+        Encoding.of(loaded["word piece"], 2, 0)
+    assert caught.value.hint == "use at least 10"
+    assert Encoding.of(loaded["word piece"], 3, 0).capacity == 1
+
+
+# -- byte-level BPE ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", BYTE_LEVEL)
+def test_byte_level_words_get_a_space_before_them_and_keep_it(
+    loaded: dict[str, Any], name: str, tmp_path: Path
+) -> None:
+    from transformers import AutoTokenizer
+
+    tokenizer = loaded[name]
+    tokenizer.save_pretrained(tmp_path)
+    assert isinstance(tokenizer, type(AutoTokenizer.from_pretrained(str(tmp_path))))
+    for each in (tokenizer, load_tokenizer(tmp_path), AutoTokenizer.from_pretrained(str(tmp_path))):
+        (pieces,) = tokenize(each, [["Ada", "lives", "unbelievable"]])
+        assert pieces.ids.tolist() == tokenize(tokenizer, [["Ada", "lives", "unbelievable"]])[0].ids.tolist()
+        tokens = each.convert_ids_to_tokens(pieces.ids.tolist())
+        firsts = [tokens[pieces.words.tolist().index(word)] for word in range(3)]
+        assert all(token.startswith("Ġ") for token in firsts), firsts
+        assert sum(token.startswith("Ġ") for token in tokens) == 3
+        assert each.add_prefix_space is True
+
+
+def test_the_classes_are_the_ones_meant(loaded: dict[str, Any]) -> None:
+    assert "Roberta" in type(loaded["roberta bpe"]).__name__
+    assert "Roberta" not in type(loaded["generic bpe"]).__name__
+
+
+def test_other_tokenizers_are_left_as_they_are(folders: dict[str, Path], loaded: dict[str, Any]) -> None:
+    for name in ("word piece", "unigram"):
+        raw = json.loads((folders[name] / "tokenizer.json").read_text(encoding="utf-8"))
+        assert json.loads(loaded[name].backend_tokenizer.to_str()) == raw
+
+
+# -- what was saved with it -------------------------------------------------------------------------------------------
+
+
+def truncating(folder: Path, to: Path) -> Path:
+    """Save a copy whose tokenizer.json truncates and pads at 8, as the bundled one does at 128."""
+    to.mkdir()
+    for file in folder.iterdir():
+        (to / file.name).write_bytes(file.read_bytes())
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.enable_truncation(8)
+    tokenizer.enable_padding(length=8)
+    tokenizer.save(str(to / "tokenizer.json"))
+    return to
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_saved_truncation_and_padding_are_cleared(folders: dict[str, Path], name: str, tmp_path: Path) -> None:
+    tokenizer = load_tokenizer(truncating(folders[name], tmp_path / "cut"))
+    long, short = tokenize(tokenizer, [["Ada"] * 50, ["Ada"]])
+    assert set(long.words.tolist()) == set(range(50))
+    assert set(short.words.tolist()) == {0}
+    assert frame_of(tokenizer) == frame_of(load_tokenizer(folders[name]))
+    tokenizer.save_pretrained(tmp_path / "saved")
+    saved = json.loads((tmp_path / "saved" / "tokenizer.json").read_text(encoding="utf-8"))
+    assert (saved["truncation"], saved["padding"]) == (None, None)
+
+
+def test_the_checkpoint_of_a_truncating_encoder_truncates_no_more(tiny: Path, corpus: Path, tmp_path: Path) -> None:
+    model = truncating(tiny, tmp_path / "model")
+    result = labelkit.run("ner", data=str(corpus), model=str(model), max_steps=1, home=tmp_path / "home")
+    saved = json.loads((result.checkpoint / "tokenizer.json").read_text(encoding="utf-8"))
+    assert (saved["truncation"], saved["padding"]) == (None, None)
+    record = labelkit.load(str(result.checkpoint)).label("Ada lives in Rome . " * 50)
+    assert record.coverage.fallback == 0
+    assert len(record.labels or ()) == 250
+
+
+def test_the_bundled_encoder_reads_everything() -> None:
+    from labelkit.encode.references import resolve_bundled
+
+    folder = resolve_bundled("", labelkit.LoadContext()).folder
+    raw = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
+    assert raw["truncation"]["max_length"] == 128  # or else this test guards nothing
+    long, short = tokenize(load_tokenizer(folder), [["Ada"] * 400, ["Ada"]])
+    assert set(long.words.tolist()) == set(range(400))
+    assert len(short.ids) < 5
+
+
+# -- what it puts around, and how much is read ------------------------------------------------------------------------
+
+
+def test_the_frame_is_read_off_the_tokenizer(loaded: dict[str, Any]) -> None:
+    assert frame_of(loaded["word piece"]) == Frame((2,), (3,), None)
+    roberta = frame_of(loaded["roberta bpe"])
+    assert (roberta.prefix, roberta.suffix, roberta.size) == ((0,), (2,), 2)
+    assert frame_of(loaded["unigram"]).prefix == (0,)
+    assert frame_of(loaded["unigram"]).suffix == (2,)
+
+
+def test_a_frame_may_be_empty_or_one_sided_with_types_of_its_own(folders: dict[str, Path]) -> None:
+    tokenizer = load_tokenizer(folders["word piece"])
+    backend: Any = tokenizer.backend_tokenizer
+    tokenizer.model_input_names = ["input_ids", "token_type_ids", "attention_mask"]
+    assert frame_of(tokenizer) == Frame((2,), (3,), (0, 0, 0))
+    backend.post_processor = processors.TemplateProcessing(
+        single="$A:1 [SEP]:0 [CLS]:2", pair="$A $B", special_tokens=[("[SEP]", 3), ("[CLS]", 2)]
+    )
+    assert frame_of(tokenizer) == Frame((), (3, 2), (1, 1, 2))
+    backend.post_processor = processors.ByteLevel()
+    assert frame_of(tokenizer).size == 0
+
+
+@pytest.mark.parametrize(
+    ("declared", "config", "length"),
+    [
+        (512, {"model_type": "bert", "max_position_embeddings": 512}, 512),
+        (128, {"model_type": "bert", "max_position_embeddings": 512}, 128),
+        (int(1e30), {"model_type": "bert", "max_position_embeddings": 256}, 256),
+        (int(1e30), {"model_type": "roberta", "max_position_embeddings": 514, "pad_token_id": 1}, 512),
+        (int(1e30), {"model_type": "xlm-roberta", "max_position_embeddings": 514, "pad_token_id": 1}, 512),
+        (int(1e30), {"model_type": "longformer", "max_position_embeddings": 4098, "pad_token_id": 1}, 4096),
+        (384, {"model_type": "mpnet", "max_position_embeddings": 514, "pad_token_id": 1}, 384),
+        (int(1e30), {"model_type": "xlnet", "max_position_embeddings": None}, DEFAULT_LENGTH),
+        (int(1e30), {"model_type": "deberta-v2", "max_position_embeddings": 512}, 512),
+    ],
+)
+def test_windows_are_as_long_as_the_encoder_reads(declared: int, config: dict[str, Any], length: int) -> None:
+    tokenizer: Any = SimpleNamespace(model_max_length=declared)
+    assert max_length_of(tokenizer, SimpleNamespace(**config)) == length
+
+
+# -- what cannot be used ----------------------------------------------------------------------------------------------
+
+
+def refusal(folder: Path) -> str:
+    with pytest.raises(ModelError) as caught:
+        load_tokenizer(folder)
+    assert "\n" not in str(caught.value)
+    assert caught.value.hint
+    return caught.value.message
+
+
+def test_a_slow_tokenizer_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "canine"}), encoding="utf-8")
+    (tmp_path / "tokenizer_config.json").write_text(
+        json.dumps({"tokenizer_class": "CanineTokenizer"}), encoding="utf-8"
+    )
+    assert refusal(tmp_path).startswith(f"CanineTokenizer in {tmp_path} is not a fast tokenizer")
+
+
+def test_a_folder_without_a_tokenizer_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "bert"}), encoding="utf-8")
+    assert refusal(tmp_path).startswith(f"no tokenizer is in {tmp_path}")
+
+
+def test_a_broken_tokenizer_is_refused(folders: dict[str, Path], tmp_path: Path) -> None:
+    broken = truncating(folders["word piece"], tmp_path / "broken")
+    (broken / "tokenizer.json").write_text("{", encoding="utf-8")
+    assert refusal(broken).startswith(f"no tokenizer could be loaded from {broken}")
