@@ -86,14 +86,14 @@ def precision_for(wanted: str, hardware: Hardware) -> tuple[str, str]:
 
 
 #: width of the encoder → peak learning rate; the widest that is not exceeded counts
-LEARNING_RATES = ((0, 3e-4), (512, 1e-4), (768, 5e-5), (1024, 2e-5))
+LEARNING_RATES = ((0, 2e-4), (512, 1e-4), (768, 5e-5), (1024, 2e-5))
 
 
 def learning_rate_for(width: int) -> tuple[float, str]:
     """Return a peak learning rate for an encoder of hidden size ``width`` and the fact that decided it.
 
     >>> learning_rate_for(384)
-    (0.0003, 'the encoder is 384 wide')
+    (0.0002, 'the encoder is 384 wide')
     """
     rate = [rate for floor, rate in LEARNING_RATES if width >= floor][-1]
     return rate, f"the encoder is {width} wide"
