@@ -22,6 +22,7 @@ from labelkit import catalog, checkpoint
 from labelkit.catalog import Candidate
 from labelkit.encode.checkpoint_files import sha256_of
 from labelkit.errors import LabelkitError, StorageError
+from labelkit.evaluate import split as scoring
 from labelkit.events import (
     CheckpointRemoved,
     CheckpointSaved,
@@ -33,7 +34,6 @@ from labelkit.events import (
     TrainingStarted,
 )
 from labelkit.registry import Home, Registry, RunDetails
-from labelkit.evaluate import split as scoring
 from labelkit.train import run as training
 from labelkit.train.selection import Selection
 
@@ -538,6 +538,14 @@ def test_an_observer_hears_the_whole_run(train: Train, monkeypatch: pytest.Monke
     train(listeners=[told.append])
     assert heard == told
     assert isinstance(heard[-1], RunEnded)
+
+
+def test_train_without_any_sub_token_is_refused(train: Train, tmp_path: Path) -> None:
+    data = tmp_path / "blank.conll"
+    data.write_text("\ufe0f B-PER\n\n" * 10, encoding="utf-8")
+    with pytest.raises(LabelkitError, match="there is nothing to learn") as caught:
+        train(data=str(data))
+    assert caught.value.hint
 
 
 # -- a full disk ------------------------------------------------------------------------------------------------------

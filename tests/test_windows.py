@@ -31,7 +31,8 @@ class Case(NamedTuple):
 def cases(draw: st.DrawFn) -> Case:
     """Draw words of up to ``capacity`` sub-tokens; some words have none, so that their numbers are missing."""
     capacity = draw(st.integers(1, MOST))
-    lengths = draw(st.lists(st.integers(0, capacity), max_size=40))
+    longest = min(capacity, draw(st.sampled_from([1, 2, 3, MOST])))
+    lengths = draw(st.lists(st.integers(0, longest), max_size=40))
     words = [word for word, length in enumerate(lengths) for _ in range(length)]
     return Case(words, capacity, draw(st.integers(0, MOST)))
 

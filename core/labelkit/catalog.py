@@ -200,10 +200,14 @@ class Catalog:
             if self._trace:
                 self._trace(f"{what}: {(time.perf_counter() - started) * 1000:.1f} ms")
 
-    def _call_alone(self, hook: str, plugin: object, **arguments: object) -> Iterator[Any]:
+    def _call_alone(self, hook: str, plugin: object) -> Iterator[Any]:
         others = [other for other in self._manager.get_plugins() if other is not plugin]
-        for result in self._manager.subset_hook_caller(hook, others)(**arguments):
-            if result is None or isinstance(result, str | bytes) or not isinstance(result, Iterable):
+        caller = self._manager.subset_hook_caller(hook, others)
+        results = caller()
+        if len(results) < len(caller.get_hookimpls()):  # pluggy leaves out None
+            raise TypeError(f"{hook}() must yield records, it returned None")
+        for result in results:
+            if isinstance(result, str | bytes) or not isinstance(result, Iterable):
                 raise TypeError(f"{hook}() must yield records, it returned {type(result).__name__}")
             yield from result
 

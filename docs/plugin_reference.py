@@ -1,0 +1,91 @@
+"""Write the reference part of ``docs/plugins.md`` out of the code; cog calls it, and CI fails when it is stale."""
+
+from __future__ import annotations
+
+import dataclasses
+import doctest
+import inspect
+import re
+import textwrap
+from collections.abc import Callable, Iterator
+
+from labelkit import hookspecs, records
+from labelkit.catalog import EVENT_HOOK, RECORD_HOOKS
+
+#: records that plugins are given or give back, beside those that hooks yield
+FLOWING = (
+    records.Example,
+    records.Place,
+    records.LoadContext,
+    records.Predictions,
+    records.Scores,
+    records.Labelled,
+    records.Span,
+    records.Coverage,
+    records.ResolvedEncoder,
+)
+#: what fields mean that have no description of their own because they mean the same everywhere
+COMMON = {
+    "name": "what people write to use it: a-z, 0-9, - and _",
+    "kind": "`token` (a label for each word) or `text` (one for each text)",
+    "summary": "one line for lists",
+    "licence": "of the data, one line",
+}
+
+
+def hooks() -> str:
+    """Return a section for each hook: signature, what it is for, an example, its record's fields."""
+    return "\n".join(line for name in (*RECORD_HOOKS, EVENT_HOOK) for line in _hook(getattr(hookspecs, name)))
+
+
+def flowing() -> str:
+    """Return a section for each record that hooks do not yield themselves."""
+    return "\n".join(line for record in FLOWING for line in (f"### {record.__name__}", "", *_record(record), ""))
+
+
+def signature(hook: Callable[..., object]) -> str:
+    """Return name, parameters and result of a hook as its heading shows them."""
+    return f"{hook.__name__}{inspect.signature(hook)}".replace("'", "").replace("records.", "")
+
+
+def example(hook: Callable[..., object]) -> str:
+    """Return the example in a hook's docstring as a program."""
+    return "".join(part.source for part in doctest.DocTestParser().get_examples(hook.__doc__ or ""))
+
+
+def _hook(hook: Callable[..., object]) -> Iterator[str]:
+    yield from (f"### `{signature(hook)}`", "", _prose(hook.__doc__ or ""), "")
+    yield from ("```python", example(hook).rstrip(), "```", "")
+    if hook.__name__ in RECORD_HOOKS:
+        yield from (*_record(RECORD_HOOKS[hook.__name__][1]), "")
+
+
+def _record(record: type) -> Iterator[str]:
+    yield from (_prose(record.__doc__ or ""), "")
+    described = dict(re.findall(r":param (\w+): (.*?)(?=\n\s*:|\n\s*\n|\Z)", record.__doc__ or "", re.DOTALL))
+    yield from (f"| field of `{record.__name__}` | type | default | meaning |", "| --- | --- | --- | --- |")
+    for field in dataclasses.fields(record):
+        meaning = _plain(described.get(field.name, COMMON.get(field.name, ""))).rstrip(".")
+        yield f"| `{field.name}` | `{_cell(str(field.type))}` | {_default(field)} | {_cell(meaning)} |"
+
+
+def _prose(docstring: str) -> str:
+    """Return the paragraphs of a docstring before its parameters and examples."""
+    text = re.split(r"\n\s*(?=:\w+.*?:|>>>)", inspect.cleandoc(docstring), maxsplit=1)[0]
+    return "\n\n".join(textwrap.fill(_plain(part), 120) for part in text.split("\n\n") if part.strip())
+
+
+def _plain(text: str) -> str:
+    """Turn the markup of docstrings into Markdown, on one line."""
+    text = re.sub(r":\w+:`~?([^`]*)`", r"`\1`", " ".join(text.split()))
+    return text.replace("``", "`")
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def _default(field: dataclasses.Field[object]) -> str:
+    if field.default is not dataclasses.MISSING:
+        return "none" if field.default in (None, "", ()) else f"`{field.default}`"
+    return "required" if field.default_factory is dataclasses.MISSING else "empty"
