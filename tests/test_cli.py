@@ -218,8 +218,14 @@ def test_all_misses_are_reported_at_once(command: Command, tmp_path: Path) -> No
     ],
 )
 def test_unknown_names_are_told_with_the_nearest_ones(
-    fails: Callable[..., str], tiny: Path, tmp_path: Path, arguments: tuple[str, ...], said: str
+    fails: Callable[..., str],
+    tiny: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: tuple[str, ...],
+    said: str,
 ) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     data = [] if "--data" in arguments else ["--data", write(tmp_path / "train.conll", GOOD)]
     model = [] if "--model" in arguments else ["--model", tiny]
     found = fails("run", *arguments, *data, *model)

@@ -8,7 +8,6 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-
 #: half a surrogate pair, which JSON can hold when it is escaped and no stream takes as it is
 _LONE = re.compile("[\ud800-\udfff]")
 

@@ -67,8 +67,8 @@ class Labeller:
 
     def label_all(self, texts: Iterable[str | Sequence[str]]) -> list[Labelled]:
         """Label some texts at once, in order."""
-        examples = [self._example(str(number), text) for number, text in enumerate(texts, 1)]
-        examples = apply(self._preprocessors, examples)
+        given = [self._example(str(number), text) for number, text in enumerate(texts, 1)]
+        examples = apply(self._preprocessors, given)
         if self.info.kind == "text":
             return self._label_texts(examples)
         encoded = encode(self._engine.encoding, surfaces_of(examples))

@@ -170,6 +170,11 @@ def _encode(prepared: Prepared, home: Home, emit: Emitter) -> _Ready:
         windows[name] = cached_windows(
             split.examples, split.content_hash, encoding, target, home.cache, preprocessing=used
         )
+    if not windows["train"]:
+        raise LabelkitError(
+            "nothing of train becomes a sub-token of this encoder, so there is nothing to learn",
+            hint="choose another --model",
+        )
     return _Ready(
         id=run,
         plan=plan,
