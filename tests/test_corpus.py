@@ -14,7 +14,7 @@ from labelkit.data.carve import carve
 from labelkit.data.corpus import Corpus, DataOptions, load_corpus
 from labelkit.data.schemes import SCHEMES, convert, violations
 from labelkit.data.summary import lengths_of, sample, spans_in, summarise
-from labelkit.errors import DataError, LabelkitError, UnknownNameError
+from labelkit.errors import DataError, LabelkitError, NetworkError, UnknownNameError
 from labelkit.records import Example, Format, Kind, LoadContext, Schema, Scheme, Source
 
 TRAIN = "Tom B-cat\npurrs O\n\nRex B-dog\nthe I-dog\nThird I-dog\n\n"
@@ -48,7 +48,7 @@ def load(
         kind=kind,
         scheme=scheme,
         catalog=shelf or Shelf(),
-        ctx=LoadContext(root=root, columns=columns or {}),
+        ctx=LoadContext(root=root, columns=columns or {}, offline=True),
         options=DataOptions(**options),
     )
 
@@ -221,16 +221,17 @@ def test_not_utf8_unless_told(folder: Path) -> None:
         ("train=no.conll", DataError, "no.conll does not exist", "check the path"),
         ("test=no.conll", DataError, "no.conll does not exist", "check the path"),
         (
-            "hub:org/x",
-            DataError,
-            "'hub:org/x': data sets of the Hub are not read by this version",
-            "download its files and give their paths: --data train=PATH,validation=PATH,test=PATH",
+            "hub:labelkit-tests/nonesuch",
+            NetworkError,
+            "data set 'labelkit-tests/nonesuch' is not in the local cache and HF_HUB_OFFLINE is set",
+            "give local files: --data PATH, or connect and try again",
         ),
         (
             "wnut17",
             DataError,
             "{}/wnut17 does not exist",
-            "put the files of wnut17 there, or use --data PATH",
+            "put the files of wnut17 there, or use --data PATH; or let HF_HUB_OFFLINE be: the Hub has it as "
+            "leondz/wnut_17",
         ),
     ],
 )

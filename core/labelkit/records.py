@@ -5,7 +5,7 @@ Records are keyword-only. New fields come with defaults, so a plugin written tod
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Protocol
@@ -126,6 +126,8 @@ class LoadContext:
     :param encoding: how text files are encoded.
     :param columns: field name → column name or number, from ``--columns``.
     :param options: the plan's other ``data.`` settings.
+    :param origins: split → where a source really took it from, e.g. ``hub:ID@COMMIT:train``; for the source to fill
+        in where its name does not tell, so that the run records it.
     """
 
     root: Path | None = None
@@ -136,6 +138,7 @@ class LoadContext:
     encoding: str = "utf-8"
     columns: Mapping[str, str] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
+    origins: MutableMapping[str, str] = field(default_factory=dict)
 
     def lines(self, path: Path) -> Iterator[tuple[int, str]]:
         """Yield ``(number, line)`` of a text file, plain or ``.gz``, counted from 1, without line ends.

@@ -43,11 +43,14 @@ SETTINGS: dict[str, Spec] = {
     "data.encoding": Spec(str, "utf-8", "encoding of text files"),
     "data.format": Spec(str | None, None, "format of the files; None: by their suffix"),
     "data.path": Spec(str | None, None, "where the files of a named source lie"),
+    "data.config": Spec(str | None, None, "configuration of a Hub data set that has several"),
     "data.scheme": Spec(Scheme | Literal["auto"], AUTO, "tagging scheme of the files"),
     "data.train_scheme": Spec(Scheme | None, None, "tagging scheme that is learned; None: the task's"),
     "data.repair": Spec(bool, False, "read tags that do not fit the scheme as the CoNLL scorer does"),
     "data.allow_new_labels": Spec(bool, False, "take label types that train does not have"),
-    "data.drop_overlaps": Spec(bool, False, "of spans on text that overlap keep the longer one; the others are counted"),
+    "data.drop_overlaps": Spec(
+        bool, False, "of spans on text that overlap keep the longer one; the others are counted"
+    ),
     "data.quotes": Spec(bool | None, None, "whether quotes enclose fields of CSV and TSV; None: of CSV only"),
     "data.max_labels": Spec(int, 200, "more different labels of texts than this are taken for a wrong column"),
     "data.validation_fraction": Spec(float, 0.1, "share of train that becomes validation where there is none"),

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from labelkit.cli.common import Shell, command_options
+from labelkit.cli.common import Command, Shell, command_options
+
+if TYPE_CHECKING:
+    from labelkit.records import LoadContext
 
 
 @click.group()
@@ -15,11 +19,25 @@ def data() -> None:
     """Look at data before training on it."""
 
 
+def reading_options(command: Command) -> Command:
+    """Give a command the options that say how files are read."""
+    for option in (
+        click.option("--set", "sets", multiple=True, metavar="data.KEY=VALUE", help="A setting of data (repeatable)."),
+        click.option("--encoding", default="utf-8", show_default=True, metavar="NAME", help="Encoding of text files."),
+        click.option(
+            "--columns",
+            metavar="NAME=COLUMN,…",
+            help="Which column holds what: tokens=0,ner=3 or text=review,label=stars.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
 @data.command("show")
 @click.argument("reference", metavar="REF")
 @click.option("--layer", metavar="NAME", help="Which layer of labels, e.g. ner, pos, chunk.")
-@click.option("--columns", metavar="NAME=COLUMN,…", help="Which column holds what, e.g. tokens=0,ner=3.")
-@click.option("--encoding", default="utf-8", show_default=True, metavar="NAME", help="Encoding of text files.")
+@reading_options
 @click.option("--split", default="train", show_default=True, metavar="NAME", help="Where the examples come from.")
 @click.option("--count", type=click.IntRange(min=0), default=10, show_default=True, help="How many examples.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Which random examples.")
@@ -30,6 +48,7 @@ def show(
     layer: str | None,
     columns: str | None,
     encoding: str,
+    sets: tuple[str, ...],
     split: str,
     count: int,
     seed: int,
@@ -42,23 +61,94 @@ def show(
     """
     from labelkit.data import summary
     from labelkit.data.corpus import DataOptions
-    from labelkit.data.refs import parse_columns
     from labelkit.data.show import read_for_show
     from labelkit.errors import DataError
-    from labelkit.records import LoadContext
 
-    ctx = LoadContext(
-        root=shell.environment.data,
-        cache=shell.home.cache,
-        offline=shell.environment.offline,
-        encoding=encoding,
-        columns=parse_columns(columns) if columns else {},
-    )
-    corpus = read_for_show(reference, layer, shell.catalog, ctx, DataOptions(allow_new_labels=True))
+    ctx = _context(shell, columns, encoding, sets)
+    given = {name: ctx.options[name] for name in ("scheme", "repair", "format") if name in ctx.options}
+    options = DataOptions(allow_new_labels=True, **given)
+    corpus = read_for_show(reference, layer, shell.catalog, ctx, options)
     if split not in corpus.splits:
         raise DataError(f"'{reference}' has no {split} split", hint=f"it has: {', '.join(corpus.splits)}")
     examples = summary.sample(corpus.splits[split].examples, count, seed)
     _print(shell, corpus, split, examples, summary.summarise(corpus))
+
+
+@data.command("convert")
+@click.argument("reference", metavar="IN")
+@click.argument("target", metavar="OUT", type=click.Path(path_type=Path))
+@click.option("--to", required=True, metavar="FORMAT", help="The format to write; see labelkit formats.")
+@click.option("--from", "source", metavar="FORMAT", help="The format to read; by default that of IN's ending.")
+@click.option("--layer", metavar="NAME", help="The one layer of labels to write; by default all.")
+@click.option("--split", default="train", show_default=True, metavar="NAME", help="Which split, where IN has several.")
+@click.option("--drop", metavar="NAME,…", help="What may be lost: id, text, document, extra, layers, own fields.")
+@click.option("--force", is_flag=True, help="Replace OUT where it exists.")
+@reading_options
+@command_options
+def convert(
+    shell: Shell,
+    reference: str,
+    target: Path,
+    to: str,
+    source: str | None,
+    layer: str | None,
+    split: str,
+    drop: str | None,
+    force: bool,
+    columns: str | None,
+    encoding: str,
+    sets: tuple[str, ...],
+) -> None:
+    """Write IN (a file, or a split of a corpus) to the file OUT in another format; labels stay as they are.
+
+    \b
+    labelkit data convert train.conll train.jsonl --to jsonl
+    labelkit data convert reviews.csv reviews.parquet --to parquet --columns text=review,label=stars
+    """
+    from labelkit.data.convert import Conversion
+    from labelkit.data.convert import convert as run
+
+    asked = Conversion(
+        reference=reference,
+        target=target,
+        to=to,
+        layer=layer,
+        drop=tuple(name.strip() for name in drop.split(",")) if drop else (),
+        split=split,
+        source_format=source,
+        force=force,
+    )
+    done = run(asked, shell.catalog, _context(shell, columns, encoding, sets))
+    if shell.as_json:
+        shell.json({"input": reference, "output": str(target), "format": to, **asdict(done)})
+        return
+    checked = "read back and compared" if done.checked else f"{to} cannot be read back, so nothing was compared"
+    shell.say(f"{target}: {done.examples:,} examples in {to}, {checked}")
+
+
+def _context(shell: Shell, columns: str | None, encoding: str, sets: tuple[str, ...]) -> LoadContext:
+    """Return what readers may know; the options of ``--set data.KEY=VALUE`` are checked as those of a run are."""
+    from labelkit.data.refs import parse_columns
+    from labelkit.errors import LabelkitError
+    from labelkit.records import LoadContext
+    from labelkit.settings import check, parse_set
+
+    options = {}
+    for text in sets:
+        key, value = parse_set(text)
+        if not key.startswith("data."):
+            raise LabelkitError(f"--set {text!r}: only settings of data are of use here", hint="write data.KEY=VALUE")
+        options[key.removeprefix("data.")] = check(key, value)
+    path = options.get("path")
+    return LoadContext(
+        root=shell.environment.data,
+        path=Path(path).expanduser() if path else None,
+        cache=shell.home.cache,
+        offline=shell.environment.offline,
+        encoding=options.get("encoding", encoding),
+        columns=parse_columns(columns) if columns else {},
+        options=options,
+    )
 
 
 def _print(shell: Shell, corpus: Any, split: str, examples: Any, figures: Any) -> None:

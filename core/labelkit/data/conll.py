@@ -48,16 +48,20 @@ def read(path: Path, ctx: LoadContext) -> Iterator[Example]:
 
 
 def write(records: Iterable[Labelled], output: Output) -> None:
-    """Write ``word TAB label`` lines and a blank line after each record.
+    """Write ``word TAB label`` lines and a blank line after each record; a border where its field ``document`` changes.
 
     :raises DataError: a word that could not be read back as it was.
     """
+    document: object = None
     for index, labelled in enumerate(records):
+        if (now := labelled.extra.get("document", document)) != document:
+            output.stream.write(f"{BORDER}\tO\n\n".encode())
+            document = now
         words, labels = labelled.words or (), labelled.labels or ()
         pairs = zip(words, labels, strict=True)
         lines = [f"{_writable(word, labelled)}\t{_writable(label, labelled)}\n" for word, label in pairs]
         # Readers drop one byte order mark, so a first word that starts with one needs a second.
-        mark = _BOM if index == 0 and lines and lines[0].startswith(_BOM) else ""
+        mark = _BOM if index == 0 and document is None and lines and lines[0].startswith(_BOM) else ""
         output.stream.write((mark + "".join(lines) + "\n").encode())
 
 

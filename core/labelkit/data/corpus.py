@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from labelkit.data import schemes
 from labelkit.data.carve import carve
-from labelkit.data.labelset import check_examples, schema_of
+from labelkit.data.labelset import check_classes, check_examples, schema_of
 from labelkit.data.reading import Parts, Raw, read_raw
 from labelkit.data.tagging import Tagged, harmonise
 from labelkit.errors import DataError, UnknownNameError, nearest
@@ -114,12 +115,19 @@ def load_corpus(
         tagged = harmonise(raw.splits, layer, target, source=source_scheme, repair=options.repair)
     splits = tagged.splits if tagged else raw.splits
     schema = schema_of(splits, layer, kind, target, named=named, allow_new=options.allow_new_labels)
+    if kind == "text" and named is None:
+        check_classes(schema, len(splits["train"]), most=wanted.options.get("max_labels", 200))
     return _corpus(reference, layer, schema, raw, splits, tagged, options)
 
 
 def content_hash(examples: Iterable[Example], layer: str, scheme: Scheme | None) -> str:
     """Return the SHA-256 of the words (or texts) and labels; ``scheme`` is the one that the labels are in."""
-    digest = hashlib.sha256()
+    return _measured(examples, layer, scheme)[0]
+
+
+def _measured(examples: Iterable[Example], layer: str, scheme: Scheme | None) -> tuple[str, int]:
+    """Return the content hash and the number of words, in one pass."""
+    digest, words = hashlib.sha256(), 0
     for example in examples:
         labels: Labels = example.labels[layer]
         if scheme is not None and scheme != "IOB2" and not isinstance(labels, str):
@@ -127,7 +135,8 @@ def content_hash(examples: Iterable[Example], layer: str, scheme: Scheme | None)
         content = example.text if example.words is None else example.words
         line = json.dumps([content, labels], ensure_ascii=False, separators=(",", ":"))
         digest.update(line.encode("utf-8", "surrogatepass") + b"\n")
-    return digest.hexdigest()
+        words += len((example.text or "").split()) if example.words is None else len(example.words)
+    return digest.hexdigest(), words
 
 
 def _corpus(
@@ -161,14 +170,13 @@ def _corpus(
 
 
 def _split(name: str, examples: Sequence[Example], ref: str, layer: str, schema: Schema, carved: bool) -> Split:
+    content, words = _measured(examples, layer, schema.scheme)
     return Split(
         name=name,
         examples=examples,
         ref=ref,
-        content_hash=content_hash(examples, layer, schema.scheme),
-        words=sum(
-            len((example.text or "").split()) if example.words is None else len(example.words) for example in examples
-        ),
+        content_hash=content,
+        words=words,
         carved=carved and name == "validation",
     )
 

@@ -80,7 +80,7 @@ def as_text(value: Any) -> str:
     """Return a field as CSV holds it: text as it is, nothing as nothing, everything else as JSON."""
     if isinstance(value, str):
         return value
-    return "" if value is None else json.dumps(value, ensure_ascii=False)
+    return "" if value is None else json.dumps(value, ensure_ascii=False, default=str)
 
 
 def _rows(path: Path, ctx: LoadContext, separator: str, *, quotes: bool) -> Iterator[tuple[int, Record]]:
@@ -91,10 +91,10 @@ def _rows(path: Path, ctx: LoadContext, separator: str, *, quotes: bool) -> Iter
     line = 1
     try:
         for fields in table:
-            if header is None:
+            if fields and header is None:
                 header = [name.strip() for name in fields]
                 check_columns(path, ctx, header)
-            elif fields:
+            elif fields and header is not None:
                 yield line, _record(path, line, header, fields)
             line = table.line_num + 1
     except csv.Error as error:

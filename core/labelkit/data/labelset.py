@@ -25,12 +25,15 @@ def check_examples(split: str, examples: Iterable[Example], layer: str, kind: Ki
             known = f"only {', '.join(example.labels)}" if example.labels else "nor any other"
             raise DataError(
                 f"{place_of(example)}: no labels of '{layer}' in {split}, {known}",
-                hint=f"say where its labels are: --columns tokens=0,{layer}=NUMBER",
+                hint=_where(example, layer, kind),
             )
         if kind == "token":
             _check_words(example, labels, layer)
         elif example.text is None:
-            raise DataError(f"{place_of(example)}: a text is needed, this example has none")
+            raise DataError(
+                f"{place_of(example)}: a text is needed, this example has none",
+                hint="choose its field: --columns text=…",
+            )
 
 
 def schema_of(
@@ -58,12 +61,41 @@ def schema_of(
     return _schema(layer, kind, scheme, (*known, *new), named)
 
 
+def check_classes(schema: Schema, texts: int, *, most: int) -> None:
+    """Check that the labels of texts look like classes, not like numbers or free text.
+
+    :param texts: how many there are in train.
+    :param most: how many labels there may be.
+    :raises DataError: there are more than ``most``, or more than half as many as texts when over 20.
+    """
+    count = len(schema.labels)
+    if count > most or (count > 20 and count > texts / 2):
+        few = ", ".join(f"'{label[:20]}'" for label in schema.labels[:3])
+        raise DataError(
+            f"train has {count:,} different labels of '{schema.name}' for {texts:,} texts: {few}, …",
+            hint=f"choose the column of the classes with --columns {schema.name}=…"
+            + (f", or allow more with --set data.max_labels={count}" if count > most else ""),
+        )
+
+
 def _check_words(example: Example, labels: tuple[str, ...] | str, layer: str) -> None:
     if example.words is None:
-        raise DataError(f"{place_of(example)}: words are needed, this example has none")
+        raise DataError(
+            f"{place_of(example)}: words are needed, this example has none",
+            hint="choose their field: --columns tokens=…",
+        )
     if isinstance(labels, str) or len(labels) != len(example.words):
         count = 1 if isinstance(labels, str) else len(labels)
-        raise DataError(f"{place_of(example)}: {len(example.words)} words have {count} labels of '{layer}'")
+        raise DataError(
+            f"{place_of(example)}: {len(example.words)} words have {count} labels of '{layer}'",
+            hint="each word needs one label, O where there is nothing to mark",
+        )
+
+
+def _where(example: Example, layer: str, kind: Kind) -> str:
+    if example.extra:
+        return f"say which field holds them: --columns {layer}=FIELD, with one of {', '.join(list(example.extra)[:20])}"
+    return f"say where its labels are: --columns {'tokens=0' if kind == 'token' else 'text=FIELD'},{layer}=NUMBER"
 
 
 def _seen(examples: Iterable[Example], layer: str, scheme: Scheme | None) -> Seen:

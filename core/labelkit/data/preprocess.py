@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
+from labelkit.data.views import changed
 from labelkit.errors import LabelkitError
 from labelkit.records import Example, Preprocessor
 
 
-def apply(preprocessors: Sequence[Preprocessor], examples: Iterable[Example]) -> list[Example]:
+def apply(preprocessors: Sequence[Preprocessor], examples: Sequence[Example]) -> Sequence[Example]:
     """Return the examples with their surfaces set.
 
-    :raises LabelkitError: a preprocessor failed or changed what it may not.
+    :raises LabelkitError: a preprocessor failed or changed what it may not; of stored examples, when one is read.
     """
-    result = list(examples)
     for preprocessor in preprocessors:
-        result = [_apply(preprocessor, example) for example in result]
-    return result
+        examples = changed(examples, partial(_apply, preprocessor))
+    return examples
 
 
 def _apply(preprocessor: Preprocessor, example: Example) -> Example:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
+from labelkit import hub
+from labelkit.data.hub import HubData, Read, find
 from labelkit.data.refs import SPLITS, Reference, parse_reference, split_called, split_files
+from labelkit.data.stored import Tally, gather, place_for, stored
 from labelkit.data.tables import saved_splits
 from labelkit.errors import DataError, UnknownNameError, nearest
 from labelkit.records import Example, Format, Kind, LoadContext, Schema, Source
@@ -58,12 +62,12 @@ class Parts(Protocol):
 class Raw:
     """The splits of a reference as they were read.
 
-    :param refs: split → where it came from: a path, or ``SOURCE:SPLIT``.
+    :param refs: split → where it came from: a path, ``SOURCE:SPLIT``, or ``hub:ID@COMMIT:SPLIT``.
     :param source: the named corpus, where it is one.
     :param notes: what is odd without being wrong.
     """
 
-    splits: dict[str, list[Example]]
+    splits: Mapping[str, Sequence[Example]]
     refs: Mapping[str, str]
     source: Source | None = None
     notes: tuple[str, ...] = field(default=())
@@ -81,28 +85,74 @@ def read_raw(text: str, kind: Kind, parts: Parts, ctx: LoadContext, format_name:
         return _from_source(source, kind, ctx)
     reference = parse_reference(text)
     if reference.kind == "hub":
-        raise DataError(
-            f"'{text}': data sets of the Hub are not read by this version",
-            hint="download its files and give their paths: --data train=PATH,validation=PATH,test=PATH",
-        )
+        return _from_hub(reference, kind, parts, ctx, format_name)
     files = _files(reference, kind, parts, ctx)
     _distinct(files)
     splits = {split: _from_file(file, kind, parts, ctx, format_name) for split, file in files.items()}
-    return Raw(splits=splits, refs={split: str(file) for split, file in files.items()})
+    notes = tuple(f"{what}: {count:,}" for what, count in tally_of(ctx).items())
+    return Raw(splits=splits, refs={split: str(file) for split, file in files.items()}, notes=notes)
 
 
-def format_for(path: Path, kind: Kind, formats: Mapping[str, Format], name: str | None = None) -> Format:
+def open_split(
+    text: str, split: str, kind: Kind | None, parts: Parts, ctx: LoadContext, format_name: str | None = None
+) -> Iterable[Example]:
+    """Open one split of a data reference; its examples are read as they are asked for.
+
+    :param kind: None where any will do.
+    :raises DataError: there is no such split, or it cannot be read.
+    :raises UnknownNameError: no source, path or folder has this name.
+    """
+    if source := parts.sources.get(text):
+        _in(split, source.splits, text)
+        return source.load(split, ctx)
+    reference = parse_reference(text)
+    if reference.kind == "hub":
+        found = _hub_data(reference, kind, parts, ctx)
+        return found.examples(_in(split, found.files, text), ctx, _reader(kind, parts, ctx, format_name))
+    files = _files(reference, kind, parts, ctx)
+    # a single file is the only split there is, whatever it is called
+    path = files["train"] if list(files) == ["train"] and not reference.files else files[_in(split, files, text)]
+    chosen = format_for(path, kind, parts.formats, format_name)
+    assert chosen.read is not None  # format_for offers readers only
+    return chosen.read(path, replace(ctx, path=path))
+
+
+def kind_of(text: str, parts: Parts, ctx: LoadContext, format_name: str | None = None) -> Kind:
+    """Return the kind of the examples behind a data reference, by its source, its format or its first example."""
+    if source := parts.sources.get(text):
+        return source.kind
+    reference = parse_reference(text)
+    files: Mapping[str, Path]
+    if reference.kind == "hub":
+        files = {split: files[0] for split, files in _hub_data(reference, None, parts, ctx).files.items()}
+    else:
+        files = _files(reference, None, parts, ctx)
+    path = next(iter(files.values()))
+    chosen = format_for(path, None, parts.formats, format_name)
+    if chosen.kinds == ("token",):
+        return "token"
+    try:
+        first = next(iter(open_split(text, next(iter(files)), None, parts, ctx, chosen.name)), None)
+    except DataError:
+        # a .tsv without the columns of a table may be the columns of CoNLL
+        if chosen.name != "tsv" or format_name:
+            raise
+        return "token"
+    return "token" if first is not None and first.words is not None else "text"
+
+
+def format_for(path: Path, kind: Kind | None, formats: Mapping[str, Format], name: str | None = None) -> Format:
     """Return the format to read ``path`` with: the named one, the one of its ending, or else CoNLL columns.
 
     :raises UnknownNameError: no format is called ``name``.
     :raises DataError: none, or several, can read it.
     """
-    readers = {known.name: known for known in formats.values() if known.read and kind in known.kinds}
+    readers = {known.name: known for known in formats.values() if _reads(known, kind)}
     if name is not None:
         if name not in formats:
             raise UnknownNameError(f"unknown format '{name}'", hint=nearest(name, readers))
         if name not in readers:
-            raise DataError(f"format '{name}' cannot read {kind} examples", hint=nearest(name, readers))
+            raise DataError(f"format '{name}' cannot read {kind or 'any'} examples", hint=nearest(name, readers))
         return readers[name]
     # a folder that is read as one file is what datasets.save_to_disk wrote
     ending = ".arrow" if path.is_dir() else path.name.lower().removesuffix(".gz")
@@ -115,26 +165,71 @@ def format_for(path: Path, kind: Kind, formats: Mapping[str, Format], name: str 
     if "conll" in readers and Path(ending).suffix not in _FOREIGN:
         return readers["conll"]
     raise DataError(
-        f"no format reads {path} as {kind} examples",
+        f"no format reads {path}{f' as {kind} examples' if kind else ''}",
         hint=f"--set data.format=NAME chooses one; {nearest(Path(ending).suffix.lstrip('.'), readers)}",
     )
+
+
+def _reads(known: Format, kind: Kind | None) -> bool:
+    return known.read is not None and (kind is None or kind in known.kinds)
+
+
+def _from_hub(reference: Reference, kind: Kind, parts: Parts, ctx: LoadContext, format_name: str | None) -> Raw:
+    found = _hub_data(reference, kind, parts, ctx)
+    read, tally = _reader(kind, parts, ctx, format_name), tally_of(ctx)
+    splits: dict[str, Sequence[Example]] = {}
+    for split in found.files:
+        place = place_for(ctx, found.ref(split), format_name)
+        what = f"the {split} split of hub:{found.name}"
+        splits[split] = stored(place, tally) or _filled(found.examples(split, ctx, read), what, place, tally)
+    notes = (*found.notes, *(f"{what}: {count:,}" for what, count in tally.items()))
+    return Raw(splits=splits, refs={split: found.ref(split) for split in splits}, notes=notes)
+
+
+def _hub_data(reference: Reference, kind: Kind | None, parts: Parts, ctx: LoadContext) -> HubData:
+    assert reference.hub is not None  # a reference of kind "hub" has one
+    wanted = hub.Wanted("dataset", reference.hub, reference.revision or "main")
+    return find(wanted, ctx, _suffixes(kind, parts))
+
+
+def _reader(kind: Kind | None, parts: Parts, ctx: LoadContext, format_name: str | None) -> Read:
+    def read(path: Path) -> Iterable[Example]:
+        chosen = format_for(path, kind, parts.formats, format_name)
+        assert chosen.read is not None  # format_for offers readers only
+        return chosen.read(path, replace(ctx, path=path))
+
+    return read
+
+
+def _suffixes(kind: Kind | None, parts: Parts) -> tuple[str, ...]:
+    """Return the endings of the files that can be read as examples of ``kind``."""
+    readable = [known for known in parts.formats.values() if _reads(known, kind)]
+    return tuple({suffix for known in readable for suffix in known.suffixes})
+
+
+def _in(split: str, splits: Collection[str], text: str) -> str:
+    if split not in splits:
+        raise DataError(f"'{text}' has no {split} split", hint=f"it has: {', '.join(splits)}")
+    return split
 
 
 def _from_source(source: Source, kind: Kind, ctx: LoadContext) -> Raw:
     if source.kind != kind:
         raise DataError(f"source '{source.name}' holds {source.kind} examples, the task needs {kind} examples")
-    splits: dict[str, list[Example]] = {}
+    ctx = replace(ctx, origins={})
+    splits: dict[str, Sequence[Example]] = {}
     notes = []
     for split in source.splits:
-        splits[split] = _filled(source.load(split, ctx), f"the {split} split of source '{source.name}'")
+        what = f"the {split} split of source '{source.name}'"
+        splits[split] = _filled(source.load(split, ctx), what, place_for(ctx, source.name, split), tally_of(ctx))
         found, published = len(splits[split]), source.counts.get(split)
         if published not in (None, found):
             notes.append(f"{source.name}: {split} has {found} examples, {published} were published")
-    refs = {split: f"{source.name}:{split}" for split in splits}
+    refs = {split: ctx.origins.get(split, f"{source.name}:{split}") for split in splits}
     return Raw(splits=splits, refs=refs, source=source, notes=tuple(notes))
 
 
-def _files(reference: Reference, kind: Kind, parts: Parts, ctx: LoadContext) -> dict[str, Path]:
+def _files(reference: Reference, kind: Kind | None, parts: Parts, ctx: LoadContext) -> dict[str, Path]:
     if reference.kind == "files":
         return {split: reference.files[split] for split in SPLITS if split in reference.files}
     path = reference.path
@@ -144,8 +239,7 @@ def _files(reference: Reference, kind: Kind, parts: Parts, ctx: LoadContext) -> 
         return {"train": path}
     if (saved := saved_splits(path)) is not None:
         return _saved(path, saved)
-    readable = [known for known in parts.formats.values() if known.read and kind in known.kinds]
-    return split_files(path, tuple({suffix for known in readable for suffix in known.suffixes}))
+    return split_files(path, _suffixes(kind, parts))
 
 
 def _saved(folder: Path, saved: Mapping[str, Path]) -> dict[str, Path]:
@@ -198,14 +292,25 @@ def _distinct(files: Mapping[str, Path]) -> None:
         seen[file.resolve()] = split
 
 
-def _from_file(path: Path, kind: Kind, parts: Parts, ctx: LoadContext, format_name: str | None) -> list[Example]:
+def _from_file(path: Path, kind: Kind, parts: Parts, ctx: LoadContext, format_name: str | None) -> Sequence[Example]:
     chosen = format_for(path, kind, parts.formats, format_name)
     assert chosen.read is not None  # format_for offers readers only
-    return _filled(chosen.read(path, replace(ctx, path=path)), str(path))
+    inside = sorted(path.rglob("*")) if path.is_dir() else [path]
+    files = [file for file in inside if file.is_file()]
+    place, tally = place_for(ctx, str(path), chosen.name, chosen.read.__module__, files=files), tally_of(ctx)
+    # of a pipe nobody can tell whether it still holds the same
+    before = stored(place, tally) if files else None
+    return before or _filled(chosen.read(path, replace(ctx, path=path)), str(path), place, tally)
 
 
-def _filled(examples: Iterable[Example], what: str) -> list[Example]:
-    result = list(examples)
+def tally_of(ctx: LoadContext) -> Tally:
+    """Return where readers count what they drop: the option ``tally``."""
+    tally = ctx.options.get("tally")
+    return tally if isinstance(tally, Counter) else Tally()
+
+
+def _filled(examples: Iterable[Example], what: str, place: Path, tally: Tally) -> Sequence[Example]:
+    result = gather(examples, place, tally)
     if not result:
         raise DataError(f"{what} is empty: it holds no examples", hint="check the file, or leave the split out")
     return result

@@ -124,7 +124,10 @@ class _Reader:
         if offsets is None:
             offsets = joined_offsets(words)
             if text != " ".join(words):
-                raise DataError("the words are not those of the text, so its spans cannot be placed")
+                raise DataError(
+                    "the words are not those of the text, so its spans cannot be placed",
+                    hint="correct the words, or leave them out",
+                )
         drop = bool(self._ctx.options.get("drop_overlaps"))
         spans, dropped = without_overlaps(parse_spans(value, text), text, drop=drop)
         if dropped and (tally := self._ctx.options.get("tally")) is not None:
@@ -166,7 +169,9 @@ def label_list(value: Any, names: Sequence[str] | None = None) -> tuple[str, ...
     if value is None:
         raise DataError("the labels are missing", hint="give each word a label, or leave the sentence out")
     if not isinstance(value, list | tuple):
-        raise DataError(f"the labels of words must be a list, not {value!r}")
+        raise DataError(
+            f"the labels of words must be a list, not {value!r}"[:300], hint="choose their field: --columns LAYER=…"
+        )
     return tuple([one_label(label if not isinstance(label, list | tuple) else None, names) for label in value])
 
 
@@ -191,7 +196,7 @@ def _text(record: Record, layout: Layout) -> str:
     if value is None:
         raise DataError("the text is missing", hint="give each record a text, or leave it out")
     if not isinstance(value, str):
-        raise DataError(f"the text must be a string, not {value!r}", hint="choose its column: --columns text=…")
+        raise DataError(f"the text must be a string, not {value!r}"[:300], hint="choose its column: --columns text=…")
     return value
 
 
@@ -207,7 +212,9 @@ def _words(record: Record, layout: Layout, text: str | None) -> tuple[tuple[str,
     if isinstance(value, list | tuple) and value and all(isinstance(word, Mapping) for word in value):
         value = [word.get("text") for word in value]  # as Prodigy writes them
     if not isinstance(value, list | tuple) or not all(isinstance(word, str) for word in value):
-        raise DataError(f"the words must be a list of strings, not {value!r}"[:300])
+        raise DataError(
+            f"the words must be a list of strings, not {value!r}"[:300], hint="choose their field: --columns tokens=…"
+        )
     return tuple(value), None if text is None else offsets_of(value, text)
 
 
@@ -230,7 +237,8 @@ def _document(record: Record, layout: Layout) -> str | None:
 
 
 def _extra(record: Record, layout: Layout) -> dict[str, Any]:
-    extra = {name: record[name] for name in layout.extra}
-    if "spans" in layout.roles and layout.layers and "tokens" in layout.roles:
-        extra[layout.roles["spans"]] = record[layout.roles["spans"]]  # the tags say it all; kept, not read
-    return extra
+    """Return the caller's own fields: what is not read, and what is kept beside being read."""
+    kept = [layout.roles[role] for role in ("spans", "document") if role in layout.roles]
+    if layout.layers and "tokens" in layout.roles:
+        return {name: record[name] for name in (*layout.extra, *kept)}
+    return {name: record[name] for name in (*layout.extra, *kept) if name != layout.roles.get("spans")}

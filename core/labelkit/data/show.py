@@ -6,6 +6,8 @@ from dataclasses import replace
 
 from labelkit.catalog import Catalog
 from labelkit.data.corpus import Corpus, DataOptions, load_corpus
+from labelkit.data.fields import ROLES
+from labelkit.data.reading import kind_of
 from labelkit.data.schemes import split_tag
 from labelkit.errors import DataError, nearest
 from labelkit.records import Kind, LoadContext, Scheme
@@ -16,14 +18,14 @@ def read_for_show(
 ) -> Corpus:
     """Return the corpus behind ``reference`` with the layer that is meant, in its scheme.
 
-    Without ``layer``: a source's first one, the first one that ``--columns`` names, or the last column. Labels that
+    Without ``layer``: a source's first one, the first one that ``--columns`` names, or the usual column. Labels that
     all read as tags are read as spans.
 
     :raises DataError: the data cannot be read, or has no such layer.
     """
     source = catalog.sources.get(reference)
-    kind: Kind = source.kind if source else "token"
-    chosen = layer or _default_layer(reference, catalog, ctx)
+    kind = kind_of(reference, catalog, ctx, options.format)
+    chosen = layer or _default_layer(reference, kind, catalog, ctx)
     if source:
         if chosen not in source.layers:
             raise DataError(f"source '{reference}' has no layer '{chosen}'", hint=nearest(chosen, source.layers))
@@ -32,17 +34,17 @@ def read_for_show(
         return load_corpus(reference, layer=chosen, kind=kind, scheme=scheme, catalog=catalog, ctx=ctx, options=options)
     plain = replace(options, allow_new_labels=True, scheme="auto")
     corpus = load_corpus(reference, layer=chosen, kind=kind, scheme=None, catalog=catalog, ctx=ctx, options=plain)
-    if not _are_tags(corpus.schema.labels):
+    if kind == "text" or not _are_tags(corpus.schema.labels):
         return corpus
     tagged: Scheme = "IOB2"
     return load_corpus(reference, layer=chosen, kind=kind, scheme=tagged, catalog=catalog, ctx=ctx, options=options)
 
 
-def _default_layer(reference: str, catalog: Catalog, ctx: LoadContext) -> str:
+def _default_layer(reference: str, kind: Kind, catalog: Catalog, ctx: LoadContext) -> str:
     if source := catalog.sources.get(reference):
         return next(iter(source.layers))
-    named = [name for name in ctx.columns if name not in ("tokens", "text")]
-    return named[0] if named else "labels"
+    named = [name for name in ctx.columns if name not in ROLES]
+    return named[0] if named else "labels" if kind == "token" else "label"
 
 
 def _are_tags(labels: tuple[str, ...]) -> bool:

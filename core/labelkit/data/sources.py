@@ -1,12 +1,13 @@
-"""The real corpora that core knows by name; the user has their files, at a path or in ``LABELKIT_DATA``."""
+"""The real corpora that core knows by name: at a path, in ``LABELKIT_DATA``, or else from their mirrors on the Hub."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from labelkit.data import conll, conllu, tables
+from labelkit.data.mirrors import read_mirror
 from labelkit.data.refs import split_files
 from labelkit.data.tagging import retag
 from labelkit.errors import DataError
@@ -35,8 +36,12 @@ def _loader(
     """Return a ``load`` for CoNLL files; the layers ``tagged`` come out in IOB2, whatever the files use."""
 
     def load(split: str, ctx: LoadContext) -> Iterable[Example]:
-        path = _file(name, split, files[split], ctx)
-        examples = list(conll.read(path, replace(ctx, columns=columns)))
+        examples: Sequence[Example]
+        if absent := _absent(name, ctx):
+            examples = list(read_mirror(name, split, ctx, absent))
+        else:
+            path = _file(name, split, files[split], ctx)
+            examples = list(conll.read(path, replace(ctx, columns=columns)))
         try:
             for layer in tagged:
                 examples = retag(examples, layer, "IOB2")
@@ -54,9 +59,20 @@ def _ud_ewt(split: str, ctx: LoadContext) -> Iterable[Example]:
 
 
 def _imdb(split: str, ctx: LoadContext) -> Iterable[Example]:
+    if absent := _absent("imdb", ctx):
+        return read_mirror("imdb", split, ctx, absent)
     path = _file("imdb", split, _IMDB[split], ctx)
     wanted = replace(ctx, columns={"text": "text", "label": "label"}, options={**ctx.options, "kind": "text"})
     return tables.read_parquet(path, wanted, {"label": _SENTIMENT})
+
+
+def _absent(name: str, ctx: LoadContext) -> DataError | None:
+    """Return why there are no local files; None where there are, or where the user says that there are."""
+    try:
+        ctx.folder(name)
+    except DataError as error:
+        return error if ctx.path is None else None
+    return None
 
 
 def _file(name: str, split: str, published: str, ctx: LoadContext) -> Path:

@@ -12,6 +12,9 @@ from labelkit.errors import DataError
 Offsets = tuple[tuple[int, int], ...]
 
 
+_HINT = 'write each as {"start": 0, "end": 5, "label": "PER"} or [0, 5, "PER"]'
+
+
 class TextSpan(NamedTuple):
     """A labelled stretch of a text, in code points, ``end`` exclusive."""
 
@@ -30,7 +33,7 @@ def parse_spans(value: Any, text: str) -> list[TextSpan]:
     :raises DataError: one is neither, or reaches outside of ``text``; names no file.
     """
     if not isinstance(value, list | tuple):
-        raise DataError(f"spans must be a list, not {value!r}")
+        raise DataError(f"spans must be a list, not {value!r}"[:300], hint=_HINT)
     return sorted(_parse(item, text) for item in value)
 
 
@@ -101,10 +104,13 @@ def _parse(item: Any, text: str) -> TextSpan:
     if isinstance(item, Mapping):
         item = [item.get(name) for name in ("start", "end", "label")]
     if not isinstance(item, list | tuple) or len(item) != 3:
-        raise DataError(f"a span is start, end and label, not {item!r}")
+        raise DataError(f"a span is start, end and label, not {item!r}"[:300], hint=_HINT)
     start, end, label = item
     if type(start) is not int or type(end) is not int or not isinstance(label, str) or not label:
-        raise DataError(f"a span is start, end and label, not {item!r}")
+        raise DataError(f"a span is start, end and label, not {item!r}"[:300], hint=_HINT)
     if not 0 <= start < end <= len(text):
-        raise DataError(f"span {start}-{end} ({label}) does not lie in a text of {len(text)} characters")
+        raise DataError(
+            f"span {start}-{end} ({label}) does not lie in a text of {len(text)} characters",
+            hint="start and end count code points from 0, end is exclusive",
+        )
     return TextSpan(start, end, label)

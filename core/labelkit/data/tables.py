@@ -135,7 +135,9 @@ def _opened(path: Path, what: str) -> Iterator[BinaryIO]:
     with plain_errors(path), open_bytes(path) as stream:
         try:
             yield stream
-        except pa.ArrowException as error:
+        except (pa.ArrowException, OSError) as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                raise  # the disk, not what the file holds
             raise DataError(
                 f"{path} is no {what} file, or a broken one: {one_line(error)}", hint="check the file and its ending"
             ) from error

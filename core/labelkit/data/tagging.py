@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
+from functools import partial
+from itertools import chain, islice
 
 from labelkit.data import schemes
+from labelkit.data.views import changed
 from labelkit.errors import DataError
 from labelkit.records import Example, Labels, Scheme
 
@@ -19,12 +21,12 @@ class Tagged:
     :param repaired: tags that were changed because they did not fit it.
     """
 
-    splits: Mapping[str, list[Example]]
+    splits: Mapping[str, Sequence[Example]]
     read: Scheme
     repaired: int = 0
 
 
-def retag(examples: list[Example], layer: str, target: Scheme) -> list[Example]:
+def retag(examples: Sequence[Example], layer: str, target: Scheme) -> Sequence[Example]:
     """Return ``examples`` with ``layer`` in the scheme ``target``, whichever they came in.
 
     :raises DataError: a tag does not fit the scheme that most of them follow; names file and line.
@@ -33,7 +35,7 @@ def retag(examples: list[Example], layer: str, target: Scheme) -> list[Example]:
 
 
 def harmonise(
-    splits: Mapping[str, list[Example]],
+    splits: Mapping[str, Sequence[Example]],
     layer: str,
     target: Scheme,
     *,
@@ -46,21 +48,21 @@ def harmonise(
     :param repair: read tags that do not fit as the CoNLL scorer does, and count them, instead of refusing.
     :raises DataError: a tag that does not fit; names file and line.
     """
-    everything = list(chain.from_iterable(splits.values()))
+    everything = chain.from_iterable(splits.values())
     detection = schemes.detect(tags(example, layer) for example in everything)
     read = source or detection.scheme
     if read in detection.first and not repair:
         number, word = detection.first[read]
-        raise _misfit(everything[number], layer, word, read, detection.scheme)
+        example = next(islice(chain.from_iterable(splits.values()), number, None))
+        raise _misfit(example, layer, word, read, detection.scheme)
     if read == target and read not in detection.first:
-        return Tagged(splits={name: list(examples) for name, examples in splits.items()}, read=read)
-    changed = 0
-    result: dict[str, list[Example]] = {}
-    for name, examples in splits.items():
-        pairs = [_retagged(example, layer, read, target, repair=repair) for example in examples]
-        result[name] = [example for example, _ in pairs]
-        changed += sum(count for _, count in pairs)
-    return Tagged(splits=result, read=read, repaired=changed)
+        return Tagged(splits=splits, read=read)
+    repaired = 0
+    if read in detection.first:
+        repaired = sum(_repairs(example, layer, read) for example in chain.from_iterable(splits.values()))
+    change = partial(_retagged, layer=layer, read=read, target=target, repair=repair)
+    result = {name: changed(examples, change) for name, examples in splits.items()}
+    return Tagged(splits=result, read=read, repaired=repaired)
 
 
 def tags(example: Example, layer: str) -> tuple[str, ...]:
@@ -86,15 +88,21 @@ def with_labels(example: Example, layer: str, labels: Labels) -> Example:
     return replace(example, labels={**example.labels, layer: labels})
 
 
-def _retagged(example: Example, layer: str, read: Scheme, target: Scheme, *, repair: bool) -> tuple[Example, int]:
+def _retagged(example: Example, *, layer: str, read: Scheme, target: Scheme, repair: bool) -> Example:
     before = tags(example, layer)
-    try:
-        fixed, changed = schemes.repair(before, read) if repair else (before, 0)
-    except DataError as error:
-        word = next(index for index in range(len(before)) if not _readable(before[index]))
-        raise located(example, word, error) from error
+    fixed = schemes.repair(before, read)[0] if repair else before
     after = fixed if read == target else schemes.convert(fixed, read, target)
-    return (example if after == before else with_labels(example, layer, after)), changed
+    return example if after == before else with_labels(example, layer, after)
+
+
+def _repairs(example: Example, layer: str, read: Scheme) -> int:
+    """Return how many tags of an example do not fit the scheme ``read``."""
+    found = tags(example, layer)
+    try:
+        return schemes.repair(found, read)[1]
+    except DataError as error:
+        word = next(index for index in range(len(found)) if not _readable(found[index]))
+        raise located(example, word, error) from error
 
 
 def _readable(tag: str) -> bool:

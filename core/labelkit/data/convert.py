@@ -1,0 +1,202 @@
+"""Labelled data from one format into another: labels as they are, and nothing lost.
+
+What was written is read back and compared, example by example, before it takes its place: so whatever the target
+cannot hold is found, for the format of a plugin too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+from labelkit.data.delimited import as_text
+from labelkit.data.labelset import check_examples
+from labelkit.data.output import new_output
+from labelkit.data.reading import Parts, kind_of, open_split
+from labelkit.data.tagging import place_of
+from labelkit.data.written import gold_coverage
+from labelkit.errors import DataError, UnknownNameError, nearest
+from labelkit.records import Example, Format, Kind, Labelled, LoadContext
+
+#: what can be left out knowingly, beside the layers and the caller's own fields by their names
+DROPPABLE = ("id", "text", "document", "extra")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Conversion:
+    """What to convert.
+
+    :param layer: the layer to convert alone; None for all, the first one being the target's own.
+    :param drop: what to leave out: :data:`DROPPABLE`, layers, or own fields.
+    :param split: of a reference that has several.
+    :param source_format: the format to read with; None for the one of the ending.
+    """
+
+    reference: str
+    target: Path
+    to: str
+    layer: str | None = None
+    drop: Collection[str] = ()
+    split: str = "train"
+    source_format: str | None = None
+    force: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Converted:
+    """What was done.
+
+    :param checked: it was read back and compared; some formats can only be written.
+    """
+
+    examples: int
+    kind: Kind
+    checked: bool
+
+
+def convert(asked: Conversion, parts: Parts, ctx: LoadContext) -> Converted:
+    """Write a data reference in another format.
+
+    :raises DataError: something cannot be read or written, or the target does not hold all of it.
+    """
+    writer = _writer(asked.to, parts.formats)
+    kind = kind_of(asked.reference, parts, ctx, asked.source_format)
+    if kind not in writer.kinds:
+        raise DataError(f"format '{asked.to}' cannot hold {kind} examples", hint="see: labelkit formats")
+    options = {**ctx.options, "kind": kind, **({"layer": asked.layer} if asked.layer else {})}
+    ctx = replace(ctx, options=options)
+
+    def examples() -> Iterator[Example]:
+        found = open_split(asked.reference, asked.split, kind, parts, ctx, asked.source_format)
+        return (_wanted(example, asked, kind) for example in found)
+
+    with new_output(asked.target, force=asked.force) as output:
+        counter = _Counter()
+        assert writer.write is not None  # _writer offers writers only
+        writer.write(counter.each(examples()), output)
+        if not counter.count:
+            raise DataError(f"'{asked.reference}' is empty: it holds no examples", hint="check the file")
+        output.close()
+        if writer.read is not None:
+            again = LoadContext(options={"kind": kind, "layer": "labels" if kind == "token" else "label"})
+            _compare(examples(), writer.read(output.written, again), asked.to)
+    return Converted(examples=counter.count, kind=kind, checked=writer.read is not None)
+
+
+class _Counter:
+    """Makes examples into records and counts them; those without an id are numbered."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def each(self, examples: Iterable[Example]) -> Iterator[Labelled]:
+        for self.count, example in enumerate(examples, start=1):
+            yield to_labelled(example if example.id else replace(example, id=str(self.count)))
+
+
+def to_labelled(example: Example) -> Labelled:
+    """Return a gold example as a record: its first layer as the labels, its other layers among its own fields."""
+    main, *others = example.labels
+    own: dict[str, Any] = {layer: list(example.labels[layer]) for layer in others}
+    if example.document is not None:
+        own["document"] = example.document
+    if example.words is None:
+        return Labelled(
+            id=example.id,
+            text=example.text or "",
+            label=str(example.labels[main]),
+            coverage=gold_coverage(1),
+            extra=_joined(own, example),
+        )
+    return Labelled(
+        id=example.id,
+        text=" ".join(example.words) if example.text is None else example.text,
+        words=example.words,
+        labels=tuple(example.labels[main]),
+        offsets=example.offsets,
+        coverage=gold_coverage(len(example.words)),
+        extra=_joined(own, example),
+    )
+
+
+def _joined(own: Mapping[str, Any], example: Example) -> dict[str, Any]:
+    if clash := [name for name in own if example.extra.get(name, own[name]) != own[name]]:
+        raise DataError(
+            f"{place_of(example)}: the field '{clash[0]}' is there twice", hint=f"leave one out: --drop {clash[0]}"
+        )
+    return {**own, **example.extra}
+
+
+def _writer(name: str, formats: Mapping[str, Format]) -> Format:
+    writers = {known.name: known for known in formats.values() if known.write}
+    if name not in formats:
+        raise UnknownNameError(f"unknown format '{name}'", hint=nearest(name, writers))
+    if name not in writers:
+        raise DataError(f"format '{name}' cannot be written", hint=nearest(name, writers))
+    return writers[name]
+
+
+def _wanted(example: Example, asked: Conversion, kind: Kind) -> Example:
+    """Return what is to be written of an example, once it is found whole."""
+    layers = [asked.layer] if asked.layer else [layer for layer in example.labels if layer not in asked.drop]
+    for layer in layers or ["labels" if kind == "token" else "label"]:
+        check_examples(asked.split, [example], layer, kind)
+    drop = set(asked.drop)
+    extra = {} if "extra" in drop else {name: value for name, value in example.extra.items() if name not in drop}
+    return replace(
+        example,
+        id="" if "id" in drop else example.id,
+        text=None if "text" in drop and kind == "token" else example.text,
+        offsets=None if "text" in drop else example.offsets,
+        document=None if "document" in drop else example.document,
+        labels={layer: example.labels[layer] for layer in layers},
+        extra=extra,
+    )
+
+
+def _compare(given: Iterable[Example], found: Iterable[Example], name: str) -> None:
+    for before, after in zip_longest(given, found):
+        if before is None or after is None:
+            raise DataError(
+                f"format '{name}' does not give back as many examples as were written",
+                hint="it cannot hold empty ones, perhaps; use another format, e.g. --to jsonl",
+            )
+        if lost := list(dict.fromkeys(_differences(before, after))):
+            raise DataError(
+                f"{place_of(before)}: format '{name}' cannot hold {', '.join(map(_called, lost))} "
+                f"of example '{before.id}'",
+                hint=_advice(lost, before),
+            )
+
+
+def _called(lost: str) -> str:
+    return f"the {lost}" if lost in ("words", "labels", *DROPPABLE) else f"the field '{lost}'"
+
+
+def _advice(lost: list[str], example: Example) -> str:
+    main, *others = example.labels
+    if set(lost) & set(others):
+        return f"convert one layer, --layer {main}, or use another format, e.g. --to jsonl"
+    if set(lost) & {"words", "labels"}:
+        return "use another format, e.g. --to jsonl"
+    return f"leave it out with --drop {','.join(lost)}, or use another format, e.g. --to jsonl"
+
+
+def _differences(before: Example, after: Example) -> Iterator[str]:
+    """Yield the names of what was not read back as it was."""
+    main, *others = before.labels
+    text = (before.text, before.offsets if before.offsets is not None else after.offsets)
+    pairs: Mapping[str, tuple[Any, Any]] = {
+        "words": (before.words, after.words),
+        "labels": (before.labels[main], next(iter(after.labels.values()), None)),
+        "text": (text, (after.text, after.offsets)) if before.text is not None else ("", ""),
+        "id": (before.id, after.id) if before.id else ("", ""),
+        "document": (before.document, after.document),
+    }
+    yield from (name for name, (given, found) in pairs.items() if given != found)
+    kept = {"document": after.document, **after.extra}
+    own = {**{layer: list(before.labels[layer]) for layer in others}, **before.extra}
+    yield from (name for name, value in own.items() if as_text(value) != as_text(kept.get(name)))

@@ -1,0 +1,74 @@
+"""Sequences of examples that hold none: each example is made when it is asked for."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from typing import overload
+
+from labelkit.records import Example
+
+
+class Lazy(Sequence[Example]):
+    """What lazy sequences share: slices, and positions counted from the end."""
+
+    @abstractmethod
+    def one(self, index: int) -> Example:
+        """Return the example at ``index``, which is in range."""
+
+    @overload
+    def __getitem__(self, index: int) -> Example: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Example]: ...
+    def __getitem__(self, index: int | slice) -> Example | list[Example]:
+        if isinstance(index, slice):
+            return [self.one(position) for position in range(*index.indices(len(self)))]
+        if not -len(self) <= index < len(self):
+            raise IndexError(index)
+        return self.one(index % len(self))
+
+
+class Changed(Lazy):
+    """The examples of another sequence, each changed by a function."""
+
+    def __init__(self, base: Sequence[Example], change: Callable[[Example], Example]) -> None:
+        self._base, self._change = base, change
+
+    def __len__(self) -> int:
+        return len(self._base)
+
+    def one(self, index: int) -> Example:
+        """Return the example at ``index``, which is in range."""
+        return self._change(self._base[index])
+
+    def __iter__(self) -> Iterator[Example]:
+        return map(self._change, self._base)
+
+
+class Chosen(Lazy):
+    """Some examples of another sequence, by their positions."""
+
+    def __init__(self, base: Sequence[Example], positions: Sequence[int]) -> None:
+        self._base, self._positions = base, positions
+
+    def __len__(self) -> int:
+        return len(self._positions)
+
+    def one(self, index: int) -> Example:
+        """Return the example at ``index``, which is in range."""
+        return self._base[self._positions[index]]
+
+    def __iter__(self) -> Iterator[Example]:
+        return (self._base[position] for position in self._positions)
+
+
+def changed(examples: Sequence[Example], change: Callable[[Example], Example]) -> Sequence[Example]:
+    """Return the examples changed: a list of a list, and a lazy sequence of a lazy one."""
+    return [change(example) for example in examples] if isinstance(examples, list) else Changed(examples, change)
+
+
+def chosen(examples: Sequence[Example], positions: Sequence[int]) -> Sequence[Example]:
+    """Return some examples: a list of a list, and a lazy sequence of a lazy one."""
+    if isinstance(examples, list):
+        return [examples[position] for position in positions]
+    return Chosen(examples, positions)
