@@ -33,12 +33,14 @@ class Hub:
     :param mode: ``"up"``, ``"fails"`` (status 503), ``"hangs"`` (takes the question and never answers) or
         ``"drips"`` (answers, but never to the end).
     :param stall: a file name whose download breaks off in the middle.
+    :param gated: it tells of its data sets, and refuses their files.
     """
 
     server: ThreadingHTTPServer
     repositories: dict[str, Repository] = field(default_factory=dict)
     mode: str = "up"
     stall: str = ""
+    gated: bool = False
     asked: list[str] = field(default_factory=list)
     released: threading.Event = field(default_factory=threading.Event)
 
@@ -121,6 +123,9 @@ class Handler(BaseHTTPRequestHandler):
         name, _, place = rest.partition("/resolve/")
         commit, _, path = place.partition("/")
         content = self.hub.repositories[name].commits.get(commit, {}).get(path)
+        if self.hub.gated:
+            self._answer(403, b'{"error": "gated"}', **{"X-Error-Code": "GatedRepo"})
+            return
         if content is None:
             self._missing("EntryNotFound")
             return

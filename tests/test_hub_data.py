@@ -339,6 +339,15 @@ def test_what_the_hub_does_not_know_is_told(
     assert error.hint
 
 
+def test_a_gated_data_set_is_told(hub: Hub, catalog: Catalog, tmp_path: Path) -> None:
+    hub.add("org/pets", splits())
+    hub.gated = True
+    error = failure("hub:org/pets", catalog, tmp_path)
+    assert isinstance(error, DataError)
+    assert error.message == "data set 'org/pets' is gated on the Hub"
+    assert "hf auth login" in str(error.hint)
+
+
 @pytest.mark.parametrize("converted", [True, False])
 def test_a_data_set_that_needs_a_script_is_refused(hub: Hub, catalog: Catalog, tmp_path: Path, converted: bool) -> None:
     hub.add("org/pets", {"README.md": b"", "pets.py": b"1/0", "dummy/train.csv": b"a,b\n"})

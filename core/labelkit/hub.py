@@ -46,6 +46,10 @@ class Wanted:
         """Return an error about the repository itself, not about the network."""
         return (ModelError if self.kind == "model" else DataError)(message, hint=hint)
 
+    def gated(self) -> LabelkitError:
+        """Return the error for a repository whose terms are not accepted."""
+        return self.fault(f"{self.called} is gated on the Hub", "accept its terms there, then: hf auth login")
+
 
 def about(wanted: Wanted) -> Any:
     """Return what the Hub tells of a repository: ``ModelInfo`` or ``DatasetInfo`` of ``huggingface_hub``.
@@ -79,12 +83,17 @@ def fetch(wanted: Wanted, commit: str, patterns: Sequence[str], *, first: bool =
     :param commit: what the wanted revision is at now.
     :param first: more will be fetched, so the cache is not told yet that it holds the revision.
     :raises NetworkError: it breaks off.
+    :raises LabelkitError: the repository is gated: the Hub tells of such a one freely, and refuses its files.
     """
+    from huggingface_hub.errors import GatedRepoError
+
     try:
         folder = _snapshot(wanted, commit, patterns, quiet=first)
         if wanted.revision != commit and not first:
             # nothing more comes: the cache only notes which commit it is, now that all of it is there
             _snapshot(wanted, wanted.revision, patterns, quiet=True)
+    except GatedRepoError:
+        raise wanted.gated() from None
     except Exception as error:
         hint = "try again; what came is kept" if isinstance(error, OSError) else wanted.otherwise
         raise NetworkError(f"{wanted.called} could not be fetched ({reason(error)})", hint=hint) from None
@@ -175,7 +184,7 @@ def _asked(wanted: Wanted, ask: Callable[[], Any]) -> Any:
     try:
         return within(PATIENCE, ask)
     except GatedRepoError:
-        raise wanted.fault(f"{called} is gated on the Hub", "accept its terms there, then: hf auth login") from None
+        raise wanted.gated() from None
     except RepositoryNotFoundError:
         hint = "check the spelling; private ones need: hf auth login"
         raise wanted.fault(f"there is no {called} on the Hub", hint) from None

@@ -64,7 +64,7 @@ def show(
     from labelkit.data.show import read_for_show
     from labelkit.errors import DataError
 
-    ctx = _context(shell, columns, encoding, sets)
+    ctx = reading_context(shell, columns, encoding, sets)
     given = {name: ctx.options[name] for name in ("scheme", "repair", "format") if name in ctx.options}
     options = DataOptions(allow_new_labels=True, **given)
     corpus = read_for_show(reference, layer, shell.catalog, ctx, options)
@@ -118,7 +118,7 @@ def convert(
         source_format=source,
         force=force,
     )
-    done = run(asked, shell.catalog, _context(shell, columns, encoding, sets))
+    done = run(asked, shell.catalog, reading_context(shell, columns, encoding, sets))
     if shell.as_json:
         shell.json({"input": reference, "output": str(target), "format": to, **asdict(done)})
         return
@@ -126,7 +126,7 @@ def convert(
     shell.say(f"{target}: {done.examples:,} examples in {to}, {checked}")
 
 
-def _context(shell: Shell, columns: str | None, encoding: str, sets: tuple[str, ...]) -> LoadContext:
+def reading_context(shell: Shell, columns: str | None, encoding: str, sets: tuple[str, ...]) -> LoadContext:
     """Return what readers may know; the options of ``--set data.KEY=VALUE`` are checked as those of a run are."""
     from labelkit.data.refs import parse_columns
     from labelkit.errors import LabelkitError

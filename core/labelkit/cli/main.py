@@ -18,6 +18,7 @@ from labelkit.errors import LabelkitError, PlanError
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("labelkit.cli.run", "Train, select, test and record a labeller."),
     "label": ("labelkit.cli.label", "Label a text with a trained labeller."),
+    "evaluate": ("labelkit.cli.evaluate", "Score a trained labeller on gold data."),
     "runs": ("labelkit.cli.runs", "Look at recorded runs."),
     "data": ("labelkit.cli.data", "Look at data before training on it."),
     "tasks": ("labelkit.cli.listing", "List the labelling tasks."),

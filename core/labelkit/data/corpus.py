@@ -103,7 +103,7 @@ def load_corpus(
     options = options or DataOptions()
     target = (_scheme(options.train_scheme, "train_scheme") or scheme) if scheme else None
     source_scheme = _scheme(options.scheme, "scheme")
-    wanted = _context(ctx, layer, kind, options)
+    wanted = context_for(ctx, layer, kind, options)
     raw = read_raw(reference, kind, catalog, wanted, options.format)
     named = _named(raw, layer, catalog)
     if "train" not in raw.splits:
@@ -181,7 +181,8 @@ def _split(name: str, examples: Sequence[Example], ref: str, layer: str, schema:
     )
 
 
-def _context(ctx: LoadContext, layer: str, kind: Kind, options: DataOptions) -> LoadContext:
+def context_for(ctx: LoadContext, layer: str, kind: Kind, options: DataOptions) -> LoadContext:
+    """Return the context in which a reference is read for one layer."""
     path = ctx.path if options.path is None else Path(options.path).expanduser()
     return replace(ctx, path=path, options={**ctx.options, "layer": layer, "kind": kind, "tally": Counter[str]()})
 

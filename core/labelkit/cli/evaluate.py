@@ -1,0 +1,89 @@
+"""``labelkit evaluate``."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from labelkit.cli.common import Shell, command_options
+from labelkit.cli.data import reading_context, reading_options
+from labelkit.errors import LabelkitError
+
+
+@click.command()
+@click.argument("run")
+@click.option("--data", metavar="REF", help="Gold data; default the run's own.")
+@click.option("--split", metavar="NAME", help="Which split; default test, else validation, else all there is.")
+@reading_options
+@command_options
+def evaluate(
+    shell: Shell,
+    run: str,
+    data: str | None,
+    split: str | None,
+    columns: str | None,
+    encoding: str,
+    sets: tuple[str, ...],
+) -> None:
+    """Score the labeller of RUN on gold data, as its test split was scored.
+
+    \b
+    labelkit evaluate latest
+    labelkit evaluate first-try --data new.conll --columns tokens=0,ner=1
+    """
+    from labelkit.data.corpus import DataOptions
+    from labelkit.data.gold import read_gold
+    from labelkit.label.labeller import Labeller
+
+    if data is None:
+        data, columns, encoding, sets = _own_data(shell, run, columns, sets)
+    labeller = Labeller.open(run, shell.home, shell.catalog)
+    info = labeller.info
+    ctx = reading_context(shell, columns, encoding, sets)
+    options = DataOptions(**{name: ctx.options[name] for name in ("repair", "format", "path") if name in ctx.options})
+    gold = read_gold(data, split, layer=info.layer, schema=info.schema, catalog=shell.catalog, ctx=ctx, options=options)
+    names = shell.catalog.find("task", info.task).metrics
+    figures = labeller.score(gold.examples, [shell.catalog.find("metric", name) for name in names])
+    _print(shell, info, gold, figures)
+
+
+def _own_data(
+    shell: Shell, run: str, columns: str | None, sets: tuple[str, ...]
+) -> tuple[str, str | None, str, tuple[str, ...]]:
+    """Return the data reference of a recorded run, and how it was read."""
+    if "/" in run or "\\" in run:
+        raise LabelkitError("a checkpoint folder does not say which data to score", hint="add --data REF")
+    from labelkit.registry import Registry
+
+    with Registry.open(shell.home, create=False) as registry:
+        record = registry.show(registry.find(run, finished=True).id).record
+    plan = {value.key: value.text for value in record.plan}
+    kept = [f"{key}={plan[key]}" for key in ("data.path", "data.format", "data.repair") if _is_set(plan.get(key))]
+    own = plan.get("data.columns")
+    return record.data, columns or (own if _is_set(own) else None), plan.get("data.encoding", "utf-8"), (*kept, *sets)
+
+
+def _is_set(text: str | None) -> bool:
+    return text not in (None, json.dumps(None), json.dumps(False))
+
+
+def _print(shell: Shell, info: Any, gold: Any, figures: dict[str, Any]) -> None:
+    if shell.as_json:
+        shell.json(
+            {
+                "run": info.run,
+                "task": info.task,
+                "data": gold.ref,
+                "split": gold.split,
+                "content_hash": gold.content_hash,
+                "examples": len(gold.examples),
+                "repaired_gold": gold.repaired,
+                "metrics": {gold.split: {info.task: figures}},
+            }
+        )
+        return
+    from labelkit.cli import render
+
+    render.scores(shell.out, f"{gold.ref} ({info.task}, {len(gold.examples):,} examples)", figures)

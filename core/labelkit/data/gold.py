@@ -1,0 +1,76 @@
+"""Gold data for a labeller that exists: read under its schema, without asking for a train split."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from labelkit.data.corpus import DataOptions, content_hash, context_for
+from labelkit.data.labelset import check_examples
+from labelkit.data.reading import Parts, read_raw
+from labelkit.data.tagging import harmonise, place_of
+from labelkit.errors import DataError
+from labelkit.records import Example, LoadContext, Schema
+
+#: which split is scored when none is named
+PREFERRED = ("test", "validation", "train")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Gold:
+    """One split to score on.
+
+    :param ref: where it came from.
+    :param repaired: tags that were changed because they did not fit their scheme.
+    """
+
+    split: str
+    examples: Sequence[Example]
+    ref: str
+    content_hash: str
+    repaired: int = 0
+
+
+def read_gold(
+    reference: str,
+    split: str | None,
+    *,
+    layer: str,
+    schema: Schema,
+    catalog: Parts,
+    ctx: LoadContext,
+    options: DataOptions,
+) -> Gold:
+    """Read a split of a data reference: the one named, else test, else validation, else all there is.
+
+    :raises DataError: it cannot be read, has no such split, or holds a label that ``schema`` lacks (file and line).
+    """
+    raw = read_raw(reference, schema.kind, catalog, context_for(ctx, layer, schema.kind, options), options.format)
+    name = _choose(reference, split, raw.splits)
+    examples, repaired = raw.splits[name], 0
+    check_examples(name, examples, layer, schema.kind)
+    if schema.scheme:
+        tagged = harmonise({name: examples}, layer, schema.scheme, repair=options.repair)
+        examples, repaired = tagged.splits[name], tagged.repaired
+    _check_labels(examples, layer, schema)
+    digest = content_hash(examples, layer, schema.scheme)
+    ref = raw.refs.get(name, reference)
+    return Gold(split=name, examples=examples, ref=ref, content_hash=digest, repaired=repaired)
+
+
+def _choose(reference: str, split: str | None, splits: Mapping[str, Sequence[Example]]) -> str:
+    if split is not None and split not in splits:
+        raise DataError(f"'{reference}' has no {split} split", hint=f"it has: {', '.join(splits)}")
+    return split or next(name for name in PREFERRED if name in splits)
+
+
+def _check_labels(examples: Sequence[Example], layer: str, schema: Schema) -> None:
+    known = set(schema.label_names)
+    for example in examples:
+        labels = example.labels[layer]
+        for word, label in enumerate([labels] if isinstance(labels, str) else labels):
+            if label not in known:
+                where = place_of(example, None if isinstance(labels, str) else word)
+                raise DataError(
+                    f"{where}: the labeller does not know '{label}'", hint=f"it knows: {' '.join(sorted(known))}"
+                )
