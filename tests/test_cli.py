@@ -719,3 +719,22 @@ def test_a_reader_that_goes_away_is_no_error(shared: labelkit.RunResult) -> None
     assert process.stderr
     assert process.stderr.read() == ""
     assert process.wait(60) == 0
+
+
+def test_a_dry_run_finds_training_settings_that_do_not_go_together(command: Command, tiny: Path, corpus: Path) -> None:
+    arguments = ("run", "ner", "--data", corpus, "--model", tiny, "--dry-run")
+    done = command(*arguments, "--set", "train.optim=sdg")
+    assert done.status == 1
+    assert "error: these training settings do not go together" in done.err
+
+
+def test_a_table_whose_reader_goes_away_is_no_error() -> None:
+    script = f"{sys.executable} -m labelkit data show sample --count 2000 | head -1; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_plugin_that_is_blocked_and_not_there_is_told(command: Command) -> None:
+    done = command("tasks", "--no-plugin", "nix")
+    assert done.status == 0
+    assert "--no-plugin nix: no plugin is called so" in done.err

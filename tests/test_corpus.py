@@ -204,8 +204,8 @@ def test_not_utf8_unless_told(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("reference", "kind", "message", "hint"),
     [
-        ("no/such.conll", DataError, "no/such.conll does not exist", "check the path given to --data"),
-        ("such.conll", DataError, "such.conll does not exist", "check the path given to --data"),
+        ("no/such.conll", DataError, "no/such.conll does not exist", "check the path"),
+        ("such.conll", DataError, "such.conll does not exist", "check the path"),
         (
             "wnut71",
             UnknownNameError,

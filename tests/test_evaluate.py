@@ -71,3 +71,13 @@ def test_the_table_shows_every_type(capsys: pytest.CaptureFixture[str]) -> None:
     shown = capsys.readouterr().out
     assert "PER" in shown
     assert "LOC" in shown
+
+
+def test_what_the_run_learned_from_is_not_scored_unasked(
+    tiny: Path, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = str(corpus / "train.conll")
+    labelkit.run("ner", data=file, model=str(tiny), max_steps=1, home=tmp_path, settings={"train.precision": "fp32"})
+    monkeypatch.setenv("LABELKIT_HOME", str(tmp_path))
+    assert "has only what the run learned from" in refused(capsys, "latest")
+    assert ask(capsys, "latest", "--split", "train")["split"] == "train"

@@ -353,3 +353,26 @@ def test_doctests(module: ModuleType) -> None:
 
 def test_the_doctests_of_settings_are_found() -> None:
     assert doctest.testmod(settings_module).attempted >= 4
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "hint"),
+    [
+        ("train.learning_rate", float("nan"), "at least 0"),
+        ("train.learning_rate", -1.0, "at least 0"),
+        ("train.num_train_epochs", -1, "at least 0.001"),
+        ("train.max_steps", 0, "at least 1, or -1"),
+        ("train.seed", -1, "at least 0 and at most"),
+        ("train.per_device_train_batch_size", 0, "at least 1"),
+        ("data.overlap", -1, "at least 0"),
+        ("data.validation_fraction", 1.5, "at most 0.9"),
+    ],
+)
+def test_numbers_out_of_bounds_are_refused_before_anything_runs(key: str, value: float, hint: str) -> None:
+    with pytest.raises(LabelkitError, match="cannot be") as caught:
+        check(key, value)
+    assert hint in (caught.value.hint or "")
+
+
+def test_minus_one_means_no_limit_of_steps() -> None:
+    assert check("train.max_steps", -1) == -1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -148,10 +149,11 @@ def test_gradient_weights_do_not_depend_on_the_batch(engine: Engine, tmp_path: P
     )  # fmt: skip
     items = [TrainingWindows(store)[n] for n in range(len(store))]
     collate = Collator(engine.encoding, "text")
-    together = float(trainer.compute_loss(engine.model, collate(items), num_items_in_batch=len(items)))
-    apart = sum(
-        float(trainer.compute_loss(engine.model, collate([item]), num_items_in_batch=len(items))) for item in items
-    )
+
+    def loss(batch: list[Any]) -> float:
+        return float(trainer.compute_loss(engine.model, collate(batch), num_items_in_batch=len(items)).detach())
+
+    together, apart = loss(items), sum(loss([item]) for item in items)
     assert together == pytest.approx(apart, rel=1e-4)
     scores = engine.score_texts([store[n] for n in range(len(store))], 2)
     each = [engine._pooled([store[n]])[0, 1] * store[n].weight for n in range(len(store))]

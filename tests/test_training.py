@@ -21,6 +21,7 @@ import labelkit
 from labelkit import catalog, checkpoint
 from labelkit.catalog import Candidate
 from labelkit.encode.checkpoint_files import sha256_of
+from labelkit.encode.store import cached_windows
 from labelkit.errors import LabelkitError, StorageError
 from labelkit.evaluate import split as scoring
 from labelkit.events import (
@@ -587,10 +588,21 @@ def test_a_checkpoint_that_the_disk_cannot_hold_is_not_half_written(train: Train
     assert list((tmp_path / "home").rglob("*.safetensors")) == []
 
 
-def test_windows_that_the_disk_cannot_hold_leave_no_half_a_cache(train: Train, tmp_path: Path) -> None:
-    with no_file_above(2_000), pytest.raises(StorageError, match="the disk is full"):
+def test_windows_that_the_disk_cannot_hold_leave_no_half_a_cache(
+    train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encode = cached_windows
+
+    def on_a_full_disk(*arguments: Any, **options: Any) -> Any:
+        with no_file_above(2_000):
+            return encode(*arguments, **options)
+
+    monkeypatch.setattr("labelkit.train.run.cached_windows", on_a_full_disk)
+    with pytest.raises(StorageError, match="the disk is full") as caught:
         train()
-    assert [path for path in (tmp_path / "home").rglob("*") if path.is_file() and path.name != "store.json"] == []
+    details = recorded(tmp_path / "home")
+    assert (details.status, details.error) == ("failed", caught.value.message)
+    assert list((tmp_path / "home" / "cache").rglob("*.arrow*")) == []
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS])

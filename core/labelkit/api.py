@@ -83,8 +83,8 @@ def run(
 
 
 def _warn(line: str) -> None:
-    """Say what the command would say on stderr, to whoever called :func:`run`."""
-    warnings.warn(line, stacklevel=3)
+    """Say as a warning what the command would say on stderr."""
+    warnings.warn(line, stacklevel=2)
 
 
 def load(reference: str, *, home: str | Path | None = None) -> Labeller:

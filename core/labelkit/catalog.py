@@ -17,7 +17,7 @@ from typing import Any, Literal, TypeVar
 import pluggy
 
 from labelkit import hookspecs
-from labelkit.discovery import CORE, GROUP, Blocking, Candidate, find_candidates
+from labelkit.discovery import CORE, GROUP, Blocking, Candidate, find_candidates, normal
 from labelkit.errors import CatalogError, UnknownNameError, nearest
 from labelkit.events import Event
 from labelkit.records import Decoder, Encoder, Format, Metric, Preprocessor, Schema, Source, Task
@@ -38,7 +38,7 @@ RECORD_HOOKS: dict[str, tuple[str, type]] = {
 EVENT_HOOK = "labelkit_event"
 
 #: what records may be called, and what they may not
-NAME = re.compile(r"[a-z0-9_-]+")
+RECORD_NAME = re.compile(r"[a-z0-9_-]+")
 RESERVED = frozenset({"best", "latest"})
 
 State = Literal["loaded", "blocked", "failed"]
@@ -294,6 +294,11 @@ class Catalog:
         absent = [info for info in self._infos if info.status != "loaded" and info.name == name]
         return f"the plugin '{name}' is not loaded: {absent[0].reason}" if absent else hint
 
+    def unknown(self, names: Iterable[str]) -> list[str]:
+        """Return those of ``names`` that are neither a plugin's nor a distribution's."""
+        known = {normal(part) for info in self._infos for part in (info.name, info.origin.partition(" (")[0])}
+        return [name for name in names if normal(name) not in known]
+
     def owner(self, kind: str, name: str) -> PluginInfo:
         """Return the plugin that supplies the record of ``kind`` called ``name``."""
         plugin = self._claims.owners[kind, name]
@@ -353,7 +358,7 @@ def _checked(item: object, class_: type[R], hook: str) -> R:
     if not isinstance(item, class_):
         raise TypeError(f"{hook}() must yield labelkit.{class_.__name__}, it yielded {type(item).__name__}")
     name = getattr(item, "name", None)
-    if not isinstance(name, str) or not NAME.fullmatch(name):
+    if not isinstance(name, str) or not RECORD_NAME.fullmatch(name):
         raise ValueError(f"{hook}() yielded a {class_.__name__} called {name!r}: names are a-z, 0-9, - and _")
     if name in RESERVED:
         raise ValueError(f"{hook}() yielded a {class_.__name__} called '{name}', which is a reserved word")

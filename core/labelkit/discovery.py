@@ -42,12 +42,12 @@ class Blocking:
 
     def reason(self, plugin: Candidate) -> str:
         """Return why ``plugin`` may not load, or an empty text."""
-        names = {_normal(plugin.name), _normal(plugin.distribution)}
+        names = {normal(plugin.name), normal(plugin.distribution)}
         if plugin.name == CORE:
             return ""
-        if names & set(map(_normal, self.blocked)):
+        if names & set(map(normal, self.blocked)):
             return "blocked by --no-plugin"
-        if self.only is not None and not names & set(map(_normal, self.only)):
+        if self.only is not None and not names & set(map(normal, self.only)):
             return "not named in LABELKIT_PLUGINS"
         return ""
 
@@ -75,6 +75,6 @@ def _core() -> Candidate:
     return Candidate(CORE, __version__, DISTRIBUTION, "labelkit.builtin", load)
 
 
-def _normal(name: str) -> str:
+def normal(name: str) -> str:
     """Return a distribution's name as package indexes compare it."""
     return re.sub(r"[-_.]+", "-", name).lower()

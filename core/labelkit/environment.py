@@ -1,4 +1,4 @@
-"""The one place that reads environment variables."""
+"""What labelkit takes from environment variables; where its state lives is read by ``registry/home.py``."""
 
 from __future__ import annotations
 
@@ -12,15 +12,11 @@ from pathlib import Path
 class Environment:
     """What labelkit takes from its surroundings.
 
-    :param home: ``LABELKIT_HOME``, the folder of all state; None to look for ``labelkit-runs`` upwards.
-    :param registry: ``LABELKIT_REGISTRY``, the SQLAlchemy URL of another database.
     :param data: ``LABELKIT_DATA``, the folder of corpora.
     :param plugins: ``LABELKIT_PLUGINS``, the only plugins to load; None for all.
     :param offline: ``HF_HUB_OFFLINE`` or ``TRANSFORMERS_OFFLINE`` is set.
     """
 
-    home: Path | None = None
-    registry: str | None = None
     data: Path | None = None
     plugins: tuple[str, ...] | None = None
     offline: bool = False
@@ -30,8 +26,6 @@ class Environment:
         """Read it from ``environ``."""
         plugins = environ.get("LABELKIT_PLUGINS")
         return cls(
-            home=_path(environ.get("LABELKIT_HOME")),
-            registry=environ.get("LABELKIT_REGISTRY") or None,
             data=_path(environ.get("LABELKIT_DATA")),
             plugins=None if plugins is None else tuple(name.strip() for name in plugins.split(",") if name.strip()),
             offline=any(_is_true(environ.get(name)) for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")),

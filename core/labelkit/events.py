@@ -27,7 +27,7 @@ class RunStarted(Event):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Stage(Event):
-    """A long step begins: reading, encoding, training, testing; ``detail`` is one line for people."""
+    """A longer step of a run begins, ``encoding`` or ``testing``; ``detail`` is one line for people."""
 
     name: str
     detail: str = ""
@@ -47,7 +47,6 @@ class StepDone(Event):
 
     step: int
     epoch: float
-    loss: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,7 +78,7 @@ class CheckpointSaved(Event):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CheckpointRemoved(Event):
-    """A superseded checkpoint folder was deleted."""
+    """A checkpoint is superseded; its folder is deleted next."""
 
     path: Path
 

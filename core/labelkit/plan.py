@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from labelkit.catalog import Catalog
 from labelkit.data.refs import parse_columns
-from labelkit.errors import LabelkitError, PlanError
+from labelkit.errors import LabelkitError, PlanError, UnknownNameError, nearest
 from labelkit.recipes import Recipe, find_recipe
 from labelkit.records import Decoder, Metric, Preprocessor, Task
 from labelkit.settings import AUTO, SETTINGS, check, parse_set
@@ -196,7 +196,16 @@ def _look_up(
 
 
 def _of_kind(catalog: Catalog, what: Literal["metric", "decoder", "preprocessor"], name: str, task: Task) -> Any:
-    item = catalog.find(what, name)
+    try:
+        item = catalog.find(what, name)
+    except UnknownNameError as error:
+        records: Mapping[str, Any] = {"metric": catalog.metrics, "decoder": catalog.decoders}.get(
+            what, catalog.preprocessors
+        )
+        fitting = [known for known, record in records.items() if record.kind == task.kind]
+        if error.hint and error.hint.startswith("the plugin"):
+            raise
+        raise UnknownNameError(error.message, hint=nearest(name, fitting)) from None
     if item.kind != task.kind:
         raise LabelkitError(f"{what} '{name}' is for kind {item.kind}, task '{task.name}' is of kind {task.kind}")
     return item

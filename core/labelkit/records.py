@@ -244,7 +244,7 @@ class Output(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Format:
-    """A way to write labelled text down.
+    """A file format: how labelled text is read, and how it is written.
 
     :param kinds: which kinds of example it can hold.
     :param suffixes: file endings without ``.gz``, e.g. ``(".conll",)``.
@@ -264,8 +264,11 @@ class Format:
 class Preprocessor:
     """A change to what the tokenizer sees.
 
-    ``apply`` returns the example with :attr:`Example.surface` set: as many words as before; ``words``, ``text`` and
-    ``offsets`` untouched. It runs in training and in labelling alike, under its ``name`` and ``version``.
+    It runs in training and in labelling alike.
+
+    :param apply: returns the example with :attr:`Example.surface` set: as many words as before; ``words``, ``text`` and
+        ``offsets`` untouched.
+    :param version: to be raised with every change of behaviour: a checkpoint asks for the one that it was trained with.
     """
 
     name: str

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import enum
+import math
 import tomllib
 import types
 import typing
@@ -26,11 +27,30 @@ class Spec:
     :param type: what values it takes, as a type annotation.
     :param default: its value where nothing else gives one.
     :param help: one line for people.
+    :param low: the least number it may be, and ``high`` the most.
+    :param also: values that are fine outside of these bounds.
     """
 
     type: Any
     default: Any
     help: str
+    low: float | None = None
+    high: float | None = None
+    also: tuple[float, ...] = ()
+
+    def allows(self, value: Any) -> bool:
+        """Return whether a number is within bounds; what is no number is."""
+        if not isinstance(value, int | float) or isinstance(value, bool) or value in self.also:
+            return True
+        inside = (self.low is None or value >= self.low) and (self.high is None or value <= self.high)
+        return math.isfinite(value) and inside
+
+    @property
+    def bounds(self) -> str:
+        """Return the bounds in words."""
+        parts = [f"at least {self.low:g}"] if self.low is not None else []
+        parts += [f"at most {self.high:g}"] if self.high is not None else []
+        return " and ".join(parts) + "".join(f", or {value:g}" for value in self.also)
 
 
 SETTINGS: dict[str, Spec] = {
@@ -53,29 +73,33 @@ SETTINGS: dict[str, Spec] = {
     ),
     "data.quotes": Spec(bool | None, None, "whether quotes enclose fields of CSV and TSV; None: of CSV only"),
     "data.max_labels": Spec(int, 200, "more different labels of texts than this are taken for a wrong column"),
-    "data.validation_fraction": Spec(float, 0.1, "share of train that becomes validation where there is none"),
-    "data.max_length": Spec(int | Literal["auto"], AUTO, "sub-tokens in a window; auto: what the encoder takes"),
-    "data.overlap": Spec(int, 128, "sub-tokens that neighbouring windows share, at most half a window"),
+    "data.validation_fraction": Spec(
+        float, 0.1, "share of train that becomes validation where there is none", low=0.001, high=0.9
+    ),
+    "data.max_length": Spec(int | Literal["auto"], AUTO, "sub-tokens in a window; auto: what the encoder takes", low=8),
+    "data.overlap": Spec(int, 128, "sub-tokens that neighbouring windows share, at most half a window", low=0),
     "data.label_all_tokens": Spec(bool, False, "learn the label on every sub-token of a word, not only the first"),
-    "train.seed": Spec(int, 42, "seed of everything random"),
-    "train.num_train_epochs": Spec(float, 3, "passes over train"),
-    "train.max_steps": Spec(int, -1, "stop after this many optimizer steps; -1: after the epochs"),
-    "train.learning_rate": Spec(float | Literal["auto"], AUTO, "peak learning rate; auto: by the encoder's width"),
+    "train.seed": Spec(int, 42, "seed of everything random", low=0, high=2**32 - 1),
+    "train.num_train_epochs": Spec(float, 3, "passes over train", low=0.001),
+    "train.max_steps": Spec(int, -1, "stop after this many optimizer steps; -1: after the epochs", low=1, also=(-1,)),
+    "train.learning_rate": Spec(
+        float | Literal["auto"], AUTO, "peak learning rate; auto: by the encoder's width", low=0
+    ),
     "train.lr_scheduler_type": Spec(str, "linear", "course of the learning rate"),
-    "train.warmup_steps": Spec(float, 0.0, "steps of warm-up; below 1: a share of all steps"),
-    "train.per_device_train_batch_size": Spec(int, 16, "windows in a batch"),
-    "train.gradient_accumulation_steps": Spec(int, 1, "batches in an optimizer step"),
-    "train.weight_decay": Spec(float, 0.01, "weight decay; biases and norms have none"),
+    "train.warmup_steps": Spec(float, 0.0, "steps of warm-up; below 1: a share of all steps", low=0),
+    "train.per_device_train_batch_size": Spec(int, 16, "windows in a batch", low=1),
+    "train.gradient_accumulation_steps": Spec(int, 1, "batches in an optimizer step", low=1),
+    "train.weight_decay": Spec(float, 0.01, "weight decay; biases and norms have none", low=0),
     "train.optim": Spec(str, "adamw_torch", "optimizer"),
     "train.adam_beta1": Spec(float, 0.9, "AdamW's first decay rate"),
     "train.adam_beta2": Spec(float, 0.999, "AdamW's second decay rate"),
     "train.adam_epsilon": Spec(float, 1e-8, "AdamW's epsilon"),
-    "train.max_grad_norm": Spec(float, 1.0, "gradients are clipped to this norm"),
-    "train.label_smoothing_factor": Spec(float, 0.0, "label smoothing"),
+    "train.max_grad_norm": Spec(float, 1.0, "gradients are clipped to this norm", low=0),
+    "train.label_smoothing_factor": Spec(float, 0.0, "label smoothing", low=0, high=1),
     "train.train_sampling_strategy": Spec(str, "random", "order of train: random or group_by_length"),
     "train.precision": Spec(Precision, AUTO, "precision of training; auto: bf16 where the hardware is good at it"),
     "train.eval_precision": Spec(Literal["fp32", "bf16"], "fp32", "precision of scoring"),
-    "train.eval_tokens": Spec(int, 4096, "sub-tokens in a batch when scoring, padding included"),
+    "train.eval_tokens": Spec(int, 4096, "sub-tokens in a batch when scoring, padding included", low=1),
 }
 
 _INSTEAD: dict[str, str] = {
@@ -127,13 +151,20 @@ def check(key: str, value: Any) -> Any:
     wanted = SETTINGS[key].type if key in SETTINGS else _trainer_field(key)
     if not accepts(value, wanted):
         raise LabelkitError(f"{key} cannot be {value!r}", hint=f"it takes {describe(wanted)}")
+    if key in SETTINGS and not SETTINGS[key].allows(value):
+        raise LabelkitError(
+            f"{key} cannot be {value!r}", hint=f"it must be {SETTINGS[key].bounds or 'a finite number'}"
+        )
     return float(value) if wanted is float else value
 
 
 def _trainer_field(key: str) -> Any:
     section, _, name = key.partition(".")
     if section != "train" or not name:
-        raise LabelkitError(f"unknown setting '{key}'", hint=nearest(key, SETTINGS))
+        full = [known for known in SETTINGS if known.partition(".")[2] == key]
+        raise LabelkitError(
+            f"unknown setting '{key}'", hint=f"did you mean {full[0]}?" if full else nearest(key, SETTINGS)
+        )
     if name in OWNED:
         raise LabelkitError(f"train.{name} belongs to labelkit", hint=f"use {OWNED[name]}")
     fields = _trainer_fields()

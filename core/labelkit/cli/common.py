@@ -53,7 +53,10 @@ class Shell:
         from labelkit.catalog import Catalog
 
         trace = self.say if self.trace else None
-        return Catalog.load(blocked=self.blocked, only=self.environment.plugins, trace=trace)
+        found = Catalog.load(blocked=self.blocked, only=self.environment.plugins, trace=trace)
+        for name in found.unknown(self.blocked):
+            self.say(f"note: --no-plugin {name}: no plugin is called so; labelkit plugins lists them")
+        return found
 
     @cached_property
     def out(self) -> Console:
@@ -79,10 +82,16 @@ class Shell:
 def _console(*, stderr: bool) -> Console:
     from rich.console import Console
 
+    class Pipeable(Console):
+        """A console whose reader may go away: rich itself would end the command with 1."""
+
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError
+
     # text of users is never markup, and a pipe gets lines as long as they are
     stream = sys.stderr if stderr else sys.stdout
     width = None if stream.isatty() else 160
-    return Console(stderr=stderr, markup=False, highlight=False, emoji=False, soft_wrap=False, width=width)
+    return Pipeable(stderr=stderr, markup=False, highlight=False, emoji=False, soft_wrap=False, width=width)
 
 
 def command_options(function: Command) -> Command:

@@ -11,6 +11,9 @@ from labelkit.cli.common import Shell, command_options
 from labelkit.cli.data import reading_context, reading_options
 from labelkit.errors import LabelkitError
 
+#: settings that say how data is read
+HOW_READ = ("path", "format", "scheme", "repair", "config", "quotes", "drop_overlaps", "max_labels")
+
 
 @click.command()
 @click.argument("run")
@@ -37,13 +40,25 @@ def evaluate(
     from labelkit.data.gold import read_gold
     from labelkit.label.labeller import Labeller
 
+    own = data is None
     if data is None:
         data, columns, encoding, sets = _own_data(shell, run, columns, sets)
     labeller = Labeller.open(run, shell.home, shell.catalog)
     info = labeller.info
     ctx = reading_context(shell, columns, encoding, sets)
-    options = DataOptions(**{name: ctx.options[name] for name in ("repair", "format", "path") if name in ctx.options})
-    gold = read_gold(data, split, layer=info.layer, schema=info.schema, catalog=shell.catalog, ctx=ctx, options=options)
+    options = DataOptions(
+        **{name: ctx.options[name] for name in ("scheme", "repair", "format", "path") if name in ctx.options}
+    )
+    gold = read_gold(
+        data,
+        split,
+        layer=info.layer,
+        schema=info.schema,
+        catalog=shell.catalog,
+        ctx=ctx,
+        options=options,
+        trained_on=own,
+    )
     names = shell.catalog.find("task", info.task).metrics
     figures = labeller.score(gold.examples, [shell.catalog.find("metric", name) for name in names])
     _print(shell, info, gold, figures)
@@ -60,7 +75,7 @@ def _own_data(
     with Registry.open(shell.home, create=False) as registry:
         record = registry.show(registry.find(run, finished=True).id).record
     plan = {value.key: value.text for value in record.plan}
-    kept = [f"{key}={plan[key]}" for key in ("data.path", "data.format", "data.repair") if _is_set(plan.get(key))]
+    kept = [f"data.{name}={plan[f'data.{name}']}" for name in HOW_READ if _is_set(plan.get(f"data.{name}"))]
     own = plan.get("data.columns")
     return record.data, columns or (own if _is_set(own) else None), plan.get("data.encoding", "utf-8"), (*kept, *sets)
 

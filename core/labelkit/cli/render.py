@@ -44,8 +44,9 @@ def cell(value: object) -> Text:
 
 def table(console: Console, columns: Sequence[str], rows: Iterable[Sequence[object]], title: str | None = None) -> None:
     """Print a table; columns whose name begins with ``>`` are set to the right."""
-    heading = None if title is None else cell(title)
-    grid = Table(box=None, pad_edge=False, title=heading, title_justify="left", title_style="bold")
+    if title is not None:  # not the table's own title: that would be wrapped to the table's width
+        console.print(Text(literal(title, lines=False), style="bold"))
+    grid = Table(box=None, pad_edge=False)
     for name in columns:
         grid.add_column(name.lstrip(">"), justify="right" if name.startswith(">") else "left")
     for row in rows:
@@ -236,7 +237,8 @@ def example_text(example: Example, data: Corpus, palette: Mapping[str, str]) -> 
 
 def _counts(console: Console, figures: Sequence[SplitSummary], palette: Mapping[str, str]) -> None:
     """Print how often each span type, or else each label, occurs in each split."""
-    counts = [f.spans or f.labels for f in figures]
+    spans = any(f.spans for f in figures)
+    counts = [f.spans if spans else f.labels for f in figures]
     names = sorted({name for each in counts for name in each}, key=lambda name: -counts[0].get(name, 0))
     rows = [
         (
@@ -245,7 +247,7 @@ def _counts(console: Console, figures: Sequence[SplitSummary], palette: Mapping[
         )
         for name in names
     ]
-    title = "spans of each type" if figures[0].spans else "words with each label"
+    title = "spans of each type" if spans else "words with each label"
     table(console, (title, *(f">{f.name}" for f in figures)), rows)
     console.print()
 

@@ -101,8 +101,8 @@ def load_corpus(
     :raises UnknownNameError: nothing has that name.
     """
     options = options or DataOptions()
-    target = (_scheme(options.train_scheme, "train_scheme") or scheme) if scheme else None
-    source_scheme = _scheme(options.scheme, "scheme")
+    target = (scheme_named(options.train_scheme, "train_scheme") or scheme) if scheme else None
+    source_scheme = scheme_named(options.scheme, "scheme")
     wanted = context_for(ctx, layer, kind, options)
     raw = read_raw(reference, kind, catalog, wanted, options.format)
     named = _named(raw, layer, catalog)
@@ -187,7 +187,7 @@ def context_for(ctx: LoadContext, layer: str, kind: Kind, options: DataOptions) 
     return replace(ctx, path=path, options={**ctx.options, "layer": layer, "kind": kind, "tally": Counter[str]()})
 
 
-def _scheme(name: str | None, setting: str) -> Scheme | None:
+def scheme_named(name: str | None, setting: str) -> Scheme | None:
     """Return the scheme of that name; None when it is to be found or taken from the task."""
     if name is None or name == "auto":
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from labelkit.data.corpus import DataOptions, content_hash, context_for
+from labelkit.data.corpus import DataOptions, content_hash, context_for, scheme_named
 from labelkit.data.labelset import check_examples
 from labelkit.data.reading import Parts, read_raw
 from labelkit.data.tagging import harmonise, place_of
@@ -40,17 +40,20 @@ def read_gold(
     catalog: Parts,
     ctx: LoadContext,
     options: DataOptions,
+    trained_on: bool = False,
 ) -> Gold:
     """Read a split of a data reference: the one named, else test, else validation, else all there is.
 
+    :param trained_on: the labeller learned from this train split, which is then scored only when it is named.
     :raises DataError: it cannot be read, has no such split, or holds a label that ``schema`` lacks (file and line).
     """
     raw = read_raw(reference, schema.kind, catalog, context_for(ctx, layer, schema.kind, options), options.format)
-    name = _choose(reference, split, raw.splits)
+    name = _choose(reference, split, raw.splits, trained_on=trained_on)
     examples, repaired = raw.splits[name], 0
     check_examples(name, examples, layer, schema.kind)
     if schema.scheme:
-        tagged = harmonise({name: examples}, layer, schema.scheme, repair=options.repair)
+        source = scheme_named(options.scheme, "scheme")
+        tagged = harmonise({name: examples}, layer, schema.scheme, source=source, repair=options.repair)
         examples, repaired = tagged.splits[name], tagged.repaired
     _check_labels(examples, layer, schema)
     digest = content_hash(examples, layer, schema.scheme)
@@ -58,10 +61,13 @@ def read_gold(
     return Gold(split=name, examples=examples, ref=ref, content_hash=digest, repaired=repaired)
 
 
-def _choose(reference: str, split: str | None, splits: Mapping[str, Sequence[Example]]) -> str:
+def _choose(reference: str, split: str | None, splits: Mapping[str, Sequence[Example]], *, trained_on: bool) -> str:
     if split is not None and split not in splits:
         raise DataError(f"'{reference}' has no {split} split", hint=f"it has: {', '.join(splits)}")
-    return split or next(name for name in PREFERRED if name in splits)
+    chosen = split or next(name for name in PREFERRED if name in splits)
+    if chosen == "train" and trained_on and split is None:
+        raise DataError(f"'{reference}' has only what the run learned from", hint="give gold data: --data REF")
+    return chosen
 
 
 def _check_labels(examples: Sequence[Example], layer: str, schema: Schema) -> None:

@@ -269,7 +269,7 @@ def _under_root(reference: Reference, parts: Parts, ctx: LoadContext) -> Path:
     if reference.text in folders:
         return folders[reference.text]
     if "/" in reference.text or "\\" in reference.text or reference.path.suffix:
-        raise DataError(f"{reference.text} does not exist", hint="check the path given to --data")
+        raise DataError(f"{reference.text} does not exist", hint="check the path")
     raise UnknownNameError(
         f"no data source, file or folder is called '{reference.text}'",
         hint=nearest(reference.text, {*parts.sources, *folders}),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain, islice
@@ -118,14 +118,3 @@ def _misfit(example: Example, layer: str, word: int, read: Scheme, best: Scheme)
     if read != best:
         error.hint = f"the tags look like {best}: --set data.scheme={best}"
     return located(example, word, error)
-
-
-def span_types(examples: Iterable[Example], layer: str) -> dict[str, tuple[Example, int]]:
-    """Return each span type with where it is first seen: the example and the word."""
-    seen: dict[str, tuple[Example, int]] = {}
-    for example in examples:
-        for word, tag in enumerate(tags(example, layer)):
-            type_ = schemes.split_tag(tag)[1]
-            if type_ and type_ not in seen:
-                seen[type_] = (example, word)
-    return seen

@@ -205,7 +205,7 @@ def _engine(url: sa.URL, timeout: float) -> sa.Engine:
     except ImportError as error:
         raise RegistryError(
             f"LABELKIT_REGISTRY needs the package {error.name}",
-            hint="for PostgreSQL: pip install 'labelkit[postgres]'",
+            hint="for PostgreSQL: pip install 'psycopg[binary]'",
         ) from error
 
 

@@ -44,5 +44,6 @@ def training_arguments(plan: Plan, scratch: Path, device: str) -> TrainingArgume
     except (ValueError, TypeError, ImportError, NotImplementedError) as error:
         text = " ".join(str(error).split())
         raise LabelkitError(
-            f"these training settings do not go together: {text[:300]}", hint="see: --dry-run"
+            f"these training settings do not go together: {text[:300]}",
+            hint="labelkit run … --dry-run shows every setting and where it came from",
         ) from error

@@ -18,8 +18,8 @@ from labelkit.plan import Plan, Request, make_plan
 from labelkit.records import LoadContext, ResolvedEncoder
 from labelkit.registry.home import Home
 
-NAME = re.compile(r"[a-z0-9-]+")
-RESERVED = frozenset({"best", "latest"})
+RUN_NAME = re.compile(r"[a-z0-9-]+")
+RESERVED_NAMES = frozenset({"best", "latest"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +70,7 @@ def check_name(name: str | None, home: Home) -> None:
     """
     if name is None:
         return
-    if not NAME.fullmatch(name) or name in RESERVED:
+    if not RUN_NAME.fullmatch(name) or name in RESERVED_NAMES:
         raise LabelkitError(
             f"a run cannot be called '{name}'",
             hint="use a-z, 0-9 and hyphens; best and latest mean something else",

@@ -15,7 +15,7 @@ import labelkit
 from labelkit import hardware
 from labelkit.catalog import Catalog
 from labelkit.checkpoint import CheckpointInfo, write_checkpoint
-from labelkit.data.corpus import Corpus, Split
+from labelkit.data.corpus import Corpus
 from labelkit.encode import model
 from labelkit.encode.align import Encoding
 from labelkit.encode.store import Target, WindowStore, cached_windows
@@ -25,11 +25,11 @@ from labelkit.evaluate.split import Scoring, score_split
 from labelkit.events import RunEnded, RunStarted, Scored, Stage, Status, StepDone, TrainingStarted
 from labelkit.label.engine import Engine
 from labelkit.plan import Plan
-from labelkit.registry import Home, PlanValue, Registry, RegistryObserver, RunRecord, SplitRecord, new_run_id
-from labelkit.train import facts
+from labelkit.registry import Home, Registry, RegistryObserver, new_run_id
 from labelkit.train.arguments import training_arguments
 from labelkit.train.emit import Emitter, Listener
 from labelkit.train.prepare import Prepared
+from labelkit.train.record import run_record
 from labelkit.train.selection import Kept, Selection
 from labelkit.train.trainer import WordLevelTrainer
 
@@ -93,23 +93,24 @@ def train(
     """
     started = time.monotonic()
     emit = Emitter(listeners, catalog.observers(), warn)
-    ready = _encode(prepared, home, emit)
+    plan, device = resolve_automatic(prepared)
+    run = new_run_id(plan.task.name)
     with Registry.open(home, create=True) as registry:
-        registry.start_run(_record(ready, prepared, catalog))
+        registry.start_run(run_record(run, plan, device, prepared, catalog))
         emit.add_first(RegistryObserver(registry))
-        with _ended(ready.id, emit, started):
-            emit(RunStarted(run=ready.id, task=ready.plan.task.name, plan=ready.plan.as_dict()))
+        with _ended(run, emit, started), _measured(registry, run, device):
+            emit(RunStarted(run=run, task=plan.task.name, plan=plan.as_dict()))
+            ready = _encode(run, plan, device, prepared, home, emit)
             kept, metrics = _fit(ready, prepared, home, emit)
-            registry.update_run(ready.id, peak_memory=hardware.peak_memory(ready.device.type))
     return RunResult(
-        run=ready.id,
-        task=ready.plan.task.name,
+        run=run,
+        task=plan.task.name,
         status="finished",
-        metrics={split: {ready.plan.task.name: figures} for split, figures in metrics.items()},
+        metrics={split: {plan.task.name: figures} for split, figures in metrics.items()},
         checkpoint=kept.path,
         seconds=time.monotonic() - started,
-        name=ready.plan.name,
-        synthetic=ready.corpus.synthetic,
+        name=plan.name,
+        synthetic=prepared.corpus.synthetic,
     )
 
 
@@ -123,7 +124,8 @@ def _ended(run: str, emit: Emitter, started: float) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        end("interrupted", "interrupted")
+        with contextlib.suppress(LabelkitError):
+            end("interrupted", "interrupted")
         raise
     except BaseException as error:
         hint = error.hint if isinstance(error, LabelkitError) else None
@@ -134,6 +136,16 @@ def _ended(run: str, emit: Emitter, started: float) -> Iterator[None]:
     end("finished")
 
 
+@contextlib.contextmanager
+def _measured(registry: Registry, run: str, device: hardware.Hardware) -> Iterator[None]:
+    """Record the peak memory, however the run ends."""
+    try:
+        yield
+    finally:
+        with contextlib.suppress(LabelkitError):
+            registry.update_run(run, peak_memory=hardware.peak_memory(device.type))
+
+
 # -- before training ------------------------------------------------------------------------------------------------
 
 
@@ -141,11 +153,13 @@ def _ended(run: str, emit: Emitter, started: float) -> Iterator[None]:
 def resolve_automatic(prepared: Prepared) -> tuple[Plan, hardware.Hardware]:
     """Return the plan with its automatic choices frozen, and the device that decided some of them.
 
-    :raises LabelkitError: the tokenizer or the configuration cannot be used, or a window is longer than the encoder.
+    :raises LabelkitError: the tokenizer or the configuration cannot be used, a window is longer than the encoder or
+        holds no word, or the training settings do not go together.
     """
     device = hardware.detect()
     config = model.load_config(prepared.encoder.folder)
-    limit = max_length_of(load_tokenizer(prepared.encoder.folder), config)
+    tokenizer = load_tokenizer(prepared.encoder.folder)
+    limit = max_length_of(tokenizer, config)
     wanted = prepared.plan["data.max_length"]
     if wanted != "auto" and wanted > limit:
         raise LabelkitError(f"data.max_length {wanted} is more than the {limit} sub-tokens that the encoder reads")
@@ -154,16 +168,17 @@ def resolve_automatic(prepared: Prepared) -> tuple[Plan, hardware.Hardware]:
         "train.learning_rate": hardware.learning_rate_for(config.hidden_size),
         "train.precision": hardware.precision_for("auto", device),
     }
-    return prepared.plan.resolved(choices), device
+    plan = prepared.plan.resolved(choices)
+    Encoding.of(tokenizer, plan["data.max_length"], plan["data.overlap"])
+    training_arguments(plan, Path("unused"), device.type)
+    return plan, device
 
 
-def _encode(prepared: Prepared, home: Home, emit: Emitter) -> _Ready:
-    plan, device = resolve_automatic(prepared)
-    run, corpus = new_run_id(plan.task.name), prepared.corpus
+def _encode(run: str, plan: Plan, device: hardware.Hardware, prepared: Prepared, home: Home, emit: Emitter) -> _Ready:
+    corpus = prepared.corpus
     encoding = Encoding.of(load_tokenizer(prepared.encoder.folder), plan["data.max_length"], plan["data.overlap"])
     target = Target(corpus.layer, corpus.schema, plan["data.label_all_tokens"])
     used = [f"{item.name} {item.version}" for item in plan.preprocessors]
-    home.create()
     windows = {}
     for name, split in corpus.splits.items():
         emit(Stage(run=run, name="encoding", detail=f"{name}: {len(split.examples):,} examples"))
@@ -193,50 +208,6 @@ def _fallback(corpus: Corpus) -> str:
     labels = (example.labels[corpus.layer] for example in corpus.splits["train"].examples)
     counts = Counter(label for row in labels for label in ([row] if isinstance(row, str) else row))
     return min(counts, key=lambda label: (-counts[label], label))
-
-
-def _record(ready: _Ready, prepared: Prepared, catalog: Catalog) -> RunRecord:
-    plan, device, commit = ready.plan, ready.device, facts.git_commit()
-    metric = plan.metrics[0]
-    return RunRecord(
-        id=ready.id,
-        name=plan.name,
-        task=plan.task.name,
-        kind=plan.task.kind,
-        data=plan["data"],
-        model=plan["model"],
-        model_revision=prepared.encoder.revision,
-        model_sha256=prepared.encoder.sha256,
-        metric=metric.name,
-        metric_key=metric.key,
-        higher_is_better=metric.higher_is_better,
-        labelkit=labelkit.__version__,
-        seed=plan["train.seed"],
-        synthetic=ready.corpus.synthetic,
-        recipe=plan.recipe,
-        device_type=device.type,
-        device_name=device.name,
-        device_count=device.count,
-        driver=device.driver,
-        precision=plan["train.precision"],
-        git_commit=commit.sha,
-        git_dirty=commit.dirty,
-        schema=asdict(ready.corpus.schema),
-        plan=tuple(PlanValue.of(key, item.value, item.origin) for key, item in plan.settings.items()),
-        versions=facts.versions(plan, catalog),
-        splits=tuple(_split_record(split) for split in ready.corpus.splits.values()),
-    )
-
-
-def _split_record(split: Split) -> SplitRecord:
-    return SplitRecord(
-        split=split.name,
-        ref=split.ref,
-        content_hash=split.content_hash,
-        examples=len(split.examples),
-        words=split.words,
-        carved=split.carved,
-    )
 
 
 # -- training, selection, test --------------------------------------------------------------------------------------

@@ -1,0 +1,59 @@
+"""What a run records of itself before it starts."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import labelkit
+from labelkit.catalog import Catalog
+from labelkit.data.corpus import Split
+from labelkit.hardware import Hardware
+from labelkit.plan import Plan
+from labelkit.registry import PlanValue, RunRecord, SplitRecord
+from labelkit.train import facts
+from labelkit.train.prepare import Prepared
+
+
+def run_record(run: str, plan: Plan, device: Hardware, prepared: Prepared, catalog: Catalog) -> RunRecord:
+    """Return the record with which the run called ``run`` starts; ``plan`` has its automatic choices frozen."""
+    commit, corpus = facts.git_commit(), prepared.corpus
+    metric = plan.metrics[0]
+    return RunRecord(
+        id=run,
+        name=plan.name,
+        task=plan.task.name,
+        kind=plan.task.kind,
+        data=plan["data"],
+        model=plan["model"],
+        model_revision=prepared.encoder.revision,
+        model_sha256=prepared.encoder.sha256,
+        metric=metric.name,
+        metric_key=metric.key,
+        higher_is_better=metric.higher_is_better,
+        labelkit=labelkit.__version__,
+        seed=plan["train.seed"],
+        synthetic=corpus.synthetic,
+        recipe=plan.recipe,
+        device_type=device.type,
+        device_name=device.name,
+        device_count=device.count,
+        driver=device.driver,
+        precision=plan["train.precision"],
+        git_commit=commit.sha,
+        git_dirty=commit.dirty,
+        schema=asdict(corpus.schema),
+        plan=tuple(PlanValue.of(key, item.value, item.origin) for key, item in plan.settings.items()),
+        versions=facts.versions(plan, catalog),
+        splits=tuple(_split_record(split) for split in corpus.splits.values()),
+    )
+
+
+def _split_record(split: Split) -> SplitRecord:
+    return SplitRecord(
+        split=split.name,
+        ref=split.ref,
+        content_hash=split.content_hash,
+        examples=len(split.examples),
+        words=split.words,
+        carved=split.carved,
+    )
