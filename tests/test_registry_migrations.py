@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,9 @@ from labelkit.registry import (
     VersionRecord,
 )
 from labelkit.registry.database import Database
+from labelkit.registry.migrate import upgrade
 from labelkit.registry.tables import REVISIONS, VERSION_TABLE, metadata
+from labelkit.registry.views import VIEWS
 
 
 @pytest.fixture
@@ -34,7 +37,7 @@ def migrated(tmp_path: Path) -> Home:
 
 def _statements(path: Path) -> dict[str, str | None]:
     """Return the SQL of every table and index in a database, but for the version's."""
-    query = "SELECT name, sql FROM sqlite_master WHERE tbl_name != ?"
+    query = "SELECT name, sql FROM sqlite_master WHERE tbl_name != ? AND type != 'view'"
     engine = sa.create_engine(f"sqlite:///{path}")
     with engine.connect() as connection:
         rows = connection.exec_driver_sql(query, (VERSION_TABLE,)).all()
@@ -83,7 +86,8 @@ def test_every_row_of_a_run_goes_with_it(migrated: Home) -> None:
         for id_ in ("gone", "kept"):
             _record_all(registry, id_)
     database = Database.open(migrated, create=True)
-    tables = [table for table in metadata.sorted_tables if table.name != "stores"]
+    # The history of aliases and the origin of files outlive the run.
+    tables = [table for table in metadata.sorted_tables if table.name not in ("stores", "aliases", "outputs")]
     with database.session(write=True) as connection:
         counts = [_count(connection, table) for table in tables]
         assert min(counts) >= 2
@@ -111,9 +115,65 @@ def _record_all(registry: Registry, id_: str) -> None:
         )
     )
     registry.record_metrics(id_, task="ner", split="test", metrics={"f1": 1}, step=1, epoch=1.0, chosen=True)
+    gold: dict[str, Any] = {"task": "ner", "ref": "d", "split": "test", "content_hash": "f", "examples": 1}
+    registry.record_evaluation(id_, metrics={"f1": 1}, **gold)
+    registry.tag(id_, "a")
+    registry.note(id_, "words")
+    registry.finish(id_, "interrupted", seconds=1.0)
+    registry.resume_run(id_)
     folder = registry.home.runs / id_
     registry.record_checkpoint(id_, folder, step=1, epoch=1.0, best=True, files={"config.json": (1, "f")})
 
 
 def _count(connection: sa.Connection, table: sa.Table) -> int:
     return connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
+
+
+# Each schema that was ever released, as SQL with a run in it: made once with `_dump` below, never changed again.
+RELEASED = Path(__file__).parent / "schemas"
+
+
+def _dump(database: Path) -> str:
+    """Return a database as SQL, for a new file in ``schemas``."""
+    connection = sqlite3.connect(database)
+    dump = "\n".join(connection.iterdump()) + "\n"
+    connection.close()
+    return dump
+
+
+def test_every_older_schema_is_kept_as_a_file() -> None:
+    assert {path.stem for path in RELEASED.glob("*.sql")} == set(REVISIONS[:-1])
+
+
+@pytest.mark.parametrize("released", sorted(RELEASED.glob("*.sql")), ids=lambda path: path.stem)
+def test_a_released_schema_is_upgraded_with_all_that_is_in_it(released: Path, tmp_path: Path) -> None:
+    home = Home(root=tmp_path / "home")
+    store = home.create()
+    old = sqlite3.connect(home.database)
+    old.executescript(released.read_text(encoding="utf-8"))
+    old.execute("UPDATE stores SET id = ?", (store.id,))
+    old.execute("UPDATE checkpoints SET store = ?", (store.id,))
+    old.commit()
+    old.close()
+    before = _dump(home.database)
+    with Registry.open(home, create=False) as registry:
+        shown = registry.show("kept")
+        assert shown.scores[0].value == 1.0
+        assert shown.best is not None
+        assert shown.best.folder == home.runs / "kept"
+        assert [value.key for value in shown.record.plan] == ["a"]
+        registry.tag("kept", "upgraded")
+    backup = home.database.with_name(f"registry.db.backup-{released.stem}")
+    assert _dump(backup) == before
+
+
+def test_the_views_are_those_of_this_release_also_after_an_upgrade(migrated: Home) -> None:
+    database = Database.open(migrated, create=False)
+    with database.session(write=True) as connection:
+        assert set(sa.inspect(connection).get_view_names()) == set(VIEWS)
+        for name in VIEWS:
+            connection.exec_driver_sql(f"SELECT * FROM {name}").all()
+        connection.exec_driver_sql("CREATE VIEW v_old AS SELECT id FROM runs")
+        upgrade(connection)
+        assert set(sa.inspect(connection).get_view_names()) == set(VIEWS)
+    database.close()

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from labelkit.errors import LabelkitError, RegistryError, StorageError
 from labelkit.registry import Home, Registry, RunRecord
 from labelkit.registry.database import Database, place_of
+from labelkit.registry.tables import REVISIONS
 
 
 def a_run(id_: str = "ner-1") -> RunRecord:
@@ -191,7 +192,7 @@ def test_a_newer_registry_is_refused(used: Home) -> None:
     before = used.database.read_bytes()
     for create in (True, False):
         error = refusal(used, create=create)
-        assert "was made by a newer labelkit (schema 9999, known up to 0001)" in error.message
+        assert f"was made by a newer labelkit (schema 9999, known up to {REVISIONS[-1]})" in error.message
         assert error.hint == "update labelkit: pip install -U labelkit"
     assert used.database.read_bytes() == before
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-Status = Literal["running", "finished", "failed", "interrupted"]
+#: "stale" is what ``labelkit runs reap`` writes for a run that died without a word
+Status = Literal["running", "finished", "failed", "interrupted", "stale"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,8 +7,12 @@ from typing import TYPE_CHECKING, Any
 from labelkit.registry.figures import nested
 from labelkit.registry.home import Home
 from labelkit.registry.models import (
+    Attempt,
     CheckpointRecord,
+    Evaluation,
     Figure,
+    Note,
+    OutputRecord,
     PlanValue,
     RunDetails,
     RunRecord,
@@ -23,9 +27,13 @@ if TYPE_CHECKING:
     from labelkit.registry.store import new_run_id as new_run_id
 
 __all__ = [
+    "Attempt",
     "CheckpointRecord",
+    "Evaluation",
     "Figure",
     "Home",
+    "Note",
+    "OutputRecord",
     "PlanValue",
     "Registry",
     "RegistryObserver",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from labelkit.errors import RegistryError
 from labelkit.registry.faults import explain
 from labelkit.registry.home import Home
 from labelkit.registry.tables import REVISIONS, VERSION_TABLE, metadata
+from labelkit.registry.views import make_views
+from labelkit.storage import new_file
 
 BUSY_SECONDS = 30.0
 _SMALLEST_PAGE = 512
@@ -65,7 +68,9 @@ class Database:
     @classmethod
     def _nothing(cls, place: str) -> Database:
         engine = sa.create_engine("sqlite://", poolclass=StaticPool)
-        metadata.create_all(engine)
+        with engine.begin() as connection:
+            metadata.create_all(connection)
+            make_views(connection)
         return cls(engine, place, empty=True)
 
     @contextmanager
@@ -101,6 +106,7 @@ class Database:
             self.close()
             return self._nothing(self.place)
         self._refuse_newer(version)
+        self._back_up(version)
         self._upgrade()
         return self
 
@@ -142,6 +148,18 @@ class Database:
                 f"the registry {self.place} was made by a newer labelkit ({schemas})",
                 hint="update labelkit: pip install -U labelkit",
             )
+
+    def _back_up(self, version: str | None) -> None:
+        """Copy a SQLite file of an older schema beside itself, as it is; a backup of that schema is never replaced."""
+        path = _sqlite_path(self._engine.url)
+        if version is None or path is None:
+            return
+        backup = path.with_name(f"{path.name}.backup-{version}")
+        if backup.exists():
+            return
+        with new_file(backup) as beside, closing(sqlite3.connect(beside)) as copy, self.session() as connection:
+            source: Any = connection.connection.dbapi_connection
+            source.backup(copy)
 
     def _upgrade(self) -> None:
         self._use_wal()

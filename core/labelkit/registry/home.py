@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from labelkit.errors import RegistryError, StorageError
-from labelkit.registry.models import now
+from labelkit.registry.life import now
 
 FOLDER = "labelkit-runs"
 MARKER = "store.json"

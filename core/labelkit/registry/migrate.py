@@ -6,10 +6,15 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 
+from labelkit.registry.views import drop_views, make_views
+
 
 def upgrade(connection: sa.Connection, revision: str = "head") -> None:
     """Apply the missing revisions inside the transaction that ``connection`` is in."""
+    drop_views(connection)
     config = Config()
     config.set_main_option("script_location", "labelkit.registry:migrations")
     config.attributes["connection"] = connection
     command.upgrade(config, revision)
+    if revision == "head":
+        make_views(connection)

@@ -9,16 +9,12 @@ import shlex
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 
 from labelkit.events import Status
-
-
-def now() -> datetime:
-    """Return the time, in UTC."""
-    return datetime.now(UTC)
+from labelkit.registry.life import is_stale, now
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,9 +45,9 @@ class PlanValue:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class VersionRecord:
-    """The version of a plugin's distribution, or of a library, that took part in a run."""
+    """The version of a plugin's distribution, of a library, or of the system, that took part in a run."""
 
-    kind: Literal["plugin", "library"]
+    kind: Literal["plugin", "library", "system"]
     name: str
     version: str
 
@@ -218,9 +214,82 @@ class RunSummary:
     metric_key: str
     higher_is_better: bool
     heartbeat: datetime
+    host: str
+    pid: int
     error: str | None
     validation: float | None
     test: float | None
+
+    @property
+    def stale(self) -> bool:
+        """Whether it says that it is running, but died."""
+        return is_stale(self.status, self.heartbeat, self.host, self.pid)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Note:
+    """What somebody wrote about a run."""
+
+    created: datetime
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Attempt:
+    """An earlier attempt at a run that was resumed.
+
+    :param ended: when it ended or, where nobody recorded that, last showed that it lived.
+    :param resumed: when the next attempt began.
+    """
+
+    number: int
+    status: Status
+    ended: datetime
+    resumed: datetime
+    error: str | None
+    host: str
+    pid: int
+    command: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Evaluation:
+    """One scoring of a checkpoint after training.
+
+    :param source: ``"run"`` for the test score of the run itself, ``"evaluate"`` for ``labelkit evaluate``.
+    :param figures: of ``evaluate`` only; a run's own stand in its scores.
+    """
+
+    id: int
+    run: str
+    source: Literal["run", "evaluate"]
+    task: str
+    ref: str
+    split: str
+    content_hash: str
+    examples: int
+    created: datetime
+    figures: tuple[Figure, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OutputRecord:
+    """A file that a labeller wrote.
+
+    :param step: of the checkpoint that made it.
+    :param kind: ``"labelled"``, ``"predictions"``, ``"report"`` …
+    :param path: absolute, on ``host``, when it was written.
+    """
+
+    run: str
+    step: int | None
+    kind: str
+    host: str
+    path: str
+    size: int
+    sha256: str
+    records: int | None
+    created: datetime
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -230,6 +299,11 @@ class RunDetails:
     :param scores: the figures of the chosen checkpoint, the last ones per split.
     :param metrics: every figure by step.
     :param checkpoints: in the order they were made, deleted ones too.
+    :param attempts: the earlier ones, where it was resumed.
+    :param aliases: what it is called now, as ``TASK@ALIAS``.
+    :param evaluations: the scorings of its checkpoints after training, in order.
+    :param test_scored: how often anybody in this registry has scored the data of this run's test split.
+    :param outputs: the files that its labeller wrote.
     """
 
     record: RunRecord
@@ -242,6 +316,18 @@ class RunDetails:
     scores: tuple[Figure, ...]
     metrics: tuple[Figure, ...]
     checkpoints: tuple[CheckpointRecord, ...]
+    attempts: tuple[Attempt, ...] = ()
+    tags: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
+    aliases: tuple[str, ...] = ()
+    evaluations: tuple[Evaluation, ...] = ()
+    test_scored: int = 0
+    outputs: tuple[OutputRecord, ...] = ()
+
+    @property
+    def stale(self) -> bool:
+        """Whether it says that it is running, but died."""
+        return is_stale(self.status, self.heartbeat, self.record.host, self.record.pid)
 
     @property
     def best(self) -> CheckpointRecord | None:

@@ -11,8 +11,12 @@ import sqlalchemy as sa
 
 from labelkit.registry import tables
 from labelkit.registry.models import (
+    Attempt,
     CheckpointRecord,
+    Evaluation,
     Figure,
+    Note,
+    OutputRecord,
     PlanValue,
     RunDetails,
     RunRecord,
@@ -89,8 +93,69 @@ def details(connection: sa.Connection, run: str, here: Here) -> RunDetails | Non
         scores=_figures(connection, tables.scores, run),
         metrics=_figures(connection, tables.metrics, run),
         checkpoints=tuple(checkpoints(connection, run, here)),
+        attempts=tuple(Attempt(**one) for one in _rows(connection, tables.attempts, run)),
+        tags=tuple(one["tag"] for one in _rows(connection, tables.tags, run)),
+        notes=tuple(Note(created=one["created"], text=one["text"]) for one in _rows(connection, tables.notes, run)),
+        aliases=_aliases(connection, run),
+        evaluations=_evaluations(connection, run),
+        test_scored=_test_scored(connection, run),
+        outputs=_outputs(connection, run),
         **state,
     )
+
+
+def _aliases(connection: sa.Connection, run: str) -> tuple[str, ...]:
+    columns, later = tables.aliases.c, tables.aliases.alias()
+    same = (later.c.task == columns.task, later.c.name == columns.name, later.c.undone.is_(None))
+    newest = sa.select(sa.func.max(later.c.id)).where(*same).correlate(tables.aliases).scalar_subquery()
+    query = sa.select(columns.task, columns.name).where(columns.run == run, columns.id == newest)
+    return tuple(f"{task}@{name}" for task, name in connection.execute(query.order_by(columns.task, columns.name)))
+
+
+def _evaluations(connection: sa.Connection, run: str) -> tuple[Evaluation, ...]:
+    columns = tables.evaluation_figures.c
+    query = (
+        sa.select(tables.evaluation_figures)
+        .join(tables.evaluations, tables.evaluations.c.id == columns.evaluation)
+        .where(tables.evaluations.c.run == run)
+        .order_by(columns.evaluation, columns.type, columns.name)
+    )
+    found: dict[int, list[dict[str, Any]]] = {}
+    for row in connection.execute(query).mappings():
+        found.setdefault(row["evaluation"], []).append(dict(row))
+    return tuple(_evaluation(run, row, found.get(row["id"], [])) for row in _rows(connection, tables.evaluations, run))
+
+
+def _evaluation(run: str, row: dict[str, Any], rows: Sequence[dict[str, Any]]) -> Evaluation:
+    figures = tuple(
+        Figure(
+            task=row["task"],
+            split=row["split"],
+            name=one["name"],
+            type=one["type"] or None,
+            step=0,
+            epoch=0.0,
+            value=one["value"],
+            text=one["text"],
+        )
+        for one in rows
+    )
+    return Evaluation(run=run, figures=figures, **row)
+
+
+def _test_scored(connection: sa.Connection, run: str) -> int:
+    """Return how often anybody scored what is in the test split of ``run``."""
+    columns = tables.splits.c
+    own = sa.select(columns.content_hash).where(columns.run == run, columns.split == "test").scalar_subquery()
+    query = sa.select(sa.func.count()).where(tables.evaluations.c.content_hash == own)
+    return connection.execute(query).scalar_one()
+
+
+def _outputs(connection: sa.Connection, run: str) -> tuple[OutputRecord, ...]:
+    columns = tables.outputs.c
+    wanted = [columns[name] for name in OutputRecord.__dataclass_fields__]
+    query = sa.select(*wanted).where(columns.run == run).order_by(columns.id)
+    return tuple(OutputRecord(**row) for row in connection.execute(query).mappings())
 
 
 def checkpoints(connection: sa.Connection, run: str, here: Here) -> list[CheckpointRecord]:

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy import Column, ForeignKey, Index, MetaData, Named, Table, TypedColumns
 
 # All revisions this code knows, oldest first.
-REVISIONS = ("0001",)
+REVISIONS = ("0001", "0002")
 # Not Alembic's own name for it, so that another program's database is never taken for ours.
 VERSION_TABLE = "labelkit_version"
 
@@ -178,6 +178,83 @@ class _CheckpointFiles(TypedColumns):
     sha256: Named[str]
 
 
+class _Attempts(TypedColumns):
+    """Earlier attempts at a run that was resumed; the run's own row tells of the newest."""
+
+    run = _run_key()
+    number: Named[int] = Column(sa.Integer, primary_key=True, autoincrement=False)
+    status: Named[str]
+    ended: Named[datetime] = Column(UtcTime)
+    resumed: Named[datetime] = Column(UtcTime)
+    error: Named[str | None]
+    host: Named[str]
+    pid: Named[int]
+    command: Named[str]
+
+
+class _Tags(TypedColumns):
+    run = _run_key()
+    tag: Named[str] = Column(sa.String, primary_key=True)
+
+
+class _Notes(TypedColumns):
+    id: Named[int] = Column(sa.Integer, primary_key=True)
+    run = _run()
+    created: Named[datetime] = Column(UtcTime)
+    text: Named[str]
+
+
+class _Aliases(TypedColumns):
+    """What each alias meant when: the newest entry that was not undone counts; no run means that it was taken away.
+
+    The history outlives the runs that it names.
+    """
+
+    id: Named[int] = Column(sa.Integer, primary_key=True)
+    task: Named[str]
+    name: Named[str]
+    run: Named[str | None]
+    created: Named[datetime] = Column(UtcTime)
+    undone: Named[datetime | None] = Column(UtcTime)
+
+
+class _Evaluations(TypedColumns):
+    """Each time that a checkpoint was scored on data after training: by its own run, or by ``labelkit evaluate``."""
+
+    id: Named[int] = Column(sa.Integer, primary_key=True)
+    run = _run()
+    source: Named[str]
+    task: Named[str]
+    ref: Named[str]
+    split: Named[str]
+    content_hash: Named[str]
+    examples: Named[int] = Column(sa.BigInteger)
+    created: Named[datetime] = Column(UtcTime)
+
+
+class _EvaluationFigures(TypedColumns):
+    evaluation: Named[int] = Column(sa.Integer, ForeignKey("evaluations.id", ondelete="CASCADE"), primary_key=True)
+    name: Named[str] = Column(sa.String, primary_key=True)
+    type: Named[str] = Column(sa.String, primary_key=True)
+    value: Named[float | None]
+    text: Named[str | None]
+
+
+class _Outputs(TypedColumns):
+    """Files that a labeller wrote. The record outlives its run, so that the question where from has an answer."""
+
+    id: Named[int] = Column(sa.Integer, primary_key=True)
+    run: Named[str]
+    step: Named[int | None] = Column(sa.BigInteger)
+    kind: Named[str]
+    host: Named[str]
+    path: Named[str]
+    size: Named[int] = Column(sa.BigInteger)
+    sha256: Named[str]
+    records: Named[int | None] = Column(sa.BigInteger)
+    created: Named[datetime] = Column(UtcTime)
+
+
 # SQLite keeps these in the order of their keys, not beside an index of them: half the size, and the rows of a
 # run lie together.
 _BY_KEY: dict[str, Any] = {"sqlite_with_rowid": False}
@@ -208,3 +285,10 @@ checkpoints = Table(
     Index(None, "store", "path", unique=True, sqlite_where=sa.text("removed IS NULL")),
 )
 checkpoint_files = Table("checkpoint_files", metadata, _CheckpointFiles, Index(None, "sha256"), **_BY_KEY)
+attempts = Table("attempts", metadata, _Attempts, **_BY_KEY)
+tags = Table("tags", metadata, _Tags, Index(None, "tag"), **_BY_KEY)
+notes = Table("notes", metadata, _Notes, Index(None, "run"))
+aliases = Table("aliases", metadata, _Aliases, Index(None, "task", "name"), Index(None, "run"))
+evaluations = Table("evaluations", metadata, _Evaluations, Index(None, "run"), Index(None, "content_hash"))
+evaluation_figures = Table("evaluation_figures", metadata, _EvaluationFigures, **_BY_KEY)
+outputs = Table("outputs", metadata, _Outputs, Index(None, "sha256"), Index(None, "run"))

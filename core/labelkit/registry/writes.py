@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
+from labelkit.errors import RegistryError
 from labelkit.registry import tables
 from labelkit.registry.find import unknown_run
-from labelkit.registry.models import Figure, PlanValue, SplitRecord, VersionRecord, now
+from labelkit.registry.life import is_stale, now
+from labelkit.registry.models import Figure, PlanValue, SplitRecord, VersionRecord
 
 # Fields of a RunRecord that are rows of their own.
 ROWS: dict[str, sa.Table[Any]] = {
@@ -82,3 +85,77 @@ def insert_files(
     ]
     if rows:
         connection.execute(tables.checkpoint_files.insert(), rows)
+
+
+def insert_evaluation(connection: sa.Connection, row: Mapping[str, Any], found: Iterable[Figure] = ()) -> None:
+    """Write that a checkpoint was scored; ``row`` is all of the table but its id and time."""
+    made = connection.execute(tables.evaluations.insert().values(**row, created=now()))
+    key = made.inserted_primary_key
+    assert key is not None
+    rows = [
+        {"evaluation": key[0], "name": one.name, "type": one.type or "", "value": one.value, "text": one.text}
+        for one in found
+    ]
+    if rows:
+        connection.execute(tables.evaluation_figures.insert(), rows)
+
+
+def insert_own_test(connection: sa.Connection, run: str, task: str, split: str) -> None:
+    """Write that a run scored its own ``split``, where it recorded what that split holds."""
+    columns = tables.splits.c
+    query = sa.select(columns.ref, columns.content_hash, columns.examples)
+    known = connection.execute(query.where(columns.run == run, columns.split == split)).mappings().one_or_none()
+    if known is not None:
+        insert_evaluation(connection, {"run": run, "source": "run", "task": task, "split": split, **known})
+
+
+_STATE = ("status", "heartbeat", "started", "seconds", "ended", "error", "host", "pid", "command")
+
+
+def resume_run(connection: sa.Connection, run: str, attempt: Mapping[str, Any]) -> None:
+    """Set a run that ended without finishing to running again and keep what is known of the attempt before.
+
+    :param attempt: host, pid and command of the new attempt.
+    :raises RegistryError: there is no such run, it finished, or it is alive.
+    """
+    columns = tables.runs.c
+    query = sa.select(*(columns[name] for name in _STATE)).where(columns.id == run)
+    before = connection.execute(query).mappings().one_or_none()
+    if before is None:
+        raise unknown_run(run)
+    _refuse_to_resume(run, before)
+    moment = now()
+    number, begun = _attempts(connection, run, before["started"])
+    ended = before["ended"] or before["heartbeat"]
+    seconds = (before["seconds"] or 0.0) + (0.0 if before["ended"] else (ended - begun).total_seconds())
+    past = {name: before[name] for name in ("error", "host", "pid", "command")}
+    status = "stale" if before["status"] == "running" else before["status"]
+    changed = connection.execute(
+        tables.runs.update()
+        .where(columns.id == run, columns.status == before["status"], columns.heartbeat == before["heartbeat"])
+        .values(status="running", heartbeat=moment, ended=None, error=None, hint=None, seconds=seconds, **attempt)
+    )
+    if changed.rowcount != 1:
+        raise RegistryError(f"the run '{run}' is being resumed by another process")
+    connection.execute(
+        tables.attempts.insert().values(run=run, number=number, status=status, ended=ended, resumed=moment, **past)
+    )
+
+
+def _refuse_to_resume(run: str, before: sa.RowMapping) -> None:
+    status = before["status"]
+    if status == "finished":
+        raise RegistryError(f"the run '{run}' is finished", hint="there is nothing left to resume; start another run")
+    if status == "running" and not is_stale(status, before["heartbeat"], before["host"], before["pid"]):
+        raise RegistryError(
+            f"the run '{run}' is running (process {before['pid']} on {before['host']})",
+            hint="wait until it ends, or stop it first",
+        )
+
+
+def _attempts(connection: sa.Connection, run: str, started: datetime) -> tuple[int, datetime]:
+    """Return the number of the newest attempt, counted from 1, and when it began."""
+    columns = tables.attempts.c
+    last = sa.select(sa.func.count(), sa.func.max(columns.resumed)).where(columns.run == run)
+    count, resumed = connection.execute(last).one()
+    return count + 1, resumed or started

@@ -1,4 +1,4 @@
-"""``labelkit runs``."""
+"""``labelkit runs list``."""
 
 from __future__ import annotations
 
@@ -9,12 +9,7 @@ import click
 from labelkit.cli.common import Shell, command_options
 
 
-@click.group()
-def runs() -> None:
-    """Look at recorded runs."""
-
-
-@runs.command("list")
+@click.command("list")
 @click.option("--task", metavar="NAME", help="Only runs of this task.")
 @click.option("--status", type=click.Choice(["running", "finished", "failed", "interrupted"]), help="Only these.")
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="How many at most.")
@@ -34,21 +29,3 @@ def list_runs(shell: Shell, task: str | None, status: str | None, limit: int) ->
     from labelkit.cli import render
 
     render.runs(shell.out, found)
-
-
-@runs.command("show")
-@click.argument("run")
-@command_options
-def show(shell: Shell, run: str) -> None:
-    """Show everything that is recorded of RUN: an id or its beginning, a name, latest, or TASK@best."""
-    from labelkit.registry import Registry, nested
-
-    with Registry.open(shell.home, create=False) as registry:
-        found = registry.show(registry.find(run).id)
-    scores = nested(found.scores)
-    if shell.as_json:
-        shell.json({**asdict(found), "scores": scores})
-        return
-    from labelkit.cli import render
-
-    render.run_details(shell.out, found, scores)

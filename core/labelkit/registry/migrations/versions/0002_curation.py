@@ -1,0 +1,135 @@
+"""What people and later commands add to runs: aliases, tags, notes, attempts, evaluations, files written.
+
+Revision ID: 0002
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+branch_labels: None = None
+depends_on: None = None
+
+_TIME = sa.DateTime(timezone=True)
+
+
+def upgrade() -> None:
+    """Make the tables."""
+    _make_attempts()
+    _make_words()
+    _make_aliases()
+    _make_evaluations()
+    _make_outputs()
+
+
+def _make_attempts() -> None:
+    op.create_table(
+        "attempts",
+        sa.Column("run", sa.String, nullable=False),
+        sa.Column("number", sa.Integer, nullable=False),
+        sa.Column("status", sa.String, nullable=False),
+        sa.Column("ended", _TIME, nullable=False),
+        sa.Column("resumed", _TIME, nullable=False),
+        sa.Column("error", sa.String),
+        sa.Column("host", sa.String, nullable=False),
+        sa.Column("pid", sa.Integer, nullable=False),
+        sa.Column("command", sa.String, nullable=False),
+        sa.PrimaryKeyConstraint("run", "number", name="pk_attempts"),
+        _of_run("attempts"),
+        sqlite_with_rowid=False,
+    )
+
+
+def _make_words() -> None:
+    op.create_table(
+        "tags",
+        sa.Column("run", sa.String, nullable=False),
+        sa.Column("tag", sa.String, nullable=False),
+        sa.PrimaryKeyConstraint("run", "tag", name="pk_tags"),
+        _of_run("tags"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_tags_tag", "tags", ["tag"])
+    op.create_table(
+        "notes",
+        sa.Column("id", sa.Integer, nullable=False),
+        sa.Column("run", sa.String, nullable=False),
+        sa.Column("created", _TIME, nullable=False),
+        sa.Column("text", sa.String, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_notes"),
+        _of_run("notes"),
+    )
+    op.create_index("ix_notes_run", "notes", ["run"])
+
+
+def _make_aliases() -> None:
+    op.create_table(
+        "aliases",
+        sa.Column("id", sa.Integer, nullable=False),
+        sa.Column("task", sa.String, nullable=False),
+        sa.Column("name", sa.String, nullable=False),
+        sa.Column("run", sa.String),
+        sa.Column("created", _TIME, nullable=False),
+        sa.Column("undone", _TIME),
+        sa.PrimaryKeyConstraint("id", name="pk_aliases"),
+    )
+    op.create_index("ix_aliases_task_name", "aliases", ["task", "name"])
+    op.create_index("ix_aliases_run", "aliases", ["run"])
+
+
+def _make_evaluations() -> None:
+    op.create_table(
+        "evaluations",
+        sa.Column("id", sa.Integer, nullable=False),
+        sa.Column("source", sa.String, nullable=False),
+        sa.Column("task", sa.String, nullable=False),
+        sa.Column("ref", sa.String, nullable=False),
+        sa.Column("split", sa.String, nullable=False),
+        sa.Column("content_hash", sa.String, nullable=False),
+        sa.Column("run", sa.String, nullable=False),
+        sa.Column("examples", sa.BigInteger, nullable=False),
+        sa.Column("created", _TIME, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_evaluations"),
+        _of_run("evaluations"),
+    )
+    op.create_index("ix_evaluations_run", "evaluations", ["run"])
+    op.create_index("ix_evaluations_content_hash", "evaluations", ["content_hash"])
+    op.create_table(
+        "evaluation_figures",
+        sa.Column("evaluation", sa.Integer, nullable=False),
+        sa.Column("name", sa.String, nullable=False),
+        sa.Column("type", sa.String, nullable=False),
+        sa.Column("value", sa.Double),
+        sa.Column("text", sa.String),
+        sa.PrimaryKeyConstraint("evaluation", "name", "type", name="pk_evaluation_figures"),
+        sa.ForeignKeyConstraint(
+            ["evaluation"], ["evaluations.id"], name="fk_evaluation_figures_evaluation", ondelete="CASCADE"
+        ),
+        sqlite_with_rowid=False,
+    )
+
+
+def _make_outputs() -> None:
+    op.create_table(
+        "outputs",
+        sa.Column("id", sa.Integer, nullable=False),
+        sa.Column("run", sa.String, nullable=False),
+        sa.Column("step", sa.BigInteger),
+        sa.Column("kind", sa.String, nullable=False),
+        sa.Column("host", sa.String, nullable=False),
+        sa.Column("path", sa.String, nullable=False),
+        sa.Column("size", sa.BigInteger, nullable=False),
+        sa.Column("sha256", sa.String, nullable=False),
+        sa.Column("records", sa.BigInteger),
+        sa.Column("created", _TIME, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_outputs"),
+    )
+    op.create_index("ix_outputs_sha256", "outputs", ["sha256"])
+    op.create_index("ix_outputs_run", "outputs", ["run"])
+
+
+def _of_run(table: str) -> sa.ForeignKeyConstraint:
+    return sa.ForeignKeyConstraint(["run"], ["runs.id"], name=f"fk_{table}_run", ondelete="CASCADE")
