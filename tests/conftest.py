@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
@@ -9,6 +10,8 @@ import pytest
 
 import labelkit
 from labelkit.events import Event
+from labelkit.registry import Home
+from postgres_server import NoServer, PostgresServer, postgres_server
 
 NAMES = ("Ada Lovelace", "Bob", "Cleo", "Marie Curie", "Tim")
 TOWNS = ("Rome", "New York", "Lima", "Paris")
@@ -29,6 +32,46 @@ def a_sentence(random: Random) -> list[tuple[str, str]]:
 
 def as_conll(sentences: list[list[tuple[str, str]]]) -> str:
     return "".join("".join(f"{word} {tag}\n" for word, tag in sentence) + "\n" for sentence in sentences)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """Return a PostgreSQL server; tests that need it are skipped where there is none to start."""
+    try:
+        with postgres_server() as server:
+            yield server
+    except NoServer as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def postgres_database(postgres: PostgresServer) -> Iterator[str]:
+    """Return the name of an empty database on the server."""
+    with postgres.database() as name:
+        yield name
+
+
+@pytest.fixture(scope="session")
+def postgres_registry(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Return the name of a database with an empty registry, to be copied: making one takes as long as a test."""
+    from labelkit.registry import Registry
+
+    with postgres.database() as name:
+        home = Home(root=tmp_path_factory.mktemp("template") / "home", url=postgres.url(name))
+        Registry.open(home, create=True).close()
+        postgres.execute("DELETE FROM stores", name)
+        yield name
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def registry_home(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Home]:
+    """Return a home whose registry is on each database in turn: whatever a registry promises holds on both."""
+    if request.param == "sqlite":
+        yield Home(root=tmp_path / "home")
+        return
+    server: PostgresServer = request.getfixturevalue("postgres")
+    with server.database(template=request.getfixturevalue("postgres_registry")) as name:
+        yield Home(root=tmp_path / "home", url=server.url(name))
 
 
 @pytest.fixture(scope="session")

@@ -173,7 +173,10 @@ def test_the_views_are_those_of_this_release_also_after_an_upgrade(migrated: Hom
         assert set(sa.inspect(connection).get_view_names()) == set(VIEWS)
         for name in VIEWS:
             connection.exec_driver_sql(f"SELECT * FROM {name}").all()
-        connection.exec_driver_sql("CREATE VIEW v_old AS SELECT id FROM runs")
+        connection.exec_driver_sql("DROP VIEW v_tags")
+        connection.exec_driver_sql("CREATE VIEW v_tags AS SELECT run FROM tags")
+        connection.exec_driver_sql("CREATE VIEW v_mine AS SELECT id FROM runs")
         upgrade(connection)
-        assert set(sa.inspect(connection).get_view_names()) == set(VIEWS)
+        assert set(sa.inspect(connection).get_view_names()) == {*VIEWS, "v_mine"}
+        connection.exec_driver_sql("SELECT tag FROM v_tags").all()
     database.close()

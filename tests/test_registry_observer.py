@@ -65,14 +65,3 @@ def test_events_are_recorded(registry: Registry) -> None:
     assert shown.checkpoints[0].removed
     assert shown.checkpoints[0].files == {"a": (1, "ff")}
     assert (shown.status, shown.error, shown.hint) == ("failed", "e", "h")
-
-
-def test_a_step_shows_that_the_run_lives_but_not_each_one(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = iter([0.0, 10.0, 31.0, 31.0, 50.0])
-    monkeypatch.setattr("labelkit.registry.observer.time.monotonic", lambda: next(clock))
-    observe = RegistryObserver(registry)
-    beats = []
-    for step in (1, 2, 3):
-        observe(events.StepDone(run="ner-1", step=step, epoch=1.0))
-        beats.append(registry.runs()[0].heartbeat)
-    assert beats[0] == START < beats[1] == beats[2]

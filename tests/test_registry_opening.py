@@ -14,7 +14,8 @@ import sqlalchemy as sa
 
 from labelkit.errors import LabelkitError, RegistryError, StorageError
 from labelkit.registry import Home, Registry, RunRecord
-from labelkit.registry.database import Database, place_of
+from labelkit.registry.database import Database
+from labelkit.registry.engines import place_of
 from labelkit.registry.tables import REVISIONS
 
 
@@ -237,7 +238,9 @@ def test_a_home_that_is_a_file_is_refused(tmp_path: Path) -> None:
         ("sqlite://someone:secret@/x.db", "is not a database URL"),
         ("sqlite://", "in memory"),
         ("sqlite:///:memory:", "in memory"),
-        ("postgresql+psycopg://someone:secret@host/db", "needs the package psycopg"),
+        ("mysql://someone:secret@host/db", "names mysql, which labelkit does not know"),
+        ("postgresql+asyncpg://someone:secret@host/db", "which labelkit does not know"),
+        ("postgresql://someone:secret@host:port/db", "is not a database URL"),
     ],
 )
 def test_a_url_of_no_use_is_refused(home: Home, url: str, says: str) -> None:
@@ -247,7 +250,9 @@ def test_a_url_of_no_use_is_refused(home: Home, url: str, says: str) -> None:
 
 
 def test_a_server_is_named_without_its_password() -> None:
-    assert place_of(sa.make_url("postgresql://someone:secret@host/db")) == "postgresql://someone:***@host/db"
+    url = "postgresql://someone:secret@host/db?sslpassword=secret"
+    assert place_of(sa.make_url(url)) == "postgresql://someone:***@host/db"
+    assert "secret" not in repr(Home(root=Path("home"), url=url))
 
 
 def test_a_full_database_is_told_and_loses_nothing(used: Home) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 
 class LabelkitError(Exception):
@@ -44,6 +44,10 @@ class DataError(LabelkitError):
     """Labelled data that cannot be read as it stands."""
 
 
+class WrongKindError(DataError):
+    """Data of one kind for a labeller of the other: no single record is to blame."""
+
+
 class ModelError(LabelkitError):
     """A model reference, tokenizer or checkpoint that cannot be used."""
 
@@ -54,6 +58,22 @@ class NetworkError(LabelkitError):
 
 class RegistryError(LabelkitError):
     """The registry cannot be opened, read or written."""
+
+
+class SeveralRunsError(RegistryError):
+    """A reference that means several runs.
+
+    :param candidates: id → one line about that run, some of them.
+    :param more: there are others.
+    """
+
+    def __init__(self, message: str, candidates: Mapping[str, str], *, more: bool = False, hint: str) -> None:
+        super().__init__(message, hint=hint)
+        self.candidates = dict(candidates)
+        self.more = more
+
+    def __str__(self) -> str:
+        return f"{self.message}: {', '.join(self.candidates)}{' …' * self.more} ({self.hint})"
 
 
 class StorageError(LabelkitError):

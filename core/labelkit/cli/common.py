@@ -90,7 +90,7 @@ def _console(*, stderr: bool) -> Console:
 
     # text of users is never markup, and a pipe gets lines as long as they are
     stream = sys.stderr if stderr else sys.stdout
-    width = None if stream.isatty() else 160
+    width = None if stream.isatty() else 100_000
     return Pipeable(stderr=stderr, markup=False, highlight=False, emoji=False, soft_wrap=False, width=width)
 
 

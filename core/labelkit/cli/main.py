@@ -12,13 +12,14 @@ from typing import Any
 
 import click
 
-from labelkit.errors import LabelkitError, PlanError
+from labelkit.errors import LabelkitError, PlanError, SeveralRunsError
 
 #: command → (module that holds it, one line for --help); kept here so that --help imports none of them
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("labelkit.cli.run", "Train, select, test and record a labeller."),
     "label": ("labelkit.cli.label", "Label a text with a trained labeller."),
     "evaluate": ("labelkit.cli.evaluate", "Score a trained labeller on gold data."),
+    "onnx": ("labelkit.cli.onnx", "Write and check an ONNX model of a trained labeller."),
     "runs": ("labelkit.cli.runs", "Look at recorded runs."),
     "data": ("labelkit.cli.data", "Look at data before training on it."),
     "tasks": ("labelkit.cli.listing", "List the labelling tasks."),
@@ -97,6 +98,9 @@ def _terminated(signum: int, frame: FrameType | None) -> None:
 
 def _explain(error: LabelkitError) -> None:
     _say(f"error: {error.message}")
+    if isinstance(error, SeveralRunsError):
+        for line in (*error.candidates.values(), *["…"] * error.more):
+            _say(f"  {line}")
     if error.hint:
         _say(f"  {error.hint}")
     if isinstance(error, PlanError) and len(error.misses) > 1:

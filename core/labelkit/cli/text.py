@@ -24,3 +24,18 @@ def literal(text: str, *, lines: bool = True) -> str:
     'a␛[31mb'
     """
     return text.translate(_KEEP_LINES if lines else _PICTURES)
+
+
+def shorten(text: str, width: int) -> str:
+    """Return ``text`` in ``width`` places at most, with … for what is left out of its middle.
+
+    >>> shorten("/data/corpora/wnut17/train.conll", 16)
+    '/data/c…in.conll'
+    """
+    from rich.cells import cell_len, set_cell_size  # errors are told without rich
+
+    if cell_len(text) <= width:
+        return text
+    end = width // 2
+    tail = set_cell_size(text[::-1], end)[::-1]
+    return f"{set_cell_size(text, width - 1 - end)}…{tail}" if width > 1 else "…"[:width]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
+from collections.abc import Callable
 from pathlib import Path
 
 from labelkit.errors import ModelError
@@ -16,13 +17,18 @@ PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".msgpack", ".h5",
 CHUNK = 1 << 20
 
 
-def sha256_of(*files: Path) -> str:
-    """Return the SHA-256 of a file, or of several files one after the other, in hex."""
+def sha256_of(*files: Path, progress: Callable[[int], object] | None = None) -> str:
+    """Return the SHA-256 of a file, or of several files one after the other, in hex.
+
+    :param progress: called with the number of bytes after each block that was read.
+    """
     digest = hashlib.sha256()
     for file in files:
         with file.open("rb") as stream:
             while chunk := stream.read(CHUNK):
                 digest.update(chunk)
+                if progress:
+                    progress(len(chunk))
     return digest.hexdigest()
 
 

@@ -65,7 +65,7 @@ class Base:
             row = connection.execute(known).one_or_none()
         if row is not None and tuple(row) == tuple(place.values()):
             return
-        with self._database.session(write=True) as connection:
+        with self._database.session(alone=True) as connection:
             # Asked again: another process may have come first.
             if connection.execute(known).one_or_none() is None:
                 connection.execute(tables.stores.insert().values(id=store, created=created, **place))

@@ -7,7 +7,7 @@ import os
 import uuid
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -32,11 +32,11 @@ class Home:
     """Where things are kept. Finding it creates nothing; :meth:`create` does.
 
     :param root: the folder, absolute.
-    :param url: the registry's database by SQLAlchemy URL; None for :attr:`database`.
+    :param url: the registry's database by SQLAlchemy URL; None for :attr:`database`. It may hold a password.
     """
 
     root: Path
-    url: str | None = None
+    url: str | None = field(default=None, repr=False)
 
     @classmethod
     def find(cls, environ: Mapping[str, str], *, explicit: str | Path | None = None, cwd: Path | None = None) -> Home:

@@ -195,6 +195,8 @@ class RunSummary:
 
     :param validation: the deciding figure of the chosen checkpoint on validation.
     :param test: the same figure on test.
+    :param aliases: what it is called now, as ``TASK@ALIAS``.
+    :param columns: what else was asked for, by the names asked with.
     """
 
     id: str
@@ -219,11 +221,19 @@ class RunSummary:
     error: str | None
     validation: float | None
     test: float | None
+    tags: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    columns: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def stale(self) -> bool:
         """Whether it says that it is running, but died."""
         return is_stale(self.status, self.heartbeat, self.host, self.pid)
+
+    @property
+    def shown(self) -> Status:
+        """The status as people should see it: ``stale`` for a run that died without a word."""
+        return "stale" if self.stale else self.status
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -256,13 +266,14 @@ class Attempt:
 class Evaluation:
     """One scoring of a checkpoint after training.
 
-    :param source: ``"run"`` for the test score of the run itself, ``"evaluate"`` for ``labelkit evaluate``.
-    :param figures: of ``evaluate`` only; a run's own stand in its scores.
+    :param source: ``"run"`` for the test score of the run itself, ``"evaluate"`` for ``labelkit evaluate``, ``"onnx"``
+        for an ONNX model of the checkpoint.
+    :param figures: not of ``run``; a run's own stand in its scores.
     """
 
     id: int
     run: str
-    source: Literal["run", "evaluate"]
+    source: Literal["run", "evaluate", "onnx"]
     task: str
     ref: str
     split: str
@@ -328,6 +339,11 @@ class RunDetails:
     def stale(self) -> bool:
         """Whether it says that it is running, but died."""
         return is_stale(self.status, self.heartbeat, self.record.host, self.record.pid)
+
+    @property
+    def shown(self) -> Status:
+        """The status as people should see it: ``stale`` for a run that died without a word."""
+        return "stale" if self.stale else self.status
 
     @property
     def best(self) -> CheckpointRecord | None:

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import time
-
-from labelkit.events import CheckpointRemoved, CheckpointSaved, Event, RunEnded, Scored, StepDone
+from labelkit.events import CheckpointRemoved, CheckpointSaved, Event, RunEnded, Scored
 from labelkit.registry.store import Registry
-
-BEAT_SECONDS = 30.0
 
 
 class RegistryObserver:
@@ -15,7 +11,6 @@ class RegistryObserver:
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
-        self._beat = time.monotonic()
 
     def __call__(self, event: Event) -> None:
         """Record ``event``.
@@ -43,8 +38,6 @@ class RegistryObserver:
                 self._registry.finish(
                     event.run, event.status, seconds=event.seconds, error=event.error, hint=event.hint
                 )
-            case StepDone():
-                self._alive(event.run)
 
     def _scored(self, event: Scored) -> None:
         self._registry.record_metrics(
@@ -57,9 +50,3 @@ class RegistryObserver:
             chosen=event.best or event.split != "validation",
             train_loss=event.train_loss,
         )
-
-    def _alive(self, run: str) -> None:
-        # Steps come many times a second, and each record waits for the disk.
-        if time.monotonic() - self._beat >= BEAT_SECONDS:
-            self._registry.heartbeat(run)
-            self._beat = time.monotonic()

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from labelkit.registry import tables
+from labelkit.registry import aliases, tables
 from labelkit.registry.models import (
     Attempt,
     CheckpointRecord,
@@ -25,7 +26,14 @@ from labelkit.registry.models import (
     VersionRecord,
 )
 
+if TYPE_CHECKING:
+    from labelkit.registry.fields import Field
+
+#: what each alias means now: the view knows which entries of its history still count
+CURRENT_ALIASES = sa.table("v_aliases", *(sa.column(name, sa.String) for name in ("task", "alias", "run")))
 _RUN_COLUMNS = tables.runs.c
+#: databases take so many bound values, and more
+_NAMED = 1000
 _STATE = ("status", "heartbeat", "ended", "seconds", "error", "hint")
 
 
@@ -38,22 +46,81 @@ class Here:
 
 
 def summaries(
-    connection: sa.Connection, *conditions: sa.ColumnElement[bool], limit: int | None = None
+    connection: sa.Connection,
+    *conditions: sa.ColumnElement[bool],
+    limit: int | None = None,
+    order: Sequence[sa.ColumnElement[Any]] = (),
+    columns: Mapping[str, Field] = MappingProxyType({}),
 ) -> list[RunSummary]:
-    """Return the runs that meet all ``conditions``, newest first."""
-    validation, test = _key_figure("validation"), _key_figure("test")
-    columns = [_RUN_COLUMNS[name] for name in _SUMMARY_COLUMNS]
+    """Return the runs that meet all ``conditions``.
+
+    :param order: what to sort by; of equal ones, and without it, the newest comes first.
+    :param columns: name → field, of what to tell besides.
+    """
+    asked = {
+        name: [value.label(f"asked_{number}_{part}") for part, value in enumerate(field.values())]
+        for number, (name, field) in enumerate(columns.items())
+    }
     query = (
-        sa.select(*columns, _RUN_COLUMNS.group_id.label("group"), validation, test)
+        sa.select(*(_RUN_COLUMNS[name] for name in _SUMMARY_COLUMNS), _RUN_COLUMNS.group_id.label("group"))
+        .add_columns(_key_figure("validation"), _key_figure("test"))
+        .add_columns(*(value for values in asked.values() for value in values))
         .where(*conditions)
-        .order_by(_RUN_COLUMNS.started.desc(), _RUN_COLUMNS.id.desc())
+        .order_by(*order, _RUN_COLUMNS.started.desc(), _RUN_COLUMNS.id.desc())
         .limit(limit)
     )
-    return [RunSummary(**row) for row in connection.execute(query).mappings()]
+    rows = connection.execute(query).mappings().all()
+    ids = [row["id"] for row in rows]
+    words = _several(connection, columns, ids)
+    tags, named = _words(connection, tables.tags, "tag", ids), _words(connection, CURRENT_ALIASES, "alias", ids)
+    return [
+        RunSummary(
+            **{name: row[name] for name in (*_SUMMARY_COLUMNS, "group", "validation", "test")},
+            tags=tags.get(row["id"], ()),
+            aliases=tuple(f"{row['task']}@{alias}" for alias in named.get(row["id"], ())),
+            columns={name: _value(row, values, words.get(name)) for name, values in asked.items()},
+        )
+        for row in rows
+    ]
+
+
+def _value(row: sa.RowMapping, values: Sequence[sa.Label[Any]], words: Mapping[str, tuple[str, ...]] | None) -> Any:
+    if words is not None:
+        return ", ".join(words.get(row["id"], ())) or None
+    found = next((row[value.name] for value in values if row[value.name] is not None), None)
+    # settings are kept as text, JSON where they are no strings
+    return None if len(values) > 1 and found == "null" else found
+
+
+def _several(
+    connection: sa.Connection, columns: Mapping[str, Field], runs: Sequence[str]
+) -> dict[str, dict[str, tuple[str, ...]]]:
+    if not columns:
+        return {}
+    from labelkit.registry.fields import Many
+
+    several = {name: field for name, field in columns.items() if isinstance(field, Many)}
+    return {name: _words(connection, field.rows, field.word, runs) for name, field in several.items()}
+
+
+def _words(
+    connection: sa.Connection, rows: sa.FromClause, word: str, runs: Sequence[str]
+) -> dict[str, tuple[str, ...]]:
+    """Return what each of ``runs`` has in a table where it may have several rows, in alphabetical order."""
+    run, column = rows.c.run, rows.c[word]
+    query = sa.select(run, column).order_by(run, column)
+    if len(runs) <= _NAMED:  # of more the database is asked for all
+        query = query.where(run.in_(runs))
+    found: dict[str, tuple[str, ...]] = {}
+    for id_, one in connection.execute(query):
+        found[id_] = (*found.get(id_, ()), one)
+    return found
 
 
 _SUMMARY_COLUMNS = tuple(
-    name for name in RunSummary.__dataclass_fields__ if name not in ("group", "validation", "test")
+    name
+    for name in RunSummary.__dataclass_fields__
+    if name not in ("group", "validation", "test", "tags", "aliases", "columns")
 )
 
 
@@ -72,6 +139,11 @@ def _key_figure(split: str) -> sa.Label[float | None]:
         .scalar_subquery()
         .label(split)
     )
+
+
+def tasks(connection: sa.Connection) -> list[str]:
+    """Return the names of all tasks that have runs."""
+    return sorted(connection.scalars(sa.select(_RUN_COLUMNS.task).distinct()))
 
 
 def details(connection: sa.Connection, run: str, here: Here) -> RunDetails | None:
@@ -96,20 +168,12 @@ def details(connection: sa.Connection, run: str, here: Here) -> RunDetails | Non
         attempts=tuple(Attempt(**one) for one in _rows(connection, tables.attempts, run)),
         tags=tuple(one["tag"] for one in _rows(connection, tables.tags, run)),
         notes=tuple(Note(created=one["created"], text=one["text"]) for one in _rows(connection, tables.notes, run)),
-        aliases=_aliases(connection, run),
+        aliases=tuple(one.reference for one in aliases.current(connection, tables.aliases.c.run == run)),
         evaluations=_evaluations(connection, run),
         test_scored=_test_scored(connection, run),
         outputs=_outputs(connection, run),
         **state,
     )
-
-
-def _aliases(connection: sa.Connection, run: str) -> tuple[str, ...]:
-    columns, later = tables.aliases.c, tables.aliases.alias()
-    same = (later.c.task == columns.task, later.c.name == columns.name, later.c.undone.is_(None))
-    newest = sa.select(sa.func.max(later.c.id)).where(*same).correlate(tables.aliases).scalar_subquery()
-    query = sa.select(columns.task, columns.name).where(columns.run == run, columns.id == newest)
-    return tuple(f"{task}@{name}" for task, name in connection.execute(query.order_by(columns.task, columns.name)))
 
 
 def _evaluations(connection: sa.Connection, run: str) -> tuple[Evaluation, ...]:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Any, Literal, Unpack
 
 import sqlalchemy as sa
 
@@ -50,6 +50,22 @@ class Recording(Base):
         attempt = {"host": platform.node(), "pid": os.getpid(), "command": shlex.join(sys.argv)}
         with self._database.session(write=True) as connection:
             writes.resume_run(connection, run, attempt)
+
+    def rewind(self, run: str, *, step: int, best: Path | None, last: Path | None) -> None:
+        """Forget what a run recorded after ``step``, from where it goes on: its figures, and all other checkpoints.
+
+        :param best: the folder of the best checkpoint of that time, and ``last`` of the last one.
+        :raises RegistryError: there is no such run.
+        """
+        columns = tables.checkpoints.c
+        live = tables.checkpoints.update().where(columns.run == run, columns.removed.is_(None))
+        places = {role: self._relative(folder) if folder else None for role, folder in (("best", best), ("last", last))}
+        with self._database.session(write=True) as connection:
+            writes.update_run(connection, run, {})
+            connection.execute(live.where(columns.path.not_in(set(places.values()) - {None})).values(removed=now()))
+            for role, path in places.items():
+                connection.execute(live.values({f"is_{role}": columns.path == path if path else False}))
+            writes.rewind_figures(connection, run, step, self._step_of(connection, run))
 
     def update_run(self, run: str, **facts: Unpack[RunFacts]) -> None:
         """Record what was learned about a run after its start; rows given replace those of the same key.
@@ -149,24 +165,9 @@ class Recording(Base):
         :raises RegistryError: there is no such run, or it is not running.
         """
         ended = now()
-        columns = tables.runs.c
-        statement = (
-            tables.runs.update()
-            .where(columns.id == run, columns.status == "running")
-            .values(
-                status=status,
-                ended=ended,
-                heartbeat=ended,
-                seconds=sa.func.coalesce(columns.seconds, 0.0) + seconds,
-                error=error,
-                hint=hint,
-            )
-        )
+        facts = {"status": status, "ended": ended, "heartbeat": ended, "error": error, "hint": hint}
         with self._database.session(write=True) as connection:
-            if connection.execute(statement).rowcount == 1:
-                return
-            before = connection.scalar(sa.select(columns.status).where(columns.id == run))
-            raise (RegistryError(f"the run '{run}' has ended already: {before}") if before else unknown_run(run))
+            writes.finish_run(connection, run, {**facts, "more_seconds": seconds})
 
     def record_evaluation(
         self,
@@ -178,9 +179,11 @@ class Recording(Base):
         content_hash: str,
         examples: int,
         metrics: Mapping[str, Any],
+        source: Literal["evaluate", "onnx"] = "evaluate",
     ) -> None:
         """Record that the chosen checkpoint of ``run`` was scored on gold data after training.
 
+        :param source: who asked; ``"onnx"``: an ONNX model of it was scored.
         :param metrics: names to figures; ``per_type`` may map types to such a mapping.
         :raises RegistryError: there is no such run.
         """
@@ -189,7 +192,7 @@ class Recording(Base):
         with self._database.session(write=True) as connection:
             if not writes.exists(connection, run):
                 raise unknown_run(run)
-            writes.insert_evaluation(connection, {"run": run, "source": "evaluate", **row}, found)
+            writes.insert_evaluation(connection, {"run": run, "source": source, **row}, found)
 
     def record_output(
         self, run: str, path: Path, *, step: int | None, kind: str, size: int, sha256: str, records: int | None = None
@@ -205,6 +208,13 @@ class Recording(Base):
         row = {"run": run, "step": step, "kind": kind, "size": size, "sha256": sha256, "records": records}
         with self._database.session(write=True) as connection:
             connection.execute(tables.outputs.insert().values(**row, **place, created=now()))
+
+    @staticmethod
+    def _step_of(connection: sa.Connection, run: str) -> int | None:
+        """Return the step of the best checkpoint that is left."""
+        columns = tables.checkpoints.c
+        query = sa.select(columns.step).where(columns.run == run, columns.is_best, columns.removed.is_(None))
+        return connection.scalar(query)
 
     def _gone(self, path: str) -> sa.Update:
         columns = tables.checkpoints.c

@@ -10,6 +10,7 @@ from labelkit.registry.asking import Asking
 from labelkit.registry.curating import Curating
 from labelkit.registry.keeping import Keeping
 from labelkit.registry.life import now
+from labelkit.registry.lineage import Lineage
 from labelkit.registry.recording import Recording
 
 
@@ -20,7 +21,7 @@ def new_run_id(task: str, started: datetime | None = None) -> str:
     return f"{task}-{started or now():%Y%m%d-%H%M%S}-{end}"
 
 
-class Registry(Recording, Asking, Curating, Keeping):
+class Registry(Recording, Asking, Curating, Lineage, Keeping):
     """What is known of all runs. What a method records is on the disk when it returns.
 
     Each raises :class:`RegistryError` or :class:`StorageError` when the database refuses, with what to do.

@@ -54,10 +54,9 @@ VIEWS: dict[str, str] = {
 
 
 def drop_views(connection: sa.Connection) -> None:
-    """Remove the views of any release: tables cannot be altered under them."""
-    for name in sa.inspect(connection).get_view_names():
-        if name.startswith("v_"):
-            connection.exec_driver_sql(f'DROP VIEW "{name}"')
+    """Remove the views: tables cannot be altered under them. Those that somebody else made stay."""
+    for name in VIEWS.keys() & set(sa.inspect(connection).get_view_names()):
+        connection.exec_driver_sql(f"DROP VIEW {name}")
 
 
 def make_views(connection: sa.Connection) -> None:

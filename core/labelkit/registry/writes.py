@@ -22,6 +22,33 @@ ROWS: dict[str, sa.Table[Any]] = {
 }
 Rows = Mapping[str, Iterable[PlanValue | VersionRecord | SplitRecord]]
 
+# Statements of every record are built once: SQLAlchemy takes longer to build one than SQLite to run it. The keys of
+# what is looked for are called otherwise than the columns, which are what is written.
+_EXISTS = sa.select(tables.runs.c.id).where(tables.runs.c.id == sa.bindparam("this_run"))
+_UPDATE_RUN = tables.runs.update().where(tables.runs.c.id == sa.bindparam("this_run"))
+_FINISH_RUN = _UPDATE_RUN.where(tables.runs.c.status == "running").values(
+    seconds=sa.func.coalesce(tables.runs.c.seconds, 0.0) + sa.bindparam("more_seconds")
+)
+
+
+def _of(table: sa.Table[Any], *names: str) -> sa.Delete:
+    """Return a statement that removes the rows whose columns ``names`` are as its parameters of those names."""
+    return table.delete().where(*(table.c[name] == sa.bindparam(f"this_{name}") for name in names))
+
+
+def _those(row: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    return {f"this_{name}": row[name] for name in names}
+
+
+_KEYS = {name: [column.name for column in table.primary_key] for name, table in ROWS.items()}
+_DELETE_ROWS = {name: _of(table, *_KEYS[name]) for name, table in ROWS.items()}
+_INSERT_ROWS = {name: table.insert() for name, table in ROWS.items()}
+_SPLIT = ("run", "task", "split")
+_STEP = (*_SPLIT, "step")
+_DELETE_SPLIT = {table: _of(table, *_SPLIT) for table in (tables.metrics, tables.scores)}
+_DELETE_STEP = {table: _of(table, *_STEP) for table in (tables.metrics, tables.scores)}
+_INSERT_FIGURES = {table: table.insert() for table in (tables.metrics, tables.scores)}
+
 
 def _row(record: PlanValue | VersionRecord | SplitRecord | Figure) -> dict[str, Any]:
     # Not dataclasses.asdict: it copies deeply, which took a third of the time of recording.
@@ -30,7 +57,7 @@ def _row(record: PlanValue | VersionRecord | SplitRecord | Figure) -> dict[str, 
 
 def exists(connection: sa.Connection, run: str) -> bool:
     """Say whether a run has the id ``run``."""
-    return connection.scalar(sa.select(tables.runs.c.id).where(tables.runs.c.id == run)) is not None
+    return connection.scalar(_EXISTS, {"this_run": run}) is not None
 
 
 def update_run(connection: sa.Connection, run: str, values: Mapping[str, Any]) -> None:
@@ -38,9 +65,20 @@ def update_run(connection: sa.Connection, run: str, values: Mapping[str, Any]) -
 
     :raises RegistryError: there is no such run.
     """
-    statement = tables.runs.update().where(tables.runs.c.id == run).values(**values, heartbeat=now())
-    if connection.execute(statement).rowcount == 0:
+    if connection.execute(_UPDATE_RUN, {"this_run": run, **values, "heartbeat": now()}).rowcount == 0:
         raise unknown_run(run)
+
+
+def finish_run(connection: sa.Connection, run: str, values: Mapping[str, Any]) -> None:
+    """Change the state of a run that is running; ``more_seconds`` among ``values`` are added to those it took before.
+
+    :raises RegistryError: there is no such run, or it is not running.
+    """
+    if connection.execute(_FINISH_RUN, {"this_run": run, **values}).rowcount == 1:
+        return
+    columns = tables.runs.c
+    before = connection.scalar(sa.select(columns.status).where(columns.id == run))
+    raise RegistryError(f"the run '{run}' has ended already: {before}") if before else unknown_run(run)
 
 
 def insert_rows(connection: sa.Connection, run: str, rows: Rows) -> None:
@@ -48,17 +86,15 @@ def insert_rows(connection: sa.Connection, run: str, rows: Rows) -> None:
     for name, records in rows.items():
         found = [{"run": run, **_row(one)} for one in records]
         if found:
-            connection.execute(ROWS[name].insert(), found)
+            connection.execute(_INSERT_ROWS[name], found)
 
 
 def delete_rows(connection: sa.Connection, run: str, rows: Rows) -> None:
     """Remove the rows that have the same keys as ``rows``."""
     for name, records in rows.items():
-        table = ROWS[name]
-        for one in records:
-            row = {"run": run, **_row(one)}
-            keys = [column == row[column.name] for column in table.primary_key]
-            connection.execute(table.delete().where(*keys))
+        keys = [_those({"run": run, **_row(one)}, _KEYS[name]) for one in records]
+        if keys:
+            connection.execute(_DELETE_ROWS[name], keys)
 
 
 def replace_figures(
@@ -67,11 +103,22 @@ def replace_figures(
     """Write the figures of one split, in place of those it has: of the same step, or of any."""
     if not found:
         return
-    first = found[0]
-    old = table.delete().where(table.c.run == run, table.c.task == first.task, table.c.split == first.split)
-    connection.execute(old.where(table.c.step == first.step) if same_step else old)
     rows = [{"run": run, **_row(one), "type": one.type or ""} for one in found]
-    connection.execute(table.insert(), rows)
+    old, keys = (_DELETE_STEP, _STEP) if same_step else (_DELETE_SPLIT, _SPLIT)
+    connection.execute(old[table], _those(rows[0], keys))
+    connection.execute(_INSERT_FIGURES[table], rows)
+
+
+def rewind_figures(connection: sa.Connection, run: str, step: int, best: int | None) -> None:
+    """Remove the figures after ``step``; the scores become those that were recorded at the step ``best``."""
+    metrics, scores = tables.metrics, tables.scores
+    connection.execute(metrics.delete().where(metrics.c.run == run, metrics.c.step > step))
+    connection.execute(scores.delete().where(scores.c.run == run))
+    names = [column.name for column in scores.columns]
+    chosen = sa.select(*(metrics.c[name] for name in names)).where(
+        metrics.c.run == run, metrics.c.split == "validation", metrics.c.step == best
+    )
+    connection.execute(scores.insert().from_select(names, chosen))
 
 
 def insert_files(

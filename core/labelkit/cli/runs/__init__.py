@@ -10,6 +10,18 @@ import click
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "list": ("listing", "list_runs", "List runs, newest first."),
     "show": ("showing", "show", "Show everything that is recorded of a run."),
+    "compare": ("comparing", "compare", "Show what differs between runs."),
+    "best": ("comparing", "best", "Rank runs by validation."),
+    "alias": ("curating", "alias", "Name a run: TASK@NAME; history and undo."),
+    "tag": ("curating", "tag", "Give a run tags, or take them away."),
+    "note": ("curating", "note", "Write something about a run."),
+    "why": ("curating", "why", "Say which run and checkpoint made a file."),
+    "verify": ("keeping", "verify", "Hash checkpoints again and compare."),
+    "rm": ("keeping", "remove", "Remove runs, and free their checkpoints."),
+    "gc": ("keeping", "collect", "Free what nobody needs."),
+    "reap": ("keeping", "reap", "Record dead runs as stale."),
+    "query": ("asking", "query", "Ask the registry in SQL, read-only."),
+    "export": ("asking", "export", "Write runs as CSV, JSON or Parquet."),
 }
 
 

@@ -13,15 +13,19 @@ from labelkit.cli.common import Shell, command_options
 @click.argument("run")
 @command_options
 def show(shell: Shell, run: str) -> None:
-    """Show everything that is recorded of RUN: an id or its beginning, a name, latest, or TASK@best."""
+    """Show everything that is recorded of RUN: an id or its beginning, a name, an alias, latest, or TASK@best.
+
+    Scores are those of the chosen checkpoint; the curves show validation and the training loss by step. --json has
+    all figures of all steps.
+    """
     from labelkit.registry import Registry, nested
 
     with Registry.open(shell.home, create=False) as registry:
         found = registry.show(registry.find(run).id)
     scores = nested(found.scores)
     if shell.as_json:
-        shell.json({**asdict(found), "scores": scores})
+        shell.json({**asdict(found), "status": found.shown, "scores": scores})
         return
-    from labelkit.cli import render
+    from labelkit.cli.runs.details import details
 
-    render.run_details(shell.out, found, scores)
+    details(shell.out, found, scores)

@@ -14,6 +14,8 @@ branch_labels: None = None
 depends_on: None = None
 
 _TIME = sa.DateTime(timezone=True)
+# Sorted by code point, as SQLite does, whatever the language of a server.
+_TEXT = sa.String().with_variant(sa.String(collation="C"), "postgresql")
 
 
 def upgrade() -> None:
@@ -28,15 +30,15 @@ def upgrade() -> None:
 def _make_attempts() -> None:
     op.create_table(
         "attempts",
-        sa.Column("run", sa.String, nullable=False),
+        sa.Column("run", _TEXT, nullable=False),
         sa.Column("number", sa.Integer, nullable=False),
-        sa.Column("status", sa.String, nullable=False),
+        sa.Column("status", _TEXT, nullable=False),
         sa.Column("ended", _TIME, nullable=False),
         sa.Column("resumed", _TIME, nullable=False),
-        sa.Column("error", sa.String),
-        sa.Column("host", sa.String, nullable=False),
+        sa.Column("error", _TEXT),
+        sa.Column("host", _TEXT, nullable=False),
         sa.Column("pid", sa.Integer, nullable=False),
-        sa.Column("command", sa.String, nullable=False),
+        sa.Column("command", _TEXT, nullable=False),
         sa.PrimaryKeyConstraint("run", "number", name="pk_attempts"),
         _of_run("attempts"),
         sqlite_with_rowid=False,
@@ -46,8 +48,8 @@ def _make_attempts() -> None:
 def _make_words() -> None:
     op.create_table(
         "tags",
-        sa.Column("run", sa.String, nullable=False),
-        sa.Column("tag", sa.String, nullable=False),
+        sa.Column("run", _TEXT, nullable=False),
+        sa.Column("tag", _TEXT, nullable=False),
         sa.PrimaryKeyConstraint("run", "tag", name="pk_tags"),
         _of_run("tags"),
         sqlite_with_rowid=False,
@@ -56,9 +58,9 @@ def _make_words() -> None:
     op.create_table(
         "notes",
         sa.Column("id", sa.Integer, nullable=False),
-        sa.Column("run", sa.String, nullable=False),
+        sa.Column("run", _TEXT, nullable=False),
         sa.Column("created", _TIME, nullable=False),
-        sa.Column("text", sa.String, nullable=False),
+        sa.Column("text", _TEXT, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_notes"),
         _of_run("notes"),
     )
@@ -69,9 +71,9 @@ def _make_aliases() -> None:
     op.create_table(
         "aliases",
         sa.Column("id", sa.Integer, nullable=False),
-        sa.Column("task", sa.String, nullable=False),
-        sa.Column("name", sa.String, nullable=False),
-        sa.Column("run", sa.String),
+        sa.Column("task", _TEXT, nullable=False),
+        sa.Column("name", _TEXT, nullable=False),
+        sa.Column("run", _TEXT),
         sa.Column("created", _TIME, nullable=False),
         sa.Column("undone", _TIME),
         sa.PrimaryKeyConstraint("id", name="pk_aliases"),
@@ -84,12 +86,12 @@ def _make_evaluations() -> None:
     op.create_table(
         "evaluations",
         sa.Column("id", sa.Integer, nullable=False),
-        sa.Column("source", sa.String, nullable=False),
-        sa.Column("task", sa.String, nullable=False),
-        sa.Column("ref", sa.String, nullable=False),
-        sa.Column("split", sa.String, nullable=False),
-        sa.Column("content_hash", sa.String, nullable=False),
-        sa.Column("run", sa.String, nullable=False),
+        sa.Column("source", _TEXT, nullable=False),
+        sa.Column("task", _TEXT, nullable=False),
+        sa.Column("ref", _TEXT, nullable=False),
+        sa.Column("split", _TEXT, nullable=False),
+        sa.Column("content_hash", _TEXT, nullable=False),
+        sa.Column("run", _TEXT, nullable=False),
         sa.Column("examples", sa.BigInteger, nullable=False),
         sa.Column("created", _TIME, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_evaluations"),
@@ -100,10 +102,10 @@ def _make_evaluations() -> None:
     op.create_table(
         "evaluation_figures",
         sa.Column("evaluation", sa.Integer, nullable=False),
-        sa.Column("name", sa.String, nullable=False),
-        sa.Column("type", sa.String, nullable=False),
+        sa.Column("name", _TEXT, nullable=False),
+        sa.Column("type", _TEXT, nullable=False),
         sa.Column("value", sa.Double),
-        sa.Column("text", sa.String),
+        sa.Column("text", _TEXT),
         sa.PrimaryKeyConstraint("evaluation", "name", "type", name="pk_evaluation_figures"),
         sa.ForeignKeyConstraint(
             ["evaluation"], ["evaluations.id"], name="fk_evaluation_figures_evaluation", ondelete="CASCADE"
@@ -116,13 +118,13 @@ def _make_outputs() -> None:
     op.create_table(
         "outputs",
         sa.Column("id", sa.Integer, nullable=False),
-        sa.Column("run", sa.String, nullable=False),
+        sa.Column("run", _TEXT, nullable=False),
         sa.Column("step", sa.BigInteger),
-        sa.Column("kind", sa.String, nullable=False),
-        sa.Column("host", sa.String, nullable=False),
-        sa.Column("path", sa.String, nullable=False),
+        sa.Column("kind", _TEXT, nullable=False),
+        sa.Column("host", _TEXT, nullable=False),
+        sa.Column("path", _TEXT, nullable=False),
         sa.Column("size", sa.BigInteger, nullable=False),
-        sa.Column("sha256", sa.String, nullable=False),
+        sa.Column("sha256", _TEXT, nullable=False),
         sa.Column("records", sa.BigInteger),
         sa.Column("created", _TIME, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_outputs"),

@@ -1,0 +1,109 @@
+"""``labelkit runs query`` and ``labelkit runs export``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from labelkit.cli.common import Shell, command_options
+from labelkit.cli.text import literal
+from labelkit.errors import StorageError
+
+if TYPE_CHECKING:
+    from labelkit.registry.query import ResultTable
+
+_SHOWN = 200
+
+
+@click.command("query")
+@click.argument("sql", metavar="'SELECT …'")
+@click.option("--csv", "as_csv", is_flag=True, help="Print all rows as CSV.")
+@click.option("--seconds", type=click.FloatRange(min=0.001), default=60.0, show_default=True, help="Give up after.")
+@command_options
+def query(shell: Shell, sql: str, as_csv: bool, seconds: float) -> None:
+    """Ask the registry in SQL, read-only.
+
+    \b
+    labelkit runs query "SELECT task, count(*) FROM v_runs GROUP BY task"
+    labelkit runs query "SELECT run, value FROM v_scores WHERE split = 'test' AND name = 'f1' AND label_type = ''"
+
+    The views v_runs, v_params, v_scores, v_metrics, v_splits, v_versions, v_checkpoints, v_files, v_attempts, v_tags,
+    v_notes, v_aliases, v_evaluations, v_evaluation_scores and v_outputs keep their names and columns.
+    """
+    from labelkit.registry import Registry
+
+    with Registry.open(shell.home, create=False) as registry:
+        found = registry.query(sql, seconds=seconds)
+    if shell.as_json or as_csv:
+        _print(found, "json" if shell.as_json else "csv")
+        return
+    from labelkit.cli.runs import drawing
+
+    # a pipe gets all rows: it asked for them, and has no screen to fill
+    most = _SHOWN if shell.out.is_terminal else len(found.rows)
+    drawing.result(shell.out, found, most)
+    if len(found.rows) > most:
+        shell.say(f"these are {most} of {len(found.rows):,} rows: --csv or --json prints all")
+
+
+@click.command("export")
+@click.option("--output", "-o", type=click.Path(path_type=Path), metavar="FILE", help="Where to; default: stdout.")
+@click.option("--format", "format_", type=click.Choice(["csv", "json", "parquet"]), help="Default: by FILE, else csv.")
+@click.option("--where", metavar="CONDITION", help="Only these runs; as in labelkit runs list.")
+@click.option("--wide/--long", default=True, help="A row for each run (default), or for each score.")
+@click.option("--force", is_flag=True, help="Replace FILE where it exists.")
+@command_options
+def export(shell: Shell, output: Path | None, format_: str | None, where: str | None, wide: bool, force: bool) -> None:
+    """Write runs as a table: a row for each with its settings and scores as columns, or a row for each score.
+
+    \b
+    labelkit runs export -o runs.csv
+    labelkit runs export --where "task = ner and status = finished" -o runs.parquet
+    """
+    from labelkit.registry import Registry
+    from labelkit.registry.export import FORMATS, write
+
+    chosen = "json" if shell.as_json and format_ is None else format_ or _by_name(output)
+    if output is None and chosen == "parquet":
+        raise click.UsageError("parquet goes into a file: -o FILE")
+    if shell.as_json and output is None and chosen != "json":
+        raise click.UsageError("--json prints JSON: leave --format out")
+    if output is not None:
+        _refuse_existing(output, force)
+    with Registry.open(shell.home, create=False) as registry:
+        found = registry.export_rows(where=where, long=not wide)
+    if output is None:
+        _print(found, chosen)
+        return
+    from labelkit.storage import new_file
+
+    with new_file(output) as beside:
+        write(found, beside, next(one for one in FORMATS if one == chosen))
+    if shell.as_json:
+        shell.json({"output": str(output), "format": chosen, "rows": len(found.rows), "columns": len(found.columns)})
+    else:
+        shell.say(f"{output}: {len(found.rows):,} rows, {len(found.columns)} columns")
+
+
+def _by_name(output: Path | None) -> str:
+    suffix = output.suffix.lower().removeprefix(".") if output else ""
+    return suffix if suffix in ("json", "parquet") else "csv"
+
+
+def _refuse_existing(output: Path, force: bool) -> None:
+    if output.is_dir():
+        raise StorageError(f"{output} is a folder", hint="name a file in it")
+    if output.exists() and not force:
+        raise StorageError(f"{output} exists", hint="--force replaces it")
+
+
+def _print(found: ResultTable, format_: str) -> None:
+    from labelkit.registry.export import as_text
+
+    text = as_text(found, "json" if format_ == "json" else "csv")
+    # a program gets what is there; a terminal must not be steered by it
+    shown = literal(text) if sys.stdout.isatty() else text.encode("utf-8", "backslashreplace").decode()
+    click.echo(shown, nl=False, color=True)

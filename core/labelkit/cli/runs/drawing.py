@@ -1,0 +1,225 @@
+"""How runs look in a terminal: lists, rankings, comparisons. Text of users is shown literally."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.text import Text
+
+from labelkit.cli.runs.tables import Column, table
+from labelkit.cli.text import literal
+
+if TYPE_CHECKING:
+    from labelkit.registry.compare import ComparedScore, Comparison
+    from labelkit.registry.models import RunSummary
+    from labelkit.registry.query import ResultTable
+    from labelkit.registry.ranking import Ranking
+
+_HASH = 12
+SYNTHETIC = " (synthetic)"
+
+
+def title(console: Console, text: str) -> None:
+    """Print a heading."""
+    console.print(Text(literal(text, lines=False), style="bold"), soft_wrap=True)
+
+
+def line(console: Console, text: str, style: str = "") -> None:
+    """Print one line, however long it is."""
+    console.print(Text(literal(text, lines=False), style=style), soft_wrap=True)
+
+
+def figure(value: object, *, sign: bool = False) -> str:
+    """Return a value as people read it."""
+    if value is None:
+        return "–"
+    if isinstance(value, datetime):
+        return f"{value.astimezone():%Y-%m-%d %H:%M:%S}"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:+.4f}" if sign else number(value)
+    return str(value)
+
+
+def number(value: float) -> str:
+    """Return a number with four places, or in few letters where those would show nothing of it or too much."""
+    if value.is_integer() and 1 < abs(value) < 1e15:  # a count; 0 and 1 may well be scores
+        return f"{value:.0f}"
+    return f"{value:.4f}" if value in (0, 1) or 0.001 <= abs(value) < 1e6 else f"{value:.4g}"
+
+
+def duration(seconds: float | None) -> str:
+    """Return a duration in seconds, or in larger units where they say more."""
+    if seconds is None:
+        return "–"
+    if seconds < 600:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
+
+
+# -- list -------------------------------------------------------------------------------------------------------------
+
+
+def runs(console: Console, found: Sequence[RunSummary], asked: Sequence[str] = ()) -> tuple[str, ...]:
+    """Print a table of runs and return what had to be left out.
+
+    :param asked: the columns to show in place of the usual ones.
+    """
+    if asked:
+        columns = [Column("run"), *(Column(name, right=_numeric(found, name), least=8) for name in asked)]
+        return table(console, columns, [(one.id, *(_cell(one.columns[name]) for name in asked)) for one in found])
+    shown = [(column, value) for column, value in _LIST if _needed(column, found)]
+    return table(console, [column for column, _ in shown], [[value(one) for _, value in shown] for one in found])
+
+
+def _numeric(found: Iterable[RunSummary], name: str) -> bool:
+    values = [one.columns[name] for one in found if one.columns[name] is not None]
+    return all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
+
+
+def _cell(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) and value.is_integer() and abs(value) < 1e15 else figure(value)
+
+
+def data(one: RunSummary) -> str:
+    """Return the data reference of a run, with a mark where its text is synthetic."""
+    return one.data + (SYNTHETIC if one.synthetic else "")
+
+
+def labels(one: RunSummary) -> str:
+    """Return aliases and tags, in few letters."""
+    return ", ".join((*(f"@{alias.partition('@')[2]}" for alias in one.aliases), *one.tags))
+
+
+_LIST: tuple[tuple[Column, Any], ...] = (
+    (Column("run"), lambda one: one.id),
+    (Column("name", least=8, leave=5), lambda one: one.name),
+    (Column("status"), lambda one: one.shown),
+    (Column("started", leave=6), lambda one: f"{one.started.astimezone():%Y-%m-%d %H:%M}"),
+    (Column("data", least=10, leave=7, keep=SYNTHETIC), data),
+    (Column("model", least=8, leave=3), lambda one: one.model),
+    (Column("metric", leave=2), lambda one: one.metric_key),
+    (Column("validation", right=True), lambda one: figure(one.validation)),
+    (Column("test", right=True), lambda one: figure(one.test)),
+    (Column("seconds", right=True, leave=1), lambda one: "–" if one.seconds is None else f"{one.seconds:.0f}"),
+    (Column("tags", least=8, leave=4), labels),
+)
+
+
+def _needed(column: Column, found: Sequence[RunSummary]) -> bool:
+    """Return whether a column says anything: not everybody names runs and tags them."""
+    if column.title == "name":
+        return any(one.name for one in found)
+    return column.title != "tags" or any(one.tags or one.aliases for one in found)
+
+
+# -- best -------------------------------------------------------------------------------------------------------------
+
+
+def ranking(console: Console, found: Ranking) -> None:
+    """Print a group of runs, the best first, with the reference that means the best."""
+    kind = SYNTHETIC if found.synthetic else ""
+    better = "highest" if found.higher_is_better else "lowest"
+    what = (
+        f"{better} {found.metric_key} of {found.metric}, validation {found.content_hash[:_HASH]}, runs: {found.count}"
+    )
+    title(console, f"{found.reference}  on {found.data}{kind}: {what}")
+    shown: list[tuple[Column, Any]] = [
+        (Column("run"), lambda one: one.id),
+        (Column("name", least=8, leave=2), lambda one: one.name),
+        (Column("validation", right=True), lambda one: figure(one.validation)),
+        (Column("test", right=True, leave=1), lambda one: figure(one.test)),
+        (Column("model", least=8, leave=3), lambda one: one.model),
+        (Column("started", leave=4), lambda one: figure(one.started)[:16]),
+    ]
+    shown = [(column, value) for column, value in shown if _needed(column, found.runs)]
+    rows = [(place, *(value(one) for _, value in shown)) for place, one in enumerate(found.runs, 1)]
+    table(console, [Column("", right=True), *(column for column, _ in shown)], rows)
+
+
+# -- compare ----------------------------------------------------------------------------------------------------------
+
+
+def comparison(console: Console, found: Comparison, *, everything: bool, per_type: bool) -> None:
+    """Print runs side by side: what differs in plan, data and versions, and the scores.
+
+    :param everything: also what agrees.
+    :param per_type: also the scores of each label type.
+    """
+    letters = [chr(ord("A") + index) if index < 26 else str(index + 1) for index in range(len(found.runs))]
+    columns = [Column(letter, least=10) for letter in letters]
+    first = (
+        ("run", found.runs),
+        ("status", found.statuses),
+        ("seconds", ["–" if one is None else f"{one:.1f}" for one in found.seconds]),
+    )
+    table(console, [Column(""), *columns], [(name, *values) for name, values in first])
+    for note in found.notes:
+        line(console, f"note: {note}", "yellow")
+    groups = (("run", found.facts), ("setting", found.settings), ("version of", found.versions))
+    for name, values in groups:
+        rows = [(one.name, *(figure(value) for value in one.values)) for one in values if one.differs or everything]
+        _section(console, name, columns, rows)
+    splits = [
+        (one.split, *(f"{hash_[:_HASH]} {count:,}" if hash_ and count is not None else "–" for hash_, count in pairs))
+        for one in found.splits
+        if one.differs or everything
+        for pairs in [list(zip(one.content_hashes, one.examples, strict=True))]
+    ]
+    _section(console, "data (hash, examples)", columns, splits)
+    rows = [_score(one) for one in found.scores if per_type or one.type is None]
+    right = [Column(column.title, right=True, least=10) for column in columns]
+    _section(console, "score", right, rows)
+
+
+def _section(console: Console, name: str, columns: Sequence[Column], rows: Sequence[Sequence[Any]]) -> None:
+    if rows:
+        console.print()
+        table(console, [Column(name, least=20), *columns], rows)
+
+
+def _score(one: ComparedScore) -> tuple[str, ...]:
+    name = f"{one.split}.{one.type}.{one.name}" if one.type else f"{one.split}.{one.name}"
+    marks = (" *" if one.key else "") + ("" if one.comparable else " (not comparable)")
+    cells = [figure(one.values[0])]
+    for value, difference in zip(one.values[1:], one.differences[1:], strict=True):
+        close = difference is not None and one.comparable
+        cells.append(f"{figure(value)} ({_change(difference)})" if close else figure(value))
+    return (name + marks, *cells)
+
+
+def _change(difference: float | None) -> str:
+    return "=" if not difference else f"{difference:+.4f}"
+
+
+# -- query ------------------------------------------------------------------------------------------------------------
+
+
+def result(console: Console, found: ResultTable, most: int) -> None:
+    """Print the first rows of a table."""
+    shown = found.rows[:most]
+    right = [
+        all(row[index] is None or (isinstance(row[index], int | float)) for row in shown)
+        for index in range(len(found.columns))
+    ]
+    columns = [Column(literal(name), right=side, least=8) for name, side in zip(found.columns, right, strict=True)]
+    table(
+        console, columns, [[figure(value) if isinstance(value, datetime) else value for value in row] for row in shown]
+    )
+
+
+def split_order(name: str) -> tuple[int, str]:
+    """Return what sorts splits as people think of them."""
+    return ({"train": 0, "validation": 1, "test": 2}.get(name, 3), name)
+
+
+def scores_of(nested_scores: Mapping[str, Any]) -> Iterable[tuple[str, str, Mapping[str, Any]]]:
+    """Yield split, task and figures, validation before test."""
+    for split in sorted(nested_scores, key=split_order):
+        for task, figures in nested_scores[split].items():
+            yield split, task, figures

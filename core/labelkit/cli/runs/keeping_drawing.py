@@ -1,0 +1,183 @@
+"""How aliases, origins and what housekeeping did look in a terminal. Text of users is shown literally."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from labelkit.cli.render import cell, figure, table
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from labelkit.registry.models import RunSummary
+    from labelkit.registry.reports import AliasRecord, Collected, Leftover, Origin, Removed, Verification
+
+#: what is read in less than about a second needs no bar
+_BAR = 256 << 20
+
+CATEGORIES = {
+    "leftovers": "leftovers of killed writes, superseded checkpoints",
+    "orphans": "folders of runs that the registry does not know",
+    "resume": "what resuming needs, of runs that need it no more",
+    "last": "last checkpoints of finished runs, not the best",
+    "unfinished": "checkpoints of runs that did not finish",
+    "cache": "cache",
+}
+
+
+def size(count: int) -> str:
+    """Return a number of bytes for people.
+
+    >>> size(0), size(1536), size(5 << 30)
+    ('0 B', '1.5 KiB', '5.0 GiB')
+    """
+    amount, unit = float(count), "B"
+    for larger in ("KiB", "MiB", "GiB", "TiB"):
+        if amount < 1024:
+            break
+        amount, unit = amount / 1024, larger
+    return f"{count} B" if unit == "B" else f"{amount:,.1f} {unit}"
+
+
+def several(count: int, what: str) -> str:
+    """Return a number of things in words.
+
+    >>> several(1, "checkpoint"), several(2, "checkpoint")
+    ('1 checkpoint', '2 checkpoints')
+    """
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
+def moment(time: datetime | None) -> str:
+    """Return a time as it is here."""
+    return "–" if time is None else f"{time.astimezone():%Y-%m-%d %H:%M:%S}"
+
+
+def line(console: Console, text: str) -> None:
+    """Print one line of literal text, however narrow the terminal is."""
+    console.print(cell(text), soft_wrap=True)
+
+
+@contextmanager
+def hashing(console: Console, total: int) -> Iterator[Callable[[int], object] | None]:
+    """Show how far reading ``total`` bytes is, where that takes a while and somebody looks."""
+    if total < _BAR or not console.is_terminal:
+        yield None
+        return
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("hashing"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as bars:
+        task = bars.add_task("hashing", total=total)
+        yield lambda count: bars.advance(task, count)
+
+
+def aliases(console: Console, found: Sequence[AliasRecord]) -> None:
+    """Print what each alias means now."""
+    table(console, ("alias", "run", "since"), [(one.reference, one.run, moment(one.created)) for one in found])
+
+
+def alias_history(console: Console, found: Sequence[AliasRecord]) -> None:
+    """Print all that an alias ever meant, oldest first."""
+    counting = [one for one in found if one.undone is None]
+    rows = [
+        (
+            moment(one.created),
+            one.run or "(taken away)",
+            f"undone {moment(one.undone)}" if one.undone else "now" if one is counting[-1] else "",
+        )
+        for one in found
+    ]
+    table(console, (found[0].reference, "run", ""), rows)
+
+
+def origin(console: Console, found: Origin) -> None:
+    """Print where a file or folder came from."""
+    line(console, f"{found.path}: {_said(found)}")
+    summary = found.summary
+    facts: dict[str, object] = {
+        "run": found.run + ("" if summary else " (no longer in the registry)"),
+        "checkpoint": f"step {found.step}" + ("" if found.epoch is None else f", epoch {found.epoch:g}"),
+        "written": moment(found.created),
+        "as": found.written_as,
+        "records": found.records,
+        "task": found.task,
+        "data": summary and summary.data + (" (synthetic)" if summary.synthetic else ""),
+        "model": summary and summary.model,
+        "validation": summary and f"{summary.metric_key} {figure(found.validation)}",
+        "started": summary and moment(summary.started),
+        "status": summary and ("stale" if summary.stale else summary.status),
+        "command": found.command,
+        "written too by": ", ".join(found.others) or None,
+    }
+    table(console, ("", ""), [(name, value) for name, value in facts.items() if value is not None])
+    for one in found.files:
+        if one.state != "ok":
+            line(console, f"{one.state}: {one.name}")
+
+
+def _said(found: Origin) -> str:
+    if found.tied_by == "path":
+        return "it has changed since it was written; this wrote other content here:"
+    if found.tied_by == "labelkit.json":
+        return f"a checkpoint, as its {found.tied_by} says; nothing is recorded to compare it with"
+    if found.changed:
+        return f"a {found.kind}, changed since it was written"
+    return f"a {found.kind}" if found.kind.startswith("checkpoint") else f"written as {found.kind}"
+
+
+def verification(console: Console, found: Verification) -> None:
+    """Print what hashing the checkpoints again gave."""
+    rows = []
+    for one in found.checkpoints:
+        wrong = [f"{state}: {', '.join(one.of(state))}" for state in ("missing", "changed", "unknown") if one.of(state)]
+        which = " ".join(word for word, holds in (("best", one.best), ("last", one.last)) if holds)
+        rows.append((one.run, one.step, which, "; ".join(wrong) or "ok"))
+    if rows:
+        table(console, ("run", ">step", "", "files"), rows)
+    if found.elsewhere:
+        line(console, f"elsewhere and not looked at: {several(found.elsewhere, 'checkpoint')}")
+    for left in found.unknown:
+        line(console, f"unknown: {left.path} ({size(left.size)}); see labelkit runs gc --dry-run")
+
+
+def removed(console: Console, found: Sequence[Removed], *, dry_run: bool) -> None:
+    """Print what was removed, and what remains elsewhere."""
+    for one in found:
+        line(console, f"{'would remove' if dry_run else 'removed'} {one.run}, {size(one.size)}")
+        if one.aliases:
+            line(console, f"  {'would take' if dry_run else 'took'} away {', '.join(one.aliases)}")
+        for place in one.elsewhere:
+            line(console, f"  remains elsewhere: {place}")
+    line(console, f"{'would free' if dry_run else 'freed'} {size(sum(one.size for one in found))}")
+
+
+def collected(console: Console, found: Collected) -> None:
+    """Print what was freed, by category, and what was left alone; each thing by name before it is done."""
+    rows = [(text, len(of), size(sum(one.size for one in of))) for text, of in _by_category(found.freed)]
+    if rows:
+        table(console, ("what", ">things", ">on the disk"), rows)
+    if found.dry_run:
+        for one in found.freed:
+            line(console, f"would free {one.path} ({size(one.size)})")
+    for one in found.kept:
+        line(console, f"left alone: {one.path} ({size(one.size)}): {one.reason}")
+    if found.elsewhere:
+        line(console, f"elsewhere and not looked at: {several(found.elsewhere, 'checkpoint')}")
+    line(console, f"{'would free' if found.dry_run else 'freed'} {size(found.size)}")
+
+
+def _by_category(found: Iterable[Leftover]) -> Iterator[tuple[str, list[Leftover]]]:
+    each = list(found)
+    for category, text in CATEGORIES.items():
+        if of := [one for one in each if one.category == category]:
+            yield text, of
+
+
+def reaped(console: Console, found: Sequence[RunSummary]) -> None:
+    """Print the runs that turned out to be dead, and how to go on with them."""
+    rows = [(run.id, moment(run.heartbeat), run.host, run.pid, f"labelkit run --resume {run.id}") for run in found]
+    table(console, ("stale", "last sign of life", "host", ">process", "go on with"), rows)

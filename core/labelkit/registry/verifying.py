@@ -1,0 +1,98 @@
+"""Whether the checkpoints here are what was recorded: their files are hashed again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from labelkit.encode.checkpoint_files import sha256_of
+from labelkit.errors import StorageError
+from labelkit.registry import tables
+from labelkit.registry.database import Database
+from labelkit.registry.lineage import Progress, compare
+from labelkit.registry.queries import Here
+from labelkit.registry.reports import CheckedCheckpoint, FileState
+
+_COLUMNS = tables.checkpoints.c
+
+
+def size_here(connection: sa.Connection, here: Here, runs: Sequence[str] | None) -> int:
+    """Return how many bytes the recorded files of the checkpoints here have."""
+    files = tables.checkpoint_files.c
+    query = sa.select(sa.func.coalesce(sa.func.sum(files.size), 0))
+    query = query.join(tables.checkpoints, _COLUMNS.id == files.checkpoint)
+    return int(connection.execute(query.where(*_here(here, runs))).scalar_one())
+
+
+def count_elsewhere(connection: sa.Connection, here: Here, runs: Sequence[str] | None) -> int:
+    """Return how many checkpoints are in other stores."""
+    query = sa.select(sa.func.count()).select_from(tables.checkpoints)
+    return int(connection.execute(query.where(*_of(runs), is_elsewhere(here))).scalar_one())
+
+
+def is_elsewhere(here: Here) -> sa.ColumnElement[bool]:
+    """Return the condition that a checkpoint is in a store that is not here; all are where there is no store."""
+    return sa.true() if here.store is None else _COLUMNS.store != here.store
+
+
+def check_all(
+    database: Database, here: Here, runs: Sequence[str] | None, progress: Progress | None
+) -> list[CheckedCheckpoint]:
+    """Hash the files of the checkpoints of some runs, or of all, again."""
+    query = sa.select(tables.checkpoints).where(*_here(here, runs)).order_by(_COLUMNS.id)
+    with database.session() as connection:
+        rows = [dict(row) for row in connection.execute(query).mappings()]
+    found = (_check(database, here, row, progress) for row in rows)
+    return [one for one in found if one is not None]
+
+
+def _of(runs: Sequence[str] | None) -> list[sa.ColumnElement[bool]]:
+    return [_COLUMNS.removed.is_(None), *([] if runs is None else [_COLUMNS.run.in_(runs)])]
+
+
+def _here(here: Here, runs: Sequence[str] | None) -> list[sa.ColumnElement[bool]]:
+    return [*_of(runs), _COLUMNS.store == here.store]
+
+
+def _check(
+    database: Database, here: Here, row: Mapping[str, Any], progress: Progress | None
+) -> CheckedCheckpoint | None:
+    """Check one checkpoint; None where it was superseded or removed while its files were read."""
+    folder = here.root / row["path"]
+    files, outputs = tables.checkpoint_files.c, tables.outputs.c
+    with database.session() as connection:
+        query = sa.select(files.name, files.sha256).where(files.checkpoint == row["id"])
+        recorded = {one.name: one.sha256 for one in connection.execute(query)}
+        # what labelkit wrote beside the checkpoint later
+        added = set(connection.scalars(sa.select(outputs.sha256).where(outputs.run == row["run"])))
+    states = _states(folder, recorded, added, progress)
+    if any(one.state != "ok" for one in states) and _is_gone(database, row["id"]):
+        return None
+    return CheckedCheckpoint(
+        run=row["run"], step=row["step"], best=row["is_best"], last=row["is_last"], folder=folder, files=states
+    )
+
+
+def _states(
+    folder: Path, recorded: Mapping[str, str], added: set[str], progress: Progress | None
+) -> tuple[FileState, ...]:
+    hashes = {}
+    for file in sorted(folder.rglob("*")):
+        try:
+            if file.is_file():
+                hashes[file.relative_to(folder).as_posix()] = sha256_of(file, progress=progress)
+        except FileNotFoundError:
+            continue  # it vanished meanwhile, so it is missing
+        except OSError as error:
+            raise StorageError(f"{file} cannot be read: {error.strerror or error}", hint="look at the disk") from error
+    known = {name: sha256 for name, sha256 in hashes.items() if name in recorded or sha256 not in added}
+    return compare(recorded, known)
+
+
+def _is_gone(database: Database, checkpoint: int) -> bool:
+    with database.session() as connection:
+        query = sa.select(_COLUMNS.id).where(_COLUMNS.id == checkpoint, _COLUMNS.removed.is_(None))
+        return connection.scalar(query) is None

@@ -1,0 +1,514 @@
+"""What can be asked of the registry in Python: lists, rankings, comparisons, SQL and tables."""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import io
+import json
+import math
+import os
+import signal
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from labelkit import registry as public
+from labelkit.errors import RegistryError
+from labelkit.registry import Home, PlanValue, Registry, ResultTable, RunRecord, SplitRecord, VersionRecord, compare
+from labelkit.registry.export import as_text, write
+from labelkit.registry.views import VIEWS
+
+START = datetime(2026, 11, 21, 15, 30, tzinfo=UTC)
+NEW = {"ComparedScore", "ComparedSplit", "ComparedValue", "Comparison", "Ranking", "ResultTable"}
+
+
+@pytest.fixture
+def registry(registry_home: Home) -> Iterator[Registry]:
+    """Return an empty registry on each database."""
+    with Registry.open(registry_home, create=True) as registry:
+        yield registry
+
+
+@pytest.fixture
+def on_sqlite(tmp_path: Path) -> Iterator[Registry]:
+    with Registry.open(Home(root=tmp_path / "home"), create=True) as registry:
+        yield registry
+
+
+def finish(registry: Registry, id_: str, score: float | None = 0.5, *, minute: int = 0, **facts: Any) -> None:
+    """Record a run from start to end, with scores of validation and, half as high, of test."""
+    given: dict[str, Any] = {
+        "task": "ner",
+        "kind": "token",
+        "data": "wnut17",
+        "model": "bundled",
+        "metric": "seqeval",
+        "metric_key": "f1",
+        "labelkit": "0.1.0",
+        "seed": 1,
+        "started": START + timedelta(minutes=minute),
+    }
+    hashes = facts.pop("hashes", {"train": "aaaa", "validation": "bbbb", "test": "cccc"})
+    splits = tuple(
+        SplitRecord(split=name, ref=f"d:{name}", content_hash=hash_, examples=2, words=9)
+        for name, hash_ in hashes.items()
+    )
+    run = RunRecord(id=id_, **{**given, "splits": splits, **facts})
+    registry.start_run(run)
+    for split, factor in (("validation", 1.0), ("test", 0.5)) if score is not None else ():
+        value = None if score is None else score * factor
+        metrics = {"f1": value, run.metric_key: value, "mode": "strict", "per_type": {"a.b": {"f1": value}}}
+        registry.record_metrics(id_, task=run.task, split=split, metrics=metrics, step=1, epoch=1.0, chosen=True)
+    registry.finish(id_, "finished", seconds=10.0)
+
+
+def ids(found: Any) -> list[str]:
+    return [run.id for run in found]
+
+
+# -- lists ------------------------------------------------------------------------------------------------------------
+
+
+def test_filters_are_met_together(registry: Registry) -> None:
+    of_runs: dict[str, dict[str, Any]] = {"a": {}, "b": {"data": "x"}, "c": {"model": "y"}, "d": {"task": "pos"}}
+    of_runs["e"] = {"group": "g"}
+    for minute, (id_, facts) in enumerate(of_runs.items()):
+        finish(registry, id_, minute=minute, **facts)
+    registry.tag("a", "good", "old")
+    registry.tag("b", "old")
+    assert ids(registry.runs()) == ["e", "d", "c", "b", "a"]
+    assert ids(registry.runs(data="x")) == ["b"]
+    assert ids(registry.runs(model="y", task="ner")) == ["c"]
+    assert ids(registry.runs(group="g")) == ["e"]
+    assert ids(registry.runs(tags=["old"])) == ["b", "a"]
+    assert ids(registry.runs(tags=["old", "good"])) == ["a"]
+    assert ids(registry.runs(since="2026-11-21T15:33Z")) == ["e", "d"]
+    assert ids(registry.runs(until="2026-11-21T15:31:00Z", status="finished")) == ["b", "a"]
+    assert ids(registry.runs(tags=["old"], where="data = x")) == ["b"]
+    assert ids(registry.runs(limit=2)) == ["e", "d"]
+    assert registry.runs(tags=["none"]) == []
+
+
+def test_tags_and_aliases_are_told(registry: Registry) -> None:
+    finish(registry, "a")
+    finish(registry, "b", minute=1)
+    registry.tag("a", "z", "b")
+    registry.alias("a", "production")
+    registry.alias("a", "later")
+    registry.alias("b", "later")
+    b, a = registry.runs()
+    assert (a.tags, a.aliases) == (("b", "z"), ("ner@production",))
+    assert (b.tags, b.aliases) == ((), ("ner@later",))
+    (shown,) = registry.runs(columns=["tag", "alias", "note", "lr"], where="run = a")
+    assert shown.columns == {"tag": "b, z", "alias": "production", "note": None, "lr": None}
+
+
+def test_columns_are_settings_figures_and_facts(registry: Registry) -> None:
+    plan = (PlanValue.of("train.learning_rate", 1e-4), PlanValue.of("data.format", None), PlanValue.of("decoder", "x"))
+    finish(registry, "a", 0.75, plan=plan)
+    names = ["lr", "data.format", "decoder", "validation.f1", 'validation["a.b"].f1', "test.mode", "status", "started"]
+    (run,) = registry.runs(columns=names)
+    assert list(run.columns.values()) == [1e-4, None, "x", 0.75, 0.75, "strict", "finished", START]
+
+
+def test_sorting_puts_those_without_a_value_last(registry: Registry) -> None:
+    for id_, score, rate in (("a", 0.5, 2), ("b", None, 1), ("c", 0.7, "auto"), ("d", 0.6, 3)):
+        finish(registry, id_, score, plan=(PlanValue.of("train.learning_rate", rate),))
+    assert ids(registry.runs(sort="validation.f1")) == ["a", "d", "c", "b"]
+    assert ids(registry.runs(sort="-validation.f1")) == ["c", "d", "a", "b"]
+    assert ids(registry.runs(sort="lr")) == ["b", "a", "d", "c"]
+    assert ids(registry.runs(sort="-run", limit=1)) == ["d"]
+    with pytest.raises(RegistryError, match="cannot sort by tag"):
+        registry.runs(sort="tag")
+    with pytest.raises(RegistryError, match="is called 'nix'"):
+        registry.runs(columns=["nix"])
+
+
+# -- best -------------------------------------------------------------------------------------------------------------
+
+
+def test_runs_are_ranked_in_groups_that_may_be_compared(registry: Registry) -> None:
+    finish(registry, "low", 0.4, minute=0)
+    finish(registry, "tie-old", 0.6, minute=1)
+    finish(registry, "tie-new", 0.6, minute=2)
+    finish(registry, "other", 0.9, minute=3, data="conll2003", hashes={"validation": "dddd"})
+    finish(registry, "none", None, minute=4)
+    finish(registry, "pos", 0.9, minute=5, task="pos")
+    other, wnut = registry.best("ner")
+    assert (other.reference, ids(other.runs), other.content_hash) == ("ner@best:conll2003", ["other"], "dddd")
+    assert (wnut.reference, ids(wnut.runs), wnut.count) == ("ner@best:wnut17", ["tie-new", "tie-old", "low"], 3)
+    for group in (other, wnut):
+        assert registry.find(group.reference).id == group.runs[0].id
+    assert [ids(group.runs) for group in registry.best("ner", group="bbb", limit=1)] == [["tie-new"]]
+    assert [group.task for group in registry.best()] == ["ner", "ner", "pos"]
+    assert [group.reference for group in registry.best("pos")] == ["pos@best"]
+
+
+def test_a_lower_figure_may_be_better_and_test_never_counts(registry: Registry) -> None:
+    for id_, score in (("a", 0.5), ("b", 0.2)):
+        finish(registry, id_, score, metric_key="loss", higher_is_better=False)
+    finish(registry, "c", 0.2, metric_key="loss", higher_is_better=False, minute=-1)
+    registry.record_metrics("c", task="ner", split="test", metrics={"loss": 0.0}, step=2, epoch=2.0, chosen=True)
+    (group,) = registry.best("ner")
+    assert ids(group.runs) == ["b", "c", "a"]
+
+
+def test_sample_corpora_come_last_and_never_take_the_short_reference(registry: Registry) -> None:
+    finish(registry, "real", 0.5)
+    finish(registry, "sample", 0.9, minute=1, synthetic=True, data="sample", hashes={"validation": "eeee"})
+    real, sample = registry.best("ner")
+    assert (real.reference, real.synthetic) == ("ner@best", False)
+    assert (sample.reference, sample.synthetic) == ("ner@best:sample", True)
+
+
+def test_a_reference_means_the_best_of_its_group_whatever_the_data_was_called(registry: Registry) -> None:
+    finish(registry, "a", 0.9, data="here/")
+    finish(registry, "b", 0.5, data="there/", minute=1)
+    finish(registry, "c", 0.7, data="here/", hashes={"validation": "ffff"})
+    finish(registry, "d", 0.8, data="here/", metric="other", hashes={"validation": "ffff"})
+    found = {group.runs[0].id: group.reference for group in registry.best("ner")}
+    assert found == {"a": "ner@best:bbbb", "c": "c", "d": "d"}
+    for run, reference in found.items():
+        assert registry.find(reference).id == run
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"task": "pos"}, "no finished run of 'pos' with a validation score"),
+        ({"task": "ner", "group": "nix"}, "no finished ner run on 'nix'"),
+        ({"group": "nix"}, "no finished run with a validation score"),
+    ],
+)
+def test_nothing_to_rank_is_an_error(on_sqlite: Registry, asked: dict[str, Any], message: str) -> None:
+    finish(on_sqlite, "a")
+    with pytest.raises(RegistryError) as caught:
+        on_sqlite.best(**asked)
+    assert caught.value.message == message
+
+
+# -- compare ----------------------------------------------------------------------------------------------------------
+
+
+def a_version(version: str) -> tuple[VersionRecord, ...]:
+    return (VersionRecord(kind="library", name="torch", version=version),)
+
+
+def test_a_comparison_tells_what_differs(registry: Registry) -> None:
+    same = PlanValue.of("train.optim", "adamw_torch")
+    finish(registry, "a", 0.5, plan=(same, PlanValue.of("train.lr", 1)), versions=a_version("1"), device_type="cpu")
+    finish(registry, "b", 0.75, plan=(same, PlanValue.of("train.x", None)), versions=a_version("2"), seed=2)
+    found = registry.compare("a", "b")
+    assert (found.runs, found.statuses, found.seconds, found.notes) == (("a", "b"), ("finished",) * 2, (10.0,) * 2, ())
+    assert {one.name: one.values for one in found.facts if one.differs} == {
+        "seed": (1, 2),
+        "device_type": ("cpu", None),
+    }
+    assert {one.name: one.values for one in found.settings if one.differs} == {
+        "train.lr": ("1", None),
+        "train.x": (None, "null"),
+    }
+    assert [one.name for one in found.settings] == ["train.lr", "train.optim", "train.x"]
+    assert [(one.name, one.values) for one in found.versions] == [("library torch", ("1", "2"))]
+    assert [(one.split, one.differs) for one in found.splits] == [
+        ("train", False),
+        ("validation", False),
+        ("test", False),
+    ]
+    scores = [(one.split, one.type, one.name) for one in found.scores]
+    assert scores == [
+        *(("validation", None, "f1"), ("validation", None, "mode"), ("validation", "a.b", "f1")),
+        *(("test", None, "f1"), ("test", None, "mode"), ("test", "a.b", "f1")),
+    ]
+    first = found.scores[0]
+    assert (first.values, first.differences, first.key, first.comparable) == ((0.5, 0.75), (0.0, 0.25), True, True)
+    assert (found.scores[1].values, found.scores[1].differences) == (("strict",) * 2, (None, None))
+
+
+def test_scores_on_other_examples_are_not_comparable(on_sqlite: Registry) -> None:
+    finish(on_sqlite, "a")
+    finish(on_sqlite, "b", hashes={"train": "xxxx", "validation": "bbbb", "test": "yyyy"}, metric="other")
+    finish(on_sqlite, "c", None, hashes={"validation": "bbbb"}, task="pos")
+    found = on_sqlite.compare("a", "b", "c")
+    assert found.notes == (
+        "the tasks differ: ner, ner, pos",
+        "the metrics differ: seqeval, other, seqeval",
+        "the train data differ",
+        "the test data differ: test scores cannot be compared",
+    )
+    assert {one.split: one.comparable for one in found.scores if one.task == "ner"} == {
+        "validation": True,
+        "test": False,
+    }
+    assert [one.content_hashes for one in found.splits][2] == ("cccc", "yyyy", None)
+    assert on_sqlite.compare("a", "c").notes == ("the tasks differ: ner, pos",)
+
+
+def test_a_figure_that_is_no_number_has_no_difference(on_sqlite: Registry) -> None:
+    finish(on_sqlite, "a", math.nan)
+    finish(on_sqlite, "b", 0.5)
+    first = on_sqlite.compare("a", "b").scores[0]
+    assert (first.values, first.differences) == ((None, 0.5), (None, None))
+
+
+def test_one_run_is_no_comparison(on_sqlite: Registry) -> None:
+    finish(on_sqlite, "a")
+    with pytest.raises(RegistryError, match="two runs or more"):
+        on_sqlite.compare("a")
+    with pytest.raises(RegistryError, match="no run 'b'"):
+        on_sqlite.compare("a", "b")
+
+
+# -- query ------------------------------------------------------------------------------------------------------------
+
+
+def test_sql_reads_the_views(registry: Registry) -> None:
+    finish(registry, "a", 0.5)
+    finish(registry, "b", 0.75, minute=1)
+    found = registry.query("SELECT run, validation, test FROM v_runs ORDER BY run")
+    assert found == ResultTable(columns=("run", "validation", "test"), rows=(("a", 0.5, 0.25), ("b", 0.75, 0.375)))
+    assert found.records()[1] == {"run": "b", "validation": 0.75, "test": 0.375}
+    assert registry.query("WITH x AS (SELECT 1 AS n) SELECT n, n, 'é%' AS t FROM x;").records() == [
+        {"n": 1, "n_2": 1, "t": "é%"}
+    ]
+    for view in VIEWS:
+        assert registry.query(f"SELECT count(*) FROM {view}").rows[0][0] >= 0
+
+
+WRITING = [
+    "DELETE FROM runs",
+    "UPDATE runs SET status = 'failed'",
+    "INSERT INTO tags VALUES ('a', 'x')",
+    "DROP VIEW v_runs",
+    "CREATE TABLE x (y integer)",
+    "SELECT 1; DELETE FROM runs",
+    "COMMIT; DELETE FROM runs",
+    "WITH gone AS (DELETE FROM runs RETURNING id) SELECT * FROM gone",
+    "",
+    "   ",
+    "-- nothing",
+    "nonsense",
+    "SELECT '\0'",
+    "SELECT '\ud800'",
+    "SELECT nix FROM v_runs",
+    "SELECT * FROM nix",
+]
+SQLITE_ONLY = [
+    "ATTACH 'other.db' AS other",
+    "PRAGMA query_only = OFF",
+    "PRAGMA table_info(runs)",
+    "VACUUM INTO 'copy.db'",
+    "BEGIN IMMEDIATE",
+    "SELECT load_extension('x')",
+    "REINDEX",
+]
+
+
+def everything(registry: Registry) -> list[Any]:
+    with registry._database.session() as connection:
+        found = [connection.exec_driver_sql(f"SELECT * FROM {name}").all() for name in ("runs", "tags", "scores")]
+        return [*found, sorted(sa.inspect(connection).get_view_names())]
+
+
+def test_nothing_but_one_select_is_taken(registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    finish(registry, "a")
+    before = everything(registry)
+    files = sorted(path.name for path in tmp_path.iterdir())
+    for sql in (*WRITING, *SQLITE_ONLY):
+        if registry.home.url and sql == "REINDEX":
+            continue
+        with pytest.raises(RegistryError) as caught:
+            registry.query(sql)
+        assert "\n" not in str(caught.value), sql
+        assert caught.value.hint, sql
+    assert everything(registry) == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == files
+
+
+def test_a_mistake_names_views_and_columns(registry: Registry) -> None:
+    with pytest.raises(RegistryError, match=r"views: v_runs, v_params, .*docs/registry\.md"):
+        registry.query("SELECT * FROM nix")
+    with pytest.raises(RegistryError, match=r"v_tags has run, tag"):
+        registry.query("SELECT nix FROM v_tags")
+
+
+def test_values_of_any_kind_become_plain(on_sqlite: Registry) -> None:
+    finish(on_sqlite, "a")
+    (row,) = on_sqlite.query("SELECT x'00ff', NULL, 1e999, 2, CAST(x'ff41' AS TEXT)").rows
+    assert row == ("00ff", None, math.inf, 2, "\ufffdA")
+    with pytest.raises(RegistryError, match="too big"):
+        on_sqlite.query("SELECT zeroblob(200000000)")
+
+
+ENDLESS = {
+    "sqlite": "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c",
+    "postgresql": "SELECT pg_sleep(60)",
+}
+
+
+def test_a_query_without_end_is_given_up(registry: Registry) -> None:
+    sql = ENDLESS["postgresql" if registry.home.url else "sqlite"]
+    with pytest.raises(RegistryError, match=r"took longer than 0\.2 s"):
+        registry.query(sql, seconds=0.2)
+    assert registry.query("SELECT 1").rows == ((1,),)
+
+
+def test_a_query_can_be_interrupted(on_sqlite: Registry) -> None:
+    finish(on_sqlite, "a")
+    timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    before = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        on_sqlite.query(ENDLESS["sqlite"], seconds=60)
+    assert time.monotonic() - before < 50
+
+
+def test_without_a_registry_the_views_are_empty_and_nothing_is_made(tmp_path: Path) -> None:
+    with Registry.open(Home(root=tmp_path / "home"), create=False) as empty:
+        assert empty.query("SELECT run FROM v_runs") == ResultTable(columns=("run",), rows=())
+        assert empty.query("SELECT count(*) AS n FROM v_scores").rows == ((0,),)
+        with pytest.raises(RegistryError, match="only one SELECT"):
+            empty.query("DELETE FROM runs")
+        with pytest.raises(RegistryError, match="v_runs has run, name"):
+            empty.query("SELECT nix FROM v_runs")
+        assert empty.runs() == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_registry_that_may_only_be_read_can_be_asked(on_sqlite: Registry, tmp_path: Path) -> None:
+    finish(on_sqlite, "a")
+    on_sqlite.close()
+    with closing(sqlite3.connect(on_sqlite.home.database)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    home = replace(on_sqlite.home, url=f"sqlite:///{on_sqlite.home.database.as_uri()}?immutable=1&uri=true")
+    with Registry.open(home, create=False) as registry:
+        assert registry.query("SELECT run FROM v_runs").rows == (("a",),)
+
+
+# -- export -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_wide_table_has_a_row_for_each_run(registry: Registry) -> None:
+    plan = (PlanValue.of("train.learning_rate", 1e-4), PlanValue.of("data", "other"), PlanValue.of("data.format", None))
+    finish(registry, "a", 0.75, plan=plan)
+    finish(registry, "b", None, minute=1, git_dirty=True)
+    registry.tag("a", "y", "x")
+    registry.alias("a", "production")
+    table = registry.export_rows()
+    assert table.columns[:3] == ("run", "name", "group")
+    assert len(set(table.columns)) == len(table.columns)
+    a, b = table.records()
+    wanted = {"run": "a", "data": "wnut17", "started": START, "tags": "x,y", "aliases": "ner@production", "test": 0.375}
+    wanted |= {"train.learning_rate": 1e-4, "data.format": None, "status": "finished", "git_dirty": None}
+    wanted |= {"validation.f1": 0.75, 'validation["a.b"].f1': 0.75, "test.mode": "strict", "validation": 0.75}
+    assert {name: a[name] for name in wanted} == wanted
+    assert (b["run"], b["validation.f1"], b["tags"], b["git_dirty"]) == ("b", None, None, True)
+    assert [row["run"] for row in registry.export_rows(where="validation.f1 > 0.5").records()] == ["a"]
+
+
+def test_a_long_table_has_a_row_for_each_score(registry: Registry) -> None:
+    finish(registry, "a", 0.75)
+    table = registry.export_rows(long=True, where="task = ner")
+    assert table.columns == ("run", "task", "split", "type", "name", "value", "text", "step", "epoch")
+    assert [row[2:7] for row in table.rows] == [
+        ("test", "", "f1", 0.375, None),
+        ("test", "", "mode", None, "strict"),
+        ("test", "a.b", "f1", 0.375, None),
+        ("validation", "", "f1", 0.75, None),
+        ("validation", "", "mode", None, "strict"),
+        ("validation", "a.b", "f1", 0.75, None),
+    ]
+    assert registry.export_rows(long=True, where="task = pos").rows == ()
+
+
+MIXED = ResultTable(
+    columns=("text", "number", "mixed", "flag", "time", "empty"),
+    rows=(('a "b",\nc\ud800', 1, 1, True, START, None), (None, 0.5, "auto", False, None, None)),
+)
+
+
+def test_csv_and_json_hold_every_kind_of_value(tmp_path: Path) -> None:
+    write(MIXED, tmp_path / "x.csv", "csv")
+    header, first, second = csv.reader(io.StringIO((tmp_path / "x.csv").read_text(encoding="utf-8"), newline=""))
+    assert header == list(MIXED.columns)
+    assert first == ['a "b",\nc\\ud800', "1", "1", "true", START.isoformat(), ""]
+    assert second == ["", "0.5", "auto", "false", "", ""]
+    rows = json.loads(as_text(MIXED, "json"))
+    assert rows[1] == {"text": None, "number": 0.5, "mixed": "auto", "flag": False, "time": None, "empty": None}
+    assert (rows[0]["flag"], rows[0]["time"]) == (True, START.isoformat())
+
+
+def test_parquet_columns_have_one_type(tmp_path: Path) -> None:
+    from pyarrow import parquet
+
+    write(MIXED, tmp_path / "x.parquet", "parquet")
+    table = parquet.read_table(tmp_path / "x.parquet")
+    assert table.schema.names == list(MIXED.columns)
+    kinds = ["string", "double", "string", "bool", "timestamp[us, tz=UTC]", "string"]
+    assert [str(field.type) for field in table.schema] == kinds
+    assert table.to_pylist()[1] == {**dict.fromkeys(MIXED.columns), "number": 0.5, "mixed": "auto", "flag": False}
+    write(ResultTable(columns=("a",), rows=()), tmp_path / "none.parquet", "parquet")
+    assert parquet.read_table(tmp_path / "none.parquet").num_rows == 0
+
+
+# -- many runs --------------------------------------------------------------------------------------------------------
+
+
+def benchmark() -> Any:
+    path = Path(__file__).parents[1] / "benchmarks" / "registry.py"
+    spec = importlib.util.spec_from_file_location("registry_benchmark", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("runs", [120, pytest.param(10_000, marks=pytest.mark.slow)])
+def test_questions_are_answered_right_among_many_runs(tmp_path: Path, runs: int) -> None:
+    module = benchmark()
+    home = Home(root=tmp_path / "home")
+    module.fill(home, runs, 30)
+    rows = [list(module.a_run(number, 30)) for number in range(runs)]
+    facts = [next(row for table, row in each if table == "runs") for each in rows]
+    f1 = {
+        row["run"]: row["value"]
+        for each in rows
+        for table, row in each
+        if table == "scores" and (row["split"], row["name"], row["type"]) == ("validation", "f1", "")
+    }
+    rates = {
+        row["run"]: row["number"]
+        for each in rows
+        for table, row in each
+        if table == "plan_values" and row["key"] == "train.learning_rate"
+    }
+    assert len(f1) == len(rates) == runs
+    with Registry.open(home, create=False) as registry:
+        assert ids(registry.runs(limit=50)) == [row["id"] for row in reversed(facts)][:50]
+        assert len(registry.runs()) == runs
+        ner = sorted((row["id"] for row in facts if row["task"] == "ner"), key=lambda run: -f1[run])
+        (group,) = registry.best("ner", limit=10)
+        assert (ids(group.runs), group.count, group.reference) == (ner[:10], len(ner), "ner@best")
+        wanted = {run for run, value in f1.items() if value > 0.7 and rates[run] < 1e-4}
+        assert set(ids(registry.runs(where="validation.f1 > 0.7 and lr < 1e-4"))) == wanted
+        assert ids(registry.runs(sort="-validation.f1", limit=5)) == sorted(f1, key=lambda run: -f1[run])[:5]
+        assert len(registry.export_rows().rows) == runs
+
+
+def test_the_records_are_public_and_come_late() -> None:
+    assert set(public.__all__) >= NEW
+    assert public.Comparison is compare.Comparison
+    with pytest.raises(AttributeError, match="no attribute 'nix'"):
+        _ = public.nix
