@@ -9,6 +9,7 @@ import pytest
 
 import labelkit
 from labelkit.cli import main
+from labelkit.registry import Home, Registry, RunDetails, nested
 
 
 @pytest.fixture(autouse=True)
@@ -32,6 +33,23 @@ def test_without_data_it_scores_the_runs_own_test(
 ) -> None:
     answer = ask(capsys, "shared")
     assert answer["metrics"] == {"test": trained.metrics["test"]}
+
+
+def test_each_scoring_is_recorded_with_the_run(
+    trained: labelkit.RunResult, home: Path, corpus: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def shown() -> RunDetails:
+        with Registry.open(Home(root=home), create=False) as registry:
+            return registry.show(trained.run)
+
+    before = shown()
+    answer = ask(capsys, "shared", "--data", str(corpus / "test.conll"))
+    after = shown()
+    new = after.evaluations[len(before.evaluations) :]
+    assert [(one.source, one.split, one.examples) for one in new] == [("evaluate", answer["split"], 12)]
+    assert nested(new[0].figures) == answer["metrics"]
+    assert before.evaluations[0].source == "run"
+    assert after.test_scored == before.test_scored + 1
 
 
 def test_a_split_is_chosen_by_name(trained: labelkit.RunResult, capsys: pytest.CaptureFixture[str]) -> None:

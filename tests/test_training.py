@@ -35,7 +35,7 @@ from labelkit.events import (
     TrainingStarted,
 )
 from labelkit.registry import Home, Registry, RunDetails
-from labelkit.train import run as training
+from labelkit.train import fit as training
 from labelkit.train.selection import Selection
 
 Train = Callable[..., labelkit.RunResult]
@@ -259,6 +259,15 @@ def test_the_recorded_test_score_is_that_of_the_labeller(trained: labelkit.RunRe
     figures = trained.metrics["test"]["ner"]
     assert {name: figures[name] for name in scores} == scores
     assert figures["f1"] > 0
+
+
+def test_validation_is_scored_in_fp32_also_while_training_is_in_bf16(
+    train: Train, corpus: Path, tmp_path: Path
+) -> None:
+    same = shutil.copy(corpus / "dev.conll", tmp_path / "same.conll")
+    data = f"train={corpus / 'train.conll'},validation={corpus / 'dev.conll'},test={same}"
+    metrics = train(data=data, settings={"train.precision": "bf16"}).metrics
+    assert metrics["validation"]["ner"] == metrics["test"]["ner"]
 
 
 @pytest.mark.parametrize("higher", [True, False])
@@ -597,7 +606,7 @@ def test_windows_that_the_disk_cannot_hold_leave_no_half_a_cache(
         with no_file_above(2_000):
             return encode(*arguments, **options)
 
-    monkeypatch.setattr("labelkit.train.run.cached_windows", on_a_full_disk)
+    monkeypatch.setattr("labelkit.train.ready.cached_windows", on_a_full_disk)
     with pytest.raises(StorageError, match="the disk is full") as caught:
         train()
     details = recorded(tmp_path / "home")

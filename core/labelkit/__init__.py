@@ -34,7 +34,7 @@ from labelkit.records import (
 )
 
 if TYPE_CHECKING:
-    from labelkit.api import load, run
+    from labelkit.api import load, resume, run
     from labelkit.label.labeller import Labeller
     from labelkit.train.run import RunResult
 
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 _LAZY = {
     "run": "labelkit.api",
     "load": "labelkit.api",
+    "resume": "labelkit.api",
     "RunResult": "labelkit.train.run",
     "Labeller": "labelkit.label.labeller",
 }
@@ -75,6 +76,7 @@ __all__ = [
     "events",
     "hookimpl",
     "load",
+    "resume",
     "run",
 ]
 

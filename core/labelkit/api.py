@@ -25,6 +25,7 @@ FLAGS: dict[str, str] = {
     "encoding": "data.encoding",
     "model": "model",
     "metric": "metric",
+    "decoder": "decoder",
     "epochs": "train.num_train_epochs",
     "lr": "train.learning_rate",
     "seed": "train.seed",
@@ -58,7 +59,7 @@ def run(
     :param settings: what ``--set`` takes, e.g. ``{"train.weight_decay": 0.1}``.
     :param home: the folder of runs and registry; default as for the command.
     :param listeners: called with each of :mod:`labelkit.events`.
-    :param flags: ``columns``, ``encoding``, ``metric``, ``epochs``, ``lr``, ``seed``, ``max_steps``,
+    :param flags: ``columns``, ``encoding``, ``metric``, ``decoder``, ``epochs``, ``lr``, ``seed``, ``max_steps``,
         ``allow_new_labels``: as the command's flags.
     :raises LabelkitError: what stopped it.
 
@@ -82,20 +83,41 @@ def run(
     return train(prepared, catalog, place, listeners=listeners, warn=_warn)
 
 
+def resume(reference: str, *, home: str | Path | None = None, listeners: Sequence[Listener] = ()) -> RunResult:
+    """Go on with a run that stopped before it finished, as ``labelkit run --resume`` does.
+
+    :param reference: an id, the unique beginning of one, a name, or ``latest``.
+    :raises LabelkitError: there is nothing to go on with, its data has changed, or what stopped it this time.
+    """
+    from labelkit.train.prepare import prepare_again
+    from labelkit.train.run import train
+
+    environment = Environment.read()
+    catalog = Catalog.load(only=environment.plugins)
+    place = Home.find(os.environ, explicit=home)
+    prepared = prepare_again(reference, catalog, environment, place, say=lambda stage, detail: None)
+    return train(prepared, catalog, place, listeners=listeners, warn=_warn)
+
+
 def _warn(line: str) -> None:
     """Say as a warning what the command would say on stderr."""
     warnings.warn(line, stacklevel=2)
 
 
-def load(reference: str, *, home: str | Path | None = None) -> Labeller:
+def load(
+    reference: str, *, home: str | Path | None = None, decoder: str | None = None, engine: str = "auto"
+) -> Labeller:
     """Return the labeller that a run left: ``labelkit.load("latest").label("Some text.")``.
 
-    :param reference: an id, the unique beginning of one, a name, ``latest``, ``TASK@best``, or a checkpoint folder
-        written with a separator.
-    :raises LabelkitError: there is no such run, or its checkpoint is gone or damaged.
+    :param reference: an id, the unique beginning of one, a name, an alias, ``latest``, ``TASK@best``, or a checkpoint
+        folder written with a separator.
+    :param decoder: how scores become labels; None: as the run chose.
+    :param engine: ``"torch"``, ``"onnx"``, ``"onnx-int8"`` (see ``labelkit onnx``), or ``"auto"``: torch, and ONNX Runtime
+        for many records where it is installed.
+    :raises LabelkitError: there is no such run, decoder or engine, or its checkpoint is gone or damaged.
     """
     from labelkit.label.labeller import Labeller
 
     environment = Environment.read()
     catalog = Catalog.load(only=environment.plugins)
-    return Labeller.open(reference, Home.find(os.environ, explicit=home), catalog)
+    return Labeller.open(reference, Home.find(os.environ, explicit=home), catalog, decoder=decoder, engine=engine)

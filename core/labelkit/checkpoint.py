@@ -6,6 +6,7 @@ Writing is atomic: a folder appears whole or not at all. Reading looks at every 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -33,6 +34,7 @@ class CheckpointInfo:
     :param fallback: the label of words that the encoder cannot see.
     :param max_length: sub-tokens in a window, special ones included.
     :param metrics: of the chosen split at this checkpoint.
+    :param temperature: what log-probabilities are divided by before they are shown as scores, fitted on validation.
     """
 
     labelkit: str
@@ -51,12 +53,15 @@ class CheckpointInfo:
     epoch: float
     synthetic: bool = False
     metrics: Mapping[str, Any] = field(default_factory=dict)
+    temperature: float = 1.0
 
     def __post_init__(self) -> None:
         if self.fallback not in self.schema.label_names:
             raise ValueError(f"fallback '{self.fallback}' is not one of the labels")
         if not isinstance(self.max_length, int) or not isinstance(self.overlap, int):
             raise TypeError("max_length and overlap must be whole numbers")
+        if not (isinstance(self.temperature, int | float) and 0 < self.temperature < math.inf):
+            raise ValueError("temperature must be a number above 0")
 
     def to_json(self) -> dict[str, Any]:
         """Return it ready for JSON."""

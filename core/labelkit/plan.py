@@ -30,6 +30,7 @@ class Request:
     :param recipe: None for ``quickstart`` without data, ``best`` with it.
     :param overrides: setting → (value, the flag that gave it).
     :param name: the user's name for the run.
+    :param frozen: the overrides are a whole recorded plan: no recipe is read.
     """
 
     task: str
@@ -37,6 +38,7 @@ class Request:
     overrides: Mapping[str, tuple[Any, str]] = field(default_factory=dict)
     sets: tuple[str, ...] = ()
     name: str | None = None
+    frozen: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +89,7 @@ def make_plan(request: Request, catalog: Catalog, *, checks: Iterable[Callable[[
     if task is None:
         _try_others(misses, request, catalog)
         raise PlanError(misses)
-    recipe = _try(misses, lambda: _recipe(task, request))
+    recipe = None if request.frozen else _try(misses, lambda: _recipe(task, request))
     settings = _merge(task, recipe, request, misses)
     plan = _look_up(task, recipe, request, settings, catalog, misses)
     for question in checks:

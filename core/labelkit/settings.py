@@ -18,6 +18,7 @@ from labelkit.records import Scheme
 
 AUTO = "auto"
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
+Splitter = Literal["words", "whitespace", "characters", "none"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,12 @@ SETTINGS: dict[str, Spec] = {
     "data.drop_overlaps": Spec(
         bool, False, "of spans on text that overlap keep the longer one; the others are counted"
     ),
+    "data.plain_labels": Spec(
+        bool | None, None, "spans on text are plain labels of words, not entities; None: as the file or the task says"
+    ),
+    "data.utf16": Spec(bool, False, "spans on text are counted in UTF-16 units, as some annotation tools do"),
+    "data.unit": Spec(Literal["line", "document"], "line", "what is one example of brat's files"),
+    "data.splitter": Spec(Splitter, "words", "how raw text becomes words: words, whitespace, characters or none"),
     "data.quotes": Spec(bool | None, None, "whether quotes enclose fields of CSV and TSV; None: of CSV only"),
     "data.max_labels": Spec(int, 200, "more different labels of texts than this are taken for a wrong column"),
     "data.validation_fraction": Spec(
@@ -100,6 +107,7 @@ SETTINGS: dict[str, Spec] = {
     "train.precision": Spec(Precision, AUTO, "precision of training; auto: bf16 where the hardware is good at it"),
     "train.eval_precision": Spec(Literal["fp32", "bf16"], "fp32", "precision of scoring"),
     "train.eval_tokens": Spec(int, 4096, "sub-tokens in a batch when scoring, padding included", low=1),
+    "train.save_minutes": Spec(float, 5, "minutes of training that a kill may cost a run that is resumed", low=0),
 }
 
 _INSTEAD: dict[str, str] = {
@@ -150,12 +158,18 @@ def check(key: str, value: Any) -> Any:
     """
     wanted = SETTINGS[key].type if key in SETTINGS else _trainer_field(key)
     if not accepts(value, wanted):
-        raise LabelkitError(f"{key} cannot be {value!r}", hint=f"it takes {describe(wanted)}")
+        raise LabelkitError(f"{key} cannot be {value!r}", hint=_instead(value, wanted))
     if key in SETTINGS and not SETTINGS[key].allows(value):
         raise LabelkitError(
             f"{key} cannot be {value!r}", hint=f"it must be {SETTINGS[key].bounds or 'a finite number'}"
         )
     return float(value) if wanted is float else value
+
+
+def _instead(value: Any, wanted: Any) -> str:
+    if wanted is Splitter and isinstance(value, str):
+        return nearest(value, typing.get_args(wanted))
+    return f"it takes {describe(wanted)}"
 
 
 def _trainer_field(key: str) -> Any:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from labelkit.cli.common import Shell, command_options
 from labelkit.cli.data import reading_context, reading_options
 from labelkit.errors import LabelkitError
+
+if TYPE_CHECKING:
+    from labelkit.checkpoint import CheckpointInfo
+    from labelkit.data.gold import Gold
 
 #: settings that say how data is read
 HOW_READ = ("path", "format", "scheme", "repair", "config", "quotes", "drop_overlaps", "max_labels")
@@ -19,6 +23,7 @@ HOW_READ = ("path", "format", "scheme", "repair", "config", "quotes", "drop_over
 @click.argument("run")
 @click.option("--data", metavar="REF", help="Gold data; default the run's own.")
 @click.option("--split", metavar="NAME", help="Which split; default test, else validation, else all there is.")
+@click.option("--decoder", metavar="NAME", help="How scores become labels; default as the run chose.")
 @reading_options
 @command_options
 def evaluate(
@@ -26,6 +31,7 @@ def evaluate(
     run: str,
     data: str | None,
     split: str | None,
+    decoder: str | None,
     columns: str | None,
     encoding: str,
     sets: tuple[str, ...],
@@ -35,6 +41,7 @@ def evaluate(
     \b
     labelkit evaluate latest
     labelkit evaluate first-try --data new.conll --columns tokens=0,ner=1
+    labelkit evaluate latest --decoder viterbi
     """
     from labelkit.data.corpus import DataOptions
     from labelkit.data.gold import read_gold
@@ -43,9 +50,9 @@ def evaluate(
     own = data is None
     if data is None:
         data, columns, encoding, sets = _own_data(shell, run, columns, sets)
-    labeller = Labeller.open(run, shell.home, shell.catalog)
+    labeller = Labeller.open(run, shell.home, shell.catalog, decoder=decoder)
     info = labeller.info
-    ctx = reading_context(shell, columns, encoding, sets)
+    ctx = reading_context(shell, columns, encoding, (f"data.splitter={info.splitter}", *sets))
     options = DataOptions(
         **{name: ctx.options[name] for name in ("scheme", "repair", "format", "path") if name in ctx.options}
     )
@@ -61,7 +68,29 @@ def evaluate(
     )
     names = shell.catalog.find("task", info.task).metrics
     figures = labeller.score(gold.examples, [shell.catalog.find("metric", name) for name in names])
+    if decoder is not None:
+        figures["decoder"] = decoder  # recorded too: the run itself may have used another one
+    _record(shell, info, gold, figures)
     _print(shell, info, gold, figures)
+
+
+def _record(shell: Shell, info: CheckpointInfo, gold: Gold, figures: dict[str, Any]) -> None:
+    """Put the scores beside their run, where the registry knows it and can be written."""
+    from labelkit.registry import Registry
+
+    with Registry.open(shell.home, create=False) as registry:
+        try:
+            registry.record_evaluation(
+                info.run,
+                task=info.task,
+                ref=gold.ref,
+                split=gold.split,
+                content_hash=gold.content_hash,
+                examples=len(gold.examples),
+                metrics=figures,
+            )
+        except LabelkitError as error:
+            shell.say(f"note: not recorded: {error.message}")
 
 
 def _own_data(

@@ -19,10 +19,14 @@ COLUMNS = ("epoch", "training loss", "validation loss", "precision", "recall", "
 
 
 class Progress:
-    """Listens to the events of a run; use it as a context manager."""
+    """Listens to the events of a run; use it as a context manager.
+
+    :ivar run: its id, once it has begun.
+    """
 
     def __init__(self, console: Console) -> None:
         self._console = console
+        self.run: str | None = None
         self._live: Live | None = None
         self._bars: Bars | None = None
         self._table: Table | None = None
@@ -41,6 +45,7 @@ class Progress:
         """Show ``event``."""
         match event:
             case RunStarted():
+                self.run = event.run
                 self._line(f"run {event.run}")
             case Stage():
                 self._stop()

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from array import array
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from labelkit.encode.align import Window
 from labelkit.evaluate.score import score
-from labelkit.label.decode import decode, sentences
+from labelkit.label.calibration import calibration_error, fit_temperature, tempered
+from labelkit.label.decode import decode
 from labelkit.label.engine import Engine, WordScores
 from labelkit.records import Decoder, Example, Labels, Metric, Predictions, Schema, Scores
+
+Ids = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,39 +26,98 @@ class Scoring:
 
     :param layer: the gold labels of the examples.
     :param metrics: the deciding one first.
+    :param temperature: that of the checkpoint; None to fit it to these very examples.
     """
 
     layer: str
     schema: Schema
     decoder: Decoder
     metrics: Sequence[Metric]
+    temperature: float | None = None
+
+
+class SplitScores(NamedTuple):
+    """The figures of a split, and the temperature that was given or fitted."""
+
+    figures: dict[str, Any]
+    temperature: float
+
+
+class Rows(Sequence[Labels]):
+    """Labels by example, held as ids: a split may be larger than its labels would be as text.
+
+    :param ids: of all examples, one after the other.
+    :param lengths: labels of each example, int64 of shape (examples,).
+    """
+
+    def __init__(self, ids: Ids, lengths: NDArray[np.int64], schema: Schema) -> None:
+        self._ids, self._text = ids, schema.kind == "text"
+        self._names = np.array(schema.label_names, dtype=object)
+        self._borders = np.concatenate(([0], np.cumsum(lengths)))
+
+    def __len__(self) -> int:
+        return len(self._borders) - 1
+
+    @overload
+    def __getitem__(self, index: int) -> Labels: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Labels]: ...
+    def __getitem__(self, index: int | slice) -> Labels | list[Labels]:
+        if isinstance(index, slice):
+            return [self[position] for position in range(*index.indices(len(self)))]
+        position = range(len(self))[index]
+        labels = tuple(self._names[self._ids[self._borders[position] : self._borders[position + 1]]])
+        return labels[0] if self._text else labels
 
 
 def score_split(
     engine: Engine, windows: Sequence[Window], examples: Sequence[Example], scoring: Scoring
-) -> dict[str, Any]:
-    """Return the figures of the metrics over all gold words, with the mean ``loss`` of the words seen."""
+) -> SplitScores:
+    """Score all gold words: the figures of the metrics, and some of the words (or texts) that the encoder saw.
+
+    These are the mean ``loss``, the ``temperature``, and the expected calibration error as the scores come from the
+    model (``ece``) and at that temperature (``ece_calibrated``). A metric's own figure of such a name takes its place.
+    """
     schema = scoring.schema
-    found = _scores(engine, windows, examples, schema)
-    scores = Scores(values=found.values, lengths=found.lengths, schema=schema)
-    ids = decode(scoring.decoder, scores)
-    gold: list[Labels] = [example.labels[scoring.layer] for example in examples]
-    names = schema.label_names
-    guesses: list[Labels] = list(sentences(ids, scores)) if schema.kind == "token" else [names[label] for label in ids]
-    predictions = Predictions(references=gold, predictions=guesses, schema=schema, scores=found.values)
-    return {"loss": word_loss(found, gold, schema), **score(scoring.metrics, predictions)}
+    gold, lengths = _gold(examples, scoring.layer, schema)
+    text = schema.kind == "text"
+    found = engine.score_texts(windows, len(lengths)) if text else engine.score(windows, lengths.tolist())
+    ids = decode(scoring.decoder, Scores(values=found.values, lengths=found.lengths, schema=schema))
+    predictions = Predictions(
+        references=Rows(gold, lengths, schema),
+        predictions=Rows(ids, lengths, schema),
+        schema=schema,
+        scores=found.values,
+    )
+    own, temperature = _figures(found, gold, ids, scoring.temperature)
+    scored = score(scoring.metrics, predictions)
+    return SplitScores({"loss": own.pop("loss"), **scored, **own} | scored, temperature)
 
 
-def _scores(engine: Engine, windows: Sequence[Window], examples: Sequence[Example], schema: Schema) -> WordScores:
-    if schema.kind == "text":
-        return engine.score_texts(windows, len(examples))
-    return engine.score(windows, [len(example.words or ()) for example in examples])
+def _gold(examples: Iterable[Example], layer: str, schema: Schema) -> tuple[Ids, NDArray[np.int64]]:
+    """Return the ids of all gold labels, and how many each example has."""
+    number = {label: index for index, label in enumerate(schema.label_names)}
+    ids, lengths = array("q"), array("q")
+    for example in examples:
+        row = example.labels[layer]
+        labels = (row,) if isinstance(row, str) else row
+        ids.extend(number[label] for label in labels)
+        lengths.append(len(labels))
+    return np.array(ids, np.int64), np.array(lengths, np.int64)
 
 
-def word_loss(found: WordScores, gold: Sequence[Labels], schema: Schema) -> float:
-    """Return the mean negative log-likelihood of the gold labels of the words (or texts) that the encoder saw."""
-    ids = {label: index for index, label in enumerate(schema.label_names)}
-    flat = (label for row in gold for label in ([row] if isinstance(row, str) else row))
-    wanted: NDArray[np.int64] = np.array([ids[label] for label in flat], np.int64)
+def _figures(found: WordScores, gold: Ids, ids: Ids, temperature: float | None) -> tuple[dict[str, float], float]:
+    """Return loss and calibration of the words seen, and the temperature."""
     rows = np.flatnonzero(found.covered)
-    return float(-found.values[rows, wanted[rows]].mean()) if len(rows) else 0.0
+    values, gold, ids = found.values[rows], gold[rows], ids[rows]
+    words = np.arange(len(rows))
+    if temperature is None:
+        temperature = fit_temperature(values, gold)
+    plain, cooled = (np.exp(each[words, ids]) for each in (values, tempered(values, temperature)))
+    figures = {
+        "loss": float(-values[words, gold].mean()) if len(rows) else 0.0,
+        "ece": calibration_error(plain, ids == gold),
+        "ece_calibrated": calibration_error(cooled, ids == gold),
+        "temperature": temperature,
+    }
+    return figures, temperature

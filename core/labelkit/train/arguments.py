@@ -11,7 +11,7 @@ from labelkit.errors import LabelkitError
 from labelkit.plan import Plan
 
 #: settings of the section ``train`` that are labelkit's own
-OURS = frozenset({"precision", "eval_precision", "eval_tokens"})
+OURS = frozenset({"precision", "eval_precision", "eval_tokens", "save_minutes"})
 
 
 def training_arguments(plan: Plan, scratch: Path, device: str) -> TrainingArguments:

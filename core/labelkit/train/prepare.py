@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,13 +12,11 @@ from labelkit.data.corpus import Corpus, DataOptions, load_corpus
 from labelkit.data.refs import parse_columns
 from labelkit.encode import references
 from labelkit.environment import Environment
-from labelkit.errors import LabelkitError
 from labelkit.plan import Plan, Request, make_plan
 from labelkit.records import LoadContext, ResolvedEncoder
+from labelkit.registry import RunDetails, names
 from labelkit.registry.home import Home
-
-RUN_NAME = re.compile(r"[a-z0-9-]+")
-RESERVED_NAMES = frozenset({"best", "latest"})
+from labelkit.train.resuming import check_data, check_resumable, request_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,11 +24,13 @@ class Prepared:
     """A run that could start now; nothing has been written yet.
 
     :param plan: with its automatic choices still open.
+    :param resumes: the run that shall go on where it stopped.
     """
 
     plan: Plan
     corpus: Corpus
     encoder: ResolvedEncoder
+    resumes: RunDetails | None = None
 
 
 def prepare(
@@ -41,10 +40,12 @@ def prepare(
     home: Home,
     *,
     say: Callable[[str, str], object],
+    resumes: RunDetails | None = None,
 ) -> Prepared:
     """Check a request, read its data and find its encoder. Loads neither torch nor transformers, unless asked to.
 
     :param say: told the name and detail of each longer step.
+    :param resumes: the run whose plan the request is.
     :raises PlanError: with all that is wrong.
     """
     found: dict[str, Any] = {}
@@ -59,28 +60,49 @@ def prepare(
             plan["model"], catalog.encoders, load_context(plan, environment, home.cache)
         )
 
-    plan = make_plan(request, catalog, checks=(lambda plan: check_name(plan.name, home), locate, read))
-    return Prepared(plan=plan, corpus=found["corpus"], encoder=found["encoder"])
+    def named(plan: Plan) -> None:
+        if resumes is None:
+            check_name(plan.name, home)
+
+    plan = make_plan(request, catalog, checks=(named, locate, read))
+    return Prepared(plan=plan, corpus=found["corpus"], encoder=found["encoder"], resumes=resumes)
+
+
+def prepare_again(
+    reference: str,
+    catalog: Catalog,
+    environment: Environment,
+    home: Home,
+    *,
+    say: Callable[[str, str], object],
+) -> Prepared:
+    """Prepare to go on with the run that ``reference`` means, by the plan that it has.
+
+    :raises LabelkitError: there is no such run, it finished, its checkpoints are elsewhere, or its data has changed.
+    """
+    from labelkit.registry import Registry
+
+    with Registry.open(home, create=False) as registry:
+        details = registry.show(registry.find(reference).id)
+    check_resumable(details)
+    prepared = prepare(request_of(details), catalog, environment, home, say=say, resumes=details)
+    check_data(details.record, {name: split.content_hash for name, split in prepared.corpus.splits.items()})
+    return prepared
 
 
 def check_name(name: str | None, home: Home) -> None:
     """Check the name that a run shall have.
 
-    :raises LabelkitError: it is malformed, reserved, or another run's.
+    :raises LabelkitError: it is malformed, reserved, another run's name or id, or an alias.
     """
     if name is None:
         return
-    if not RUN_NAME.fullmatch(name) or name in RESERVED_NAMES:
-        raise LabelkitError(
-            f"a run cannot be called '{name}'",
-            hint="use a-z, 0-9 and hyphens; best and latest mean something else",
-        )
+    # first without the registry, which takes its time to load
+    names.check_name(name, "a run")
     from labelkit.registry import Registry
 
     with Registry.open(home, create=False) as registry:
-        taken = [run.id for run in registry.runs() if run.name == name]
-    if taken:
-        raise LabelkitError(f"there is a run called '{name}' already: {taken[0]}", hint="choose another --name")
+        registry.check_free(name)
 
 
 def load_context(plan: Plan, environment: Environment, cache: Path) -> LoadContext:
@@ -93,8 +115,16 @@ def load_context(plan: Plan, environment: Environment, cache: Path) -> LoadConte
         offline=environment.offline,
         encoding=plan["data.encoding"],
         columns=parse_columns(plan["data.columns"]) if plan["data.columns"] else {},
-        options=plan.section("data"),
+        options=_options(plan),
     )
+
+
+def _options(plan: Plan) -> dict[str, Any]:
+    """Return the plan's ``data.`` settings; a task of plain labels reads spans on text as such."""
+    options = plan.section("data")
+    if options.get("plain_labels") is None and plan.task.kind == "token" and plan.task.scheme is None:
+        options = {**options, "plain_labels": True}
+    return options
 
 
 def read_corpus(plan: Plan, catalog: Catalog, ctx: LoadContext) -> Corpus:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,6 +25,9 @@ from labelkit.encode.align import IGNORED, Encoding
 from labelkit.encode.batches import model_inputs, pad_labels
 from labelkit.encode.store import WindowStore
 from labelkit.records import Kind
+from labelkit.train import resume
+from labelkit.train.interrupts import Interrupts
+from labelkit.train.order import TrainOrder
 
 Item = Mapping[str, Any]
 #: called after each epoch with steps done, epochs done and the mean training loss since the last call
@@ -65,8 +70,59 @@ class Collator:
         return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
 
+@contextlib.contextmanager
+def bare(model: torch.nn.Module) -> Iterator[None]:
+    """Take off for a while what accelerate put around ``forward``: scores would be computed as training is, in bf16."""
+    wrapped = model.__dict__.pop("forward", None)
+    try:
+        yield
+    finally:
+        if wrapped is not None:
+            model.__dict__["forward"] = wrapped
+
+
+class Losses:
+    """The mean training loss since it was last asked for; summed up on the device, so that no step waits for it."""
+
+    def __init__(self) -> None:
+        self._total: torch.Tensor | float = 0.0
+        self._steps = 0
+        self._taken: float | None = None
+
+    def add(self, loss: torch.Tensor) -> None:
+        """Add the share of one batch in the loss of its optimizer step."""
+        self._total = self._total + loss.detach()
+
+    def step(self) -> None:
+        """Count an optimizer step."""
+        self._steps += 1
+
+    @property
+    def mean(self) -> float | None:
+        """The mean over the steps since :meth:`take`; directly after it what that gave."""
+        return float(self._total) / self._steps if self._steps else self._taken
+
+    def take(self) -> float | None:
+        """Return the mean and begin anew."""
+        self._taken = self.mean if self._steps else None
+        self._total, self._steps = 0.0, 0
+        return self._taken
+
+    def to_json(self) -> list[float]:
+        """Return it ready for JSON."""
+        return [float(self._total), self._steps]
+
+    def load(self, content: Sequence[float]) -> None:
+        """Become what :meth:`to_json` gave."""
+        self._total, self._steps = content[0], int(content[1])
+
+
 class WordLevelTrainer(Trainer):
-    """A Trainer that leaves evaluation to ``after_epoch``, which scores words and keeps checkpoints."""
+    """A Trainer that leaves evaluation to ``after_epoch``, which scores words and keeps checkpoints.
+
+    :param after_evaluation: called once an epoch's evaluation is over.
+    :param after_step: called after each optimizer step, once everything that resuming needs is consistent.
+    """
 
     def __init__(
         self,
@@ -77,17 +133,26 @@ class WordLevelTrainer(Trainer):
         encoding: Encoding,
         kind: Kind,
         after_epoch: AfterEpoch,
-        on_step: Callable[[int, float], object],
+        after_evaluation: Callable[[WordLevelTrainer], object],
+        after_step: Callable[[WordLevelTrainer], object],
+        interrupts: Interrupts,
     ) -> None:
+        self._order = TrainOrder(
+            train.lengths(),
+            args.train_batch_size * args.gradient_accumulation_steps,
+            args.data_seed if args.data_seed is not None else args.seed,
+            by_length=args.train_sampling_strategy == "group_by_length",
+        )
         super().__init__(
             model=model,
             args=args,
             train_dataset=TrainingWindows(train),
             eval_dataset=TrainingWindows(train),  # Trainer wants one; evaluate() below reads validation itself
             data_collator=Collator(encoding, kind),
-            callbacks=[_Steps(on_step)],
+            callbacks=[_Steps(self, after_step, interrupts)],
         )
-        self._after_epoch = after_epoch
+        self.losses = Losses()
+        self._after_epoch, self._after_evaluation = after_epoch, after_evaluation
         self._mean_weight = train.mean_weight
         self.model_accepts_loss_kwargs = True  # compute_loss below divides by the items of all accumulated batches
         self.remove_callback(PrinterCallback)
@@ -117,23 +182,52 @@ class WordLevelTrainer(Trainer):
             losses = losses * (weights / self._mean_weight)
         count = (labels != IGNORED).sum() if num_items_in_batch is None else num_items_in_batch
         loss = losses.sum() / count
+        if model.training:
+            self.losses.add(loss)
         return (loss, outputs) if return_outputs else loss
 
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
         """Score validation through labelkit and let Trainer's callbacks see the figures."""
-        losses = [entry["loss"] for entry in self.state.log_history if "loss" in entry]
-        figures = self._after_epoch(
-            self.state.global_step, float(self.state.epoch or 0), losses[-1] if losses else None
-        )
+        figures = self._after_epoch(self.state.global_step, float(self.state.epoch or 0), self.losses.take())
         metrics = {f"eval_{name}": value for name, value in figures.items() if isinstance(value, int | float)}
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        self._after_evaluation(self)
         return metrics
+
+    # What follows are the places where Trainer goes on from a checkpoint of its own, which would be pickles.
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> TrainOrder:
+        return self._order
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: torch.nn.Module | None = None) -> None:
+        resume.load_weights(self, Path(resume_from_checkpoint))
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        if checkpoint is not None:
+            resume.load_optimizer(self, Path(checkpoint))
+
+    def _load_scaler(self, checkpoint: str | None) -> None:
+        """Nothing: the scaler came with the optimizer."""
+
+    def _load_rng_state(self, checkpoint: str | None) -> None:
+        if checkpoint is not None:
+            resume.load_random(Path(checkpoint))
 
 
 class _Steps(TrainerCallback):
-    def __init__(self, on_step: Callable[[int, float], object]) -> None:
-        self._on_step = on_step
+    def __init__(
+        self, trainer: WordLevelTrainer, after_step: Callable[[WordLevelTrainer], object], interrupts: Interrupts
+    ) -> None:
+        self._trainer, self._after_step, self._interrupts = trainer, after_step, interrupts
+
+    def on_step_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Hold interrupts back."""
+        self._interrupts.busy = True
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Report an optimizer step."""
-        self._on_step(state.global_step, float(state.epoch or 0))
+        self._trainer.losses.step()
+        self._interrupts.busy = False
+        self._after_step(self._trainer)

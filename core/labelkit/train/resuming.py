@@ -1,0 +1,106 @@
+"""Going on with a run that stopped: the plan that it had, whether all is still as it was, and where it goes on."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from labelkit.errors import LabelkitError
+from labelkit.plan import Request
+from labelkit.registry import Home, PlanValue, Registry, RunDetails, RunRecord
+from labelkit.settings import SETTINGS
+
+if TYPE_CHECKING:
+    from labelkit.train.resume import State
+
+
+def request_of(details: RunDetails) -> Request:
+    """Return the request that gives the recorded plan again, automatic choices as they were frozen."""
+    record = details.record
+    overrides = {value.key: (_value(value), value.origin) for value in record.plan}
+    return Request(task=record.task, recipe=record.recipe, overrides=overrides, name=record.name, frozen=True)
+
+
+def _value(value: PlanValue) -> Any:
+    """Return what :meth:`PlanValue.of` made text of."""
+    if value.key in SETTINGS and SETTINGS[value.key].type is str:
+        return value.text
+    try:
+        return json.loads(value.text)
+    except ValueError:
+        return value.text
+
+
+def check_resumable(details: RunDetails) -> None:
+    """Check that a run stopped before it finished, and that what it left is here.
+
+    :raises LabelkitError: it finished, it is alive, or its checkpoints are on another machine.
+    """
+    record = details.record
+    if details.status == "finished":
+        raise LabelkitError(f"the run '{record.id}' is finished", hint="start another run; nothing is left to resume")
+    if details.status == "running" and not details.stale:
+        raise LabelkitError(
+            f"the run '{record.id}' is running (process {record.pid} on {record.host})",
+            hint="wait until it ends, or stop it first",
+        )
+    if away := [one for one in details.checkpoints if not one.removed and one.folder is None]:
+        raise LabelkitError(
+            f"the checkpoints of run '{record.id}' are {away[0].place}", hint="resume it there, or start another run"
+        )
+
+
+def check_data(recorded: RunRecord, splits: dict[str, str]) -> None:
+    """Compare the data with what the run read.
+
+    :param splits: split → content hash, as read now.
+    :raises LabelkitError: it has changed.
+    """
+    before = {split.split: split.content_hash for split in recorded.splits}
+    changed = sorted(name for name in before.keys() | splits.keys() if before.get(name) != splits.get(name))
+    if changed:
+        raise LabelkitError(
+            f"the data of run '{recorded.id}' has changed since it began: {', '.join(changed)}",
+            hint="bring the old data back, or start another run",
+        )
+
+
+def differences(before: RunRecord, after: RunRecord) -> Iterator[str]:
+    """Yield what is no longer as it was when the run began, in words: its weights may then differ a little."""
+    for what in ("model_sha256", "device_name", "device_count", "labelkit", "python"):
+        old, new = getattr(before, what), getattr(after, what)
+        if old != new:
+            yield f"{what.replace('_', ' ')} was {old}, now it is {new}"
+    versions = {(one.kind, one.name): one.version for one in before.versions}
+    for one in after.versions:
+        old = versions.get((one.kind, one.name), one.version)
+        if old != one.version:
+            yield f"{one.kind} {one.name} was {old}, now it is {one.version}"
+
+
+def rewind(registry: Registry, run: str, home: Home) -> State | None:
+    """Return the newest state of a run, with registry and checkpoints set back to it; None to begin anew.
+
+    :raises ModelError: the state is damaged.
+    :raises StorageError: the disk refused.
+    """
+    from labelkit.train.resume import States  # loads torch
+
+    folder = home.runs / run
+    state = States(folder / "resume", 0).newest()
+    selection = state.progress["selection"] if state else {"best": None, "last": None}
+    names = {role: content["name"] for role, content in selection.items() if content}
+    checkpoints = folder / "checkpoints"
+    if missing := [name for name in names.values() if not (checkpoints / name).is_dir()]:
+        raise LabelkitError(
+            f"the checkpoint {checkpoints / missing[0]} that run '{run}' would go on from is gone",
+            hint=f"delete {folder / 'resume'}: the run then starts from its beginning",
+        )
+    places = {role: checkpoints / name for role, name in names.items()}
+    registry.rewind(run, step=state.step if state else 0, best=places.get("best"), last=places.get("last"))
+    for other in checkpoints.glob("*"):  # hidden ones too: half-written when the run was killed
+        if other.name not in names.values():
+            shutil.rmtree(other, ignore_errors=True)
+    return state
