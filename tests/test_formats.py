@@ -11,9 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from labelkit.data.corpus import Corpus, load_corpus
+from labelkit.catalog import Catalog
+from labelkit.data.corpus import Corpus, DataOptions, load_corpus
 from labelkit.data.formats import FORMATS
-from labelkit.data.reading import kind_of
+from labelkit.data.reading import kind_of, open_split, read_raw
 from labelkit.data.show import read_for_show
 from labelkit.errors import DataError, LabelkitError
 from labelkit.records import Example, Kind, LoadContext, Scheme
@@ -99,6 +100,23 @@ def test_jsonl_of_words_and_tags(tmp_path: Path) -> None:
 def test_jsonl_finds_tags_by_the_usual_names(tmp_path: Path, name: str) -> None:
     path = jsonl(tmp_path / "a.jsonl", {"words": ["Ada"], name: ["B-PER"]})
     assert read(path, "token", "ner")[0].labels == {"ner": ("B-PER",)}
+
+
+def test_entities_are_never_taken_for_the_tags_of_another_task(tmp_path: Path) -> None:
+    path = jsonl(tmp_path / "a.jsonl", {"words": ["Ada"], "ner_tags": ["B-PER"]})
+    assert read(path, "token", "pos")[0].labels == {}
+
+
+def test_all_parts_of_a_split_are_read_and_numbered_through(tmp_path: Path) -> None:
+    for part in range(2):
+        rows = [{"words": [word], "ner": ["O"]} for word in ("a", str(part))]
+        jsonl(tmp_path / f"train-0000{part}-of-00002.jsonl", *rows)
+    catalog, ctx = Catalog.load(only=()), LoadContext(cache=tmp_path / "no", options={"layer": "ner"})
+    expected = [("1", ("a",)), ("2", ("0",)), ("3", ("a",)), ("4", ("1",))]
+    examples = open_split(str(tmp_path), "train", "token", catalog, ctx)
+    assert [(example.id, example.words) for example in examples] == expected
+    examples = read_raw(str(tmp_path), "token", catalog, ctx).splits["train"]
+    assert [(example.id, example.words) for example in examples] == expected
 
 
 def test_jsonl_columns(tmp_path: Path) -> None:
@@ -483,9 +501,6 @@ def test_an_unknown_column_of_conllu(tmp_path: Path) -> None:
 
 
 def test_show_finds_the_kind(tmp_path: Path) -> None:
-    from labelkit.catalog import Catalog
-    from labelkit.data.corpus import DataOptions
-
     catalog = Catalog.load(only=())
     table = tmp_path / "a.csv"
     table.write_text("review,stars\na,x\nb,y\nc,x\n")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from labelkit.data.refs import parse_columns, parse_reference, split_files
+from labelkit.data.refs import parse_columns, parse_reference, shards_of, split_files
 from labelkit.errors import DataError
 
 
@@ -127,6 +127,18 @@ def test_bad_folders(tmp_path: Path, names: list[str], expected: str) -> None:
     assert caught.value.message == expected.format(tmp_path)
     assert caught.value.hint
     assert "\n" not in str(caught.value)
+
+
+def test_the_first_part_of_a_split_stands_for_all(tmp_path: Path) -> None:
+    parts = [f"train-0000{index}-of-00003.parquet" for index in range(3)]
+    folder(tmp_path, *parts, "test-00000-of-00001.parquet")
+    found = split_files(tmp_path, [".parquet"])
+    assert shards_of(found["train"]) == [tmp_path / name for name in parts]
+    assert shards_of(found["test"]) == [tmp_path / "test-00000-of-00001.parquet"]
+    assert shards_of(tmp_path / parts[1]) == [tmp_path / parts[1]]
+    (tmp_path / parts[1]).unlink()
+    with pytest.raises(DataError, match=r"one of 3 parts, and train-00001-of-00003\.parquet is missing"):
+        shards_of(found["train"])
 
 
 def test_a_script_may_name_several_splits(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from labelkit.data.sources import SCHEMAS, SOURCES
 from labelkit.encode.references import resolve_bundled, resolve_hub, resolve_path, resolve_tiny
 from labelkit.evaluate import classes, spans
 from labelkit.hookspecs import hookimpl
+from labelkit.label import terminal
 from labelkit.label.decoders import DECODERS
 from labelkit.records import Decoder, Encoder, Format, Metric, Schema, Source
 
@@ -52,6 +53,7 @@ def labelkit_schemas() -> Iterable[Schema]:
 def labelkit_formats() -> Iterable[Format]:
     """Yield the formats of files."""
     yield from FORMATS
+    yield terminal.FORMAT
 
 
 @hookimpl

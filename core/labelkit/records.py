@@ -201,6 +201,7 @@ class Coverage:
     :param fallback: words that got the fallback label, for whichever reason.
     :param no_subtokens: of these, words that the tokenizer turns into nothing.
     :param too_long: of these, words with more sub-tokens than a window holds.
+    :param below_min_score: spans (or labels of whole texts) that were left out because their score was too low.
     """
 
     words: int
@@ -208,6 +209,7 @@ class Coverage:
     fallback: int = 0
     no_subtokens: int = 0
     too_long: int = 0
+    below_min_score: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -215,7 +217,8 @@ class Labelled:
     """One labelled input, as ``--json`` and the writing formats show it.
 
     For kind ``token``: ``words``, ``labels`` and ``spans``; for kind ``text``: ``label``, ``score``, ``scores``.
-    ``text`` is the caller's own, or the words joined by one space.
+    ``text`` is the caller's own, or the words joined by one space. ``engine`` names what computed the scores, e.g.
+    ``torch-bf16``; empty for labels that were read.
     """
 
     id: str
@@ -229,6 +232,7 @@ class Labelled:
     scores: Mapping[str, float] | None = None
     offsets: tuple[tuple[int, int], ...] | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
+    engine: str = ""
 
 
 class Output(Protocol):
@@ -250,6 +254,7 @@ class Format:
     :param suffixes: file endings without ``.gz``, e.g. ``(".conll",)``.
     :param read: ``read(path, ctx)`` yields examples with raw labels; None when it only writes.
     :param write: ``write(records, output)`` consumes the records one by one; None when it only reads.
+    :param needs_file: what it writes is nothing for a terminal or a pipe, e.g. because it is binary.
     """
 
     name: str
@@ -258,6 +263,7 @@ class Format:
     read: Callable[[Path, LoadContext], Iterable[Example]] | None = None
     write: Callable[[Iterable[Labelled], Output], None] | None = None
     summary: str = ""
+    needs_file: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
@@ -33,14 +33,16 @@ def read(path: Path, ctx: LoadContext) -> Iterator[Example]:
     """Yield the sentences of a CoNLL file with their raw labels.
 
     ``ctx.columns`` maps ``tokens`` and layers to column numbers, from 0, negative ones from the end. Without
-    it the words are in the first column and the labels of the layer ``ctx.options["layer"]`` in the last.
+    it the words are in the first column and the labels of the layer ``ctx.options["layer"]`` in the last. With the
+    option ``labels="ignored"`` only the words are read.
 
     :raises DataError: the file cannot be read, its lines differ in columns, or a column does not exist.
     """
     columns = _wanted(ctx)
     bordered = path.is_file() and any(_is_border(line) for _, line in ctx.lines(path))
     checked: dict[str, int] | None = None
-    for number, sentence in enumerate(_sentences(path, ctx.lines(path)), start=1):
+    sentences = _sentences(path, ctx.lines(path), ctx.options.get("skip"))
+    for number, sentence in enumerate(sentences, start=1):
         if checked is None:
             given = set(ctx.columns) - {"tokens"}
             checked = _existing(columns, len(sentence.rows[0]), f"{path}:{sentence.line}", given=bool(given))
@@ -80,7 +82,7 @@ FORMATS = (
 def _wanted(ctx: LoadContext) -> dict[str, int]:
     """Return layer (or ``tokens``) → column number as asked for."""
     columns = {"tokens": "0", **ctx.columns}
-    if len(columns) == 1:
+    if len(columns) == 1 and ctx.options.get("labels") != "ignored":
         columns[str(ctx.options.get("layer", "labels"))] = "-1"
     for name, number in columns.items():
         if not re.fullmatch(r"-?[0-9]{1,9}", number):
@@ -137,20 +139,31 @@ def _labels(column: Sequence[str]) -> tuple[str, ...]:
     return tuple([unique[label] for label in column])
 
 
-def _sentences(path: Path, lines: Iterator[tuple[int, str]]) -> Iterator[_Sentence]:
+def _sentences(
+    path: Path, lines: Iterator[tuple[int, str]], skip: Callable[[DataError], None] | None = None
+) -> Iterator[_Sentence]:
+    """Yield the sentences; one with an uneven line is left out whole where ``skip`` takes the error."""
     table, lines = _table(path, lines)
     rows: list[list[str]] = []
-    start, document, empty = 0, 1, True
+    start, document, empty, bad = 0, 1, True, False
     for number, line in chain(lines, [(0, "")]):
         border = _is_border(line)
-        fields = None if border else table.fields(number, line, inside=bool(rows))
+        try:
+            fields = None if border else table.fields(number, line, inside=bool(rows))
+        except DataError as error:
+            if skip is None:
+                raise
+            if not bad:
+                skip(error)
+            fields, bad = [line], True
         if fields:
             start = start if rows else number
             rows.append(fields)
             continue
-        if rows:
+        if rows and not bad:
             yield _Sentence(document, start, rows)
-            rows, empty = [], False
+            empty = False
+        rows, bad = [], False
         if border and not empty:
             document, empty = document + 1, True
 

@@ -52,17 +52,23 @@ def read(path: Path, ctx: LoadContext) -> Iterator[Example]:
 
 
 def write(records: Iterable[Labelled], output: Output) -> None:
-    """Write each record as a sentence with its labels in the column UPOS.
+    """Write each record as a sentence with its labels in the column UPOS; one without words would be none.
 
-    :raises DataError: a word, a label or the text cannot be held.
+    A text that the format cannot hold (of several lines, with white space at its ends) is left out.
+
+    :raises DataError: a word or a label cannot be held.
     """
     document: object = None
     for labelled in records:
+        if not labelled.words:
+            continue
         lines = []
         if labelled.extra.get("document") != document:
             document = labelled.extra.get("document")
             lines.append(f"# newdoc id = {_writable(str(document), labelled)}")
-        lines += [f"# sent_id = {_writable(labelled.id, labelled)}", f"# text = {_writable(labelled.text, labelled)}"]
+        lines.append(f"# sent_id = {_writable(labelled.id, labelled)}")
+        if _holds(labelled.text):
+            lines.append(f"# text = {labelled.text}")
         pairs = zip(labelled.words or (), labelled.labels or (), strict=True)
         for number, (word, label) in enumerate(pairs, start=1):
             fields = (_writable(word, labelled), "_", _writable(label, labelled))
@@ -83,7 +89,7 @@ FORMAT = Format(
 def _columns(ctx: LoadContext) -> dict[str, int]:
     """Return layer (or ``tokens``) → position of its column."""
     names = {"tokens": "form", **ctx.columns}
-    if len(names) == 1:
+    if len(names) == 1 and ctx.options.get("labels") != "ignored":
         layer = str(ctx.options.get("layer") or "pos")
         names[layer] = layer if layer in COLUMNS else "upos"
     for layer, name in names.items():
@@ -175,10 +181,14 @@ def _offsets(sentence: _Sentence, words: tuple[str, ...], text: str) -> Offsets 
 
 
 def _writable(value: str, labelled: Labelled) -> str:
-    lost = not value or value != value.strip(" ") or any(mark in value for mark in "\t\n\r")
-    if lost or any("\ud800" <= mark <= "\udfff" for mark in value):
+    if not _holds(value):
         raise DataError(
             f"record '{labelled.id}': {value!a} cannot be written in CoNLL-U",
             hint="another format can hold it, e.g. --to jsonl",
         )
     return value
+
+
+def _holds(value: str) -> bool:
+    lost = not value or value != value.strip(" ") or any(mark in value for mark in "\t\n\r")
+    return not lost and not any("\ud800" <= mark <= "\udfff" for mark in value)

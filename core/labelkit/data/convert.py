@@ -6,6 +6,7 @@ cannot hold is found, for the format of a plugin too.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import zip_longest
@@ -17,12 +18,13 @@ from labelkit.data.labelset import check_examples
 from labelkit.data.output import new_output
 from labelkit.data.reading import Parts, kind_of, open_split
 from labelkit.data.tagging import place_of
+from labelkit.data.tools.writing import as_iob2, notation_of
 from labelkit.data.written import gold_coverage
 from labelkit.errors import DataError, UnknownNameError, nearest
-from labelkit.records import Example, Format, Kind, Labelled, LoadContext
+from labelkit.records import Example, Format, Kind, Labelled, Labels, LoadContext
 
 #: what can be left out knowingly, beside the layers and the caller's own fields by their names
-DROPPABLE = ("id", "text", "document", "extra")
+DROPPABLE = ("id", "text", "document", "scheme", "extra")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,11 +52,13 @@ class Converted:
     """What was done.
 
     :param checked: it was read back and compared; some formats can only be written.
+    :param notes: what was left out while reading.
     """
 
     examples: int
     kind: Kind
     checked: bool
+    notes: tuple[str, ...] = ()
 
 
 def convert(asked: Conversion, parts: Parts, ctx: LoadContext) -> Converted:
@@ -67,34 +71,45 @@ def convert(asked: Conversion, parts: Parts, ctx: LoadContext) -> Converted:
     if kind not in writer.kinds:
         raise DataError(f"format '{asked.to}' cannot hold {kind} examples", hint="see: labelkit formats")
     options = {**ctx.options, "kind": kind, **({"layer": asked.layer} if asked.layer else {})}
-    ctx = replace(ctx, options=options)
+    tally = Counter[str]()
 
-    def examples() -> Iterator[Example]:
-        found = open_split(asked.reference, asked.split, kind, parts, ctx, asked.source_format)
+    def examples(tally: Counter[str] | None = None) -> Iterator[Example]:
+        within = replace(ctx, options={**options, "tally": tally})
+        found = open_split(asked.reference, asked.split, kind, parts, within, asked.source_format)
         return (_wanted(example, asked, kind) for example in found)
 
     with new_output(asked.target, force=asked.force) as output:
-        counter = _Counter()
+        counter = _Numbered()
         assert writer.write is not None  # _writer offers writers only
-        writer.write(counter.each(examples()), output)
+        writer.write(counter.each(examples(tally)), output)
         if not counter.count:
             raise DataError(f"'{asked.reference}' is empty: it holds no examples", hint="check the file")
         output.close()
         if writer.read is not None:
-            again = LoadContext(options={"kind": kind, "layer": "labels" if kind == "token" else "label"})
-            _compare(examples(), writer.read(output.written, again), asked.to)
-    return Converted(examples=counter.count, kind=kind, checked=writer.read is not None)
+            layer = "labels" if kind == "token" else "label"
+            how = {"kind": kind, "layer": layer, "plain_labels": counter.plain}
+            again = LoadContext(options={**how, "splitter": ctx.options.get("splitter", "words")})
+            with output.readable() as path:
+                _compare(examples(), _readable(writer.read(path, again), path.parent, asked), asked)
+    notes = tuple(f"{what}: {count:,}" for what, count in tally.items())
+    return Converted(examples=counter.count, kind=kind, checked=writer.read is not None, notes=notes)
 
 
-class _Counter:
-    """Makes examples into records and counts them; those without an id are numbered."""
+class _Numbered:
+    """Makes examples into records and counts them; those without an id are numbered.
+
+    ``plain`` tells whether the labels of words are no tags.
+    """
 
     def __init__(self) -> None:
         self.count = 0
+        self.plain = False
 
     def each(self, examples: Iterable[Example]) -> Iterator[Labelled]:
         for self.count, example in enumerate(examples, start=1):
-            yield to_labelled(example if example.id else replace(example, id=str(self.count)))
+            labelled = to_labelled(example if example.id else replace(example, id=str(self.count)))
+            self.plain = self.plain or notation_of(labelled.labels or ()) == "plain"
+            yield labelled
 
 
 def to_labelled(example: Example) -> Labelled:
@@ -152,12 +167,30 @@ def _wanted(example: Example, asked: Conversion, kind: Kind) -> Example:
         text=None if "text" in drop and kind == "token" else example.text,
         offsets=None if "text" in drop else example.offsets,
         document=None if "document" in drop else example.document,
-        labels={layer: example.labels[layer] for layer in layers},
+        labels={layer: _labels(example.labels[layer], drop) for layer in layers},
         extra=extra,
     )
 
 
-def _compare(given: Iterable[Example], found: Iterable[Example], name: str) -> None:
+def _readable(found: Iterable[Example], folder: Path, asked: Conversion) -> Iterator[Example]:
+    """Yield what was read back; what cannot be is something that the format does not hold."""
+    try:
+        yield from found
+    except DataError as error:
+        message = error.message.replace(f"{folder}/", "")
+        raise DataError(
+            f"format '{asked.to}' does not give back what was written: {message}",
+            hint="use another format, e.g. --to jsonl",
+        ) from error
+
+
+def _labels(labels: Labels, drop: Collection[str]) -> Labels:
+    """Return labels as they are, or as IOB2 where their scheme may be lost."""
+    return labels if isinstance(labels, str) or "scheme" not in drop else as_iob2(labels)
+
+
+def _compare(given: Iterable[Example], found: Iterable[Example], asked: Conversion) -> None:
+    name = asked.to
     for before, after in zip_longest(given, found):
         if before is None or after is None:
             raise DataError(
@@ -185,6 +218,13 @@ def _advice(lost: list[str], example: Example) -> str:
     return f"leave it out with --drop {','.join(lost)}, or use another format, e.g. --to jsonl"
 
 
+def _same_spans(before: Labels, after: Labels | None) -> bool:
+    """Whether labels of words mean the same spans."""
+    if isinstance(before, str) or after is None or isinstance(after, str):
+        return False
+    return as_iob2(before) == as_iob2(after)
+
+
 def _differences(before: Example, after: Example) -> Iterator[str]:
     """Yield the names of what was not read back as it was."""
     main, *others = before.labels
@@ -196,7 +236,10 @@ def _differences(before: Example, after: Example) -> Iterator[str]:
         "id": (before.id, after.id) if before.id else ("", ""),
         "document": (before.document, after.document),
     }
-    yield from (name for name, (given, found) in pairs.items() if given != found)
+    lost = [name for name, (given, found) in pairs.items() if given != found]
+    if "labels" in lost and _same_spans(*pairs["labels"]):
+        lost[lost.index("labels")] = "scheme"
+    yield from lost
     kept = {"document": after.document, **after.extra}
     own = {**{layer: list(before.labels[layer]) for layer in others}, **before.extra}
     yield from (name for name, value in own.items() if as_text(value) != as_text(kept.get(name)))

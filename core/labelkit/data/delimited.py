@@ -94,8 +94,8 @@ def _rows(path: Path, ctx: LoadContext, separator: str, *, quotes: bool) -> Iter
             if fields and header is None:
                 header = [name.strip() for name in fields]
                 check_columns(path, ctx, header)
-            elif fields and header is not None:
-                yield line, _record(path, line, header, fields)
+            elif fields and header is not None and _even(path, ctx, line, header, fields):
+                yield line, {name: value or None for name, value in zip(header, fields, strict=True)}
             line = table.line_num + 1
     except csv.Error as error:
         raise DataError(
@@ -106,13 +106,18 @@ def _rows(path: Path, ctx: LoadContext, separator: str, *, quotes: bool) -> Iter
         ) from error
 
 
-def _record(path: Path, line: int, header: list[str], fields: list[str]) -> Record:
-    if len(fields) != len(header):
-        raise DataError(
-            f"{path}:{line}: {len(header)} columns expected as in the header, {len(fields)} found",
-            hint="text that holds the separator needs quotes; --set data.quotes=true or false says whether they count",
-        )
-    return {name: value or None for name, value in zip(header, fields, strict=True)}
+def _even(path: Path, ctx: LoadContext, line: int, header: list[str], fields: list[str]) -> bool:
+    """Return whether a row has the columns of the header; whoever reads may let it be skipped."""
+    if len(fields) == len(header):
+        return True
+    error = DataError(
+        f"{path}:{line}: {len(header)} columns expected as in the header, {len(fields)} found",
+        hint="text that holds the separator needs quotes; --set data.quotes=true or false says whether they count",
+    )
+    if (skip := ctx.options.get("skip")) is None:
+        raise error
+    skip(error)
+    return False
 
 
 def _row(fields: list[str], labelled: Labelled) -> bytes:

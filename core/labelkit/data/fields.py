@@ -53,6 +53,8 @@ def layout_of(names: Sequence[str], ctx: LoadContext) -> Layout:
     roles = _roles(names, kind, ctx.columns)
     layers = _layers(names, kind, layer, ctx.columns, taken=set(roles.values()))
     wanted = "text" if kind == "text" else "tokens"
+    if ctx.options.get("labels") == "ignored" and not {"text", "tokens"} & roles.keys():
+        raise DataError(f"no text and no words, the fields are {listed(names)}", hint="say which: --columns text=NAME")
     if wanted not in roles and "text" not in roles:
         raise DataError(f"no column of the {wanted}, the columns are {listed(names)}", hint=_HINT)
     used = {*roles.values(), *layers.values()}
@@ -99,7 +101,9 @@ def _layers(names: Sequence[str], kind: Kind, layer: str, given: Mapping[str, st
         if layer not in layers and alias in layers:
             layers[layer] = layers.pop(alias)
     if not layers:
-        usual = (layer, f"{layer}_tags", *_ANY_LAYER, "ner_tags") if kind == "token" else (layer, "label", "labels")
+        # the entities of a corpus are never taken for the tags of another task
+        entities = ("ner_tags",) if layer == "labels" else ()
+        usual = (layer, f"{layer}_tags", *_ANY_LAYER, *entities) if kind == "token" else (layer, "label", "labels")
         found = [name for name in usual if name in names and name not in taken]
         layers = {layer: found[0]} if found else {}
     return layers

@@ -5,35 +5,49 @@ from __future__ import annotations
 import codecs
 import gzip
 import io
+import re
+import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from labelkit.errors import DataError
 
 _GZIP_MAGIC = b"\x1f\x8b"
+_UNDECODED = re.compile("[\udc80-\udcff]")
 _CHUNK = 1 << 20
+#: the path that means standard input
+STDIN = Path("<stdin>")
+#: called with each file that is opened, so that whoever shows progress can see how far it was read
+OPENED: ContextVar[Callable[[Path, BinaryIO], None] | None] = ContextVar("OPENED", default=None)
 
 
-def read_lines(path: Path, encoding: str = "utf-8") -> Iterator[tuple[int, str]]:
+def read_lines(
+    path: Path, encoding: str = "utf-8", skip: Callable[[DataError], None] | None = None
+) -> Iterator[tuple[int, str]]:
     r"""Yield ``(number, line)`` of a plain or gzipped text file, counted from 1, without line ends.
 
     Only ``\n`` and ``\r\n`` end a line: U+2028, form feed and the like stay inside their line. One byte order
     mark at the start is dropped.
 
+    :param skip: called with the error of a line that is not in ``encoding``, which is then left out; None raises it.
     :raises DataError: the file is missing, a folder, not readable, broken gzip, or not in ``encoding``.
     """
-    for number, line in enumerate(whole_lines(path, encoding), start=1):
-        yield number, line.removesuffix("\n").removesuffix("\r")
+    for number, line in enumerate(whole_lines(path, encoding, "surrogateescape" if skip else "strict"), start=1):
+        if skip and not line.isascii() and (found := _UNDECODED.search(line)):
+            skip(_line_error(f"{path}:{number}", encoding, line, found.start()))
+        else:
+            yield number, line.removesuffix("\n").removesuffix("\r")
 
 
-def whole_lines(path: Path, encoding: str = "utf-8") -> Iterator[str]:
+def whole_lines(path: Path, encoding: str = "utf-8", errors: str = "strict") -> Iterator[str]:
     """Yield the lines of a text file as :func:`read_lines` does, with their ends."""
     codec = _codec(encoding)
     with plain_errors(path), open_bytes(path) as stream:
-        text = io.TextIOWrapper(stream, encoding=codec, errors="strict", newline="\n")
+        text = io.TextIOWrapper(stream, encoding=codec, errors=errors, newline="\n")
         try:
             yield from text
         except UnicodeDecodeError as error:
@@ -46,11 +60,19 @@ def open_bytes(path: Path) -> Iterator[BinaryIO]:
 
     :raises DataError: its name ends in ``.gz`` but its content is something else.
     """
-    with path.open("rb") as raw:
+    with _raw(path) as raw:
+        if watch := OPENED.get():
+            watch(path, raw)
         packed = raw.peek(2)[:2] == _GZIP_MAGIC
         if path.suffix == ".gz" and not packed:
             raise DataError(f"{path} is not a gzip file", hint="drop .gz from its name if it is plain text")
         yield cast(BinaryIO, gzip.GzipFile(fileobj=raw)) if packed else raw
+
+
+def _raw(path: Path) -> io.BufferedReader:
+    if path == STDIN:  # a file of its own, so that closing it leaves sys.stdin alone
+        return open(sys.stdin.fileno(), "rb", closefd=False)
+    return path.open("rb")
 
 
 def corpus_folder(name: str, path: Path | None, root: Path | None) -> Path:
@@ -115,6 +137,12 @@ def _undecodable(path: Path, encoding: str) -> DataError:
             lines += chunk.count(b"\n", 0, max(start, 0))
             return _not_encoded(f"{path}:{lines}", encoding, read + start, error.object[error.start])
     return DataError(f"{path} is not {encoding.upper()}")
+
+
+def _line_error(place: str, encoding: str, line: str, at: int) -> DataError:
+    offset = len(line[:at].encode(encoding, "surrogateescape"))
+    error = _not_encoded(place, encoding, offset, ord(line[at]) - 0xDC00)
+    return DataError(error.message.replace("at byte offset", "at byte offset of the line"), hint=error.hint)
 
 
 def _not_encoded(place: str, encoding: str, offset: int, byte: int) -> DataError:

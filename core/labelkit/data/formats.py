@@ -3,5 +3,18 @@
 from __future__ import annotations
 
 from labelkit.data import conll, conllu, delimited, jsonl, tables
+from labelkit.data.tools import brat, doccano, html, label_studio, prodigy, spacy_docbin
 
-FORMATS = (*conll.FORMATS, conllu.FORMAT, jsonl.FORMAT, *delimited.FORMATS, *tables.FORMATS)
+FORMATS = (
+    *conll.FORMATS,
+    conllu.FORMAT,
+    jsonl.FORMAT,
+    *delimited.FORMATS,
+    *tables.FORMATS,
+    brat.FORMAT,
+    doccano.FORMAT,
+    label_studio.FORMAT,
+    prodigy.FORMAT,
+    spacy_docbin.FORMAT,
+    html.FORMAT,
+)

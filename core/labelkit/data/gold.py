@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from labelkit.data.corpus import DataOptions, content_hash, context_for, scheme_named
 from labelkit.data.labelset import check_examples
@@ -47,7 +47,10 @@ def read_gold(
     :param trained_on: the labeller learned from this train split, which is then scored only when it is named.
     :raises DataError: it cannot be read, has no such split, or holds a label that ``schema`` lacks (file and line).
     """
-    raw = read_raw(reference, schema.kind, catalog, context_for(ctx, layer, schema.kind, options), options.format)
+    within = context_for(ctx, layer, schema.kind, options)
+    if schema.kind == "token" and schema.scheme is None and within.options.get("plain_labels") is None:
+        within = replace(within, options={**within.options, "plain_labels": True})
+    raw = read_raw(reference, schema.kind, catalog, within, options.format)
     name = _choose(reference, split, raw.splits, trained_on=trained_on)
     examples, repaired = raw.splits[name], 0
     check_examples(name, examples, layer, schema.kind)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from labelkit.data.files import read_lines
 from labelkit.data.rows import Record, read_rows
 from labelkit.data.written import to_record
 from labelkit.errors import DataError
@@ -21,13 +22,13 @@ def read(path: Path, ctx: LoadContext) -> Iterator[Example]:
 
     :raises DataError: a line is no JSON object, or lacks what is needed; names file and line.
     """
-    return read_rows(path, ctx, _objects(path, ctx))
+    return read_rows(path, ctx, ((number, _without_ours(record)) for number, record in objects(path, ctx)))
 
 
 def write(records: Iterable[Labelled], output: Output) -> None:
     """Write a JSON object per record, with the caller's own fields."""
     for labelled in records:
-        output.stream.write(_line(to_record(labelled)))
+        output.stream.write(line_of(to_record(labelled), labelled.id))
 
 
 FORMAT = Format(
@@ -40,10 +41,36 @@ FORMAT = Format(
 )
 
 
-def _objects(path: Path, ctx: LoadContext) -> Iterator[tuple[int, Record]]:
-    for number, line in ctx.lines(path):
-        if line.strip():
-            yield number, _without_ours(_object(path, number, line))
+def objects(path: Path, ctx: LoadContext) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield ``(line, object)`` of a file of JSON Lines; blank lines are skipped.
+
+    :raises DataError: a line is no JSON object; names file and line. Whoever reads may have it skipped instead.
+    """
+    skip = ctx.options.get("skip")
+    for number, line in read_lines(path, ctx.encoding, skip):
+        if not line.strip():
+            continue
+        try:
+            yield number, _object(path, number, line)
+        except DataError as error:
+            if skip is None:
+                raise
+            skip(error)
+
+
+def line_of(record: Record, id_: str) -> bytes:
+    """Return a line of JSON.
+
+    :raises DataError: JSON cannot hold a value of the record called ``id_``.
+    """
+    try:
+        return f"{json.dumps(record, ensure_ascii=False)}\n".encode()
+    except UnicodeEncodeError:  # half a surrogate pair; JSON can hold it escaped
+        return f"{json.dumps(record)}\n".encode()
+    except (TypeError, ValueError) as error:
+        raise DataError(
+            f"record '{id_}' cannot be written as JSON: {error}", hint="leave the field out, or make it text"
+        ) from error
 
 
 def _object(path: Path, number: int, line: str) -> dict[str, Any]:
@@ -66,12 +93,3 @@ def _without_ours(record: dict[str, Any]) -> dict[str, Any]:
     if isinstance(coverage, dict) and {"words", "windows"} <= coverage.keys():
         return {name: value for name, value in record.items() if name not in _OURS}
     return record
-
-
-def _line(record: Record) -> bytes:
-    try:
-        return f"{json.dumps(record, ensure_ascii=False)}\n".encode()
-    except UnicodeEncodeError:  # half a surrogate pair; JSON can hold it escaped
-        return f"{json.dumps(record)}\n".encode()
-    except TypeError as error:
-        raise DataError(f"record '{record['id']}' cannot be written as JSON: {error}") from error

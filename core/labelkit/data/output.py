@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -21,6 +24,7 @@ class FileOutput:
     def __init__(self, path: Path, files: contextlib.ExitStack, *, force: bool) -> None:
         self._path, self._files, self._force = path, files, force
         self._open: list[BinaryIO] = []
+        self._beside: list[tuple[str, Path]] = []
         self.written, self._main = self._new(path)
 
     @property
@@ -29,8 +33,27 @@ class FileOutput:
         return self._main
 
     def beside(self, suffix: str) -> BinaryIO:
-        """Open a file next to the main one, called like it but for its ``suffix``."""
-        return self._new(self._path.with_suffix(suffix))[1]
+        """Open a file next to the main one, called like it but for its ``suffix``.
+
+        :raises DataError: the main one has that suffix itself, or the file exists.
+        """
+        path = self._path.with_suffix(suffix)
+        if path == self._path:
+            raise DataError(f"{path} is needed for a second file", hint="name the first one with another ending")
+        file, stream = self._new(path)
+        self._beside.append((path.name, file))
+        return stream
+
+    @contextlib.contextmanager
+    def readable(self) -> Iterator[Path]:
+        """Give a path at which the closed files can be read; several stand there side by side by their final names."""
+        if not self._beside:
+            yield self.written
+            return
+        with tempfile.TemporaryDirectory(prefix=f".{self._path.name}-", dir=self._path.parent) as folder:
+            for name, file in ((self._path.name, self.written), *self._beside):
+                _linked(file, Path(folder) / name)
+            yield Path(folder) / self._path.name
 
     def close(self) -> None:
         """Close the streams, so that what was written can be read from :attr:`written`."""
@@ -52,6 +75,13 @@ class FileOutput:
             stream = cast(BinaryIO, gzip.GzipFile(fileobj=stream, mode="wb", filename="", mtime=0))
             self._open.append(stream)
         return file, stream
+
+
+def _linked(file: Path, place: Path) -> None:
+    try:
+        os.link(file, place)
+    except OSError:  # not every file system has links
+        shutil.copyfile(file, place)
 
 
 @contextlib.contextmanager

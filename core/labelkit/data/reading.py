@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
 from labelkit import hub
 from labelkit.data.hub import HubData, Read, find
-from labelkit.data.refs import SPLITS, Reference, parse_reference, split_called, split_files
+from labelkit.data.refs import SPLITS, Reference, parse_reference, shards_of, split_called, split_files
 from labelkit.data.stored import Tally, gather, place_for, stored
 from labelkit.data.tables import saved_splits
+from labelkit.data.tools import brat
 from labelkit.errors import DataError, UnknownNameError, nearest
 from labelkit.records import Example, Format, Kind, LoadContext, Schema, Source
 
@@ -113,8 +114,7 @@ def open_split(
     # a single file is the only split there is, whatever it is called
     path = files["train"] if list(files) == ["train"] and not reference.files else files[_in(split, files, text)]
     chosen = format_for(path, kind, parts.formats, format_name)
-    assert chosen.read is not None  # format_for offers readers only
-    return chosen.read(path, replace(ctx, path=path))
+    return _read_all(shards_of(path), chosen, ctx)
 
 
 def kind_of(text: str, parts: Parts, ctx: LoadContext, format_name: str | None = None) -> Kind:
@@ -154,8 +154,7 @@ def format_for(path: Path, kind: Kind | None, formats: Mapping[str, Format], nam
         if name not in readers:
             raise DataError(f"format '{name}' cannot read {kind or 'any'} examples", hint=nearest(name, readers))
         return readers[name]
-    # a folder that is read as one file is what datasets.save_to_disk wrote
-    ending = ".arrow" if path.is_dir() else path.name.lower().removesuffix(".gz")
+    ending = _folder_ending(path) if path.is_dir() else path.name.lower().removesuffix(".gz")
     fitting = [reader for reader in readers.values() if reader.suffixes and ending.endswith(reader.suffixes)]
     if len(fitting) > 1:
         names = " and ".join(sorted(reader.name for reader in fitting))
@@ -166,8 +165,15 @@ def format_for(path: Path, kind: Kind | None, formats: Mapping[str, Format], nam
         return readers["conll"]
     raise DataError(
         f"no format reads {path}{f' as {kind} examples' if kind else ''}",
-        hint=f"--set data.format=NAME chooses one; {nearest(Path(ending).suffix.lstrip('.'), readers)}",
+        hint="is it Label Studio's? --set data.format=label-studio (--from label-studio in data convert)"
+        if ending.endswith(".json") and "label-studio" in readers
+        else f"--set data.format=NAME chooses one; {nearest(Path(ending).suffix.lstrip('.'), readers)}",
     )
+
+
+def _folder_ending(path: Path) -> str:
+    """Return the ending of the files of a folder that is read as one: of brat, or of datasets.save_to_disk."""
+    return ".ann" if brat.pairs_of(path) else ".arrow"
 
 
 def _reads(known: Format, kind: Kind | None) -> bool:
@@ -239,7 +245,7 @@ def _files(reference: Reference, kind: Kind | None, parts: Parts, ctx: LoadConte
         return {"train": path}
     if (saved := saved_splits(path)) is not None:
         return _saved(path, saved)
-    return split_files(path, _suffixes(kind, parts))
+    return brat.pairs_of(path) or split_files(path, _suffixes(kind, parts))
 
 
 def _saved(folder: Path, saved: Mapping[str, Path]) -> dict[str, Path]:
@@ -294,13 +300,23 @@ def _distinct(files: Mapping[str, Path]) -> None:
 
 def _from_file(path: Path, kind: Kind, parts: Parts, ctx: LoadContext, format_name: str | None) -> Sequence[Example]:
     chosen = format_for(path, kind, parts.formats, format_name)
-    assert chosen.read is not None  # format_for offers readers only
-    inside = sorted(path.rglob("*")) if path.is_dir() else [path]
+    parts_of_it = shards_of(path)
+    inside = sorted(path.rglob("*")) if path.is_dir() else parts_of_it
     files = [file for file in inside if file.is_file()]
     place, tally = place_for(ctx, str(path), chosen.name, chosen.read.__module__, files=files), tally_of(ctx)
     # of a pipe nobody can tell whether it still holds the same
     before = stored(place, tally) if files else None
-    return before or _filled(chosen.read(path, replace(ctx, path=path)), str(path), place, tally)
+    return before or _filled(_read_all(parts_of_it, chosen, ctx), str(path), place, tally)
+
+
+def _read_all(parts: Sequence[Path], chosen: Format, ctx: LoadContext) -> Iterator[Example]:
+    """Yield the examples of all parts of a file; those that are numbered in each part are numbered through."""
+    assert chosen.read is not None  # format_for offers readers only
+    row = 0
+    for part in parts:
+        for number, example in enumerate(chosen.read(part, replace(ctx, path=part)), start=1):
+            row += 1
+            yield example if row == number or example.id != str(number) else replace(example, id=str(row))
 
 
 def tally_of(ctx: LoadContext) -> Tally:

@@ -29,6 +29,8 @@ _KEYS = ("train", "validation", "valid", "val", "dev", "test")
 _KEY = re.compile(rf"(?:^|,)({'|'.join(_KEYS)})=")
 # A split name stands alone in a file name or behind a digit (wnut17train), never inside a longer word.
 _IN_NAME = re.compile(rf"(?<![a-z])({'|'.join(sorted(_ALIASES, key=len, reverse=True))})(?![a-z])")
+_FIRST_SHARD = re.compile(r"(.+)-00000-of-(\d{5})(\..+)")
+_SHARD = re.compile(r".+-\d{5}-of-\d{5}\..+")
 _NOT_DATA = re.compile(r"^(\.|readme|licen[cs]e|copying|changelog|citation|notice)", re.IGNORECASE)
 # What commonly stands beside data and may carry a split's name, e.g. train.py or train_curve.png.
 _BESIDE = (
@@ -123,6 +125,20 @@ def split_files(folder: Path, suffixes: Collection[str] = _DATA_SUFFIXES) -> dic
     return chosen
 
 
+def shards_of(file: Path) -> list[Path]:
+    """Return all parts of a file that is the first of several, ``train-00000-of-00002.parquet``; else the file alone.
+
+    :raises DataError: a part is missing.
+    """
+    match = _FIRST_SHARD.fullmatch(file.name)
+    if match is None:
+        return [file]
+    parts = [file.with_name(f"{match[1]}-{index:05}-of-{match[2]}{match[3]}") for index in range(int(match[2]))]
+    if missing := [part.name for part in parts if not part.exists()]:
+        raise DataError(f"{file} is one of {len(parts)} parts, and {missing[0]} is missing", hint="get all of them")
+    return parts or [file]
+
+
 def split_called(name: str) -> str | None:
     """Return the split that goes by ``name``; None where it is none of ours.
 
@@ -209,6 +225,9 @@ def _only(split: str, files: list[Path], suffixes: Collection[str]) -> Path:
     """Return the one file of a split, leaving out a log or a picture that stands beside the data."""
     data = [file for file in files if _is_data(file, suffixes)]
     likely = data or files
+    first = [file for file in likely if _FIRST_SHARD.fullmatch(file.name)]
+    if len(first) == 1 and all(_SHARD.fullmatch(file.name) for file in likely):
+        return first[0]  # which stands for all parts, see shards_of
     if len(likely) > 1:
         raise DataError(
             f"two files for the {split} split: {likely[0]} and {likely[1]}",

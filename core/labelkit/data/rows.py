@@ -8,18 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from labelkit.data.fields import Layout, is_spans, layout_of
-from labelkit.data.spans import Offsets, align, joined_offsets, offsets_of, parse_spans, without_overlaps
-from labelkit.errors import DataError
-from labelkit.label.splitters import words as split_words
+from labelkit.data.spans import Offsets, offsets_of, parse_spans
+from labelkit.data.spantags import SpanTagger
+from labelkit.errors import DataError, WrongKindError
+from labelkit.label.splitters import split
 from labelkit.records import Example, Labels, LoadContext, Place
 
 Record = Mapping[str, Any]
 Names = Mapping[str, Sequence[str]]
 """Column → the names of its numbers, where the data has them (``ClassLabel``)."""
 
-_LISTED = 20  # misaligned spans in one message
 _LAYOUTS = 1000  # remembered; JSON objects may each have fields of their own
-OVERLAPS = "nested or overlapping spans were dropped, the longer ones kept"
 
 
 def read_rows(
@@ -27,13 +26,26 @@ def read_rows(
 ) -> Iterator[Example]:
     """Yield an example for each ``(line, record)``.
 
+    Two options of ``ctx`` are for reading what is to be labelled: ``labels="ignored"`` asks for no labels, leaves those
+    that are there alone and splits no text; ``skip`` is called with the error of a record, which is then left out.
+
     :param names: column → the names of its numbers.
     :param start: how many examples came before, for those without an id of their own.
     :raises DataError: a record cannot be used, with file and line; at the end, when spans cut words.
+    :raises WrongKindError: texts with one label each, for a labeller of words.
     """
-    reader = _Reader(path, ctx, names or {})
+    reader, skip = _Reader(path, ctx, names or {}), ctx.options.get("skip")
     for number, (line, record) in enumerate(rows, start=start + 1):
-        if (example := reader.example(number, line, record)) is not None:
+        try:
+            example = reader.example(number, line, record)
+        except WrongKindError:
+            raise
+        except DataError as error:
+            if skip is None:
+                raise
+            skip(error)
+            continue
+        if example is not None:
             yield example
     reader.finish()
 
@@ -57,40 +69,35 @@ class _Reader:
     def __init__(self, path: Path, ctx: LoadContext, names: Names) -> None:
         self._file, self._ctx, self._names = str(path), ctx, names
         self._layouts: dict[tuple[str, ...], Layout] = {}
-        self._faults: list[str] = []
-        self._unlisted = 0
+        self._tagger = SpanTagger(ctx)
+        self._splitter: str = ctx.options.get("splitter", "words")
 
     def example(self, number: int, line: int, record: Record) -> Example | None:
         """Return the example of a record; None when its spans cut words, which :meth:`finish` tells of."""
         place = Place(file=self._file, line=line)
         try:
             layout = self._layout(record)
+            bare = self._ctx.options.get("labels") == "ignored"
             common: dict[str, Any] = {
                 "id": _identifier(record, layout, number),
                 "document": _document(record, layout),
-                "extra": _extra(record, layout),
+                "extra": _bare_extra(record, layout) if bare else _extra(record, layout),
                 "place": place,
             }
+            if bare:
+                return self._bare(record, layout, common)
             if layout.kind == "text":
                 return Example(text=_text(record, layout), labels=self._labels(record, layout), **common)
             return self._tokens(record, layout, common)
         except DataError as error:
-            raise DataError(f"{place}: {error.message}", hint=error.hint) from error
+            raise type(error)(f"{place}: {error.message}", hint=error.hint) from error
 
     def finish(self) -> None:
         """Raise what was collected.
 
         :raises DataError: there were spans that cut words.
         """
-        if self._faults:
-            count = len(self._faults) + self._unlisted
-            more = f"; and {self._unlisted} more" if self._unlisted else ""
-            raise DataError(
-                f"{count} span{'s' if count > 1 else ''} cannot be written as tags of words: "
-                + "; ".join(self._faults)
-                + more,
-                hint="correct them, or give the words already split, as a list",
-            )
+        self._tagger.finish()
 
     def _layout(self, record: Record) -> Layout:
         keys = tuple(record)
@@ -100,6 +107,19 @@ class _Reader:
             self._layouts[keys] = layout_of(keys, self._ctx)
         return self._layouts[keys]
 
+    def _bare(self, record: Record, layout: Layout, common: dict[str, Any]) -> Example:
+        """Return the example without labels: the text, the words where they are given, or both."""
+        column = layout.layers.get(layout.layer)
+        classes = layout.kind == "token" and "tokens" not in layout.roles and isinstance(record.get(column or ""), str)
+        if classes and "text" not in self._ctx.columns:
+            raise WrongKindError(
+                f"this is a text with one label ('{column}'), and the labeller is one of words",
+                hint="--columns text=NAME labels the words of its texts all the same",
+            )
+        text = _text(record, layout) if "text" in layout.roles else None
+        words, offsets = _words(record, layout, text, self._splitter) if "tokens" in layout.roles else (None, None)
+        return Example(words=words, text=text, offsets=offsets, **common)
+
     def _labels(self, record: Record, layout: Layout) -> dict[str, Labels]:
         token = layout.kind == "token"
         read = label_list if token else one_label
@@ -107,36 +127,17 @@ class _Reader:
 
     def _tokens(self, record: Record, layout: Layout, common: dict[str, Any]) -> Example | None:
         text = _text(record, layout) if "text" in layout.roles else None
-        words, offsets = _words(record, layout, text)
+        words, offsets = _words(record, layout, text, self._splitter)
         column = _spans_column(record, layout)
         if column is None:
             return Example(words=words, text=text, offsets=offsets, labels=self._labels(record, layout), **common)
-        tags = self._tags(record[column], " ".join(words) if text is None else text, words, offsets, common["place"])
+        spanned = " ".join(words) if text is None else text
+        tags = self._tagger.labels(parse_spans(record[column], spanned), spanned, words, offsets, common["place"])
         if tags is None:
             return None
         others = {name: column_ for name, column_ in layout.layers.items() if column_ != column}
         labels = {name: label_list(record[other], self._names.get(other)) for name, other in others.items()}
         return Example(words=words, text=text, offsets=offsets, labels={layout.layer: tags, **labels}, **common)
-
-    def _tags(
-        self, value: Any, text: str, words: Sequence[str], offsets: Offsets | None, place: Place
-    ) -> tuple[str, ...] | None:
-        if offsets is None:
-            offsets = joined_offsets(words)
-            if text != " ".join(words):
-                raise DataError(
-                    "the words are not those of the text, so its spans cannot be placed",
-                    hint="correct the words, or leave them out",
-                )
-        drop = bool(self._ctx.options.get("drop_overlaps"))
-        spans, dropped = without_overlaps(parse_spans(value, text), text, drop=drop)
-        if dropped and (tally := self._ctx.options.get("tally")) is not None:
-            tally[OVERLAPS] += dropped
-        tags, faults = align(spans, text, offsets)
-        room = _LISTED - len(self._faults)
-        self._faults += [f"{place}: {fault}" for fault in faults[:room]]
-        self._unlisted += len(faults[room:])
-        return None if faults else tags
 
 
 def one_label(value: Any, names: Sequence[str] | None = None) -> str:
@@ -200,11 +201,11 @@ def _text(record: Record, layout: Layout) -> str:
     return value
 
 
-def _words(record: Record, layout: Layout, text: str | None) -> tuple[tuple[str, ...], Offsets | None]:
-    """Return the words, given or split by the splitter ``words``, and where they stand in the text."""
+def _words(record: Record, layout: Layout, text: str | None, splitter: str) -> tuple[tuple[str, ...], Offsets | None]:
+    """Return the words, given or split, and where they stand in the text."""
     if "tokens" not in layout.roles:
         assert text is not None  # a layout has one or the other
-        offsets = split_words(text)
+        offsets = split(text, splitter)
         return tuple([text[start:end] for start, end in offsets]), offsets
     value = record[layout.roles["tokens"]]
     if value is None:
@@ -234,6 +235,12 @@ def _identifier(record: Record, layout: Layout, number: int) -> str:
 def _document(record: Record, layout: Layout) -> str | None:
     value = record[layout.roles["document"]] if "document" in layout.roles else None
     return None if value is None else str(value)
+
+
+def _bare_extra(record: Record, layout: Layout) -> dict[str, Any]:
+    """Return the caller's own fields of a record whose labels are ignored."""
+    kept = [layout.roles["document"]] if "document" in layout.roles else []
+    return {name: record[name] for name in (*layout.extra, *kept)}
 
 
 def _extra(record: Record, layout: Layout) -> dict[str, Any]:

@@ -101,6 +101,24 @@ def violations(tags: Sequence[str], scheme: Scheme) -> list[int]:
     return [index for index, triple in enumerate(_triples(tags)) if scheme in _misfits(*triple)]
 
 
+def may_follow(before: str | None, tag: str | None, scheme: Scheme) -> bool:
+    """Return whether two tags of ``scheme`` may stand side by side; None is the border of a sentence.
+
+    >>> may_follow("B-PER", "I-PER", "IOB2"), may_follow(None, "I-PER", "IOB2")
+    (True, False)
+
+    :raises DataError: a tag cannot be read.
+    """
+    prefix_before, type_before = split_tag(before or "O")
+    prefix, type_ = split_tag(tag or "O")
+    inside = prefix_before in ("B", "I") and type_before == type_
+    if scheme in ("IOB1", "IOB2"):
+        return inside or prefix != ("B" if scheme == "IOB1" else "I")
+    if prefix in ("I", _PREFIXES[scheme][2]):
+        return inside
+    return prefix_before not in ("B", "I")
+
+
 def detect(sequences: Iterable[Sequence[str]]) -> Detection:
     """Find the scheme of tag sequences in one pass; data with no entity at all is IOB2."""
     counts = dict.fromkeys(_PREFERENCE, 0)

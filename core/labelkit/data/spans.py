@@ -34,7 +34,27 @@ def parse_spans(value: Any, text: str) -> list[TextSpan]:
     """
     if not isinstance(value, list | tuple):
         raise DataError(f"spans must be a list, not {value!r}"[:300], hint=_HINT)
-    return sorted(_parse(item, text) for item in value)
+    return sorted(parse_span(item, text) for item in value)
+
+
+def parse_span(item: Any, text: str) -> TextSpan:
+    """Read one span as :func:`parse_spans` does.
+
+    :raises DataError: it is none, or reaches outside of ``text``; names no file.
+    """
+    if isinstance(item, Mapping):
+        item = [item.get(name) for name in ("start", "end", "label")]
+    if not isinstance(item, list | tuple) or len(item) != 3:
+        raise DataError(f"a span is start, end and label, not {item!r}"[:300], hint=_HINT)
+    start, end, label = item
+    if type(start) is not int or type(end) is not int or not isinstance(label, str) or not label:
+        raise DataError(f"a span is start, end and label, not {item!r}"[:300], hint=_HINT)
+    if not 0 <= start < end <= len(text):
+        raise DataError(
+            f"span {start}-{end} ({label}) does not lie in a text of {len(text)} characters",
+            hint="start and end count code points from 0, end is exclusive",
+        )
+    return TextSpan(start, end, label)
 
 
 def without_overlaps(spans: Sequence[TextSpan], text: str, *, drop: bool) -> tuple[list[TextSpan], int]:
@@ -61,6 +81,12 @@ def align(spans: Sequence[TextSpan], text: str, words: Offsets) -> tuple[tuple[s
 
     A span may begin or end with white space; it holds the words inside.
     """
+    found, faults = covered(spans, text, words)
+    return tags_of(found, len(words), "IOB2"), faults
+
+
+def covered(spans: Sequence[TextSpan], text: str, words: Offsets) -> tuple[list[SpanTuple], list[str]]:
+    """Return which words each span holds, and what is wrong with the spans that cut a word or hold none."""
     starts, ends = [start for start, _ in words], [end for _, end in words]
     found: list[SpanTuple] = []
     faults: list[str] = []
@@ -72,7 +98,7 @@ def align(spans: Sequence[TextSpan], text: str, words: Offsets) -> tuple[tuple[s
             faults.append(f"{span.shown(text)} {'cuts ' + what if cut else 'holds no word'}")
         else:
             found.append((first, stop, span.label))
-    return tags_of(found, len(words), "IOB2"), faults
+    return found, faults
 
 
 def offsets_of(words: Sequence[str], text: str) -> Offsets | None:
@@ -98,19 +124,3 @@ def joined_offsets(words: Sequence[str]) -> Offsets:
         offsets.append((cursor, cursor + len(word)))
         cursor += len(word) + 1
     return tuple(offsets)
-
-
-def _parse(item: Any, text: str) -> TextSpan:
-    if isinstance(item, Mapping):
-        item = [item.get(name) for name in ("start", "end", "label")]
-    if not isinstance(item, list | tuple) or len(item) != 3:
-        raise DataError(f"a span is start, end and label, not {item!r}"[:300], hint=_HINT)
-    start, end, label = item
-    if type(start) is not int or type(end) is not int or not isinstance(label, str) or not label:
-        raise DataError(f"a span is start, end and label, not {item!r}"[:300], hint=_HINT)
-    if not 0 <= start < end <= len(text):
-        raise DataError(
-            f"span {start}-{end} ({label}) does not lie in a text of {len(text)} characters",
-            hint="start and end count code points from 0, end is exclusive",
-        )
-    return TextSpan(start, end, label)

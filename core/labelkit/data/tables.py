@@ -87,6 +87,7 @@ FORMATS = (
         read=read_parquet,
         write=write_parquet,
         summary="Parquet: words and tags, a text and spans, or a text and a label in columns",
+        needs_file=True,
     ),
     Format(
         name="arrow",
