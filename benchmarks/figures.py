@@ -74,6 +74,21 @@ FIGURES = (
         Bound("test accuracy", score("test", "pos", "accuracy"), low=0.96),
         Bound("seconds, whole process", seconds),
     )),
+    Figure("pos", ("labelkit", "run", "pos", "--data", "conll2003", "--epochs", "3", "--json"), (
+        Bound("validation accuracy", score("validation", "pos", "accuracy")),
+        Bound("test accuracy", score("test", "pos", "accuracy")),
+        Bound("seconds, whole process", seconds),
+    )),
+    Figure("chunk", ("labelkit", "run", "chunk", "--data", "conll2003", "--epochs", "3", "--json"), (
+        Bound("validation F1", score("validation", "chunk")),
+        Bound("test F1", score("test", "chunk")),
+        Bound("seconds, whole process", seconds),
+    )),
+    Figure("imdb", ("labelkit", "run", "textcls", "--data", "imdb", "--max-steps", "300", "--json"), (
+        Bound("validation accuracy", score("validation", "textcls", "accuracy")),
+        Bound("test accuracy", score("test", "textcls", "accuracy"), low=0.80),
+        Bound("seconds, whole process", seconds),
+    )),
     Figure("help", ("labelkit", "--help"), (Bound("seconds, whole process", seconds, high=0.4),), repeat=9),
     Figure("runs", ("labelkit", "runs", "list"), (Bound("seconds, whole process", seconds, high=0.4),), repeat=9),
 )  # fmt: skip

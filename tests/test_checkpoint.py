@@ -214,8 +214,8 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
         "no tokenizer could be loaded from {folder}",
     ),
     "a decoder that nobody supplies": (
-        lambda folder: change(folder / "labelkit.json", decoder="viterbi"),
-        "unknown decoder 'viterbi'",
+        lambda folder: change(folder / "labelkit.json", decoder="beam"),
+        "unknown decoder 'beam'",
     ),
 }
 

@@ -81,7 +81,7 @@ def show(
 @click.option("--from", "source", metavar="FORMAT", help="The format to read; by default that of IN's ending.")
 @click.option("--layer", metavar="NAME", help="The one layer of labels to write; by default all.")
 @click.option("--split", default="train", show_default=True, metavar="NAME", help="Which split, where IN has several.")
-@click.option("--drop", metavar="NAME,…", help="What may be lost: id, text, document, extra, layers, own fields.")
+@click.option("--drop", metavar="NAME,…", help="May be lost: id, text, document, scheme, extra, layers, own fields.")
 @click.option("--force", is_flag=True, help="Replace OUT where it exists.")
 @reading_options
 @command_options
@@ -124,6 +124,8 @@ def convert(
         return
     checked = "read back and compared" if done.checked else f"{to} cannot be read back, so nothing was compared"
     shell.say(f"{target}: {done.examples:,} examples in {to}, {checked}")
+    for note in done.notes:
+        shell.say(note)
 
 
 def reading_context(shell: Shell, columns: str | None, encoding: str, sets: tuple[str, ...]) -> LoadContext:

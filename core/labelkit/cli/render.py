@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import cycle
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from labelkit.cli.text import literal
+from labelkit.cli.text import literal, shorten
 from labelkit.data.schemes import spans_of
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from labelkit.data.summary import Lengths, SplitSummary
     from labelkit.plan import Plan
     from labelkit.records import Example, Labelled
-    from labelkit.registry.models import RunDetails, RunSummary
     from labelkit.train.prepare import Prepared
     from labelkit.train.run import RunResult
 
@@ -34,6 +33,8 @@ COLOURS = (
     "bright_magenta",
     "bright_green",
 )
+#: so many places an id takes at most beside its example
+ID_WIDTH = 24
 SYNTHETIC = "on the synthetic sample corpus: these scores say nothing about real text"
 
 
@@ -125,13 +126,12 @@ def scores(console: Console, title: str, figures: Mapping[str, Any]) -> None:
     console.print(Text(title, style="bold"))
     names = ("precision", "recall", "f1", "support")
     per_type = figures.get("per_type") or {}
-    if all(name in figures for name in names):
+    whole = all(name in figures for name in names)
+    if whole or per_type:
         rows = [(type_, *(figure(row.get(name)) for name in names)) for type_, row in per_type.items()]
-        rows.append(("all", *(figure(figures[name]) for name in names)))
+        rows += [("all", *(figure(figures[name]) for name in names))] if whole else []
         table(console, ("type", ">precision", ">recall", ">F1", ">support"), rows)
-        shown = {*names, "per_type"}
-    else:
-        shown = {"per_type"}
+    shown = {*names, "per_type"} if whole else {"per_type"}
     rest = [f"{name} {figure(value)}" for name, value in figures.items() if name not in shown]
     console.print(cell(", ".join(rest)))
     console.print()
@@ -145,10 +145,29 @@ def colours(labels: Iterable[str]) -> dict[str, str]:
     return dict(zip(sorted(set(labels)), cycle(COLOURS), strict=False))
 
 
-def labelled(console: Console, record: Labelled, types: Iterable[str]) -> None:
-    """Print a text with its spans in colour, each followed by its label; or the scores of a whole text."""
-    palette = colours(types)
+def console_into(stream: TextIO, *, colour: bool) -> Console:
+    """Return a console that draws into ``stream``."""
+    return Console(
+        file=stream,
+        force_terminal=colour,
+        color_system="standard" if colour else None,
+        markup=False,
+        highlight=False,
+        emoji=False,
+        width=160,
+        legacy_windows=False,
+    )
+
+
+def labelled(console: Console, record: Labelled, palette: Mapping[str, str], *, texts: bool = False) -> None:
+    """Print a text with its spans in colour, each followed by its label; or the scores of a whole text.
+
+    :param palette: label → colour.
+    :param texts: show a text over its scores.
+    """
     if record.scores is not None:
+        if texts:
+            console.print(Text(literal(record.text)), soft_wrap=True)
         rows = sorted(record.scores.items(), key=lambda item: -item[1])
         table(
             console,
@@ -181,10 +200,10 @@ def corpus(
     read = f", read as {data.scheme_read}" if data.scheme_read else ""
     kind = "synthetic, " if data.synthetic else ""
     title = f"{data.reference} ({kind}layer {data.layer}{read}): {len(examples)} examples of {split}"
-    rows = [(example.id, example_text(example, data, palette)) for example in examples]
+    rows = [(shorten(example.id, ID_WIDTH), example_text(example, data, palette)) for example in examples]
     table(console, (">id", "example"), rows, title=title)
     console.print()
-    _counts(console, figures, palette)
+    _counts(console, figures, palette, "texts" if data.kind == "text" else "words")
     rows_ = [
         (
             f.name + (" (carved)" if f.carved else ""),
@@ -235,8 +254,11 @@ def example_text(example: Example, data: Corpus, palette: Mapping[str, str]) -> 
     return shown
 
 
-def _counts(console: Console, figures: Sequence[SplitSummary], palette: Mapping[str, str]) -> None:
-    """Print how often each span type, or else each label, occurs in each split."""
+def _counts(console: Console, figures: Sequence[SplitSummary], palette: Mapping[str, str], kind: str) -> None:
+    """Print how often each span type, or else each label, occurs in each split.
+
+    :param kind: what has a label.
+    """
     spans = any(f.spans for f in figures)
     counts = [f.spans if spans else f.labels for f in figures]
     names = sorted({name for each in counts for name in each}, key=lambda name: -counts[0].get(name, 0))
@@ -247,7 +269,7 @@ def _counts(console: Console, figures: Sequence[SplitSummary], palette: Mapping[
         )
         for name in names
     ]
-    title = "spans of each type" if spans else "words with each label"
+    title = "spans of each type" if spans else f"{kind} with each label"
     table(console, (title, *(f">{f.name}" for f in figures)), rows)
     console.print()
 
@@ -279,85 +301,3 @@ def plugins(console: Console, infos: Iterable[PluginInfo]) -> None:
         for info in infos
     ]
     table(console, ("name", "version", "origin", "hooks", "status", "reason"), rows)
-
-
-# -- runs -------------------------------------------------------------------------------------------------------------
-
-
-def runs(console: Console, found: Sequence[RunSummary]) -> None:
-    """Print a table of runs, newest first."""
-    rows = [
-        (
-            run.id,
-            run.name,
-            run.status,
-            f"{run.started.astimezone():%Y-%m-%d %H:%M}",
-            run.data + (" (synthetic)" if run.synthetic else ""),
-            run.model,
-            run.metric_key,
-            figure(run.validation),
-            figure(run.test),
-            "–" if run.seconds is None else f"{run.seconds:.0f}",
-        )
-        for run in found
-    ]
-    columns = (
-        "run",
-        "name",
-        "status",
-        "started",
-        "data",
-        "model",
-        "metric",
-        ">validation",
-        ">test",
-        ">seconds",
-    )
-    table(console, columns, rows)
-
-
-def run_details(console: Console, run: RunDetails, nested_scores: Mapping[str, Any]) -> None:
-    """Print everything about a run."""
-    record = run.record
-    facts = {
-        "status": run.status if run.error is None else f"{run.status}: {run.error}",
-        "started": f"{record.started.astimezone():%Y-%m-%d %H:%M:%S}",
-        "seconds": figure(run.seconds and round(run.seconds, 1)),
-        "data": record.data + (" (synthetic)" if record.synthetic else ""),
-        "model": f"{record.model} ({record.model_revision})",
-        "recipe": record.recipe,
-        "metric": f"{record.metric} ({record.metric_key})",
-        "device": f"{record.device_type}: {record.device_count} × {record.device_name}",
-        "precision": record.precision,
-        "peak memory": f"{(record.peak_memory or 0) / 2**20:,.0f} MiB",
-        "git commit": f"{record.git_commit or '–'}{' (changed)' if record.git_dirty else ''}",
-        "command": record.command,
-        "host": record.host,
-        "labelkit": record.labelkit,
-        "python": record.python,
-    }
-    table(console, ("run", record.id), [*facts.items()])
-    console.print()
-    table(console, ("setting", "value", "from"), [(v.key, v.text, v.origin) for v in record.plan])
-    console.print()
-    rows = [
-        (
-            s.split,
-            f"{s.examples:,}",
-            f"{s.words:,}",
-            s.ref + (" (carved)" if s.carved else ""),
-            s.content_hash[:12],
-        )
-        for s in record.splits
-    ]
-    table(console, ("split", ">examples", ">words", "from", "hash"), rows)
-    console.print()
-    for split, tasks in nested_scores.items():
-        for task, figures in tasks.items():
-            scores(console, f"{split} ({task})", figures)
-    kept = [
-        (c.step, f"{c.epoch:g}", "best" if c.best else "", c.place, c.path) for c in run.checkpoints if not c.removed
-    ]
-    table(console, (">step", ">epoch", "", "in", "checkpoint"), kept)
-    console.print()
-    table(console, ("version of", ""), [(f"{v.kind} {v.name}", v.version) for v in record.versions])

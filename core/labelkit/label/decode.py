@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from labelkit.data.schemes import split_tag
 from labelkit.errors import LabelkitError
-from labelkit.records import Decoder, Scores
+from labelkit.records import Decoder, Schema, Scores
 
 
 def decode(decoder: Decoder, scores: Scores) -> NDArray[np.int64]:
@@ -35,3 +37,55 @@ def sentences(ids: NDArray[np.int64], scores: Scores) -> Iterator[tuple[str, ...
     for length in scores.lengths.tolist():
         yield tuple(names[ids[start : start + length]])
         start += length
+
+
+class Found(NamedTuple):
+    """A span of words: ``[first, stop)`` of its sentence, its type and the chance of its least certain word."""
+
+    first: int
+    stop: int
+    label: str
+    score: float
+
+
+def found_spans(ids: NDArray[np.int64], chances: NDArray[np.float32], scores: Scores) -> Iterator[list[Found]]:
+    """Yield the spans of each sentence, as :func:`labelkit.data.schemes.spans_of` reads its tags, all at once.
+
+    Plain labels make one span per word.
+
+    :param ids: label ids, int64 of shape (words,).
+    :param chances: the probability of each word's label, float32 of shape (words,).
+    """
+    borders = np.concatenate(([0], np.cumsum(scores.lengths)))
+    firsts, stops, names = _spans(ids, borders, scores.schema)
+    if len(firsts):
+        edges = np.stack((firsts, stops), axis=1).ravel()
+        least = np.minimum.reduceat(np.append(chances, np.float32(1)), edges)[::2]
+    else:
+        least = np.zeros(0, np.float32)
+    inside = np.searchsorted(firsts, borders)
+    starts, ends, chance = firsts.tolist(), stops.tolist(), np.round(least.astype(np.float64), 4).tolist()
+    for number, base in enumerate(borders[:-1].tolist()):
+        here = range(int(inside[number]), int(inside[number + 1]))
+        yield [Found(starts[i] - base, ends[i] - base, names[i], chance[i]) for i in here]
+
+
+def _spans(
+    ids: NDArray[np.int64], borders: NDArray[np.int64], schema: Schema
+) -> tuple[NDArray[np.int64], NDArray[np.int64], list[str]]:
+    """Return where spans start and stop, counted over all words, and their types."""
+    if schema.scheme is None:
+        firsts = np.arange(len(ids))
+        return firsts, firsts + 1, [schema.labels[i] for i in ids.tolist()]
+    tags = [split_tag(name) for name in schema.label_names]
+    types = np.array([schema.types.index(type_) if type_ else -1 for _, type_ in tags])
+    joins = np.array([prefix in "IEL" for prefix, _ in tags])
+    closes = np.array([prefix in "ESLU" for prefix, _ in tags])
+    kind, before = types[ids], np.concatenate(([-1], ids[:-1])).astype(np.int64)
+    open_type = np.where(closes[before], -1, types[before])
+    open_type[borders[:-1][borders[:-1] < len(ids)]] = -1
+    continued = joins[ids] & (kind >= 0) & (open_type == kind)
+    firsts = np.flatnonzero((kind >= 0) & ~continued)
+    ends = np.append(np.flatnonzero(~continued), len(ids))
+    stops = ends[np.searchsorted(ends, firsts, side="right")]
+    return firsts, stops, [schema.types[i] for i in kind[firsts].tolist()]

@@ -16,7 +16,17 @@ def argmax(scores: Scores) -> NDArray[Any]:
     return ids
 
 
+def viterbi(scores: Scores) -> NDArray[Any]:
+    """Give each sentence the likeliest labels that its scheme allows."""
+    from labelkit.label.viterbi import viterbi
+
+    return viterbi(scores)
+
+
 DECODERS = (
     Decoder(name="argmax", kind="token", decode=argmax, summary="each word's likeliest label"),
     Decoder(name="argmax-text", kind="text", decode=argmax, summary="each text's likeliest label"),
+    Decoder(
+        name="viterbi", kind="token", decode=viterbi, summary="the likeliest labels that the tagging scheme allows"
+    ),
 )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,9 +14,12 @@ from numpy.typing import NDArray
 
 from labelkit.encode.align import Encoding, Window, first_mask
 from labelkit.encode.batches import by_budget, model_inputs, pad_words
+from labelkit.errors import LabelkitError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
+
+    from labelkit.label.onnx_engine import Session
 
 Floats = NDArray[np.float32]
 #: the log-probability of every label but the fallback for a word that no window covers; finite, as sums must be
@@ -38,13 +42,26 @@ class WordScores:
     covered: NDArray[np.bool_]
 
 
+@dataclass(slots=True)
+class Memory:
+    """What was learned of the device's memory.
+
+    :param budget: the largest batch, in sub-tokens, that is still tried; None while nothing ran out.
+    :param backoffs: how often a batch did not fit.
+    """
+
+    budget: int | None = None
+    backoffs: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Engine:
     """A model ready to score windows.
 
-    :param precision: ``"fp32"`` or ``"bf16"``.
-    :param budget: sub-tokens in a batch, padding included.
+    :param precision: ``"fp32"``, ``"bf16"``, or ``"int8"`` with ONNX Runtime.
+    :param budget: sub-tokens in a batch, padding included; halved whenever the device's memory runs out.
     :param fallback: id of the label for words that no window covers.
+    :param session: computes in place of the model; None: torch does.
     """
 
     model: PreTrainedModel
@@ -52,6 +69,13 @@ class Engine:
     precision: str
     budget: int
     fallback: int
+    memory: Memory = field(default_factory=Memory)
+    session: Session | None = None
+
+    @property
+    def name(self) -> str:
+        """Return what computes, and in which precision."""
+        return f"{'onnx' if self.session else 'torch'}-{self.precision}"
 
     def score(self, windows: Sequence[Window], words: Sequence[int]) -> WordScores:
         """Return a log-probability for each label of each word.
@@ -64,10 +88,9 @@ class Engine:
         values = np.full((int(starts[-1]), int(self.model.config.num_labels or 0)), IMPOSSIBLE, np.float32)
         values[:, self.fallback] = 0.0
         covered = np.zeros(len(values), np.bool_)
-        for batch in by_budget([len(window.ids) for window in windows], self.budget):
-            chosen = [windows[position] for position in batch]
+        for chosen, found in self._batches(windows, self._forward):
             rows = np.concatenate([starts[window.example] + window.words[window.first] for window in chosen])
-            values[rows] = self._forward(chosen)
+            values[rows] = found
             covered[rows] = True
         return WordScores(values, lengths, covered)
 
@@ -75,15 +98,50 @@ class Engine:
         """Return a log-probability for each label of each text: the weighted mean over its windows, normalised."""
         values = np.zeros((texts, int(self.model.config.num_labels or 0)), np.float32)
         covered = np.zeros(texts, np.bool_)
-        for batch in by_budget([len(window.ids) for window in windows], self.budget):
-            chosen = [windows[position] for position in batch]
+        for chosen, found in self._batches(windows, self._pooled):
             rows = np.array([window.example for window in chosen])
             weights = np.array([window.weight for window in chosen], np.float32)
-            np.add.at(values, rows, self._pooled(chosen) * weights[:, None])
+            np.add.at(values, rows, found * weights[:, None])
             covered[rows] = True
         values[~covered, self.fallback] = LEANING
         normalised: Floats = values - np.logaddexp.reduce(values, axis=1, keepdims=True)
         return WordScores(normalised, np.ones(texts, np.int64), covered)
+
+    def _batches(
+        self, windows: Sequence[Window], compute: Callable[[Sequence[Window]], Floats]
+    ) -> Iterator[tuple[list[Window], Floats]]:
+        """Yield windows of similar length with what is computed of them; a batch that does not fit is divided.
+
+        :raises LabelkitError: a single window does not fit in the memory.
+        """
+        waiting = deque([list(windows)])
+        while waiting:
+            rest = waiting.popleft()
+            budget = min(self.budget, self.memory.budget or self.budget)
+            batches = list(by_budget([len(window.ids) for window in rest], budget))
+            for number, batch in enumerate(batches):
+                chosen = [rest[position] for position in batch]
+                try:
+                    found = compute(chosen)
+                except (MemoryError, RuntimeError) as error:
+                    if not out_of_memory(error):
+                        raise
+                    self._back_off(chosen, error)
+                    waiting.append([rest[position] for later in batches[number:] for position in later])
+                    break
+                yield chosen, found
+
+    def _back_off(self, windows: Sequence[Window], error: Exception) -> None:
+        longest = max(len(window.ids) for window in windows)
+        if len(windows) == 1:
+            raise LabelkitError(
+                f"the memory does not hold a single window of {longest} sub-tokens",
+                hint="free some memory of the device, or use the processor: CUDA_VISIBLE_DEVICES=",
+            ) from error
+        self.memory.backoffs += 1
+        self.memory.budget = longest * len(windows) // 2
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
 
     def _forward(self, windows: Sequence[Window]) -> Floats:
         """Return the scores of the words that ``windows`` answer for, in order: float32 of shape (words, labels)."""
@@ -101,10 +159,17 @@ class Engine:
         tokenizer, device = self.encoding.tokenizer, self.model.device
         left = tokenizer.padding_side == "left"
         inputs = model_inputs([w.ids for w in windows], self.encoding.frame, tokenizer.pad_token_id or 0, left=left)
+        if self.session is not None:
+            return torch.from_numpy(self.session.logits(inputs)).to(device)
         tensors: dict[str, Any] = {name: torch.from_numpy(array).to(device) for name, array in inputs.items()}
         with autocast(self.precision, device.type), evaluating(self.model):
             logits: torch.Tensor = self.model(**tensors).logits
         return logits
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Return whether ``error`` says that there is no memory left; for the processor torch has no class of its own."""
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
 def _log_softmax(logits: torch.Tensor) -> Floats:

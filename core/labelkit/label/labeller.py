@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from copy import copy
+from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -11,52 +14,112 @@ import numpy as np
 from labelkit.catalog import Catalog
 from labelkit.checkpoint import CheckpointInfo, read_checkpoint
 from labelkit.data.preprocess import apply
-from labelkit.data.schemes import spans_of
-from labelkit.encode.align import Encoding, encode, encode_texts, surfaces_of, texts_of
-from labelkit.errors import LabelkitError
-from labelkit.label.decode import decode, sentences
+from labelkit.data.spans import joined_offsets, offsets_of
+from labelkit.encode.align import Encoded, Encoding, encode, encode_texts, surfaces_of, texts_of
+from labelkit.errors import LabelkitError, nearest
+from labelkit.label.calibration import tempered
+from labelkit.label.decode import Found, decode, found_spans, sentences
+from labelkit.label.records import carried
 from labelkit.label.splitters import find_splitter
 from labelkit.records import Coverage, Decoder, Example, Labelled, Metric, Preprocessor, Scores, Span
 from labelkit.registry import Home
 
 if TYPE_CHECKING:
-    from labelkit.label.engine import Engine, WordScores
+    from labelkit.hardware import Hardware
+    from labelkit.label.engine import Engine
+    from labelkit.label.onnx_export import OnnxModel
 
-#: sub-tokens in a batch, padding included
-BUDGET = 4096
+#: kind of device → sub-tokens in a batch, padding included, to begin with
+BUDGETS = {"cpu": 4096, "cuda": 65536}
+Given = str | Sequence[str] | Example
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """Examples that only wait for the model: words split, preprocessors applied, windows cut."""
+
+    examples: Sequence[Example]
+    encoded: Encoded
 
 
 class Labeller:
-    """What a run leaves: a checkpoint that labels new text. Get one from :func:`labelkit.load`."""
+    """What a run leaves: a checkpoint that labels new text. Get one from :func:`labelkit.load`.
+
+    :param precision: ``"fp32"``; ``"bf16"``, quicker where the processor computes it natively, and now and then another
+        label; or ``"auto"`` for whichever the hardware does well.
+    :param engine: one of :data:`labelkit.label.onnx_engine.ENGINES`; with ``"auto"`` many records go through ONNX
+        Runtime where it is installed and quicker.
+    :param cache: where ONNX models are kept; None: torch does everything.
+    """
 
     def __init__(
-        self, folder: Path, info: CheckpointInfo, decoder: Decoder, preprocessors: Sequence[Preprocessor]
+        self,
+        folder: Path,
+        info: CheckpointInfo,
+        decoder: Decoder,
+        preprocessors: Sequence[Preprocessor],
+        precision: str = "fp32",
+        engine: str = "auto",
+        cache: Path | None = None,
     ) -> None:
         self.folder = folder
         self.info = info
         self._decoder = decoder
         self._preprocessors = tuple(preprocessors)
         self._splitter = find_splitter(info.splitter)
-        self._engine = _engine(folder, info)
+        self._engine = self._used = _engine(folder, info, precision, engine, cache)
+        #: where it is worth while with many records to try another engine; None: nowhere
+        self._cache = cache if engine == "auto" and precision != "bf16" else None
+        self._quick: Engine | None = None
+        #: what went otherwise than planned, one line each
+        self.notes: list[str] = []
 
     @classmethod
-    def open(cls, reference: str, home: Home, catalog: Catalog) -> Self:
+    def open(
+        cls,
+        reference: str,
+        home: Home,
+        catalog: Catalog,
+        precision: str = "fp32",
+        decoder: str | None = None,
+        engine: str = "auto",
+    ) -> Self:
         """Open the checkpoint of a run, or of a folder when ``reference`` is written with a separator.
 
-        :raises LabelkitError: there is none, it is damaged, or a plugin that it needs is missing.
+        :param decoder: the name of another decoder than the one that the run chose.
+        :raises LabelkitError: there is none, it is damaged, a plugin that it needs is missing, or the decoder does not
+            fit.
         """
         folder, files = locate(reference, home)
         info = read_checkpoint(folder, files)
-        decoder = catalog.find("decoder", info.decoder)
+        chosen = _decoder(catalog, decoder or info.decoder, info)
         preprocessors = [
             _same_version(catalog.find("preprocessor", name), version) for name, version in info.preprocessors
         ]
-        return cls(folder, info, decoder, preprocessors)
+        return cls(folder, info, chosen, preprocessors, precision, engine, home.cache)
 
     @property
     def labels(self) -> tuple[str, ...]:
         """Every label that it can give."""
         return self.info.schema.label_names
+
+    @property
+    def decoder(self) -> Decoder:
+        """How scores become labels."""
+        return self._decoder
+
+    @property
+    def engine(self) -> Engine:
+        """What computed the last scores, or will compute the first ones."""
+        return self._used
+
+    @property
+    def engines(self) -> str:
+        """What computes the scores, by name: of the first records, and of the others where there are many."""
+        from labelkit.label.onnx_engine import quicker
+
+        more = self._cache is not None and quicker(self._engine, self._cache)
+        return f"{self._engine.name}{', then onnx-fp32' if more else ''} on {self._engine.model.device.type}"
 
     def label(self, text: str | Sequence[str]) -> Labelled:
         """Label one text, or one sentence that is split into words already.
@@ -67,13 +130,18 @@ class Labeller:
 
     def label_all(self, texts: Iterable[str | Sequence[str]]) -> list[Labelled]:
         """Label some texts at once, in order."""
-        given = [self._example(str(number), text) for number, text in enumerate(texts, 1)]
-        examples = apply(self._preprocessors, given)
-        if self.info.kind == "text":
-            return self._label_texts(examples)
-        encoded = encode(self._engine.encoding, surfaces_of(examples))
-        found = self._engine.score(encoded.windows, [len(example.words or ()) for example in examples])
-        return self._records(examples, found, encoded.coverage)
+        return self.finish(self.prepare([_numbered(number, text) for number, text in enumerate(texts, 1)]))
+
+    def stream(self, texts: Iterable[Given]) -> Iterator[Labelled]:
+        """Label any number of texts in bounded memory, in order; what comes is read as it is needed.
+
+        :raises LabelkitError: one of them cannot be labelled.
+        """
+        from labelkit.label.stream import label_stream
+
+        given = (each if isinstance(each, Example) else _numbered(n, each) for n, each in enumerate(texts, 1))
+        found = chain.from_iterable(label_stream(self, given, strict=True))
+        return (record for record in found if isinstance(record, Labelled))
 
     def score(self, examples: Sequence[Example], metrics: Sequence[Metric]) -> dict[str, Any]:
         """Score gold examples of the checkpoint's layer with ``metrics``, as a run scores its test split.
@@ -83,103 +151,182 @@ class Labeller:
         from labelkit.evaluate.split import Scoring, score_split
 
         seen = apply(self._preprocessors, examples)
-        schema, encoding = self.info.schema, self._engine.encoding
-        texts = schema.kind == "text"
-        encoded = encode_texts(encoding, texts_of(seen)) if texts else encode(encoding, surfaces_of(seen))
-        scoring = Scoring(self.info.layer, schema, self._decoder, metrics)
-        return score_split(self._engine, encoded.windows, seen, scoring)
+        scoring = Scoring(self.info.layer, self.info.schema, self._decoder, metrics, self.info.temperature)
+        return score_split(self._engine, self._encode(seen).windows, seen, scoring).figures
 
-    def _label_texts(self, examples: Sequence[Example]) -> list[Labelled]:
-        encoded = encode_texts(self._engine.encoding, texts_of(examples))
-        found = self._engine.score_texts(encoded.windows, len(examples))
+    def prepare(self, examples: Sequence[Example]) -> Ready:
+        """Do what can be done without the model; another thread may do it meanwhile.
+
+        :param examples: each with a text, or words, or both; their labels are ignored.
+        :raises LabelkitError: a preprocessor failed.
+        """
+        # a list: what is made when it is asked for would be made again and again
+        seen = list(apply(self._preprocessors, [self._whole(example) for example in examples]))
+        return Ready(seen, self._encode(seen))
+
+    def finish(self, ready: Ready, *, many: bool = False) -> list[Labelled]:
+        """Label what :meth:`prepare` gave.
+
+        :param many: there are so many records that a quicker engine pays for its start.
+        """
+        from labelkit.label.onnx_engine import OnnxError
+
+        self._used = self._quickest() if many else self._engine
+        try:
+            return self._finish(ready)
+        except OnnxError as error:
+            if self._used is self._engine:
+                raise
+            self._used = self._only(self._engine, error)
+            return self._finish(ready)
+
+    def running(self, model: OnnxModel) -> Self:
+        """Return the same labeller with an ONNX model in place of torch's, whatever is known of that model."""
+        from labelkit.label.onnx_engine import running
+
+        other = copy(self)
+        other._engine = other._used = running(self._engine, model)
+        other._cache, other._quick, other.notes = None, None, []
+        return other
+
+    def _quickest(self) -> Engine:
+        """Return what is quickest with many records: once tried, it is kept."""
+        from labelkit.label.onnx_engine import quicker, with_onnx
+
+        if self._quick is None and self._cache is not None and quicker(self._engine, self._cache):
+            try:
+                self._quick = with_onnx(self._engine, self.folder, "onnx", self._cache)
+            except LabelkitError as error:
+                return self._only(self._engine, error)
+        return self._quick or self._engine
+
+    def _only(self, engine: Engine, error: LabelkitError) -> Engine:
+        """Go on with ``engine`` alone, as the other one failed."""
+        self.notes.append(f"{engine.name} in place of ONNX Runtime: {error.message}")
+        self._cache = self._quick = None
+        return engine
+
+    def _finish(self, ready: Ready) -> list[Labelled]:
+        if self.info.kind == "text":
+            return self._label_texts(ready)
+        return self._label_words(ready)
+
+    def _encode(self, examples: Sequence[Example]) -> Encoded:
+        if self.info.kind == "text":
+            return encode_texts(self._engine.encoding, texts_of(examples))
+        return encode(self._engine.encoding, surfaces_of(examples))
+
+    def _whole(self, example: Example) -> Example:
+        """Return the example with the text, and for a labeller of words with words and offsets."""
+        extra = dict(example.extra)
+        if example.document is not None:
+            extra.setdefault("document", example.document)
+        text, words, offsets = example.text, example.words, example.offsets
+        if self.info.kind == "text":
+            extra = carried(extra, "text")
+            text = " ".join(words or ()) if text is None else text
+            return replace(example, text=text, words=None, offsets=None, labels={}, extra=extra)
+        if words is None:
+            text = text or ""
+            offsets = self._splitter(text)
+            words = tuple([text[start:end] for start, end in offsets])
+        elif text is not None and offsets is None:
+            offsets = offsets_of(words, text)
+        if offsets is None:  # the words are given alone, or they are not those of the text
+            if text is not None:
+                extra["text"] = text
+            text, offsets = " ".join(words), joined_offsets(words)
+        extra = carried(extra, "token")
+        return replace(example, text=text, words=words, offsets=offsets, labels={}, extra=extra)
+
+    def _label_texts(self, ready: Ready) -> list[Labelled]:
+        found = self._used.score_texts(ready.encoded.windows, len(ready.examples))
         ids = decode(self._decoder, Scores(values=found.values, lengths=found.lengths, schema=self.info.schema))
-        rows = zip(examples, ids.tolist(), np.exp(found.values).tolist(), encoded.coverage, strict=True)
-        return [self._text_record(example, label, chances, covered) for example, label, chances, covered in rows]
+        values = tempered(found.values, self.info.temperature)
+        chances = np.round(np.exp(values).astype(np.float64), 4).tolist()
+        rows = zip(ready.examples, ids.tolist(), chances, ready.encoded.coverage, strict=True)
+        return [self._text_record(*row) for row in rows]
 
     def _text_record(self, example: Example, label: int, chances: list[float], coverage: Coverage) -> Labelled:
-        names = self.labels
         return Labelled(
             id=example.id,
             text=example.text or "",
-            label=names[label],
-            score=round(chances[label], 4),
-            scores={name: round(chance, 4) for name, chance in zip(names, chances, strict=True)},
+            label=self.labels[label],
+            score=chances[label],
+            scores=dict(zip(self.labels, chances, strict=True)),
             coverage=coverage,
             extra=example.extra,
+            engine=self._used.name,
         )
 
-    def _example(self, id_: str, text: str | Sequence[str]) -> Example:
-        if self.info.kind == "text":
-            return Example(id=id_, text=text if isinstance(text, str) else " ".join(text))
-        if isinstance(text, str):
-            offsets = self._splitter(text)
-            return Example(id=id_, words=tuple(text[start:end] for start, end in offsets), text=text, offsets=offsets)
-        words = tuple(text)
-        return Example(id=id_, words=words, text=" ".join(words), offsets=_joined_offsets(words))
-
-    def _records(self, examples: Sequence[Example], found: WordScores, coverage: Sequence[Coverage]) -> list[Labelled]:
+    def _label_words(self, ready: Ready) -> list[Labelled]:
+        found = self._used.score(ready.encoded.windows, [len(example.words or ()) for example in ready.examples])
         scores = Scores(values=found.values, lengths=found.lengths, schema=self.info.schema)
         ids = decode(self._decoder, scores)
-        chances = np.exp(found.values[np.arange(len(ids)), ids])
-        stops = np.cumsum(found.lengths)
-        each = [chances[stop - length : stop].tolist() for stop, length in zip(stops, found.lengths, strict=True)]
-        rows = zip(examples, sentences(ids, scores), each, coverage, strict=True)
+        values = tempered(found.values, self.info.temperature)
+        chances = np.exp(values[np.arange(len(ids)), ids])
+        spans = found_spans(ids, chances, scores)
+        rows = zip(ready.examples, sentences(ids, scores), spans, ready.encoded.coverage, strict=True)
         return [self._record(*row) for row in rows]
 
-    def _record(self, example: Example, labels: tuple[str, ...], chances: list[float], coverage: Coverage) -> Labelled:
+    def _record(self, example: Example, labels: tuple[str, ...], spans: list[Found], coverage: Coverage) -> Labelled:
         text, offsets = example.text or "", example.offsets or ()
         return Labelled(
             id=example.id,
             text=text,
             words=example.words,
             labels=labels,
-            spans=self._spans(text, offsets, labels, chances),
+            spans=tuple([_span(text, offsets, found) for found in spans]),
             offsets=offsets,
             coverage=coverage,
             extra=example.extra,
-        )
-
-    def _spans(
-        self, text: str, offsets: tuple[tuple[int, int], ...], labels: tuple[str, ...], chances: list[float]
-    ) -> tuple[Span, ...]:
-        """Return the spans that the labels mean; a span's score is that of its least certain word.
-
-        Plain labels make one span per word.
-        """
-        scheme = self.info.schema.scheme
-        found = spans_of(labels, scheme) if scheme else [(i, i + 1, label) for i, label in enumerate(labels)]
-        return tuple(
-            Span(
-                start=offsets[first][0],
-                end=offsets[stop - 1][1],
-                label=label,
-                text=text[offsets[first][0] : offsets[stop - 1][1]],
-                score=round(min(chances[first:stop]), 4),
-            )
-            for first, stop, label in found
+            engine=self._used.name,
         )
 
 
-def _engine(folder: Path, info: CheckpointInfo) -> Engine:
+def _numbered(number: int, given: str | Sequence[str]) -> Example:
+    if isinstance(given, str):
+        return Example(id=str(number), text=given)
+    return Example(id=str(number), words=tuple(given))
+
+
+def _span(text: str, offsets: tuple[tuple[int, int], ...], found: Found) -> Span:
+    """Return a span of words as one of the text; its score is that of its least certain word."""
+    start, end = offsets[found.first][0], offsets[found.stop - 1][1]
+    return Span(start=start, end=end, label=found.label, text=text[start:end], score=found.score)
+
+
+def _engine(folder: Path, info: CheckpointInfo, precision: str, wanted: str, cache: Path | None) -> Engine:
     from labelkit.encode.model import load_classifier, quiet
     from labelkit.encode.tokenizer import load_tokenizer
-    from labelkit.hardware import detect
+    from labelkit.hardware import detect, precision_for
     from labelkit.label.engine import Engine
+    from labelkit.label.onnx_engine import ENGINES, with_onnx
 
+    if wanted not in ENGINES:
+        raise LabelkitError(f"unknown engine '{wanted}'", hint=nearest(wanted, ENGINES))
     with quiet():
         model: Any = load_classifier(folder, info.schema, trained=True)
         tokenizer = load_tokenizer(folder)
-    model = model.to(detect().type).eval()
+    onnx = wanted.startswith("onnx") and cache is not None
+    hardware: Hardware = detect(cpu=onnx)
+    model = model.to(hardware.type).eval()
     encoding = Encoding.of(tokenizer, info.max_length, info.overlap)
-    return Engine(model, encoding, "fp32", BUDGET, info.schema.label_names.index(info.fallback))
+    chosen, _ = precision_for(precision, hardware)
+    fallback = info.schema.label_names.index(info.fallback)
+    engine = Engine(model, encoding, chosen, BUDGETS[hardware.type], fallback)
+    return with_onnx(engine, folder, wanted, cache) if onnx and cache is not None else engine
 
 
-def _joined_offsets(words: Sequence[str]) -> tuple[tuple[int, int], ...]:
-    offsets, start = [], 0
-    for word in words:
-        offsets.append((start, start + len(word)))
-        start += len(word) + 1
-    return tuple(offsets)
+def _decoder(catalog: Catalog, name: str, info: CheckpointInfo) -> Decoder:
+    decoder: Decoder = catalog.find("decoder", name)
+    if decoder.kind != info.kind:
+        fitting = [known for known, other in catalog.decoders.items() if other.kind == info.kind]
+        raise LabelkitError(
+            f"decoder '{name}' is for kind {decoder.kind}, the labeller is of kind {info.kind}",
+            hint=f"known: {', '.join(fitting)}",
+        )
+    return decoder
 
 
 def _same_version(preprocessor: Preprocessor, version: str) -> Preprocessor:

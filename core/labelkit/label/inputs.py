@@ -1,0 +1,253 @@
+"""From what the user names (files, folders, standard input) to a stream of examples without labels."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from labelkit.data.files import STDIN, open_bytes, plain_errors, read_lines, whole_lines
+from labelkit.errors import DataError, UnknownNameError, WrongKindError, nearest
+from labelkit.label.records import Failed
+from labelkit.records import Example, Format, Kind, LoadContext, Place
+
+Unit = Literal["line", "document"]
+#: endings that are read as plain text; a file that is named may also have one that nobody knows
+TEXTS = (".txt", ".text", ".md", ".log")
+#: endings whose content is no plain text
+_FOREIGN = frozenset((
+    ".json", ".xml", ".html", ".htm", ".zip", ".tar", ".tgz", ".bz2", ".xz", ".pdf", ".doc", ".docx", ".xlsx", ".odt",
+    ".rtf", ".png", ".jpg", ".jpeg", ".gif", ".safetensors", ".bin", ".pt", ".pkl", ".npy", ".db", ".sqlite", ".so",
+))  # fmt: skip
+_SIGNATURES = (
+    b"%PDF-", b"PK\x03\x04", b"\x7fELF", b"\x89PNG", b"GIF8", b"\xff\xd8\xff", b"SQLite format 3\0",
+    b"\xd0\xcf\x11\xe0", b"PAR1", b"ARROW1", b"BZh", b"\xfd7zXZ", b"7z\xbc\xaf", b"\x1f\x8b",
+)  # fmt: skip
+_SNIFFED = 4096
+#: bad records in a row after which a file is given up: it is something else than it seems
+_PATIENCE = 10_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Input:
+    """One file to read, or :data:`labelkit.data.files.STDIN`."""
+
+    path: Path
+    format: Format
+
+    @property
+    def name(self) -> str:
+        """Return the path as the user gave it."""
+        return str(self.path)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Inputs:
+    """Everything to read, in order.
+
+    :param skipped: files in folders that no format reads.
+    """
+
+    files: tuple[Input, ...]
+    skipped: tuple[Path, ...] = ()
+
+    @property
+    def size(self) -> int | None:
+        """Return the bytes of all files, as they lie on the disk; None where that cannot be known."""
+        paths = [one.path for one in self.files]
+        return sum(path.stat().st_size for path in paths) if all(path.is_file() for path in paths) else None
+
+
+def find_inputs(
+    names: Sequence[str],
+    formats: Mapping[str, Format],
+    *,
+    format_name: str | None = None,
+    unit: Unit = "line",
+    leave_out: Collection[Path] = (),
+) -> Inputs:
+    """Find the files that ``names`` mean; ``-`` is standard input, a folder means the readable files in it.
+
+    :param format_name: read everything as this; None for the format of each ending, plain text where it is unknown.
+    :param leave_out: files that are not read even where a folder holds them, such as the output.
+    :raises DataError: a path does not exist, or cannot be read as anything.
+    :raises UnknownNameError: no format that reads is called ``format_name``.
+    """
+    readers = {"text": text_format(unit), **{known.name: known for known in formats.values() if known.read}}
+    forced = _named(format_name, readers, formats) if format_name else None
+    away = {path.absolute() for path in leave_out}
+    files: list[Input] = []
+    skipped: list[Path] = []
+    for name in names:
+        path = Path(name)
+        if name == "-":
+            files.append(Input(path=STDIN, format=forced or readers["text"]))
+        elif path.is_dir() and not (path / "state.json").is_file():
+            found, others = _in_folder(path, readers, forced, away)
+            files += found
+            skipped += others
+        elif not path.exists():
+            raise DataError(f"{name} does not exist", hint='check the path; a text itself is given with --text "…"')
+        else:
+            files.append(Input(path=path, format=forced or _format_of(path, readers)))
+    if not files:
+        raise DataError(f"{', '.join(names)}: no file here can be read", hint=_known(readers))
+    return Inputs(files=tuple(files), skipped=tuple(skipped))
+
+
+def read_inputs(
+    inputs: Inputs, kind: Kind, layer: str, ctx: LoadContext, *, strict: bool
+) -> Iterator[Example | Failed]:
+    """Yield every record of the inputs, in order; labels that are there are ignored.
+
+    With several files each record has its own field ``file``.
+
+    :param strict: raise what is wrong with a record, instead of yielding it and going on.
+    :raises DataError: with ``strict``, whatever cannot be read.
+    :raises WrongKindError: texts with one label each, for a labeller of words.
+    """
+    # of texts the fields tell whether words are given; for words a text alone will do as well
+    options = {**ctx.options, "labels": "ignored", "layer": layer, "kind": kind if kind == "token" else None}
+    for one in inputs.files:
+        for item in _read(one, replace(ctx, path=one.path, options=options), strict=strict):
+            if isinstance(item, Example) and len(inputs.files) > 1:
+                item = replace(item, extra={"file": one.name, **item.extra})
+            yield item
+
+
+def text_format(unit: Unit = "line") -> Format:
+    """Return the reader of plain text: each line is a record, blank ones too, or each file."""
+    return Format(
+        name="text",
+        kinds=("token", "text"),
+        suffixes=TEXTS,
+        read=_lines if unit == "line" else _document,
+        summary="plain text: a record per line, or per file",
+    )
+
+
+def _read(one: Input, ctx: LoadContext, *, strict: bool) -> Iterator[Example | Failed]:
+    bad: list[DataError] = []
+
+    def skip(error: DataError) -> None:
+        if strict:
+            raise error
+        bad.append(error)
+        if len(bad) > _PATIENCE:
+            raise DataError(f"{one.name}: {len(bad):,} records in a row cannot be read", hint="is its format another?")
+
+    def failed() -> Iterator[Failed]:
+        yield from [Failed(error.message, error.hint) for error in bad]
+        bad.clear()
+
+    assert one.format.read is not None  # find_inputs takes readers only
+    try:
+        if one.format.name == "text":
+            _check_text(one.path, ctx.encoding)
+        for example in one.format.read(one.path, replace(ctx, options={**ctx.options, "skip": skip})):
+            yield from failed()
+            yield example
+        yield from failed()
+    except WrongKindError:
+        raise
+    except DataError as error:
+        if strict:
+            raise
+        yield from failed()
+        yield Failed(error.message, error.hint, ends_file=True)
+
+
+def _lines(path: Path, ctx: LoadContext) -> Iterator[Example]:
+    for number, line in read_lines(path, ctx.encoding, ctx.options.get("skip")):
+        yield Example(id=str(number), text=line, place=Place(file=str(path), line=number))
+
+
+def _document(path: Path, ctx: LoadContext) -> Iterator[Example]:
+    text = "".join(whole_lines(path, ctx.encoding))
+    yield Example(id=path.name, text=text, place=Place(file=str(path), line=1))
+
+
+def _check_text(path: Path, encoding: str) -> None:
+    """Refuse what is no text at all, though some of its bytes might pass for it.
+
+    :raises DataError: it looks like a picture, an archive, a table, or text of two bytes a character.
+    """
+    if not path.is_file():
+        return  # of a pipe nothing can be read twice
+    with plain_errors(path), open_bytes(path) as stream:
+        start = stream.read(_SNIFFED)
+    if encoding.lower().replace("-", "").replace("_", "").startswith(("utf16", "utf32")):
+        return
+    # a few NULs are text like any other, a file full of them is not; nor are bytes that mostly mean nothing
+    zeros = start.count(0) > max(8, len(start) // 8)
+    broken = start.decode(encoding, "replace").count("\ufffd") > max(8, len(start) // 8)
+    if start.startswith((*_SIGNATURES, b"\xff\xfe", b"\xfe\xff")) or zeros or broken:
+        raise DataError(
+            f"{path} holds binary data, or text in another encoding than {encoding}",
+            hint="--from FORMAT or --encoding NAME says what it is, e.g. utf-16 for two bytes a character",
+        )
+
+
+def _in_folder(
+    folder: Path, readers: Mapping[str, Format], forced: Format | None, away: Collection[Path]
+) -> tuple[list[Input], list[Path]]:
+    found: list[Input] = []
+    skipped: list[Path] = []
+    for path in _walk(folder):
+        if path.absolute() in away:
+            continue
+        known = forced or next(iter(_by_ending(path, readers)), None)
+        if known is None:
+            skipped.append(path)
+        else:
+            found.append(Input(path=path, format=known))
+    return found, skipped
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    """Yield the files in a folder and the folders in it, in order, but for hidden ones."""
+    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            yield from _walk(Path(entry.path))
+        elif entry.is_file():
+            yield Path(entry.path)
+
+
+def _format_of(path: Path, readers: Mapping[str, Format]) -> Format:
+    fitting = _by_ending(path, readers)
+    if len(fitting) > 1:
+        names = " and ".join(sorted(known.name for known in fitting))
+        raise DataError(f"{path} could be read as {names}", hint="choose one: --from NAME")
+    if fitting:
+        return fitting[0]
+    ending = Path(_bare(path)).suffix
+    if ending in _FOREIGN:
+        raise DataError(f"no format reads {path}", hint=f"--from NAME chooses one; {_known(readers)}")
+    return readers["text"]
+
+
+def _by_ending(path: Path, readers: Mapping[str, Format]) -> list[Format]:
+    ending = ".arrow" if path.is_dir() else _bare(path)
+    if ending.endswith(TEXTS):
+        return [readers["text"]]  # columns in a .txt are read with --from conll
+    return [known for known in readers.values() if known.suffixes and ending.endswith(known.suffixes)]
+
+
+def _bare(path: Path) -> str:
+    return path.name.lower().removesuffix(".gz")
+
+
+def _named(name: str, readers: Mapping[str, Format], formats: Mapping[str, Format]) -> Format:
+    if name in readers:
+        return readers[name]
+    if name in formats:
+        raise DataError(f"format '{name}' cannot be read", hint=nearest(name, readers))
+    raise UnknownNameError(f"unknown format '{name}'", hint=_known(readers))
+
+
+def _known(names: Iterable[str]) -> str:
+    return f"formats: {', '.join(sorted(names))}"

@@ -1,0 +1,109 @@
+"""Any number of inputs labelled in bounded memory: chunk by chunk, the next one tokenized while the model works.
+
+The chunks are cut by what comes in alone, never by time: so whoever goes on at the border of a chunk labels the rest in
+the same batches, and to the last digit as it would have been.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import count
+from typing import TYPE_CHECKING
+
+from labelkit.errors import LabelkitError
+from labelkit.label.records import Failed
+from labelkit.records import Example, Labelled
+
+if TYPE_CHECKING:
+    from labelkit.label.labeller import Labeller, Ready
+
+#: records and characters in a chunk; the first ones are smaller, so that something is seen soon
+RECORDS, FIRST = 2048, 64
+CHARACTERS = 1 << 18
+#: chunks, of about 2,000 records in all, after which an input is large: a quicker engine then pays for its start
+MANY = 5
+
+Item = Example | Failed
+Result = Labelled | Failed
+
+
+def label_stream(
+    labeller: Labeller, items: Iterable[Item], *, strict: bool = False, done: int = 0, many: bool = False
+) -> Iterator[list[Result]]:
+    """Label examples in order and yield the results chunk by chunk, one for each item.
+
+    :param items: examples; what could not be read is passed on.
+    :param strict: an example that cannot be labelled is an error, not a result.
+    :param done: chunks that came before these, in an earlier process.
+    :param many: it is known to be a large input; else that is seen after :data:`MANY` chunks.
+    :raises LabelkitError: with ``strict``, an example cannot be labelled; without, the model failed.
+    """
+    with ThreadPoolExecutor(1, thread_name_prefix="tokenize") as pool:
+        waiting: Future[_Chunk] | None = None
+        for number, chunk in enumerate(chunks(items, done), done):
+            coming = pool.submit(_prepared, labeller, chunk, strict, many or number >= MANY)
+            if waiting is not None:
+                yield _finished(labeller, waiting.result())
+            waiting = coming
+        if waiting is not None:
+            yield _finished(labeller, waiting.result())
+
+
+def chunks(items: Iterable[Item], done: int = 0) -> Iterator[list[Item]]:
+    """Cut a stream into chunks that are bounded in records and characters; a record is never divided.
+
+    :param done: chunks that were cut before: the first few are smaller.
+    """
+    iterator = iter(items)
+    for index in count(done):
+        room, left = min(FIRST << min(index, 20), RECORDS), CHARACTERS
+        chunk: list[Item] = []
+        while len(chunk) < room and left > 0 and (item := next(iterator, None)) is not None:
+            chunk.append(item)
+            left -= _size(item)
+        if not chunk:
+            return
+        yield chunk
+
+
+def _size(item: Item) -> int:
+    if isinstance(item, Failed):
+        return 0
+    return len(item.text or "") if item.words is None else sum(map(len, item.words))
+
+
+class _Chunk:
+    """A chunk on its way: its places, filled where nothing is left to do, and the examples for the others.
+
+    :param many: a good deal came before it.
+    """
+
+    def __init__(self, places: list[Result | None], ready: Ready, *, many: bool) -> None:
+        self.places, self.ready, self.many = places, ready, many
+
+
+def _prepared(labeller: Labeller, chunk: Sequence[Item], strict: bool, many: bool) -> _Chunk:
+    examples = [item for item in chunk if isinstance(item, Example)]
+    places: list[Result | None] = [item if isinstance(item, Failed) else None for item in chunk]
+    try:
+        return _Chunk(places, labeller.prepare(examples), many=many)
+    except LabelkitError:
+        if strict:
+            raise
+    # one of them is to blame: find out which
+    fine: list[Example] = []
+    for place, item in enumerate(chunk):
+        if isinstance(item, Example):
+            try:
+                labeller.prepare([item])
+                fine.append(item)
+            except LabelkitError as error:
+                where = f"{item.place}: " if item.place else ""
+                places[place] = Failed(f"{where}{error.message}", error.hint)
+    return _Chunk(places, labeller.prepare(fine), many=many)
+
+
+def _finished(labeller: Labeller, chunk: _Chunk) -> list[Result]:
+    found = iter(labeller.finish(chunk.ready, many=chunk.many))
+    return [next(found) if place is None else place for place in chunk.places]
