@@ -4,7 +4,7 @@
 
 FILE is anything that ``labelkit label`` reads. Prints words per second of each way, the ratio of labelkit to the best
 setting of the pipeline, and which share of the words gets the same label as from torch in fp32. Words are those of the
-labeller's own splitter, for both. ``onnx`` needs ``labelkit[fast]``, and ``onnx-int8`` first ``labelkit onnx RUN --int8``,
+labeller's own splitter, for both. ``onnx`` needs ``labelkit[fast]``, ``onnx-int8`` also ``labelkit onnx RUN --int8``,
 whose difference in the validation score is repeated here.
 """
 

@@ -192,7 +192,9 @@ def test_killed_at_any_moment_it_goes_on_and_gives_the_same_bytes(
     found = json.loads(out)
     assert 0 < found["resumed_after"] < found["records"] == 20_000
     assert Path("o.jsonl").read_bytes() == Path("whole.jsonl").read_bytes()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.txt", "o.jsonl", "whole.jsonl"]
+    # the home is here too, and may hold an ONNX model
+    left = sorted(path.name for path in tmp_path.iterdir() if path.name != "cache")
+    assert left == ["a.txt", "o.jsonl", "whole.jsonl"]
 
 
 @pytest.mark.slow

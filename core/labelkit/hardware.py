@@ -26,9 +26,12 @@ class Hardware:
     native_bf16: bool
 
 
-def detect() -> Hardware:
-    """Return the device that training would use now."""
-    if torch.cuda.is_available():
+def detect(*, cpu: bool = False) -> Hardware:
+    """Return the device that training would use now.
+
+    :param cpu: the processor, whatever else there is.
+    """
+    if torch.cuda.is_available() and not cpu:
         name = torch.cuda.get_device_name(0)
         native = torch.cuda.is_bf16_supported(including_emulation=False)
         return Hardware("cuda", name, torch.cuda.device_count(), _driver(), native)
@@ -41,6 +44,11 @@ def detect() -> Hardware:
 class _Cpu:
     name: str
     flags: frozenset[str]
+
+
+def cpu_flags() -> frozenset[str]:
+    """Return what the processor can do, in Linux's words; nothing elsewhere."""
+    return _cpu_facts().flags
 
 
 def _cpu_facts() -> _Cpu:

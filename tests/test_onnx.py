@@ -1,0 +1,421 @@
+"""ONNX models: the same labels as torch, kept by the checkpoint's hash, refused where they are worse."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import labelkit
+from labelkit import Example
+from labelkit.catalog import Catalog
+from labelkit.cli import main
+from labelkit.encode.align import Encoding
+from labelkit.encode.model import load_classifier
+from labelkit.encode.tiny import make_tiny
+from labelkit.encode.tokenizer import load_tokenizer
+from labelkit.errors import LabelkitError, ModelError
+from labelkit.label import onnx_engine, onnx_export, stream
+from labelkit.label.engine import Engine
+from labelkit.label.labeller import Labeller
+from labelkit.label.onnx_check import compare
+from labelkit.records import Schema
+from labelkit.registry import Home, Registry
+
+ARCHITECTURES = ("bert", "distilbert", "roberta", "mpnet", "deberta", "deberta-v2", "modernbert", "electra", "albert")
+SENTENCES = ["Ada Lovelace lives in New York .", "Bob met Cleo .", "", "It rained in Paris all day . " * 40]
+SCHEMAS = {"token": Schema.bio("x", "PER", "LOC"), "text": Schema(name="y", kind="text", labels=("bad", "good"))}
+
+
+@pytest.fixture(scope="module")
+def own_home(trained: labelkit.RunResult, home: Path, tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """Return a home of this module's own with the shared run in it."""
+    copied = tmp_path_factory.mktemp("onnx") / "home"
+    shutil.copytree(home, copied)
+    return Home.find({}, explicit=copied)
+
+
+@pytest.fixture(scope="module")
+def opened(own_home: Home) -> Callable[[str], Labeller]:
+    catalog = Catalog.load()
+    return lambda engine: Labeller.open("shared", own_home, catalog, engine=engine)
+
+
+@pytest.fixture
+def command(own_home: Home, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
+    for name in ("REGISTRY", "DATA", "PLUGINS"):
+        monkeypatch.delenv(f"LABELKIT_{name}", raising=False)
+    monkeypatch.setenv("LABELKIT_HOME", str(own_home.root))
+
+    def run(*arguments: str | Path) -> SimpleNamespace:
+        before = signal.getsignal(signal.SIGTERM)
+        status = main([str(one) for one in arguments])
+        signal.signal(signal.SIGTERM, before)
+        out, err = capsys.readouterr()
+        return SimpleNamespace(status=status, out=out, err=err)
+
+    return run
+
+
+def tiny_engine(architecture: str, kind: str, folder: Path) -> tuple[Engine, Path]:
+    """Return an engine with a tiny random encoder and head, and the folder of its checkpoint."""
+    torch.set_num_threads(1)
+    source = make_tiny(architecture, folder)
+    model = load_classifier(source, SCHEMAS[kind]).eval()
+    checkpoint = folder / "checkpoint"
+    model.save_pretrained(checkpoint)
+    encoding = Encoding.of(load_tokenizer(source), 64, 8)
+    return Engine(model, encoding, "fp32", 256, 0), checkpoint
+
+
+@pytest.fixture
+def exports(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Return a list that grows with every model that is traced."""
+    made: list[Path] = []
+    trace = onnx_export._trace
+
+    def counted(engine: Engine, path: Path) -> None:
+        made.append(path)
+        trace(engine, path)
+
+    monkeypatch.setattr(onnx_export, "_trace", counted)
+    return made
+
+
+def labels_of(labeller: Labeller, texts: list[str]) -> list[tuple[str, ...] | None]:
+    return [record.labels for record in labeller.label_all(texts)]
+
+
+# -- exporting --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["token", "text"])
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_an_exported_model_scores_as_torch_does(architecture: str, kind: str, tmp_path: Path) -> None:
+    engine, checkpoint = tiny_engine(architecture, kind, tmp_path)
+    model = onnx_export.export(engine, checkpoint, "fp32", tmp_path / "cache")
+    other = onnx_engine.running(engine, model)
+    for inputs in onnx_export._samples(engine.encoding, ((64,), (3, 40), (5, 9, 2, 30))):
+        with torch.inference_mode():
+            wanted = engine.model(**{name: torch.from_numpy(array) for name, array in inputs.items()}).logits.numpy()
+        assert other.session is not None
+        seen = inputs["attention_mask"].astype(bool) if kind == "token" else slice(None)
+        np.testing.assert_allclose(other.session.logits(inputs)[seen], wanted[seen], atol=1e-4)
+
+
+def test_a_model_that_differs_from_torch_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine, checkpoint = tiny_engine("bert", "token", tmp_path)
+    trace = onnx_export._trace
+
+    def other_weights(engine: Engine, path: Path) -> None:
+        trace(engine, path)
+        with torch.no_grad():
+            for weight in engine.model.parameters():
+                weight.mul_(1.5)
+
+    monkeypatch.setattr(onnx_export, "_trace", other_weights)
+    with pytest.raises(ModelError, match="differs from torch by"):
+        onnx_export.export(engine, checkpoint, "fp32", tmp_path / "cache")
+    assert not list((tmp_path / "cache").rglob("*.onnx"))
+
+
+def test_what_cannot_be_exported_is_said_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine, checkpoint = tiny_engine("bert", "token", tmp_path)
+
+    def failing(*arguments: Any, **options: Any) -> None:
+        raise RuntimeError("unsupported operator:\n aten::odd")
+
+    monkeypatch.setattr(torch.onnx, "export", failing)
+    with pytest.raises(ModelError, match="'bert' cannot be exported to ONNX: unsupported operator: aten::odd"):
+        onnx_export.export(engine, checkpoint, "fp32", tmp_path / "cache")
+    assert not list((tmp_path / "cache").rglob("*.onnx"))
+
+
+def test_a_model_is_exported_once_for_each_checkpoint(tmp_path: Path, exports: list[Path]) -> None:
+    engine, checkpoint = tiny_engine("bert", "token", tmp_path)
+    cache = tmp_path / "cache"
+    first = onnx_export.export(engine, checkpoint, "fp32", cache)
+    assert onnx_export.export(engine, checkpoint, "fp32", cache) == first
+    assert len(exports) == 1
+    with torch.no_grad():
+        next(engine.model.parameters()).mul_(1.5)
+    engine.model.save_pretrained(checkpoint)
+    assert onnx_export.find(checkpoint, "fp32", cache) is None
+    assert onnx_export.export(engine, checkpoint, "fp32", cache).folder != first.folder
+    assert len(exports) == 2
+    config = json.loads((checkpoint / "config.json").read_text(encoding="utf-8"))
+    (checkpoint / "config.json").write_text(json.dumps(config | {"hidden_act": "relu"}), encoding="utf-8")
+    assert onnx_export.find(checkpoint, "fp32", cache) is None
+
+
+def test_a_damaged_model_is_written_again(tmp_path: Path, exports: list[Path]) -> None:
+    engine, checkpoint = tiny_engine("bert", "token", tmp_path)
+    model = onnx_export.export(engine, checkpoint, "fp32", tmp_path)
+    content = bytearray(model.path.read_bytes())
+    content[-9] ^= 1
+    model.path.write_bytes(content)
+    assert onnx_export.find(checkpoint, "fp32", tmp_path) is None
+    again = onnx_export.export(engine, checkpoint, "fp32", tmp_path)
+    assert len(exports) == 2
+    assert onnx_export.find(checkpoint, "fp32", tmp_path) == again
+
+
+@pytest.mark.parametrize(("flags", "reduced"), [({"avx2"}, True), ({"avx2", "avx_vnni"}, False)])
+def test_int8_leaves_room_where_the_processor_would_overflow(
+    flags: set[str], reduced: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, checkpoint = tiny_engine("bert", "token", tmp_path)
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    monkeypatch.setattr("labelkit.hardware.cpu_flags", lambda: frozenset(flags))
+    model = onnx_export.export(engine, checkpoint, "int8", tmp_path)
+    import onnx
+    from onnx import numpy_helper
+
+    weights = [numpy_helper.to_array(one) for one in onnx.load(model.path).graph.initializer]
+    largest = max(int(np.abs(one.astype(int)).max()) for one in weights if one.dtype == np.int8)
+    assert largest == (64 if reduced else 127)
+
+
+# -- labelling --------------------------------------------------------------------------------------------------------
+
+
+def test_onnx_labels_as_torch_does(opened: Callable[[str], Labeller]) -> None:
+    onnx, plain = opened("onnx"), opened("torch")
+    assert labels_of(onnx, SENTENCES) == labels_of(plain, SENTENCES)
+    record = onnx.label("Bob lives in Lima .")
+    assert (record.engine, onnx.engine.name, plain.engine.name) == ("onnx-fp32", "onnx-fp32", "torch-fp32")
+
+
+def many(count: int) -> list[str]:
+    return [SENTENCES[number % 2] for number in range(count)]
+
+
+def test_large_inputs_go_through_onnx_unasked(
+    opened: Callable[[str], Labeller], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "MANY", 1)
+    monkeypatch.setattr("labelkit.hardware.cpu_flags", lambda: frozenset({"avx512_bf16"}))
+    auto = opened("auto")
+    assert auto.engines == "torch-fp32, then onnx-fp32 on cpu"
+    records = list(auto.stream(many(100)))
+    assert [record.engine for record in records] == ["torch-fp32"] * 64 + ["onnx-fp32"] * 36
+    assert [record.labels for record in records] == labels_of(opened("torch"), many(100))
+    assert auto.notes == []
+    assert auto.label("Bob").engine == "torch-fp32"
+
+
+@pytest.mark.parametrize("reason", ["amx", "missing", "asked", "bf16", "gpu", "homeless"])
+def test_torch_stays_where_onnx_is_no_gain(
+    reason: str, opened: Callable[[str], Labeller], own_home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "MANY", 0)
+    monkeypatch.setattr("labelkit.hardware.cpu_flags", lambda: frozenset({"amx_bf16"} if reason == "amx" else ()))
+    if reason == "missing":
+        monkeypatch.setattr(onnx_engine, "installed", lambda: False)
+    if reason == "bf16":
+        labeller = Labeller.open("shared", own_home, Catalog.load(), "bf16")
+    else:
+        labeller = opened("torch" if reason == "asked" else "auto")
+    if reason == "gpu":
+        device: Any = SimpleNamespace(session=None, model=SimpleNamespace(device=SimpleNamespace(type="cuda")))
+        assert not onnx_engine.quicker(device, own_home.cache)
+        return
+    if reason == "homeless":
+        labeller._cache = Path("/nowhere/cache")
+    assert "onnx" not in labeller.engines
+    assert {record.engine for record in labeller.stream(many(3))} == {labeller._engine.name}
+    assert labeller.notes == []
+
+
+def test_torch_takes_over_where_no_model_can_be_written(
+    opened: Callable[[str], Labeller], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "MANY", 1)
+    monkeypatch.setattr("labelkit.hardware.cpu_flags", lambda: frozenset())
+    auto, tried = opened("auto"), []
+
+    def failing(*arguments: Any) -> Engine:
+        tried.append(arguments)
+        raise ModelError("the architecture 'odd' cannot be exported to ONNX: no")
+
+    monkeypatch.setattr(onnx_engine, "with_onnx", failing)
+    assert {record.engine for record in auto.stream(many(300))} == {"torch-fp32"}
+    assert len(tried) == 1
+    assert auto.notes == ["torch-fp32 in place of ONNX Runtime: the architecture 'odd' cannot be exported to ONNX: no"]
+
+
+def broken(session: onnx_engine.Session, error: Exception) -> None:
+    def run(*arguments: Any) -> Any:
+        raise error
+
+    session._session = SimpleNamespace(run=run)
+
+
+def test_torch_takes_over_where_onnx_runtime_fails(
+    opened: Callable[[str], Labeller], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "MANY", 1)
+    monkeypatch.setattr("labelkit.hardware.cpu_flags", lambda: frozenset())
+    auto = opened("auto")
+    quick = auto._quickest()
+    assert quick.session is not None
+    broken(quick.session, RuntimeError("Non-zero status code"))
+    records = list(auto.stream(many(300)))
+    assert {record.engine for record in records} == {"torch-fp32"}
+    assert len(records) == 300
+    assert auto.notes == ["torch-fp32 in place of ONNX Runtime: ONNX Runtime failed: Non-zero status code"]
+    asked = opened("onnx")
+    assert asked.engine.session is not None
+    broken(asked.engine.session, RuntimeError("Non-zero status code"))
+    with pytest.raises(LabelkitError, match="ONNX Runtime failed"):
+        asked.label("Bob")
+
+
+def test_batches_shrink_where_onnx_runtime_runs_out_of_memory(opened: Callable[[str], Labeller]) -> None:
+    asked = opened("onnx")
+    session = asked.engine.session
+    assert session is not None
+    real = session._session
+
+    def small_only(names: list[str], inputs: dict[str, Any]) -> Any:
+        if inputs["input_ids"].size > 40:
+            raise RuntimeError("Failed to allocate memory for requested buffer")
+        return real.run(names, inputs)
+
+    session._session = SimpleNamespace(run=small_only)
+    assert labels_of(asked, many(20)) == labels_of(opened("torch"), many(20))
+    assert asked.engine.memory.backoffs > 0
+
+
+def test_an_unknown_engine_is_told(opened: Callable[[str], Labeller]) -> None:
+    with pytest.raises(LabelkitError, match=r"unknown engine 'onx' .*did you mean onnx"):
+        opened("onx")
+
+
+# -- labelkit onnx ----------------------------------------------------------------------------------------------------
+
+
+def test_the_command_writes_scores_and_records(command: Any, own_home: Home, tmp_path: Path) -> None:
+    done = command("onnx", "shared", "--json", "-o", tmp_path / "out")
+    assert done.status == 0, done.err
+    document = json.loads(done.out)
+    assert (document["engine"], document["split"], document["examples"]) == ("onnx-fp32", "validation", 12)
+    assert (document["difference"], document["same"]) == (0.0, document["words"])
+    assert document["metrics"]["onnx-fp32"]["f1"] == document["metrics"]["torch-fp32"]["f1"]
+    assert Path(document["model"]).is_relative_to(own_home.cache / "onnx")
+    assert {"model.onnx", "check.json", "config.json", "labelkit.json", "tokenizer.json"} <= {
+        file.name for file in (tmp_path / "out").iterdir()
+    }
+    assert not list((tmp_path / "out").glob("*.safetensors"))
+    with Registry.open(own_home, create=False) as registry:
+        run = registry.show(registry.find("shared").id)
+    last = run.evaluations[-1]
+    figures = {figure.name: figure.value for figure in last.figures if figure.type is None}
+    assert (last.source, last.split) == ("onnx", "validation")
+    assert last.ref.endswith("(onnx-fp32)")
+    assert (figures["difference"], figures["same_share"]) == (0.0, 1.0)
+    assert run.test_scored == sum(one.split == "test" for one in run.evaluations)
+    assert "exists already" in command("onnx", "shared", "-o", tmp_path / "out").err
+    assert "was there already" in command("onnx", "shared").out
+
+
+def test_int8_is_used_only_once_it_was_accepted(
+    command: Any, own_home: Home, opened: Callable[[str], Labeller], tmp_path: Path
+) -> None:
+    plain = opened("torch")
+    onnx_export.export(plain.engine, plain.folder, "int8", own_home.cache)  # written is not accepted
+    texts = tmp_path / "texts.txt"
+    texts.write_text("Ada Lovelace lives in New York .\n" * 3, encoding="utf-8")
+    refused = command("label", "shared", texts, "--engine", "onnx-int8")
+    assert refused.status == 1
+    assert refused.err.splitlines() == [
+        "error: there is no int8 model of this checkpoint that was compared with torch",
+        "  labelkit onnx RUN --int8",
+    ]
+    done = command("onnx", "shared", "--int8", "--threshold", "0.2")
+    assert done.status == 0, done.err
+    assert done.out.startswith("onnx-int8: ")
+    labelled = command("label", "shared", texts, "-o", tmp_path / "out.jsonl", "--engine", "onnx-int8", "--json")
+    assert labelled.status == 0, labelled.err
+    assert json.loads(labelled.out)["engine"] == "onnx-int8"
+    first = json.loads((tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()[0])
+    assert first["coverage"]["engine"] == "onnx-int8"
+
+
+def test_a_model_that_scores_lower_is_refused_and_removed(
+    command: Any, own_home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quantise = onnx_export._quantise
+
+    def ruined(source: onnx_export.OnnxModel, path: Path) -> None:
+        import onnx
+        from onnx import numpy_helper
+
+        quantise(source, path)
+        model = onnx.load(path)
+        for one in model.graph.initializer:
+            if one.data_type == onnx.TensorProto.INT8:
+                one.CopyFrom(numpy_helper.from_array(-numpy_helper.to_array(one), one.name))
+        onnx.save(model, path)
+
+    monkeypatch.setattr(onnx_export, "_quantise", ruined)
+    for folder in (own_home.cache / "onnx").glob("*/int8-*"):
+        shutil.rmtree(folder)
+    done = command("onnx", "shared", "--int8", "--threshold", "0")
+    assert done.status == 1
+    assert "error: the ONNX model was refused: its f1 is " in done.err
+    assert not list((own_home.cache / "onnx").glob("*/int8-*"))
+    forced = command("onnx", "shared", "--int8", "--threshold", "0", "--force", "--json")
+    assert forced.status == 0, forced.err
+    assert json.loads(forced.out)["difference"] < 0
+    [folder] = (own_home.cache / "onnx").glob("*/int8-*")
+    shutil.rmtree(folder)
+
+
+def test_data_that_is_gone_needs_other_data(
+    command: Any, own_home: Home, trained: labelkit.RunResult, corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*arguments: Any) -> None:
+        raise LabelkitError("corpus does not exist")
+
+    monkeypatch.setattr("labelkit.train.prepare.read_corpus", gone)
+    done = command("onnx", "shared")
+    assert done.status == 1
+    assert "the validation data of" in done.err
+    assert "give gold data: --data REF" in done.err
+    assert command("onnx", "shared", "--data", f"validation={corpus / 'dev.conll'}").status == 0
+    with Registry.open(own_home, create=False) as registry:
+        folder = registry.checkpoint_folder(registry.find("shared").id)
+    assert "add --data REF" in command("onnx", folder).err
+
+
+def test_without_the_extra_the_hint_names_it(
+    command: Any, opened: Callable[[str], Labeller], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(onnx_export, "installed", lambda: False)
+    done = command("onnx", "shared")
+    assert (done.status, done.err.splitlines()[-1]) == (1, "  pip install 'labelkit[fast]'")
+    for engine in ("onnx", "onnx-int8"):
+        with pytest.raises(LabelkitError, match="ONNX Runtime is not installed"):
+            opened(engine)
+
+
+def test_a_comparison_knows_which_way_is_better(opened: Callable[[str], Labeller]) -> None:
+    plain, onnx = opened("torch"), opened("onnx")
+    gold = [Example(id="1", words=("Bob", "met", "Ada"), labels={"ner": ("B-PER", "O", "B-PER")})]
+    found = compare(plain, onnx, gold, [Catalog.load().find("metric", "seqeval")])
+    assert (found.same, found.words, found.loss) == (3, 3, 0.0)
+    worse = replace(found, torch={"f1": 0.9}, onnx={"f1": 0.8})
+    assert worse.difference == pytest.approx(-0.1)
+    assert (worse.accepts(0.05), worse.accepts(0.2)) == (False, True)
+    assert replace(worse, higher_is_better=False).accepts(0.0)
+    assert not replace(worse, onnx={"f1": float("nan")}).accepts(1.0)
