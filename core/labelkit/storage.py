@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -66,14 +66,15 @@ def new_folder(path: Path) -> Iterator[Path]:
     """
     with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+        beside = _beside(path)
         try:
+            beside.mkdir(mode=0o700)  # in here: an interrupt may come as soon as the folder is there
             yield beside
             for file in beside.rglob("*"):
                 if file.is_file():
                     sync(file)
             sync(beside)
-            beside.chmod(0o755)  # mkdtemp made it private
+            beside.chmod(0o755)
             os.replace(beside, path)
             sync(path.parent)
         finally:
@@ -88,16 +89,20 @@ def new_file(path: Path) -> Iterator[Path]:
     """
     with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-        os.close(handle)
-        beside = Path(name)
+        beside = _beside(path)
         try:
+            beside.touch(mode=0o600, exist_ok=False)
             yield beside
             sync(beside)
             os.replace(beside, path)
             sync(path.parent)
         finally:
             beside.unlink(missing_ok=True)
+
+
+def _beside(path: Path) -> Path:
+    """Return a hidden name in the folder of ``path`` that nobody else has."""
+    return path.with_name(f".{path.name}-{secrets.token_hex(6)}")
 
 
 def sync(path: Path) -> None:

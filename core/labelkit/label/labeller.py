@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from labelkit.label.engine import Engine
     from labelkit.label.onnx_export import OnnxModel
 
-#: kind of device → sub-tokens in a batch, padding included, to begin with
-BUDGETS = {"cpu": 4096, "cuda": 65536}
+#: kind of device → sub-tokens in a batch, padding included, to begin with: on a processor what its caches hold
+BUDGETS = {"cpu": 1024, "cuda": 65536}
 Given = str | Sequence[str] | Example
 
 
