@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,7 @@ def begin(tiny: Path, corpus: Path, home: Path) -> None:
     labelkit.run("ner", data=str(corpus), model=str(tiny), epochs=2, lr=5e-3, home=home, settings=SETTINGS)
 
 
-def forked(work: Callable[[], None]) -> int:
+def forked(work: Callable[[], object]) -> int:
     """Do ``work`` in a process that has everything imported, and return its id."""
     process = os.fork()
     if process == 0:
@@ -81,7 +82,7 @@ def test_a_hundred_kills_of_a_forked_run(tiny: Path, corpus: Path, tmp_path: Pat
     unfinished = look_at(home)
     assert len(unfinished) > KILLS / 4
     for run in chance.sample(unfinished, RESUMED):
-        process = forked(lambda run=run: labelkit.resume(run, home=home))  # type: ignore[misc]
+        process = forked(partial(labelkit.resume, run, home=home))
         assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 0
     assert set(look_at(home)) < set(unfinished)
     with Registry.open(Home(root=home), create=False) as registry:
