@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -88,6 +89,25 @@ def whole(tiny: Path, corpus: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 def _run(train: Train, home: Path, settings: dict[str, Any], **more: Any) -> labelkit.RunResult:
     return train(home=home, **{**more, "settings": {**train.keywords["settings"], **settings}})  # type: ignore[attr-defined]
+
+
+@pytest.fixture(scope="module")
+def stopped_once(tiny: Path, corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the home of a run that was stopped at its second step."""
+    home = tmp_path_factory.mktemp("stopped") / "home"
+    settings = {"train.save_minutes": 0, "train.warmup_steps": 2, "train.train_sampling_strategy": "group_by_length"}
+    with pytest.raises(StoppedError):
+        labelkit.run(
+            "ner", data=str(corpus), model=str(tiny), epochs=3, lr=5e-3, settings=settings, home=home,
+            listeners=[stop_at(StepDone, 2)],
+        )  # fmt: skip
+    return home
+
+
+@pytest.fixture
+def stopped(stopped_once: Path, tmp_path: Path) -> Callable[[], Path]:
+    """Return a function that gives a copy of that home."""
+    return lambda: Path(shutil.copytree(stopped_once, tmp_path / "stopped"))
 
 
 STOPS = {
@@ -176,7 +196,9 @@ def test_a_run_may_be_stopped_and_resumed_often(
     for count in (2, 3):
         with pytest.raises(StoppedError):
             labelkit.resume("latest", home=home, listeners=[stop_at(StepDone, count)])
-    labelkit.resume("latest", home=home)
+    heard: list[Event] = []
+    labelkit.resume("latest", home=home, listeners=[heard.append])
+    assert [event.done for event in heard if isinstance(event, TrainingStarted)] == [4]
     assert outcome(home) == whole(train)
     details = recorded(home)
     assert [one.number for one in details.attempts] == [1, 2, 3]
@@ -214,22 +236,27 @@ def test_a_run_whose_data_changed_is_not_resumed(train: Train, corpus: Path, tmp
     assert recorded(home) == before
 
 
-def test_a_damaged_state_is_refused_and_the_run_can_begin_anew(
-    train: Train, whole: Callable[..., dict[str, Any]], tmp_path: Path
-) -> None:
-    home = tmp_path / "home"
-    with pytest.raises(StoppedError):
-        train(home=home, listeners=[stop_at(StepDone, 2)])
+@pytest.mark.parametrize("name", ["state.json", "trainer_state.json", "model.safetensors", "tensors.safetensors"])
+@pytest.mark.parametrize("gone", [True, False], ids=["gone", "cut off"])
+def test_a_damaged_state_is_refused_and_changes_nothing(stopped: Callable[[], Path], name: str, gone: bool) -> None:
+    home = stopped()
     (state,) = home.glob("runs/*/resume/*")
-    (state / "state.json").write_text("{", encoding="utf-8")
+    content = (state / name).read_bytes()
+    (state / name).unlink() if gone else (state / name).write_bytes(content[: len(content) // 2])
+    before = recorded(home)
     with pytest.raises(LabelkitError, match="is damaged") as caught:
         labelkit.resume("latest", home=home)
     assert "delete that folder" in (caught.value.hint or "")
-    (state / "state.json").unlink()
-    for file in state.iterdir():
-        file.unlink()
-    state.rmdir()
-    labelkit.resume("latest", home=home)
+    assert recorded(home) == before
+
+
+def test_without_its_state_a_run_begins_anew_and_says_so(
+    train: Train, stopped: Callable[[], Path], whole: Callable[..., dict[str, Any]]
+) -> None:
+    home = stopped()
+    shutil.rmtree(next(home.glob("runs/*/resume")))
+    with pytest.warns(UserWarning, match="it starts from its beginning"):
+        labelkit.resume("latest", home=home)
     assert outcome(home) == whole(train)
 
 

@@ -36,10 +36,14 @@ class Stage(Event):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrainingStarted(Event):
-    """Training begins; ``steps`` optimizer steps over ``epochs`` epochs are planned."""
+    """Training begins; ``steps`` optimizer steps over ``epochs`` epochs are planned.
+
+    An attempt before has ``done`` some of them.
+    """
 
     steps: int
     epochs: float
+    done: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

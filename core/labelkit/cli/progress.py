@@ -74,7 +74,8 @@ class Progress:
     def _start(self, event: TrainingStarted) -> None:
         self._steps = event.steps
         if not self._console.is_terminal:
-            self._line(f"training {event.epochs:g} epochs, {event.steps:,} steps")
+            going_on = f", going on after step {event.done:,}" if event.done else ""
+            self._line(f"training {event.epochs:g} epochs, {event.steps:,} steps{going_on}")
             return
         columns = (
             TextColumn("training"),
@@ -84,7 +85,7 @@ class Progress:
             TimeRemainingColumn(),
         )
         self._bars = Bars(*columns, console=self._console)
-        self._bars.add_task("training", total=event.steps)
+        self._bars.add_task("training", total=event.steps, completed=event.done)
         self._table = _table()
         self._live = Live(Group(self._table, self._bars), console=self._console, refresh_per_second=8)
         self._live.start()

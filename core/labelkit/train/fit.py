@@ -85,7 +85,9 @@ class Fit:
                 interrupts=self._interrupts,
             )
             self._each, self._steps = _steps(trainer)
-            self._emit(TrainingStarted(run=ready.id, steps=self._steps, epochs=float(arguments.num_train_epochs)))
+            done = self._state.step if self._state else 0
+            epochs = float(arguments.num_train_epochs)
+            self._emit(TrainingStarted(run=ready.id, steps=self._steps, epochs=epochs, done=done))
             try:
                 self._go_on(trainer)
             except KeyboardInterrupt:

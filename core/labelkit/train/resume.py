@@ -6,17 +6,19 @@ beside, synced and renamed, and only then the one before it is removed.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, load_model, save_file, save_model
 
 from labelkit.errors import ModelError
@@ -130,6 +132,12 @@ def _write_json(path: Path, content: Mapping[str, Any]) -> None:
 
 def _read(folder: Path) -> State:
     content = _content(folder)
+    if not content["trained"]:
+        with _whole(folder):
+            json.loads((folder / TRAINER).read_text(encoding="utf-8"))
+            for name in (WEIGHTS, TENSORS):
+                with safe_open(folder / name, framework="pt"):
+                    """Its header says how long it must be, and that is checked."""
     return State(
         folder=folder,
         step=content["step"],
@@ -140,16 +148,26 @@ def _read(folder: Path) -> State:
 
 
 def _content(folder: Path) -> dict[str, Any]:
-    try:
+    with _whole(folder):
         content: dict[str, Any] = json.loads((folder / STATE).read_text(encoding="utf-8"))
         if content["format"] != FORMAT:
             raise ValueError(f"of format {content['format']}")
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    return content
+
+
+@contextlib.contextmanager
+def _whole(folder: Path) -> Iterator[None]:
+    """Say what is to be done about a state that cannot be read.
+
+    :raises ModelError: it is damaged.
+    """
+    try:
+        yield
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         raise ModelError(
-            f"the state in {folder} is damaged: {error}",
+            f"the state in {folder} is damaged: {' '.join(str(error).split())}",
             hint="delete that folder: the run then starts from its beginning",
         ) from None
-    return content
 
 
 # -- what a state holds -----------------------------------------------------------------------------------------------
@@ -173,19 +191,21 @@ def snapshot(trainer: WordLevelTrainer) -> tuple[dict[str, Any], dict[str, torch
 
 def load_weights(trainer: WordLevelTrainer, folder: Path) -> None:
     """Give the model the weights of a state."""
-    load_model(trainer.accelerator.unwrap_model(trainer.model), str(folder / WEIGHTS))
+    with _whole(folder):
+        load_model(trainer.accelerator.unwrap_model(trainer.model), str(folder / WEIGHTS))
 
 
 def load_optimizer(trainer: WordLevelTrainer, folder: Path) -> None:
     """Give optimizer, scheduler, gradient scaler and loss the state that they had."""
     assert trainer.optimizer is not None
     assert trainer.lr_scheduler is not None
-    content, tensors = _content(folder), load_file(folder / TENSORS)
-    trainer.optimizer.load_state_dict(_unpack(content["optimizer"], tensors))
-    trainer.lr_scheduler.load_state_dict(_unpack(content["scheduler"], tensors))
-    if content["scaler"] and trainer.accelerator.scaler:
-        trainer.accelerator.scaler.load_state_dict(_unpack(content["scaler"], tensors))
-    trainer.losses.load(content["losses"])
+    with _whole(folder):
+        content, tensors = _content(folder), load_file(folder / TENSORS)
+        trainer.optimizer.load_state_dict(_unpack(content["optimizer"], tensors))
+        trainer.lr_scheduler.load_state_dict(_unpack(content["scheduler"], tensors))
+        if content["scaler"] and trainer.accelerator.scaler:
+            trainer.accelerator.scaler.load_state_dict(_unpack(content["scaler"], tensors))
+        trainer.losses.load(content["losses"])
 
 
 def load_random(folder: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labelkit.errors import LabelkitError
@@ -80,27 +81,39 @@ def differences(before: RunRecord, after: RunRecord) -> Iterator[str]:
             yield f"{one.kind} {one.name} was {old}, now it is {one.version}"
 
 
-def rewind(registry: Registry, run: str, home: Home) -> State | None:
-    """Return the newest state of a run, with registry and checkpoints set back to it; None to begin anew.
+def newest_state(run: str, home: Home) -> State | None:
+    """Return the state from which a run would go on; None where it would begin anew.
 
-    :raises ModelError: the state is damaged.
-    :raises StorageError: the disk refused.
+    :raises ModelError: it is damaged.
+    :raises LabelkitError: a checkpoint that it needs is gone.
     """
     from labelkit.train.resume import States  # loads torch
 
     folder = home.runs / run
     state = States(folder / "resume", 0).newest()
-    selection = state.progress["selection"] if state else {"best": None, "last": None}
-    names = {role: content["name"] for role, content in selection.items() if content}
-    checkpoints = folder / "checkpoints"
-    if missing := [name for name in names.values() if not (checkpoints / name).is_dir()]:
+    missing = [path for path in _kept(state, folder).values() if not path.is_dir()]
+    if missing:
         raise LabelkitError(
-            f"the checkpoint {checkpoints / missing[0]} that run '{run}' would go on from is gone",
+            f"the checkpoint {missing[0]} that run '{run}' would go on from is gone",
             hint=f"delete {folder / 'resume'}: the run then starts from its beginning",
         )
-    places = {role: checkpoints / name for role, name in names.items()}
-    registry.rewind(run, step=state.step if state else 0, best=places.get("best"), last=places.get("last"))
-    for other in checkpoints.glob("*"):  # hidden ones too: half-written when the run was killed
-        if other.name not in names.values():
-            shutil.rmtree(other, ignore_errors=True)
     return state
+
+
+def rewind(registry: Registry, run: str, home: Home, state: State | None) -> None:
+    """Set registry and checkpoints back to what they were at ``state``; to nothing where there is none.
+
+    :raises RegistryError: the registry refused.
+    """
+    folder = home.runs / run
+    kept = _kept(state, folder)
+    registry.rewind(run, step=state.step if state else 0, best=kept.get("best"), last=kept.get("last"))
+    for other in (folder / "checkpoints").glob("*"):  # hidden ones too: half-written when the run was killed
+        if other not in kept.values():
+            shutil.rmtree(other, ignore_errors=True)
+
+
+def _kept(state: State | None, folder: Path) -> dict[str, Path]:
+    """Return the folders of the best and the last checkpoint of a state."""
+    selection = state.progress["selection"] if state else {}
+    return {role: folder / "checkpoints" / content["name"] for role, content in selection.items() if content}

@@ -15,14 +15,15 @@ from labelkit.catalog import Catalog
 from labelkit.encode import model
 from labelkit.errors import LabelkitError
 from labelkit.events import RunEnded, RunStarted, Status
-from labelkit.registry import Home, Registry, RegistryObserver, new_run_id
+from labelkit.registry import Home, Registry, RegistryObserver, RunRecord, new_run_id
 from labelkit.registry.life import BEAT_SECONDS
 from labelkit.train.emit import Emitter, Listener
 from labelkit.train.fit import Fit
 from labelkit.train.prepare import Prepared
 from labelkit.train.ready import encode_data, resolve_automatic
 from labelkit.train.record import run_record
-from labelkit.train.resuming import differences, rewind
+from labelkit.train.resume import State
+from labelkit.train.resuming import differences, newest_state, rewind
 
 Metrics = Mapping[str, Any]
 
@@ -71,17 +72,19 @@ def train(
     plan, device = resolve_automatic(prepared)
     run = prepared.resumes.record.id if prepared.resumes else new_run_id(plan.task.name)
     record = run_record(run, plan, device, prepared, catalog)
+    state = newest_state(run, home) if prepared.resumes else None
     with Registry.open(home, create=True) as registry:
         if prepared.resumes:
-            for difference in differences(prepared.resumes.record, record):
-                warn(difference)
+            for line in _notes(prepared.resumes.record, record, state):
+                warn(line)
             registry.resume_run(run)
         else:
             registry.start_run(record)
         emit.add_first(RegistryObserver(registry))
         with _ended(run, emit, started), _alive(registry, run), _measured(registry, run, device):
             emit(RunStarted(run=run, task=plan.task.name, plan=plan.as_dict()))
-            state = rewind(registry, run, home) if prepared.resumes else None
+            if prepared.resumes:
+                rewind(registry, run, home, state)
             ready = encode_data(run, plan, device, prepared, home, emit)
             kept, metrics = Fit(ready, emit, state).run()
     return RunResult(
@@ -94,6 +97,13 @@ def train(
         name=plan.name,
         synthetic=prepared.corpus.synthetic,
     )
+
+
+def _notes(before: RunRecord, now: RunRecord, state: State | None) -> Iterator[str]:
+    """Yield what the user should know of a run that goes on."""
+    yield from differences(before, now)
+    if state is None:
+        yield "no state of this run was kept: it starts from its beginning"
 
 
 @contextlib.contextmanager
