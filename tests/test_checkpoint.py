@@ -14,6 +14,7 @@ import pytest
 
 import labelkit
 from labelkit.checkpoint import FORMAT, CheckpointInfo, read_checkpoint, write_checkpoint
+from labelkit.data.schemes import repair
 from labelkit.encode.checkpoint_files import PICKLES, sha256_of
 from labelkit.errors import LabelkitError, ModelError
 from labelkit.records import Schema
@@ -327,20 +328,21 @@ def piped(trained: labelkit.RunResult) -> Any:
 
 def test_the_pipeline_gives_the_same_label_for_every_word(trained: labelkit.RunResult, piped: Any) -> None:
     labeller = labelkit.load(str(trained.checkpoint))
-    seen, compared = set(), 0
+    seen: set[str] = set()
+    compared = 0
     for text in SENTENCES:
         record = labeller.label(text)
         first: dict[int, Any] = {}
         for entity in piped(text):
             first.setdefault(entity["start"], entity)
         assert record.labels
-        for (start, _), label, word in zip(record.offsets or (), record.labels, record.words or (), strict=True):
-            if start in first:
-                assert first[start]["entity"] == label, (text, word)
-                seen.add(label)
-                compared += 1
-            else:
-                assert label == "O", (text, word)
+        theirs: list[str] = []
+        for start, _ in record.offsets or ():
+            theirs.append(first[start]["entity"] if start in first else "O")
+            compared += start in first
+        # each word's likeliest tag; where it does not fit its neighbours, labelkit writes the one that it is read as
+        assert repair(theirs, "IOB2") == (record.labels, record.coverage.repaired), text
+        seen.update(record.labels)
     assert len(seen) >= 3
     assert compared > 60
 

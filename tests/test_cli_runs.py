@@ -331,6 +331,36 @@ def test_a_comparison_shows_what_differs(filled: Home, command: Command) -> None
     assert {one["type"] for one in document["scores"]} == {None}
 
 
+def test_counts_are_whole_and_scores_are_not(home: Home, command: Command) -> None:
+    figures: tuple[dict[str, float], ...] = (
+        {"repaired": 0, "gaps": 0, "f1": 0.0},
+        {"repaired": 310, "gaps": 3, "f1": 1.0},
+        {"repaired": 1},
+    )
+    with Registry.open(home, create=True) as registry:
+        for minute, (id_, test) in enumerate(zip("abc", figures, strict=True)):
+            record(registry, id_, minute)
+            registry.record_metrics(id_, task="ner", split="test", metrics=test, step=200, epoch=2, chosen=True)
+        empty = {"f1": 0.0, "repaired": 0}
+        registry.record_evaluation(
+            "a", task="ner", ref="again", split="all", content_hash="eeee" * 16, examples=3, metrics=empty
+        )
+    rows = {line.split()[0]: line.split()[1:] for line in command("compare", "a", "b", "c").out.splitlines() if line}
+    assert rows["test.repaired"] == ["0", "310", "(+310)", "1", "(+1)"]
+    assert rows["test.gaps"] == ["0", "3", "(+3)", "–"]
+    assert rows["test.f1"] == ["*", "0.0000", "1.0000", "(+1.0000)", "–"]
+    shown = command("show", "a").out
+    assert "repaired 0\n" in shown.replace(", ", "\n")
+    assert "repaired 0.0000" not in shown
+    assert "f1 0.0000" in shown
+
+
+def test_an_unknown_column_is_told_only_what_resembles_it(filled: Home, command: Command) -> None:
+    assert "did you mean" not in command("list", "--columns", "lr,bogus").err
+    assert "did you mean data.columns or command?" in command("list", "--columns", "column").err
+    assert "did you mean train.learning_rate?" in command("list", "--columns", "learning_rat").err
+
+
 def test_a_comparison_needs_two_runs(filled: Home, command: Command) -> None:
     assert command("compare").status == command("compare", "a").status == 2
     assert command("compare", "a", "nix").status == 1
@@ -389,6 +419,17 @@ def test_tables_are_exported(filled: Home, command: Command, tmp_path: Path) -> 
     assert (again.status, again.err) == (1, f"error: {tmp_path}/x.csv exists\n  --force replaces it\n")
     assert command("export", "-o", tmp_path / "x.csv", "--force", "--json").document["rows"] == 4
     assert command("export", "-o", tmp_path).status == 1
+    for name in ("r.xyz", "r"):
+        odd = command("export", "-o", tmp_path / name)
+        assert (odd.status, odd.err.splitlines()) == (
+            1,
+            [
+                f"error: {tmp_path / name}: its ending does not say the format",
+                "  end it in .csv, .json, .parquet, or add --format",
+            ],
+        )
+        assert not (tmp_path / name).exists()
+        assert command("export", "-o", tmp_path / name, "--format", "csv").status == 0
     assert command("export", "--format", "parquet").status == 2
     assert command("export", "--format", "csv", "--json").status == 2
 
@@ -408,7 +449,7 @@ def test_an_empty_home_answers_and_stays_empty(command: Command, tmp_path: Path)
 def test_text_of_users_is_shown_literally(home: Home, command: Command) -> None:
     with Registry.open(home, create=True) as registry:
         for minute, id_ in enumerate(("a", "b")):
-            record(registry, id_, minute, data=HOSTILE, name=HOSTILE, model=f"{HOSTILE}{minute}")
+            record(registry, id_, minute, data=HOSTILE, name=f"{HOSTILE}{id_}", model=f"{HOSTILE}{minute}")
         registry.note("a", HOSTILE)
         registry.tag("a", "x")
     for arguments in (

@@ -189,6 +189,21 @@ def test_rm_says_what_it_frees(registry: Registry, command: Command) -> None:
     assert "no run 'ner-1' in the registry" in refused(command("rm", "ner-1"))
 
 
+def test_what_has_lost_its_state_is_said_to_start_again(registry: Registry, command: Command) -> None:
+    said = "labelkit run --resume starts it from its beginning then"
+    for run, status in (("ner-1", "finished"), ("ner-2", "failed"), ("ner-3", "interrupted")):
+        ended(registry, run, status)
+        (registry.home.runs / run / "resume").mkdir()
+    for arguments in (["--dry-run"], []):
+        lines = command("rm", "--checkpoints-only", "ner-1", "ner-2", *arguments).out.splitlines()
+        assert [line for line in lines if said in line] == [f"  {said}"]
+        assert lines.index(f"  {said}") == 2
+    (registry.home.runs / "ner-1" / "resume").mkdir()
+    assert said not in command("gc").out
+    assert f"ner-3: {said}\n" in command("gc", "--unfinished").out
+    assert said not in command("rm", "ner-3").out
+
+
 def test_gc_says_the_same_in_a_dry_run(registry: Registry, command: Command) -> None:
     run = ended(registry)
     left = registry.home.runs / run / "checkpoints" / ".step-000002-a1b2c3d4"

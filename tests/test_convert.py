@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from labelkit.data.formats import FORMATS
 from labelkit.data.output import new_output
 from labelkit.data.sample import SCHEMAS
 from labelkit.errors import DataError, LabelkitError
-from labelkit.records import Coverage, Example, Format, Labelled, LoadContext, Source
+from labelkit.records import Coverage, Example, Format, Labelled, LoadContext, Source, Span
 
 CONLL = "-DOCSTART-\tO\n\nAda\tB-PER\nran\tO\n\n-DOCSTART-\tO\n\nRome\tI-LOC\n\n"
 
@@ -244,6 +245,59 @@ def test_a_labelled_record_keeps_scores_and_coverage(tmp_path: Path) -> None:
         known.write([labelled], output)
     record = json.loads((tmp_path / "a.jsonl").read_text())
     assert (record["score"], record["coverage"]["windows"], record["n"]) == (0.5, 1, 1)
+
+
+@pytest.mark.parametrize("kind", ["token", "text"])
+def test_what_labelkit_wrote_in_parquet_is_converted_as_data(tmp_path: Path, kind: str) -> None:
+    known = next(f for f in FORMATS if f.name == "parquet")
+    assert known.write is not None
+    coverage = Coverage(words=1, windows=1)
+    spans = (Span(start=0, end=3, label="PER", text="Ada", score=0.5),)
+    found: dict[str, Any] = {"words": ("Ada",), "labels": ("B-PER",), "spans": spans, "offsets": ((0, 3),)}
+    if kind == "text":
+        found = {"label": "x", "score": 0.5, "scores": {"x": 0.5}}
+    labelled = Labelled(id="1", text="Ada", coverage=coverage, extra={"n": 1}, engine="torch-fp32", **found)
+    with new_output(tmp_path / "a.parquet") as output:
+        known.write([labelled], output)
+    assert run(tmp_path / "a.parquet", tmp_path / "b.jsonl", "jsonl") == 1
+    ours = {"words": ["Ada"], "labels": ["B-PER"]} if kind == "token" else {"label": "x"}
+    assert json.loads((tmp_path / "b.jsonl").read_text()) == {"id": "1", "text": "Ada", **ours, "n": 1}
+
+
+def test_what_the_coverage_says_late_is_kept_in_parquet(tmp_path: Path) -> None:
+    import pyarrow.parquet as pq
+
+    known = next(f for f in FORMATS if f.name == "parquet")
+    assert known.write is not None
+    records = [
+        Labelled(
+            id=str(i), text="a", words=("a",), labels=("B-x",), spans=(Span(start=0, end=1, label="x", text="a"),),
+            coverage=Coverage(words=1, windows=1, repaired=i // 1000),
+        )
+        for i in range(1001)
+    ]  # fmt: skip
+    with new_output(tmp_path / "a.parquet") as output:
+        known.write(records, output)
+    column = pq.read_table(tmp_path / "a.parquet")["coverage"].to_pylist()
+    assert (column[0]["repaired"], column[1000]["repaired"]) == (0, 1)
+
+
+@pytest.mark.parametrize(("to", "named"), [("jsonl", False), ("conll", True)])
+def test_no_hint_names_the_format_that_did_not_do(tmp_path: Path, to: str, named: bool) -> None:
+    def read(path: Path, ctx: LoadContext) -> list[Example]:
+        return []
+
+    def one(path: Path, ctx: LoadContext) -> list[Example]:
+        return [Example(id="1", words=("a",), labels={"labels": ("other",)})]
+
+    start = write(tmp_path / "a.jsonl", {"words": ["a"], "labels": ["B-x"]}).rename(tmp_path / "a.data")
+    source = replace(next(f for f in FORMATS if f.name == "jsonl"), name="data", suffixes=(".data",))
+    for reading in (read, one):
+        shelf = Shelf(source)
+        shelf.formats[to] = replace(shelf.formats[to], read=reading)
+        error = failure(start, tmp_path / "b", to, shelf)
+        assert f"format '{to}'" in error.message
+        assert ("--to jsonl" in (error.hint or "")) == named, error.hint
 
 
 def test_a_folder_is_no_target(tmp_path: Path) -> None:

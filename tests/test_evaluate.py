@@ -46,7 +46,10 @@ def test_each_scoring_is_recorded_with_the_run(
     answer = ask(capsys, "shared", "--data", str(corpus / "test.conll"))
     after = shown()
     new = after.evaluations[len(before.evaluations) :]
-    assert [(one.source, one.split, one.examples) for one in new] == [("evaluate", answer["split"], 12)]
+    assert answer["split"] == "all"
+    assert [(one.source, one.split, one.ref, one.examples) for one in new] == [
+        ("evaluate", "all", str(corpus / "test.conll"), 12)
+    ]
     assert nested(new[0].figures) == answer["metrics"]
     assert before.evaluations[0].source == "run"
     assert after.test_scored == before.test_scored + 1
@@ -63,9 +66,24 @@ def test_one_file_without_train_is_enough_in_any_scheme(tmp_path: Path, capsys: 
     answer = ask(capsys, "shared", "--data", str(file))
     metrics = answer["metrics"]
     assert isinstance(metrics, dict)
-    (figures,) = metrics["train"].values()
+    assert list(metrics) == ["all"]
+    (figures,) = metrics["all"].values()
     assert figures["support"] == 3
     assert {name: row["support"] for name, row in figures["per_type"].items()} == {"PER": 2, "LOC": 1}
+
+
+def test_only_a_file_that_nothing_calls_a_split_is_all(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "corpora" / "one" / "train.conll"
+    file.parent.mkdir(parents=True)
+    file.write_text((corpus / "train.conll").read_text(encoding="utf-8"), encoding="utf-8")
+    monkeypatch.setenv("LABELKIT_DATA", str(tmp_path / "corpora"))
+    for reference in (str(file.parent), "one", f"train={file}"):
+        assert ask(capsys, "shared", "--data", reference)["split"] == "train"
+    assert ask(capsys, "shared", "--data", str(corpus))["split"] == "test"
+    assert ask(capsys, "shared", "--data", str(file), "--split", "all")["split"] == "all"
+    assert "it has: all" in refused(capsys, "shared", "--data", str(file), "--split", "test")
 
 
 def test_a_label_that_the_labeller_lacks_is_named_with_its_line(

@@ -187,7 +187,8 @@ def test_the_closing_summary_is_the_json(label: Label, trained: labelkit.RunResu
     assert found | {"seconds": 0, "words_per_second": 0, "spans": 0} == {
         "run": trained.run, "checkpoint": str(trained.checkpoint), "output": "o.jsonl", "format": "jsonl",
         "records": 3, "words": 20, "spans": 0, "windows": 3, "fallback": 0, "below_min_score": 0, "failed": 1,
-        "unfinished_files": 0, "resumed_after": 0, "seconds": 0, "words_per_second": 0, "engine": "torch-fp32",
+        "repaired": 0, "unfinished_files": 0, "resumed_after": 0, "new_records": 3, "new_words": 20,
+        "seconds": 0, "words_per_second": 0, "engine": "torch-fp32",
         "precision": "fp32", "device": "cpu", "backoffs": 0,
     }  # fmt: skip
     records = [json.loads(line) for line in Path("o.jsonl").read_text().splitlines()]
@@ -293,11 +294,6 @@ def test_bad_input_is_one_line_that_says_where(
     write("classes.csv", "text,label\nGood.,POSITIVE\n")
     write("cut.txt.gz", gzip.compress(b"Ada\n" * 9)[:-9])
     assert fails(*arguments).startswith(said)
-
-
-def test_texts_with_labels_are_labelled_where_the_column_of_the_text_is_named(label: Label) -> None:
-    write("a.csv", "text,label\nAda lives,POSITIVE\n")
-    assert label("a.csv", "--columns", "text=text").records[0]["words"] == ["Ada", "lives"]
 
 
 def test_bad_records_are_told_with_their_line_and_the_rest_goes_on(label: Label) -> None:

@@ -63,8 +63,18 @@ def test_an_interrupted_command_goes_on_and_gives_the_same_bytes(
     assert again.status == 0
     assert Path("o.jsonl").read_bytes() == Path("whole.jsonl").read_bytes()
     found = json.loads(again.out)
-    assert (found["records"], found["failed"], found["resumed_after"]) == (502, 1, [0, 64, 192][calls])
+    before = [0, 64, 192][calls]
+    assert (found["records"], found["failed"], found["resumed_after"]) == (502, 1, before)
+    assert found["new_records"] == 502 - before
+    assert found["new_words"] == found["words"] - words_of(Path("whole.jsonl"), before)
+    assert found["words_per_second"] == pytest.approx(found["new_words"] / found["seconds"], rel=0.05)
+    said = f"; went on after {before} records: {502 - before} records, {found['new_words']:,} words in "
+    assert (said in again.err) == bool(calls)
     assert not journal_path(Path("o.jsonl")).exists()
+
+
+def words_of(labelled: Path, records: int) -> int:
+    return sum(len(json.loads(line)["words"]) for line in labelled.read_text().splitlines()[:records])
 
 
 def a_journal(label: Label, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Path:

@@ -194,6 +194,12 @@ def test_spans_below_the_lowest_score_go_and_their_words_are_outside() -> None:
     assert above(a_record(), 0.4, "IOB2") == a_record()
 
 
+def test_what_stays_beside_a_span_that_goes_fits_the_scheme() -> None:
+    spans = tuple(Span(start=2 * i, end=2 * i + 1, label="A", text="x", score=i / 2) for i in range(2))
+    found = above(a_record(words=("a", "b"), labels=("I-A", "B-A"), spans=spans), 0.3, "IOB1")
+    assert (found.labels, found.spans) == (("O", "I-A"), spans[1:])
+
+
 def test_a_plain_label_below_the_lowest_score_stays_and_its_span_goes() -> None:
     spans = tuple(Span(start=i, end=i + 1, label="N", text="x", score=i / 2) for i in range(2))
     found = above(a_record(words=("a", "b"), labels=("N", "N"), spans=spans), 0.3, None)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import labelkit
 from labelkit import Labelled, Labeller
-from labelkit.data.schemes import spans_of
+from labelkit.data.schemes import repair, spans_of, violations
 from labelkit.errors import RegistryError
 from labelkit.label.records import to_json
 from labelkit.records import Coverage, Span
@@ -54,6 +54,7 @@ def check(record: Labelled, labels: tuple[str, ...]) -> None:
         for first, stop, label in spans_of(record.labels, "IOB2")
     ]
     assert [(span.start, span.end, span.label) for span in record.spans] == spans
+    assert violations(record.labels, "IOB2") == []
 
 
 # -- any input --------------------------------------------------------------------------------------------------------
@@ -172,7 +173,7 @@ def test_with_windows_every_word_takes_the_prediction_that_saw_most(labeller: La
         while body[start][0] == body[start - 1][0]:
             start += 1
     record = labeller.label(words)
-    assert record.labels == tuple(best[word][1] for word in range(len(words)))
+    assert record.labels == repair([best[word][1] for word in range(len(words))], "IOB2")[0]
     assert record.coverage.windows > 3
 
 

@@ -6,7 +6,9 @@ import itertools
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 from hypothesis import given, settings
@@ -129,6 +131,40 @@ def test_a_name_means_one_thing(registry: Registry, place: Home) -> None:
     with pytest.raises(RegistryError, match="there is a run called 'prod' already: ner-2"):
         registry.undo_alias("ner@prod")
     assert registry.find("prod").id == "ner-2"
+
+
+def test_a_name_taken_since_it_was_checked_is_refused_when_the_run_starts(registry: Registry, place: Home) -> None:
+    for name in ("mine", "prod"):
+        check_name(name, place)
+    start(registry, "ner-1", name="mine")
+    registry.alias("ner-1", "prod")
+    with pytest.raises(RegistryError, match="there is a run called 'mine' already: ner-1") as caught:
+        start(registry, "ner-2", name="mine")
+    assert caught.value.hint == "choose another name"
+    with pytest.raises(RegistryError, match="there is a run called 'ner-1' already"):
+        start(registry, "ner-2", name="ner-1")
+    with pytest.raises(RegistryError, match="'prod' is an alias already: ner@prod means ner-1"):
+        start(registry, "ner-2", name="prod")
+    assert [run.id for run in registry.runs()] == ["ner-1"]
+    start(registry, "ner-2")
+    start(registry, "ner-3")
+
+
+def test_of_many_that_take_one_name_at_once_one_gets_it(registry: Registry, place: Home) -> None:
+    together = Barrier(6)
+
+    def take(number: int) -> bool:
+        with Registry.open(place, create=False) as own:
+            together.wait()
+            try:
+                start(own, f"ner-{number}", name="mine")
+            except RegistryError as error:
+                return "there is a run called 'mine' already" not in error.message
+            return True
+
+    with ThreadPoolExecutor(6) as threads:
+        assert sorted(threads.map(take, range(6))) == [False] * 5 + [True]
+    assert registry.find("mine").name == "mine"
 
 
 @pytest.mark.parametrize("name", ["best", "latest", "", "Prod", "a b", "a_b", "a@b", "a:b", "a+b", "a/b", "é", "a\n"])

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from labelkit.errors import RegistryError
-from labelkit.registry import Home, Registry, RunRecord, SplitRecord
+from labelkit.registry import Home, Registry, RunRecord, SplitRecord, tables
 
 START = datetime(2026, 11, 21, 15, 30, tzinfo=UTC)
 
@@ -75,8 +75,8 @@ def test_an_id_a_name_or_the_beginning_of_an_id(registry: Registry) -> None:
 
 
 def test_an_exact_id_wins_over_names_and_beginnings(registry: Registry) -> None:
-    start(registry, "ner-1")
     start(registry, "ner-12", name="ner-1")
+    start(registry, "ner-1")
     assert registry.find("ner-1").id == "ner-1"
 
 
@@ -97,7 +97,9 @@ def test_an_ambiguous_beginning_lists_the_candidates(registry: Registry) -> None
 
 def test_a_name_of_several_runs_lists_them(registry: Registry) -> None:
     for minute, id_ in enumerate(["ner-a", "ner-b"]):
-        start(registry, id_, minute=minute, name="same")
+        start(registry, id_, minute=minute)
+    with registry._database.session(write=True) as connection:  # as older registries may have it
+        connection.execute(tables.runs.update().values(name="same"))
     assert str(refusal(registry, "same")) == "'same' means several runs: ner-b, ner-a (give the id)"
 
 

@@ -13,12 +13,15 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Thread
 
 import pytest
+import sqlalchemy as sa
 
 from labelkit.errors import RegistryError, StorageError
-from labelkit.registry import Collected, Home, Registry
+from labelkit.registry import Collected, Home, Registry, collecting
 from labelkit.registry import disk as disk_module
+from labelkit.registry.queries import Here
 from recorded_runs import START, ended, files_of, fill, on_disk, save, start, write_output
 
 pytest_plugins = ("recorded_home",)
@@ -434,6 +437,34 @@ def test_a_run_resumed_meanwhile_is_left_alone(
     found = littered.collect(unfinished=True)
     assert not any(one.run == "dead-1" for one in found.freed)
     assert on_disk(place.runs / "dead-1") == before
+
+
+def test_a_run_cannot_be_resumed_before_its_state_is_out_of_its_place(
+    littered: Registry, place: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = place.runs / "dead-1" / "resume"
+    look, survey = collecting.look, collecting.survey
+    there: list[bool] = []
+    threads: list[Thread] = []
+
+    def resume() -> None:
+        with Registry.open(place, create=False) as other:
+            other.resume_run("dead-1")
+            there.append(state.exists())
+
+    def late(connection: sa.Connection, here: Here, run: str | None = None) -> collecting.Known:
+        known = look(connection, here, run)
+        if run == "dead-1" and not threads:
+            threads.append(Thread(target=resume))
+            threads[0].start()
+            threads[0].join(0.5)  # it has to wait until this one is done
+        return known
+
+    monkeypatch.setattr(collecting, "look", late)
+    monkeypatch.setattr(collecting, "survey", lambda *given: [one for one in survey(*given) if one.path == state])
+    littered.collect(unfinished=True)
+    threads[0].join()
+    assert there == [False]
 
 
 def test_orphans_go_unless_they_are_young_or_hold_checkpoints(registry: Registry, place: Home) -> None:

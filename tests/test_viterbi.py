@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from labelkit.catalog import Catalog
-from labelkit.data.schemes import SCHEMES, may_follow, violations
+from labelkit.data.schemes import SCHEMES, may_follow, repair, violations
 from labelkit.errors import LabelkitError
 from labelkit.label import viterbi as module
 from labelkit.label.calibration import tempered
-from labelkit.label.decode import decode, found_spans, sentences
+from labelkit.label.decode import changes, decode, fitting, found_spans, sentences
 from labelkit.label.viterbi import rules_of, viterbi
 from labelkit.plan import Request, make_plan
 from labelkit.records import Schema, Scheme, Scores
@@ -164,6 +164,28 @@ def test_a_sentence_is_labelled_as_alone(case: tuple[Scheme, int, list[int], int
         values = scores.values[start : start + length]
         assert labelled(Scores(values=values, lengths=np.array([length]), schema=schema)) == [together]
         start += length
+
+
+@given(cases)
+@settings(deadline=None)
+def test_the_likeliest_labels_are_rewritten_as_the_scorer_reads_them(
+    case: tuple[Scheme, int, list[int], int, int],
+) -> None:
+    scheme, types, lengths, seed, steps = case
+    scores = a_case(a_schema(scheme, types), lengths, seed, steps)
+    ids = scores.values.argmax(axis=1)
+    fixed = fitting(ids, scores)
+    wanted = [repair(tags, scheme) for tags in sentences(ids, scores)]
+    assert list(zip(sentences(fixed, scores), changes(ids, fixed, scores), strict=True)) == wanted
+    assert not any(violations(tags, scheme) for tags in sentences(fixed, scores))
+    chances = scores.values.max(axis=1)
+    assert list(found_spans(fixed, chances, scores)) == list(found_spans(ids, chances, scores))
+
+
+def test_plain_labels_are_never_rewritten() -> None:
+    scores = a_case(a_schema(None, 4), [3, 0, 2], seed=1)
+    ids = scores.values.argmax(axis=1)
+    assert fitting(ids, scores).tolist() == ids.tolist()
 
 
 def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -44,10 +44,6 @@ class DataError(LabelkitError):
     """Labelled data that cannot be read as it stands."""
 
 
-class WrongKindError(DataError):
-    """Data of one kind for a labeller of the other: no single record is to blame."""
-
-
 class ModelError(LabelkitError):
     """A model reference, tokenizer or checkpoint that cannot be used."""
 

@@ -202,6 +202,7 @@ class Coverage:
     :param no_subtokens: of these, words that the tokenizer turns into nothing.
     :param too_long: of these, words with more sub-tokens than a window holds.
     :param below_min_score: spans (or labels of whole texts) that were left out because their score was too low.
+    :param repaired: tags that the decoder gave and that were rewritten to fit the scheme; their spans are the same.
     """
 
     words: int
@@ -210,6 +211,7 @@ class Coverage:
     no_subtokens: int = 0
     too_long: int = 0
     below_min_score: int = 0
+    repaired: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -130,4 +130,4 @@ def _print(shell: Shell, info: Any, gold: Any, figures: dict[str, Any]) -> None:
         return
     from labelkit.cli import render
 
-    render.scores(shell.out, f"{gold.ref} ({info.task}, {len(gold.examples):,} examples)", figures)
+    render.scores(shell.out, f"{gold.ref} ({info.task}, {gold.split}, {len(gold.examples):,} examples)", figures)

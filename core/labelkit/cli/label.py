@@ -268,9 +268,12 @@ def _summary(asked: _Asked, job: Job, totals: Totals) -> dict[str, Any]:
         "windows": totals.windows,
         "fallback": totals.fallback,
         "below_min_score": totals.below_min_score,
+        "repaired": totals.repaired,
         "failed": totals.failed,
         "unfinished_files": totals.unfinished,
-        "resumed_after": totals.records + totals.failed + totals.unfinished - job.count,
+        "resumed_after": job.resumed_after(totals),
+        "new_records": job.labelled.records,
+        "new_words": job.labelled.words,
         "seconds": round(job.seconds, 3),
         "words_per_second": round(job.words_per_second, 1),
         "engine": engine.name,
@@ -284,8 +287,12 @@ def _lines(asked: _Asked, job: Job, totals: Totals) -> Iterator[str]:
     engine = job.labeller.engine
     token = job.labeller.info.kind == "token"
     done = [_count(totals.records, "record"), _count(totals.words, "word")] + [_count(totals.spans, "span")] * token
+    before = job.resumed_after(totals)
+    here = f"{_count(job.labelled.records, 'record')}, {_count(job.labelled.words, 'word')}"
+    went_on = f"; went on after {_count(before, 'record')}: {here}" if before else ""
     yield (
-        f"{asked.output or 'labelled'}: {', '.join(done)} in {job.seconds:.1f} s "
+        f"{asked.output or 'labelled'}: {', '.join(done)}"
+        f"{went_on} in {job.seconds:.1f} s "
         f"({job.words_per_second:,.0f} words/s), {engine.name} on {engine.model.device.type}"
     )
     if totals.failed:
@@ -295,6 +302,9 @@ def _lines(asked: _Asked, job: Job, totals: Totals) -> Iterator[str]:
         yield f"note: {what} without meaning to the encoder, labelled with the fallback label"
     if totals.below_min_score:
         yield f"note: {_count(totals.below_min_score, 'label')} left out, scored below {asked.min_score:g}"
+    if totals.repaired:
+        scheme = job.labeller.info.schema.scheme
+        yield f"note: {_count(totals.repaired, 'tag')} rewritten to fit {scheme}, the spans are the same"
     for note in job.labeller.notes:
         yield f"note: {note}"
     if engine.memory.backoffs:

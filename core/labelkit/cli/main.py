@@ -87,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if debug:
             raise
         _say(f"error: {type(error).__name__}: {' '.join(str(error).split())}")
-        _say("  this is a mistake in labelkit or a plugin; --debug shows where it happened")
+        _say("  this is a mistake in labelkit or a plugin; add --debug to the command to see where it happened")
         return EXIT_FAILED
 
 

@@ -73,8 +73,7 @@ def onnx(shell: Shell, **given: Any) -> None:
     labelkit label latest mails/ -o labelled.jsonl --engine onnx-int8
     """
     from labelkit.label.labeller import Labeller
-    from labelkit.label.onnx_check import compare
-    from labelkit.label.onnx_export import export, find, require
+    from labelkit.label.onnx_export import find, require
 
     asked = _Asked(**given)
     require()
@@ -84,8 +83,7 @@ def onnx(shell: Shell, **given: Any) -> None:
     labeller = Labeller.open(asked.run, shell.home, shell.catalog, engine="torch")
     gold = _gold(shell, asked, labeller, details)
     found = find(labeller.folder, asked.precision, shell.home.cache) is not None
-    model = export(labeller.engine, labeller.folder, asked.precision, shell.home.cache)
-    result = compare(labeller, labeller.running(model), gold.examples, _metrics(shell, labeller, details))
+    model, result = _good_enough(shell, asked, labeller, gold, _metrics(shell, labeller, details))
     document = _document(asked, labeller, model, gold, result) | {"written": not found}
     _record(shell, labeller, gold, document)
     accepted = document["accepted"]
@@ -104,6 +102,25 @@ def onnx(shell: Shell, **given: Any) -> None:
             f"the ONNX model was refused: its {result.key} is {result.loss:.4f} worse, {asked.limit:g} is allowed",
             hint="allow more with --threshold X, or keep it with --force",
         )
+
+
+def _good_enough(
+    shell: Shell, asked: _Asked, labeller: Labeller, gold: Gold, metrics: list[Metric]
+) -> tuple[OnnxModel, Comparison]:
+    """Write the model and compare it; with int8 leave more in fp32 until the score is good enough, or all was tried."""
+    from labelkit.label.onnx_check import compare
+    from labelkit.label.onnx_export import SPARED, export
+
+    last = len(SPARED) - 1 if asked.int8 and not asked.force else 0
+    for spared in range(last + 1):
+        model = export(labeller.engine, labeller.folder, asked.precision, shell.home.cache, spared=spared)
+        result = compare(labeller, labeller.running(model), gold.examples, metrics)
+        if result.accepts(asked.limit) or spared == last:
+            break
+        kept = ", ".join(SPARED[: spared + 2])
+        shell.say(f"{result.key} is {result.loss:.4f} worse with int8: once more with {kept} in fp32")
+        model.remove()
+    return model, result
 
 
 def _details(shell: Shell, run: str) -> RunDetails | None:

@@ -180,7 +180,7 @@ def _readable(found: Iterable[Example], folder: Path, asked: Conversion) -> Iter
         message = error.message.replace(f"{folder}/", "")
         raise DataError(
             f"format '{asked.to}' does not give back what was written: {message}",
-            hint="use another format, e.g. --to jsonl",
+            hint=_another(asked.to),
         ) from error
 
 
@@ -195,13 +195,13 @@ def _compare(given: Iterable[Example], found: Iterable[Example], asked: Conversi
         if before is None or after is None:
             raise DataError(
                 f"format '{name}' does not give back as many examples as were written",
-                hint="it cannot hold empty ones, perhaps; use another format, e.g. --to jsonl",
+                hint=f"it cannot hold empty ones, perhaps; {_another(name)}",
             )
         if lost := list(dict.fromkeys(_differences(before, after))):
             raise DataError(
                 f"{place_of(before)}: format '{name}' cannot hold {', '.join(map(_called, lost))} "
                 f"of example '{before.id}'",
-                hint=_advice(lost, before),
+                hint=_advice(lost, before, _another(name)),
             )
 
 
@@ -209,13 +209,18 @@ def _called(lost: str) -> str:
     return f"the {lost}" if lost in ("words", "labels", *DROPPABLE) else f"the field '{lost}'"
 
 
-def _advice(lost: list[str], example: Example) -> str:
+def _another(name: str) -> str:
+    """Advise another format than the one called ``name``."""
+    return "use another format" + (": labelkit formats lists them" if name == "jsonl" else ", e.g. --to jsonl")
+
+
+def _advice(lost: list[str], example: Example, another: str) -> str:
     main, *others = example.labels
     if set(lost) & set(others):
-        return f"convert one layer, --layer {main}, or use another format, e.g. --to jsonl"
+        return f"convert one layer, --layer {main}, or {another}"
     if set(lost) & {"words", "labels"}:
-        return "use another format, e.g. --to jsonl"
-    return f"leave it out with --drop {','.join(lost)}, or use another format, e.g. --to jsonl"
+        return another
+    return f"leave it out with --drop {','.join(lost)}, or {another}"
 
 
 def _same_spans(before: Labels, after: Labels | None) -> bool:

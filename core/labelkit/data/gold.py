@@ -14,6 +14,8 @@ from labelkit.records import Example, LoadContext, Schema
 
 #: which split is scored when none is named
 PREFERRED = ("test", "validation", "train")
+#: what a file is called of which nothing says which split it is
+ALL = "all"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,6 +46,8 @@ def read_gold(
 ) -> Gold:
     """Read a split of a data reference: the one named, else test, else validation, else all there is.
 
+    The only split of a lone file is called ``all``.
+
     :param trained_on: the labeller learned from this train split, which is then scored only when it is named.
     :raises DataError: it cannot be read, has no such split, or holds a label that ``schema`` lacks (file and line).
     """
@@ -51,8 +55,10 @@ def read_gold(
     if schema.kind == "token" and schema.scheme is None and within.options.get("plain_labels") is None:
         within = replace(within, options={**within.options, "plain_labels": True})
     raw = read_raw(reference, schema.kind, catalog, within, options.format)
-    name = _choose(reference, split, raw.splits, trained_on=trained_on)
-    examples, repaired = raw.splits[name], 0
+    # what a run learned from is its train split, even as the only file there is
+    splits = {ALL: raw.splits["train"]} if raw.lone and not trained_on else raw.splits
+    name = _choose(reference, split, splits, trained_on=trained_on)
+    examples, repaired = splits[name], 0
     check_examples(name, examples, layer, schema.kind)
     if schema.scheme:
         source = scheme_named(options.scheme, "scheme")
@@ -60,14 +66,14 @@ def read_gold(
         examples, repaired = tagged.splits[name], tagged.repaired
     _check_labels(examples, layer, schema)
     digest = content_hash(examples, layer, schema.scheme)
-    ref = raw.refs.get(name, reference)
+    ref = raw.refs.get("train" if name == ALL else name, reference)
     return Gold(split=name, examples=examples, ref=ref, content_hash=digest, repaired=repaired)
 
 
 def _choose(reference: str, split: str | None, splits: Mapping[str, Sequence[Example]], *, trained_on: bool) -> str:
     if split is not None and split not in splits:
         raise DataError(f"'{reference}' has no {split} split", hint=f"it has: {', '.join(splits)}")
-    chosen = split or next(name for name in PREFERRED if name in splits)
+    chosen = split or next(name for name in (*PREFERRED, ALL) if name in splits)
     if chosen == "train" and trained_on and split is None:
         raise DataError(f"'{reference}' has only what the run learned from", hint="give gold data: --data REF")
     return chosen

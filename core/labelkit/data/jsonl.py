@@ -9,12 +9,9 @@ from typing import Any
 
 from labelkit.data.files import read_lines
 from labelkit.data.rows import Record, read_rows
-from labelkit.data.written import to_record
+from labelkit.data.written import to_record, without_ours
 from labelkit.errors import DataError
 from labelkit.records import Example, Format, Labelled, LoadContext, Output
-
-#: what labelkit adds to a record that it labelled; reading it back as data needs none of it
-_OURS = ("spans", "score", "scores", "coverage")
 
 
 def read(path: Path, ctx: LoadContext) -> Iterator[Example]:
@@ -22,7 +19,7 @@ def read(path: Path, ctx: LoadContext) -> Iterator[Example]:
 
     :raises DataError: a line is no JSON object, or lacks what is needed; names file and line.
     """
-    return read_rows(path, ctx, ((number, _without_ours(record)) for number, record in objects(path, ctx)))
+    return read_rows(path, ctx, ((number, without_ours(record)) for number, record in objects(path, ctx)))
 
 
 def write(records: Iterable[Labelled], output: Output) -> None:
@@ -85,11 +82,3 @@ def _object(path: Path, number: int, line: str) -> dict[str, Any]:
             hint='write it as {"text": …, "label": …}, one to a line',
         )
     return found
-
-
-def _without_ours(record: dict[str, Any]) -> dict[str, Any]:
-    """Drop what labelkit added to a record that it labelled."""
-    coverage = record.get("coverage")
-    if isinstance(coverage, dict) and {"words", "windows"} <= coverage.keys():
-        return {name: value for name, value in record.items() if name not in _OURS}
-    return record

@@ -66,12 +66,14 @@ class Raw:
     :param refs: split → where it came from: a path, ``SOURCE:SPLIT``, or ``hub:ID@COMMIT:SPLIT``.
     :param source: the named corpus, where it is one.
     :param notes: what is odd without being wrong.
+    :param lone: a single file, or a folder read as one: nothing says which split it is, and it stands as train.
     """
 
     splits: Mapping[str, Sequence[Example]]
     refs: Mapping[str, str]
     source: Source | None = None
     notes: tuple[str, ...] = field(default=())
+    lone: bool = False
 
 
 def read_raw(text: str, kind: Kind, parts: Parts, ctx: LoadContext, format_name: str | None = None) -> Raw:
@@ -91,7 +93,8 @@ def read_raw(text: str, kind: Kind, parts: Parts, ctx: LoadContext, format_name:
     _distinct(files)
     splits = {split: _from_file(file, kind, parts, ctx, format_name) for split, file in files.items()}
     notes = tuple(f"{what}: {count:,}" for what, count in tally_of(ctx).items())
-    return Raw(splits=splits, refs={split: str(file) for split, file in files.items()}, notes=notes)
+    refs = {split: str(file) for split, file in files.items()}
+    return Raw(splits=splits, refs=refs, notes=notes, lone=_is_lone(reference, files, ctx))
 
 
 def open_split(
@@ -246,6 +249,14 @@ def _files(reference: Reference, kind: Kind | None, parts: Parts, ctx: LoadConte
     if (saved := saved_splits(path)) is not None:
         return _saved(path, saved)
     return brat.pairs_of(path) or split_files(path, _suffixes(kind, parts))
+
+
+def _is_lone(reference: Reference, files: Mapping[str, Path], ctx: LoadContext) -> bool:
+    """Say whether a reference is itself its only file; a folder under the root counts by its name."""
+    if reference.kind == "files":
+        return False
+    path = reference.path if reference.path.exists() else _folders(ctx.root).get(reference.text)
+    return list(files.values()) == [path]
 
 
 def _saved(folder: Path, saved: Mapping[str, Path]) -> dict[str, Path]:

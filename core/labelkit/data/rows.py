@@ -10,7 +10,7 @@ from typing import Any
 from labelkit.data.fields import Layout, is_spans, layout_of
 from labelkit.data.spans import Offsets, offsets_of, parse_spans
 from labelkit.data.spantags import SpanTagger
-from labelkit.errors import DataError, WrongKindError
+from labelkit.errors import DataError
 from labelkit.label.splitters import split
 from labelkit.records import Example, Labels, LoadContext, Place
 
@@ -27,19 +27,18 @@ def read_rows(
     """Yield an example for each ``(line, record)``.
 
     Two options of ``ctx`` are for reading what is to be labelled: ``labels="ignored"`` asks for no labels, leaves those
-    that are there alone and splits no text; ``skip`` is called with the error of a record, which is then left out.
+    that are there alone and splits no text; ``skip`` is called with the error of a record, which is then left out. A
+    text for a labeller of words that has one label keeps it as its own field; unless ``--columns`` names the text, it
+    is the example's label too, by the name of its field.
 
     :param names: column → the names of its numbers.
     :param start: how many examples came before, for those without an id of their own.
     :raises DataError: a record cannot be used, with file and line; at the end, when spans cut words.
-    :raises WrongKindError: texts with one label each, for a labeller of words.
     """
     reader, skip = _Reader(path, ctx, names or {}), ctx.options.get("skip")
     for number, (line, record) in enumerate(rows, start=start + 1):
         try:
             example = reader.example(number, line, record)
-        except WrongKindError:
-            raise
         except DataError as error:
             if skip is None:
                 raise
@@ -110,15 +109,21 @@ class _Reader:
     def _bare(self, record: Record, layout: Layout, common: dict[str, Any]) -> Example:
         """Return the example without labels: the text, the words where they are given, or both."""
         column = layout.layers.get(layout.layer)
-        classes = layout.kind == "token" and "tokens" not in layout.roles and isinstance(record.get(column or ""), str)
-        if classes and "text" not in self._ctx.columns:
-            raise WrongKindError(
-                f"this is a text with one label ('{column}'), and the labeller is one of words",
-                hint="--columns text=NAME labels the words of its texts all the same",
-            )
+        if layout.kind == "token" and "tokens" not in layout.roles and column is not None:
+            common |= self._one_label(column, record[column], common["extra"])
         text = _text(record, layout) if "text" in layout.roles else None
         words, offsets = _words(record, layout, text, self._splitter) if "tokens" in layout.roles else (None, None)
         return Example(words=words, text=text, offsets=offsets, **common)
+
+    def _one_label(self, column: str, value: Any, extra: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the own fields with the label of a whole text, and the label where nothing else was asked for."""
+        if isinstance(value, list | tuple | Mapping):
+            return {}
+        name = f"input_{column}"
+        while name in extra:
+            name = f"input_{name}"
+        labels = {} if value in (None, "") or "text" in self._ctx.columns else {column: str(value)}
+        return {"extra": {**extra, name: value}, "labels": labels}
 
     def _labels(self, record: Record, layout: Layout) -> dict[str, Labels]:
         token = layout.kind == "token"

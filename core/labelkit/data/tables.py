@@ -9,13 +9,14 @@ import json
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from labelkit.data.files import open_bytes, plain_errors
 from labelkit.data.rows import Names, Record, check_columns, read_rows
-from labelkit.data.written import to_record
+from labelkit.data.written import is_gold, to_record, without_ours
 from labelkit.errors import DataError
 from labelkit.records import Example, Format, Labelled, LoadContext, Output
 
@@ -63,7 +64,7 @@ def write_parquet(records: Iterable[Labelled], output: Output) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    rows = (to_record(labelled) for labelled in records)
+    rows = (_row(labelled) for labelled in records)
     first = list(islice(rows, _ROWS))
     try:
         schema = pa.Table.from_pylist(_filled(first)).schema
@@ -162,7 +163,7 @@ def _examples(
 def _rows(batch: pa.RecordBatch) -> Iterator[Record]:
     for start in range(0, batch.num_rows, _ROWS):
         for row in batch.slice(start, _ROWS).to_pylist():
-            yield {name: _plain(value) for name, value in row.items()}
+            yield without_ours({name: _plain(value) for name, value in row.items()})
 
 
 def _plain(value: Any) -> Any:
@@ -215,6 +216,14 @@ def _names(feature: Any) -> Sequence[str]:
     if feature.get("_type") == "ClassLabel":
         return list(feature.get("names") or ())
     return _names(feature.get("feature"))
+
+
+def _row(labelled: Labelled) -> dict[str, Any]:
+    """Return the columns of a record; all figures of the coverage, as pyarrow drops those that come late."""
+    found = to_record(labelled)
+    if is_gold(labelled):
+        return found
+    return {**found, "coverage": {**asdict(labelled.coverage), **found["coverage"]}}
 
 
 def _filled(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -10,6 +10,9 @@ from labelkit.errors import DataError
 from labelkit.label.records import to_json
 from labelkit.records import Coverage, Labelled
 
+#: what labelkit adds to a record that it labelled; reading it back as data needs none of it
+_OURS = ("spans", "score", "scores", "coverage")
+
 
 def is_gold(labelled: Labelled) -> bool:
     """Return whether nothing labelled it: its labels were read, so there is neither score nor coverage."""
@@ -34,6 +37,14 @@ def to_record(labelled: Labelled) -> dict[str, Any]:
             hint="rename it, or leave it out",
         )
     return {**ours, **labelled.extra}
+
+
+def without_ours(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the fields of a record without what :func:`to_record` added to one that labelkit labelled."""
+    coverage = record.get("coverage")
+    if isinstance(coverage, dict) and {"words", "windows"} <= coverage.keys():
+        return {name: value for name, value in record.items() if name not in _OURS}
+    return record
 
 
 def _gold(labelled: Labelled) -> dict[str, Any]:

@@ -39,6 +39,42 @@ def sentences(ids: NDArray[np.int64], scores: Scores) -> Iterator[tuple[str, ...
         start += length
 
 
+def fitting(ids: NDArray[np.int64], scores: Scores) -> NDArray[np.int64]:
+    """Return label ids that fit the scheme and mean the same spans, as :func:`labelkit.data.schemes.repair` does.
+
+    Labels that fit already, and plain ones, stay as they are.
+
+    :param ids: label ids, int64 of shape (words,).
+    """
+    schema = scores.schema
+    if schema.scheme is None:
+        return ids
+    borders = np.concatenate(([0], np.cumsum(scores.lengths)))
+    firsts, stops, kinds = _spans(ids, borders, schema)
+    # the position of its prefix among those of a type: B I in IOB1 and IOB2, B I E S, B I L U
+    place = np.ones(len(ids), np.int64)
+    if schema.scheme == "IOB1":
+        same = (firsts[1:] == stops[:-1]) & (kinds[1:] == kinds[:-1]) & ~np.isin(firsts[1:], borders)
+        place[firsts[1:][same]] = 0
+    else:
+        place[firsts] = 0
+    if schema.scheme in ("BIOES", "BILOU"):
+        place[stops - 1] = np.where(stops - firsts == 1, 3, 2)
+    span = np.repeat(np.arange(len(firsts)), stops - firsts)
+    words = np.arange(len(span)) + (firsts - np.cumsum(stops - firsts) + stops - firsts)[span]
+    prefixes = (len(schema.label_names) - 1) // max(len(schema.types), 1)
+    fixed = np.zeros_like(ids)
+    fixed[words] = 1 + kinds[span] * prefixes + place[words]
+    return fixed
+
+
+def changes(before: NDArray[np.int64], after: NDArray[np.int64], scores: Scores) -> list[int]:
+    """Return how many label ids of each sentence are others in ``after`` than in ``before``."""
+    so_far = np.concatenate(([0], np.cumsum(before != after)))
+    counts: list[int] = np.diff(so_far[np.concatenate(([0], np.cumsum(scores.lengths)))]).tolist()
+    return counts
+
+
 class Found(NamedTuple):
     """A span of words: ``[first, stop)`` of its sentence, its type and the chance of its least certain word."""
 
@@ -57,7 +93,9 @@ def found_spans(ids: NDArray[np.int64], chances: NDArray[np.float32], scores: Sc
     :param chances: the probability of each word's label, float32 of shape (words,).
     """
     borders = np.concatenate(([0], np.cumsum(scores.lengths)))
-    firsts, stops, names = _spans(ids, borders, scores.schema)
+    firsts, stops, kinds = _spans(ids, borders, scores.schema)
+    types = scores.schema.types or scores.schema.labels
+    names = [types[kind] for kind in kinds.tolist()]
     if len(firsts):
         edges = np.stack((firsts, stops), axis=1).ravel()
         least = np.minimum.reduceat(np.append(chances, np.float32(1)), edges)[::2]
@@ -72,11 +110,11 @@ def found_spans(ids: NDArray[np.int64], chances: NDArray[np.float32], scores: Sc
 
 def _spans(
     ids: NDArray[np.int64], borders: NDArray[np.int64], schema: Schema
-) -> tuple[NDArray[np.int64], NDArray[np.int64], list[str]]:
-    """Return where spans start and stop, counted over all words, and their types."""
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Return where spans start and stop, counted over all words, and the numbers of their types (or plain labels)."""
     if schema.scheme is None:
         firsts = np.arange(len(ids))
-        return firsts, firsts + 1, [schema.labels[i] for i in ids.tolist()]
+        return firsts, firsts + 1, ids
     tags = [split_tag(name) for name in schema.label_names]
     types = np.array([schema.types.index(type_) if type_ else -1 for _, type_ in tags])
     joins = np.array([prefix in "IEL" for prefix, _ in tags])
@@ -88,4 +126,4 @@ def _spans(
     firsts = np.flatnonzero((kind >= 0) & ~continued)
     ends = np.append(np.flatnonzero(~continued), len(ids))
     stops = ends[np.searchsorted(ends, firsts, side="right")]
-    return firsts, stops, [schema.types[i] for i in kind[firsts].tolist()]
+    return firsts, stops, kind[firsts]

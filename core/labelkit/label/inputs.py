@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
 from labelkit.data.files import STDIN, open_bytes, plain_errors, read_lines, whole_lines
-from labelkit.errors import DataError, UnknownNameError, WrongKindError, nearest
+from labelkit.errors import DataError, UnknownNameError, nearest
 from labelkit.label.records import Failed
+from labelkit.label.stream import chunks
 from labelkit.records import Example, Format, Kind, LoadContext, Place
 
 Unit = Literal["line", "document"]
@@ -100,14 +102,19 @@ def find_inputs(
 def read_inputs(
     inputs: Inputs, kind: Kind, layer: str, ctx: LoadContext, *, strict: bool
 ) -> Iterator[Example | Failed]:
-    """Yield every record of the inputs, in order; labels that are there are ignored.
+    """Return every record of the inputs, in order, read as it is asked for; labels that are there are ignored.
 
     With several files each record has its own field ``file``.
 
     :param strict: raise what is wrong with a record, instead of yielding it and going on.
     :raises DataError: with ``strict``, whatever cannot be read.
-    :raises WrongKindError: texts with one label each, for a labeller of words.
+    :raises DataError: for a labeller of words, every record of the first chunk is a text with one label.
     """
+    items = _read_all(inputs, kind, layer, ctx, strict=strict)
+    return _no_classes(items) if kind == "token" else items
+
+
+def _read_all(inputs: Inputs, kind: Kind, layer: str, ctx: LoadContext, *, strict: bool) -> Iterator[Example | Failed]:
     # of texts the fields tell whether words are given; for words a text alone will do as well
     options = {**ctx.options, "labels": "ignored", "layer": layer, "kind": kind if kind == "token" else None}
     for one in inputs.files:
@@ -115,6 +122,24 @@ def read_inputs(
             if isinstance(item, Example) and len(inputs.files) > 1:
                 item = replace(item, extra={"file": one.name, **item.extra})
             yield item
+
+
+def _no_classes(items: Iterator[Example | Failed]) -> Iterator[Example | Failed]:
+    """Pass the items on, unless all of the first chunk are texts with one label: that is another task's data."""
+    first = next(chunks(items), [])
+    columns = [_labelled_by(item) for item in first if isinstance(item, Example)]
+    if columns and all(columns):
+        example = next(item for item in first if isinstance(item, Example))
+        raise DataError(
+            f"{example.place}: this is a text with one label ('{columns[0]}'), and the labeller is one of words",
+            hint="--columns text=NAME labels the words of its texts all the same",
+        )
+    yield from chain(first, items)
+
+
+def _labelled_by(example: Example) -> str | None:
+    """Return the field of the one label that a text has."""
+    return next((column for column, label in example.labels.items() if isinstance(label, str)), None)
 
 
 def text_format(unit: Unit = "line") -> Format:
@@ -150,8 +175,6 @@ def _read(one: Input, ctx: LoadContext, *, strict: bool) -> Iterator[Example | F
             yield from failed()
             yield example
         yield from failed()
-    except WrongKindError:
-        raise
     except DataError as error:
         if strict:
             raise

@@ -65,6 +65,10 @@ class Job:
         """Return how many results this process gave."""
         return self.labelled.records + self.labelled.failed + self.labelled.unfinished
 
+    def resumed_after(self, totals: Totals) -> int:
+        """Return how many of the results in all an earlier process gave."""
+        return totals.records + totals.failed + totals.unfinished - self.count
+
     @property
     def words_per_second(self) -> float:
         """Return how quick this process was."""

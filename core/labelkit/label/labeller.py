@@ -18,7 +18,7 @@ from labelkit.data.spans import joined_offsets, offsets_of
 from labelkit.encode.align import Encoded, Encoding, encode, encode_texts, surfaces_of, texts_of
 from labelkit.errors import LabelkitError, nearest
 from labelkit.label.calibration import tempered
-from labelkit.label.decode import Found, decode, found_spans, sentences
+from labelkit.label.decode import Found, changes, decode, fitting, found_spans, sentences
 from labelkit.label.records import carried
 from labelkit.label.splitters import find_splitter
 from labelkit.records import Coverage, Decoder, Example, Labelled, Metric, Preprocessor, Scores, Span
@@ -266,10 +266,14 @@ class Labeller:
         values = tempered(found.values, self.info.temperature)
         chances = np.exp(values[np.arange(len(ids)), ids])
         spans = found_spans(ids, chances, scores)
-        rows = zip(ready.examples, sentences(ids, scores), spans, ready.encoded.coverage, strict=True)
+        fixed = fitting(ids, scores)
+        repaired = changes(ids, fixed, scores)
+        rows = zip(ready.examples, sentences(fixed, scores), spans, ready.encoded.coverage, repaired, strict=True)
         return [self._record(*row) for row in rows]
 
-    def _record(self, example: Example, labels: tuple[str, ...], spans: list[Found], coverage: Coverage) -> Labelled:
+    def _record(
+        self, example: Example, labels: tuple[str, ...], spans: list[Found], coverage: Coverage, repaired: int
+    ) -> Labelled:
         text, offsets = example.text or "", example.offsets or ()
         return Labelled(
             id=example.id,
@@ -278,7 +282,7 @@ class Labeller:
             labels=labels,
             spans=tuple([_span(text, offsets, found) for found in spans]),
             offsets=offsets,
-            coverage=coverage,
+            coverage=replace(coverage, repaired=repaired) if repaired else coverage,
             extra=example.extra,
             engine=self._used.name,
         )

@@ -24,6 +24,8 @@ from labelkit.errors import LabelkitError, ModelError, StorageError
 from labelkit.storage import new_file, new_folder
 
 if TYPE_CHECKING:
+    from onnx import NodeProto
+
     from labelkit.encode.align import Encoding
     from labelkit.label.engine import Engine
 
@@ -33,6 +35,8 @@ OPSET = 17
 #: how far a log-probability may be from torch's
 TOLERANCE = 1e-3
 MODEL, META, CHECK = "model.onnx", "meta.json", "check.json"
+#: what int8 leaves in fp32, step by step, where the score asks for it: outliers behind activations cost the most
+SPARED = ("the head", "the products behind activations", "the first layer")
 #: one file of protobuf holds no more; the weights then stand beside it
 LARGEST_FILE = 2_000_000_000
 #: windows longer than this are not tried after an export: they cost much and show nothing new
@@ -111,10 +115,11 @@ def find(checkpoint: Path, precision: str, cache: Path) -> OnnxModel | None:
     return model
 
 
-def export(engine: Engine, checkpoint: Path, precision: str, cache: Path) -> OnnxModel:
+def export(engine: Engine, checkpoint: Path, precision: str, cache: Path, *, spared: int = 0) -> OnnxModel:
     """Return the ONNX model of a checkpoint; it is written where the cache lacks it.
 
     :param engine: the checkpoint's, on the processor.
+    :param spared: with int8, how much of :data:`SPARED` stays in fp32 when the model is written.
     :raises LabelkitError: the extra is missing, the architecture cannot be exported, or the model differs from torch.
     :raises StorageError: the disk refuses.
     """
@@ -130,8 +135,8 @@ def export(engine: Engine, checkpoint: Path, precision: str, cache: Path) -> Onn
                 _trace(engine, beside / MODEL)
                 facts = {"difference": _difference(engine, OnnxModel(beside, precision))}
             else:
-                _quantise(source, beside / MODEL)
-                facts = {}
+                _quantise(source, beside / MODEL, spared)
+                facts = {"spared": spared}
             files = {file.name: (file.stat().st_size, sha256_of(file)) for file in sorted(beside.iterdir())}
             meta = {"precision": precision, "files": files, **facts}
             (beside / META).write_text(to_json(meta) + "\n", encoding="utf-8")
@@ -246,7 +251,7 @@ def _samples(encoding: Encoding, shapes: tuple[tuple[int, ...], ...]) -> list[di
     return batches
 
 
-def _quantise(source: OnnxModel, path: Path) -> None:
+def _quantise(source: OnnxModel, path: Path, spared: int) -> None:
     """Write the encoder's products with weights in 8-bit integers; all else stays, the small head included."""
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
@@ -256,7 +261,7 @@ def _quantise(source: OnnxModel, path: Path) -> None:
                 str(source.path),
                 str(path),
                 op_types_to_quantize=["MatMul", "Gemm"],
-                nodes_to_exclude=_head(source.path),
+                nodes_to_exclude=_spared(source.path, spared),
                 per_channel=True,
                 reduce_range=_without_vnni(),
                 weight_type=QuantType.QInt8,
@@ -270,12 +275,31 @@ def _quantise(source: OnnxModel, path: Path) -> None:
             ) from error
 
 
-def _head(path: Path) -> list[str]:
-    """Return the name of the last product: the head's."""
+def _spared(path: Path, spared: int) -> list[str]:
+    """Return the names of the products that stay in fp32: the head, and what :data:`SPARED` says."""
     import onnx
 
-    nodes = onnx.load(str(path), load_external_data=False).graph.node
-    return [node.name for node in nodes if node.op_type in {"MatMul", "Gemm"}][-1:]
+    graph = onnx.load(str(path), load_external_data=False).graph
+    weights = {one.name: tuple(one.dims) for one in graph.initializer}
+    products = [node for node in graph.node if node.op_type in {"MatMul", "Gemm"}]
+    narrowing = [node.name for node in products if _narrows(node, weights)]
+    names = {node.name for node in products[-1:]}
+    if spared >= 1:
+        names.update(narrowing)
+    if spared >= 2 and narrowing:
+        order = [node.name for node in products]
+        names.update(order[: order.index(narrowing[0])])
+    return sorted(names)
+
+
+def _narrows(node: NodeProto, weights: Mapping[str, tuple[int, ...]]) -> bool:
+    """Return whether a product makes its input less wide, as the one behind a feed-forward layer's activation does."""
+    shape = weights.get(node.input[1], ())
+    if len(shape) != 2:
+        return False
+    transposed = any(one.name == "transB" and one.i for one in node.attribute)
+    wide, narrow = reversed(shape) if transposed else shape
+    return wide > narrow
 
 
 @contextlib.contextmanager

@@ -31,6 +31,7 @@ class Totals:
     windows: int = 0
     fallback: int = 0
     below_min_score: int = 0
+    repaired: int = 0
     failed: int = 0
     unfinished: int = 0
     failures: list[Failed] = field(default_factory=list)
@@ -49,6 +50,7 @@ class Totals:
         self.windows += result.coverage.windows
         self.fallback += result.coverage.fallback
         self.below_min_score += result.coverage.below_min_score
+        self.repaired += result.coverage.repaired
 
     def records_of(self, results: Iterable[Result]) -> Iterator[Labelled]:
         """Count the results and yield those that are records."""

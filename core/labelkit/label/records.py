@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from labelkit.data.schemes import spans_of
+from labelkit.data.schemes import spans_of, tags_of
 from labelkit.records import Labelled, Scheme
 
 #: what the coverage says only where there is something to say
-_SELDOM = ("below_min_score",)
+_SELDOM = ("below_min_score", "repaired")
 _OURS = {
     "token": frozenset(("id", "text", "words", "labels", "spans", "coverage")),
     "text": frozenset(("id", "text", "label", "score", "scores", "coverage")),
@@ -76,8 +76,7 @@ def above(record: Labelled, min_score: float, scheme: Scheme | None) -> Labelled
     coverage = replace(record.coverage, below_min_score=len(spans) - len(kept))
     if scheme is None:
         return replace(record, spans=kept, coverage=coverage)
-    labels = list(record.labels or ())
-    for span, (first, stop, _) in zip(spans, spans_of(labels, scheme), strict=True):
-        if (span.score or 0) < min_score:
-            labels[first:stop] = ["O"] * (stop - first)
-    return replace(record, spans=kept, labels=tuple(labels), coverage=coverage)
+    labels = record.labels or ()
+    found = zip(spans, spans_of(labels, scheme), strict=True)
+    words = [of_words for span, of_words in found if (span.score or 0) >= min_score]
+    return replace(record, spans=kept, labels=tags_of(words, len(labels), scheme), coverage=coverage)

@@ -16,6 +16,7 @@ from labelkit.registry.reports import AliasRecord
 
 _LIST = "labelkit runs alias --list shows what there is"
 _COLUMNS = tables.aliases.c
+_RUNS = tables.runs.c
 
 
 def current(connection: sa.Connection, *conditions: sa.ColumnElement[bool]) -> list[AliasRecord]:
@@ -56,6 +57,29 @@ def unknown_alias(reference: str, known: list[str]) -> RegistryError:
 def ambiguous(name: str, references: list[str]) -> RegistryError:
     """Return the error that several tasks have an alias of this name."""
     return RegistryError(f"'{name}' means several runs: {', '.join(references)}", hint=f"write {references[0]}")
+
+
+def refuse_called(connection: sa.Connection, name: str) -> None:
+    """Check that no run is called ``name``.
+
+    :raises RegistryError: one has that name or id.
+    """
+    taken = connection.scalar(sa.select(_RUNS.id).where(sa.or_(_RUNS.name == name, _RUNS.id == name)).limit(1))
+    if taken is not None:
+        raise RegistryError(f"there is a run called '{name}' already: {taken}", hint="choose another name")
+
+
+def refuse_alias(connection: sa.Connection, name: str) -> None:
+    """Check that ``name`` is no alias now.
+
+    :raises RegistryError: it is.
+    """
+    found = current(connection, _COLUMNS.name == name)
+    if found:
+        raise RegistryError(
+            f"'{name}' is an alias already: {found[0].reference} means {found[0].run}",
+            hint="choose another name, or take the alias away: labelkit runs alias --remove",
+        )
 
 
 def add(connection: sa.Connection, task: str, name: str, run: str | None) -> None:

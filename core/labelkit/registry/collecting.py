@@ -103,8 +103,11 @@ def free(database: Database, here: Here, one: Leftover, wanted: Wanted) -> Lefto
 
     :raises StorageError: the disk, or the registry, refused.
     """
+    path = one.path
     if one.run is not None:
-        with database.session(write=one.checkpoint is not None) as connection:
+        with database.session(write=True) as connection:
+            # from here on the run cannot be resumed
+            connection.execute(sa.select(_RUNS.id).where(_RUNS.id == one.run).with_for_update())
             known = look(connection, here, one.run)
             if known.status.get(one.run) == "running":
                 return None
@@ -112,7 +115,9 @@ def free(database: Database, here: Here, one: Leftover, wanted: Wanted) -> Lefto
                 return None
             if one.category == "leftovers" and _relative(here.root, one.path) in known.paths:
                 return None
-    disk.delete(one.path)
+            if one.checkpoint is None:  # a checkpoint leaves its place only once that is recorded
+                path = disk.condemn(path)
+    disk.delete(path)
     return one
 
 
@@ -187,7 +192,7 @@ def _resume(home: Home, known: Known, wanted: Wanted) -> Iterator[Leftover]:
         if status == "running" or folder.parent.parent != home.runs or not folder.is_dir():
             continue
         if status == "finished" or wanted.unfinished:
-            yield Leftover(category="resume", path=folder, size=0, run=run)
+            yield Leftover(category="resume", path=folder, size=0, run=run, restarts=status != "finished")
 
 
 def _checkpoints(home: Home, known: Known, wanted: Wanted) -> Iterator[Leftover]:

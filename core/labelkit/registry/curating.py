@@ -67,7 +67,7 @@ class Curating(Base):
         check_name(name, "an alias")
         with self._database.session(alone=True) as connection:
             task = _hold(connection, run)
-            _refuse_taken(connection, name)
+            aliases.refuse_called(connection, name)
             aliases.add(connection, task, name, run)
             return aliases.history(connection, task, name)[-1]
 
@@ -102,7 +102,7 @@ class Curating(Base):
                     f"'{task}@{name}' meant the run '{found.run}', which was removed",
                     hint=f"labelkit runs alias RUN {name} gives it another run",
                 )
-            _refuse_taken(connection, name)
+            aliases.refuse_called(connection, name)
             return found
 
     def aliases(self, task: str | None = None) -> list[AliasRecord]:
@@ -128,13 +128,8 @@ class Curating(Base):
         """
         check_name(name, "a run")
         with self._database.session() as connection:
-            _refuse_taken(connection, name)
-            found = aliases.current(connection, tables.aliases.c.name == name)
-        if found:
-            raise RegistryError(
-                f"'{name}' is an alias already: {found[0].reference} means {found[0].run}",
-                hint="choose another name, or take the alias away: labelkit runs alias --remove",
-            )
+            aliases.refuse_called(connection, name)
+            aliases.refuse_alias(connection, name)
 
 
 def _hold(connection: sa.Connection, run: str) -> str:
@@ -146,9 +141,3 @@ def _hold(connection: sa.Connection, run: str) -> str:
     if task is None:
         raise unknown_run(run)
     return task
-
-
-def _refuse_taken(connection: sa.Connection, name: str) -> None:
-    taken = connection.scalar(sa.select(_RUNS.id).where(sa.or_(_RUNS.name == name, _RUNS.id == name)).limit(1))
-    if taken is not None:
-        raise RegistryError(f"there is a run called '{name}' already: {taken}", hint="choose another name")

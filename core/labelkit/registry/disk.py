@@ -57,6 +57,21 @@ def _touched(info: os.stat_result, *, read: bool) -> float:
     return max(info.st_mtime, info.st_atime) if read and not stat.S_ISDIR(info.st_mode) else info.st_mtime
 
 
+def condemn(path: Path) -> Path:
+    """Take a folder out of its place, for :func:`delete`, and return where it is then; all else stays where it is.
+
+    :raises StorageError: the disk refused.
+    """
+    if path.is_symlink() or not path.is_dir() or path.name.startswith(CONDEMNED):
+        return path
+    try:
+        return path.rename(path.with_name(f"{CONDEMNED}{path.name}-{uuid.uuid4().hex[:8]}"))
+    except (PermissionError, FileNotFoundError):
+        return path  # what is in it may be deletable all the same
+    except OSError as error:
+        raise _refusal(path, error) from error
+
+
 def delete(path: Path) -> None:
     """Delete a file, a link or a folder. A folder vanishes from its place at once, however large it is.
 
@@ -66,19 +81,21 @@ def delete(path: Path) -> None:
         if path.is_symlink() or not path.is_dir():
             path.unlink(missing_ok=True)
             return
-        if not path.name.startswith(CONDEMNED):
-            with contextlib.suppress(PermissionError):  # what is in it may be deletable all the same
-                path = path.rename(path.with_name(f"{CONDEMNED}{path.name}-{uuid.uuid4().hex[:8]}"))
+        path = condemn(path)
         while path.exists():
             with contextlib.suppress(FileNotFoundError):  # somebody else is at it too
                 shutil.rmtree(path)
     except FileNotFoundError:
         return  # somebody else was faster
     except OSError as error:
-        raise StorageError(
-            f"{path} could not be deleted: {error.strerror or error}",
-            hint="check its permissions; labelkit runs gc tries again",
-        ) from error
+        raise _refusal(path, error) from error
+
+
+def _refusal(path: Path, error: OSError) -> StorageError:
+    return StorageError(
+        f"{path} could not be deleted: {error.strerror or error}",
+        hint="check its permissions; labelkit runs gc tries again",
+    )
 
 
 def check_deletable(path: Path) -> None:

@@ -5,6 +5,7 @@ A name only ever chooses one of these, and a value is only ever a bound paramete
 
 from __future__ import annotations
 
+import difflib
 import platform
 import re
 from collections.abc import Callable, Sequence
@@ -14,7 +15,7 @@ from typing import Any, Literal, TypeAlias
 
 import sqlalchemy as sa
 
-from labelkit.errors import RegistryError, nearest
+from labelkit.errors import RegistryError
 from labelkit.registry import tables
 from labelkit.registry.life import DEAD_AFTER, is_stale, now
 from labelkit.registry.queries import CURRENT_ALIASES
@@ -43,6 +44,8 @@ MANY: dict[str, tuple[sa.FromClause, str]] = {
     "note": (tables.notes, "text"),
 }
 _KEY_FIGURES = ("validation", "test")
+#: names less alike than this are no hint
+_NEAR = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,15 +346,24 @@ class Fields:
         from labelkit.settings import SETTINGS
 
         scores, plan = tables.scores.c, tables.plan_values.c
-        settings = {*SETTINGS, *SHORT, *self._connection.scalars(sa.select(plan.key).distinct())}
+        settings = {*SETTINGS, *self._connection.scalars(sa.select(plan.key).distinct())}
         figures = self._connection.execute(sa.select(scores.split, scores.type, scores.name).distinct())
         scored = {figure_name(*row) for row in figures}
-        known = {*COLUMNS, *MANY, *settings, *(key.partition(".")[2] or key for key in settings), *scored}
-        hint = nearest(name, known)
-        if not hint.startswith("did you mean"):
+        hint = _near(name, {*COLUMNS, *MANY, *scored}, settings)
+        if hint is None:
             some = ", ".join(sorted(one for one in scored if one.count(".") == 1)[:6]) or "validation.f1"
             hint = f"columns as task, status, data, tag; settings as lr, train.weight_decay; figures as {some}"
         return RegistryError(f"no column, setting or figure is called '{name}'", hint=hint)
+
+
+def _near(name: str, known: set[str], settings: set[str]) -> str | None:
+    """Return a hint with the whole names that resemble ``name``, or whose short forms do; None where none does."""
+    whole = {one: one for one in (*known, *settings)}
+    for key in settings:
+        whole.setdefault(key.partition(".")[2] or key, key)
+    close = difflib.get_close_matches(name, sorted(whole.keys() | SHORT.keys()), n=3, cutoff=_NEAR)
+    found = dict.fromkeys({**whole, **SHORT}[one] for one in close)
+    return f"did you mean {' or '.join(found)}?" if found else None
 
 
 def figure_name(split: str, type_: str, figure: str) -> str:

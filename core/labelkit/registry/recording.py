@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from labelkit.errors import RegistryError
 from labelkit.events import Status
-from labelkit.registry import tables, writes
+from labelkit.registry import aliases, tables, writes
 from labelkit.registry.base import Base
 from labelkit.registry.figures import figures
 from labelkit.registry.find import unknown_run
@@ -29,14 +29,18 @@ class Recording(Base):
     def start_run(self, record: RunRecord) -> None:
         """Record that a run began.
 
-        :raises RegistryError: its id is taken.
+        :raises RegistryError: its id is taken, or its name: by a run or an alias.
         """
         given = {one.name: getattr(record, one.name) for one in fields(record)}
         rows = {name: given.pop(name) for name in writes.ROWS}
         row = {**given, "group_id": given.pop("group"), "status": "running", "heartbeat": record.started}
-        with self._database.session(write=True) as connection:
+        # a name is to mean one thing, and whoever takes it at the same time has no row yet that could be locked
+        with self._database.session(write=True, alone=record.name is not None) as connection:
             if writes.exists(connection, record.id):
                 raise RegistryError(f"there is a run '{record.id}' already")
+            if record.name is not None:
+                aliases.refuse_called(connection, record.name)
+                aliases.refuse_alias(connection, record.name)
             connection.execute(tables.runs.insert(), row)
             writes.insert_rows(connection, record.id, rows)
 

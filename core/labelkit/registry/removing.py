@@ -82,7 +82,8 @@ def _look(connection: sa.Connection, here: Here, runs_folder: Path, order: Order
         disk.check_deletable(folder)
     size = sum(disk.usage(folder) for folder in folders)
     taken = () if order.checkpoints_only else named
-    return Removed(run=run, size=size, folders=folders, elsewhere=elsewhere, aliases=taken)
+    restarts = order.checkpoints_only and row["status"] != "finished"
+    return Removed(run=run, size=size, folders=folders, elsewhere=elsewhere, aliases=taken, restarts=restarts)
 
 
 def record(connection: sa.Connection, here: Here, order: Order, removed: list[Removed]) -> None:

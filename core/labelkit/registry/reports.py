@@ -113,6 +113,7 @@ class Leftover:
     :param run: the run it belongs to, where there is one.
     :param checkpoint: its number, where it is recorded as being there.
     :param reason: why it was not freed.
+    :param restarts: without it, to resume the run is to start from its beginning.
     """
 
     category: str
@@ -121,6 +122,7 @@ class Leftover:
     run: str | None = None
     checkpoint: int | None = None
     reason: str | None = None
+    restarts: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -148,6 +150,7 @@ class Removed:
     :param size: that its folders took on the disk here, in bytes.
     :param elsewhere: its folders that remain in other stores, as ``host:folder``.
     :param aliases: what it was called, as ``TASK@NAME``.
+    :param restarts: its record stays, and to resume it is to start from its beginning.
     """
 
     run: str
@@ -155,6 +158,7 @@ class Removed:
     folders: tuple[Path, ...] = ()
     elsewhere: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
+    restarts: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

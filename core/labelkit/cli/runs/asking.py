@@ -51,7 +51,12 @@ def query(shell: Shell, sql: str, as_csv: bool, seconds: float) -> None:
 
 @click.command("export")
 @click.option("--output", "-o", type=click.Path(path_type=Path), metavar="FILE", help="Where to; default: stdout.")
-@click.option("--format", "format_", type=click.Choice(["csv", "json", "parquet"]), help="Default: by FILE, else csv.")
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["csv", "json", "parquet"]),
+    help="Default: by the ending of FILE; csv on stdout.",
+)
 @click.option("--where", metavar="CONDITION", help="Only these runs; as in labelkit runs list.")
 @click.option("--wide/--long", default=True, help="A row for each run (default), or for each score.")
 @click.option("--force", is_flag=True, help="Replace FILE where it exists.")
@@ -89,8 +94,15 @@ def export(shell: Shell, output: Path | None, format_: str | None, where: str | 
 
 
 def _by_name(output: Path | None) -> str:
-    suffix = output.suffix.lower().removeprefix(".") if output else ""
-    return suffix if suffix in ("json", "parquet") else "csv"
+    from labelkit.registry.export import FORMATS
+
+    if output is None:
+        return "csv"
+    suffix = output.suffix.lower().removeprefix(".")
+    if suffix not in FORMATS:
+        known = ", ".join(f".{one}" for one in FORMATS)
+        raise StorageError(f"{output}: its ending does not say the format", hint=f"end it in {known}, or add --format")
+    return suffix
 
 
 def _refuse_existing(output: Path, force: bool) -> None:

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from labelkit.cli import render
 from labelkit.cli.runs.curves import curve
-from labelkit.cli.runs.drawing import duration, figure, line, scores_of, split_order, title
+from labelkit.cli.runs.drawing import counts, duration, figure, line, scores_of, split_order, title
 from labelkit.cli.runs.tables import Column, table
 
 if TYPE_CHECKING:
@@ -81,13 +81,12 @@ def _facts(run: RunDetails) -> Iterable[tuple[str, str]]:
 def _counts(figures: Mapping[str, Any]) -> dict[str, Any]:
     """Return figures with counts as whole numbers again: the registry keeps every number as a fraction."""
     return {
-        name: _counts(value) if isinstance(value, Mapping) else int(value) if _counted(value) else value
-        for name, value in figures.items()
+        name: _counts(value) if isinstance(value, Mapping) else _counted(name, value) for name, value in figures.items()
     }
 
 
-def _counted(value: object) -> bool:
-    return isinstance(value, float) and value.is_integer() and abs(value) > 1
+def _counted(name: str, value: object) -> object:
+    return int(value) if isinstance(value, float) and counts(name, [value]) else value
 
 
 def _curves(console: Console, run: RunDetails) -> None:
@@ -187,7 +186,11 @@ def _history(console: Console, run: RunDetails) -> None:
 
 
 def _whole(figures: Iterable[Figure]) -> str:
-    return ", ".join(f"{one.name} {figure(one.value)}" for one in figures if one.type is None and one.text is None)
+    return ", ".join(
+        f"{one.name} {figure(_counted(one.name, one.value))}"
+        for one in figures
+        if one.type is None and one.text is None
+    )
 
 
 def _settings(run: RunDetails) -> list[tuple[str, str, str]]:

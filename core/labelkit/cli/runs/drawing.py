@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _HASH = 12
 SYNTHETIC = " (synthetic)"
+#: figures that are counts even where they are 0 or 1
+COUNTS = frozenset({"support", "repaired"})
 
 
 def title(console: Console, text: str) -> None:
@@ -43,6 +45,17 @@ def figure(value: object, *, sign: bool = False) -> str:
     if isinstance(value, float):
         return f"{value:+.4f}" if sign else number(value)
     return str(value)
+
+
+def counts(name: str, values: Iterable[object]) -> bool:
+    """Return whether the values of the figure ``name`` are counts; 0 and 1 alone may well be scores.
+
+    >>> counts("repaired", [0.0]), counts("gaps", [0.0, 3.0]), counts("f1", [0.0, 1.0]), counts("loss", [0.5, 3.0])
+    (True, True, False, False)
+    """
+    numbers = [value for value in values if isinstance(value, float)]
+    whole = all(value.is_integer() for value in numbers)
+    return whole and (name in COUNTS or any(abs(value) > 1 for value in numbers))
 
 
 def number(value: float) -> str:
@@ -186,15 +199,17 @@ def _section(console: Console, name: str, columns: Sequence[Column], rows: Seque
 def _score(one: ComparedScore) -> tuple[str, ...]:
     name = f"{one.split}.{one.type}.{one.name}" if one.type else f"{one.split}.{one.name}"
     marks = (" *" if one.key else "") + ("" if one.comparable else " (not comparable)")
-    cells = [figure(one.values[0])]
-    for value, difference in zip(one.values[1:], one.differences[1:], strict=True):
+    whole = counts(one.name, one.values)
+    values = [int(value) if whole and isinstance(value, float) else value for value in one.values]
+    cells = [figure(values[0])]
+    for value, difference in zip(values[1:], one.differences[1:], strict=True):
         close = difference is not None and one.comparable
-        cells.append(f"{figure(value)} ({_change(difference)})" if close else figure(value))
+        cells.append(f"{figure(value)} ({_change(difference, whole=whole)})" if close else figure(value))
     return (name + marks, *cells)
 
 
-def _change(difference: float | None) -> str:
-    return "=" if not difference else f"{difference:+.4f}"
+def _change(difference: float | None, *, whole: bool) -> str:
+    return "=" if not difference else f"{difference:+.0f}" if whole else f"{difference:+.4f}"
 
 
 # -- query ------------------------------------------------------------------------------------------------------------

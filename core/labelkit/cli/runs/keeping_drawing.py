@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 #: what is read in less than about a second needs no bar
 _BAR = 256 << 20
 
+RESTARTS = "labelkit run --resume starts it from its beginning then"
+
 CATEGORIES = {
     "leftovers": "leftovers of killed writes, superseded checkpoints",
     "orphans": "folders of runs that the registry does not know",
@@ -150,6 +152,8 @@ def removed(console: Console, found: Sequence[Removed], *, dry_run: bool) -> Non
         line(console, f"{'would remove' if dry_run else 'removed'} {one.run}, {size(one.size)}")
         if one.aliases:
             line(console, f"  {'would take' if dry_run else 'took'} away {', '.join(one.aliases)}")
+        if one.restarts:
+            line(console, f"  {RESTARTS}")
         for place in one.elsewhere:
             line(console, f"  remains elsewhere: {place}")
     line(console, f"{'would free' if dry_run else 'freed'} {size(sum(one.size for one in found))}")
@@ -163,6 +167,8 @@ def collected(console: Console, found: Collected) -> None:
     if found.dry_run:
         for one in found.freed:
             line(console, f"would free {one.path} ({size(one.size)})")
+    for run in dict.fromkeys(one.run for one in found.freed if one.restarts):
+        line(console, f"{run}: {RESTARTS}")
     for one in found.kept:
         line(console, f"left alone: {one.path} ({size(one.size)}): {one.reason}")
     if found.elsewhere:
