@@ -356,11 +356,14 @@ def test_a_model_that_scores_lower_is_refused_and_removed(
 ) -> None:
     quantise = onnx_export._quantise
 
-    def ruined(source: onnx_export.OnnxModel, path: Path) -> None:
+    tried: list[int] = []
+
+    def ruined(source: onnx_export.OnnxModel, path: Path, spared: int) -> None:
         import onnx
         from onnx import numpy_helper
 
-        quantise(source, path)
+        tried.append(spared)
+        quantise(source, path, spared)
         model = onnx.load(path)
         for one in model.graph.initializer:
             if one.data_type == onnx.TensorProto.INT8:
@@ -374,6 +377,7 @@ def test_a_model_that_scores_lower_is_refused_and_removed(
     assert done.status == 1
     assert "error: the ONNX model was refused: its f1 is " in done.err
     assert not list((own_home.cache / "onnx").glob("*/int8-*"))
+    assert tried == [0, 1, 2]
     forced = command("onnx", "shared", "--int8", "--threshold", "0", "--force", "--json")
     assert forced.status == 0, forced.err
     assert json.loads(forced.out)["difference"] < 0

@@ -114,9 +114,9 @@ class Recording(Base):
         loss = {} if train_loss is None else {"loss": train_loss}
         trained = list(figures(loss, task=task, split="train", step=step, epoch=epoch))
         with self._database.session(write=True) as connection:
-            writes.update_run(connection, run, {})
-            for each in (found, trained):
-                writes.replace_figures(connection, tables.metrics, run, each, same_step=True)
+            known = writes.touch_run(connection, run, task, split, step)
+            writes.replace_figures(connection, tables.metrics, run, found, same_step=True, known=known)
+            writes.replace_figures(connection, tables.metrics, run, trained, same_step=True)
             if chosen:
                 writes.replace_figures(connection, tables.scores, run, found, same_step=False)
             if chosen and split != "validation":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -25,6 +25,7 @@ Rows = Mapping[str, Iterable[PlanValue | VersionRecord | SplitRecord]]
 # Statements of every record are built once: SQLAlchemy takes longer to build one than SQLite to run it. The keys of
 # what is looked for are called otherwise than the columns, which are what is written.
 _EXISTS = sa.select(tables.runs.c.id).where(tables.runs.c.id == sa.bindparam("this_run"))
+_BEAT_AGAIN = timedelta(seconds=5)
 _UPDATE_RUN = tables.runs.update().where(tables.runs.c.id == sa.bindparam("this_run"))
 _FINISH_RUN = _UPDATE_RUN.where(tables.runs.c.status == "running").values(
     seconds=sa.func.coalesce(tables.runs.c.seconds, 0.0) + sa.bindparam("more_seconds")
@@ -47,6 +48,14 @@ _SPLIT = ("run", "task", "split")
 _STEP = (*_SPLIT, "step")
 _DELETE_SPLIT = {table: _of(table, *_SPLIT) for table in (tables.metrics, tables.scores)}
 _DELETE_STEP = {table: _of(table, *_STEP) for table in (tables.metrics, tables.scores)}
+_BEAT_AND_STEP = (
+    sa.select(
+        tables.runs.c.heartbeat,
+        sa.exists().where(*(tables.metrics.c[name] == sa.bindparam(f"this_{name}") for name in _STEP)),
+    )
+    .where(tables.runs.c.id == sa.bindparam("this_run"))
+    .with_for_update(of=tables.runs)
+)
 _INSERT_FIGURES = {table: table.insert() for table in (tables.metrics, tables.scores)}
 
 
@@ -67,6 +76,23 @@ def update_run(connection: sa.Connection, run: str, values: Mapping[str, Any]) -
     """
     if connection.execute(_UPDATE_RUN, {"this_run": run, **values, "heartbeat": now()}).rowcount == 0:
         raise unknown_run(run)
+
+
+def touch_run(connection: sa.Connection, run: str, task: str, split: str, step: int) -> bool:
+    """Show that a run is alive, where it has not just done so, and return whether it has figures of a split and step.
+
+    Both spare most records a write. The run's row is locked where the database locks rows.
+
+    :raises RegistryError: there is no such run.
+    """
+    keys = {"this_run": run, "this_task": task, "this_split": split, "this_step": step}
+    found = connection.execute(_BEAT_AND_STEP, keys).one_or_none()
+    if found is None:
+        raise unknown_run(run)
+    beat, known = found
+    if now() - beat > _BEAT_AGAIN:
+        update_run(connection, run, {})
+    return bool(known)
 
 
 def finish_run(connection: sa.Connection, run: str, values: Mapping[str, Any]) -> None:
@@ -98,14 +124,24 @@ def delete_rows(connection: sa.Connection, run: str, rows: Rows) -> None:
 
 
 def replace_figures(
-    connection: sa.Connection, table: sa.Table[Any], run: str, found: Sequence[Figure], *, same_step: bool
+    connection: sa.Connection,
+    table: sa.Table[Any],
+    run: str,
+    found: Sequence[Figure],
+    *,
+    same_step: bool,
+    known: bool = True,
 ) -> None:
-    """Write the figures of one split, in place of those it has: of the same step, or of any."""
+    """Write the figures of one split, in place of those it has: of the same step, or of any.
+
+    :param known: there may be such ones.
+    """
     if not found:
         return
     rows = [{"run": run, **_row(one), "type": one.type or ""} for one in found]
     old, keys = (_DELETE_STEP, _STEP) if same_step else (_DELETE_SPLIT, _SPLIT)
-    connection.execute(old[table], _those(rows[0], keys))
+    if known:
+        connection.execute(old[table], _those(rows[0], keys))
     connection.execute(_INSERT_FIGURES[table], rows)
 
 
