@@ -20,6 +20,7 @@ import pytest
 from labelkit.cli import main
 from labelkit.cli.runs import COMMANDS
 from labelkit.cli.runs.keeping_drawing import CATEGORIES
+from labelkit.events import Status
 from labelkit.registry import Home, Registry
 from recorded_runs import ended, fill, save, start, write_output
 
@@ -191,7 +192,8 @@ def test_rm_says_what_it_frees(registry: Registry, command: Command) -> None:
 
 def test_what_has_lost_its_state_is_said_to_start_again(registry: Registry, command: Command) -> None:
     said = "labelkit run --resume starts it from its beginning then"
-    for run, status in (("ner-1", "finished"), ("ner-2", "failed"), ("ner-3", "interrupted")):
+    statuses: dict[str, Status] = {"ner-1": "finished", "ner-2": "failed", "ner-3": "interrupted"}
+    for run, status in statuses.items():
         ended(registry, run, status)
         (registry.home.runs / run / "resume").mkdir()
     for arguments in (["--dry-run"], []):
