@@ -11,7 +11,6 @@ import os
 import signal
 import sqlite3
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -370,11 +369,9 @@ def test_a_query_can_be_interrupted(on_sqlite: Registry) -> None:
     before_it = signal.signal(signal.SIGINT, signal.default_int_handler)
     timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()
-    before = time.monotonic()
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt):  # unheard, it would end as a query that took too long
         on_sqlite.query(ENDLESS["sqlite"], seconds=60)
     signal.signal(signal.SIGINT, before_it)
-    assert time.monotonic() - before < 50
 
 
 def test_without_a_registry_the_views_are_empty_and_nothing_is_made(tmp_path: Path) -> None:

@@ -84,6 +84,7 @@ def train(
         with _ended(run, emit, started), _alive(registry, run), _measured(registry, run, device):
             emit(RunStarted(run=run, task=plan.task.name, plan=plan.as_dict()))
             if prepared.resumes:
+                state = newest_state(run, home)  # asked again: until the run counted as running, gc could take it
                 rewind(registry, run, home, state)
             ready = encode_data(run, plan, device, prepared, home, emit)
             kept, metrics = Fit(ready, emit, state).run()
