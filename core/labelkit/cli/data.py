@@ -14,7 +14,21 @@ if TYPE_CHECKING:
     from labelkit.records import LoadContext
 
 
-@click.group()
+class _Commands(click.Group):
+    """The commands of this module, and those of modules that are imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*super().list_commands(ctx), "check"]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name == "check":
+            from labelkit.cli.data_check import check
+
+            return check
+        return super().get_command(ctx, cmd_name)
+
+
+@click.group(cls=_Commands)
 def data() -> None:
     """Look at data before training on it."""
 

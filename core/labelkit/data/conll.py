@@ -41,12 +41,20 @@ def read(path: Path, ctx: LoadContext) -> Iterator[Example]:
     columns = _wanted(ctx)
     bordered = path.is_file() and any(_is_border(line) for _, line in ctx.lines(path))
     checked: dict[str, int] | None = None
-    sentences = _sentences(path, ctx.lines(path), ctx.options.get("skip"))
+    skip = ctx.options.get("skip")
+    sentences = _sentences(path, ctx.lines(path), skip)
     for number, sentence in enumerate(sentences, start=1):
         if checked is None:
             given = set(ctx.columns) - {"tokens"}
             checked = _existing(columns, len(sentence.rows[0]), f"{path}:{sentence.line}", given=bool(given))
-        yield _example(str(number), sentence, checked, str(path), bordered=bordered)
+        try:
+            example = _example(str(number), sentence, checked, str(path), bordered=bordered)
+        except DataError as error:
+            if skip is None:
+                raise
+            skip(error)
+        else:
+            yield example
 
 
 def write(records: Iterable[Labelled], output: Output) -> None:

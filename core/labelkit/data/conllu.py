@@ -102,16 +102,27 @@ def _columns(ctx: LoadContext) -> dict[str, int]:
 
 
 def _sentences(path: Path, ctx: LoadContext) -> Iterator[_Sentence]:
-    sentence = _Sentence()
+    """Yield the sentences; one with a line that cannot be used is left out whole where ``skip`` takes the error."""
+    sentence, bad = _Sentence(), False
+    skip = ctx.options.get("skip")
     for number, line in chain(ctx.lines(path), [(0, "")]):
         if line.startswith("#") and not sentence.rows:
             if match := _COMMENT.fullmatch(line):
                 sentence.comments[match[1]] = match[2] or ""
         elif line.strip():
-            _add(sentence, path, number, line)
-        elif sentence.rows:
-            yield sentence
-            sentence = _Sentence()
+            try:
+                _add(sentence, path, number, line)
+            except DataError as error:
+                if skip is None:
+                    raise
+                if not bad:
+                    skip(error)
+                bad = True
+        else:
+            if sentence.rows and not bad:
+                yield sentence
+            if sentence.rows or bad:
+                sentence, bad = _Sentence(), False
 
 
 def _add(sentence: _Sentence, path: Path, number: int, line: str) -> None:

@@ -86,7 +86,8 @@ def as_text(value: Any) -> str:
 def _rows(path: Path, ctx: LoadContext, separator: str, *, quotes: bool) -> Iterator[tuple[int, Record]]:
     csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # a text may be long; the limit is one for all of Python
     quoting: Any = csv.QUOTE_MINIMAL if quotes else csv.QUOTE_NONE
-    table = csv.reader(whole_lines(path, ctx.encoding), delimiter=separator, quoting=quoting, strict=True)
+    lines = whole_lines(path, ctx.encoding, ctx.options.get("undecodable", "strict"))
+    table = csv.reader(lines, delimiter=separator, quoting=quoting, strict=True)
     header: list[str] | None = None
     line = 1
     try:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from labelkit.data.corpus import DataOptions, content_hash, context_for, scheme_named
 from labelkit.data.labelset import check_examples
 from labelkit.data.reading import Parts, read_raw
-from labelkit.data.tagging import harmonise, place_of
+from labelkit.data.tagging import harmonise, place_of, with_labels
+from labelkit.data.views import changed
 from labelkit.errors import DataError
-from labelkit.records import Example, LoadContext, Schema
+from labelkit.records import Example, Labels, LoadContext, Schema
 
 #: which split is scored when none is named
 PREFERRED = ("test", "validation", "train")
@@ -43,12 +44,14 @@ def read_gold(
     ctx: LoadContext,
     options: DataOptions,
     trained_on: bool = False,
+    relabel: Callable[[Labels], Labels] | None = None,
 ) -> Gold:
     """Read a split of a data reference: the one named, else test, else validation, else all there is.
 
     The only split of a lone file is called ``all``.
 
     :param trained_on: the labeller learned from this train split, which is then scored only when it is named.
+    :param relabel: makes labels of the data those of ``schema``, once they are in its scheme; the content hash stays.
     :raises DataError: it cannot be read, has no such split, or holds a label that ``schema`` lacks (file and line).
     """
     within = context_for(ctx, layer, schema.kind, options)
@@ -64,8 +67,10 @@ def read_gold(
         source = scheme_named(options.scheme, "scheme")
         tagged = harmonise({name: examples}, layer, schema.scheme, source=source, repair=options.repair)
         examples, repaired = tagged.splits[name], tagged.repaired
-    _check_labels(examples, layer, schema)
     digest = content_hash(examples, layer, schema.scheme)
+    if relabel is not None:
+        examples = changed(examples, lambda example: with_labels(example, layer, relabel(example.labels[layer])))
+    _check_labels(examples, layer, schema)
     ref = raw.refs.get("train" if name == ALL else name, reference)
     return Gold(split=name, examples=examples, ref=ref, content_hash=digest, repaired=repaired)
 

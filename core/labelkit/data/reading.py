@@ -120,6 +120,23 @@ def open_split(
     return _read_all(shards_of(path), chosen, ctx)
 
 
+def splits_of(text: str, kind: Kind | None, parts: Parts, ctx: LoadContext) -> dict[str, str]:
+    """Return the splits that a data reference has, each with where it comes from; nothing is read.
+
+    :raises DataError: there is no train split, or what is named does not exist.
+    :raises UnknownNameError: no source, path or folder has this name.
+    """
+    if source := parts.sources.get(text):
+        return {split: f"{source.name}:{split}" for split in source.splits}
+    reference = parse_reference(text)
+    if reference.kind == "hub":
+        found = _hub_data(reference, kind, parts, ctx)
+        return {split: found.ref(split) for split in found.files}
+    files = _files(reference, kind, parts, ctx)
+    _distinct(files)
+    return {split: str(file) for split, file in files.items()}
+
+
 def kind_of(text: str, parts: Parts, ctx: LoadContext, format_name: str | None = None) -> Kind:
     """Return the kind of the examples behind a data reference, by its source, its format or its first example."""
     if source := parts.sources.get(text):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from labelkit.data.fields import Layout, is_spans, layout_of
-from labelkit.data.spans import Offsets, offsets_of, parse_spans
+from labelkit.data.spans import Offsets, offsets_of
 from labelkit.data.spantags import SpanTagger
 from labelkit.errors import DataError
 from labelkit.label.splitters import split
@@ -137,7 +137,8 @@ class _Reader:
         if column is None:
             return Example(words=words, text=text, offsets=offsets, labels=self._labels(record, layout), **common)
         spanned = " ".join(words) if text is None else text
-        tags = self._tagger.labels(parse_spans(record[column], spanned), spanned, words, offsets, common["place"])
+        spans = self._tagger.parse(record[column], spanned, common["place"])
+        tags = self._tagger.labels(spans, spanned, words, offsets, common["place"])
         if tags is None:
             return None
         others = {name: column_ for name, column_ in layout.layers.items() if column_ != column}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from labelkit.data.schemes import SpanTuple, tags_of
@@ -57,10 +57,13 @@ def parse_span(item: Any, text: str) -> TextSpan:
     return TextSpan(start, end, label)
 
 
-def without_overlaps(spans: Sequence[TextSpan], text: str, *, drop: bool) -> tuple[list[TextSpan], int]:
+def without_overlaps(
+    spans: Sequence[TextSpan], text: str, *, drop: bool, tell: Callable[[DataError], object] | None = None
+) -> tuple[list[TextSpan], int]:
     """Return spans of which none overlaps another, and how many were dropped.
 
     :param drop: keep the longer one of two that overlap (the first one of equals) instead of refusing them.
+    :param tell: called with the error of each span that is dropped.
     :raises DataError: two overlap; names no file.
     """
     kept: list[TextSpan] = []
@@ -68,11 +71,15 @@ def without_overlaps(spans: Sequence[TextSpan], text: str, *, drop: bool) -> tup
         rival = next((other for other in kept if other.start < span.end and span.start < other.end), None)
         if rival is None:
             kept.append(span)
-        elif not drop:
-            raise DataError(
-                f"spans {rival.shown(text)} and {span.shown(text)} overlap",
-                hint="tags hold one label per word: --set data.drop_overlaps=true keeps the longer span",
-            )
+            continue
+        error = DataError(
+            f"spans {rival.shown(text)} and {span.shown(text)} overlap",
+            hint="tags hold one label per word: --set data.drop_overlaps=true keeps the longer span",
+        )
+        if not drop:
+            raise error
+        if tell is not None:
+            tell(error)
     return sorted(kept), len(spans) - len(kept)
 
 

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 from labelkit.data.schemes import SpanTuple, tags_of
-from labelkit.data.spans import Offsets, TextSpan, covered, joined_offsets, without_overlaps
+from labelkit.data.spans import (
+    Offsets,
+    TextSpan,
+    covered,
+    joined_offsets,
+    parse_span,
+    parse_spans,
+    without_overlaps,
+)
 from labelkit.errors import DataError
 from labelkit.records import LoadContext, Place, Scheme
 
@@ -21,13 +29,30 @@ class SpanTagger:
     """Makes the spans of one file's records into labels of their words.
 
     ``ctx.options``: ``drop_overlaps`` keeps the longer of two spans that overlap, ``plain_labels`` takes spans for
-    plain labels of words, ``tally`` counts what is dropped.
+    plain labels of words, ``tally`` counts what is dropped. ``skip_span`` is called with the error of each span that
+    cannot be used, which is then left out; its record stays.
     """
 
     def __init__(self, ctx: LoadContext) -> None:
         self._options: Mapping[str, Any] = ctx.options
+        self._skip: Callable[[DataError], object] | None = ctx.options.get("skip_span")
         self._faults: list[str] = []
         self._unlisted = 0
+
+    def parse(self, value: Any, text: str, place: Place) -> list[TextSpan]:
+        """Read spans as :func:`labelkit.data.spans.parse_spans` does.
+
+        :raises DataError: one is none, or reaches outside of ``text``; names no file.
+        """
+        if self._skip is None or not isinstance(value, list | tuple):
+            return parse_spans(value, text)
+        found = []
+        for item in value:
+            try:
+                found.append(parse_span(item, text))
+            except DataError as error:
+                self._skip(DataError(f"{place}: {error.message}", hint=error.hint))
+        return sorted(found)
 
     def labels(
         self,
@@ -51,20 +76,42 @@ class SpanTagger:
                     "the words are not those of the text, so its spans cannot be placed",
                     hint="correct the words, or leave them out",
                 )
-        kept, dropped = without_overlaps(spans, text, drop=bool(self._options.get("drop_overlaps")))
+        kept, dropped = self._apart(spans, text, place)
         if dropped and (tally := self._options.get("tally")) is not None:
             tally[OVERLAPS] += dropped
         found, faults = covered(kept, text, offsets)
+        faults = self._told(faults, place)
         notation = notation or ("plain" if self._options.get("plain_labels") else "IOB2")
         if notation == "plain" and not faults:
             labels = plain_labels(found, len(words))
             faults = [f"the word '{word}' has no label" for word, label in zip(words, labels, strict=True) if not label]
         else:
             labels = tags_of(found, len(words), "IOB2" if notation == "plain" else notation)
+        if self._skip is not None:
+            self._told(faults, place)
+            return None if faults else labels
         room = _LISTED - len(self._faults)
         self._faults += [f"{place}: {fault}" for fault in faults[:room]]
         self._unlisted += len(faults[room:])
         return None if faults else labels
+
+    def _apart(self, spans: Sequence[TextSpan], text: str, place: Place) -> tuple[list[TextSpan], int]:
+        """Return spans that do not overlap, and how many were dropped because that was asked for."""
+        skip = self._skip
+        if skip is None or self._options.get("drop_overlaps"):
+            return without_overlaps(spans, text, drop=bool(self._options.get("drop_overlaps")))
+        kept, _ = without_overlaps(
+            spans, text, drop=True, tell=lambda error: skip(DataError(f"{place}: {error.message}", hint=error.hint))
+        )
+        return kept, 0
+
+    def _told(self, faults: list[str], place: Place) -> list[str]:
+        """Tell of spans that are left out, where errors of spans are collected; return what is yet to be told."""
+        if self._skip is None:
+            return faults
+        for fault in faults:
+            self._skip(DataError(f"{place}: {fault}"))
+        return []
 
     def finish(self) -> None:
         """Raise what was collected.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -156,7 +156,7 @@ def _pair(path: Path, ctx: LoadContext, document: str | None = None) -> Iterator
     text = _text(source, ctx.encoding)
     spans, marked_off = _annotations(path, text, ctx)
     units = list(_units(text, marked_off, whole=ctx.options.get("unit") == "document"))
-    shares = _shared(spans, units, path)
+    shares = _shared(spans, units, path, ctx.options.get("skip_span"))
 
     def found(number: int, unit: _Unit) -> Found:
         name = None if document is None else f"{document}:{number}"
@@ -190,7 +190,10 @@ def _annotations(path: Path, text: str, ctx: LoadContext) -> tuple[list[tuple[in
             try:
                 spans.append((number, _span(what, tail, text, anchor)))
             except DataError as error:
-                raise DataError(f"{path}:{number}: {error.message}", hint=error.hint) from error
+                raised = DataError(f"{path}:{number}: {error.message}", hint=error.hint)
+                if (skip := ctx.options.get("skip_span")) is None:
+                    raise raised from error
+                skip(raised)
         elif id_.startswith("#") and what.startswith(_RECORD) and (place := re.fullmatch(r"(\d+) (\d+)", tail)):
             records.append((int(place[1]), int(place[2])))
         elif line.strip() and not tail.startswith(_SCORE):
@@ -238,9 +241,15 @@ def _units(text: str, records: Sequence[tuple[int, int]], *, whole: bool) -> Ite
         start = end + 1
 
 
-def _shared(spans: Sequence[tuple[int, TextSpan]], units: Sequence[_Unit], path: Path) -> Mapping[int, list[TextSpan]]:
+def _shared(
+    spans: Sequence[tuple[int, TextSpan]],
+    units: Sequence[_Unit],
+    path: Path,
+    skip: Callable[[DataError], object] | None = None,
+) -> Mapping[int, list[TextSpan]]:
     """Return the spans of each unit by its index, counted from the unit's start.
 
+    :param skip: called with the error of a span that is left out; None raises it.
     :raises DataError: one does not lie in a single unit.
     """
     starts = [unit.start for unit in units]
@@ -248,10 +257,14 @@ def _shared(spans: Sequence[tuple[int, TextSpan]], units: Sequence[_Unit], path:
     for line, span in spans:
         index = bisect_right(starts, span.start) - 1
         if index < 0 or span.end > units[index].end:
-            raise DataError(
+            error = DataError(
                 f"{path}:{line}: the span {span.start}-{span.end} ({span.label}) reaches beyond its line",
                 hint="--set data.unit=document reads each file as one record",
             )
+            if skip is None:
+                raise error
+            skip(error)
+            continue
         base = units[index].start
         shares[index].append(TextSpan(span.start - base, span.end - base, span.label))
     return shares

@@ -1,0 +1,1 @@
+"""Checks of labelled data before it is trained on: ``labelkit data check``."""
