@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import labelkit
+from conftest import as_conll
 from labelkit.cli import main
 from labelkit.registry import Home, Registry, RunDetails, nested
 
@@ -17,9 +19,9 @@ def at_home(home: Path, trained: labelkit.RunResult, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("LABELKIT_HOME", str(home))
 
 
-def ask(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, object]:
+def ask(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
     assert main(["evaluate", *arguments, "--json"]) == 0
-    answer: dict[str, object] = json.loads(capsys.readouterr().out)
+    answer: dict[str, Any] = json.loads(capsys.readouterr().out)
     return answer
 
 
@@ -50,7 +52,11 @@ def test_each_scoring_is_recorded_with_the_run(
     assert [(one.source, one.split, one.ref, one.examples) for one in new] == [
         ("evaluate", "all", str(corpus / "test.conll"), 12)
     ]
-    assert nested(new[0].figures) == answer["metrics"]
+    recorded = nested(new[0].figures)
+    facts = {name: recorded["all"]["ner"].pop(name) for name in ("seen_train", "seen_validation", "test_score")}
+    assert recorded == answer["metrics"]
+    assert facts["test_score"] == float(bool(answer["test_score"]))
+    assert {"train": facts["seen_train"], "validation": facts["seen_validation"]}.items() <= answer["seen"].items()
     assert before.evaluations[0].source == "run"
     assert after.test_scored == before.test_scored + 1
 
@@ -117,3 +123,205 @@ def test_what_the_run_learned_from_is_not_scored_unasked(
     monkeypatch.setenv("LABELKIT_HOME", str(tmp_path))
     assert "has only what the run learned from" in refused(capsys, "latest")
     assert ask(capsys, "latest", "--split", "train")["split"] == "train"
+
+
+def gold_file(folder: Path, text: str, name: str = "gold.conll") -> str:
+    file = folder / name
+    file.write_text(text, encoding="utf-8")
+    return str(file)
+
+
+NEW = as_conll([[("Zoe", "B-PER"), ("sleeps", "O")], [("Oslo", "B-LOC"), ("shines", "O")], [("Zoe", "B-PER")]])
+
+
+# -- how sure ---------------------------------------------------------------------------------------------------------
+
+
+def test_scores_come_with_intervals_and_a_confusion(capsys: pytest.CaptureFixture[str]) -> None:
+    (figures,) = ask(capsys, "shared")["metrics"]["test"].values()
+    low, high = figures["intervals"]["f1"]
+    assert low <= figures["f1"] <= high
+    assert "PER" in figures["intervals"]["per_type"]
+    assert set(figures["confusion"]) <= {"PER", "LOC", "O"}
+    assert sum(figures["confusion"]["PER"].values()) == figures["per_type"]["PER"]["support"]
+
+
+def test_intervals_are_shown_with_the_scores_and_with_the_run(
+    trained: labelkit.RunResult, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (figures,) = trained.metrics["test"].values()
+    shown = "[{:.4f}, {:.4f}]".format(*figures["intervals"]["f1"])
+    for command in (["evaluate", "shared"], ["runs", "show", "shared"]):
+        assert main(command) == 0
+        out = capsys.readouterr().out
+        assert "95% of F1" in out
+        assert shown in out
+
+
+# -- what the run has seen --------------------------------------------------------------------------------------------
+
+
+def test_data_that_training_saw_is_no_test(corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["evaluate", "shared", "--data", str(corpus / "train.conll"), "--json"]) == 0
+    out, err = capsys.readouterr()
+    answer = json.loads(out)
+    assert answer["test_score"] is False
+    assert answer["seen"]["train"] == answer["seen"]["examples"] == 48
+    assert "not a test score: 48 of 48 examples were seen by the run: 48 in train" in err
+
+
+def test_one_shared_sentence_is_enough_and_only_words_count(
+    corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = (corpus / "train.conll").read_text(encoding="utf-8").partition("\n\n")[0]
+    other_labels = "".join(f"{line.split()[0]} O\n" for line in first.splitlines())
+    answer = ask(capsys, "shared", "--data", gold_file(tmp_path, NEW + other_labels + "\n"))
+    assert answer["test_score"] is False
+    assert answer["seen"]["examples"] == 1
+
+
+def test_data_that_nobody_saw_is_a_test(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["evaluate", "shared", "--data", gold_file(tmp_path, NEW), "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["test_score"] is True
+    assert json.loads(out)["seen"] == {"train": 0, "validation": 0, "examples": 0}
+    assert "note:" not in err
+
+
+def test_selection_counts_as_seeing(corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    answer = ask(capsys, "shared", "--split", "validation")
+    assert answer["test_score"] is False
+    assert answer["seen"]["validation"] == 12
+
+
+def test_a_run_keeps_its_own_test_while_most_of_it_is_new(
+    tiny: Path, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train = (corpus / "train.conll").read_text(encoding="utf-8")
+    seen = "".join(f"{sentence}\n\n" for sentence in train.split("\n\n")[:2])
+    gold_file(tmp_path, train, "train.conll")
+    gold_file(tmp_path, (corpus / "dev.conll").read_text(encoding="utf-8"), "dev.conll")
+    gold_file(tmp_path, NEW + seen, "test.conll")
+    labelkit.run("ner", data=str(tmp_path), model=str(tiny), max_steps=1, home=tmp_path / "home")
+    monkeypatch.setenv("LABELKIT_HOME", str(tmp_path / "home"))
+    assert main(["evaluate", "latest", "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["test_score"] is True
+    assert json.loads(out)["seen"]["examples"] == 2
+    assert "2 of 5 examples were seen by the run" in err
+    assert "its own test split all the same" in err
+    # the same sentences under another name are no longer what the run set apart
+    copied = gold_file(tmp_path, NEW + seen + NEW, "copy.conll")
+    assert ask(capsys, "latest", "--data", copied)["test_score"] is False
+    main(["runs", "show", "latest"])
+    assert "all (seen)" in capsys.readouterr().out
+    # what cannot be read any more cannot be compared
+    (tmp_path / "train.conll").unlink()
+    answer = ask(capsys, "latest", "--data", copied)
+    assert (answer["test_score"], answer["seen"]) == (None, None)
+
+
+def test_a_carved_validation_split_can_be_scored(
+    tiny: Path, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = str(corpus / "train.conll")
+    done = labelkit.run(
+        "ner", data=file, model=str(tiny), max_steps=1, home=tmp_path, settings={"train.precision": "fp32"}
+    )
+    monkeypatch.setenv("LABELKIT_HOME", str(tmp_path))
+    answer = ask(capsys, "latest", "--split", "validation")
+    assert answer["metrics"] == {"validation": done.metrics["validation"]}
+
+
+# -- other labels, other metrics, predictions -------------------------------------------------------------------------
+
+OTHER = as_conll([
+    [("Zoe", "B-person"), ("sleeps", "O"), ("in", "O"), ("Oslo", "B-place")],
+    [("Games", "B-event"), ("of", "I-event"), ("Oslo", "B-place")],
+])  # fmt: skip
+
+
+def test_a_mapping_file_makes_other_labels_comparable(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = gold_file(tmp_path, OTHER)
+    mapping = gold_file(tmp_path, 'person = "PER"\nplace = "LOC"\nevent = ""\n', "map.toml")
+    assert "--map FILE" in refused(capsys, "shared", "--data", data)
+    answer = ask(capsys, "shared", "--data", data, "--map", mapping)
+    (figures,) = answer["metrics"]["all"].values()
+    supports = {name: row["support"] for name, row in figures["per_type"].items() if row["support"]}
+    assert supports == {"PER": 1, "LOC": 2}
+    assert "loss" in figures
+
+
+def test_labels_of_the_labeller_can_be_mapped_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = gold_file(tmp_path, as_conll([[("Zoe", "B-name"), ("met", "O"), ("Rome", "B-name")]]))
+    mapping = gold_file(tmp_path, '[predicted]\nPER = "name"\nLOC = "name"\n', "map.toml")
+    answer = ask(capsys, "shared", "--data", data, "--map", mapping)
+    (figures,) = answer["metrics"]["all"].values()
+    assert list(figures["per_type"]) == ["name"]
+    assert figures["support"] == 2
+    assert "loss" not in figures
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("person = 3\n", "something else than a label"),
+        ("person =\n", "cannot be read as a mapping"),
+        ('[predicted]\nPERS = "name"\n', "which the labeller does not have"),
+    ],
+)
+def test_a_mapping_that_makes_no_sense_is_refused(
+    text: str, told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mapping = gold_file(tmp_path, text, "map.toml")
+    assert told in refused(capsys, "shared", "--data", gold_file(tmp_path, OTHER), "--map", mapping)
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "conll"])
+def test_predictions_are_written_in_any_format(
+    suffix: str, home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / f"out.{suffix}"
+    ask(capsys, "shared", "-o", str(file))
+    labeller = labelkit.load("shared", home=home)
+    from labelkit.data.files import read_lines
+
+    if suffix == "conll":
+        words = [tuple(line.split()) for _, line in read_lines(file, "utf-8") if line]
+        assert len(words) > 12
+        return
+    records = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    assert len(records) == 12
+    for record in records:
+        assert record["labels"] == list(labeller.label(record["words"]).labels or ())
+        assert len(record["gold"]) == len(record["words"])
+    assert "exists already" in refused(capsys, "shared", "-o", str(file))
+    with Registry.open(Home(root=home), create=False) as registry:
+        outputs = registry.show(labeller.info.run).outputs
+    assert outputs[-1].kind == "predictions"
+
+
+def test_the_format_alone_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["evaluate", "shared", "--to", "conll"]) == 2
+
+
+def test_more_metrics_are_scored_by_name_and_by_path(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    module = """
+import datasets
+import evaluate
+
+
+class Wordy(evaluate.Metric):
+    def _info(self):
+        words = datasets.Value("string")
+        features = datasets.Features({"predictions": words, "references": words})
+        return evaluate.MetricInfo(description="", citation="", inputs_description="", features=features)
+
+    def _compute(self, predictions, references):
+        return {"words": len(references)}
+"""
+    path = gold_file(tmp_path, module, "wordy.py")
+    (figures,) = ask(capsys, "shared", "--metric", "seqeval-strict", "--metric", path)["metrics"]["test"].values()
+    assert figures["seqeval-strict.mode"] == "strict"
+    assert figures["words"] > 12
+    assert "is for kind text" in refused(capsys, "shared", "--metric", "classification")

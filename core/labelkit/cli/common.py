@@ -53,7 +53,7 @@ class Shell:
         from labelkit.catalog import Catalog
 
         trace = self.say if self.trace else None
-        found = Catalog.load(blocked=self.blocked, only=self.environment.plugins, trace=trace)
+        found = Catalog.load(blocked=self.blocked, only=self.environment.plugins, trace=trace, say=self.say)
         for name in found.unknown(self.blocked):
             self.say(f"note: --no-plugin {name}: no plugin is called so; labelkit plugins lists them")
         return found

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,83 +16,161 @@ from labelkit.errors import LabelkitError
 if TYPE_CHECKING:
     from labelkit.checkpoint import CheckpointInfo
     from labelkit.data.gold import Gold
+    from labelkit.evaluate.mapping import LabelMap
+    from labelkit.evaluate.seen import Seen
+    from labelkit.label.labeller import Labeller
+    from labelkit.records import Format, Metric
+    from labelkit.registry import RunDetails
 
 #: settings that say how data is read
 HOW_READ = ("path", "format", "scheme", "repair", "config", "quotes", "drop_overlaps", "max_labels")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What the command was given."""
+
+    run: str
+    data: str | None
+    split: str | None
+    columns: str | None
+    encoding: str
+    sets: tuple[str, ...]
+    mapping: Path | None = None
+    metrics: tuple[str, ...] = ()
+    decoder: str | None = None
+    to: str | None = None
+    output: Path | None = None
+    force: bool = False
 
 
 @click.command()
 @click.argument("run")
 @click.option("--data", metavar="REF", help="Gold data; default the run's own.")
 @click.option("--split", metavar="NAME", help="Which split; default test, else validation, else all there is.")
+@click.option(
+    "--map", "mapping", type=click.Path(path_type=Path), metavar="FILE", help="TOML: which label counts as which."
+)
+@click.option("--metric", "metrics", multiple=True, metavar="NAME|PATH", help="Score by this, too (repeatable).")
 @click.option("--decoder", metavar="NAME", help="How scores become labels; default as the run chose.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Write the predictions to FILE.")
+@click.option("--to", metavar="FORMAT", help="The format of FILE; default by its ending.")
+@click.option("--force", is_flag=True, help="Replace FILE where it exists.")
 @reading_options
 @command_options
-def evaluate(
-    shell: Shell,
-    run: str,
-    data: str | None,
-    split: str | None,
-    decoder: str | None,
-    columns: str | None,
-    encoding: str,
-    sets: tuple[str, ...],
-) -> None:
+def evaluate(shell: Shell, **given: Any) -> None:
     """Score the labeller of RUN on gold data, as its test split was scored.
 
     \b
     labelkit evaluate latest
     labelkit evaluate first-try --data new.conll --columns tokens=0,ner=1
-    labelkit evaluate latest --decoder viterbi
+    labelkit evaluate latest --data other.conll --map types.toml -o predictions.jsonl
+    labelkit evaluate latest --decoder viterbi --metric seqeval-strict
     """
-    from labelkit.data.corpus import DataOptions
-    from labelkit.data.gold import read_gold
+    from labelkit.evaluate import evaluation
+    from labelkit.evaluate.mapping import LabelMap, read_map
     from labelkit.label.labeller import Labeller
 
-    own = data is None
-    if data is None:
-        data, columns, encoding, sets = _own_data(shell, run, columns, sets)
-    labeller = Labeller.open(run, shell.home, shell.catalog, decoder=decoder)
-    info = labeller.info
-    ctx = reading_context(shell, columns, encoding, (f"data.splitter={info.splitter}", *sets))
-    options = DataOptions(
-        **{name: ctx.options[name] for name in ("scheme", "repair", "format", "path") if name in ctx.options}
-    )
-    gold = read_gold(
-        data,
-        split,
-        layer=info.layer,
-        schema=info.schema,
-        catalog=shell.catalog,
-        ctx=ctx,
-        options=options,
-        trained_on=own,
-    )
-    names = shell.catalog.find("task", info.task).metrics
-    figures = labeller.score(gold.examples, [shell.catalog.find("metric", name) for name in names])
-    if decoder is not None:
-        figures["decoder"] = decoder  # recorded too: the run itself may have used another one
-    _record(shell, info, gold, figures)
-    _print(shell, info, gold, figures)
+    asked = Asked(**given)
+    if asked.to is not None and asked.output is None:
+        raise click.UsageError("--to is the format of the predictions: name a file for them with -o FILE")
+    ready(shell, asked)
+    labeller = Labeller.open(asked.run, shell.home, shell.catalog, decoder=asked.decoder)
+    mapping = read_map(asked.mapping, labeller.info.schema) if asked.mapping else LabelMap()
+    details = details_of(shell, labeller.info)
+    writer = _writer(shell, asked, labeller.info.kind)
+    metrics = metrics_of(shell, labeller, details, asked.metrics)
+    gold = read(shell, asked, labeller, details, mapping)
+    outcome = evaluation.evaluate(labeller, gold, metrics, mapping)
+    if asked.decoder is not None:
+        outcome.figures["decoder"] = asked.decoder  # recorded too: the run itself may have used another one
+    seen = evaluation.seen(gold, details, shell.catalog, shell.environment, shell.home)
+    if asked.output is not None and writer is not None:
+        records = evaluation.predictions(labeller, gold, outcome)
+        evaluation.write_predictions(asked.output, writer, records, force=asked.force)
+    _record(shell, labeller.info, gold, outcome.figures, seen, asked.output)
+    _print(shell, labeller.info, gold, outcome.figures, seen, asked)
 
 
-def _record(shell: Shell, info: CheckpointInfo, gold: Gold, figures: dict[str, Any]) -> None:
-    """Put the scores beside their run, where the registry knows it and can be written."""
+def ready(shell: Shell, asked: Asked) -> None:
+    """Refuse what can be refused before anything is loaded."""
+    if asked.output is not None:
+        from labelkit.label.job import refuse_existing
+
+        refuse_existing(asked.output, force=asked.force)
+        _writer(shell, asked, None)
+
+
+def _writer(shell: Shell, asked: Asked, kind: Any) -> Format | None:
+    if asked.output is None:
+        return None
+    from labelkit.label.output import writer_for
+
+    return writer_for(asked.to, asked.output, kind, shell.catalog.formats, default="jsonl")
+
+
+def details_of(shell: Shell, info: CheckpointInfo) -> RunDetails | None:
+    """Return what the registry knows of the run of a checkpoint; None for one from elsewhere."""
+    from labelkit.errors import RegistryError
     from labelkit.registry import Registry
 
     with Registry.open(shell.home, create=False) as registry:
         try:
-            registry.record_evaluation(
-                info.run,
-                task=info.task,
-                ref=gold.ref,
-                split=gold.split,
-                content_hash=gold.content_hash,
-                examples=len(gold.examples),
-                metrics=figures,
-            )
-        except LabelkitError as error:
-            shell.say(f"note: not recorded: {error.message}")
+            return registry.show(info.run)
+        except RegistryError:
+            return None
+
+
+def metrics_of(
+    shell: Shell, labeller: Labeller, details: RunDetails | None, more: tuple[str, ...] = ()
+) -> list[Metric]:
+    """Return the metrics of a run, the one first that chose the checkpoint, and more ones: by name, or by path."""
+    from labelkit.evaluate.wrap import metric_at
+
+    names = shell.catalog.find("task", labeller.info.task).metrics
+    own = details.record.metric if details and details.record.metric in shell.catalog.metrics else names[0]
+    known = [name for name in more if "/" not in name and not name.endswith(".py")]
+    found = [shell.catalog.find("metric", name) for name in dict.fromkeys((own, *names, *known))]
+    if wrong := [metric for metric in found if metric.kind != labeller.info.kind]:
+        raise LabelkitError(f"metric '{wrong[0].name}' is for kind {wrong[0].kind}, the labeller for the other one")
+    return [*found, *(metric_at(Path(name), labeller.info.kind) for name in more if name not in known)]
+
+
+def read(
+    shell: Shell, asked: Asked, labeller: Labeller, details: RunDetails | None, mapping: LabelMap | None = None
+) -> Gold:
+    """Read the gold data that was asked for; by default the run's own."""
+    from labelkit.data.corpus import DataOptions
+    from labelkit.data.gold import read_gold
+    from labelkit.evaluate.recorded import corpus_of, gold_of
+
+    info = labeller.info
+    data, columns, encoding, sets = asked.data, asked.columns, asked.encoding, asked.sets
+    if data is None:
+        if details is not None and asked.split in {one.split for one in details.record.splits if one.carved}:
+            return gold_of(corpus_of(details, shell.catalog, shell.environment, shell.home), details, asked.split)
+        data, columns, encoding, sets = _own_data(shell, asked.run, columns, sets)
+    ctx = reading_context(shell, columns, encoding, (f"data.splitter={info.splitter}", *sets))
+    options = DataOptions(
+        **{name: ctx.options[name] for name in ("scheme", "repair", "format", "path") if name in ctx.options}
+    )
+    mapped = mapping is not None and (mapping.gold or mapping.predicted)
+    try:
+        return read_gold(
+            data,
+            asked.split,
+            layer=info.layer,
+            schema=mapping.schema(info.schema) if mapping and mapped else info.schema,
+            catalog=shell.catalog,
+            ctx=ctx,
+            options=options,
+            trained_on=asked.data is None,
+            relabel=(lambda labels: mapping.relabel(labels, info.schema)) if mapping and mapped else None,
+        )
+    except LabelkitError as error:
+        if "the labeller does not know" in error.message and asked.data is not None:
+            error.hint = f"{error.hint}; a file of 'label of the data = \"label\"' maps others: --map FILE"
+        raise
 
 
 def _own_data(
@@ -113,7 +193,43 @@ def _is_set(text: str | None) -> bool:
     return text not in (None, json.dumps(None), json.dumps(False))
 
 
-def _print(shell: Shell, info: Any, gold: Any, figures: dict[str, Any]) -> None:
+def _record(
+    shell: Shell, info: CheckpointInfo, gold: Gold, figures: dict[str, Any], seen: Seen, output: Path | None
+) -> None:
+    """Put the scores beside their run, where the registry knows it and can be written."""
+    from labelkit.encode.checkpoint_files import sha256_of
+    from labelkit.registry import Registry
+
+    facts: dict[str, Any] = {f"seen_{split}": number for split, number in seen.shared.items()}
+    if seen.test_score is not None:
+        facts["test_score"] = float(seen.test_score)
+    with Registry.open(shell.home, create=False) as registry:
+        try:
+            registry.record_evaluation(
+                info.run,
+                task=info.task,
+                ref=gold.ref,
+                split=gold.split,
+                content_hash=gold.content_hash,
+                examples=len(gold.examples),
+                metrics={**figures, **facts},
+            )
+            if output is not None:
+                size, digest = output.stat().st_size, sha256_of(output)
+                registry.record_output(
+                    info.run,
+                    output,
+                    step=info.step,
+                    kind="predictions",
+                    size=size,
+                    sha256=digest,
+                    records=len(gold.examples),
+                )
+        except LabelkitError as error:
+            shell.say(f"note: not recorded: {error.message}")
+
+
+def _print(shell: Shell, info: CheckpointInfo, gold: Gold, figures: dict[str, Any], seen: Seen, asked: Asked) -> None:
     if shell.as_json:
         shell.json(
             {
@@ -124,10 +240,18 @@ def _print(shell: Shell, info: Any, gold: Any, figures: dict[str, Any]) -> None:
                 "content_hash": gold.content_hash,
                 "examples": len(gold.examples),
                 "repaired_gold": gold.repaired,
+                "test_score": seen.test_score,
+                "seen": {**seen.shared, "examples": seen.either} if not seen.unknown else None,
+                "output": str(asked.output) if asked.output else None,
                 "metrics": {gold.split: {info.task: figures}},
             }
         )
-        return
-    from labelkit.cli import render
+    else:
+        from labelkit.cli import render
 
-    render.scores(shell.out, f"{gold.ref} ({info.task}, {gold.split}, {len(gold.examples):,} examples)", figures)
+        title = f"{gold.ref} ({info.task}, {gold.split}, {len(gold.examples):,} examples)"
+        render.scores(shell.out, title, figures)
+    if seen.told:
+        shell.say(f"note: {seen.told}")
+    if asked.output and not shell.as_json:
+        shell.say(f"{asked.output}: {len(gold.examples):,} predictions")

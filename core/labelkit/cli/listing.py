@@ -1,9 +1,8 @@
-"""``labelkit tasks``, ``recipes``, ``formats`` and ``plugins``."""
+"""``labelkit tasks``, ``recipes`` and ``formats``."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -119,15 +118,3 @@ def formats(shell: Shell) -> None:
         for known in shell.catalog.formats.values()
     ]
     _print(shell, ("name", "kinds", "suffixes", "reads", "writes", "summary"), rows)
-
-
-@click.command()
-@command_options
-def plugins(shell: Shell) -> None:
-    """List the plugins: name, version, origin, hooks, status, and why one is not loaded."""
-    if shell.as_json:
-        shell.json([asdict(info) for info in shell.catalog.plugins])
-        return
-    from labelkit.cli import render
-
-    render.plugins(shell.out, shell.catalog.plugins)

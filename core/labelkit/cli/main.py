@@ -19,13 +19,14 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("labelkit.cli.run", "Train, select, test and record a labeller."),
     "label": ("labelkit.cli.label", "Label a text with a trained labeller."),
     "evaluate": ("labelkit.cli.evaluate", "Score a trained labeller on gold data."),
+    "errors": ("labelkit.cli.errors", "Show what a labeller gets wrong, and likely annotation mistakes."),
     "onnx": ("labelkit.cli.onnx", "Write and check an ONNX model of a trained labeller."),
     "runs": ("labelkit.cli.runs", "Look at recorded runs."),
     "data": ("labelkit.cli.data", "Look at data before training on it."),
     "tasks": ("labelkit.cli.listing", "List the labelling tasks."),
     "recipes": ("labelkit.cli.listing", "List the recipes of each task."),
     "formats": ("labelkit.cli.listing", "List the file formats."),
-    "plugins": ("labelkit.cli.listing", "List the plugins and what became of them."),
+    "plugins": ("labelkit.cli.plugins", "List, check and begin plugins."),
 }
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 

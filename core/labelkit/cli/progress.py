@@ -13,7 +13,17 @@ from rich.progress import Progress as Bars
 from rich.table import Table
 
 from labelkit.cli.text import literal
-from labelkit.events import CheckpointSaved, Event, RunStarted, Scored, Stage, StepDone, TrainingStarted
+from labelkit.events import (
+    CheckpointSaved,
+    Event,
+    Noted,
+    RunEnded,
+    RunStarted,
+    Scored,
+    Stage,
+    StepDone,
+    TrainingStarted,
+)
 
 COLUMNS = ("epoch", "training loss", "validation loss", "precision", "recall", "F1", "accuracy")
 
@@ -22,11 +32,13 @@ class Progress:
     """Listens to the events of a run; use it as a context manager.
 
     :ivar run: its id, once it has begun.
+    :ivar finished: whether it has finished; another may follow.
     """
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self.run: str | None = None
+        self.finished = False
         self._live: Live | None = None
         self._bars: Bars | None = None
         self._table: Table | None = None
@@ -45,7 +57,7 @@ class Progress:
         """Show ``event``."""
         match event:
             case RunStarted():
-                self.run = event.run
+                self.run, self.finished = event.run, False
                 self._line(f"run {event.run}")
             case Stage():
                 self._stop()
@@ -56,6 +68,10 @@ class Progress:
                 self._bars.update(self._bars.task_ids[0], completed=event.step)
             case Scored() if event.split == "validation":
                 self._epoch(event)
+            case RunEnded():
+                self.finished = event.status == "finished"
+            case Noted():
+                self.note(event.text)
             case CheckpointSaved() if event.best:
                 self._line(f"best so far: {event.path}") if not self._live else None
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from labelkit.data.summary import Lengths, SplitSummary
     from labelkit.plan import Plan
     from labelkit.records import Example, Labelled
+    from labelkit.registry import Group
     from labelkit.train.prepare import Prepared
     from labelkit.train.run import RunResult
 
@@ -114,11 +115,36 @@ def result(console: Console, done: RunResult) -> None:
     for split, tasks in done.metrics.items():
         for figures in tasks.values():
             scores(console, f"{split} ({done.task})", figures)
+    if done.group:
+        group(console, done.group)
     if done.synthetic:
         console.print(Text(SYNTHETIC, style="yellow"))
     # one line each, however narrow the terminal: these are for copying
     console.print(cell(f"{done.seconds:.0f} s, checkpoint {done.checkpoint}"), soft_wrap=True)
     console.print(cell(f'label something:  labelkit label {done.name or done.run} --text "…"'), soft_wrap=True)
+
+
+def group(console: Console, found: Group) -> None:
+    """Print what the runs of a group scored: mean, spread and range of each figure of whole splits."""
+    seeds = ", ".join(map(str, found.seeds))
+    several = "1 run, seed" if len(found.runs) == 1 else f"{len(found.runs)} runs, seeds"
+    missing = f", not finished: {', '.join(found.others)}" if found.others else ""
+    rows = [
+        (f"{split}.{name}{' *' * (name == found.metric_key)}", *map(_spread, (one.mean, one.std, one.min, one.max)))
+        for split, tasks in found.metrics.items()
+        for figures in tasks.values()
+        for name, one in sorted(figures.items(), key=lambda item: (item[0] != found.metric_key, item[0]))
+        if name != "per_type"
+    ]
+    title = f"group {found.id}: {several} {seeds}{missing}"
+    table(console, ("score", ">mean", ">deviation", ">least", ">greatest"), rows, title=title)
+    for run in found.runs:
+        console.print(cell(f"  {run}"))
+    console.print()
+
+
+def _spread(value: float | None) -> str:
+    return f"{value:.0f}" if value is not None and value > 1 and value.is_integer() else figure(value)
 
 
 def scores(console: Console, title: str, figures: Mapping[str, Any]) -> None:
@@ -128,13 +154,45 @@ def scores(console: Console, title: str, figures: Mapping[str, Any]) -> None:
     per_type = figures.get("per_type") or {}
     whole = all(name in figures for name in names)
     if whole or per_type:
-        rows = [(type_, *(figure(row.get(name)) for name in names)) for type_, row in per_type.items()]
-        rows += [("all", *(figure(figures[name]) for name in names))] if whole else []
-        table(console, ("type", ">precision", ">recall", ">F1", ">support"), rows)
+        rows = [
+            (type_, *(figure(row.get(name)) for name in names), interval(figures, "f1", type_))
+            for type_, row in per_type.items()
+        ]
+        rows += [("all", *(figure(figures[name]) for name in names), interval(figures, "f1"))] if whole else []
+        sure = ("95% of F1",) if any(row[-1] for row in rows) else ()
+        columns = ("type", ">precision", ">recall", ">F1", ">support", *sure)
+        table(console, columns, [row[: len(columns)] for row in rows])
     shown = {*names, "per_type"} if whole else {"per_type"}
-    rest = [f"{name} {figure(value)}" for name, value in figures.items() if name not in shown]
+    rest = [
+        f"{name} {figure(value)} {interval(figures, name)}".rstrip()
+        for name, value in figures.items()
+        if name not in shown and not isinstance(value, Mapping)
+    ]
     console.print(cell(", ".join(rest)))
+    if pairs := confused(figures):
+        console.print(cell(f"most confused: {', '.join(pairs)}"))
     console.print()
+
+
+def interval(figures: Mapping[str, Any], name: str, type_: str | None = None) -> str:
+    """Return the 95% interval that stands beside a figure, as people read it; empty where there is none."""
+    known = figures.get("intervals") or {}
+    row = known.get("per_type", {}).get(type_, {}) if type_ is not None else known
+    return f"[{row[name][0]:.4f}, {row[name][1]:.4f}]" if name in row else ""
+
+
+def confused(figures: Mapping[str, Any], most: int = 5) -> list[str]:
+    """Return the labels that are taken for another most often, as ``LOC as ORG 12``."""
+    rows = figures.get("confusion") or {}
+    # no label at all, on either side, is no confusion of labels
+    pairs = [
+        (gold, guess, number)
+        for gold, row in rows.items()
+        for guess, number in row.items()
+        if gold != guess and "O" not in (gold, guess)
+    ]
+    pairs.sort(key=lambda pair: -pair[2])
+    return [f"{gold} as {guess} {number:g}" for gold, guess, number in pairs[:most]]
 
 
 # -- label ------------------------------------------------------------------------------------------------------------
@@ -296,7 +354,7 @@ def plugins(console: Console, infos: Iterable[PluginInfo]) -> None:
             info.origin,
             ", ".join(hook.removeprefix("labelkit_") for hook in info.hooks),
             info.status,
-            info.reason,
+            "; ".join(filter(None, (info.reason, *info.notes))),
         )
         for info in infos
     ]

@@ -9,17 +9,21 @@ from typing import Any
 import numpy as np
 
 from labelkit.errors import LabelkitError
+from labelkit.evaluate import intervals
 from labelkit.records import Metric, Predictions
 
 
-def score(metrics: Sequence[Metric], predictions: Predictions) -> dict[str, Any]:
+def score(metrics: Sequence[Metric], predictions: Predictions, *, patient: bool = False) -> dict[str, Any]:
     """Return the figures of all ``metrics``; the first one's stand under their own names.
 
-    A figure of a later metric whose name is taken is called ``METRIC.FIGURE``.
+    A figure of a later metric whose name is taken is called ``METRIC.FIGURE``. Beside them stand the ``intervals`` of
+    those that have one, by the same names.
 
+    :param patient: give intervals also to metrics that must be computed many times for them.
     :raises LabelkitError: a metric failed, or the first one lacks its own key.
     """
     merged: dict[str, Any] = {}
+    sure: dict[str, Any] = {}
     for position, metric in enumerate(metrics):
         figures = _compute(metric, predictions)
         if position == 0 and not _is_number(figures.get(metric.key)):
@@ -27,9 +31,24 @@ def score(metrics: Sequence[Metric], predictions: Predictions) -> dict[str, Any]
                 f"metric '{metric.name}' gave no number called '{metric.key}'",
                 hint=f"it gave: {', '.join(figures)}",
             )
-        for name, value in figures.items():
-            merged[f"{metric.name}.{name}" if name in merged else name] = value
-    return merged
+        names = {name: f"{metric.name}.{name}" if name in merged else name for name in figures}
+        merged |= {names[name]: value for name, value in figures.items()}
+        sure |= {names[name]: value for name, value in _sure(metric, predictions, figures, patient).items()}
+    return {**merged, intervals.NAME: sure} if sure else merged
+
+
+def _sure(metric: Metric, predictions: Predictions, figures: Mapping[str, Any], patient: bool) -> dict[str, Any]:
+    """Return the intervals of the figures that a metric gave."""
+    try:
+        if metric.counts is None:
+            found = intervals.recomputed(metric, predictions) if patient else {}
+        else:
+            found = intervals.intervals(metric, predictions)
+            if "roc_auc" in figures:
+                found |= intervals.of_roc_auc(predictions)
+    except Exception as error:
+        raise LabelkitError(f"metric '{metric.name}' failed: {type(error).__name__}: {error}") from error
+    return {name: value for name, value in found.items() if name in figures}
 
 
 def _compute(metric: Metric, predictions: Predictions) -> Mapping[str, Any]:

@@ -3,35 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-from labelkit.data.schemes import violations
-from labelkit.records import Metric, Predictions, Scheme
+from labelkit.records import Counts, Metric, Predictions
+
+if TYPE_CHECKING:
+    from labelkit.evaluate.chunks import Mode
 
 
-def seqeval(predictions: Predictions) -> Mapping[str, Any]:
-    """Score entities at word level in seqeval's default mode, which counts as the CoNLL shared task's scorer does.
+def seqeval(predictions: Predictions, mode: Mode = "default") -> Mapping[str, Any]:
+    """Score entities at word level as seqeval does.
 
-    seqeval's default mode does not know L and U, so BILOU is read as BIOES first. ``repaired`` counts the
-    predicted transitions that the scheme does not allow and that the scorer reads as the start of an entity.
+    Its default mode counts as the CoNLL shared task's scorer does: a predicted transition that the scheme does not
+    allow is read as the start of an entity, and counted as ``repaired``. That mode does not know L and U, so BILOU is
+    read as BIOES. Strict mode knows all four schemes; what is not tagged by the scheme's letter is no entity.
     """
     from labelkit.evaluate import entities
 
     scheme = predictions.schema.scheme or "IOB2"
-    repaired = sum(len(violations(tags, scheme)) for tags in predictions.predictions)
-    gold, guess = (_readable(tags, scheme) for tags in (predictions.references, predictions.predictions))
-    scores = entities.compute(predictions=guess, references=gold)
-    return {**scores, "scheme": scheme, "mode": "default", "repaired": repaired}
+    return entities.entity_scores(predictions.references, predictions.predictions, scheme, mode)
 
 
-def _readable(sequences: Any, scheme: Scheme) -> list[list[str]]:
-    if scheme != "BILOU":
-        return [list(tags) for tags in sequences]
-    return [[_bioes(tag) for tag in tags] for tags in sequences]
+def counts(predictions: Predictions, mode: Mode = "default") -> Counts:
+    """Return what these scores are made of, sentence by sentence."""
+    from labelkit.evaluate import entities
+
+    scheme = predictions.schema.scheme or "IOB2"
+    return entities.counts_of(entities.compare(predictions.references, predictions.predictions, scheme, mode))
 
 
-def _bioes(tag: str) -> str:
-    return {"L": "E", "U": "S"}.get(tag[0], tag[0]) + tag[1:] if tag[1:2] == "-" else tag
-
-
-METRICS = (Metric(name="seqeval", kind="token", compute=seqeval, key="f1", summary="entity precision, recall, F1"),)
+METRICS = (
+    Metric(
+        name="seqeval",
+        kind="token",
+        compute=seqeval,
+        counts=counts,
+        key="f1",
+        summary="entity precision, recall, F1",
+    ),
+    Metric(
+        name="seqeval-strict",
+        kind="token",
+        compute=partial(seqeval, mode="strict"),
+        counts=partial(counts, mode="strict"),
+        key="f1",
+        summary="the same in strict mode: entities must be tagged by their scheme",
+    ),
+)

@@ -70,31 +70,69 @@ class Rows(Sequence[Labels]):
         return labels[0] if self._text else labels
 
 
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Gold labels beside what a model made of the same words (or texts).
+
+    :param gold: label ids, int64 of shape (words,); ``ids``: those that the decoder gave.
+    """
+
+    found: WordScores
+    gold: Ids
+    ids: Ids
+    schema: Schema
+
+    @property
+    def predictions(self) -> Predictions:
+        """The same as metrics are given it."""
+        return Predictions(
+            references=Rows(self.gold, self.found.lengths, self.schema),
+            predictions=Rows(self.ids, self.found.lengths, self.schema),
+            schema=self.schema,
+            scores=self.found.values,
+        )
+
+    def figures(self, metrics: Sequence[Metric], temperature: float | None, *, patient: bool = False) -> SplitScores:
+        """Return the figures of the metrics, and some of the words (or texts) that the encoder saw.
+
+        These are the mean ``loss``, the ``temperature``, and the expected calibration error as the scores come from the
+        model (``ece``) and at that temperature (``ece_calibrated``). A metric's own figure of such a name takes its
+        place.
+
+        :param temperature: None to fit it to these very words.
+        :param patient: as for :func:`labelkit.evaluate.score.score`.
+        """
+        own, temperature = _figures(self.found, self.gold, self.ids, temperature)
+        scored = score(metrics, self.predictions, patient=patient)
+        return SplitScores({"loss": own.pop("loss"), **scored, **own} | scored, temperature)
+
+
 def score_split(
     engine: Engine, windows: Sequence[Window], examples: Sequence[Example], scoring: Scoring
 ) -> SplitScores:
-    """Score all gold words: the figures of the metrics, and some of the words (or texts) that the encoder saw.
-
-    These are the mean ``loss``, the ``temperature``, and the expected calibration error as the scores come from the
-    model (``ece``) and at that temperature (``ece_calibrated``). A metric's own figure of such a name takes its place.
-    """
+    """Score all gold words: see :meth:`Judged.figures`."""
     schema = scoring.schema
-    gold, lengths = _gold(examples, scoring.layer, schema)
+    gold, lengths = gold_ids(examples, scoring.layer, schema)
+    found = score_windows(engine, windows, lengths, schema)
+    judged = Judged(found, gold, decoded(found, scoring.decoder, schema), schema)
+    return judged.figures(scoring.metrics, scoring.temperature)
+
+
+def score_windows(engine: Engine, windows: Sequence[Window], lengths: NDArray[np.int64], schema: Schema) -> WordScores:
+    """Return the scores of all words, or of all texts.
+
+    :param lengths: labels of each example, int64 of shape (examples,).
+    """
     text = schema.kind == "text"
-    found = engine.score_texts(windows, len(lengths)) if text else engine.score(windows, lengths.tolist())
-    ids = decode(scoring.decoder, Scores(values=found.values, lengths=found.lengths, schema=schema))
-    predictions = Predictions(
-        references=Rows(gold, lengths, schema),
-        predictions=Rows(ids, lengths, schema),
-        schema=schema,
-        scores=found.values,
-    )
-    own, temperature = _figures(found, gold, ids, scoring.temperature)
-    scored = score(scoring.metrics, predictions)
-    return SplitScores({"loss": own.pop("loss"), **scored, **own} | scored, temperature)
+    return engine.score_texts(windows, len(lengths)) if text else engine.score(windows, lengths.tolist())
 
 
-def _gold(examples: Iterable[Example], layer: str, schema: Schema) -> tuple[Ids, NDArray[np.int64]]:
+def decoded(found: WordScores, decoder: Decoder, schema: Schema) -> Ids:
+    """Return the label ids that ``decoder`` gives."""
+    return decode(decoder, Scores(values=found.values, lengths=found.lengths, schema=schema))
+
+
+def gold_ids(examples: Iterable[Example], layer: str, schema: Schema) -> tuple[Ids, NDArray[np.int64]]:
     """Return the ids of all gold labels, and how many each example has."""
     number = {label: index for index, label in enumerate(schema.label_names)}
     ids, lengths = array("q"), array("q")

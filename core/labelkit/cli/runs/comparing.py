@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from labelkit.cli.common import Shell, command_options
 from labelkit.cli.runs.listing import as_document
 
+if TYPE_CHECKING:
+    from labelkit.evaluate.comparing import Tested
+    from labelkit.registry import RunDetails
+
 
 @click.command("compare")
 @click.argument("runs", nargs=-1, required=True, metavar="RUN RUN…")
 @click.option("--all", "everything", is_flag=True, help="Also what agrees.")
 @click.option("--per-type", is_flag=True, help="Also the scores of each label type.")
+@click.option("--groups", is_flag=True, help="Each RUN names a group: compare the means of their scores.")
+@click.option("--significance", is_flag=True, help="Label the test data anew and tell how sure each difference is.")
 @command_options
-def compare(shell: Shell, runs: tuple[str, ...], everything: bool, per_type: bool) -> None:
+def compare(
+    shell: Shell, runs: tuple[str, ...], everything: bool, per_type: bool, groups: bool, significance: bool
+) -> None:
     """Show what differs between runs: plan, data, versions, and scores with their differences to the first.
 
     A * marks the figure that chose the checkpoint. Scores on different examples are shown without differences.
@@ -25,19 +33,55 @@ def compare(shell: Shell, runs: tuple[str, ...], everything: bool, per_type: boo
 
     if len(runs) < 2:
         raise click.UsageError("compare needs two runs or more")
+    if groups and significance:
+        raise click.UsageError("--significance compares single runs: leave --groups out")
+    if groups:
+        _compare_groups(shell, runs)
+        return
     with Registry.open(shell.home, create=False) as registry:
-        found = registry.compare(*(registry.find(run).id for run in runs))
+        ids = [registry.find(run).id for run in runs]
+        found = registry.compare(*ids)
+        details = [registry.show(run) for run in ids] if significance else []
+    tested = _significance(shell, details) if significance else []
     if not shell.as_json:
         from labelkit.cli.runs import drawing
 
         drawing.comparison(shell.out, found, everything=everything, per_type=per_type)
+        for one in tested:
+            shell.out.print()
+            drawing.significance(shell.out, one, per_type=per_type)
         return
     document: dict[str, Any] = asdict(found)
     for name in ("facts", "settings", "splits", "versions"):
         rows = getattr(found, name)
         document[name] = [asdict(row) for row in rows if row.differs or everything]
     document["scores"] = [asdict(row) for row in found.scores if per_type or row.type is None]
+    if significance:
+        document["significance"] = [asdict(one) for one in tested]
     shell.json(document)
+
+
+def _significance(shell: Shell, details: list[RunDetails]) -> list[Tested]:
+    from labelkit.evaluate.comparing import check, significance
+
+    check(details)
+    shell.say(f"labelling the test data with {len(details)} labellers")
+    return significance(details, shell.catalog, shell.environment, shell.home)
+
+
+def _compare_groups(shell: Shell, names: tuple[str, ...]) -> None:
+    from labelkit.registry import Registry
+
+    with Registry.open(shell.home, create=False) as registry:
+        found = [registry.group(name) for name in names]
+        first = [one.runs[0] for one in found if one.runs]
+        notes = registry.compare(*first).notes if len(first) > 1 else ()
+    if shell.as_json:
+        shell.json({"groups": [asdict(one) for one in found], "notes": notes})
+        return
+    from labelkit.cli.runs import drawing
+
+    drawing.groups(shell.out, found, notes)
 
 
 @click.command("best")

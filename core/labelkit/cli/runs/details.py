@@ -11,12 +11,15 @@ from labelkit.cli import render
 from labelkit.cli.runs.curves import curve
 from labelkit.cli.runs.drawing import counts, duration, figure, line, scores_of, split_order, title
 from labelkit.cli.runs.tables import Column, table
+from labelkit.registry.figures import nested
 
 if TYPE_CHECKING:
-    from labelkit.registry.models import CheckpointRecord, Figure, RunDetails
+    from labelkit.registry.models import CheckpointRecord, Evaluation, Figure, RunDetails
 
 _HASH = 12
 _WIDEST, _HEIGHT = 60, 7
+#: the figure that tells whether a scoring counts as a test
+_TEST_SCORE = "test_score"
 
 
 def details(console: Console, run: RunDetails, nested_scores: Mapping[str, Any]) -> None:
@@ -36,6 +39,8 @@ def details(console: Console, run: RunDetails, nested_scores: Mapping[str, Any])
         line(console, f"the test split was scored {_times(run.test_scored)} in this registry")
     if record.synthetic or run.test_scored:
         console.print()
+    if run.group:
+        render.group(console, run.group)
     _curves(console, run)
     _data(console, run)
     _files(console, run)
@@ -182,15 +187,22 @@ def _history(console: Console, run: RunDetails) -> None:
             Column("data", least=16),
             Column("scores", least=20),
         )
-        table(console, columns, [(figure(e.created)[:16], e.split, e.ref, _whole(e.figures)) for e in scored])
+        table(console, columns, [(figure(e.created)[:16], e.split + _not_test(e), e.ref, _scores(e)) for e in scored])
 
 
-def _whole(figures: Iterable[Figure]) -> str:
+def _scores(scored: Evaluation) -> str:
+    """Return the whole figures of a scoring, each with its interval."""
+    nested_figures: Mapping[str, Any] = next(iter(next(iter(nested(scored.figures).values()), {}).values()), {})
     return ", ".join(
-        f"{one.name} {figure(_counted(one.name, one.value))}"
-        for one in figures
-        if one.type is None and one.text is None
+        f"{one.name} {figure(_counted(one.name, one.value))} {render.interval(nested_figures, one.name)}".rstrip()
+        for one in scored.figures
+        if one.type is None and one.text is None and one.name != _TEST_SCORE
     )
+
+
+def _not_test(scored: Evaluation) -> str:
+    """Return a mark for a scoring on data that training or selection saw."""
+    return " (seen)" if any(one.name == _TEST_SCORE and one.value == 0 for one in scored.figures) else ""
 
 
 def _settings(run: RunDetails) -> list[tuple[str, str, str]]:

@@ -13,8 +13,9 @@ from labelkit.cli.runs.tables import Column, table
 from labelkit.cli.text import literal
 
 if TYPE_CHECKING:
+    from labelkit.evaluate.comparing import Tested
     from labelkit.registry.compare import ComparedScore, Comparison
-    from labelkit.registry.models import RunSummary
+    from labelkit.registry.models import Group, RunSummary, Spread
     from labelkit.registry.query import ResultTable
     from labelkit.registry.ranking import Ranking
 
@@ -112,6 +113,7 @@ def labels(one: RunSummary) -> str:
 _LIST: tuple[tuple[Column, Any], ...] = (
     (Column("run"), lambda one: one.id),
     (Column("name", least=8, leave=5), lambda one: one.name),
+    (Column("group", least=8, leave=8), lambda one: one.group),
     (Column("status"), lambda one: one.shown),
     (Column("started", leave=6), lambda one: f"{one.started.astimezone():%Y-%m-%d %H:%M}"),
     (Column("data", least=10, leave=7, keep=SYNTHETIC), data),
@@ -128,6 +130,8 @@ def _needed(column: Column, found: Sequence[RunSummary]) -> bool:
     """Return whether a column says anything: not everybody names runs and tags them."""
     if column.title == "name":
         return any(one.name for one in found)
+    if column.title == "group":
+        return any(one.group for one in found)
     return column.title != "tags" or any(one.tags or one.aliases for one in found)
 
 
@@ -190,6 +194,28 @@ def comparison(console: Console, found: Comparison, *, everything: bool, per_typ
     _section(console, "score", right, rows)
 
 
+def significance(console: Console, tested: Tested, *, per_type: bool) -> None:
+    """Print how sure the differences of a run to the first one are.
+
+    :param per_type: also those of each label type.
+    """
+    title(console, f"{tested.second} against {tested.first} on {tested.split} ({tested.examples:,} examples)")
+    names = ("figure", "first", "second", "difference", "95% of the difference", "p-value")
+    rows = [
+        (
+            f"{one.type}.{one.name}" if one.type else one.name,
+            *(figure(one.first), figure(one.second), figure(one.difference, sign=True)),
+            f"{one.interval[0]:+.4f} to {one.interval[1]:+.4f}",
+            f"{one.p_value:.4f}",
+        )
+        for one in tested.differences
+        if per_type or one.type is None
+    ]
+    table(console, [Column(name, right=name != "figure", least=10) for name in names], rows)
+    for note in tested.notes:
+        line(console, f"note: {note}", "yellow")
+
+
 def _section(console: Console, name: str, columns: Sequence[Column], rows: Sequence[Sequence[Any]]) -> None:
     if rows:
         console.print()
@@ -210,6 +236,42 @@ def _score(one: ComparedScore) -> tuple[str, ...]:
 
 def _change(difference: float | None, *, whole: bool) -> str:
     return "=" if not difference else f"{difference:+.0f}" if whole else f"{difference:+.4f}"
+
+
+def groups(console: Console, found: Sequence[Group], notes: Iterable[str]) -> None:
+    """Print the scores of groups side by side: mean ± standard deviation, and the difference to the first mean."""
+    columns = [Column(one.id, right=True, least=10) for one in found]
+    table(console, [Column(""), *columns], [("runs", *(len(one.runs) for one in found))])
+    for note in notes:
+        line(console, f"note: {note}", "yellow")
+    means = [_means(one) for one in found]
+    rows = [
+        (name, *_mean_cells([one.get(name) for one in means])) for name in dict.fromkeys(n for m in means for n in m)
+    ]
+    _section(console, "score", columns, rows)
+
+
+def _means(found: Group) -> dict[str, Spread]:
+    """Return the figures of whole splits, the one that chooses the checkpoint first."""
+    named = [
+        (f"{split}.{name}{' *' * (name == found.metric_key)}", one)
+        for split, tasks in found.metrics.items()
+        for figures in tasks.values()
+        for name, one in figures.items()
+        if name != "per_type"
+    ]
+    return dict(sorted(named, key=lambda item: (not item[0].endswith("*"), split_order(item[0].partition(".")[0]))))
+
+
+def _mean_cells(row: Sequence[Spread | None]) -> Iterable[str]:
+    for one in row:
+        if one is None:
+            yield "–"
+            continue
+        deviation = "" if one.std is None else f" ± {one.std:.4f}"
+        first = row[0]
+        change = f" ({one.mean - first.mean:+.4f})" if first and one is not first else ""
+        yield f"{one.mean:.4f}{deviation}{change}"
 
 
 # -- query ------------------------------------------------------------------------------------------------------------

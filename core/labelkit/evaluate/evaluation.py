@@ -1,0 +1,107 @@
+"""A labeller scored on gold data: the figures, whether they count as a test, and the predictions to keep."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from labelkit.data.gold import Gold
+from labelkit.errors import LabelkitError
+from labelkit.evaluate.mapping import LabelMap
+from labelkit.evaluate.recorded import corpus_of, hashes_of
+from labelkit.evaluate.seen import SEEN, Seen, seen_by
+from labelkit.records import Coverage, Example, Format, Labelled, Labels, Metric, Predictions
+
+if TYPE_CHECKING:
+    from labelkit.catalog import Catalog
+    from labelkit.environment import Environment
+    from labelkit.label.engine import WordScores
+    from labelkit.label.labeller import Labeller
+    from labelkit.registry import Home, RunDetails
+
+#: the own field of a written record that holds its gold labels
+GOLD = "gold"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of the gold examples.
+
+    :param found: the scores of all words (or texts).
+    """
+
+    figures: dict[str, Any]
+    found: WordScores
+    coverage: Sequence[Coverage]
+
+
+def evaluate(labeller: Labeller, gold: Gold, metrics: Sequence[Metric], mapping: LabelMap) -> Outcome:
+    """Score a labeller on gold data.
+
+    :param metrics: the deciding one first.
+    :raises LabelkitError: a metric or the decoder failed.
+    """
+    from labelkit.evaluate.score import score
+    from labelkit.evaluate.split import Judged, Rows, decoded, gold_ids
+
+    own, layer = labeller.info.schema, labeller.info.layer
+    found, coverage = labeller.scores(gold.examples)
+    ids = decoded(found, labeller.decoder, own)
+    if mapping.predicted:
+        references: list[Labels] = [example.labels[layer] for example in gold.examples]
+        given = Predictions(references=references, predictions=Rows(ids, found.lengths, own), schema=own)
+        return Outcome(score(metrics, mapping.predictions(given, own), patient=True), found, coverage)
+    wanted, _ = gold_ids(gold.examples, layer, own)
+    figures, _ = Judged(found, wanted, ids, own).figures(metrics, labeller.info.temperature, patient=True)
+    return Outcome(figures, found, coverage)
+
+
+def seen(gold: Gold, details: RunDetails | None, catalog: Catalog, environment: Environment, home: Home) -> Seen:
+    """Return what the run saw of gold data: nothing is known of a run that is not in the registry."""
+    examples = len(gold.examples)
+    if details is None:
+        return Seen(examples=examples, unknown="the registry does not know the run")
+    same = [split for split in SEEN if gold.content_hash in hashes_of(details, split)]
+    try:
+        corpus = corpus_of(details, catalog, environment, home)
+    except LabelkitError as error:
+        if same:  # then all of it was
+            return Seen(examples=examples, shared=dict.fromkeys(same, examples), either=examples)
+        return Seen(examples=examples, unknown=f"the data of the run cannot be read: {error.message}")
+    changed = [
+        split for split in SEEN if split in corpus.splits
+        and corpus.splits[split].content_hash not in hashes_of(details, split)
+    ]  # fmt: skip
+    if changed and not same:
+        return Seen(examples=examples, unknown=f"the {changed[0]} data of the run has changed since")
+    return seen_by(gold, details, corpus)
+
+
+def write_predictions(path: Path, writer: Format, records: Iterator[Labelled], *, force: bool) -> None:
+    """Write records to a file that appears whole.
+
+    :raises DataError: the file exists, or the format cannot hold a record.
+    :raises StorageError: the disk refuses.
+    """
+    from labelkit.data.output import new_output
+
+    assert writer.write is not None  # writer_for gives writers only
+    with new_output(path, force=force) as output:
+        writer.write(records, output)
+
+
+def predictions(labeller: Labeller, gold: Gold, outcome: Outcome) -> Iterator[Labelled]:
+    """Yield the predictions as records, with the gold labels as an own field."""
+    layer = labeller.info.layer
+    made = labeller.records(gold.examples, outcome.found, outcome.coverage)
+    for example, record in zip(gold.examples, made, strict=True):
+        yield replace(record, extra=with_gold(example, layer, record.extra))
+
+
+def with_gold(example: Example, layer: str, extra: Any) -> dict[str, Any]:
+    """Return own fields with the gold labels among them; a field of that name gets ``input_`` before it."""
+    labels = example.labels[layer]
+    kept = {f"input_{name}" if name == GOLD else name: value for name, value in extra.items()}
+    return {**kept, GOLD: labels if isinstance(labels, str) else list(labels)}
