@@ -9,8 +9,10 @@ import re
 import textwrap
 from collections.abc import Callable, Iterator
 
+import labelkit.events
 from labelkit import hookspecs, records
 from labelkit.catalog import EVENT_HOOK, RECORD_HOOKS
+from labelkit.events import Event
 
 #: records that plugins are given or give back, beside those that hooks yield
 FLOWING = (
@@ -18,6 +20,7 @@ FLOWING = (
     records.Place,
     records.LoadContext,
     records.Predictions,
+    records.Counts,
     records.Scores,
     records.Labelled,
     records.Span,
@@ -27,6 +30,7 @@ FLOWING = (
 #: what fields mean that have no description of their own because they mean the same everywhere
 COMMON = {
     "name": "what people write to use it: a-z, 0-9, - and _",
+    "schema": "the labels, in the order of their ids",
     "kind": "`token` (a label for each word) or `text` (one for each text)",
     "summary": "one line for lists",
     "licence": "of the data, one line",
@@ -41,6 +45,25 @@ def hooks() -> str:
 def flowing() -> str:
     """Return a section for each record that hooks do not yield themselves."""
     return "\n".join(line for record in FLOWING for line in (f"### {record.__name__}", "", *_record(record), ""))
+
+
+def events() -> str:
+    """Return the table of the events that observers are told of."""
+    found = [one for one in vars(labelkit.events).values() if isinstance(one, type) and issubclass(one, Event)]
+    rows = [f"| `{one.__name__}` | {_fields(one)} | {_cell(_plain(one.__doc__ or ''))} |" for one in found]
+    return "\n".join(("| event | fields | what |", "| --- | --- | --- |", *rows))
+
+
+def _fields(event: type) -> str:
+    return ", ".join(f"`{field.name}: {_cell(str(field.type))}`" for field in dataclasses.fields(event))
+
+
+def checks() -> str:
+    """Return the table of everything that the contract test asks."""
+    from labelkit.testing.checks import questions
+
+    rows = [f"| `{name}` | {_cell(question.asks)} |" for name, question in questions()]
+    return "\n".join(("| check | what holds |", "| --- | --- |", *rows))
 
 
 def signature(hook: Callable[..., object]) -> str:

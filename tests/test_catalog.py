@@ -398,7 +398,7 @@ def test_the_trace_shows_a_call_that_raises(install: Install) -> None:
     ("kind", "name", "hint"),
     [
         ("task", "nre", "did you mean ner?"),
-        ("metric", "seqevall", "did you mean seqeval?"),
+        ("metric", "seqevall", "did you mean seqeval"),
         ("source", "conll2033", "did you mean conll2003"),
         ("decoder", "qqq", "known: argmax, argmax-text, viterbi"),
         ("preprocessor", "lower", "none is available"),

@@ -183,6 +183,7 @@ def test_plugins_as_json(install: Install, rows: Rows) -> None:
         "hooks": ["labelkit_formats"],
         "status": "loaded",
         "reason": "",
+        "notes": [],
     }
     assert (found["pos"]["status"], found["pos"]["reason"]) == ("blocked", "blocked by --no-plugin")
     assert (found["bad"]["status"], found["bad"]["hooks"]) == ("failed", [])

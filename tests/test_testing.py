@@ -1,299 +1,69 @@
-"""The contract kit: a good plugin passes, and every check has a broken plugin that it, and only it, catches."""
+"""The contract kit as plugin authors use it: from Python, as a decorator, and what is expected or not applicable."""
 
 from __future__ import annotations
 
-import random
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from itertools import count
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
-import labelkit
-from labelkit import Example, LoadContext, Metric, Predictions, Schema, Source, Task
-from labelkit.catalog import Candidate, Catalog, find_candidates
-from labelkit.testing import Check, DataAbsentError, check_plugin, checks, contract
+from broken_packages import METRIC as METRIC_MODULE
+from broken_plugins import BROKEN, FORMAT, METRIC, SCHEMA, SOURCE, a_catalog, exact_match
+from labelkit import Example, LabelkitError, LoadContext, Metric, Predictions
+from labelkit.catalog import Candidate, Catalog
+from labelkit.testing import Broken, Check, DataAbsentError, Outcome, check_plugin, checks, contract, worker
+from labelkit.testing.base import Asked, BlockedError, NotApplicableError, Question
 
 pytest_plugins = ("fake_distributions",)
 
-RECORD_HOOKS = {
-    Task: "labelkit_tasks",
-    Source: "labelkit_sources",
-    Metric: "labelkit_metrics",
-    Schema: "labelkit_schemas",
-}
-
-EXAMPLES = (
-    Example(id="1", words=("Tom", "purrs"), labels={"pets": ("B-cat", "O")}),
-    Example(id="2", words=("Rex", "the", "dog"), labels={"pets": ("B-dog", "I-dog", "I-dog")}),
-)
+GREEDY = BROKEN["greedy"].catalog
+REPAIRED = {"decoder-mine-valid": "labelkit repairs what it gives"}
 
 
-def load(split: str, ctx: LoadContext) -> Iterable[Example]:
-    return EXAMPLES
+def outcomes(catalog: Catalog, **options: Any) -> dict[str, Outcome]:
+    return {one.check: one for one in check_plugin("mine", catalog=catalog, **options)}
 
 
-def exact_match(given: Predictions) -> Mapping[str, Any]:
-    same = [gold == guess for gold, guess in zip(given.references, given.predictions, strict=True)]
-    return {"exact_match": sum(same) / len(same) if same else 0.0, "sentences": len(same)}
+# -- which checks there are -------------------------------------------------------------------------------------------
 
 
-SCHEMA = Schema.bio("pets", "cat", "dog")
-SOURCE = Source(
-    name="tales", kind="token", layers={"pets": "pets"}, splits=("train", "test"), load=load, licence="CC0",
-    counts={"train": 2, "test": 2},
-)  # fmt: skip
-METRIC = Metric(name="exact", kind="token", compute=exact_match, key="exact_match")
-TASK = Task(
-    name="pets", summary="cats and dogs", kind="token", layer="pets", source="tales", metrics=("exact", "seqeval"),
-    scheme="IOB2", examples=EXAMPLES,
-)  # fmt: skip
-GOOD = (TASK, SOURCE, METRIC, SCHEMA)
-
-
-def a_catalog(*records: Any) -> Catalog:
-    """Return a catalog of core and a plugin ``mine`` that yields ``records``."""
-    plugin = ModuleType("mine")
-    for class_, hook in RECORD_HOOKS.items():
-        found = [record for record in records if isinstance(record, class_)]
-        if found:
-            setattr(plugin, hook, labelkit.hookimpl(_giving(found)))
-    return Catalog([find_candidates()[0], Candidate("mine", "1.0", "mine-dist", "mine", lambda: plugin)])
-
-
-def _giving(records: list[Any]) -> Callable[[], list[Any]]:
-    def hook() -> list[Any]:
-        return records
-
-    return hook
-
-
-def faults(*records: Any) -> dict[str, str]:
-    """Return the checks that fail, with what they say."""
-    outcomes = check_plugin("mine", catalog=a_catalog(*records))
-    return {outcome.check: outcome.reason for outcome in outcomes if not outcome.passed}
-
-
-def with_task(**changes: Any) -> tuple[Any, ...]:
-    return (replace(TASK, **changes), SOURCE, METRIC, SCHEMA)
-
-
-def with_source(**changes: Any) -> tuple[Any, ...]:
-    return (replace(SOURCE, **changes), SCHEMA)
-
-
-def giving(*examples: Any) -> Callable[[str, LoadContext], Iterable[Any]]:
-    return lambda split, ctx: examples
-
-
-# -- a good plugin ----------------------------------------------------------------------------------------------------
-
-
-def test_a_good_plugin_passes_every_check_and_all_that_apply_are_asked() -> None:
-    outcomes = check_plugin("mine", catalog=a_catalog(*GOOD))
-    assert [outcome for outcome in outcomes if not outcome.passed] == []
-    assert [outcome.check for outcome in outcomes] == [
+def test_which_checks_apply_follows_from_what_the_plugin_yields() -> None:
+    names = [check.name for check in checks("mine", a_catalog(METRIC)) if not check.inapplicable]
+    assert names == [
         "plugin-loads",
+        "plugin-clashes",
         "metric-exact-kind",
         "metric-exact-key",
         "metric-exact-perfect",
         "metric-exact-finite",
         "metric-exact-order",
-        "source-tales-kind",
-        "source-tales-splits",
-        "source-tales-repeats",
-        "source-tales-layers",
-        "source-tales-schemas",
-        "source-tales-ids",
-        "source-tales-counts",
-        "task-pets-kind",
-        "task-pets-names",
-        "task-pets-recipes",
-        "task-pets-examples",
-        "task-pets-scheme",
+        "metric-exact-counts",
     ]
 
 
-def test_a_lone_metric_is_asked_only_what_concerns_a_metric() -> None:
-    names = [check.name for check in checks("mine", a_catalog(METRIC))]
-    assert {name.rpartition("-")[0] for name in names} == {"plugin", "metric-exact"}
+def test_what_does_not_apply_says_why() -> None:
+    known = {check.name: check.inapplicable for check in checks("mine", a_catalog(replace(FORMAT, write=None)))}
+    assert known["format-pairs-repeats"] == "it only reads"
+    assert known["plugin-worker"] == "'mine' is not installed, so no other process finds it"
+    assert known["plugin-observes"] == "it watches no events"
+    assert known["format-pairs-fields"] == ""
 
 
 def test_a_metric_where_less_is_better_passes() -> None:
     def error_rate(given: Predictions) -> Mapping[str, float]:
         return {"error": 1.0 - exact_match(given)["exact_match"] if given.references else 0.0}
 
-    assert faults(Metric(name="error", kind="token", compute=error_rate, key="error", higher_is_better=False)) == {}
+    record = Metric(name="exact", kind="token", compute=error_rate, key="error", higher_is_better=False)
+    assert not any(one.failed for one in outcomes(a_catalog(record)).values())
 
 
-def test_a_text_plugin_passes() -> None:
-    texts = tuple(Example(id=label, text=f"It is {label}.", labels={"tone": label}) for label in ("good", "bad"))
-    task = Task(
-        name="tone", summary="", kind="text", layer="tone", source="notes", metrics=("classification",),
-        decoder="argmax-text", examples=texts,
-    )  # fmt: skip
-    schema = Schema(name="tone", kind="text", labels=("good", "bad"))
-    source = Source(
-        name="notes", kind="text", layers={"tone": "tone"}, splits=("train",), load=giving(*texts), licence="CC0"
-    )
-    metric = Metric(name="hits", kind="text", compute=exact_match, key="exact_match")
-    assert faults(task, schema, source, metric) == {}
-
-
-# -- broken plugins ---------------------------------------------------------------------------------------------------
-
-
-def a_metric(compute: Callable[[Predictions], Any], **changes: Any) -> tuple[Metric]:
-    return (replace(METRIC, compute=compute, **changes),)
-
-
-def of_the_first_sentence(given: Predictions) -> Mapping[str, float]:
-    pairs = list(zip(given.references, given.predictions, strict=True))
-    share = exact_match(given)["exact_match"]
-    return {"exact_match": share + (0.5 if pairs and pairs[0][0] == pairs[0][1] else 0.0)}
-
-
-def undefined(given: Predictions) -> Mapping[str, float]:
-    right = sum(gold == guess for gold, guess in zip(given.references, given.predictions, strict=True))
-    return {"exact_match": right / len(given.references)}
-
-
-def nan_inside(given: Predictions) -> Mapping[str, Any]:
-    figures = exact_match(given)
-    return {**figures, "per_type": {"cat": {"f1": float("nan") if not given.references else 1.0}}}
-
-
-CALLS = count()
-
-
-def unsteady(split: str, ctx: LoadContext) -> Iterable[Example]:
-    return [replace(example, document=str(next(CALLS))) for example in EXAMPLES]
-
-
-def shuffled(split: str, ctx: LoadContext) -> Iterable[Example]:
-    many = [replace(EXAMPLES[0], id=str(number)) for number in range(50)]
-    random.shuffle(many)
-    return many
-
-
-def a_word_short(example: Example) -> Example:
-    return replace(example, labels={"pets": example.labels["pets"][1:]})
-
-
-def tagged(tags: str) -> Example:
-    return Example(id="7", words=tuple("w" for _ in tags.split()), labels={"pets": tuple(tags.split())})
-
-
-TEXT_METRIC = Metric(name="exact", kind="text", compute=exact_match, key="exact_match")
-TEXT_SCHEMA = Schema(name="pets", kind="text", labels=("B-cat", "B-dog", "I-dog", "O"))
-BROKEN: dict[str, tuple[str, tuple[Any, ...], str]] = {
-    # what is wrong: the check that says so, the records, a part of what it says
-    "no hook": ("plugin-loads", (), "@labelkit.hookimpl"),
-    "task of no kind": ("task-pets-kind", with_task(kind="tokens"), "write 'token' or 'text'"),
-    "unknown metric": ("task-pets-names", with_task(metrics=("exact", "seqevall")), "did you mean seqeval?"),
-    "a name for a tuple": ("task-pets-names", with_task(metrics="exact"), "write ('exact',) with a comma"),
-    "no metric": ("task-pets-names", with_task(metrics=()), "names no metric"),
-    "unknown decoder": ("task-pets-names", with_task(decoder="beam"), "unknown decoder 'beam'"),
-    "decoder of another kind": ("task-pets-names", with_task(decoder="argmax-text"), "is for kind 'text'"),
-    "unknown preprocessor": ("task-pets-names", with_task(preprocess=("lower",)), "unknown preprocessor 'lower'"),
-    "unknown source": ("task-pets-names", with_task(source="tails"), "did you mean tales"),
-    "source of another kind": ("task-pets-names", with_task(source="sample-reviews"), "is for kind 'text'"),
-    "source without the layer": ("task-pets-names", with_task(source="wnut17"), "its source 'wnut17' has: ner"),
-    "metric of another kind": ("task-pets-names", (TASK, SOURCE, TEXT_METRIC, SCHEMA), "is for kind 'text'"),
-    "no example": ("task-pets-examples", with_task(examples=()), "give it a handful"),
-    "example without words": ("task-pets-examples", with_task(examples=(Example(id="1", text="Tom"),)), "words=(…)"),
-    "example without the layer": (
-        "task-pets-examples",
-        with_task(examples=(Example(id="1", words=("Tom",), labels={"pet": ("O",)}),)),
-        "no layer 'pets'",
-    ),
-    "example with too few labels": (
-        "task-pets-examples",
-        with_task(examples=(replace(EXAMPLES[1], labels={"pets": ("B-dog", "O")}),)),
-        "3 words have 2 labels",
-    ),
-    "labels that misfit the scheme": ("task-pets-scheme", with_task(examples=(tagged("O I-cat"),)), "word 2"),
-    "labels that are no tags": ("task-pets-scheme", with_task(examples=(tagged("cat"),)), "'cat' is not a tag"),
-    "source of no kind": ("source-tales-kind", with_source(kind="word"), "write 'token' or 'text'"),
-    "no splits": ("source-tales-splits", with_source(splits=(), counts={}), "declares no splits"),
-    "empty split": ("source-tales-splits", with_source(load=giving(), counts={}), "split 'train'"),
-    "no examples but words": ("source-tales-splits", with_source(load=giving("Tom", "Rex")), "yield labelkit.Example"),
-    "unsteady examples": ("source-tales-repeats", with_source(load=unsteady), "differs when it is read again"),
-    "unsteady order": ("source-tales-repeats", with_source(load=shuffled, counts={}), "seed what is random"),
-    "no layers": ("source-tales-layers", with_source(layers={}), "declares no layers"),
-    "layer that is not there": ("source-tales-layers", with_source(layers={"pos": None}), "has no layer 'pos'"),
-    "a label short": (
-        "source-tales-layers",
-        with_source(load=giving(*map(a_word_short, EXAMPLES))),
-        "2 words have 1 labels",
-    ),
-    "unknown schema": ("source-tales-schemas", with_source(layers={"pets": "pests"}), "did you mean pets"),
-    "schema of another kind": ("source-tales-schemas", (SOURCE, TEXT_SCHEMA), "make them agree"),
-    "label out of the schema": (
-        "source-tales-schemas",
-        with_source(load=giving(EXAMPLES[0], tagged("O B-cow"))),
-        "label 'B-cow' (example 7, split 'train')",
-    ),
-    "an id twice": ("source-tales-ids", with_source(load=giving(EXAMPLES[0], EXAMPLES[0])), "have the id '1'"),
-    "wrong count": ("source-tales-counts", with_source(counts={"train": 3}), "has 2 examples, counts= declares 3"),
-    "count of no split": ("source-tales-counts", with_source(counts={"dev": 2}), "which splits= lacks"),
-    "metric of no kind": ("metric-exact-kind", a_metric(exact_match, kind="word"), "write 'token' or 'text'"),
-    "metric without its key": ("metric-exact-key", a_metric(exact_match, key="f1"), "not its key 'f1'"),
-    "key that is no number": ("metric-exact-key", a_metric(lambda given: {"exact_match": "1.0"}), "return a number"),
-    "always the same": ("metric-exact-perfect", a_metric(lambda given: {"exact_match": 1.0}), "is 1 when all is right"),
-    "wrong direction": ("metric-exact-perfect", a_metric(exact_match, higher_is_better=False), "lower is better"),
-    "division by zero": ("metric-exact-finite", a_metric(undefined), "no sentence at all with ZeroDivisionError"),
-    "NaN further in": ("metric-exact-finite", a_metric(nan_inside), "no finite per_type.cat.f1"),
-    "order counts": ("metric-exact-order", a_metric(of_the_first_sentence), "sum up before dividing"),
-}
-
-
-@pytest.mark.parametrize("what", BROKEN)
-def test_each_check_catches_its_broken_plugin_and_no_other_check_does(what: str) -> None:
-    check, records, said = BROKEN[what]
-    found = faults(*records)
-    assert list(found) == [check]
-    assert said in found[check]
-
-
-def test_every_check_has_a_broken_plugin() -> None:
-    asked = {check.name for check in checks("mine", a_catalog(*GOOD))}
-    assert asked - {check for check, _, _ in BROKEN.values()} == {"task-pets-recipes"}  # below: it needs files
-
-
-@pytest.mark.parametrize(
-    ("files", "said"),
-    [
-        ({"quickstart": "", "best": "[train]\nlearning_rat = 1"}, "best.toml: unknown setting 'train.learning_rat'"),
-        ({"quickstart": "", "best": "[train]\nseed = 'x'"}, "train.seed cannot be 'x'"),
-        ({"quickstart": "", "best": "= 1"}, "best.toml is not TOML"),
-        ({"quickstart": "", "best": "metric = 'f2'"}, "unknown metric 'f2'"),
-        ({"quickstart": "", "best": "decoder = 'argmax-text'"}, "is for kind 'text'"),
-        ({"quickstart": "", "best": "preprocess = ['lower']"}, "unknown preprocessor 'lower'"),
-        ({"quickstart": ""}, "has no recipe 'best'"),
-    ],
-)
-def test_recipes_that_do_not_work_are_caught(tmp_path: Path, files: dict[str, str], said: str) -> None:
-    for name, text in files.items():
-        (tmp_path / f"{name}.toml").write_text(text, encoding="utf-8")
-    found = faults(*with_task(recipes=tmp_path))
-    assert list(found) == ["task-pets-recipes"]
-    assert said in found["task-pets-recipes"]
-
-
-def test_a_load_that_raises_is_told_with_its_error() -> None:
-    def load(split: str, ctx: LoadContext) -> Iterable[Example]:
-        raise KeyError(split)
-
-    assert (
-        "load('train', ctx) of source 'tales' fails with KeyError: 'train'"
-        in faults(*with_source(load=load))["source-tales-splits"]
-    )
+def test_a_metric_of_texts_passes() -> None:
+    assert not any(one.failed for one in outcomes(a_catalog(replace(METRIC, kind="text"))).values())
 
 
 def test_a_plugin_that_does_not_load_fails_with_its_reason() -> None:
@@ -301,53 +71,156 @@ def test_a_plugin_that_does_not_load_fails_with_its_reason() -> None:
         raise ImportError("no module named pets")
 
     catalog = Catalog([Candidate("mine", "1.0", "mine-dist", "mine", absent)])
-    (outcome,) = check_plugin("mine", catalog=catalog)
-    assert (outcome.check, outcome.status) == ("plugin-loads", "failed")
-    assert outcome.reason == "plugin 'mine' is failed: ImportError: no module named pets"
+    found = outcomes(catalog)["plugin-loads"]
+    assert found.why == "plugin 'mine' is failed: ImportError: no module named pets"
 
 
 def test_a_plugin_that_is_not_installed_says_how_to_declare_it() -> None:
-    (outcome,) = check_plugin("nre")
-    assert "did you mean ner" in outcome.reason
-    assert "[project.entry-points.labelkit]" in outcome.reason
+    found = check_plugin("nre")[0]
+    assert found.failed
+    assert "did you mean ner" in found.why
+    assert "[project.entry-points.labelkit]" in found.change
+
+
+def test_the_other_claimant_of_a_name_learns_of_it_too() -> None:
+    found = check_plugin("other", catalog=BROKEN["a name that is taken"].catalog)[0]
+    assert found.failed
+    assert "metric 'exact' comes from 'mine' and 'other'" in found.why
+
+
+# -- asking -----------------------------------------------------------------------------------------------------------
+
+
+def asked(*questions: Question) -> Asked:
+    return Asked("thing-t", None, questions)
+
+
+def raising(error: Exception) -> Callable[[Any], None]:
+    def ask(thing: Any) -> None:
+        raise error
+
+    return ask
+
+
+def test_a_question_is_asked_once() -> None:
+    calls: list[Any] = []
+    several = asked(Question(name="a", asks="", ask=calls.append), Question(name="b", asks="", ask=print, needs=("a",)))
+    for name in ("b", "a", "b"):
+        several.ask(name)
+    assert len(calls) == 1
+
+
+def test_what_needs_a_question_that_fails_is_not_asked_nor_what_needs_that() -> None:
+    several = asked(
+        Question(name="a", asks="", ask=raising(Broken("why", "change"))),
+        Question(name="b", asks="", ask=raising(AssertionError("asked")), needs=("a",)),
+        Question(name="c", asks="", ask=raising(AssertionError("asked")), needs=("b",)),
+    )
+    for name in ("b", "c"):
+        with pytest.raises(BlockedError, match="thing-t-a fails"):
+            several.ask(name)
+
+
+def test_what_needs_a_question_that_does_not_apply_is_asked() -> None:
+    several = asked(
+        Question(name="a", asks="", ask=print, unless=lambda thing: "not here"),
+        Question(name="b", asks="", ask=raising(Broken("why", "change")), needs=("a",)),
+    )
+    with pytest.raises(Broken):
+        several.ask("b")
+    with pytest.raises(NotApplicableError, match="not here"):
+        several.ask("a")
+
+
+def test_an_error_of_the_kit_itself_is_a_failure_even_where_one_is_expected(monkeypatch: pytest.MonkeyPatch) -> None:
+    def lost(asked: Asked, name: str) -> None:
+        raise KeyError(name)
+
+    catalog = a_catalog(METRIC)
+    monkeypatch.setattr(Asked, "ask", lost)
+    found = outcomes(catalog, expected={"metric-exact-key": "so it is"})["metric-exact-key"]
+    assert found.failed
+    assert "the check itself failed with KeyError" in found.why
+    assert "report it" in found.change
+
+
+# -- expected failures ------------------------------------------------------------------------------------------------
+
+
+def test_an_expected_failure_is_none_and_keeps_its_reason() -> None:
+    found = outcomes(GREEDY, expected=REPAIRED)["decoder-mine-valid"]
+    assert (found.status, found.failed) == ("expected", False)
+    assert found.why.startswith("labelkit repairs what it gives (decoder 'mine': tag 'I-PER'")
+
+
+def test_an_expected_failure_that_passes_is_a_failure() -> None:
+    found = outcomes(a_catalog(METRIC), expected={"metric-exact-order": "we rank by order"})["metric-exact-order"]
+    assert found.failed
+    assert "it passes although its failure is expected (we rank by order)" in found.why
+    assert "take it out" in found.change
+
+
+def test_an_expected_failure_of_a_check_that_there_is_not_is_refused() -> None:
+    with pytest.raises(LabelkitError, match="has no such check") as caught:
+        check_plugin("mine", catalog=GREEDY, expected={"decoder-mine-vald": "because"})
+    assert caught.value.hint == "did you mean decoder-mine-valid or decoder-mine-alone or decoder-mine-ids?"
+
+
+@pytest.mark.parametrize("reason", ["", "  "])
+def test_an_expected_failure_needs_a_reason(reason: str) -> None:
+    with pytest.raises(LabelkitError, match="without a reason"):
+        contract("mine", catalog=GREEDY, expected={"decoder-mine-valid": reason})
 
 
 # -- importing --------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("place", ["on import", "in a hook"])
-def test_a_plugin_that_loads_a_heavy_library_is_caught(
-    place: str, install: Callable[..., None], tmp_path: Path
-) -> None:
-    (tmp_path / "evaluate.py").write_text("", encoding="utf-8")  # stands for the real one, which takes seconds
-    text = {
-        "on import": "import evaluate\nimport labelkit\n@labelkit.hookimpl\ndef labelkit_metrics(): return ()\n",
-        "in a hook": "import labelkit\n@labelkit.hookimpl\ndef labelkit_metrics():\n    import evaluate; return ()\n",
-    }[place]
-    install("heavy", text)
-    failed = [outcome for outcome in check_plugin("heavy") if not outcome.passed]
-    assert [outcome.check for outcome in failed] == ["plugin-imports-light"]
-    assert "import evaluate inside the function that needs it" in failed[0].reason
 
 
 def test_a_light_plugin_passes_though_this_process_has_loaded_a_heavy_library(
     install: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "evaluate", ModuleType("evaluate"))
-    install("light", "import labelkit\n@labelkit.hookimpl\ndef labelkit_metrics(): return ()\n")
-    assert [outcome.status for outcome in check_plugin("light")] == ["passed", "passed"]
+    install("light", METRIC_MODULE)
+    found = {one.check: one.status for one in check_plugin("light")}
+    assert found["plugin-imports-light"] == found["plugin-worker"] == "ok"
 
 
-def test_the_kit_itself_needs_neither_pytest_nor_a_heavy_library() -> None:
+def test_a_slow_import_is_measured_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = iter([9.0, 8.0, 0.1])
+
+    def ask(what: str, **request: Any) -> worker.Answer:
+        found = {"status": "loaded", "reason": "", "records": [["task", "ner"]], "heavy": [], "notes": []}
+        return {**found, "seconds": next(seconds)}
+
+    monkeypatch.setattr(worker, "ask", ask)
+    found = {one.check: one.status for one in (_judged(check) for check in checks("ner") if "plugin-" in check.name)}
+    assert found["plugin-imports-quickly"] == "ok"
+    assert list(seconds) == []
+
+
+def _judged(check: Check) -> Outcome:
+    from labelkit.testing.checks import judge
+
+    return judge(check)
+
+
+def test_a_process_that_hangs_is_given_up(install: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "PATIENCE", 0.2)
+    install("hangs", f"import time, sys\nif 'pytest' not in sys.modules: time.sleep(60)\n{METRIC_MODULE}")
+    found = {one.check: one for one in check_plugin("hangs")}["plugin-worker"]
+    assert found.why == "a process that loads plugin 'hangs' does not end"
+
+
+def test_the_kit_itself_needs_neither_pytest_nor_a_heavy_library(install: Callable[..., None], tmp_path: Path) -> None:
+    install("light", METRIC_MODULE)
     script = (
         "import sys; sys.modules['pytest'] = None; from labelkit.testing import check_plugin; "
-        "print([o.reason for o in check_plugin('ner') if not o.passed], {'torch', 'evaluate'} & sys.modules.keys())"
+        "print([o.reason for o in check_plugin('light') if o.failed], {'torch', 'evaluate'} & sys.modules.keys())"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, cwd=tmp_path)
     assert done.stdout.strip() == "[] set()", done.stderr
 
 
-# -- absent data, and pytest ------------------------------------------------------------------------------------------
+# -- absent data ------------------------------------------------------------------------------------------------------
 
 
 def from_folder(split: str, ctx: LoadContext) -> Iterable[Example]:
@@ -355,20 +228,25 @@ def from_folder(split: str, ctx: LoadContext) -> Iterable[Example]:
     return [Example(id="1", words=tuple(words), labels={"pets": tuple("O" for _ in words)})]
 
 
-def test_absent_data_is_skipped_and_present_data_is_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    catalog = a_catalog(*with_source(load=from_folder, counts={"train": 1, "test": 2}))
+def corpus(**counts: int) -> Catalog:
+    return a_catalog(replace(SOURCE, load=from_folder, counts=counts), SCHEMA)
+
+
+def test_absent_data_is_not_applicable_and_present_data_is_checked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalog = corpus(train=1, test=2)
     monkeypatch.delenv("LABELKIT_DATA", raising=False)
-    before = {outcome.check: outcome for outcome in check_plugin("mine", catalog=catalog)}
-    assert before["plugin-loads"].passed
-    assert before["source-tales-splits"].skipped
-    assert before["source-tales-splits"].reason.startswith("data absent: 'tales' needs its files")
+    before = outcomes(catalog)
+    assert before["plugin-loads"].status == "ok"
+    assert before["source-tales-splits"].status == "not applicable"
+    assert before["source-tales-splits"].why.startswith("data absent: 'tales' needs its files")
     monkeypatch.setenv("LABELKIT_DATA", str(tmp_path))
-    assert "does not exist" in {o.check: o for o in check_plugin("mine", catalog=catalog)}["source-tales-ids"].reason
+    assert "does not exist" in outcomes(catalog)["source-tales-ids"].why
     (tmp_path / "tales").mkdir()
     for split in ("train", "test"):
         (tmp_path / "tales" / f"{split}.txt").write_text("Tom\npurrs\n", encoding="utf-8")
-    after = {outcome.check: outcome.status for outcome in check_plugin("mine", catalog=catalog)}
-    assert [name for name, status in after.items() if status != "passed"] == ["source-tales-counts"]
+    assert [name for name, one in outcomes(catalog).items() if one.failed] == ["source-tales-counts"]
 
 
 def test_a_file_that_is_missing_in_a_folder_that_is_there_is_a_fault(
@@ -376,35 +254,73 @@ def test_a_file_that_is_missing_in_a_folder_that_is_there_is_a_fault(
 ) -> None:
     (tmp_path / "tales").mkdir()
     monkeypatch.setenv("LABELKIT_DATA", str(tmp_path))
-    found = faults(*with_source(load=from_folder))
-    assert "fails with DataError" in found["source-tales-splits"]
+    assert "fails with DataError" in outcomes(corpus())["source-tales-splits"].why
 
 
-def parametrized(catalog: Catalog) -> dict[str, Callable[[], None]]:
+def test_a_check_tells_absent_data_by_an_error_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LABELKIT_DATA", raising=False)
+    known = {check.name: check for check in checks("mine", corpus())}
+    with pytest.raises(DataAbsentError):
+        known["source-tales-repeats"]()
+
+
+# -- pytest -----------------------------------------------------------------------------------------------------------
+
+
+def parametrized(catalog: Catalog, **options: Any) -> dict[str, Callable[[], None]]:
     """Return the cases that the decorator makes, by their ids."""
-    mark = contract("mine", catalog=catalog).mark
+    mark = contract("mine", catalog=catalog, **options).mark
     assert mark.args[0] == "check"
     return {case.id: case.values[0] for case in mark.args[1]}
 
 
-def test_the_decorator_makes_one_case_for_each_check_with_its_name_as_id() -> None:
-    catalog = a_catalog(*with_task(examples=()))
+def test_the_decorator_makes_one_case_for_each_check_that_applies_with_its_name_as_id() -> None:
+    catalog = BROKEN["no example"].catalog
     cases = parametrized(catalog)
-    assert list(cases) == [check.name for check in checks("mine", catalog)]
+    assert list(cases) == [check.name for check in checks("mine", catalog) if not check.inapplicable]
     cases["task-pets-names"]()
-    with pytest.raises(AssertionError, match="give it a handful"):
+    with pytest.raises(Broken, match="give it a handful"):
         cases["task-pets-examples"]()
 
 
 def test_the_decorator_skips_where_data_is_absent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("LABELKIT_DATA", raising=False)
-    cases = parametrized(a_catalog(*with_source(load=from_folder)))
     with pytest.raises(pytest.skip.Exception, match="data absent: 'tales'"):
-        cases["source-tales-splits"]()
+        parametrized(corpus())["source-tales-splits"]()
 
 
-def test_a_check_tells_absent_data_by_an_error_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("LABELKIT_DATA", raising=False)
-    asked: dict[str, Check] = {check.name: check for check in checks("mine", a_catalog(*with_source(load=from_folder)))}
-    with pytest.raises(DataAbsentError):
-        asked["source-tales-repeats"]()
+def test_the_decorator_skips_what_builds_on_a_check_that_fails() -> None:
+    with pytest.raises(pytest.skip.Exception, match="task-pets-examples fails"):
+        parametrized(BROKEN["no example"].catalog)["task-pets-learns"]()
+
+
+def test_the_decorator_expects_a_failure_with_its_reason() -> None:
+    with pytest.raises(pytest.xfail.Exception, match="labelkit repairs"):
+        parametrized(GREEDY, expected=REPAIRED)["decoder-mine-valid"]()
+
+
+def test_the_decorator_fails_where_an_expected_failure_passes() -> None:
+    cases = parametrized(a_catalog(METRIC), expected={"metric-exact-order": "we rank by order"})
+    with pytest.raises(Broken, match="take it out of the expected failures"):
+        cases["metric-exact-order"]()
+
+
+@pytest.fixture
+def three_lines(install: Callable[..., None], tmp_path: Path) -> Path:
+    """Return a test file of three lines for an installed metric."""
+    install("light", METRIC_MODULE)
+    file = tmp_path / "test_light.py"
+    file.write_text(
+        'from labelkit.testing import contract\n\n@contract("light")\ndef test_contract(check): check()\n',
+        encoding="utf-8",
+    )
+    return file
+
+
+def test_three_lines_are_a_whole_test_file(three_lines: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-rA", "-p", "no:cacheprovider", "-c", "/dev/null", str(three_lines)],
+        capture_output=True, text=True, check=False, cwd=three_lines.parent,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    assert "PASSED test_light.py::test_contract[metric-exact-order]" in done.stdout

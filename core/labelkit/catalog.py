@@ -7,42 +7,26 @@ go in together or not at all, and a name claimed twice belongs to nobody until o
 from __future__ import annotations
 
 import contextlib
-import inspect
-import re
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 import pluggy
 
 from labelkit import hookspecs
+from labelkit.admission import EVENT_HOOK, RECORD_HOOKS, check_signatures, check_unique, checked, refuse_ordering
 from labelkit.discovery import CORE, GROUP, Blocking, Candidate, find_candidates, normal
 from labelkit.errors import CatalogError, UnknownNameError, nearest
 from labelkit.events import Event
+from labelkit.isolation import named_when_slow, walled
 from labelkit.records import Decoder, Encoder, Format, Metric, Preprocessor, Schema, Source, Task
+from labelkit.versioning import heard, stated_by, stated_in_source, unmet, warn_of_hook
 
-__all__ = ["Candidate", "Catalog", "PluginInfo", "find_candidates"]
-
-#: hook → (what one of its records is called, its class)
-RECORD_HOOKS: dict[str, tuple[str, type]] = {
-    "labelkit_tasks": ("task", Task),
-    "labelkit_sources": ("source", Source),
-    "labelkit_formats": ("format", Format),
-    "labelkit_schemas": ("schema", Schema),
-    "labelkit_preprocessors": ("preprocessor", Preprocessor),
-    "labelkit_metrics": ("metric", Metric),
-    "labelkit_decoders": ("decoder", Decoder),
-    "labelkit_encoders": ("encoder", Encoder),
-}
-EVENT_HOOK = "labelkit_event"
-
-#: what records may be called, and what they may not
-RECORD_NAME = re.compile(r"[a-z0-9_-]+")
-RESERVED = frozenset({"best", "latest"})
+__all__ = ["EVENT_HOOK", "RECORD_HOOKS", "Candidate", "Catalog", "PluginInfo", "find_candidates"]
 
 State = Literal["loaded", "blocked", "failed"]
-R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +36,7 @@ class PluginInfo:
     :param origin: the distribution that declares it, with its entry point's value.
     :param hooks: the hooks it implements.
     :param reason: why it is not loaded; empty when it is.
+    :param notes: what it did to the process while it was loaded, and what it uses that goes.
     """
 
     name: str
@@ -60,6 +45,7 @@ class PluginInfo:
     hooks: tuple[str, ...]
     status: State
     reason: str = ""
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -97,8 +83,9 @@ class Catalog:
         candidates: Iterable[Candidate],
         blocking: Blocking | None = None,
         trace: Callable[[str], object] | None = None,
+        say: Callable[[str], object] | None = None,
     ) -> None:
-        self._trace = trace
+        self._trace, self._say = trace, say or _on_stderr
         self._manager = pluggy.PluginManager(GROUP)
         self._manager.add_hookspecs(hookspecs)
         self._claims = _Claims()
@@ -114,15 +101,17 @@ class Catalog:
         blocked: Iterable[str] = (),
         only: Iterable[str] | None = None,
         trace: Callable[[str], object] | None = None,
+        say: Callable[[str], object] | None = None,
     ) -> Catalog:
         """Load core and the installed plugins.
 
         :param blocked: plugin or distribution names never to import.
         :param only: the only plugins to load beside core; None for all.
         :param trace: told of every import and hook call with its time.
+        :param say: told which plugin people are waiting for; None: stderr.
         """
         chosen = None if only is None else frozenset(only)
-        return cls(find_candidates(), Blocking(frozenset(blocked), chosen), trace)
+        return cls(find_candidates(), Blocking(frozenset(blocked), chosen), trace, say)
 
     # -- loading, one plugin at a time ------------------------------------------------------------------------------
 
@@ -135,14 +124,32 @@ class Catalog:
                 "failed",
                 f"another plugin is already called '{candidate.name}': {self._origin(candidate.name)}",
             )
+        with named_when_slow(candidate.name, self._say), heard() as warnings, walled() as changes:
+            info = self._load(candidate)
+        return replace(info, notes=(*changes, *warnings))
+
+    def _load(self, candidate: Candidate) -> PluginInfo:
         try:
-            with self._timed(f"import {candidate.name}"):
-                plugin = candidate.load()
+            plugin = self._import(candidate)
             hooks = self._register(plugin, candidate.name)
-        except (Exception, SystemExit) as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # SystemExit, and whatever else a plugin may think of
             self._unregister(candidate.name)
             return _info(candidate, "failed", _why(error))
         return self._collect(candidate, plugin, hooks)
+
+    def _import(self, candidate: Candidate) -> object:
+        try:
+            with self._timed(f"import {candidate.name}"):
+                plugin = candidate.load()
+        except Exception as error:
+            if why := unmet(stated_in_source(candidate.module)):  # that explains it
+                raise CatalogError(why, hint=_why(error)) from error
+            raise
+        if why := unmet(stated_by(plugin)):
+            raise CatalogError(why)
+        return plugin
 
     def _is_failed(self, name: str) -> bool:
         return any(info.name == name and info.status == "failed" for info in self._infos)
@@ -151,15 +158,17 @@ class Catalog:
         return next(info.origin for info in self._infos if info.name == name)
 
     def _register(self, plugin: object, name: str) -> tuple[str, ...]:
-        _check_signatures(plugin)
+        check_signatures(plugin)
         self._manager.register(plugin, name=name)
         self._manager.check_pending()
         hooks = set()
         for caller in self._manager.get_hookcallers(plugin) or ():
             for implementation in caller.get_hookimpls():
                 if implementation.plugin is plugin:
-                    _refuse_ordering(implementation, caller.name)
+                    refuse_ordering(implementation, caller.name)
                     hooks.add(caller.name)
+        for hook in hooks:
+            warn_of_hook(name, hook)
         return tuple(sorted(hooks))
 
     def _unregister(self, name: str) -> None:
@@ -169,8 +178,10 @@ class Catalog:
     def _collect(self, candidate: Candidate, plugin: object, hooks: tuple[str, ...]) -> PluginInfo:
         try:
             found = list(self._drain(candidate.name, plugin, hooks))
-            _check_unique(found)
-        except (Exception, SystemExit) as error:
+            check_unique(found)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             self._unregister(candidate.name)
             return _info(candidate, "failed", _why(error), hooks)
         if clash := self._contest(candidate, found):
@@ -189,16 +200,20 @@ class Catalog:
             kind, class_ = RECORD_HOOKS[hook]
             with self._timed(f"{name}.{hook}"):
                 items = list(self._call_alone(hook, plugin))
-            yield from ((kind, _checked(item, class_, hook)) for item in items)
+            yield from ((kind, checked(item, class_, hook)) for item in items)
 
     @contextlib.contextmanager
     def _timed(self, what: str) -> Iterator[None]:
         started = time.perf_counter()
+        ending = ""
         try:
             yield
+        except BaseException as error:
+            ending = f", raised {type(error).__name__}"
+            raise
         finally:
             if self._trace:
-                self._trace(f"{what}: {(time.perf_counter() - started) * 1000:.1f} ms")
+                self._trace(f"{what}: {(time.perf_counter() - started) * 1000:.1f} ms{ending}")
 
     def _call_alone(self, hook: str, plugin: object) -> Iterator[Any]:
         others = [other for other in self._manager.get_plugins() if other is not plugin]
@@ -323,7 +338,7 @@ class Catalog:
         caller = self._manager.subset_hook_caller(EVENT_HOOK, others)
 
         def observe(event: Event) -> None:
-            with self._timed(f"{name}.{EVENT_HOOK}({type(event).__name__})"):
+            with self._timed(f"{name}.{EVENT_HOOK}({type(event).__name__})"), walled():
                 caller(event=event)
 
         return observe
@@ -333,41 +348,10 @@ def _info(candidate: Candidate, status: State, reason: str, hooks: tuple[str, ..
     return PluginInfo(candidate.name, candidate.version, candidate.origin, hooks, status, reason)
 
 
+def _on_stderr(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+
+
 def _why(error: BaseException) -> str:
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
-
-
-def _check_signatures(plugin: object) -> None:
-    """Refuse what pluggy would accept in silence or only complain about when it is called."""
-    for name in dir(plugin):
-        if name.startswith("labelkit_") and name not in RECORD_HOOKS and name != EVENT_HOOK:
-            if callable(getattr(plugin, name)) and not inspect.isclass(getattr(plugin, name)):
-                raise CatalogError(f"there is no hook '{name}'", hint=nearest(name, [*RECORD_HOOKS, EVENT_HOOK]))
-        elif (name in RECORD_HOOKS or name == EVENT_HOOK) and not hasattr(getattr(plugin, name), "labelkit_impl"):
-            raise CatalogError(f"{name} lacks the decorator @labelkit.hookimpl")
-
-
-def _refuse_ordering(implementation: pluggy.HookImpl, hook: str) -> None:
-    for option in ("hookwrapper", "wrapper", "tryfirst", "trylast"):
-        if getattr(implementation, option):
-            raise CatalogError(f"{hook} is marked {option}: plugins may not wrap or reorder each other")
-
-
-def _checked(item: object, class_: type[R], hook: str) -> R:
-    if not isinstance(item, class_):
-        raise TypeError(f"{hook}() must yield labelkit.{class_.__name__}, it yielded {type(item).__name__}")
-    name = getattr(item, "name", None)
-    if not isinstance(name, str) or not RECORD_NAME.fullmatch(name):
-        raise ValueError(f"{hook}() yielded a {class_.__name__} called {name!r}: names are a-z, 0-9, - and _")
-    if name in RESERVED:
-        raise ValueError(f"{hook}() yielded a {class_.__name__} called '{name}', which is a reserved word")
-    return item
-
-
-def _check_unique(found: list[tuple[str, Any]]) -> None:
-    seen: set[tuple[str, str]] = set()
-    for kind, item in found:
-        if (kind, item.name) in seen:
-            raise ValueError(f"it yields the {kind} '{item.name}' twice")
-        seen.add((kind, item.name))

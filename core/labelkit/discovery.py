@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from types import ModuleType
+
+from labelkit.errors import CatalogError
 
 GROUP = "labelkit"
 DISTRIBUTION = "labelkit"
@@ -22,6 +24,11 @@ class Candidate:
     distribution: str
     value: str
     load: Callable[[], object]
+
+    @property
+    def module(self) -> str:
+        """Return the name of the module that the entry point names."""
+        return self.value.partition(":")[0].strip()
 
     @property
     def origin(self) -> str:
@@ -54,14 +61,55 @@ class Blocking:
 
 def find_candidates() -> list[Candidate]:
     """Return core, then the plugins of our own distribution, then everybody else's, by name."""
-    found = []
-    for entry in metadata.entry_points(group=GROUP):
-        # a dist-info folder that was half removed has neither name nor version
-        distribution = (entry.dist and entry.dist.name) or "unknown"
-        version = (entry.dist and entry.dist.version) or ""
-        found.append(Candidate(entry.name, version, distribution, entry.value, entry.load))
+    found = [candidate for distribution in _distributions() for candidate in _declared(distribution)]
     found.sort(key=lambda plugin: (plugin.distribution != DISTRIBUTION, plugin.name, plugin.distribution))
     return [_core(), *found]
+
+
+def _distributions() -> Iterator[metadata.Distribution]:
+    """Yield what is installed; of two with one name the first on the path counts, as for imports."""
+    seen = set()
+    for distribution in metadata.distributions():
+        # from the folder's name where there is one: reading the METADATA of everything takes a third of a second
+        name = _text(distribution, "_normalized_name") or _text(distribution, "name")
+        if not name or normal(name) not in seen:
+            yield distribution
+        seen.add(normal(name))
+
+
+def _declared(distribution: metadata.Distribution) -> Iterator[Candidate]:
+    # a dist-info folder that was half removed has neither name nor version
+    name, version = _text(distribution, "name") or "unknown", _text(distribution, "version")
+    try:
+        entries = [entry for entry in distribution.entry_points if entry.group == GROUP]
+    except Exception as error:  # its entry_points.txt cannot be read: any installed package may have such a one
+        if _mentions_us(distribution):
+            yield Candidate(name, version, name, "entry_points.txt", _raising(error))
+        return
+    for entry in entries:
+        yield Candidate(entry.name, version, name, entry.value, entry.load)
+
+
+def _text(distribution: metadata.Distribution, field: str) -> str:
+    try:
+        return str(getattr(distribution, field) or "")
+    except Exception:  # no METADATA, or one that cannot be read
+        return ""
+
+
+def _mentions_us(distribution: metadata.Distribution) -> bool:
+    """Return whether the entry points that cannot be read were meant for us."""
+    try:
+        return f"[{GROUP}]" in (distribution.read_text("entry_points.txt") or "")
+    except Exception:  # not even text
+        return False
+
+
+def _raising(error: Exception) -> Callable[[], object]:
+    def load() -> object:
+        raise CatalogError("its entry_points.txt cannot be read", hint=f"{type(error).__name__}: {error}")
+
+    return load
 
 
 def _core() -> Candidate:

@@ -89,6 +89,13 @@ class CheckpointRemoved(Event):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Noted(Event):
+    """Something happened that belongs into the record of the run; ``text`` is one line for people."""
+
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class RunEnded(Event):
     """The run is over."""
 

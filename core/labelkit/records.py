@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Protocol
 
 from labelkit.errors import DataError
+from labelkit.versioning import deprecate_fields
 
 if TYPE_CHECKING:
     import numpy as np
@@ -183,7 +184,14 @@ class Source:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Span:
-    """A labelled stretch of text: ``text[start:end]``, in code points, ``end`` exclusive."""
+    """A labelled stretch of text: ``text[start:end]``, in code points, ``end`` exclusive.
+
+    :param start: where it begins in the record's text.
+    :param end: where it ends, exclusive.
+    :param label: its type, without the prefix of a tagging scheme.
+    :param text: what stands there.
+    :param score: how sure the labeller is, from 0 to 1; None for labels that were read.
+    """
 
     start: int
     end: int
@@ -219,8 +227,19 @@ class Labelled:
     """One labelled input, as ``--json`` and the writing formats show it.
 
     For kind ``token``: ``words``, ``labels`` and ``spans``; for kind ``text``: ``label``, ``score``, ``scores``.
-    ``text`` is the caller's own, or the words joined by one space. ``engine`` names what computed the scores, e.g.
-    ``torch-bf16``; empty for labels that were read.
+
+    :param id: the caller's own, or the number of the record.
+    :param text: the caller's own, or the words joined by one space.
+    :param coverage: how the input was covered.
+    :param words: the words that were labelled, for kind ``token``.
+    :param labels: one label per word, valid in their scheme.
+    :param spans: what the labels mean; None where it was not worked out, or the labels are plain.
+    :param label: the label of a text.
+    :param score: how sure the labeller is of ``label``, from 0 to 1.
+    :param scores: label → score, for every label of the schema.
+    :param offsets: start and end of each word in ``text``, in code points.
+    :param extra: the caller's own fields.
+    :param engine: what computed the scores, e.g. ``torch-bf16``; empty for labels that were read.
     """
 
     id: str
@@ -302,11 +321,26 @@ class Predictions:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Counts:
+    """What the figures of a metric are made of, so that intervals and tests of significance come in a moment.
+
+    :param rows: counts of each sentence (or text), float64 of shape (examples, counts).
+    :param figures: ``figures(sums)`` of summed rows, of shape (..., counts), gives names → arrays of shape (...), NaN
+        where undefined; ``per_type`` may hold a mapping of type → figures.
+    """
+
+    rows: NDArray[np.float64]
+    figures: Callable[[NDArray[np.float64]], Mapping[str, Any]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Metric:
     """A score.
 
     :param compute: gives names → figures; ``per_type`` may hold a mapping of type → figures.
     :param key: the figure that ranks checkpoints, e.g. ``"f1"``.
+    :param higher_is_better: False for a figure that should fall, such as an error rate.
+    :param counts: gives what the figures are made of, for a metric that is a function of sums over sentences.
     """
 
     name: str
@@ -315,22 +349,28 @@ class Metric:
     key: str
     higher_is_better: bool = True
     summary: str = ""
+    counts: Callable[[Predictions], Counts] | None = None
 
     @classmethod
     def from_evaluate(
         cls,
-        module: Callable[[], Any],
+        module: Callable[[], Any] | str | Path,
         *,
         name: str,
         kind: Kind,
         key: str,
         higher_is_better: bool = True,
         summary: str = "",
+        options: Mapping[str, Any] | None = None,
     ) -> Metric:
-        """Wrap an ``evaluate.EvaluationModule`` that ``module()`` makes when it is first needed."""
+        """Wrap an ``evaluate.EvaluationModule``: one that ``module()`` makes when it is first needed, or one on disk.
+
+        :param module: makes it, or the path of its file or folder.
+        :param options: further arguments of its ``compute``, e.g. ``{"average": "macro"}``.
+        """
         from labelkit.evaluate.wrap import from_module
 
-        compute = from_module(module, kind)
+        compute = from_module(module, kind, options)
         return cls(name=name, kind=kind, compute=compute, key=key, higher_is_better=higher_is_better, summary=summary)
 
 
@@ -351,8 +391,8 @@ class Scores:
 class Decoder:
     """How scores become labels.
 
-    ``decode`` returns label ids, an int64 array of shape (words,); for a multi-label schema a bool array of shape
-    (texts, labels).
+    :param decode: returns label ids, an int64 array of shape (words,); for a multi-label schema a bool array of shape
+        (texts, labels).
     """
 
     name: str
@@ -365,6 +405,7 @@ class Decoder:
 class ResolvedEncoder:
     """A model reference made concrete: a local Hugging Face folder.
 
+    :param folder: where its files are.
     :param revision: the commit or package version it came from.
     :param sha256: of its weights file, in hex.
     """
@@ -376,7 +417,11 @@ class ResolvedEncoder:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Encoder:
-    """A kind of model reference, ``name`` or ``name:rest``; ``resolve(rest, ctx)`` finds it, core loads it."""
+    """A kind of model reference, ``name`` or ``name:rest``.
+
+    :param resolve: ``resolve(rest, ctx)`` finds the model's folder, core loads it; a model that is not there is a
+        ``LabelkitError``.
+    """
 
     name: str
     resolve: Callable[[str, LoadContext], ResolvedEncoder]
@@ -408,3 +453,6 @@ class Task:
     recipes: Path | None = None
     examples: tuple[Example, ...] = ()
     scheme: Scheme | None = None
+
+
+deprecate_fields(globals())

@@ -7,14 +7,23 @@
     @contract("ner")
     def test_contract(check): check()
 
-Which checks apply follows from what the plugin yields. :func:`check_plugin` does the same without pytest.
-Importing this package loads neither pytest nor torch.
+Which checks apply follows from what the plugin yields. :func:`check_plugin` and ``labelkit plugins check NAME`` do the
+same without pytest. Importing this package loads neither pytest nor torch; checks of tasks load torch when they run.
 """
 
 from __future__ import annotations
 
-from labelkit.testing.base import Broken, Check, DataAbsentError, Outcome
+from labelkit.testing.base import Broken, Check, DataAbsentError, NotApplicableError, Outcome
 from labelkit.testing.checks import check_plugin, checks
 from labelkit.testing.parametrize import contract
 
-__all__ = ["Broken", "Check", "DataAbsentError", "Outcome", "check_plugin", "checks", "contract"]
+__all__ = [
+    "Broken",
+    "Check",
+    "DataAbsentError",
+    "NotApplicableError",
+    "Outcome",
+    "check_plugin",
+    "checks",
+    "contract",
+]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Iterator, Mapping, Sequence
 from numbers import Real
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from labelkit.records import Kind, Labels, Metric, Predictions, Schema
-from labelkit.testing.base import Broken, plainly, require, require_none
+from labelkit.testing.base import Question, calling, require, require_none
+from labelkit.testing.kinds import KIND
 
 if TYPE_CHECKING:
     import numpy as np
@@ -69,37 +69,30 @@ DEGENERATE: dict[Kind, dict[str, tuple[Rows, Rows]]] = {
 }
 
 
-def questions(metric: Metric) -> Iterator[tuple[str, Callable[[], None]]]:
-    """Yield the questions about ``metric`` by name."""
-    yield "key", partial(_key, metric)
-    yield "perfect", partial(_perfect, metric)
-    yield "finite", partial(_finite, metric)
-    yield "order", partial(_order, metric)
-
-
 def _key(metric: Metric) -> None:
     figures = _figures(metric, GOLD[metric.kind], PARTLY_WRONG[metric.kind])
     require(
         metric.key in figures,
         f"compute() of metric '{metric.name}' gives {', '.join(map(str, figures)) or 'nothing'}, not its key "
-        f"'{metric.key}': return it, or correct key=",
+        f"'{metric.key}'",
+        "return it, or correct key=",
     )
     require(
         _is_number(figures[metric.key]),
-        f"'{metric.key}' of metric '{metric.name}' is {figures[metric.key]!r}: return a number",
+        f"'{metric.key}' of metric '{metric.name}' is {figures[metric.key]!r}",
+        "return a number",
     )
 
 
 def _perfect(metric: Metric) -> None:
     gold, partly, wrong = (_value(metric, cases[metric.kind]) for cases in (GOLD, PARTLY_WRONG, ALL_WRONG))
-    if gold is None or partly is None or wrong is None:
-        return  # the question about the key says so
     sign = 1 if metric.higher_is_better else -1
     better = "higher" if metric.higher_is_better else "lower"
     require(
         sign * gold >= sign * partly and sign * gold > sign * wrong,
         f"'{metric.key}' of metric '{metric.name}' is {gold:g} when all is right, {partly:g} when a part is wrong and "
-        f"{wrong:g} when all is wrong, although {better} is better: correct compute() or higher_is_better=",
+        f"{wrong:g} when all is wrong, although {better} is better",
+        "correct compute() or higher_is_better=",
     )
 
 
@@ -109,7 +102,8 @@ def _finite(metric: Metric) -> None:
         bad = [name for name, value in _flat(figures) if _is_number(value) and not math.isfinite(value)]
         require(
             not bad,
-            f"metric '{metric.name}' gives no finite {', '.join(bad)} for {what}: return 0.0 for what is undefined",
+            f"metric '{metric.name}' gives no finite {', '.join(bad)} for {what}",
+            "return 0.0 for what is undefined",
         )
 
 
@@ -119,10 +113,34 @@ def _order(metric: Metric) -> None:
     for reorder in (_reversed, _rotated):
         after = dict(_flat(_figures(metric, reorder(gold), reorder(guess))))
         require_none(
-            f"'{name}' of metric '{metric.name}' is {value!r} in one order of the data and {after.get(name)!r} in "
-            "another: sum up before dividing, and keep no state between calls"
-            for name, value in before.items()
-            if not _same(value, after.get(name))
+            (
+                f"'{name}' of metric '{metric.name}' is {value!r} in one order of the data and {after.get(name)!r} in "
+                "another"
+                for name, value in before.items()
+                if not _same(value, after.get(name))
+            ),
+            "sum up before dividing, and keep no state between calls",
+        )
+
+
+def _counts(metric: Metric) -> None:
+    """The figures out of summed counts are those of compute(); what is undefined may be NaN there and 0 here."""
+    cases = {"plain data": (GOLD[metric.kind], PARTLY_WRONG[metric.kind]), **DEGENERATE[metric.kind]}
+    for what, (references, predictions) in cases.items():
+        figures = dict(_flat(_figures(metric, references, predictions, what)))
+        summed = dict(_flat(_summed(metric, references, predictions, what)))
+        require(
+            metric.key in summed,
+            f"figures() of counts() of metric '{metric.name}' gives no '{metric.key}' for {what}",
+            "return what compute() returns",
+        )
+        require_none(
+            (
+                f"'{name}' of metric '{metric.name}' is {figures[name]!r} for {what}, but {value!r} out of counts()"
+                for name, value in summed.items()
+                if name in figures and not _same(figures[name], 0.0 if math.isnan(value) else value)
+            ),
+            "let counts() and compute() agree",
         )
 
 
@@ -137,26 +155,46 @@ def _rotated(rows: Rows) -> Rows:
 # -- asking a metric --------------------------------------------------------------------------------------------------
 
 
-def _value(metric: Metric, predictions: Rows) -> float | None:
-    """Return the figure that decides, where there is one."""
-    value = _figures(metric, GOLD[metric.kind], predictions).get(metric.key)
-    return float(value) if isinstance(value, Real) and _is_number(value) else None
+def _value(metric: Metric, predictions: Rows) -> float:
+    """Return the figure that decides."""
+    return float(_figures(metric, GOLD[metric.kind], predictions)[metric.key])
 
 
 def _figures(metric: Metric, references: Rows, predictions: Rows, what: str = "plain data") -> Mapping[str, Any]:
-    schema = SCHEMAS[metric.kind]
-    given = Predictions(
-        references=references, predictions=predictions, schema=schema, scores=_scores(predictions, schema)
-    )
-    try:
-        figures = metric.compute(given)
-    except Exception as error:
-        raise Broken(f"compute() of metric '{metric.name}' fails on {what} with {plainly(error)}: handle it") from error
+    call = f"compute() of metric '{metric.name}', given {what},"
+    with calling(call, "handle it: give a figure, 0.0 where it is undefined"):
+        figures = metric.compute(_given(metric, references, predictions))
     require(
         isinstance(figures, Mapping),
-        f"compute() of metric '{metric.name}' returns {type(figures).__name__}: return a dict of names and figures",
+        f"{call} returns {type(figures).__name__}",
+        "return a dict of names and figures",
     )
     return figures
+
+
+def _summed(metric: Metric, references: Rows, predictions: Rows, what: str) -> Mapping[str, Any]:
+    """Return the figures of summed counts."""
+    import numpy as np
+
+    assert metric.counts is not None  # else the question does not apply
+    call = f"counts() of metric '{metric.name}', given {what},"
+    with calling(call, "return a labelkit.Counts, with no rows where there are no examples"):
+        counts = metric.counts(_given(metric, references, predictions))
+        rows, sums = len(counts.rows), np.asarray(counts.rows).sum(axis=0)
+        figures = counts.figures(sums)
+    require(
+        rows == len(references),
+        f"{call} has {rows} rows for {len(references)} examples",
+        "give one row for each example, in their order",
+    )
+    return figures
+
+
+def _given(metric: Metric, references: Rows, predictions: Rows) -> Predictions:
+    schema = SCHEMAS[metric.kind]
+    return Predictions(
+        references=references, predictions=predictions, schema=schema, scores=_scores(predictions, schema)
+    )
 
 
 def _scores(rows: Rows, schema: Schema) -> NDArray[np.float32]:
@@ -178,7 +216,7 @@ def _flat(figures: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, A
             yield f"{prefix}{name}", value
 
 
-def _is_number(value: object) -> bool:
+def _is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, Real) and not isinstance(value, bool)
 
 
@@ -188,3 +226,33 @@ def _same(one: Any, other: Any) -> bool:
     if isinstance(one, Sequence) and not isinstance(one, str):
         return sorted(map(repr, one)) == sorted(map(repr, other or ()))
     return bool(one == other)
+
+
+def _without_counts(metric: Metric) -> str:
+    return "" if metric.counts is not None else "it gives no counts"
+
+
+QUESTIONS = (
+    KIND,
+    Question(name="key", asks="the figure that ranks checkpoints is there and is a number", ask=_key, needs=("kind",)),
+    Question(
+        name="perfect",
+        asks="it is best when predictions equal references, and worse when all are wrong",
+        ask=_perfect,
+        needs=("key",),
+    ),
+    Question(
+        name="finite",
+        asks="no NaN, infinity or error on empty and degenerate input",
+        ask=_finite,
+        needs=("key",),
+    ),
+    Question(name="order", asks="the order of sentences or texts does not matter", ask=_order, needs=("key",)),
+    Question(
+        name="counts",
+        asks="summed counts give the same figures",
+        ask=_counts,
+        needs=("key", "finite"),
+        unless=_without_counts,
+    ),
+)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 
 from labelkit.catalog import Catalog
@@ -15,40 +13,29 @@ from labelkit.errors import LabelkitError
 from labelkit.records import Example, Schema, Source
 from labelkit.testing.base import (
     Broken,
-    DataAbsentError,
+    Question,
     WatchedContext,
+    calling,
     kind_fault,
     layer_fault,
-    plainly,
     require,
     require_none,
 )
+from labelkit.testing.kinds import KIND
 
 
-def questions(source: Source, catalog: Catalog) -> Iterator[tuple[str, Callable[[], None]]]:
-    """Yield the questions about ``source`` by name; its splits are read once for most of them."""
-    loaded = _Loaded(source)
-    yield "splits", partial(_splits, source, loaded)
-    yield "repeats", partial(_repeats, source, loaded)
-    yield "layers", partial(_layers, source, loaded)
-    yield "schemas", partial(_schemas, source, loaded, catalog)
-    yield "ids", partial(_ids, source, loaded)
-    if source.counts:
-        yield "counts", partial(_counts, source, loaded)
+class Corpus:
+    """A source with its splits, each read when it is first asked for."""
 
-
-class _Loaded:
-    """The splits of a source, each read when it is first asked for."""
-
-    def __init__(self, source: Source) -> None:
-        self._source = source
+    def __init__(self, source: Source, catalog: Catalog) -> None:
+        self.source = source
+        self.name = source.name
+        self.kind = source.kind
+        self.catalog = catalog
         self._splits: dict[str, list[Example]] = {}
 
     def __getitem__(self, split: str) -> list[Example]:
-        """Return the examples of a split; what is not an example is left to the check of splits."""
-        return [item for item in self.everything(split) if isinstance(item, Example)]
-
-    def everything(self, split: str) -> list[Example]:
+        """Return the examples of a split."""
         if split not in self._splits:
             self._splits[split] = self.again(split)
         return self._splits[split]
@@ -61,34 +48,30 @@ class _Loaded:
         """
         with tempfile.TemporaryDirectory(prefix="labelkit-contract-") as folder:
             ctx = WatchedContext(root=Environment.read().data, cache=Path(folder), offline=True)
-            try:
-                return list(self._source.load(split, ctx))
-            except DataAbsentError:
-                raise
-            except Exception as error:
-                raise Broken(
-                    f"load('{split}', ctx) of source '{self._source.name}' fails with {plainly(error)}: every split "
-                    "in splits= must be readable; take folders from ctx.folder(name)"
-                ) from error
+            with calling(
+                f"load('{split}', ctx) of source '{self.name}'",
+                "every split in splits= must be readable; take folders from ctx.folder(name)",
+            ):
+                return list(self.source.load(split, ctx))
 
 
-def _splits(source: Source, loaded: _Loaded) -> None:
-    require(source.splits, f"source '{source.name}' declares no splits: write splits=('train', …)")
-    for split in source.splits:
-        examples = loaded.everything(split)
+def _splits(corpus: Corpus) -> None:
+    require(corpus.source.splits, f"source '{corpus.name}' declares no splits", "write splits=('train', …)")
+    for split in corpus.source.splits:
+        examples = corpus[split]
         require(
-            examples, f"split '{split}' of source '{source.name}' is empty: yield examples, or take it from splits="
+            examples, f"split '{split}' of source '{corpus.name}' is empty", "yield examples, or take it from splits="
         )
-        faults = (kind_fault(example, source.kind) for example in examples)
-        require_none(f"split '{split}': {fault}" for fault in faults if fault)
+        faults = (kind_fault(example, corpus.kind) for example in examples)
+        require_none((f"split '{split}': {fault}" for fault in faults if fault), "correct load(), or kind=")
 
 
-def _repeats(source: Source, loaded: _Loaded) -> None:
-    for split in source.splits:
+def _repeats(corpus: Corpus) -> None:
+    for split in corpus.source.splits:
         require(
-            _digest(loaded.everything(split)) == _digest(loaded.again(split)),
-            f"split '{split}' of source '{source.name}' differs when it is read again: seed what is random, sort what "
-            "has no order (sets, folders), and keep no state between calls",
+            _digest(corpus[split]) == _digest(corpus.again(split)),
+            f"split '{split}' of source '{corpus.name}' differs when it is read again",
+            "seed what is random, sort what has no order (sets, folders), and keep no state between calls",
         )
 
 
@@ -96,7 +79,7 @@ def _digest(examples: list[Example]) -> str:
     """Return a hash of all that a run sees of the examples."""
     digest = hashlib.sha256()
     for example in examples:
-        digest.update(repr(_seen(example)).encode() if isinstance(example, Example) else repr(type(example)).encode())
+        digest.update(repr(_seen(example)).encode())
     return digest.hexdigest()
 
 
@@ -113,61 +96,102 @@ def _seen(example: Example) -> tuple[object, ...]:
     )
 
 
-def _layers(source: Source, loaded: _Loaded) -> None:
-    require(source.layers, f"source '{source.name}' declares no layers: write layers={{'LAYER': None}}")
-    for split in source.splits:
-        faults = (layer_fault(example, layer, source.kind) for layer in source.layers for example in loaded[split])
-        require_none(f"split '{split}': {fault}" for fault in faults if fault)
+def _layers(corpus: Corpus) -> None:
+    layers = corpus.source.layers
+    require(layers, f"source '{corpus.name}' declares no layers", "write layers={'LAYER': None}")
+    for split in corpus.source.splits:
+        faults = (layer_fault(example, layer, corpus.kind) for layer in layers for example in corpus[split])
+        require_none((f"split '{split}': {fault}" for fault in faults if fault), "correct load(), or layers=")
 
 
-def _schemas(source: Source, loaded: _Loaded, catalog: Catalog) -> None:
-    for layer, name in source.layers.items():
+def _schemas(corpus: Corpus) -> None:
+    for layer, name in corpus.source.layers.items():
         if name is None:
             continue
         try:
-            schema: Schema = catalog.find("schema", name)
+            schema: Schema = corpus.catalog.find("schema", name)
         except LabelkitError as error:
             raise Broken(
-                f"layer '{layer}' of source '{source.name}' names a schema that cannot be used: {error}"
+                f"layer '{layer}' of source '{corpus.name}' names a schema that cannot be used ({error})",
+                "correct layers=, or yield the schema in labelkit_schemas()",
             ) from error
         require(
-            schema.kind == source.kind,
-            f"schema '{name}' is of kind '{schema.kind}', source '{source.name}' of '{source.kind}': make them agree",
+            schema.kind == corpus.kind,
+            f"schema '{name}' is of kind '{schema.kind}', source '{corpus.name}' of '{corpus.kind}'",
+            "make them agree",
         )
-        for split in source.splits:
-            _fits(source, split, loaded[split], layer, schema)
+        for split in corpus.source.splits:
+            _fits(split, corpus[split], layer, schema)
 
 
-def _fits(source: Source, split: str, examples: list[Example], layer: str, schema: Schema) -> None:
+def _fits(split: str, examples: list[Example], layer: str, schema: Schema) -> None:
     seen: dict[str, str] = {}
     for example in examples:
         labels = example.labels.get(layer, ())
         for label in (labels,) if isinstance(labels, str) else labels:
             seen.setdefault(label, example.id)
+    known = set(schema.label_names)
     require_none(
-        f"label '{label}' (example {example}, split '{split}') is not in schema '{schema.name}' of layer '{layer}': "
-        "correct the labels, add it to the schema, or name no schema (None) to take it from train"
-        for label, example in seen.items()
-        if label not in schema.label_names
+        (
+            f"label '{label}' (example {example}, split '{split}') is not in schema '{schema.name}' of layer '{layer}'"
+            for label, example in seen.items()
+            if label not in known
+        ),
+        "correct the labels, add it to the schema, or name no schema (None) to take it from train",
     )
 
 
-def _ids(source: Source, loaded: _Loaded) -> None:
-    for split in source.splits:
-        often = Counter(example.id for example in loaded[split])
+def _ids(corpus: Corpus) -> None:
+    for split in corpus.source.splits:
+        often = Counter(example.id for example in corpus[split])
         require_none(
-            f"{count} examples of split '{split}' have the id '{id_}': number them, ids are unique in a split"
-            for id_, count in often.items()
-            if count > 1
+            (f"{count} examples of split '{split}' have the id '{id_}'" for id_, count in often.items() if count > 1),
+            "number them, ids are unique in a split",
         )
 
 
-def _counts(source: Source, loaded: _Loaded) -> None:
-    unknown = [split for split in source.counts if split not in source.splits]
-    require(not unknown, f"counts= of source '{source.name}' has {unknown}, which splits= lacks: make them agree")
+def _counts(corpus: Corpus) -> None:
+    counts = corpus.source.counts
+    unknown = [split for split in counts if split not in corpus.source.splits]
+    require(not unknown, f"counts= of source '{corpus.name}' has {unknown}, which splits= lacks", "make them agree")
     require_none(
-        f"split '{split}' of source '{source.name}' has {len(loaded.everything(split))} examples, counts= declares "
-        f"{count}: correct counts=, or find what was lost"
-        for split, count in source.counts.items()
-        if len(loaded.everything(split)) != count
+        (
+            f"split '{split}' of source '{corpus.name}' has {len(corpus[split])} examples, counts= declares {count}"
+            for split, count in counts.items()
+            if len(corpus[split]) != count
+        ),
+        "correct counts=, or find what was lost",
     )
+
+
+def _without_counts(corpus: Corpus) -> str:
+    return "" if corpus.source.counts else "it declares no counts"
+
+
+QUESTIONS = (
+    KIND,
+    Question(name="splits", asks="each declared split gives examples of its kind", ask=_splits, needs=("kind",)),
+    Question(
+        name="repeats", asks="the same ones, in the same order, when it is read again", ask=_repeats, needs=("splits",)
+    ),
+    Question(
+        name="layers",
+        asks="each declared layer is on each example, one label per word",
+        ask=_layers,
+        needs=("splits",),
+    ),
+    Question(
+        name="schemas",
+        asks="the labels are those of the schema that the layer names",
+        ask=_schemas,
+        needs=("layers",),
+    ),
+    Question(name="ids", asks="ids are unique in a split", ask=_ids, needs=("splits",)),
+    Question(
+        name="counts",
+        asks="there are as many examples as declared",
+        ask=_counts,
+        needs=("splits",),
+        unless=_without_counts,
+    ),
+)

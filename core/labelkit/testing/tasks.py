@@ -1,79 +1,75 @@
-"""What a task promises: that its names, recipes and examples can be used as they stand."""
+"""What a task promises: that its names, recipes and examples can be used as they stand, and that they learn."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
 from typing import Any
 
-from labelkit.catalog import Catalog
 from labelkit.data.schemes import misfit, violations
 from labelkit.errors import LabelkitError
 from labelkit.recipes import read_recipe, recipes_of
-from labelkit.records import Example, Scheme, Task
-from labelkit.testing.base import kind_fault, layer_fault, require, require_none
+from labelkit.records import Example, Schema, Scheme
+from labelkit.testing import trials
+from labelkit.testing.base import Question, kind_fault, layer_fault, require, require_none
+from labelkit.testing.kinds import KIND
+from labelkit.testing.lossless import lossless
+from labelkit.testing.trials import Trial
 
 #: recipes that ``labelkit run`` reaches for when none is named: without data, and with it
 DEFAULT_RECIPES = ("quickstart", "best")
 
-
-def questions(task: Task, catalog: Catalog) -> Iterator[tuple[str, Callable[[], None]]]:
-    """Yield the questions about ``task`` by name."""
-    yield "names", partial(_names, task, catalog)
-    yield "recipes", partial(_recipes, task, catalog)
-    yield "examples", partial(_examples, task)
-    if task.scheme is not None:
-        yield "scheme", partial(_scheme, task, task.scheme)
-
-
 # -- names ------------------------------------------------------------------------------------------------------------
 
 
-def _names(task: Task, catalog: Catalog) -> None:
-    for field in ("metrics", "preprocess"):
-        value = getattr(task, field)
-        require(isinstance(value, tuple), f"{field} must be a tuple of names: write ({value!r},) with a comma")
-    require(task.metrics, f"task '{task.name}' names no metric: the first of metrics=(…) chooses the checkpoint")
-    require_none(fault for fault in _name_faults(task, catalog) if fault)
+def _names(trial: Trial) -> None:
+    task = trial.task
+    require(
+        task.metrics, f"task '{task.name}' names no metric", "write metrics=(…,): the first one chooses the checkpoint"
+    )
+    require_none(_name_faults(trial), "correct the name, or depend on the package that supplies it")
 
 
-def _name_faults(task: Task, catalog: Catalog) -> Iterator[str]:
-    yield from (_fault(task, catalog, "metric", name) for name in task.metrics)
-    yield from (_fault(task, catalog, "preprocessor", name) for name in task.preprocess)
-    yield _fault(task, catalog, "decoder", task.decoder)
-    yield _fault(task, catalog, "source", task.source)
-    source = catalog.sources.get(task.source)
+def _name_faults(trial: Trial) -> Iterator[str]:
+    task = trial.task
+    yield from (_fault(trial, "metric", name) for name in task.metrics)
+    yield from (_fault(trial, "preprocessor", name) for name in task.preprocess)
+    yield _fault(trial, "decoder", task.decoder)
+    yield _fault(trial, "source", task.source)
+    source = trial.catalog.sources.get(task.source)
     if source is not None and task.layer not in source.layers:
         layers = ", ".join(source.layers)
         yield f"task '{task.name}' reads layer '{task.layer}', its source '{source.name}' has: {layers}"
 
 
-def _fault(task: Task, catalog: Catalog, what: str, name: str) -> str:
-    """Return why ``task`` cannot use the record of that name, or an empty text."""
+def _fault(trial: Trial, what: str, name: str) -> str:
+    """Return why the task cannot use the record of that name, or an empty text."""
     try:
-        found: Any = catalog.find(what, name)
+        found: Any = trial.catalog.find(what, name)
     except LabelkitError as error:
-        return f"task '{task.name}' names a {what} that cannot be used: {error}"
-    if found.kind != task.kind:
-        return f"{what} '{name}' is for kind '{found.kind}': name one for kind '{task.kind}', or change the task's kind"
+        return f"task '{trial.name}' names a {what} that cannot be used: {error}"
+    if found.kind != trial.kind:
+        return f"{what} '{name}' is for kind '{found.kind}', task '{trial.name}' is of kind '{trial.kind}'"
     return ""
 
 
 # -- recipes ----------------------------------------------------------------------------------------------------------
 
 
-def _recipes(task: Task, catalog: Catalog) -> None:
+def _recipes(trial: Trial) -> None:
+    task = trial.task
     known = recipes_of(task)
     require_none(
-        f"task '{task.name}' has no recipe '{name}', which `labelkit run {task.name}` uses when none is named: add "
-        f"{task.recipes}/{name}.toml, or leave recipes= out for those of labelkit"
-        for name in DEFAULT_RECIPES
-        if name not in known
+        (
+            f"task '{task.name}' has no recipe '{name}', which `labelkit run {task.name}` uses when none is named"
+            for name in DEFAULT_RECIPES
+            if name not in known
+        ),
+        f"add it to the folder {task.recipes}, or leave recipes= out for those of labelkit",
     )
-    require_none(fault for path in known.values() for fault in _recipe_faults(task, catalog, path) if fault)
+    require_none((fault for path in known.values() for fault in _recipe_faults(trial, path)), "correct the file")
 
 
-def _recipe_faults(task: Task, catalog: Catalog, path: Any) -> Iterator[str]:
+def _recipe_faults(trial: Trial, path: Any) -> Iterator[str]:
     try:
         settings = read_recipe(path).settings
     except LabelkitError as error:
@@ -81,9 +77,9 @@ def _recipe_faults(task: Task, catalog: Catalog, path: Any) -> Iterator[str]:
         return
     for what in ("metric", "decoder"):
         if what in settings:
-            yield _in_recipe(path, _fault(task, catalog, what, settings[what]))
+            yield _in_recipe(path, _fault(trial, what, settings[what]))
     for name in settings.get("preprocess", ()):
-        yield _in_recipe(path, _fault(task, catalog, "preprocessor", name))
+        yield _in_recipe(path, _fault(trial, "preprocessor", name))
 
 
 def _in_recipe(path: Any, fault: str) -> str:
@@ -93,29 +89,136 @@ def _in_recipe(path: Any, fault: str) -> str:
 # -- examples ---------------------------------------------------------------------------------------------------------
 
 
-def _examples(task: Task) -> None:
+def _examples(trial: Trial) -> None:
+    task = trial.task
     require(
         task.examples,
-        f"task '{task.name}' has no examples: give it a handful, examples=(labelkit.Example(…), …); checks, docs and "
-        "smoke runs use them without a network",
+        f"task '{task.name}' has no examples",
+        "give it a handful, examples=(labelkit.Example(…), …): checks, docs and smoke runs use them without a network",
     )
-    require_none(fault for fault in (_example_fault(task, example) for example in task.examples) if fault)
+    require_none(
+        (kind_fault(example, task.kind) or layer_fault(example, task.layer, task.kind) for example in task.examples),
+        "correct examples=",
+    )
 
 
-def _example_fault(task: Task, example: Example) -> str:
-    return kind_fault(example, task.kind) or layer_fault(example, task.layer, task.kind)
-
-
-def _scheme(task: Task, scheme: Scheme) -> None:
-    require(task.kind == "token", f"task '{task.name}' is of kind '{task.kind}' and has no spans: write scheme=None")
-    require_none(fault for example in task.examples for fault in _misfits(example, task.layer, scheme))
+def _scheme(trial: Trial) -> None:
+    task, scheme = trial.task, trial.task.scheme
+    assert scheme is not None  # else the question does not apply
+    require(task.kind == "token", f"task '{task.name}' is of kind '{task.kind}' and has no spans", "leave scheme= out")
+    require_none(
+        (fault for example in task.examples for fault in _misfits(example, task.layer, scheme)),
+        "correct the labels of the example, or scheme=",
+    )
 
 
 def _misfits(example: Example, layer: str, scheme: Scheme) -> Iterator[str]:
-    tags = example.labels.get(layer, ())
+    tags = example.labels[layer]
     if not isinstance(tags, str):
         yield from (
-            f"example {example.id}, word {index + 1}: {misfit(tags, index, scheme).message}: correct it, or the "
-            "task's scheme"
+            f"example {example.id}, word {index + 1}: {misfit(tags, index, scheme).message}"
             for index in violations(tags, scheme)
         )
+
+
+def _without_scheme(trial: Trial) -> str:
+    return "" if trial.task.scheme else "its labels are plain"
+
+
+def _schema(trial: Trial) -> None:
+    task, schema = trial.task, _schema_of(trial)
+    assert schema is not None  # else the question does not apply
+    require(
+        (schema.scheme is None) == (task.scheme is None),
+        f"schema '{schema.name}' holds {'plain labels' if schema.scheme is None else 'spans'}, task '{task.name}' "
+        f"learns {'plain labels' if task.scheme is None else 'spans'}",
+        "make scheme= of the task and of the schema agree",
+    )
+    known = set(schema.types or schema.labels)
+    require_none(
+        (
+            f"label '{label}' of example {example.id} is not in schema '{schema.name}', which source '{task.source}' "
+            f"names for layer '{task.layer}'"
+            for example in task.examples
+            for label in _labels(example, task.layer)
+            if (label if schema.scheme is None else label.partition("-")[2]) not in known
+        ),
+        "correct the example, or add it to the schema",
+    )
+
+
+def _labels(example: Example, layer: str) -> Iterator[str]:
+    labels = example.labels[layer]
+    yield from (label for label in ((labels,) if isinstance(labels, str) else labels) if label != "O")
+
+
+def _schema_of(trial: Trial) -> Schema | None:
+    """Return the schema that the task's source names for its layer."""
+    source = trial.catalog.sources.get(trial.task.source)
+    name = source.layers.get(trial.task.layer) if source else None
+    return trial.catalog.schemas.get(name) if name else None
+
+
+def _without_schema(trial: Trial) -> str:
+    return "" if _schema_of(trial) else "its source names no schema for its layer"
+
+
+STATIC = ("names", "examples", "scheme", "schema")
+QUESTIONS = (
+    KIND,
+    Question(
+        name="names",
+        asks="every metric, decoder, preprocessor and source that it names exists and is of its kind; its source has "
+        "its layer",
+        ask=_names,
+        needs=("kind",),
+    ),
+    Question(
+        name="recipes",
+        asks="its recipes can be read, name known settings, and `quickstart` and `best` are among them",
+        ask=_recipes,
+        needs=("kind",),
+    ),
+    Question(
+        name="examples",
+        asks="there are examples, of its kind, with its layer, one label per word",
+        ask=_examples,
+        needs=("kind",),
+    ),
+    Question(
+        name="scheme", asks="their labels fit its scheme", ask=_scheme, needs=("examples",), unless=_without_scheme
+    ),
+    Question(
+        name="schema",
+        asks="their labels are in the schema that its source names for the layer",
+        ask=_schema,
+        needs=("names", "examples", "scheme"),
+        unless=_without_schema,
+    ),
+    Question(
+        name="learns",
+        asks="one training step of a `tiny:` encoder on its examples lowers the loss",
+        ask=trials.learns,
+        needs=STATIC,
+    ),
+    Question(
+        name="saves",
+        asks="the checkpoint that is saved and loaded gives the labels that the run had",
+        ask=trials.saves,
+        needs=("learns",),
+    ),
+    Question(
+        name="lossless",
+        asks="hostile text is labelled without loss: one label per word, spans that slice the text, scores that are "
+        "numbers",
+        ask=lossless,
+        needs=("learns",),
+    ),
+    Question(
+        name="worker",
+        asks="another process that is given only names gives the same labels",
+        ask=trials.worker_labels,
+        needs=("learns", "saves"),
+        unless=trials.not_installed,
+    ),
+)

@@ -1,0 +1,35 @@
+"""What a schema promises beyond what making one checks already."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+from labelkit.records import Schema, Scheme
+from labelkit.testing.base import Question, require
+from labelkit.testing.kinds import KIND
+
+
+def _scheme(schema: Schema) -> None:
+    require(
+        schema.scheme is None or schema.scheme in get_args(Scheme),
+        f"scheme of schema '{schema.name}' is {schema.scheme!r}",
+        f"write one of {', '.join(get_args(Scheme))}, or give plain labels=",
+    )
+    require(
+        schema.scheme is None or schema.kind == "token",
+        f"schema '{schema.name}' has spans, but is of kind '{schema.kind}'",
+        "write kind='token', or give plain labels=",
+    )
+    require(
+        not schema.multilabel or schema.kind == "text",
+        f"schema '{schema.name}' is multi-label, but of kind '{schema.kind}'",
+        "leave multilabel out, a word has one label",
+    )
+
+
+QUESTIONS = (
+    KIND,
+    Question(
+        name="scheme", asks="span types have a known scheme, and are labels of words", ask=_scheme, needs=("kind",)
+    ),
+)

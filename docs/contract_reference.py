@@ -1,0 +1,52 @@
+"""Write the lists of checks of ``docs/contract.md`` out of the code; cog calls it, and CI fails when they are stale."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+
+from labelkit.testing.base import Question
+from labelkit.testing.checks import ABOUT
+from labelkit.testing.plugins import QUESTIONS
+
+#: kind of record → what is tried, beyond what the questions themselves say
+BEFORE = {
+    "plugin": """Asked of every plugin, whatever it yields. *Another process* is a fresh Python that is given the name
+        of the entry point and nothing else; so the plugin has to be installed.""",
+    "schema": "Asked of each schema.",
+    "metric": """Asked of each metric, with sentences (or texts) that are labelled right, partly wrong and all wrong,
+        and with input on which figures are undefined.""",
+    "decoder": """Asked of each decoder, with scores in all four tagging schemes and for plain labels, for many
+        sentences, one, none, and sentences without words.""",
+    "preprocessor": "Asked of each preprocessor, with ordinary examples and with hostile ones.",
+    "format": "Asked of each format, for each kind of example that it declares.",
+    "encoder": "Asked of each kind of model reference.",
+    "source": """Asked of each source, without a network and with an empty cache. Where its folder is not there, none of
+        it can be asked.""",
+    "task": """Asked of each task. The last four train it for sixteen steps on its own examples, with a tiny random
+        encoder and through the same code as `labelkit run`; the run goes into a folder that is removed, and no observer
+        hears of it.""",
+}
+
+
+def checks() -> str:
+    """Return a section for each kind of record with a table of its checks."""
+    about = {"plugin": QUESTIONS, **{kind: found.questions for kind, found in ABOUT.items()}}
+    return "\n".join(line for kind, questions in about.items() for line in _section(kind, questions))
+
+
+def _section(kind: str, questions: tuple[Question, ...]) -> Iterator[str]:
+    heading = "The plugin as a whole" if kind == "plugin" else f"{kind.capitalize()}s"
+    prefix = "plugin" if kind == "plugin" else f"{kind}-NAME"
+    yield from (
+        f"### {heading}",
+        "",
+        textwrap.fill(" ".join(BEFORE[kind].split()), 120),
+        "",
+        "| check | what holds | only once these have passed |",
+    )
+    yield "| --- | --- | --- |"
+    for question in questions:
+        needs = ", ".join(f"`{need}`" for need in question.needs)
+        yield f"| `{prefix}-{question.name}` | {question.asks} | {needs} |"
+    yield ""

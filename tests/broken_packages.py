@@ -1,0 +1,71 @@
+"""Broken plugins for the tests of the contract kit that have to be installed: it shows in another process."""
+
+from __future__ import annotations
+
+METRIC = """
+import labelkit
+
+def compute(given):
+    same = [gold == guess for gold, guess in zip(given.references, given.predictions)]
+    return {"exact": sum(same) / len(same) if same else 0.0}
+
+@labelkit.hookimpl
+def labelkit_metrics():
+    yield labelkit.Metric(name="exact", kind="token", compute=compute, key="exact")
+"""
+
+#: a task whose preprocessor shows words only to the process that runs the tests
+TASK = """
+import dataclasses, sys, labelkit
+
+def apply(example):
+    words = example.words or ()
+    return dataclasses.replace(example, surface=words if "pytest" in sys.modules else ("",) * len(words))
+
+@labelkit.hookimpl
+def labelkit_preprocessors():
+    yield labelkit.Preprocessor(name="here", kind="token", apply=apply)
+
+@labelkit.hookimpl
+def labelkit_tasks():
+    pairs = (("Ada lives in Rome", "B-person O O B-location"), ("Bob met Cleo", "B-person O B-person"))
+    yield labelkit.Task(
+        name="pets", summary="cats and dogs", kind="token", layer="ner", source="sample", metrics=("seqeval",),
+        scheme="IOB2", preprocess=("here",), examples=tuple(
+            labelkit.Example(id=words, words=tuple(words.split()), labels={"ner": tuple(tags.split())})
+            for words, tags in pairs
+        ),
+    )
+"""
+
+#: what is wrong → (the one check that catches it, a part of what it says, the module)
+BROKEN: dict[str, tuple[str, str, str]] = {
+    "loads a heavy library": (
+        "plugin-imports-light",
+        "import evaluate inside the function that needs it",
+        f"import evaluate\n{METRIC}",
+    ),
+    "loads a heavy library in a hook": (
+        "plugin-imports-light",
+        "every command would wait for",
+        METRIC.replace("    yield", "    import evaluate\n    yield"),
+    ),
+    "takes its time": ("plugin-imports-quickly", "is the limit", f"import time\ntime.sleep(0.6)\n{METRIC}"),
+    "prints": ("plugin-imports-quietly", "prints on stdout", f"print('hello')\n{METRIC}"),
+    "changes logging": (
+        "plugin-imports-quietly",
+        "changed logging",
+        f"import logging\nlogging.getLogger().setLevel(0)\nlogging.basicConfig()\n{METRIC}",
+    ),
+    "is there in one process only": (
+        "plugin-worker",
+        "metric 'exact' of plugin 'mine' is there in this process only",
+        METRIC.replace("    yield", "    import sys\n    if 'pytest' in sys.modules: yield"),
+    ),
+    "ends other processes": (
+        "plugin-worker",
+        "ends the process",
+        f"import os, sys\nif 'pytest' not in sys.modules: os._exit(3)\n{METRIC}",
+    ),
+    "labels in one process only": ("task-pets-worker", "in another one", TASK),
+}

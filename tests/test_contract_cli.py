@@ -1,0 +1,186 @@
+"""``labelkit plugins check`` and ``plugins new``: what they print and how they end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from broken_packages import METRIC
+from labelkit import scaffold
+from labelkit.cli import main
+from labelkit.cli.plugins import FIRST_USE
+
+pytest_plugins = ("fake_distributions",)
+
+GREEDY = """
+import labelkit
+
+@labelkit.hookimpl
+def labelkit_decoders():
+    yield labelkit.Decoder(name="greedy", kind="token", decode=lambda scores: scores.values.argmax(axis=1))
+"""
+NAN = METRIC.replace("if same else 0.0", "if same else float('nan')")
+LOUD = METRIC.replace("same = ", "raise ValueError('[red]no\\x1b[31m')\n    same = ")
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a command left."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def statuses(self) -> dict[str, str]:
+        return {one["check"]: one["status"] for one in json.loads(self.out)["checks"]}
+
+
+@pytest.fixture
+def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Done]:
+    """Return a function that runs ``labelkit plugins`` with some arguments."""
+    monkeypatch.delenv("LABELKIT_PLUGINS", raising=False)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("signal.signal", lambda *given: None)  # main() listens for SIGTERM
+
+    def run(*arguments: str) -> Done:
+        capsys.readouterr()
+        status = main(("plugins", *arguments))
+        return Done(status, *capsys.readouterr())
+
+    return run
+
+
+def test_a_plugin_that_keeps_the_contract(install: Callable[..., None], command: Callable[..., Done]) -> None:
+    install("mine", METRIC)
+    done = command("check", "mine")
+    assert (done.status, done.err) == (0, "")
+    rows = [line.split(maxsplit=1) for line in done.out.splitlines()]
+    assert done.out.startswith("check ")
+    assert ["metric-exact-finite", "ok"] in [[part.strip() for part in row] for row in rows]
+    assert "not applicable  it watches no events" in done.out
+
+
+def test_a_plugin_that_does_not_is_told_why_and_what_to_change(
+    install: Callable[..., None], command: Callable[..., Done]
+) -> None:
+    install("mine", NAN)
+    done = command("check", "mine")
+    assert done.status == 1
+    (row,) = [line for line in done.out.splitlines() if "failed" in line]
+    assert row.startswith("metric-exact-finite")
+    assert "gives no finite exact for no sentence at all" in row
+    assert row.endswith("return 0.0 for what is undefined")
+    assert done.err.startswith("error: plugin 'mine' fails 1 of 13 checks\n  ")
+
+
+def test_what_a_plugin_says_is_shown_literally(install: Callable[..., None], command: Callable[..., Done]) -> None:
+    install("mine", LOUD)
+    done = command("check", "mine")
+    assert "ValueError: [red]no␛[31m" in done.out
+
+
+def test_as_json_it_is_one_document(install: Callable[..., None], command: Callable[..., Done]) -> None:
+    install("mine", NAN)
+    done = command("check", "mine", "--json")
+    document: dict[str, Any] = json.loads(done.out)
+    assert (done.status, document["plugin"], document["ok"]) == (1, "mine", False)
+    assert done.statuses["metric-exact-order"] == "ok"
+    (failed,) = [one for one in document["checks"] if one["status"] == "failed"]
+    assert failed.keys() == {"check", "status", "why", "change"}
+    assert failed["change"] == "return 0.0 for what is undefined"
+
+
+def test_a_failure_can_be_expected_with_a_reason(install: Callable[..., None], command: Callable[..., Done]) -> None:
+    install("mine", GREEDY)
+    assert command("check", "mine", "--json").statuses["decoder-greedy-valid"] == "failed"
+    done = command("check", "mine", "--json", "--expected", "decoder-greedy-valid=labelkit repairs = mends it")
+    assert (done.status, done.statuses["decoder-greedy-valid"]) == (0, "expected")
+    (one,) = [one for one in json.loads(done.out)["checks"] if one["status"] == "expected"]
+    assert one["why"].startswith("labelkit repairs = mends it (")
+
+
+def test_an_expected_failure_that_passes_fails(install: Callable[..., None], command: Callable[..., Done]) -> None:
+    install("mine", METRIC)
+    done = command("check", "mine", "--expected", "metric-exact-order=it ranks")
+    assert done.status == 1
+    assert "it passes although its failure is expected (it ranks)" in done.out
+
+
+@pytest.mark.parametrize("text", ["decoder-greedy-valid", "decoder-greedy-valid=", "=because"])
+def test_an_expected_failure_is_written_with_its_reason(text: str, command: Callable[..., Done]) -> None:
+    done = command("check", "mine", "--expected", text)
+    assert done.status == 2
+    assert "is not CHECK=REASON" in done.err
+
+
+def test_an_expected_failure_of_no_check_is_refused(install: Callable[..., None], command: Callable[..., Done]) -> None:
+    install("mine", METRIC)
+    done = command("check", "mine", "--expected", "metric-exact-ordre=because")
+    assert (done.status, done.out) == (1, "")
+    assert "did you mean metric-exact-order" in done.err
+
+
+def test_a_plugin_that_is_not_there(command: Callable[..., Done]) -> None:
+    done = command("check", "nre")
+    assert done.status == 1
+    assert "no installed plugin is called 'nre' (did you mean ner" in done.out
+
+
+def test_a_plugin_that_is_blocked_is_not_imported(install: Callable[..., None], command: Callable[..., Done]) -> None:
+    install("mine", "raise SystemExit('imported')")
+    done = command("check", "mine", "--no-plugin", "mine")
+    assert done.status == 1
+    assert "plugin 'mine' is blocked: blocked by --no-plugin" in done.out
+
+
+def test_the_list_of_plugins_is_as_it_was(command: Callable[..., Done]) -> None:
+    assert "labelkit_ner" in command().out
+    assert "ner" in {row["name"] for row in json.loads(command("--json").out)}
+
+
+# -- new --------------------------------------------------------------------------------------------------------------
+
+
+def test_new_says_what_was_written_and_what_to_run_next(
+    tmp_path: Path, command: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def create(name: str, kind: str, folder: Path) -> Path:
+        made = folder / f"labelkit {name}"
+        made.mkdir(parents=True)
+        (made / "pyproject.toml").write_text(kind, encoding="utf-8")
+        return made
+
+    monkeypatch.setattr(scaffold, "create", create)
+    done = command("new", "pets", "--kind", "metric", "--folder", str(tmp_path / "there"))
+    assert done.status == 0
+    made = tmp_path / "there" / "labelkit pets"
+    assert done.out.splitlines() == [
+        str(made / "pyproject.toml"),
+        "",
+        "next:",
+        f"  pip install -e '{made}'",
+        f"  pytest '{made}'",
+        "  labelkit run ner --metric pets",
+    ]
+    (made / "pyproject.toml").unlink()
+    made.rmdir()
+    document = json.loads(command("new", "pets", "--kind", "metric", "--folder", str(tmp_path / "there"), "--json").out)
+    assert document["files"] == [str(made / "pyproject.toml")]
+    assert len(document["next"]) == 3
+
+
+@pytest.mark.parametrize("kind", FIRST_USE)
+def test_the_first_use_is_the_one_that_the_package_tells(kind: str) -> None:
+    assert FIRST_USE[kind].format(name="$name") == scaffold.KINDS[kind].first_use
+
+
+def test_new_refuses_a_kind_that_there_is_not(command: Callable[..., Done]) -> None:
+    done = command("new", "pets", "--kind", "observer")
+    assert done.status == 2
+    assert "'observer' is not one of" in done.err

@@ -1,0 +1,57 @@
+"""What ``docs/contract.md`` says runs, and its lists are those of the code."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from labelkit.testing import Check
+from labelkit.testing.checks import questions
+
+DOCS = Path(__file__).parents[1] / "docs"
+PAGE = (DOCS / "contract.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```python\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+
+
+def test_what_is_generated_is_not_stale() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "cogapp", "--check", "docs/contract.md"],
+        cwd=DOCS.parent, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_check_is_a_row_with_what_holds() -> None:
+    rows = dict(re.findall(r"^\| `([a-zA-Z]+-[a-zA-Z-]+)` \| (.+?) \| .*\|$", PAGE, re.MULTILINE))
+    assert {name: question.asks for name, question in questions()} == rows
+
+
+NUMBERS = [
+    pytest.param(number, marks=[pytest.mark.slow] if "check_plugin(" in block else [])  # it trains and starts processes
+    for number, block in enumerate(BLOCKS)
+]
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_the_blocks_run(number: int, capsys: pytest.CaptureFixture[str]) -> None:
+    space: dict[str, object] = {}
+    exec(compile(BLOCKS[number], "docs/contract.md", "exec"), space)
+    assert capsys.readouterr().out == ""
+    assert ("test_contract" in space) == ("@contract" in BLOCKS[number])
+
+
+def test_three_lines_are_three() -> None:
+    assert len([line for line in BLOCKS[0].splitlines() if line]) == 3
+
+
+def test_a_check_is_what_the_page_says() -> None:
+    from labelkit.testing import Broken, checks
+
+    check = next(iter(checks("chunk")))
+    assert isinstance(check, Check)
+    assert check.name == "plugin-loads"
+    assert (Broken("w", "c").why, Broken("w", "c").change) == ("w", "c")

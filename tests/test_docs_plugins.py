@@ -1,0 +1,249 @@
+"""Every block of ``docs/plugins.md`` before its reference part: files are written, commands are given as they stand."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import labelkit
+from labelkit.catalog import Candidate, Catalog, find_candidates
+from labelkit.cli.main import COMMANDS
+from labelkit.testing import check_plugin
+from labelkit.versioning import STATEMENTS, unmet
+from plugin_environment import PluginEnvironment, make_environment
+
+PAGE = (Path(__file__).parents[1] / "docs" / "plugins.md").read_text(encoding="utf-8").partition("\n## Hooks\n")[0]
+
+_HEADING = re.compile(r"^##+ (.+)$", re.MULTILINE)
+_BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+#: a file that the sentence before a block names last: `labelkit_pets.py`:
+_FILE = re.compile(r"`([\w./-]+\.(?:py|toml|txt))`:\s*(?:<!-- fmt: off -->\s*)?$")
+#: which folder of the page holds the data of a source
+FOLDERS = {"tales": "tales", "urgency": "mail", "tickets": "store"}
+
+
+@dataclass(frozen=True)
+class Block:
+    """A block of code.
+
+    :param file: the name of the file that it is; empty for commands, and for a program that is run as it stands.
+    """
+
+    language: str
+    text: str
+    file: str = ""
+
+    @property
+    def is_plugin(self) -> bool:
+        """Whether it is the module of a plugin."""
+        return self.file.startswith("labelkit_") and self.file.endswith(".py")
+
+
+def sections() -> dict[str, list[Block]]:
+    """Return the blocks of each section of the page by its heading."""
+    _, *parts = _HEADING.split(PAGE)
+    return {heading: list(_blocks(text)) for heading, text in zip(parts[::2], parts[1::2], strict=True)}
+
+
+def _blocks(text: str) -> Iterator[Block]:
+    for found in _BLOCK.finditer(text):
+        named = _FILE.search(text[: found.start()])
+        yield Block(found[1], found[2], named[1] if named else "")
+
+
+SECTIONS = sections()
+WITH_PLUGINS = [name for name, blocks in SECTIONS.items() if any(block.is_plugin for block in blocks)]
+WITH_COMMANDS = [name for name, blocks in SECTIONS.items() if any(block.language == "console" for block in blocks)]
+
+
+def modules(section: str) -> dict[str, ModuleType]:
+    """Return the plugins of a section by their names."""
+    found = {}
+    for block in SECTIONS[section]:
+        if block.is_plugin:
+            module = ModuleType(block.file.removesuffix(".py"))
+            exec(compile(block.text, block.file, "exec"), module.__dict__)
+            found[module.__name__.removeprefix("labelkit_")] = module
+    return found
+
+
+def lay_out(section: str, folder: Path) -> None:
+    """Write the files of a section, and run its programs."""
+    for block in SECTIONS[section]:
+        if block.file:
+            path = folder / block.file
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(block.text, encoding="utf-8")
+        elif block.language == "python":
+            subprocess.run([sys.executable, "-c", block.text], cwd=folder, check=True)
+
+
+# -- the page as it stands --------------------------------------------------------------------------------------------
+
+
+def test_the_page_has_what_somebody_who_writes_a_plugin_looks_for() -> None:
+    assert list(SECTIONS) == [
+        "Ten minutes",
+        "By hand",
+        "Recipes",
+        "My own labels",
+        "A private data store",
+        "A custom metric",
+        "An in-house format",
+        "The contract test",
+        "Which labelkit a plugin works with",
+        "When something goes wrong",
+    ]
+    assert [*list(SECTIONS)[:2], *list(SECTIONS)[3:7]] == WITH_COMMANDS
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_every_block_is_a_file_a_program_or_commands(section: str) -> None:
+    for block in SECTIONS[section]:
+        assert (block.language in ("python", "toml", "text")) if block.file else block.language in ("python", "console")
+    fences = [line for line in PAGE.splitlines() if line.startswith("```")]
+    assert len(fences) == 2 * sum(len(blocks) for blocks in SECTIONS.values())
+
+
+@pytest.mark.parametrize(
+    ("section", "plugin", "lines"),
+    [
+        ("By hand", "pets", 30),
+        ("By hand", "tales", 12),
+        ("A custom metric", "exact", 12),
+        ("An in-house format", "fasttext", 21),
+    ],
+)
+def test_a_plugin_is_as_short_as_promised(section: str, plugin: str, lines: int) -> None:
+    (block,) = [block for block in SECTIONS[section] if block.file == f"labelkit_{plugin}.py"]
+    assert len(block.text.splitlines()) <= lines
+
+
+def test_the_contract_test_is_three_lines() -> None:
+    (block,) = [block for block in SECTIONS["By hand"] if block.file == "test_contract.py"]
+    importing, *test = filter(None, block.text.splitlines())
+    assert importing == "from labelkit.testing import contract"
+    assert len(test) == 2
+
+
+def test_the_package_by_hand_declares_the_plugin_by_hand() -> None:
+    (block,) = [block for block in SECTIONS["By hand"] if block.file == "pyproject.toml"]
+    project = tomllib.loads(block.text)["project"]
+    assert project["entry-points"]["labelkit"] == {"pets": "labelkit_pets"}
+
+
+def test_the_statements_that_the_page_shows_are_true_here() -> None:
+    (block,) = SECTIONS["Which labelkit a plugin works with"]
+    stated: dict[str, object] = {}
+    exec(block.text, {}, stated)
+    assert set(stated) == set(STATEMENTS)
+    assert unmet(stated) == ""
+
+
+@pytest.mark.parametrize("section", WITH_COMMANDS)
+def test_every_command_of_labelkit_on_the_page_is_one(section: str) -> None:
+    for block in SECTIONS[section]:
+        if block.language == "console":
+            for line in block.text.splitlines():
+                program, *arguments = shlex.split(line)
+                assert program != "labelkit" or arguments[0] in COMMANDS
+
+
+# -- the plugins ------------------------------------------------------------------------------------------------------
+
+
+def loaded(section: str) -> tuple[Catalog, list[str]]:
+    """Return a catalog of core and the plugins of a section, and their names."""
+    found = modules(section)
+    plugins = [Candidate(name, "1", "docs", f"labelkit_{name}", lambda name=name: found[name]) for name in found]  # type: ignore[misc]
+    return Catalog([*find_candidates()[:1], *plugins]), list(found)
+
+
+@pytest.mark.parametrize("section", WITH_PLUGINS)
+def test_the_plugins_of_the_page_are_loaded(section: str) -> None:
+    catalog, names = loaded(section)
+    states = {info.name: (info.status, info.reason, info.notes) for info in catalog.plugins if info.name != "core"}
+    assert states == dict.fromkeys(names, ("loaded", "", ()))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("section", WITH_PLUGINS)
+def test_the_plugins_of_the_page_keep_the_contract(
+    section: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lay_out(section, tmp_path)
+    root = tmp_path / "corpora"
+    root.mkdir()
+    for name, folder in FOLDERS.items():
+        (root / name).symlink_to(tmp_path / folder)
+    monkeypatch.setenv("LABELKIT_DATA", str(root))
+    monkeypatch.chdir(tmp_path)
+    catalog, names = loaded(section)
+    for name in names:
+        outcomes = check_plugin(name, catalog=catalog)
+        assert [outcome for outcome in outcomes if outcome.failed] == []
+        assert [outcome.check for outcome in outcomes if outcome.status == "ok"]
+        assert not [outcome for outcome in outcomes if "data absent" in outcome.why]
+
+
+@pytest.mark.parametrize("plugin", ["tickets"])
+def test_a_store_that_is_not_there_is_one_line(plugin: str, tmp_path: Path) -> None:
+    catalog, _ = loaded("A private data store")
+    with pytest.raises(labelkit.LabelkitError, match="there is no store"):
+        list(catalog.sources[plugin].load("train", labelkit.LoadContext(path=tmp_path)))
+
+
+# -- the commands -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> PluginEnvironment:
+    """Return a fresh environment."""
+    return make_environment(tmp_path / "venv")
+
+
+def install_modules(section: str, environment: PluginEnvironment, folder: Path) -> None:
+    """Give each plugin of a section that has no package of its own the one that the page tells of."""
+    (project,) = [tomllib.loads(block.text) for block in SECTIONS["By hand"] if block.file == "pyproject.toml"]
+    packaged = "pyproject.toml" in [block.file for block in SECTIONS[section]]
+    for name in modules(section):
+        if packaged and name in project["project"]["entry-points"]["labelkit"]:
+            continue
+        package = folder / "packages" / name
+        package.mkdir(parents=True)
+        (package / f"labelkit_{name}.py").write_bytes((folder / f"labelkit_{name}.py").read_bytes())
+        (by_hand,) = [block.text for block in SECTIONS["By hand"] if block.file == "pyproject.toml"]
+        (package / "pyproject.toml").write_text(by_hand.replace("pets", name), encoding="utf-8")
+        environment.install(package)
+
+
+def shortened(line: str) -> str:
+    """Let training be a moment with a tiny encoder; everything else is given as it stands."""
+    return f"{line} --model tiny:bert --max-steps 2" if line.startswith("labelkit run ") else line
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("section", WITH_COMMANDS)
+def test_every_command_of_the_page_does_what_it_says(
+    section: str, environment: PluginEnvironment, tmp_path: Path
+) -> None:
+    here = tmp_path / "work"
+    here.mkdir()
+    lay_out(section, here)
+    install_modules(section, environment, here)
+    for block in SECTIONS[section]:
+        if block.language == "console":
+            lines = "\n".join(shortened(line) for line in block.text.splitlines())
+            environment.run("bash", "-euo", "pipefail", "-c", f"{lines}\npwd > {tmp_path / 'place'}", cwd=here)
+            here = Path((tmp_path / "place").read_text(encoding="utf-8").strip())
+    if section == "Ten minutes":
+        assert [path.name for path in (here / "dist").iterdir()] == ["labelkit_pets-0.1.0-py3-none-any.whl"]

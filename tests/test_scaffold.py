@@ -1,0 +1,226 @@
+"""``labelkit plugins new``: what it writes installs, passes its own tests and runs at once."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from labelkit.catalog import Candidate, Catalog, find_candidates
+from labelkit.cli.plugins import FIRST_USE
+from labelkit.errors import LabelkitError, StorageError
+from labelkit.scaffold import KINDS, TEMPLATES, create
+from plugin_environment import PluginEnvironment, make_environment
+
+ROOT = Path(__file__).parents[1]
+NAMES = {"token": "night-animals", "text": "utterances", "metric": "exact", "source": "animals", "format": "slashes"}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Return kind → the package that is written for it."""
+    folder = tmp_path_factory.mktemp("new")
+    return {kind: create(name, kind, folder) for kind, name in NAMES.items()}
+
+
+# -- what is written --------------------------------------------------------------------------------------------------
+
+
+def test_there_are_five_kinds_and_the_command_offers_them_all() -> None:
+    assert set(KINDS) == set(NAMES) == set(FIRST_USE) == {"token", "text", "metric", "source", "format"}
+
+
+@pytest.mark.parametrize("kind", NAMES)
+def test_a_package_has_its_plugin_its_test_and_what_goes_with_them(kind: str, made: dict[str, Path]) -> None:
+    package, name = made[kind], NAMES[kind]
+    module = f"labelkit_{name.replace('-', '_')}"
+    assert package.name == f"labelkit-{name}"
+    files = {path.relative_to(package).as_posix() for path in package.rglob("*") if path.is_file()}
+    wanted = {
+        "pyproject.toml", "README.md", ".gitignore", ".github/workflows/test.yml", "tests/test_contract.py",
+        f"{module}/__init__.py",
+    }  # fmt: skip
+    data = {f"{module}/data/{split}.txt" for split in ("train", "validation", "test")}
+    assert files == wanted | (data if kind in ("token", "text", "source") else set())
+    project = tomllib.loads((package / "pyproject.toml").read_text(encoding="utf-8"))
+    assert project["project"]["entry-points"]["labelkit"] == {name: module}
+    assert project["project"]["name"] == package.name
+    # nothing of a template is left over
+    texts = [path.read_text(encoding="utf-8") for path in package.rglob("*") if path.is_file()]
+    assert not [text for text in texts if "$name" in text or "$module" in text or "MODULE" in text]
+    assert "${{ matrix.python }}" in (package / ".github/workflows/test.yml").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("kind", NAMES)
+def test_its_contract_test_is_three_lines(kind: str, made: dict[str, Path]) -> None:
+    text = (made[kind] / "tests" / "test_contract.py").read_text(encoding="utf-8")
+    importing, test = ast.parse(text).body
+    assert isinstance(importing, ast.ImportFrom)
+    assert ast.unparse(test).splitlines() == [f"@contract('{NAMES[kind]}')", "def test_contract(check):", "    check()"]
+
+
+def module_of(package: Path, kind: str) -> Path:
+    return package / f"labelkit_{NAMES[kind].replace('-', '_')}" / "__init__.py"
+
+
+@pytest.mark.parametrize("command", [["check", "--select", "E,F,I,N,RUF,UP,W"], ["format", "--check"]])
+def test_what_is_written_is_tidy(command: list[str], made: dict[str, Path]) -> None:
+    ruff = [sys.executable, "-m", "ruff", *command, "--isolated", "--line-length", "120", "--no-cache"]
+    done = subprocess.run([*ruff, *map(str, made.values())], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("kind", NAMES)
+def test_the_plugin_yields_what_it_says(kind: str, made: dict[str, Path]) -> None:
+    path = module_of(made[kind], kind)
+    namespace = ModuleType("plugin")
+    namespace.__file__ = str(path)
+    exec(compile(path.read_bytes(), str(path), "exec"), namespace.__dict__)
+    plugin = Candidate(NAMES[kind], "0.1.0", made[kind].name, "plugin", lambda: namespace)
+    catalog = Catalog([find_candidates()[0], plugin])
+    (info,) = [info for info in catalog.plugins if info.name == NAMES[kind]]
+    assert (info.status, info.reason) == ("loaded", "")
+    assert {what: record.name for what, record in catalog.supplied_by(info.name)} == dict.fromkeys(
+        KINDS[kind].records, NAMES[kind]
+    )
+
+
+@pytest.mark.parametrize("split", ["train", "validation", "test"])
+def test_the_sentences_to_begin_with_are_sound_and_those_of_test_are_not_in_train(split: str) -> None:
+    for part in ("sentences", "texts"):
+        folder = TEMPLATES / part / "MODULE" / "data"
+        lines = (folder / f"{split}.txt").read_text(encoding="utf-8").splitlines()
+        assert len(lines) >= 10
+        assert all(lines)
+        if split == "test":
+            assert not set(lines) & set((folder / "train.txt").read_text(encoding="utf-8").splitlines()) - {
+                "Nothing/O happened/O ./O"
+            }
+
+
+# -- what is refused --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("", "a plugin cannot be called ''"),
+        ("Pets", "cannot be called 'Pets'"),
+        ("my_pets", "cannot be called 'my_pets'"),
+        ("-pets", "cannot be called '-pets'"),
+        ("pets-", "cannot be called 'pets-'"),
+        ("a--b", "cannot be called 'a--b'"),
+        ("../pets", "cannot be called '../pets'"),
+        ("pets\n", "cannot be called"),
+        ("pets cats", "cannot be called 'pets cats'"),
+        ("haustiere-ü", "cannot be called"),
+        ("x" * 51, "cannot be called"),
+        ("best", "'best', which is a reserved word"),
+        ("core", "'core', which is a reserved word"),
+        ("labelkit", "'labelkit', which is a reserved word"),
+        ("labelkit-pets", "called 'labelkit-pets' anyway"),
+        ("ner", "'ner' is taken by a plugin of labelkit (labelkit_ner)"),
+        ("sample", "'sample' is taken by the source of plugin 'core'"),
+    ],
+)
+def test_a_name_that_cannot_be_used_is_refused_in_one_line(name: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(LabelkitError) as error:
+        create(name, "token", tmp_path)
+    assert message in error.value.message
+    assert error.value.hint
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_name_is_free_where_only_records_of_another_kind_have_it(tmp_path: Path) -> None:
+    assert create("sample", "metric", tmp_path).is_dir()
+    with pytest.raises(LabelkitError, match="'conll' is taken by the format of plugin 'core'"):
+        create("conll", "format", tmp_path)
+
+
+def test_an_unknown_kind_suggests_the_nearest(tmp_path: Path) -> None:
+    with pytest.raises(LabelkitError, match=r"no kind of plugin 'metrics' \(did you mean metric"):
+        create("pets", "metrics", tmp_path)
+
+
+@pytest.mark.parametrize("what", ["folder", "file", "dangling link"])
+def test_what_exists_is_left_as_it_is(what: str, tmp_path: Path) -> None:
+    target = tmp_path / "labelkit-pets"
+    if what == "folder":
+        target.mkdir()
+    elif what == "file":
+        target.write_text("mine", encoding="utf-8")
+    else:
+        target.symlink_to(tmp_path / "nowhere")
+    with pytest.raises(LabelkitError) as error:
+        create("pets", "metric", tmp_path)
+    assert error.value.message == f"{target} exists already"
+    assert [path.name for path in tmp_path.iterdir()] == ["labelkit-pets"]
+
+
+def test_the_folder_is_made_where_it_does_not_exist(tmp_path: Path) -> None:
+    assert create("pets", "metric", tmp_path / "a" / "b") == tmp_path / "a" / "b" / "labelkit-pets"
+
+
+def test_a_disk_that_refuses_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    with pytest.raises(StorageError):
+        create("pets", "metric", tmp_path / "file")
+
+
+# -- tried out --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_the_wheel_holds_the_templates(tmp_path: Path) -> None:
+    """Where it is built from the source tree: an editable install would find them anyway."""
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)],
+        cwd=ROOT, check=True, capture_output=True,
+    )  # fmt: skip
+    (wheel,) = tmp_path.glob("*.whl")
+    inside = {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("labelkit/scaffold/templates/")}
+    here = {f"labelkit/scaffold/templates/{path.relative_to(TEMPLATES).as_posix()}" for path in TEMPLATES.rglob("*.*")}
+    assert {name for name in here if not name.endswith("/workflows")} <= inside
+
+
+@pytest.fixture(scope="module")
+def environment(made: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> PluginEnvironment:
+    """Return an environment in which every package is installed."""
+    environment = make_environment(tmp_path_factory.mktemp("fresh") / "venv")
+    environment.install(*made.values())
+    return environment
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", NAMES)
+def test_a_package_that_is_installed_is_listed_and_passes_its_own_tests(
+    kind: str, made: dict[str, Path], environment: PluginEnvironment
+) -> None:
+    rows = {row["name"]: row for row in json.loads(environment.labelkit("plugins", "--json").stdout)}
+    row = rows[NAMES[kind]]
+    assert (row["status"], row["reason"], row["notes"], row["version"]) == ("loaded", "", [], "0.1.0")
+    assert " passed" in (last := environment.test(made[kind]))
+    assert "failed" not in last
+    assert "skipped" not in last
+    found = json.loads(environment.labelkit("plugins", "check", NAMES[kind], "--json").stdout)
+    assert found["ok"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", NAMES)
+def test_what_its_readme_says_runs(kind: str, made: dict[str, Path], environment: PluginEnvironment) -> None:
+    readme = (made[kind] / "README.md").read_text(encoding="utf-8")
+    block = readme.split("```")[1].split()
+    command = " ".join(block[block.index("plugins") + 1 :])
+    quick = ["--model", "tiny:bert", "--max-steps", "2"] if command.startswith("labelkit run") else []
+    environment.labelkit(*command.split()[1:], *quick)
+    shown = FIRST_USE[kind].format(name=NAMES[kind])
+    quick = ["--model", "tiny:bert", "--max-steps", "2"] if shown.startswith("labelkit run") else []
+    environment.labelkit(*shown.split()[1:], *quick)
