@@ -10,16 +10,19 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 import labelkit
-from labelkit.encode.align import NO_WORD, Encoding, encode, labels_of, tokenize
+from labelkit.encode.align import NO_WORD, Encoding, encode, encode_texts, labels_of, tokenize
+from labelkit.encode.tiny_tokenizers import PIECES
 from labelkit.encode.tokenizer import (
     DEFAULT_LENGTH,
     Frame,
+    blank_ids,
     frame_of,
     load_tokenizer,
     max_length_of,
+    spaced,
 )
 from labelkit.errors import LabelkitError, ModelError
 
@@ -84,6 +87,7 @@ def unigram(folder: Path) -> Path:
     tokenizer = Tokenizer(models.Unigram())
     tokenizer.normalizer = normalizers.NFKC()
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    tokenizer.decoder = decoders.Metaspace()
     trainer = trainers.UnigramTrainer(vocab_size=80, special_tokens=ROBERTA, unk_token="<unk>", show_progress=False)
     tokenizer.train_from_iterator(TEXT, trainer)
     tokenizer.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0))
@@ -92,6 +96,57 @@ def unigram(folder: Path) -> Path:
     return folder
 
 
+def split_bpe(folder: Path, *parts: Any, tokenizer_class: str | None = None) -> Path:
+    """Save a byte-level BPE that takes text apart before bytes are looked at, as those of Llama 3 and Qwen."""
+    from transformers import PreTrainedTokenizerFast
+
+    tokenizer = Tokenizer(models.BPE())
+    split = parts or (pre_tokenizers.Split(Regex(PIECES), "isolated"),)
+    level = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=bool(parts))
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([*split, level])
+    tokenizer.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(
+        vocab_size=400, initial_alphabet=alphabet, special_tokens=["<|end|>"], show_progress=False
+    )
+    tokenizer.train_from_iterator(TEXT, trainer)
+    tokenizer.post_processor = processors.ByteLevel(trim_offsets=False)
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<|end|>").save_pretrained(folder)
+    if tokenizer_class:
+        path = folder / "tokenizer_config.json"
+        config = json.loads(path.read_text(encoding="utf-8"))
+        path.write_text(json.dumps({**config, "tokenizer_class": tokenizer_class}), encoding="utf-8")
+    return folder
+
+
+def digits_bpe(folder: Path) -> Path:
+    """Save one that takes digits apart first, as StarCoder's."""
+    return split_bpe(folder, pre_tokenizers.Digits(individual_digits=True))
+
+
+def qwen_bpe(folder: Path) -> Path:
+    """Save one as Qwen's, a class that rebuilds its pre-tokenizer."""
+    (folder / "config.json").write_text(json.dumps({"model_type": "qwen2"}), encoding="utf-8")
+    return split_bpe(folder, tokenizer_class="Qwen2Tokenizer")
+
+
+def gemma_bpe(folder: Path) -> Path:
+    """Save one whose words have the mark of a space only where there is one, as Gemma's."""
+    from transformers import PreTrainedTokenizerFast
+
+    tokenizer = Tokenizer(models.BPE(unk_token="<unk>"))
+    tokenizer.normalizer = normalizers.Replace(" ", "▁")
+    tokenizer.decoder = decoders.Replace("▁", " ")
+    trainer = trainers.BpeTrainer(vocab_size=150, special_tokens=["<unk>", "<bos>", "<pad>"], show_progress=False)
+    words = [f" {word}" for text in TEXT for word in text.split()]
+    tokenizer.train_from_iterator([*words, *(word.strip() for word in words)], trainer)
+    tokenizer.post_processor = processors.TemplateProcessing(single="<bos> $A", special_tokens=[("<bos>", 1)])
+    names = {"unk_token": "<unk>", "bos_token": "<bos>", "pad_token": "<pad>"}
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, **names).save_pretrained(folder)
+    return folder
+
+
+SPACED = {"llama bpe": split_bpe, "qwen bpe": qwen_bpe, "digits bpe": digits_bpe, "gemma bpe": gemma_bpe}
 MAKERS = {"word piece": word_piece, "generic bpe": generic_bpe, "roberta bpe": roberta_bpe, "unigram": unigram}
 BYTE_LEVEL = ("generic bpe", "roberta bpe")
 
@@ -99,6 +154,12 @@ BYTE_LEVEL = ("generic bpe", "roberta bpe")
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {name: make(tmp_path_factory.mktemp("tokenizer")) for name, make in MAKERS.items()}
+
+
+@pytest.fixture(scope="module")
+def spacing(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Return the tokenizers to which a word needs a space before it."""
+    return {name: load_tokenizer(make(tmp_path_factory.mktemp("spaced"))) for name, make in SPACED.items()}
 
 
 @pytest.fixture(scope="module")
@@ -146,7 +207,10 @@ def test_windows_are_what_the_tokenizer_itself_would_make(loaded: dict[str, Any]
     (window,) = encode(Encoding.of(loaded[name], 64, 8), [words]).windows
     theirs = loaded[name](words, is_split_into_words=True)
     assert window.ids.tolist() == theirs["input_ids"]
-    assert [None if word == NO_WORD else word for word in window.words.tolist()] == theirs.word_ids()
+    blanks = blank_ids(loaded[name])
+    pairs = zip(theirs["input_ids"], theirs.word_ids(), strict=True)
+    expected = [None if piece in blanks else word for piece, word in pairs]
+    assert [None if word == NO_WORD else word for word in window.words.tolist()] == expected
 
 
 @pytest.mark.parametrize("name", MAKERS)
@@ -204,6 +268,119 @@ def test_other_tokenizers_are_left_as_they_are(folders: dict[str, Path], loaded:
     for name in ("word piece", "unigram"):
         raw = json.loads((folders[name] / "tokenizer.json").read_text(encoding="utf-8"))
         assert json.loads(loaded[name].backend_tokenizer.to_str()) == raw
+
+
+# -- words that need a space before them ------------------------------------------------------------------------------
+
+ODD = ["Ada", "don't", "1990", "x1y2", "Rome", ".", "'s", "N.Y.", "friend-", "(", "Zürich", "👩‍👩‍👧", "ſ", "…!"]
+LETTERS = st.text("abcdefAB0123456789'-.,;()äß中", min_size=1, max_size=8)
+
+
+@pytest.mark.parametrize("name", SPACED)
+@given(words=st.lists(st.sampled_from(ODD) | LETTERS, min_size=1, max_size=10))
+@settings(max_examples=150, deadline=None)
+def test_words_become_the_sub_tokens_of_running_text(spacing: dict[str, Any], name: str, words: list[str]) -> None:
+    tokenizer = spacing[name]
+    assert spaced(tokenizer)
+    text = " ".join(words)
+    theirs = tokenizer.backend_tokenizer.encode(text, add_special_tokens=False)
+    (window,) = encode(Encoding.of(tokenizer, 512, 8), [words]).windows
+    inside = len(frame_of(tokenizer).prefix)
+    assert window.ids[inside:].tolist() == theirs.ids
+    # each sub-token with a letter of its word answers for it, and the first one carries its label
+    starts = [sum(len(word) + 1 for word in words[:index]) for index in range(len(words))]
+    for (start, stop), word in zip(theirs.offsets, window.words[inside:].tolist(), strict=True):
+        if text[start:stop].strip():
+            assert starts[word] <= start + (text[start] == " ") < starts[word] + len(words[word])
+        else:
+            assert word == NO_WORD
+
+
+def test_others_need_none(loaded: dict[str, Any]) -> None:
+    assert not any(spaced(tokenizer) for tokenizer in loaded.values())
+
+
+def test_no_space_is_put_before_parts_of_a_word(spacing: dict[str, Any]) -> None:
+    tokenizer = spacing["llama bpe"]
+    (window,) = encode(Encoding.of(tokenizer, 64, 8), [["we", "don't", "know"]]).windows
+    tokens = tokenizer.convert_ids_to_tokens(window.ids.tolist())
+    assert "".join(tokens) == "weĠdon'tĠknow"
+    assert tokenizer.backend_tokenizer.decode(window.ids.tolist()) == "we don't know"
+
+
+def test_blank_words_become_nothing_new(spacing: dict[str, Any]) -> None:
+    tokenizer = spacing["llama bpe"]
+    (window,) = encode(Encoding.of(tokenizer, 64, 8), [["", "Ada", "", " Rome", "\n", "in"]]).windows
+    assert tokenizer.backend_tokenizer.decode(window.ids.tolist()) == "Ada Rome\n in"
+    assert sorted(set(window.words.tolist()) - {NO_WORD}) == [1, 3, 4, 5]
+
+
+def test_a_label_is_not_carried_by_the_space_before_a_word(spacing: dict[str, Any], loaded: dict[str, Any]) -> None:
+    for tokenizer in (spacing["llama bpe"], spacing["gemma bpe"], loaded["unigram"]):
+        words = ["in", "1990", "7", "Rome"]
+        (window,) = encode(Encoding.of(tokenizer, 64, 8), [words]).windows
+        for every in (False, True):
+            labels = labels_of(window, [1, 2, 3, 4], every=every)
+            for piece, label in zip(window.ids.tolist(), labels.tolist(), strict=True):
+                text = tokenizer.convert_ids_to_tokens(piece).strip("Ġ▁")
+                assert (label != -100) <= bool(text), (piece, label)
+        assert [labels[at] for at in window.first] == [1, 2, 3, 4]
+
+
+def test_a_word_that_is_but_a_space_keeps_what_it_has(loaded: dict[str, Any]) -> None:
+    tokenizer = loaded["unigram"]
+    (alone,) = tokenize(tokenizer, [["▁"]])
+    (window,) = encode(Encoding.of(tokenizer, 64, 8), [["Ada", "▁"]]).windows
+    assert 1 in window.words.tolist() or not len(alone.ids)
+
+
+def test_a_window_may_begin_with_a_blank(spacing: dict[str, Any]) -> None:
+    encoding = Encoding.of(spacing["llama bpe"], 8, 2)
+    encoded = encode(encoding, [["1990"] * 40])
+    answered = [word for window in encoded.windows for word in window.words[window.first].tolist()]
+    assert answered == list(range(40))
+    assert encoded.coverage[0].fallback == 0
+
+
+def test_spaces_are_as_they_were_once_it_is_saved(spacing: dict[str, Any], tmp_path: Path) -> None:
+    for name, tokenizer in spacing.items():
+        folder = tmp_path / name
+        tokenizer.save_pretrained(folder)
+        (before,) = encode(Encoding.of(tokenizer, 64, 8), [["we", "don't", "know", "1990"]]).windows
+        (after,) = encode(Encoding.of(load_tokenizer(folder), 64, 8), [["we", "don't", "know", "1990"]]).windows
+        assert before.ids.tolist() == after.ids.tolist()
+
+
+# -- padding ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_tokenizer_without_padding_pads_with_its_end(spacing: dict[str, Any], tmp_path: Path) -> None:
+    tokenizer = spacing["llama bpe"]
+    assert tokenizer.pad_token == tokenizer.eos_token == "<|end|>"
+    assert spacing["gemma bpe"].pad_token == "<pad>"
+    tokenizer.save_pretrained(tmp_path)
+    assert json.loads((tmp_path / "tokenizer_config.json").read_text(encoding="utf-8"))["pad_token"] == "<|end|>"
+
+
+# -- ends of texts ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["roberta bpe", "unigram"])
+def test_what_users_write_is_no_end_of_a_text_where_ends_are_counted(
+    folders: dict[str, Path], name: str, tmp_path: Path
+) -> None:
+    folder = truncating(folders[name], tmp_path / "model")
+    (folder / "config.json").write_text(json.dumps({"model_type": "bart"}), encoding="utf-8")
+    tokenizer = load_tokenizer(folder)
+    for each in (tokenizer, load_tokenizer(_saved(tokenizer, folder, tmp_path / "saved"))):
+        windows = encode_texts(Encoding.of(each, 64, 8), ["Ada </s> lives", "</s>", "</s></s>", "Rome"]).windows
+        assert [(window.ids == 2).sum() for window in windows] == [1, 1, 1, 1]
+
+
+def _saved(tokenizer: Any, model: Path, to: Path) -> Path:
+    tokenizer.save_pretrained(to)
+    (to / "config.json").write_bytes((model / "config.json").read_bytes())
+    return to
 
 
 # -- what was saved with it -------------------------------------------------------------------------------------------
@@ -290,11 +467,24 @@ def test_a_frame_may_be_empty_or_one_sided_with_types_of_its_own(folders: dict[s
         (384, {"model_type": "mpnet", "max_position_embeddings": 514, "pad_token_id": 1}, 384),
         (int(1e30), {"model_type": "xlnet", "max_position_embeddings": None}, DEFAULT_LENGTH),
         (int(1e30), {"model_type": "deberta-v2", "max_position_embeddings": 512}, 512),
+        (int(1e30), {"model_type": "xlnet", "max_position_embeddings": -1}, DEFAULT_LENGTH),
+        (int(1e30), {"model_type": "t5"}, DEFAULT_LENGTH),
+        (int(1e30), {"model_type": "mpt", "max_seq_len": 2048}, 2048),
+        (int(1e30), {"model_type": "mistral4", "max_position_embeddings": 1_048_576}, 1_048_576),
+        (1024, {"model_type": "bloom"}, 1024),
     ],
 )
 def test_windows_are_as_long_as_the_encoder_reads(declared: int, config: dict[str, Any], length: int) -> None:
     tokenizer: Any = SimpleNamespace(model_max_length=declared)
     assert max_length_of(tokenizer, SimpleNamespace(**config)) == length
+
+
+@pytest.mark.parametrize(("name", "length"), [("gemma3", 131_072), ("modernvbert", 8192), ("xlnet", DEFAULT_LENGTH)])
+def test_the_part_that_reads_text_says_how_much(name: str, length: int) -> None:
+    from transformers import CONFIG_MAPPING
+
+    tokenizer: Any = SimpleNamespace(model_max_length=int(1e30))
+    assert max_length_of(tokenizer, CONFIG_MAPPING[name]()) == length
 
 
 # -- what cannot be used ----------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from labelkit.encode.tokenizer import Frame, frame_of
+from labelkit.encode.tokenizer import Frame, blank_ids, frame_of, spaced
 from labelkit.encode.windows import Cut, Ints, Pieces, cut, drop_long_words
 from labelkit.errors import LabelkitError
 from labelkit.records import Coverage, Example
@@ -57,12 +57,18 @@ class Encoding:
 
     :param max_length: sub-tokens in a window, special ones included.
     :param overlap: sub-tokens that neighbouring windows share.
+    :param spaced: words but the first are given to the tokenizer with a space before them.
+    :param blanks: ids of sub-tokens that are nothing but the space before a word.
+    :param ends: ids that mark the end of a text and must not come out of the text itself.
     """
 
     tokenizer: PreTrainedTokenizerBase
     frame: Frame
     max_length: int
     overlap: int
+    spaced: bool = False
+    blanks: tuple[int, ...] = ()
+    ends: tuple[int, ...] = ()
 
     @classmethod
     def of(cls, tokenizer: PreTrainedTokenizerBase, max_length: int, overlap: int) -> Encoding:
@@ -75,7 +81,9 @@ class Encoding:
             raise LabelkitError(
                 f"a window of {max_length} sub-tokens holds no word", hint=f"use at least {frame.size + 8}"
             )
-        return cls(tokenizer, frame, max_length, overlap)
+        # some models find the end of a text by its mark, and refuse a batch with more marks in one text than in another
+        ends = frame.suffix if tokenizer.split_special_tokens and tokenizer.unk_token_id is not None else ()
+        return cls(tokenizer, frame, max_length, overlap, spaced(tokenizer), blank_ids(tokenizer), ends)
 
     @property
     def capacity(self) -> int:
@@ -105,12 +113,28 @@ def texts_of(examples: Sequence[Example]) -> list[str]:
     return [example.surface if isinstance(example.surface, str) else example.text or "" for example in examples]
 
 
-def tokenize(tokenizer: PreTrainedTokenizerBase, surfaces: Sequence[Sequence[str]]) -> list[Pieces]:
-    """Return the sub-tokens of each sequence of words, without special tokens and uncut."""
+def tokenize(
+    tokenizer: PreTrainedTokenizerBase, surfaces: Sequence[Sequence[str]], *, spaced: bool = False
+) -> list[Pieces]:
+    """Return the sub-tokens of each sequence of words, without special tokens and uncut.
+
+    :param spaced: put a space before each word but the first, as in running text.
+    """
     # encode_batch_fast would be quicker, but it forgets which word a sub-token came from
-    words = [list(surface) for surface in surfaces]
+    words = [_with_spaces(surface) if spaced else list(surface) for surface in surfaces]
     found = _encode_batch(tokenizer, words, is_pretokenized=True)
     return [Pieces(np.array(item.ids, np.int32), np.array(item.word_ids, np.int32)) for item in found]
+
+
+def _with_spaces(words: Sequence[str]) -> list[str]:
+    """Return the words with a space before each but the first; what is blank stays as it is, to become nothing new."""
+    found: list[str] = []
+    begun = False
+    for word in words:
+        blank = not word.strip()
+        found.append(f" {word}" if begun and not blank and not word[0].isspace() else word)
+        begun = begun or not blank
+    return found
 
 
 def _encode_batch(tokenizer: PreTrainedTokenizerBase, inputs: list[Any], *, is_pretokenized: bool) -> list[Any]:
@@ -131,10 +155,11 @@ def encode(encoding: Encoding, surfaces: Sequence[Sequence[str]]) -> Encoded:
     """Cut each sequence of words into windows; nothing is truncated."""
     windows: list[Window] = []
     coverage: list[Coverage] = []
-    for index, pieces in enumerate(tokenize(encoding.tokenizer, surfaces)):
+    for index, pieces in enumerate(tokenize(encoding.tokenizer, surfaces, spaced=encoding.spaced)):
         kept, too_long = drop_long_words(pieces, encoding.capacity)
         cuts = cut(kept.words, encoding.capacity, encoding.overlap)
-        windows.extend(_window(encoding.frame, kept, piece, index) for piece in cuts)
+        answering = _without_blanks(kept, encoding.blanks)
+        windows.extend(_window(encoding.frame, answering, piece, index) for piece in cuts)
         coverage.append(_coverage(len(surfaces[index]), pieces, kept, too_long, len(cuts)))
     return Encoded(windows, coverage)
 
@@ -145,7 +170,9 @@ def encode_texts(encoding: Encoding, texts: Sequence[str]) -> Encoded:
     coverage: list[Coverage] = []
     for index, item in enumerate(_encode_batch(encoding.tokenizer, list(texts), is_pretokenized=False)):
         size = len(item.ids)
-        pieces = Pieces(np.array(item.ids, np.int32), np.arange(size, dtype=np.int32))
+        ids = np.array(item.ids, np.int32)
+        ids[np.isin(ids, encoding.ends)] = encoding.tokenizer.unk_token_id or 0
+        pieces = Pieces(ids, np.arange(size, dtype=np.int32))
         cuts = cut(pieces.words, encoding.capacity, encoding.overlap)
         whole = Pieces(pieces.ids, np.zeros(size, np.int32))
         for piece in cuts:
@@ -154,6 +181,19 @@ def encode_texts(encoding: Encoding, texts: Sequence[str]) -> Encoded:
         empty = 0 if cuts else 1
         coverage.append(Coverage(words=1, windows=len(cuts), fallback=empty, no_subtokens=empty))
     return Encoded(windows, coverage)
+
+
+def _without_blanks(pieces: Pieces, blanks: Sequence[int]) -> Pieces:
+    """Return the pieces so that no word is answered for by the mere space before it.
+
+    A tokenizer may make ``▁ 1990`` of a word: in running text the space is between the words, and an encoder that
+    reads only to the left has not seen the word there.
+    """
+    if not blanks or not len(pieces.ids):
+        return pieces
+    starts = first_mask(pieces.words)
+    goes_on = np.append(~starts[1:], False)
+    return Pieces(pieces.ids, np.where(starts & goes_on & np.isin(pieces.ids, blanks), NO_WORD, pieces.words))
 
 
 def _window(frame: Frame, pieces: Pieces, piece: Cut, example: int) -> Window:

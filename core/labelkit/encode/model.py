@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from labelkit.encode.architectures import is_one_sided, no_text
+from labelkit.encode.tokenizer import load_tokenizer
 from labelkit.errors import ModelError
 from labelkit.records import Schema
 
@@ -48,10 +50,13 @@ def load_config(folder: Path) -> PreTrainedConfig:
     return config
 
 
-def load_classifier(folder: Path, schema: Schema, *, trained: bool = False) -> PreTrainedModel:
+def load_classifier(
+    folder: Path, schema: Schema, *, trained: bool = False, dropout: float | None = None
+) -> PreTrainedModel:
     """Load the weights in ``folder`` in fp32 with a head for ``schema``; a head that is missing is made at random.
 
     :param trained: the folder is a checkpoint, whose head must be there.
+    :param dropout: in place of every rate of dropout in the configuration.
     :raises ModelError: the architecture has no classification of the schema's kind, or the weights do not load or fit.
     """
     import torch
@@ -70,6 +75,8 @@ def load_classifier(folder: Path, schema: Schema, *, trained: bool = False) -> P
         # an encoder that was trained for other labels gives its body, not its head
         "ignore_mismatched_sizes": True,
     }
+    if dropout is not None:
+        options |= dict.fromkeys(dropout_rates(load_config(folder)), dropout)
     try:
         found: Any = head.from_pretrained(str(folder), output_loading_info=True, **options)
     except Exception as error:
@@ -77,8 +84,54 @@ def load_classifier(folder: Path, schema: Schema, *, trained: bool = False) -> P
             f"the model in {folder} cannot be loaded: {_one_line(error)}", hint="try --model bundled"
         ) from error
     model: PreTrainedModel = found[0]
+    if why := no_text(model):
+        raise ModelError(
+            f"{model.config.model_type} {why}, so it cannot label running text", hint="try --model bundled"
+        )
     _check_loaded(folder, model, found[1], trained=trained)
+    if not trained:
+        _settle(folder, model)
     return model
+
+
+def dropout_rates(config: PreTrainedConfig) -> list[str]:
+    """Return which fields of a configuration are rates of dropout; architectures name them as they like."""
+    return [name for name, value in config.to_dict().items() if "dropout" in name and isinstance(value, float)]
+
+
+def freeze_embeddings(network: PreTrainedModel) -> None:
+    """Keep the table of sub-tokens as it is: of a small encoder half of all weights, that each step would move."""
+    network.get_input_embeddings().requires_grad_(False)
+
+
+@contextlib.contextmanager
+def attention(network: PreTrainedModel, name: str) -> Iterator[None]:
+    """Compute attention in another way for a while.
+
+    :param name: as transformers calls it.
+    """
+    before = network.config._attn_implementation
+    network.set_attn_implementation(name)
+    try:
+        yield
+    finally:
+        network.set_attn_implementation(before)
+
+
+def _settle(folder: Path, model: PreTrainedModel) -> None:
+    """Set what decoders leave open: by which token a batch is filled up, and that nothing will be generated."""
+    whole: Any = model.config
+    text = whole.get_text_config()
+    if text.pad_token_id is None or is_one_sided(whole.model_type):
+        # where its classifiers find the end of a text; the tokenizer fills up with this one
+        whole.pad_token_id = text.pad_token_id = load_tokenizer(folder).pad_token_id
+    if getattr(text, "use_cache", False):
+        text.use_cache = False
+    if getattr(whole, "languages", None) and whole.default_language is None:
+        raise ModelError(
+            f"the encoder in {folder} has a part for each of {len(whole.languages)} languages and must be told which",
+            hint=f"set default_language in its config.json: {', '.join(whole.languages[:3])} …",
+        )
 
 
 def _check_loaded(folder: Path, model: PreTrainedModel, report: Mapping[str, Any], *, trained: bool) -> None:

@@ -30,7 +30,7 @@ from labelkit.records import Coverage, Example, Schema
 from labelkit.storage import new_file
 
 #: raise it when windows are cut or stored in another way
-VERSION = 2
+VERSION = 3
 BLOCK = 2000
 ROWS = pa.list_(pa.int32())
 SCHEMA = pa.schema(

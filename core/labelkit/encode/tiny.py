@@ -1,59 +1,59 @@
-"""Tiny encoders with random weights, and tiny tokenizers trained on the sample corpus: for tests, never for work."""
+"""Tiny encoders with random weights and tokenizers trained on the sample corpus: for tests, never for work."""
 
 from __future__ import annotations
 
-import itertools
 import os
 import shutil
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
+from labelkit.encode.architectures import is_one_sided, own_tokenizer
 from labelkit.encode.model import quiet
-from labelkit.encode.tokenizer import ROBERTA_FAMILY
+from labelkit.encode.tiny_configs import tiny_config
+from labelkit.encode.tiny_tokenizers import BERT, DECODER, ROBERTA, TOKENIZERS, Special, make
+from labelkit.encode.tokenizer import FIRST_POSITIONS_UNUSED
 from labelkit.errors import ModelError, nearest
 
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerFast
-
 #: raise it when what is made changes, so that old caches are not used
-VERSION = 1
-SENTENCES = 600
-VOCABULARY = 800
-BYTE_LEVEL = frozenset({"roberta", "gpt2", "modernbert", "bart", "longformer", "deberta"})
-SIZES: dict[str, Any] = {
-    "hidden_size": 32,
-    "embedding_size": 32,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 2,
-    "intermediate_size": 64,
-    "max_position_embeddings": 128,
-    # DistilBERT's own names for the same things
-    "dim": 32,
-    "n_layers": 2,
-    "n_heads": 2,
-    "hidden_dim": 64,
-}
+VERSION = 3
+#: which architectures have which tokenizer, by the class that transformers names for them; the others: bpe
+WORD_PIECE = frozenset({
+    "BertTokenizer", "FunnelTokenizer", "LayoutLMv2Tokenizer", "MPNetTokenizer", "MobileBertTokenizer",
+    "RoCBertTokenizer", "RoFormerTokenizer", "TapasTokenizer",
+})  # fmt: skip
+UNIGRAM = frozenset({
+    "AlbertTokenizer", "BigBirdTokenizer", "CamembertTokenizer", "DebertaV2Tokenizer", "FNetTokenizer",
+    "GemmaTokenizer", "MBartTokenizer", "PLBartTokenizer", "ReformerTokenizer", "RemBertTokenizer", "T5Tokenizer",
+    "XLMRobertaTokenizer", "XLNetTokenizer",
+})  # fmt: skip
 
 
-def make_tiny(architecture: str, cache: Path) -> Path:
-    """Return a folder with a tiny random encoder of a transformers ``architecture``, made once per cache.
+def make_tiny(reference: str, cache: Path) -> Path:
+    """Return a folder with a tiny random encoder, made once per cache.
 
-    :raises ModelError: transformers knows no such architecture, or it cannot be built this small.
+    :param reference: an architecture of transformers, also with one of our tokenizers: ``bert``, ``bert@unigram``.
+    :raises ModelError: there is no such architecture or tokenizer, or it cannot be built this small.
     """
-    folder = cache / f"{architecture}-{VERSION}"
+    folder = cache / f"{reference}-{VERSION}"
     if (folder / "config.json").is_file():
         return folder
-    _check(architecture)
+    architecture, _, tokenizer = reference.partition("@")
+    _check(architecture, tokenizer)
     cache.mkdir(parents=True, exist_ok=True)
     beside = Path(tempfile.mkdtemp(prefix=f".{architecture}-", dir=cache))
     try:
         with quiet():
-            _build(architecture, beside)
+            _build(architecture, tokenizer or tokenizer_of(architecture), beside)
         _publish(beside, folder)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return folder
+
+
+def tokenizer_of(architecture: str) -> str:
+    """Return which of our tokenizers is most like the one of an architecture."""
+    own = own_tokenizer(architecture)
+    return "wordpiece" if own in WORD_PIECE else "unigram" if own in UNIGRAM else "bpe"
 
 
 def _publish(beside: Path, folder: Path) -> None:
@@ -64,66 +64,34 @@ def _publish(beside: Path, folder: Path) -> None:
             raise
 
 
-def _check(architecture: str) -> None:
+def _check(architecture: str, tokenizer: str) -> None:
     from transformers import CONFIG_MAPPING
 
     if architecture not in CONFIG_MAPPING:
         raise ModelError(f"unknown architecture '{architecture}'", hint=nearest(architecture, CONFIG_MAPPING.keys()))
+    if tokenizer and tokenizer not in TOKENIZERS:
+        raise ModelError(f"unknown tiny tokenizer '{tokenizer}'", hint=f"known: {', '.join(TOKENIZERS)}")
 
 
-def _build(architecture: str, folder: Path) -> None:
+def _special(architecture: str, tokenizer: str) -> Special:
+    if is_one_sided(architecture):
+        return DECODER
+    # RoBERTa's family counts positions from the padding token's id, and MPNet knows no other than 1
+    return BERT if tokenizer == "wordpiece" and architecture not in FIRST_POSITIONS_UNUSED else ROBERTA
+
+
+def _build(architecture: str, name: str, folder: Path) -> None:
     import torch
-    from transformers import CONFIG_MAPPING, AutoModel
+    from transformers import AutoModel
 
-    tokenizer = _byte_level() if architecture in BYTE_LEVEL else _word_piece()
-    config_class: Any = CONFIG_MAPPING[architecture]
-    known = config_class().to_dict().keys() | config_class.attribute_map.keys()
-    sizes = {name: value for name, value in SIZES.items() if name in known}
-    if architecture in ROBERTA_FAMILY:
-        sizes["max_position_embeddings"] += tokenizer.pad_token_id + 1
-    special = {"pad_token_id": tokenizer.pad_token_id, "bos_token_id": None, "eos_token_id": None}
-    config = config_class(vocab_size=len(tokenizer), **sizes, **special)
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        AutoModel.from_config(config).save_pretrained(folder)
+    tokenizer = make(name, _special(architecture, name))
+    try:
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            AutoModel.from_config(tiny_config(architecture, tokenizer)).save_pretrained(folder)
+    except Exception as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise ModelError(
+            f"no tiny {architecture} can be built: {reason}", hint="for example --model tiny:bert"
+        ) from error
     tokenizer.save_pretrained(folder)
-
-
-def _sentences() -> list[str]:
-    from labelkit.data.sample import sentences
-
-    return [" ".join(example.words or ()) for example in itertools.islice(sentences(SENTENCES, seed=0), SENTENCES)]
-
-
-def _word_piece() -> PreTrainedTokenizerFast:
-    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
-    from transformers import PreTrainedTokenizerFast
-
-    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))  # noqa: S106
-    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    tokenizer.train_from_iterator(
-        _sentences(),
-        trainers.WordPieceTrainer(vocab_size=VOCABULARY, special_tokens=special, show_progress=False),
-    )
-    tokenizer.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
-    names = dict(zip(("pad_token", "unk_token", "cls_token", "sep_token", "mask_token"), special, strict=True))
-    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=128, **names)
-
-
-def _byte_level() -> PreTrainedTokenizerFast:
-    from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
-    from transformers import PreTrainedTokenizerFast
-
-    special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
-    trainer = trainers.BpeTrainer(
-        vocab_size=VOCABULARY, initial_alphabet=alphabet, special_tokens=special, show_progress=False
-    )
-    tokenizer.train_from_iterator(_sentences(), trainer)
-    tokenizer.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0))
-    names = dict(zip(("cls_token", "pad_token", "sep_token", "unk_token", "mask_token"), special, strict=True))
-    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=128, **names)

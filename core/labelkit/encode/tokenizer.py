@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from labelkit.encode import case
 from labelkit.errors import ModelError
 
 if TYPE_CHECKING:
@@ -15,11 +16,19 @@ if TYPE_CHECKING:
 
 #: what a tokenizer without a limit of its own reports is far above this
 UNLIMITED = 1_000_000
-#: models whose position ids start after the padding id
-ROBERTA_FAMILY = frozenset({
-    "camembert", "data2vec-text", "ibert", "longformer", "luke", "mpnet", "roberta", "roberta-prelayernorm",
-    "xlm-roberta", "xlm-roberta-xl", "xmod",
+#: architectures whose position ids start after the padding id, so that the first positions are never used
+FIRST_POSITIONS_UNUSED = frozenset({
+    "camembert", "data2vec-text", "esm", "ibert", "layoutlmv3", "lilt", "longformer", "luke", "markuplm", "mpnet",
+    "roberta", "roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl", "xmod",
 })  # fmt: skip
+#: architectures whose classifiers of texts look at the last position, whatever stands there
+LAST_POSITION = frozenset({"xlnet"})
+#: how configurations call the number of positions
+POSITIONS = ("max_position_embeddings", "n_positions", "max_seq_len")
+#: what else may fill up a batch where there is no padding token; what is padding is never looked at
+PADDING = ("eos_token", "bos_token", "sep_token", "unk_token")
+#: words to find out how a tokenizer likes its words: given with a space before them, or without
+PROBES = (("in", "the"), ("Ada", "lives"), ("a", "b"), ("we", "read"))
 #: windows for encoders without a limit of their own
 DEFAULT_LENGTH = 512
 
@@ -43,9 +52,10 @@ class Frame:
         return len(self.prefix) + len(self.suffix)
 
 
-def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
+def load_tokenizer(folder: Path, *, mark_case: bool = False) -> PreTrainedTokenizerBase:
     """Load the fast tokenizer in ``folder``; truncation and padding that were saved with it are cleared.
 
+    :param mark_case: let one that lower-cases keep a trace of capitals, see :mod:`labelkit.encode.case`.
     :raises ModelError: there is none, it is broken, or the architecture has no fast tokenizer.
     """
     from transformers import AutoTokenizer
@@ -69,23 +79,64 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
         raise ModelError(f"no tokenizer is in {folder}", hint="the folder needs a tokenizer.json")
     tokenizer.backend_tokenizer.no_truncation()
     tokenizer.backend_tokenizer.no_padding()
-    return prepare_for_words(tokenizer)
+    _prepare_for_model(tokenizer, folder)
+    return case.marking(prepare_for_words(tokenizer)) if mark_case else prepare_for_words(tokenizer)
+
+
+def _prepare_for_model(tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
+    """Give the tokenizer what the model in ``folder`` needs; all of it is saved with the tokenizer."""
+    from labelkit.encode.architectures import is_one_sided
+
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = _padding_of(tokenizer)
+    config = _config_of(folder)
+    if config is None:
+        return
+    if is_one_sided(config.model_type):
+        # to the right it comes after all that is read, and positions need no correction
+        tokenizer.padding_side = "right"
+    if config.model_type in LAST_POSITION:
+        tokenizer.padding_side = "left"
+    if config.is_encoder_decoder:
+        # the end of a text must be marked once: what users wrote must not look like that mark
+        tokenizer.split_special_tokens = tokenizer.init_kwargs["split_special_tokens"] = True
+        tokenizer.backend_tokenizer.encode_special_tokens = True
+
+
+def _padding_of(tokenizer: PreTrainedTokenizerBase) -> str:
+    for name in PADDING:
+        if token := getattr(tokenizer, name):
+            return str(token)
+    raise ModelError(
+        f"{type(tokenizer).__name__} has no padding token and no other special one to use for it",
+        hint="set pad_token in its tokenizer_config.json",
+    )
+
+
+def _config_of(folder: Path) -> Any:
+    """Return the configuration of the model in ``folder``; None where there is none that transformers knows."""
+    from transformers import AutoConfig
+
+    try:
+        return AutoConfig.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
+    except (OSError, ValueError):
+        return None
 
 
 def prepare_for_words(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase:
     """Make a byte-level BPE tokenizer put a space before each given word, as it saw words in pre-training.
 
-    Only a tokenizer whose pre-tokenizer is byte-level and glues words together is changed. Passing the flag to
+    Only a tokenizer whose pre-tokenizer begins with a byte-level one that glues words together is changed: where words
+    are split before that, each part would get a space; such tokenizers are :func:`spaced`. Passing the flag to
     ``from_pretrained`` is not enough: a generic tokenizer class ignores it.
     """
     from tokenizers import Tokenizer
 
     state = json.loads(tokenizer.backend_tokenizer.to_str())
-    glued = [part for part in _byte_levels(state.get("pre_tokenizer")) if not part["add_prefix_space"]]
-    if not glued:
+    first = _first_part(state.get("pre_tokenizer"))
+    if first.get("type") != "ByteLevel" or first["add_prefix_space"]:
         return tokenizer
-    for part in glued:
-        part["add_prefix_space"] = True
+    first["add_prefix_space"] = True
     # the classes of some models rebuild their pre-tokenizer from the flag, others keep what tokenizer.json says
     tokenizer.backend_tokenizer.pre_tokenizer = Tokenizer.from_str(json.dumps(state)).pre_tokenizer
     tokenizer.add_prefix_space = True
@@ -93,13 +144,32 @@ def prepare_for_words(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizer
     return tokenizer
 
 
-def _byte_levels(node: Any) -> list[dict[str, Any]]:
-    """Return the byte-level parts of a serialised pre-tokenizer."""
-    if not isinstance(node, dict):
-        return []
-    if node.get("type") == "Sequence":
-        return [part for inner in node["pretokenizers"] for part in _byte_levels(inner)]
-    return [node] if node.get("type") == "ByteLevel" else []
+def _first_part(node: dict[str, Any] | None) -> dict[str, Any]:
+    """Return the part of a serialised pre-tokenizer that sees the text first."""
+    while node and node.get("type") == "Sequence":
+        node = next(iter(node["pretokenizers"]), None)
+    return node or {}
+
+
+def spaced(tokenizer: PreTrainedTokenizerBase) -> bool:
+    """Return whether a word needs a space before it to become the sub-tokens that it is in running text.
+
+    So it is with the tokenizers of Llama 3, Qwen and Gemma. It is found out by trying.
+    """
+    encode: Any = tokenizer.backend_tokenizer.encode
+    plain = with_space = 0
+    for first, second in PROBES:
+        running = encode(f"{first} {second}", add_special_tokens=False).ids
+        plain += encode([first, second], is_pretokenized=True, add_special_tokens=False).ids == running
+        with_space += encode([first, f" {second}"], is_pretokenized=True, add_special_tokens=False).ids == running
+    return with_space > plain
+
+
+def blank_ids(tokenizer: PreTrainedTokenizerBase) -> tuple[int, ...]:
+    """Return the ids of sub-tokens that are nothing but the space before a word."""
+    backend: Any = tokenizer.backend_tokenizer
+    found = (backend.token_to_id(token) for token in ("Ġ", "▁", " "))
+    return tuple(found for found in found if found is not None and not backend.decode([found]).strip())
 
 
 def frame_of(tokenizer: PreTrainedTokenizerBase) -> Frame:
@@ -121,12 +191,19 @@ def max_length_of(tokenizer: PreTrainedTokenizerBase, config: Any) -> int:
     The smaller of what the tokenizer and the position embeddings allow; RoBERTa's family spends the first
     ``pad_token_id + 1`` positions on padding.
     """
-    positions = getattr(config, "max_position_embeddings", None) or UNLIMITED
-    if config.model_type in ROBERTA_FAMILY and positions < UNLIMITED:
-        positions -= (config.pad_token_id or 0) + 1
-    declared = tokenizer.model_max_length if tokenizer.model_max_length < UNLIMITED else UNLIMITED
-    limit = min(positions, declared)
-    return DEFAULT_LENGTH if limit >= UNLIMITED else int(limit)
+    declared = tokenizer.model_max_length if 0 < tokenizer.model_max_length < UNLIMITED else None
+    known = [limit for limit in (declared, _positions(config)) if limit is not None]
+    return min(known, default=DEFAULT_LENGTH)
+
+
+def _positions(config: Any) -> int | None:
+    """Return how many positions there are; None without a limit, for which some configurations say -1."""
+    text = config.get_text_config() if hasattr(config, "get_text_config") else config
+    found = (getattr(text, name, None) for name in POSITIONS)
+    positions = next((int(number) for number in found if number and number > 0), None)
+    if positions is None or text.model_type not in FIRST_POSITIONS_UNUSED:
+        return positions
+    return positions - (text.pad_token_id or 0) - 1
 
 
 def fingerprint(tokenizer: PreTrainedTokenizerBase) -> str:

@@ -1,0 +1,88 @@
+"""Capitals under a tokenizer that lower-cases: marked, saved with the checkpoint, the same wherever it is opened."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from transformers import AutoTokenizer, PreTrainedTokenizerBase
+
+from labelkit.catalog import Catalog
+from labelkit.encode import case
+from labelkit.encode.references import resolve
+from labelkit.encode.tokenizer import load_tokenizer
+from labelkit.records import LoadContext
+
+
+@pytest.fixture(scope="module")
+def folder() -> Path:
+    """Return the bundled encoder, whose tokenizer lower-cases."""
+    return Path(resolve("bundled", Catalog.load().encoders, LoadContext()).folder)
+
+
+@pytest.fixture(scope="module")
+def plain(folder: Path) -> PreTrainedTokenizerBase:
+    """Return its tokenizer as it is."""
+    return load_tokenizer(folder)
+
+
+@pytest.fixture(scope="module")
+def marked(folder: Path) -> PreTrainedTokenizerBase:
+    """Return its tokenizer with marks."""
+    return load_tokenizer(folder, mark_case=True)
+
+
+def pieces(tokenizer: PreTrainedTokenizerBase, *words: str) -> list[str]:
+    tokens: list[str] = tokenizer(list(words), is_split_into_words=True, add_special_tokens=False).tokens()
+    return tokens
+
+
+def test_capitalised_words_are_marked_once(marked: PreTrainedTokenizerBase) -> None:
+    assert pieces(marked, "Paris", "EU", "iPhone", "paris", "14") == ["^", "paris", "^", "eu", "iphone", "paris", "14"]
+    assert pieces(marked, "O'Neil") == ["^", "o", "'", "^", "neil"]
+
+
+@given(words=st.lists(st.text(min_size=1, max_size=12), min_size=1, max_size=6))
+def test_without_the_marks_the_sub_tokens_are_those_of_before(
+    plain: PreTrainedTokenizerBase, marked: PreTrainedTokenizerBase, words: list[str]
+) -> None:
+    words = [word.replace("^", "") for word in words]
+    before = plain(words, is_split_into_words=True, add_special_tokens=False)
+    after = marked(words, is_split_into_words=True, add_special_tokens=False)
+    rest = [(token, word) for token, word in zip(after.tokens(), after.word_ids(), strict=True) if token != "^"]
+    if not any(re.search(r"[^\W\d_][^\w\s]*[A-Z]|[^\x00-\x7f]", word) for word in words):
+        assert rest == list(zip(before.tokens(), before.word_ids(), strict=True))
+    assert {word for _, word in rest} == set(before.word_ids())
+
+
+def test_a_saved_tokenizer_marks_wherever_it_is_opened(marked: PreTrainedTokenizerBase, tmp_path: Path) -> None:
+    marked.save_pretrained(tmp_path)
+    words = ["The", "EU", "rejects", "German", "call"]
+    for opened in (AutoTokenizer.from_pretrained(tmp_path), load_tokenizer(tmp_path)):
+        assert pieces(opened, *words) == pieces(marked, *words)
+        assert opened.model_max_length == marked.model_max_length
+        assert opened.special_tokens_map == marked.special_tokens_map
+        assert opened.model_input_names == marked.model_input_names
+
+
+def test_marks_are_not_put_twice(marked: PreTrainedTokenizerBase) -> None:
+    assert not case.applies(marked)
+    assert case.marking(marked) is marked
+
+
+def test_a_tokenizer_that_keeps_capitals_stays_as_it_is(tiny: Path) -> None:
+    from tokenizers import normalizers
+
+    kept = load_tokenizer(tiny)
+    kept.backend_tokenizer.normalizer = normalizers.NFC()
+    assert case.marking(kept) is kept
+
+
+def test_offsets_still_point_at_the_text(marked: PreTrainedTokenizerBase) -> None:
+    text = "In Paris 😀 the EU met."
+    found = marked(text, return_offsets_mapping=True, add_special_tokens=False)
+    spans = {text[start:end] for start, end in found["offset_mapping"]}
+    assert {"In", "Paris", "EU", "met", "."} <= spans

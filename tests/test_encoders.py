@@ -1,0 +1,284 @@
+"""Encoders of every kind, tiny and random: each is trained, saved, opened again, and labels as before."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+import labelkit
+from labelkit.catalog import Catalog
+from labelkit.encode import architectures
+from labelkit.encode.model import load_classifier, load_config
+from labelkit.encode.tiny import make_tiny, tokenizer_of
+from labelkit.encode.tokenizer import fingerprint, load_tokenizer
+from labelkit.errors import LabelkitError, ModelError
+from labelkit.events import Event, Noted, Scored
+from labelkit.label.labeller import Labeller
+from labelkit.records import LoadContext, Schema
+from labelkit.registry import Home
+
+ROOT = Path(__file__).parents[1]
+HOSTILE = "Ada \ufe0f </s> [SEP] <pad> 👩‍👩‍👧 \u200b 1990 don't \x00 " + "x" * 300
+SCHEMA = Schema(name="toy", kind="token", labels=("O", "X"))
+TEXTS = Schema(name="toy", kind="text", labels=("bad", "good"))
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    import torch
+
+    torch.set_num_threads(1)
+    return tmp_path_factory.mktemp("encoders")
+
+
+@pytest.fixture(scope="module")
+def sweep() -> ModuleType:
+    """Return benchmarks/encoders.py."""
+    spec = importlib.util.spec_from_file_location("encoders", ROOT / "benchmarks" / "encoders.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["encoders"] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+# -- each family by the command ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("reference", ["roberta", "deberta", "mpnet", "llama", "gpt2", "t5", "xlnet", "bert@unigram"])
+def test_a_run_leaves_a_labeller(reference: str, cache: Path, corpus: Path, tmp_path: Path) -> None:
+    heard: list[Event] = []
+    result = labelkit.run(
+        "ner",
+        data=str(corpus),
+        model=str(make_tiny(reference, cache)),
+        max_steps=2,
+        home=tmp_path / "home",
+        listeners=[heard.append],
+    )
+    assert all(event.train_loss is None or event.train_loss < 10 for event in heard if isinstance(event, Scored))
+    said = [event.text for event in heard if isinstance(event, Noted) and "to the left" in event.text]
+    assert len(said) == (reference in ("llama", "gpt2"))
+    record = labelkit.load(str(result.checkpoint)).label(HOSTILE)
+    assert len(record.labels or ()) == len(record.words or ()) > 8
+    assert all(span.text == HOSTILE[span.start : span.end] for span in record.spans or ())
+
+
+@pytest.mark.parametrize("reference", ["gpt2", "mbart", "xlnet"])
+def test_a_run_on_texts_leaves_a_labeller(reference: str, cache: Path, tmp_path: Path) -> None:
+    rows = [{"text": f"a {label} film {number}", "label": label} for number in range(12) for label in ("good", "bad")]
+    (tmp_path / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    heard: list[Event] = []
+    result = labelkit.run(
+        "textcls",
+        data=str(tmp_path / "train.jsonl"),
+        model=str(make_tiny(reference, cache)),
+        max_steps=2,
+        home=tmp_path / "home",
+        listeners=[heard.append],
+    )
+    assert not [event for event in heard if isinstance(event, Noted)]
+    records = labelkit.load(str(result.checkpoint)).label_all([HOSTILE, "", "a good film"])
+    assert {record.label for record in records} <= {"good", "bad"}
+
+
+def test_every_encoder_is_as_the_table_says(sweep: ModuleType) -> None:
+    """Some of it, quickly; the slow test below tries all."""
+    stored = table()
+    chosen = ["bert", "deberta", "fnet", "llama", "bros"]
+    assert list(sweep.rows(chosen)) == [stored[name] for name in chosen]
+
+
+@pytest.mark.slow
+def test_the_table_is_not_stale(sweep: ModuleType) -> None:
+    assert list(sweep.rows([])) == list(table().values())
+
+
+def test_the_table_has_every_architecture_that_transformers_maps() -> None:
+    assert list(table()) == list(architectures.kinds_of())
+
+
+def table() -> dict[str, str]:
+    """Return the rows of the table in the docs, by architecture."""
+    page = (ROOT / "docs" / "encoders.md").read_text(encoding="utf-8")
+    return {found[1]: found[0] for found in re.finditer(r"^\| `([\w-]+)` \|.*\|$", page, re.MULTILINE)}
+
+
+def test_a_trial_notices_what_is_wrong(sweep: ModuleType, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert sweep.outcome_of("bert", "token", cache).why == ""
+    monkeypatch.setattr(sweep, "FP32_ONLY", frozenset({"bert"}))
+    assert sweep.outcome_of("bert", "token", cache).why.startswith("bf16: ")
+    monkeypatch.undo()
+    monkeypatch.setattr(sweep, "is_one_sided", lambda name: True)
+    assert sweep.outcome_of("bert", "token", cache).why.startswith("reads both ways")
+    monkeypatch.undo()
+    monkeypatch.setattr(sweep.torch.optim.AdamW, "step", lambda self: None)
+    assert sweep.outcome_of("bert", "token", cache).why.startswith("does not train: 0 of ")
+
+
+# -- decoders ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_decoder_gets_what_it_lacks_and_keeps_it(cache: Path, tmp_path: Path) -> None:
+    from transformers import AutoTokenizer
+
+    folder = make_tiny("llama", cache)
+    raw = AutoTokenizer.from_pretrained(str(folder))
+    assert raw.pad_token is None  # or else this test guards nothing
+    model = load_classifier(folder, TEXTS)
+    tokenizer = load_tokenizer(folder)
+    assert (tokenizer.pad_token, tokenizer.padding_side) == ("</s>", "right")
+    assert model.config.pad_token_id == tokenizer.pad_token_id
+    assert model.config.use_cache is False
+    tokenizer.save_pretrained(tmp_path)
+    model.save_pretrained(tmp_path)
+    saved = AutoTokenizer.from_pretrained(str(tmp_path))
+    assert (saved.pad_token, saved.padding_side) == ("</s>", "right")
+    assert load_config(tmp_path).pad_token_id == tokenizer.pad_token_id
+
+
+def test_a_decoder_whose_own_padding_differs_pools_by_the_tokenizers(cache: Path, tmp_path: Path) -> None:
+    folder = changed(make_tiny("llama", cache), tmp_path / "other", pad_token_id=7)
+    assert load_classifier(folder, TEXTS).config.pad_token_id == load_tokenizer(folder).pad_token_id != 7
+
+
+def test_other_encoders_keep_their_configuration(cache: Path) -> None:
+    folder = make_tiny("roberta", cache)
+    assert load_classifier(folder, TEXTS).config.pad_token_id == load_config(folder).pad_token_id == 1
+
+
+def test_a_tokenizer_without_any_special_token_is_refused(cache: Path, tmp_path: Path) -> None:
+    folder = changed(make_tiny("gpt2", cache), tmp_path / "bare")
+    path = folder / "tokenizer_config.json"
+    config = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps({k: v for k, v in config.items() if not k.endswith("_token")}), encoding="utf-8")
+    with pytest.raises(ModelError, match="no padding token") as caught:
+        load_tokenizer(folder)
+    assert caught.value.hint
+
+
+def changed(folder: Path, to: Path, **config: Any) -> Path:
+    """Return a copy of a model folder with another configuration."""
+    to.mkdir()
+    for file in folder.iterdir():
+        (to / file.name).write_bytes(file.read_bytes())
+    path = to / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text(encoding="utf-8")), **config}), encoding="utf-8")
+    return to
+
+
+@pytest.mark.parametrize(
+    ("name", "one_sided"),
+    [("gpt2", True), ("llama", True), ("mistral4", True), ("gemma3", True)]
+    + [(name, False) for name in ("bert", "xlnet", "eurobert", "bart", "t5", "modernbert", "")],
+)
+def test_it_is_known_who_reads_only_to_the_left(name: str, one_sided: bool) -> None:
+    assert architectures.is_one_sided(name) is one_sided
+
+
+# -- precision, length, language, and what is no text -----------------------------------------------------------------
+
+
+def test_an_encoder_that_cannot_compute_in_bf16_does_not(cache: Path, corpus: Path, tmp_path: Path) -> None:
+    model = str(make_tiny("deberta", cache))
+    config = load_config(Path(model))
+    assert architectures.precision_for(config, ("bf16", "a fact")) == ("fp32", "deberta computes in fp32 only")
+    assert architectures.precision_for(config, ("fp32", "a fact")) == ("fp32", "a fact")
+    for setting in ("train.precision", "train.eval_precision"):
+        with pytest.raises(LabelkitError, match="deberta computes in fp32 only, not in bf16") as caught:
+            labelkit.run("ner", data=str(corpus), model=model, home=tmp_path, settings={setting: "bf16"})
+        assert caught.value.hint == f"--set {setting}=fp32"
+    assert not (tmp_path / "registry.db").exists()
+
+
+def test_a_labeller_of_such_an_encoder_computes_in_fp32(cache: Path, corpus: Path, tmp_path: Path) -> None:
+    model = str(make_tiny("deberta", cache))
+    run = labelkit.run("ner", data=str(corpus), model=model, home=tmp_path, max_steps=1)
+    labeller = Labeller.open(str(run.checkpoint), Home(root=tmp_path), Catalog.load(), precision="bf16")
+    labeller.label("Ada lives in Rome .")
+    assert labeller.engine.precision == "fp32"
+
+
+def test_a_window_is_no_longer_than_is_reasonable() -> None:
+    assert architectures.window_for(512) == (512, "the encoder reads 512 sub-tokens")
+    assert architectures.window_for(8192)[0] == 8192
+    assert architectures.window_for(131_072) == (8192, "the encoder reads 131072 sub-tokens, of which 8192 are used")
+
+
+@pytest.mark.parametrize(("name", "width"), [("bert", 32), ("t5", 32), ("gemma3", 32), ("gpt2", 32)])
+def test_the_width_is_that_of_the_part_that_reads_text(name: str, width: int, cache: Path) -> None:
+    assert architectures.width_of(load_config(make_tiny(name, cache))) == width
+
+
+def test_an_encoder_of_many_languages_must_be_told_which(cache: Path, tmp_path: Path) -> None:
+    folder = changed(make_tiny("xmod", cache), tmp_path / "xmod", default_language=None)
+    with pytest.raises(ModelError, match="must be told which") as caught:
+        load_classifier(folder, SCHEMA)
+    assert "default_language" in (caught.value.hint or "")
+
+
+def test_what_reads_no_text_is_refused(cache: Path) -> None:
+    with pytest.raises(ModelError, match="bros reads where words stand on a page"):
+        load_classifier(make_tiny("bros", cache), SCHEMA)
+
+
+# -- tiny: ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "tokenizer"),
+    [("bert", "wordpiece"), ("mpnet", "wordpiece"), ("roberta", "bpe"), ("llama", "bpe"), ("t5", "unigram")],
+)
+def test_an_architecture_has_a_tokenizer_like_its_own(name: str, tokenizer: str) -> None:
+    assert tokenizer_of(name) == tokenizer
+
+
+def test_any_of_the_tokenizers_can_be_asked_for(cache: Path) -> None:
+    kinds = {
+        name: json.loads((make_tiny(f"bert@{name}", cache) / "tokenizer.json").read_text(encoding="utf-8"))["model"]
+        for name in ("wordpiece", "bpe", "unigram")
+    }
+    assert {name: kind["type"] for name, kind in kinds.items()} == {
+        "wordpiece": "WordPiece",
+        "bpe": "BPE",
+        "unigram": "Unigram",
+    }
+
+
+@pytest.mark.parametrize("name", ["bert", "roberta", "t5"])
+def test_it_is_the_same_every_time(name: str, cache: Path, tmp_path: Path) -> None:
+    first, second = make_tiny(name, cache), make_tiny(name, tmp_path)
+    assert fingerprint(load_tokenizer(first)) == fingerprint(load_tokenizer(second))
+    assert (first / "model.safetensors").read_bytes() == (second / "model.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("reference", "said"),
+    [
+        ("brt", "unknown architecture 'brt'"),
+        ("bert@sentencepiece", "unknown tiny tokenizer 'sentencepiece'"),
+        ("layoutlmv2", "no tiny layoutlmv2 can be built: ImportError"),
+    ],
+)
+def test_what_cannot_be_made_is_told(reference: str, said: str, cache: Path) -> None:
+    with pytest.raises(ModelError) as caught:
+        make_tiny(reference, cache)
+    assert caught.value.message.startswith(said)
+    assert caught.value.hint
+    assert not [path for path in cache.iterdir() if path.name.startswith(".")]
+
+
+def test_a_reference_names_both(tmp_path: Path) -> None:
+    from labelkit.encode.references import resolve_tiny
+
+    found = resolve_tiny("bert@bpe", LoadContext(cache=tmp_path))
+    assert found.folder.parent == tmp_path / "tiny"
+    assert found.folder.name.startswith("bert@bpe")
