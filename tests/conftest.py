@@ -115,6 +115,7 @@ def trained(tiny: Path, corpus: Path, home: Path, heard: list[Event]) -> labelki
         "ner",
         data=str(corpus),
         model=str(tiny),
+        recipe=str(Path(__file__).parent / "plain.toml"),
         name="shared",
         epochs=6,
         lr=1e-2,

@@ -28,6 +28,8 @@ from labelkit.errors import LabelkitError
 from labelkit.events import Event, StepDone
 from labelkit.registry import Home, Registry
 
+PLAIN = Path(__file__).parent / "plain.toml"
+
 HOSTILE = "[red]Ada[/red] \x1b[31mlives\x1b[0m in <b>Rome</b>\u202e :smile: \\"
 GOOD = "Ada B-PER\nlives O\nin O\nRome B-LOC\n\nNothing O\n\n"
 PROGRESS = re.compile(r" *\d+\.\ds  ")
@@ -136,7 +138,7 @@ def test_run_prints_one_json_document(command: Command, tiny: Path, corpus: Path
     checkpoint_folder = Path(document["checkpoint"])
     assert checkpoint_folder.is_relative_to(tmp_path / "labelkit-runs")
     assert (checkpoint_folder / "model.safetensors").is_file()
-    assert "training 1 epochs, 3 steps" in done.err
+    assert "training 1 epochs, 2 steps" in done.err
     assert "epoch 1, training loss " in done.err
 
 
@@ -145,13 +147,16 @@ def test_run_prints_scores_and_what_to_do_next(command: Command, tiny: Path, cor
     assert done.status == 0
     assert "validation (ner)" in done.out
     assert "test (ner)" in done.out
-    assert re.search(r"^all +[01]\.\d{4} +[01]\.\d{4} +[01]\.\d{4} +\d+$", done.out, re.MULTILINE)
+    share = r"[01]\.\d{4}"
+    assert re.search(rf"^all +{share} +{share} +{share} +\d+  \[{share}, {share}\]$", done.out, re.MULTILINE)
     assert "labelkit label mine --text" in done.out
     assert "synthetic" not in done.out
 
 
 def test_scores_that_are_not_numbers_are_null_in_json(command: Command, tiny: Path, corpus: Path) -> None:
-    done = command("run", "ner", "--data", corpus, "--model", tiny, "--max-steps", "2", "--lr", "1e30", "--json")
+    done = command(
+        "run", "ner", "--data", corpus, "--model", tiny, "--recipe", PLAIN, "--max-steps", "2", "--lr", "1e30", "--json"
+    )
     assert done.status == 0
     assert done.document["metrics"]["test"]["ner"]["loss"] is None
     assert command("runs", "show", "latest", "--json").document["status"] == "finished"
@@ -204,7 +209,7 @@ def test_all_misses_are_reported_at_once(command: Command, tmp_path: Path) -> No
             ("ner", "--data", "sampel"),
             "error: no data source, file or folder is called 'sampel'\n  did you mean sample",
         ),
-        (("ner", "--metric", "seqval"), "error: unknown metric 'seqval'\n  did you mean seqeval?"),
+        (("ner", "--metric", "seqval"), "error: unknown metric 'seqval'\n  did you mean seqeval or seqeval-strict?"),
         (("ner", "--model", "bundeld"), "error: unknown model 'bundeld'\n  did you mean bundled?"),
         (("ner", "--model", "tiny:brt"), "error: unknown architecture 'brt'\n  did you mean b"),
         (("ner", "--model", "./nowhere"), "error: model folder ./nowhere does not exist\n"),
@@ -688,7 +693,7 @@ def test_bytes_that_are_no_text_are_shown_all_the_same(
     record = command("label", "shared", "--text", text, "--json")
     assert (record.status, record.document["text"]) == (0, text)
     shown = command("label", "shared", "--text", text)
-    assert (shown.status, "\ufffd lives" in shown.out) == (0, True)
+    assert (shown.status, "\ufffd" in shown.out) == (0, True)
     assert fails("run", text).startswith("error: unknown task 'Ada \ufffd lives'\n")
 
 

@@ -23,7 +23,7 @@ from labelkit.train import run as _imported_before_the_fork  # noqa: F401
 pytestmark = pytest.mark.slow
 
 KILLS, COMMANDS, RESUMED = 100, 5, 6
-SETTINGS = {"train.save_minutes": 0.0005, "train.per_device_train_batch_size": 4}
+SETTINGS = {"train.save_minutes": 0.0005, "train.batch_tokens": 64}
 
 
 def begin(tiny: Path, corpus: Path, home: Path) -> None:

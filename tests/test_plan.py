@@ -134,7 +134,7 @@ def test_all_misses_come_at_once() -> None:
         "--set 'model=x': unknown setting 'model' (--set takes train.KEY=VALUE and data.KEY=VALUE)",
         "unknown setting 'data.schema' (did you mean data.scheme",
         "train.output_dir belongs to labelkit (use LABELKIT_HOME)",
-        "unknown metric 'seqevall' (did you mean seqeval?)",
+        "unknown metric 'seqevall' (did you mean seqeval or seqeval-strict?)",
         "'tokens'",
         "no such data",
     ):
@@ -144,7 +144,10 @@ def test_all_misses_come_at_once() -> None:
 def test_a_single_miss_is_the_message_itself() -> None:
     with pytest.raises(PlanError) as error:
         planned(metric="seqevall")
-    assert (error.value.message, error.value.hint) == ("unknown metric 'seqevall'", "did you mean seqeval?")
+    assert (error.value.message, error.value.hint) == (
+        "unknown metric 'seqevall'",
+        "did you mean seqeval or seqeval-strict?",
+    )
 
 
 def test_an_unknown_task_does_not_hide_the_other_misses() -> None:

@@ -24,6 +24,7 @@ from labelkit.registry import Home, Registry, RunDetails
 from labelkit.train import resume as states
 
 Train = Callable[..., labelkit.RunResult]
+PLAIN = Path(__file__).parent / "plain.toml"
 EPOCH = 3  # steps: 48 sentences in batches of 16
 
 
@@ -31,7 +32,8 @@ EPOCH = 3  # steps: 48 sentences in batches of 16
 def train(tiny: Path, corpus: Path) -> Train:
     """Return ``labelkit.run("ner")`` for three epochs, a state kept after every step."""
     settings = {"train.save_minutes": 0, "train.warmup_steps": 2, "train.train_sampling_strategy": "group_by_length"}
-    return partial(labelkit.run, "ner", data=str(corpus), model=str(tiny), epochs=3, lr=5e-3, settings=settings)
+    given: dict[str, Any] = {"data": str(corpus), "model": str(tiny), "recipe": str(PLAIN), "epochs": 3, "lr": 5e-3}
+    return partial(labelkit.run, "ner", **given, settings=settings)
 
 
 class StoppedError(Exception):
@@ -98,8 +100,8 @@ def stopped_once(tiny: Path, corpus: Path, tmp_path_factory: pytest.TempPathFact
     settings = {"train.save_minutes": 0, "train.warmup_steps": 2, "train.train_sampling_strategy": "group_by_length"}
     with pytest.raises(StoppedError):
         labelkit.run(
-            "ner", data=str(corpus), model=str(tiny), epochs=3, lr=5e-3, settings=settings, home=home,
-            listeners=[stop_at(StepDone, 2)],
+            "ner", data=str(corpus), model=str(tiny), recipe=str(PLAIN), epochs=3, lr=5e-3, settings=settings,
+            home=home, listeners=[stop_at(StepDone, 2)],
         )  # fmt: skip
     return home
 

@@ -30,6 +30,7 @@ FLAGS: dict[str, str] = {
     "lr": "train.learning_rate",
     "seed": "train.seed",
     "max_steps": "train.max_steps",
+    "max_minutes": "train.max_minutes",
     "allow_new_labels": "data.allow_new_labels",
 }
 
@@ -52,6 +53,7 @@ def run(
     settings: Mapping[str, Any] | None = None,
     home: str | Path | None = None,
     listeners: Sequence[Listener] = (),
+    seeds: int = 1,
     **flags: Any,
 ) -> RunResult:
     """Train a labeller for ``task`` as ``labelkit run`` does, and return its scores and checkpoint.
@@ -59,8 +61,9 @@ def run(
     :param settings: what ``--set`` takes, e.g. ``{"train.weight_decay": 0.1}``.
     :param home: the folder of runs and registry; default as for the command.
     :param listeners: called with each of :mod:`labelkit.events`.
+    :param seeds: train so many runs with as many seeds; the best by validation is returned, with their ``group``.
     :param flags: ``columns``, ``encoding``, ``metric``, ``decoder``, ``epochs``, ``lr``, ``seed``, ``max_steps``,
-        ``allow_new_labels``: as the command's flags.
+        ``max_minutes``, ``allow_new_labels``: as the command's flags.
     :raises LabelkitError: what stopped it.
 
     >>> result = labelkit.run("ner", epochs=1)  # doctest: +SKIP
@@ -80,6 +83,10 @@ def run(
     prepared = prepare(request, catalog, environment, place, say=lambda stage, detail: None)
     for note in prepared.corpus.notes:
         _warn(note)
+    if seeds > 1:
+        from labelkit.train.group import train_group
+
+        return train_group(prepared, seeds, catalog, place, listeners=listeners, warn=_warn)
     return train(prepared, catalog, place, listeners=listeners, warn=_warn)
 
 

@@ -48,6 +48,10 @@ class ModelError(LabelkitError):
     """A model reference, tokenizer or checkpoint that cannot be used."""
 
 
+class TrainingError(LabelkitError):
+    """Training that cannot go on as planned: going on from its last state would end the same way."""
+
+
 class NetworkError(LabelkitError):
     """Something on the Hugging Face Hub was needed and could not be reached."""
 

@@ -93,6 +93,17 @@ def precision_for(wanted: str, hardware: Hardware) -> tuple[str, str]:
     return "fp32", f"{hardware.name} has no native bf16"
 
 
+def attention_for(kind: str, hardware: Hardware) -> tuple[str, str]:
+    """Return how attention is computed in training and the fact that decided it.
+
+    The processor's fused attention has a slow way back: sentences train quicker without it, texts of hundreds of
+    sub-tokens do not.
+    """
+    if hardware.type == "cpu" and kind == "token":
+        return "eager", "sentences on a processor"
+    return "default", "texts" if kind == "text" else hardware.name
+
+
 #: width of the encoder → peak learning rate; the widest that is not exceeded counts
 LEARNING_RATES = ((0, 2e-4), (512, 1e-4), (768, 5e-5), (1024, 2e-5))
 

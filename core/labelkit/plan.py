@@ -127,6 +127,15 @@ def _merge(task: Task, recipe: Recipe | None, request: Request, misses: list[Lab
     if recipe:
         merged.update({key: Setting(value, f"recipe {recipe.name}") for key, value in recipe.settings.items()})
     _override(merged, request, misses)
+    return _by_windows(merged)
+
+
+def _by_windows(merged: dict[str, Setting]) -> dict[str, Setting]:
+    """Let a number of windows that somebody asked for win over a budget of sub-tokens that nobody asked for."""
+    size, budget = merged["train.per_device_train_batch_size"], merged["train.batch_tokens"]
+    named = ("default", "recipe")
+    if budget.value and budget.origin.startswith(named) and not size.origin.startswith(named):
+        merged["train.batch_tokens"] = Setting(0, f"{size.origin} train.per_device_train_batch_size")
     return merged
 
 

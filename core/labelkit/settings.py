@@ -18,6 +18,7 @@ from labelkit.records import Scheme
 
 AUTO = "auto"
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
+Attention = Literal["auto", "default", "eager", "sdpa"]
 Splitter = Literal["words", "whitespace", "characters", "none"]
 
 
@@ -83,18 +84,33 @@ SETTINGS: dict[str, Spec] = {
     "data.validation_fraction": Spec(
         float, 0.1, "share of train that becomes validation where there is none", low=0.001, high=0.9
     ),
+    "data.validation_seed": Spec(
+        int | None, None, "seed by which that share is chosen; None: train.seed", low=0, high=2**32 - 1
+    ),
     "data.max_length": Spec(int | Literal["auto"], AUTO, "sub-tokens in a window; auto: what the encoder takes", low=8),
     "data.overlap": Spec(int, 128, "sub-tokens that neighbouring windows share, at most half a window", low=0),
     "data.label_all_tokens": Spec(bool, False, "learn the label on every sub-token of a word, not only the first"),
+    "data.mark_case": Spec(
+        bool, False, "tell a tokenizer that lower-cases which words are capitalised, by a sign before them"
+    ),
     "train.seed": Spec(int, 42, "seed of everything random", low=0, high=2**32 - 1),
-    "train.num_train_epochs": Spec(float, 3, "passes over train", low=0.001),
+    "train.num_train_epochs": Spec(float, 3.0, "passes over train", low=0.001),
     "train.max_steps": Spec(int, -1, "stop after this many optimizer steps; -1: after the epochs", low=1, also=(-1,)),
+    "train.max_minutes": Spec(
+        float | None, None, "stop after this many minutes of training and choose among what there is", low=0
+    ),
     "train.learning_rate": Spec(
         float | Literal["auto"], AUTO, "peak learning rate; auto: by the encoder's width", low=0
     ),
     "train.lr_scheduler_type": Spec(str, "linear", "course of the learning rate"),
     "train.warmup_steps": Spec(float, 0.0, "steps of warm-up; below 1: a share of all steps", low=0),
     "train.per_device_train_batch_size": Spec(int, 16, "windows in a batch", low=1),
+    "train.batch_tokens": Spec(
+        int,
+        0,
+        "sub-tokens in a batch of windows of similar length, padding included; 0: so many windows as said above",
+        low=0,
+    ),
     "train.gradient_accumulation_steps": Spec(int, 1, "batches in an optimizer step", low=1),
     "train.weight_decay": Spec(float, 0.01, "weight decay; biases and norms have none", low=0),
     "train.optim": Spec(str, "adamw_torch", "optimizer"),
@@ -104,10 +120,16 @@ SETTINGS: dict[str, Spec] = {
     "train.max_grad_norm": Spec(float, 1.0, "gradients are clipped to this norm", low=0),
     "train.label_smoothing_factor": Spec(float, 0.0, "label smoothing", low=0, high=1),
     "train.train_sampling_strategy": Spec(str, "random", "order of train: random or group_by_length"),
+    "train.dropout": Spec(
+        float | None, None, "dropout while the encoder learns; None: as its configuration says", low=0, high=0.9
+    ),
+    "train.freeze_embeddings": Spec(bool, False, "leave the encoder's table of sub-tokens as it is"),
+    "train.attention": Spec(Attention, AUTO, "how attention is computed in training; default: as transformers chooses"),
     "train.precision": Spec(Precision, AUTO, "precision of training; auto: bf16 where the hardware is good at it"),
     "train.eval_precision": Spec(Literal["fp32", "bf16"], "fp32", "precision of scoring"),
+    "train.evaluations_per_epoch": Spec(int, 1, "how often an epoch is validation scored", low=1),
     "train.eval_tokens": Spec(int, 4096, "sub-tokens in a batch when scoring, padding included", low=1),
-    "train.save_minutes": Spec(float, 5, "minutes of training that a kill may cost a run that is resumed", low=0),
+    "train.save_minutes": Spec(float, 5.0, "minutes of training that a kill may cost a run that is resumed", low=0),
 }
 
 _INSTEAD: dict[str, str] = {

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from labelkit.cli.common import Shell, command_options
-from labelkit.errors import LabelkitError
+from labelkit.errors import LabelkitError, TrainingError
 
 
 @click.command()
@@ -22,7 +22,9 @@ from labelkit.errors import LabelkitError
 @click.option("--epochs", type=float, metavar="N", help="Passes over train.")
 @click.option("--lr", type=float, metavar="X", help="Peak learning rate.")
 @click.option("--seed", type=int, metavar="N", help="Seed of everything random.")
+@click.option("--seeds", type=click.IntRange(min=1), metavar="N", help="Train N runs with as many seeds, as a group.")
 @click.option("--max-steps", type=int, metavar="N", help="Stop after this many optimizer steps.")
+@click.option("--max-minutes", type=float, metavar="N", help="Stop training after so many minutes.")
 @click.option(
     "--set",
     "sets",
@@ -35,28 +37,44 @@ from labelkit.errors import LabelkitError
 @click.option("--resume", metavar="RUN", help="Go on with a run that stopped, by the plan that it has.")
 @click.option("--dry-run", is_flag=True, help="Check everything and show the plan; train nothing.")
 @command_options
-def run(shell: Shell, task: str | None, resume: str | None, dry_run: bool, **flags: Any) -> None:
+def run(shell: Shell, task: str | None, resume: str | None, dry_run: bool, seeds: int | None, **flags: Any) -> None:
     """Train a labeller for TASK, choose its checkpoint on validation, score it once on test, record everything.
 
     \b
     labelkit run ner
     labelkit run ner --data train=train.conll,test=test.conll
     labelkit run ner --data conll2003 --epochs 3 --set train.weight_decay=0.1
+    labelkit run ner --data conll2003 --seeds 3
     labelkit run --resume latest
     """
     from labelkit.cli.progress import Progress
+    from labelkit.train import processes
 
     if task is None and resume is None:
         raise click.UsageError("Missing argument 'TASK'.")
+    if processes.count() > 1 and (seeds or 1) > 1:
+        raise click.UsageError("--seeds does not go with several processes: start each seed by itself.")
+    shell.err.quiet = not processes.leads()
     with Progress(shell.err) as progress:
-        prepared = (
-            _prepare_again(shell, progress, task, resume, flags) if resume else _prepare(shell, progress, task, flags)
-        )
-        result = _resolved(shell, progress, prepared) if dry_run else _train(shell, progress, prepared)
+        if resume:
+            prepared = _prepare_again(shell, progress, task, resume, {**flags, "seeds": seeds})
+        else:
+            prepared = _prepare(shell, progress, task, flags)
+        count = seeds or 1
+        if dry_run:
+            plan = _resolved(shell, progress, prepared, count)
+        elif not processes.leads():
+            _follow(shell, prepared)
+            return
+        else:
+            result, error = _train(shell, progress, prepared, count)
     if dry_run:
-        _show_plan(shell, result, prepared)
-    else:
-        _show_result(shell, result)
+        if processes.leads():
+            _show_plan(shell, plan, prepared)
+        return
+    _show_result(shell, result)
+    if error:
+        raise error
 
 
 def _prepare(shell: Shell, progress: Any, task: str | None, flags: dict[str, Any]) -> Any:
@@ -80,25 +98,46 @@ def _prepare_again(shell: Shell, progress: Any, task: str | None, resume: str, f
     return prepared
 
 
-def _resolved(shell: Shell, progress: Any, prepared: Any) -> Any:
+def _resolved(shell: Shell, progress: Any, prepared: Any, count: int) -> Any:
     progress.stage("loading", "torch and transformers")
+    from labelkit.train.group import members, seeds_of
     from labelkit.train.ready import resolve_automatic
+    from labelkit.train.room import check_room, needs_of
 
-    return resolve_automatic(prepared)[0]
+    plan = resolve_automatic(prepared)[0]
+    if count > 1:
+        members(prepared, count, shell.home)
+        progress.note(f"{count} runs with the seeds {', '.join(map(str, seeds_of(plan, count)))}")
+    if not prepared.resumes:
+        check_room(needs_of(prepared, plan), shell.home, count)
+    return plan
 
 
-def _train(shell: Shell, progress: Any, prepared: Any) -> Any:
+def _train(shell: Shell, progress: Any, prepared: Any, count: int) -> tuple[Any, LabelkitError | None]:
+    """Return the result, and what went wrong with some of several runs."""
     progress.stage("loading", "torch and transformers")
+    from labelkit.train.group import SeedsFailedError, train_group
     from labelkit.train.run import train
 
     for note in prepared.corpus.notes:
         progress.note(note)
+    given = {"listeners": [progress], "warn": progress.note}
     try:
-        return train(prepared, shell.catalog, shell.home, listeners=[progress], warn=progress.note)
-    except (KeyboardInterrupt, LabelkitError):
-        if progress.run:
+        if count == 1:
+            return train(prepared, shell.catalog, shell.home, **given), None
+        return train_group(prepared, count, shell.catalog, shell.home, say=progress.stage, **given), None
+    except SeedsFailedError as error:
+        return error.result, error
+    except (KeyboardInterrupt, LabelkitError) as error:
+        if progress.run and not progress.finished and not isinstance(error, TrainingError):
             progress.note(f"labelkit run --resume {progress.run} goes on where it stopped")
         raise
+
+
+def _follow(shell: Shell, prepared: Any) -> None:
+    from labelkit.train.run import follow
+
+    follow(prepared, shell.home)
 
 
 def _show_plan(shell: Shell, plan: Any, prepared: Any) -> None:

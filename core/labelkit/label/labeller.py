@@ -26,9 +26,11 @@ from labelkit.registry import Home
 
 if TYPE_CHECKING:
     from labelkit.hardware import Hardware
-    from labelkit.label.engine import Engine
+    from labelkit.label.engine import Engine, WordScores
     from labelkit.label.onnx_export import OnnxModel
 
+#: records that are made at once of scores that are there
+RECORDS = 2048
 #: kind of device → sub-tokens in a batch, padding included, to begin with: on a processor what its caches hold
 BUDGETS = {"cpu": 1024, "cuda": 65536}
 Given = str | Sequence[str] | Example
@@ -154,6 +156,33 @@ class Labeller:
         scoring = Scoring(self.info.layer, self.info.schema, self._decoder, metrics, self.info.temperature)
         return score_split(self._engine, self._encode(seen).windows, seen, scoring).figures
 
+    def scores(self, examples: Sequence[Example]) -> tuple[WordScores, list[Coverage]]:
+        """Return a log-probability for each label of each word (or text), and how each example was covered.
+
+        :param examples: with words, or with texts for a labeller of texts; their labels are ignored.
+        """
+        from labelkit.evaluate.split import score_windows
+
+        seen = apply(self._preprocessors, examples)
+        encoded = self._encode(seen)
+        text = self.info.kind == "text"
+        lengths = np.array([1 if text else len(example.words or ()) for example in examples], np.int64)
+        return score_windows(self._engine, encoded.windows, lengths, self.info.schema), encoded.coverage
+
+    def records(
+        self, examples: Sequence[Example], found: WordScores, coverage: Sequence[Coverage]
+    ) -> Iterator[Labelled]:
+        """Yield the records that :meth:`scores` means, a part of them at a time."""
+        borders = np.concatenate(([0], np.cumsum(found.lengths)))
+        for start in range(0, len(examples), RECORDS):
+            stop = min(start + RECORDS, len(examples))
+            words = slice(int(borders[start]), int(borders[stop]))
+            part = replace(
+                found, values=found.values[words], lengths=found.lengths[start:stop], covered=found.covered[words]
+            )
+            whole = [self._whole(example) for example in examples[start:stop]]
+            yield from self._records(Ready(whole, Encoded([], list(coverage[start:stop]))), part)
+
     def prepare(self, examples: Sequence[Example]) -> Ready:
         """Do what can be done without the model; another thread may do it meanwhile.
 
@@ -208,8 +237,12 @@ class Labeller:
 
     def _finish(self, ready: Ready) -> list[Labelled]:
         if self.info.kind == "text":
-            return self._label_texts(ready)
-        return self._label_words(ready)
+            return self._records(ready, self._used.score_texts(ready.encoded.windows, len(ready.examples)))
+        words = [len(example.words or ()) for example in ready.examples]
+        return self._records(ready, self._used.score(ready.encoded.windows, words))
+
+    def _records(self, ready: Ready, found: WordScores) -> list[Labelled]:
+        return self._label_texts(ready, found) if self.info.kind == "text" else self._label_words(ready, found)
 
     def _encode(self, examples: Sequence[Example]) -> Encoded:
         if self.info.kind == "text":
@@ -239,8 +272,7 @@ class Labeller:
         extra = carried(extra, "token")
         return replace(example, text=text, words=words, offsets=offsets, labels={}, extra=extra)
 
-    def _label_texts(self, ready: Ready) -> list[Labelled]:
-        found = self._used.score_texts(ready.encoded.windows, len(ready.examples))
+    def _label_texts(self, ready: Ready, found: WordScores) -> list[Labelled]:
         ids = decode(self._decoder, Scores(values=found.values, lengths=found.lengths, schema=self.info.schema))
         values = tempered(found.values, self.info.temperature)
         chances = np.round(np.exp(values).astype(np.float64), 4).tolist()
@@ -259,8 +291,7 @@ class Labeller:
             engine=self._used.name,
         )
 
-    def _label_words(self, ready: Ready) -> list[Labelled]:
-        found = self._used.score(ready.encoded.windows, [len(example.words or ()) for example in ready.examples])
+    def _label_words(self, ready: Ready, found: WordScores) -> list[Labelled]:
         scores = Scores(values=found.values, lengths=found.lengths, schema=self.info.schema)
         ids = decode(self._decoder, scores)
         values = tempered(found.values, self.info.temperature)
@@ -301,6 +332,7 @@ def _span(text: str, offsets: tuple[tuple[int, int], ...], found: Found) -> Span
 
 
 def _engine(folder: Path, info: CheckpointInfo, precision: str, wanted: str, cache: Path | None) -> Engine:
+    from labelkit.encode import architectures
     from labelkit.encode.model import load_classifier, quiet
     from labelkit.encode.tokenizer import load_tokenizer
     from labelkit.hardware import detect, precision_for
@@ -316,7 +348,7 @@ def _engine(folder: Path, info: CheckpointInfo, precision: str, wanted: str, cac
     hardware: Hardware = detect(cpu=onnx)
     model = model.to(hardware.type).eval()
     encoding = Encoding.of(tokenizer, info.max_length, info.overlap)
-    chosen, _ = precision_for(precision, hardware)
+    chosen, _ = architectures.precision_for(model.config, precision_for(precision, hardware))
     fallback = info.schema.label_names.index(info.fallback)
     engine = Engine(model, encoding, chosen, BUDGETS[hardware.type], fallback)
     return with_onnx(engine, folder, wanted, cache) if onnx and cache is not None else engine

@@ -12,6 +12,7 @@ from labelkit.registry.models import (
     CheckpointRecord,
     Evaluation,
     Figure,
+    Group,
     Note,
     OutputRecord,
     PlanValue,
@@ -19,6 +20,7 @@ from labelkit.registry.models import (
     RunRecord,
     RunSummary,
     SplitRecord,
+    Spread,
     VersionRecord,
 )
 from labelkit.registry.reports import (
@@ -56,6 +58,7 @@ __all__ = [
     "Evaluation",
     "Figure",
     "FileState",
+    "Group",
     "Home",
     "Leftover",
     "Note",
@@ -71,6 +74,7 @@ __all__ = [
     "RunRecord",
     "RunSummary",
     "SplitRecord",
+    "Spread",
     "Verification",
     "VersionRecord",
     "nested",

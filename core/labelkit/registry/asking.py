@@ -11,7 +11,7 @@ from labelkit.events import Status
 from labelkit.registry import queries, writes
 from labelkit.registry.base import Base
 from labelkit.registry.find import find, no_best, unknown_run
-from labelkit.registry.models import RunDetails, RunSummary
+from labelkit.registry.models import Group, RunDetails, RunSummary
 from labelkit.registry.ranking import Ranking, rankings
 
 if TYPE_CHECKING:
@@ -139,6 +139,19 @@ class Asking(Base):
             found = queries.details(connection, run, self._here)
         if found is None:
             raise unknown_run(run)
+        return found
+
+    def group(self, name: str) -> Group:
+        """Return what the runs of a group scored.
+
+        :raises RegistryError: no run is of it.
+        """
+        from labelkit.registry.groups import group
+
+        with self._database.session() as connection:
+            found = group(connection, name)
+        if found is None:
+            raise RegistryError(f"no group '{name}' in the registry", hint="labelkit runs list shows groups")
         return found
 
     def checkpoint_folder(self, run: str) -> Path:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from labelkit.errors import RegistryError
+from labelkit.registry.figures import is_structured
 from labelkit.registry.models import Figure, RunDetails
 
 _FACTS = (
@@ -145,7 +146,9 @@ def _split_order(name: str) -> tuple[int, str]:
 
 
 def _scores(runs: Sequence[RunDetails], different: set[str]) -> tuple[ComparedScore, ...]:
-    found = [{(one.task, one.split, one.type, one.name): one for one in run.scores} for run in runs]
+    found = [
+        {(one.task, one.split, one.type, one.name): one for one in run.scores if not is_structured(one)} for run in runs
+    ]
     keys = {run.record.metric_key for run in runs}
 
     def order(entry: tuple[str, str, str | None, str]) -> tuple[Any, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
@@ -32,8 +33,21 @@ def nested(rows: Iterable[Figure]) -> dict[str, dict[str, dict[str, Any]]]:
         scores = result.setdefault(row.split, {}).setdefault(row.task, {})
         if row.type is not None:
             scores = scores.setdefault(PER_TYPE, {}).setdefault(row.type, {})
-        scores[row.name] = row.value if row.text is None else row.text
+        scores[row.name] = row.value if row.text is None else _read(row)
     return result
+
+
+def is_structured(figure: Figure) -> bool:
+    """Return whether a figure is no number or word but a mapping or a list: intervals, a confusion."""
+    return figure.text is not None and figure.text[:1] in ("{", "[")
+
+
+def _read(row: Figure) -> Any:
+    """Return a mapping or a list as it was given."""
+    if is_structured(row):
+        with contextlib.suppress(ValueError):
+            return json.loads(str(row.text))
+    return row.text
 
 
 def _entries(metrics: Mapping[str, Any]) -> Iterator[tuple[str | None, str, Any]]:

@@ -304,6 +304,38 @@ class OutputRecord:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Spread:
+    """What several runs scored.
+
+    :param std: the sample standard deviation; None of a single run.
+    """
+
+    mean: float
+    std: float | None
+    min: float
+    max: float
+    runs: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Group:
+    """The runs of one ``--seeds``.
+
+    :param metric_key: the figure that chooses their checkpoints.
+    :param seeds: of the runs that finished, and ``runs`` their ids, in the order of the seeds.
+    :param others: the ids of those that did not.
+    :param metrics: split → task → figure → :class:`Spread` over the runs that finished; ``per_type`` inside.
+    """
+
+    id: str
+    metric_key: str
+    seeds: tuple[int, ...]
+    runs: tuple[str, ...]
+    others: tuple[str, ...]
+    metrics: Mapping[str, Mapping[str, Mapping[str, Any]]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class RunDetails:
     """Everything about a run.
 
@@ -315,6 +347,7 @@ class RunDetails:
     :param evaluations: the scorings of its checkpoints after training, in order.
     :param test_scored: how often anybody in this registry has scored the data of this run's test split.
     :param outputs: the files that its labeller wrote.
+    :param group: what the runs of its group scored, where it is of one.
     """
 
     record: RunRecord
@@ -334,6 +367,7 @@ class RunDetails:
     evaluations: tuple[Evaluation, ...] = ()
     test_scored: int = 0
     outputs: tuple[OutputRecord, ...] = ()
+    group: Group | None = None
 
     @property
     def stale(self) -> bool:

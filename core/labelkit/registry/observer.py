@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from labelkit.events import CheckpointRemoved, CheckpointSaved, Event, RunEnded, Scored
+from labelkit.events import CheckpointRemoved, CheckpointSaved, Event, Noted, RunEnded, Scored
 from labelkit.registry.store import Registry
 
 
@@ -34,6 +34,8 @@ class RegistryObserver:
                 )
             case CheckpointRemoved():
                 self._registry.checkpoint_removed(event.path)
+            case Noted():
+                self._registry.note(event.run, event.text)
             case RunEnded():
                 self._registry.finish(
                     event.run, event.status, seconds=event.seconds, error=event.error, hint=event.hint

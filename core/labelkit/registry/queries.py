@@ -16,6 +16,7 @@ from labelkit.registry.models import (
     CheckpointRecord,
     Evaluation,
     Figure,
+    Group,
     Note,
     OutputRecord,
     PlanValue,
@@ -172,8 +173,17 @@ def details(connection: sa.Connection, run: str, here: Here) -> RunDetails | Non
         evaluations=_evaluations(connection, run),
         test_scored=_test_scored(connection, run),
         outputs=_outputs(connection, run),
+        group=_group(connection, record.group),
         **state,
     )
+
+
+def _group(connection: sa.Connection, name: str | None) -> Group | None:
+    if name is None:
+        return None
+    from labelkit.registry.groups import group  # most runs are of none
+
+    return group(connection, name)
 
 
 def _evaluations(connection: sa.Connection, run: str) -> tuple[Evaluation, ...]:

@@ -11,14 +11,17 @@ from labelkit.errors import LabelkitError
 from labelkit.plan import Plan
 
 #: settings of the section ``train`` that are labelkit's own
-OURS = frozenset({"precision", "eval_precision", "eval_tokens", "save_minutes"})
+OURS = frozenset({
+    "attention", "batch_tokens", "dropout", "eval_precision", "eval_tokens", "evaluations_per_epoch",
+    "freeze_embeddings", "max_minutes", "precision", "save_minutes",
+})  # fmt: skip
 
 
 def training_arguments(plan: Plan, scratch: Path, device: str) -> TrainingArguments:
     """Return the arguments of a run.
 
-    Trainer saves nothing (its checkpoints hold pickles and are not atomic), logs once an epoch and evaluates each
-    epoch; what it should do then is ours.
+    Trainer saves nothing (its checkpoints hold pickles and are not atomic) and logs once an epoch; when it evaluates,
+    and what it does then, is ours.
 
     :param scratch: an output folder that Trainer insists on and never uses.
     :param device: ``"cpu"`` or ``"cuda"``.
@@ -31,13 +34,17 @@ def training_arguments(plan: Plan, scratch: Path, device: str) -> TrainingArgume
         "use_cpu": device == "cpu",
         "bf16": precision == "bf16",
         "fp16": precision == "fp16",
-        "eval_strategy": "epoch",
+        "eval_strategy": "no",
         "logging_strategy": "epoch",
+        "logging_nan_inf_filter": False,  # it waits for the device at every step
         "save_strategy": "no",
         "report_to": "none",
         "disable_tqdm": True,
         "remove_unused_columns": False,
         "dataloader_pin_memory": device == "cuda",
+        # batches of so many sub-tokens differ in windows, and are shared evenly already
+        "accelerator_config": {"even_batches": not plan["train.batch_tokens"]},
+        "ddp_timeout": 24 * 3600,  # the others wait while the first process scores
     }
     try:
         return TrainingArguments(**{**owned, **wanted})

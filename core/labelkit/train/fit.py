@@ -12,10 +12,11 @@ from labelkit.checkpoint import CheckpointInfo, read_checkpoint, write_checkpoin
 from labelkit.encode import model
 from labelkit.errors import LabelkitError
 from labelkit.evaluate.split import Scoring, SplitScores, score_split
-from labelkit.events import Event, Scored, Stage, StepDone, TrainingStarted
+from labelkit.events import Event, Noted, Scored, Stage, StepDone, TrainingStarted
 from labelkit.label.engine import Engine
-from labelkit.train import resume
+from labelkit.train import processes, resume
 from labelkit.train.arguments import training_arguments
+from labelkit.train.guards import TimeLimit, loss_guard
 from labelkit.train.interrupts import Interrupts
 from labelkit.train.ready import Ready
 from labelkit.train.resume import State, States
@@ -33,15 +34,19 @@ class Fit:
     """One run's training, from its beginning or from a state.
 
     :param state: where to go on; None to begin.
+    :param at_step: stop after this step in place of ``train.max_minutes``.
     """
 
-    def __init__(self, ready: Ready, emit: Emit, state: State | None) -> None:
+    def __init__(self, ready: Ready, emit: Emit, state: State | None, *, at_step: int | None = None) -> None:
         from transformers import set_seed
 
         plan = ready.plan
         self._ready, self._emit, self._state = ready, emit, state
         set_seed(plan["train.seed"])
-        self._network = model.load_classifier(ready.encoder, ready.corpus.schema)
+        self._network = model.load_classifier(ready.encoder, ready.corpus.schema, dropout=plan["train.dropout"])
+        if plan["train.freeze_embeddings"]:
+            model.freeze_embeddings(self._network)
+        self._attention: str = self._network.config._attn_implementation
         self._selection = Selection(
             ready.id, ready.folder / "checkpoints", higher=plan.metrics[0].higher_is_better, emit=emit
         )
@@ -49,9 +54,22 @@ class Fit:
         self._best: dict[str, Metrics] = {}
         self._interrupts = Interrupts()
         self._each = self._steps = 0
+        spent = state.progress.get("seconds", 0.0) if state else 0.0
+        self._limit = TimeLimit(plan["train.max_minutes"], spent, at_step=at_step)
+        self._guard = loss_guard(plan, ready.device.type)
+        self._stopped = False
+        self._most: int | None = None
         if state is not None:
+            if "guard" in state.progress:
+                self._guard.load(state.progress["guard"])
+            self._most = state.progress.get("most")
             self._selection.restore(state.progress["selection"])
             self._best.update(state.progress["best"])
+
+    def follow(self) -> None:
+        """Train along with the process that leads."""
+        if self._state is None or not self._state.trained:
+            self._train()
 
     def run(self) -> tuple[Kept, dict[str, Metrics]]:
         """Train, select, test; return the chosen checkpoint and its scores by split.
@@ -79,24 +97,31 @@ class Fit:
                 train=ready.windows["train"],
                 encoding=ready.encoding,
                 kind=ready.plan.task.kind,
+                batch_tokens=ready.plan["train.batch_tokens"],
+                due=self._due,
                 after_epoch=self._after_epoch,
                 after_evaluation=self._keep_state,
                 after_step=self._after_step,
                 interrupts=self._interrupts,
             )
+            trainer.most, trainer.on_shortage = self._most, self._shortage
             self._each, self._steps = _steps(trainer)
             done = self._state.step if self._state else 0
             epochs = float(arguments.num_train_epochs)
             self._emit(TrainingStarted(run=ready.id, steps=self._steps, epochs=epochs, done=done))
+            self._limit.begin()
             try:
-                self._go_on(trainer)
+                wanted = ready.plan["train.attention"]
+                with model.attention(self._network, self._attention if wanted == "default" else wanted):
+                    self._go_on(trainer)
             except KeyboardInterrupt:
                 if not self._interrupts.busy:  # else weights and optimizer may be halfway through a step
                     self._write_state(trainer)
                 raise
-            step = self._steps
-        self._states.write_trained(step, self._progress())
-        self._selection.written()
+            step = max(done, trainer.state.global_step)
+        if processes.leads():
+            self._states.write_trained(step, self._progress())
+            self._selection.written()
 
     def _go_on(self, trainer: WordLevelTrainer) -> None:
         """Train from the beginning, or from the state."""
@@ -107,15 +132,28 @@ class Fit:
         if state.unscored is not None:
             resume.load_weights(trainer, state.folder)
             self._after_epoch(state.step, state.unscored.epoch, state.unscored.loss)
-        if state.step < self._steps:
+        last = self._selection.last
+        scored = last is not None and last.step == state.step
+        if state.step < self._steps and not (scored and self._limit.over(state.step)):
             trainer.train(resume_from_checkpoint=str(state.folder))
 
     def _after_step(self, trainer: WordLevelTrainer) -> None:
         step, epoch = trainer.state.global_step, float(trainer.state.epoch or 0)
+        self._guard.step(step, trainer.losses, now=self._states.due)
         self._emit(StepDone(run=self._ready.id, step=step, epoch=epoch))
-        if self._interrupts.asked:
+        word = processes.agreed(self._word(step), trainer.args.device.type)
+        if word == processes.STOP:
+            self._emit(Noted(run=self._ready.id, text=self._limit.said(step, self._steps)))
+            trainer.control.should_training_stop = self._stopped = True
+        if word == processes.INTERRUPTED:
             raise KeyboardInterrupt
         self._keep_state(trainer)
+
+    def _word(self, step: int) -> int:
+        """Return how training goes on after ``step``."""
+        if self._interrupts.asked:
+            return processes.INTERRUPTED
+        return processes.STOP if step < self._steps and self._limit.over(step) else processes.GO_ON
 
     def _keep_state(self, trainer: WordLevelTrainer) -> None:
         if self._states.due:
@@ -124,22 +162,42 @@ class Fit:
     def _write_state(self, trainer: WordLevelTrainer) -> None:
         """Write where training is, unless it has not begun or that is on the disk already."""
         step = trainer.state.global_step
-        if step > (self._state.step if self._state else 0):
+        if processes.leads() and step > (self._state.step if self._state else 0):
             self._states.write(trainer, self._progress(), scored=not self._owes_score(step))
             self._selection.written()
 
     def _owes_score(self, step: int) -> bool:
-        """Return whether an epoch is over that was not yet scored on validation."""
+        """Return whether validation should have been scored after ``step`` and was not."""
         last = self._selection.last
-        over = step % self._each == 0 or step == self._steps
-        return over and (last is None or last.step != step)
+        return self._due(step) and (last is None or last.step != step)
+
+    def _due(self, step: int) -> bool:
+        """Return whether validation is scored after ``step``: so many times an epoch, and where training ends."""
+        if self._stopped or step == self._steps:
+            return True
+        times = self._ready.plan["train.evaluations_per_epoch"]
+        within = (step - 1) % self._each + 1
+        return any(within == -(-self._each * part // times) for part in range(1, times + 1))
 
     def _progress(self) -> dict[str, Any]:
-        return {"selection": self._selection.to_json(), "best": self._best}
+        known = {"selection": self._selection.to_json(), "best": self._best}
+        return {**known, "seconds": self._limit.seconds, "guard": self._guard.to_json(), "most": self._most}
+
+    def _shortage(self, size: int, most: int) -> None:
+        self._most = most
+        text = f"out of memory with {size:,} sub-tokens at once: batches are computed in parts of {most:,} at most"
+        self._emit(Noted(run=self._ready.id, text=text))
 
     def _after_epoch(self, step: int, epoch: float, loss: float | None) -> Metrics:
+        figures = self._select(step, epoch, loss) if processes.leads() else {}
+        processes.wait()
+        return figures
+
+    def _select(self, step: int, epoch: float, loss: float | None) -> Metrics:
+        """Score validation, and keep a checkpoint."""
+        self._guard.epoch(step, loss)
         ready, metric = self._ready, self._ready.plan.metrics[0]
-        with bare(self._network):
+        with bare(self._network), model.attention(self._network, self._attention):
             figures, temperature = _score(ready, self._network, "validation", None)
         is_best = self._selection.would_be_best(figures[metric.key])
         if is_best:

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import Sampler
 
+from labelkit.errors import LabelkitError
+
 #: so many steps are filled from windows put together at random: alike within a step, other company in each epoch
 POOL = 50
 #: a small corpus still makes so many pools
@@ -59,3 +61,62 @@ def _longest_first(steps: NDArray[np.int64], longest: NDArray[np.int64]) -> NDAr
         return steps
     first = int(np.argmax(longest[steps]))
     return np.concatenate([steps[first : first + 1], steps[:first], steps[first + 1 :]])
+
+
+class TokenBatches(Sampler[list[int]]):
+    """Batches of windows of similar length whose padded size stays within a budget of sub-tokens.
+
+    They are cut once from the lengths, so that every epoch has as many. Which windows of one length come together, and
+    the order of the batches, follow from seed and epoch alone.
+
+    :param lengths: sub-tokens of each window.
+    :param budget: sub-tokens in a batch, padding included; a longer window makes a batch of its own.
+    :param processes: that train together. Their number divides that of the batches, and neighbouring batches, which
+        they take at the same time, are alike.
+    :raises LabelkitError: there are fewer windows than processes.
+    """
+
+    def __init__(self, lengths: Sequence[int], budget: int, seed: int, *, processes: int = 1) -> None:
+        self._lengths = np.asarray(lengths, np.int64)
+        self._borders = np.cumsum(_sizes(np.sort(self._lengths)[::-1], budget, processes))[:-1]
+        self._seed = seed
+        self._processes = processes
+        self._epoch = 0
+
+    @property
+    def sampler(self) -> TokenBatches:
+        """Return what accelerate tells the epoch."""
+        return self
+
+    def set_epoch(self, epoch: int) -> None:
+        """Say which epoch comes next."""
+        self._epoch = epoch
+
+    def __len__(self) -> int:
+        return len(self._borders) + 1
+
+    def __iter__(self) -> Iterator[list[int]]:
+        random = np.random.default_rng((self._seed, self._epoch))
+        alike = np.lexsort((random.random(len(self._lengths)), -self._lengths))
+        batches = np.split(alike, self._borders)
+        steps = len(batches) // self._processes
+        # the longest come first: memory that does not suffice shows at once
+        for step in (0, *(1 + random.permutation(steps - 1))):
+            for batch in batches[step * self._processes : (step + 1) * self._processes]:
+                yield batch.tolist()
+
+
+def _sizes(lengths: NDArray[np.int64], budget: int, processes: int) -> list[int]:
+    """Return how many windows each batch has, the longest windows first; ``lengths`` fall."""
+    if len(lengths) < processes:
+        raise LabelkitError(f"train has {len(lengths)} windows, fewer than the {processes} processes that shall train")
+    sizes: list[int] = []
+    start = 0
+    while start < len(lengths):
+        sizes.append(min(max(1, budget // int(lengths[start])), len(lengths) - start))
+        start += sizes[-1]
+    while len(sizes) % processes:
+        largest = int(np.argmax(sizes))
+        half = sizes[largest] // 2
+        sizes[largest : largest + 1] = [half, sizes[largest] - half]
+    return sizes

@@ -136,7 +136,7 @@ def read_corpus(plan: Plan, catalog: Catalog, ctx: LoadContext) -> Corpus:
         repair=plan["data.repair"],
         allow_new_labels=plan["data.allow_new_labels"],
         validation_fraction=plan["data.validation_fraction"],
-        seed=plan["train.seed"],
+        seed=_validation_seed(plan),
         format=plan["data.format"],
         path=plan["data.path"],
     )
@@ -150,6 +150,12 @@ def read_corpus(plan: Plan, catalog: Catalog, ctx: LoadContext) -> Corpus:
         options=options,
     )
     return _preprocessed(corpus, plan)
+
+
+def _validation_seed(plan: Plan) -> int:
+    """Return the seed by which validation is carved: the runs of a group share it, whatever their own is."""
+    own: int | None = plan["data.validation_seed"]
+    return plan["train.seed"] if own is None else own
 
 
 def _preprocessed(corpus: Corpus, plan: Plan) -> Corpus:

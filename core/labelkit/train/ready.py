@@ -9,7 +9,7 @@ from pathlib import Path
 
 from labelkit import hardware
 from labelkit.data.corpus import Corpus
-from labelkit.encode import model
+from labelkit.encode import architectures, model
 from labelkit.encode.align import Encoding
 from labelkit.encode.store import Target, WindowStore, cached_windows
 from labelkit.encode.tokenizer import load_tokenizer, max_length_of
@@ -50,17 +50,19 @@ def resolve_automatic(prepared: Prepared) -> tuple[Plan, hardware.Hardware]:
     """
     device = hardware.detect()
     config = model.load_config(prepared.encoder.folder)
-    tokenizer = load_tokenizer(prepared.encoder.folder)
+    tokenizer = load_tokenizer(prepared.encoder.folder, mark_case=prepared.plan["data.mark_case"])
     limit = max_length_of(tokenizer, config)
     wanted = prepared.plan["data.max_length"]
     if wanted != "auto" and wanted > limit:
         raise LabelkitError(f"data.max_length {wanted} is more than the {limit} sub-tokens that the encoder reads")
     choices = {
-        "data.max_length": (limit, f"the encoder reads {limit} sub-tokens"),
-        "train.learning_rate": hardware.learning_rate_for(config.hidden_size),
-        "train.precision": hardware.precision_for("auto", device),
+        "data.max_length": architectures.window_for(limit),
+        "train.learning_rate": hardware.learning_rate_for(architectures.width_of(config)),
+        "train.precision": architectures.precision_for(config, hardware.precision_for("auto", device)),
+        "train.attention": hardware.attention_for(prepared.plan.task.kind, device),
     }
     plan = prepared.plan.resolved(choices)
+    architectures.check_precision(config, plan["train.precision"], plan["train.eval_precision"])
     Encoding.of(tokenizer, plan["data.max_length"], plan["data.overlap"])
     training_arguments(plan, Path("unused"), device.type)
     return plan, device
@@ -79,7 +81,8 @@ def encode_data(
     :raises LabelkitError: nothing of train becomes a sub-token.
     """
     corpus = prepared.corpus
-    encoding = Encoding.of(load_tokenizer(prepared.encoder.folder), plan["data.max_length"], plan["data.overlap"])
+    tokenizer = load_tokenizer(prepared.encoder.folder, mark_case=plan["data.mark_case"])
+    encoding = Encoding.of(tokenizer, plan["data.max_length"], plan["data.overlap"])
     target = Target(corpus.layer, corpus.schema, plan["data.label_all_tokens"])
     used = [f"{item.name} {item.version}" for item in plan.preprocessors]
     windows = {}

@@ -6,17 +6,18 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from labelkit import hardware
 from labelkit.catalog import Catalog
-from labelkit.encode import model
+from labelkit.encode import architectures, model
 from labelkit.errors import LabelkitError
-from labelkit.events import RunEnded, RunStarted, Status
-from labelkit.registry import Home, Registry, RegistryObserver, RunRecord, new_run_id
+from labelkit.events import Noted, RunEnded, RunStarted, Status
+from labelkit.registry import Group, Home, Registry, RegistryObserver, RunRecord, new_run_id
 from labelkit.registry.life import BEAT_SECONDS
+from labelkit.train import memory, processes
 from labelkit.train.emit import Emitter, Listener
 from labelkit.train.fit import Fit
 from labelkit.train.prepare import Prepared
@@ -24,6 +25,7 @@ from labelkit.train.ready import encode_data, resolve_automatic
 from labelkit.train.record import run_record
 from labelkit.train.resume import State
 from labelkit.train.resuming import differences, newest_state, rewind
+from labelkit.train.room import check_room, needs_of
 
 Metrics = Mapping[str, Any]
 
@@ -34,6 +36,7 @@ class RunResult:
 
     :param metrics: split → task → figures, ``per_type`` inside; of the chosen checkpoint.
     :param checkpoint: the folder of the chosen checkpoint.
+    :param group: of several seeds, whose best run this is then.
     """
 
     run: str
@@ -44,10 +47,14 @@ class RunResult:
     seconds: float
     name: str | None = None
     synthetic: bool = False
+    group: Group | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return it ready for JSON."""
-        return {**asdict(self), "checkpoint": str(self.checkpoint)}
+        content = {**asdict(self), "checkpoint": str(self.checkpoint)}
+        if self.group is None:
+            del content["group"]
+        return content
 
 
 @model.quiet()
@@ -58,6 +65,9 @@ def train(
     *,
     listeners: Sequence[Listener] = (),
     warn: Callable[[str], object] = lambda line: None,
+    group: str | None = None,
+    note: str | None = None,
+    at_step: int | None = None,
 ) -> RunResult:
     """Train, select on validation, score test once, and record everything.
 
@@ -65,13 +75,18 @@ def train(
 
     :param listeners: hear the events of the run.
     :param warn: told of what is odd without stopping the run.
+    :param group: what it shares with other runs.
+    :param note: goes into its record.
+    :param at_step: stop after this step in place of ``train.max_minutes``.
     :raises LabelkitError: what stopped it; the run is recorded as failed, or as interrupted after Ctrl-C.
     """
     started = time.monotonic()
     emit = Emitter(listeners, catalog.observers(), warn)
     plan, device = resolve_automatic(prepared)
     run = prepared.resumes.record.id if prepared.resumes else new_run_id(plan.task.name)
-    record = run_record(run, plan, device, prepared, catalog)
+    record = replace(run_record(run, plan, device, prepared, catalog), group=group)
+    if not prepared.resumes:
+        check_room(needs_of(prepared, plan), home)
     state = newest_state(run, home) if prepared.resumes else None
     with Registry.open(home, create=True) as registry:
         if prepared.resumes:
@@ -83,11 +98,16 @@ def train(
         emit.add_first(RegistryObserver(registry))
         with _ended(run, emit, started), _alive(registry, run), _measured(registry, run, device):
             emit(RunStarted(run=run, task=plan.task.name, plan=plan.as_dict()))
+            together = f"{processes.count()} processes train together" if processes.count() > 1 else None
+            for said in (note, together, *architectures.warnings(prepared.encoder.folder, plan.task.kind)):
+                if said:
+                    emit(Noted(run=run, text=said))
             if prepared.resumes:
                 state = newest_state(run, home)  # asked again: until the run counted as running, gc could take it
                 rewind(registry, run, home, state)
             ready = encode_data(run, plan, device, prepared, home, emit)
-            kept, metrics = Fit(ready, emit, state).run()
+            with memory.explained():
+                kept, metrics = Fit(ready, emit, state, at_step=at_step).run()
     return RunResult(
         run=run,
         task=plan.task.name,
@@ -98,6 +118,19 @@ def train(
         name=plan.name,
         synthetic=prepared.corpus.synthetic,
     )
+
+
+@model.quiet()
+def follow(prepared: Prepared, home: Home) -> None:
+    """Train along with the process that leads and keeps the record, see :mod:`labelkit.train.processes`.
+
+    :raises LabelkitError: what stopped this process.
+    """
+    plan, device = resolve_automatic(prepared)
+    run = prepared.resumes.record.id if prepared.resumes else "follower"
+    state = newest_state(run, home) if prepared.resumes else None
+    ready = encode_data(run, plan, device, prepared, home, emit=lambda event: None)
+    Fit(ready, lambda event: None, state).follow()
 
 
 def _notes(before: RunRecord, now: RunRecord, state: State | None) -> Iterator[str]:

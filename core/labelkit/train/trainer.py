@@ -5,16 +5,15 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.utils.data import Dataset
+from torch.utils.data import DataLoader, Dataset
 from transformers import (
     PreTrainedModel,
     PrinterCallback,
-    Trainer,
     TrainerCallback,
     TrainerControl,
     TrainerState,
@@ -27,7 +26,8 @@ from labelkit.encode.store import WindowStore
 from labelkit.records import Kind
 from labelkit.train import resume
 from labelkit.train.interrupts import Interrupts
-from labelkit.train.order import TrainOrder
+from labelkit.train.memory import InParts
+from labelkit.train.order import TokenBatches, TrainOrder
 
 Item = Mapping[str, Any]
 #: called after each epoch with steps done, epochs done and the mean training loss since the last call
@@ -117,9 +117,11 @@ class Losses:
         self._total, self._steps = content[0], int(content[1])
 
 
-class WordLevelTrainer(Trainer):
+class WordLevelTrainer(InParts):
     """A Trainer that leaves evaluation to ``after_epoch``, which scores words and keeps checkpoints.
 
+    :param batch_tokens: sub-tokens in a batch of windows of similar length; 0: as many windows as ``args`` say.
+    :param due: whether validation is scored after a step.
     :param after_evaluation: called once an epoch's evaluation is over.
     :param after_step: called after each optimizer step, once everything that resuming needs is consistent.
     """
@@ -132,30 +134,49 @@ class WordLevelTrainer(Trainer):
         train: WindowStore,
         encoding: Encoding,
         kind: Kind,
+        batch_tokens: int,
+        due: Callable[[int], bool],
         after_epoch: AfterEpoch,
         after_evaluation: Callable[[WordLevelTrainer], object],
         after_step: Callable[[WordLevelTrainer], object],
         interrupts: Interrupts,
     ) -> None:
+        seed = args.data_seed if args.data_seed is not None else args.seed
         self._order = TrainOrder(
             train.lengths(),
             args.train_batch_size * args.gradient_accumulation_steps,
-            args.data_seed if args.data_seed is not None else args.seed,
+            seed,
             by_length=args.train_sampling_strategy == "group_by_length",
         )
+        self._batches: TokenBatches | None = None
+        if batch_tokens:
+            self._batches = TokenBatches(train.lengths(), batch_tokens, seed, processes=args.world_size)
         super().__init__(
             model=model,
             args=args,
             train_dataset=TrainingWindows(train),
-            eval_dataset=TrainingWindows(train),  # Trainer wants one; evaluate() below reads validation itself
             data_collator=Collator(encoding, kind),
-            callbacks=[_Steps(self, after_step, interrupts)],
+            callbacks=[_Steps(self, after_step, due, interrupts)],
         )
         self.losses = Losses()
         self._after_epoch, self._after_evaluation = after_epoch, after_evaluation
         self._mean_weight = train.mean_weight
         self.model_accepts_loss_kwargs = True  # compute_loss below divides by the items of all accumulated batches
         self.remove_callback(PrinterCallback)
+
+    def get_train_dataloader(self) -> DataLoader[Any]:
+        """Return the batches of train: planned by sub-tokens, or so many windows each."""
+        if self._batches is None:
+            return super().get_train_dataloader()
+        loader: DataLoader[Any] = DataLoader(
+            cast(TrainingWindows, self.train_dataset),
+            batch_sampler=self._batches,
+            collate_fn=self.data_collator,
+            num_workers=self.args.dataloader_num_workers,
+            pin_memory=self.args.dataloader_pin_memory,
+        )
+        prepared: DataLoader[Any] = self.accelerator.prepare(loader)
+        return prepared
 
     def compute_loss(
         self,
@@ -182,6 +203,8 @@ class WordLevelTrainer(Trainer):
             losses = losses * (weights / self._mean_weight)
         count = (labels != IGNORED).sum() if num_items_in_batch is None else num_items_in_batch
         loss = losses.sum() / count
+        if self.args.world_size > 1 and num_items_in_batch is not None:
+            loss = loss * self.args.world_size  # the items are those of all processes, whose gradients are averaged
         if model.training:
             self.losses.add(loss)
         return (loss, outputs) if return_outputs else loss
@@ -216,9 +239,13 @@ class WordLevelTrainer(Trainer):
 
 class _Steps(TrainerCallback):
     def __init__(
-        self, trainer: WordLevelTrainer, after_step: Callable[[WordLevelTrainer], object], interrupts: Interrupts
+        self,
+        trainer: WordLevelTrainer,
+        after_step: Callable[[WordLevelTrainer], object],
+        due: Callable[[int], bool],
+        interrupts: Interrupts,
     ) -> None:
-        self._trainer, self._after_step, self._interrupts = trainer, after_step, interrupts
+        self._trainer, self._after_step, self._due, self._interrupts = trainer, after_step, due, interrupts
 
     def on_step_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -227,7 +254,8 @@ class _Steps(TrainerCallback):
         self._interrupts.busy = True
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        """Report an optimizer step."""
+        """Report an optimizer step, and say whether validation is scored after it."""
         self._trainer.losses.step()
         self._interrupts.busy = False
-        self._after_step(self._trainer)
+        self._after_step(self._trainer)  # it may end training, which is a reason to score
+        control.should_evaluate = self._due(state.global_step)

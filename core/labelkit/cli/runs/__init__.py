@@ -16,6 +16,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "tag": ("curating", "tag", "Give a run tags, or take them away."),
     "note": ("curating", "note", "Write something about a run."),
     "why": ("curating", "why", "Say which run and checkpoint made a file."),
+    "repeat": ("repeating", "repeat", "Train a run again from its record, and compare."),
     "verify": ("keeping", "verify", "Hash checkpoints again and compare."),
     "rm": ("keeping", "remove", "Remove runs, and free their checkpoints."),
     "gc": ("keeping", "collect", "Free what nobody needs."),

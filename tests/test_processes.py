@@ -1,0 +1,113 @@
+"""Several processes that train one run: one entry, one set of checkpoints, scores as from one process."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import labelkit
+from labelkit.registry import Home, Registry
+from labelkit.train import processes
+
+PLAIN = str(Path(__file__).parent / "plain.toml")
+
+
+def test_the_first_process_leads_and_a_lone_one_too() -> None:
+    assert processes.leads({})
+    assert processes.leads({"WORLD_SIZE": "1", "RANK": "0"})
+    assert processes.leads({"WORLD_SIZE": "2", "RANK": "0"})
+    assert not processes.leads({"WORLD_SIZE": "2", "RANK": "1"})
+    assert (processes.count({}), processes.count({"WORLD_SIZE": "3"})) == (1, 3)
+
+
+def test_a_lone_process_agrees_with_itself() -> None:
+    assert [processes.agreed(word, "cpu") for word in (processes.GO_ON, processes.STOP)] == [0, 1]
+
+
+def launched(launcher: str, home: Path, *arguments: str) -> subprocess.Popen[str]:
+    """Start ``labelkit run ner`` in two processes."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    if launcher == "torchrun":
+        start = ["-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", port, "-m", "labelkit"]
+    else:
+        start = ["-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2", "--num_machines", "1"]
+        start += ["--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", port, "-m", "labelkit"]
+    return subprocess.Popen(
+        [sys.executable, *start, "run", "ner", *arguments],
+        env={**os.environ, "LABELKIT_HOME": str(home), "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def only_run(home: Path) -> Any:
+    with Registry.open(Home(root=home), create=False) as registry:
+        (listed,) = registry.runs()
+        return registry.show(listed.id)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("launcher", ["torchrun", "accelerate"])
+def test_two_processes_train_one_run_as_one_does(launcher: str, tiny: Path, corpus: Path, tmp_path: Path) -> None:
+    """Half of the windows in each process: the same optimizer steps as one process takes with all of them."""
+    same = {"train.precision": "fp32", "train.dropout": 0.0, "train.train_sampling_strategy": "random"}
+    alone = labelkit.run(
+        "ner", data=str(corpus), model=str(tiny), recipe=PLAIN, epochs=2, lr=5e-3, settings=same, home=tmp_path / "one"
+    )
+    given = ["--data", str(corpus), "--model", str(tiny), "--recipe", PLAIN, "--epochs", "2", "--lr", "5e-3"]
+    sets = [f"--set={key}={value}" for key, value in {**same, "train.per_device_train_batch_size": 8}.items()]
+    process = launched(launcher, tmp_path / "two", *given, *sets, "--json")
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == 0, err[-3000:]
+    result = json.loads(out)  # one document, of the first process
+    details = only_run(tmp_path / "two")
+    assert (details.status, details.record.id) == ("finished", result["run"])
+    assert "2 processes train together" in err
+    assert len(list((tmp_path / "two").glob("runs/*/checkpoints/*"))) == 2
+    for split in ("validation", "test"):
+        for figure in ("loss", "f1", "accuracy"):
+            expected = alone.metrics[split]["ner"][figure]
+            assert result["metrics"][split]["ner"][figure] == pytest.approx(expected, rel=1e-3), (split, figure)
+
+
+@pytest.mark.slow
+def test_an_interrupt_ends_both_and_the_run_can_be_resumed_by_both(tiny: Path, corpus: Path, tmp_path: Path) -> None:
+    given = ["--data", str(corpus), "--model", str(tiny), "--recipe", PLAIN, "--epochs", "400"]
+    process = launched("torchrun", tmp_path / "home", *given, "--max-steps", "700")
+    deadline = time.monotonic() + 120
+    while not list((tmp_path / "home").glob("runs/*/checkpoints/*")):
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    os.killpg(process.pid, signal.SIGINT)
+    process.communicate(timeout=120)
+    details = only_run(tmp_path / "home")
+    assert details.status == "interrupted"
+    process = launched("torchrun", tmp_path / "home", "--resume", details.record.id)
+    _, err = process.communicate(timeout=300)
+    assert process.returncode == 0, err[-3000:]
+    assert only_run(tmp_path / "home").status == "finished"
+
+
+def test_several_seeds_do_not_go_with_several_processes(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from labelkit.cli import main
+
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "0")
+    assert main(["run", "ner", "--seeds", "3"]) == 2
+    assert "start each seed by itself" in capsys.readouterr().err
