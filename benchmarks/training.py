@@ -120,6 +120,24 @@ def compare(guide: Sequence[Line], mine: Sequence[Line]) -> dict[str, float]:
     }
 
 
+def pair(task: str, data: str, guide: Sequence[str] | Path, flags: Sequence[str]) -> dict[str, float]:
+    """Run both sides in turn, each as a process of its own, and return the figures.
+
+    :param guide: options of guide_recipe.py, or the file of what it printed before.
+    :param flags: options of ``labelkit run``.
+    """
+    with tempfile.TemporaryDirectory() as home:
+        environ = {**os.environ, "LABELKIT_HOME": home}
+        if isinstance(guide, Path):
+            theirs = [json.loads(line) for line in guide.read_text(encoding="utf-8").splitlines()]
+        else:
+            theirs = lines_of([str(HERE / "guide_recipe.py"), task, data, *guide], environ)
+        mine = lines_of([str(HERE / "training.py"), task, data, "--ours", "--", *flags], environ)
+    for line in (*theirs, *mine):
+        print(json.dumps(line), file=sys.stderr, flush=True)
+    return compare(theirs, mine)
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -136,22 +154,10 @@ def main() -> None:
     if asked.ours:
         ours(asked.task, asked.data, flags)
         return
-    script = [str(HERE / "guide_recipe.py"), asked.task, asked.data]
-    script += ["--epochs", asked.guide_epochs, "--lr", asked.guide_lr]
-    pairs = []
-    for _ in range(asked.pairs):
-        with tempfile.TemporaryDirectory() as home:
-            environ = {**os.environ, "LABELKIT_HOME": home}
-            if asked.guide_log:
-                guide = [json.loads(line) for line in asked.guide_log.read_text().splitlines()]
-            else:
-                guide = lines_of(script, environ)
-            mine = lines_of([__file__, asked.task, asked.data, "--ours", "--", *flags], environ)
-        pairs.append(compare(guide, mine))
-        for line in (*guide, *mine):
-            print(json.dumps(line), file=sys.stderr)
+    guide = asked.guide_log or ["--epochs", asked.guide_epochs, "--lr", asked.guide_lr]
+    pairs = [pair(asked.task, asked.data, guide, flags) for _ in range(asked.pairs)]
     for name in pairs[0]:
-        values = [pair[name] for pair in pairs]
+        values = [one[name] for one in pairs]
         listed = ", ".join(f"{value:,.4g}" for value in values) if len(values) > 1 else ""
         print(f"{name:34} {statistics.median(values):12,.4g}  {listed}", flush=True)
 

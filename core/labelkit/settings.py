@@ -91,7 +91,7 @@ SETTINGS: dict[str, Spec] = {
     "data.overlap": Spec(int, 128, "sub-tokens that neighbouring windows share, at most half a window", low=0),
     "data.label_all_tokens": Spec(bool, False, "learn the label on every sub-token of a word, not only the first"),
     "data.mark_case": Spec(
-        bool, False, "tell a tokenizer that lower-cases which words are capitalised, by a sign before them"
+        bool, False, "tell a tokenizer that lower-cases which words are capitalised, by a sign after them"
     ),
     "train.seed": Spec(int, 42, "seed of everything random", low=0, high=2**32 - 1),
     "train.num_train_epochs": Spec(float, 3.0, "passes over train", low=0.001),

@@ -1,33 +1,34 @@
 """Let a tokenizer that lower-cases everything keep a trace of capitals: names are found by them.
 
-A sign that the tokenizer knows is put before each capitalised word, by a rule inside of ``tokenizer.json``. So a
-checkpoint stays a plain folder that tokenizes alike wherever it is opened.
+A sign that the tokenizer knows is put after each capitalised word, by a rule inside of ``tokenizer.json``. So a
+checkpoint stays a plain folder that tokenizes alike wherever it is opened. After and not before: labels are learned on
+the first sub-token of a word, which stays one that the encoder knows what to make of.
 """
 
 from __future__ import annotations
 
 import json
-import string
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-#: put before a capitalised word; a sign of its own for tokenizers that split at punctuation
+#: put after a capitalised word; a sign of its own for tokenizers that split at punctuation
 MARK = "^"
+#: the place behind a word that begins with a capital
+BEHIND = r"(?<![\p{L}\p{M}])\p{Lu}[\p{L}\p{M}]*+\K"
 
 
 def marking(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase:
-    """Return a tokenizer that marks words which begin with A to Z; one that keeps capitals is returned as it is."""
+    """Return a tokenizer that marks words which begin with a capital; one that keeps capitals is returned as it is."""
     from tokenizers import Regex, Tokenizer, normalizers
     from transformers import PreTrainedTokenizerFast
 
     if not applies(tokenizer):
         return tokenizer
     backend = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
-    rules = [normalizers.Replace(Regex(rf"(?<!\p{{L}}){c}"), MARK + c.lower()) for c in string.ascii_uppercase]
-    backend.normalizer = normalizers.Sequence([*rules, backend.normalizer])
+    backend.normalizer = normalizers.Sequence([normalizers.Replace(Regex(BEHIND), MARK), backend.normalizer])
     # the class of a model would build its own normalizer again when the checkpoint is opened, the generic one does not
     return PreTrainedTokenizerFast(
         tokenizer_object=backend,
@@ -42,11 +43,11 @@ def marking(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase:
 def applies(tokenizer: PreTrainedTokenizerBase) -> bool:
     """Return whether capitals are lost, and the mark would be a sub-token of its own."""
     normalizer = json.loads(tokenizer.backend_tokenizer.to_str()).get("normalizer")
-    if any(part.get("content", "").startswith(MARK) for part in _parts(normalizer)):
+    if any(part.get("content") == MARK for part in _parts(normalizer)):
         return False  # it marks already
     lowers = any(part["type"] == "Lowercase" or part.get("lowercase") for part in _parts(normalizer))
-    ids = tokenizer(["a", f"{MARK}a"], is_split_into_words=True, add_special_tokens=False)["input_ids"]
-    return lowers and len(ids) == 3 and ids[1] != tokenizer.unk_token_id
+    ids = tokenizer(["a", f"a{MARK}"], is_split_into_words=True, add_special_tokens=False)["input_ids"]
+    return lowers and len(ids) == 3 and ids[2] != tokenizer.unk_token_id
 
 
 def _parts(normalizer: Any) -> Iterator[dict[str, Any]]:
