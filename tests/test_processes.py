@@ -41,7 +41,8 @@ def launched(launcher: str, home: Path, *arguments: str) -> subprocess.Popen[str
     if launcher == "torchrun":
         start = ["-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", port, "-m", "labelkit"]
     else:
-        start = ["-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2", "--num_machines", "1"]
+        # what it does on GPUs; with --cpu it starts one process only, unless there is an MPI
+        start = ["-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--num_machines", "1"]
         start += ["--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", port, "-m", "labelkit"]
     return subprocess.Popen(
         [sys.executable, *start, "run", "ner", *arguments],

@@ -36,7 +36,7 @@ COLOURS = (
 )
 #: so many places an id takes at most beside its example
 ID_WIDTH = 24
-SYNTHETIC = "on the synthetic sample corpus: these scores say nothing about real text"
+SYNTHETIC = "on a synthetic corpus: these scores say nothing about real text"
 
 
 def cell(value: object) -> Text:
@@ -147,22 +147,25 @@ def _spread(value: float | None) -> str:
     return f"{value:.0f}" if value is not None and value > 1 and value.is_integer() else figure(value)
 
 
+TRIPLE = ("precision", "recall", "f1")
+
+
 def scores(console: Console, title: str, figures: Mapping[str, Any]) -> None:
     """Print overall and per-type scores of a split."""
     console.print(Text(title, style="bold"))
-    names = ("precision", "recall", "f1", "support")
     per_type = figures.get("per_type") or {}
-    whole = all(name in figures for name in names)
-    if whole or per_type:
-        rows = [
-            (type_, *(figure(row.get(name)) for name in names), interval(figures, "f1", type_))
-            for type_, row in per_type.items()
-        ]
-        rows += [("all", *(figure(figures[name]) for name in names), interval(figures, "f1"))] if whole else []
+    rows = [
+        (type_, *(figure(row.get(name)) for name in (*TRIPLE, "support")), interval(figures, "f1", type_))
+        for type_, row in per_type.items()
+    ]
+    wholes = [prefix for prefix in _prefixes(figures) if prefix or "support" in figures]
+    rows += [_whole(figures, prefix) for prefix in wholes]
+    if rows:
         sure = ("95% of F1",) if any(row[-1] for row in rows) else ()
         columns = ("type", ">precision", ">recall", ">F1", ">support", *sure)
         table(console, columns, [row[: len(columns)] for row in rows])
-    shown = {*names, "per_type"} if whole else {"per_type"}
+    shown = {"per_type", *(f"{prefix}{name}" for prefix in wholes for name in TRIPLE)}
+    shown |= {"support"} if "" in wholes else set()
     rest = [
         f"{name} {figure(value)} {interval(figures, name)}".rstrip()
         for name, value in figures.items()
@@ -172,6 +175,20 @@ def scores(console: Console, title: str, figures: Mapping[str, Any]) -> None:
     if pairs := confused(figures):
         console.print(cell(f"most confused: {', '.join(pairs)}"))
     console.print()
+
+
+def _prefixes(figures: Mapping[str, Any]) -> list[str]:
+    """Return what stands before each precision, recall and F1 that come together: nothing, ``macro_``, ``span_``."""
+    found = [name.removesuffix("precision") for name in figures if name.endswith("precision") and "." not in name]
+    return [prefix for prefix in found if all(f"{prefix}{name}" in figures for name in TRIPLE)]
+
+
+def _whole(figures: Mapping[str, Any], prefix: str) -> tuple[str, ...]:
+    """Return the row of figures over all types."""
+    name = {"": "all", "span_": "borders only"}.get(prefix, prefix.rstrip("_"))
+    values = (figure(figures[f"{prefix}{part}"]) for part in TRIPLE)
+    support = "" if prefix else figure(figures["support"])
+    return name, *values, support, interval(figures, f"{prefix}f1")
 
 
 def interval(figures: Mapping[str, Any], name: str, type_: str | None = None) -> str:
