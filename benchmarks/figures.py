@@ -89,6 +89,9 @@ FIGURES = (
         Bound("test accuracy", score("test", "textcls", "accuracy"), low=0.80),
         Bound("seconds, whole process", seconds),
     )),
+    Figure("check", ("labelkit", "data", "check", "imdb", "--json"), (
+        Bound("seconds, whole process", seconds, high=120),
+    )),
     Figure("help", ("labelkit", "--help"), (Bound("seconds, whole process", seconds, high=0.4),), repeat=9),
     Figure("runs", ("labelkit", "runs", "list"), (Bound("seconds, whole process", seconds, high=0.4),), repeat=9),
 )  # fmt: skip

@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -40,7 +41,8 @@ STARTED = time.perf_counter() - began()
 
 def say(event: str, **figures: Any) -> None:
     """Print what happened and when."""
-    print(json.dumps({"event": event, "at": round(time.perf_counter() - STARTED, 2), **figures}), flush=True)
+    line = json.dumps({"event": event, "at": round(time.perf_counter() - STARTED, 2), **figures})
+    print(line, file=sys.__stdout__, flush=True)  # whoever redirects stdout does not mean these
 
 
 class Rows:

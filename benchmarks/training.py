@@ -84,10 +84,15 @@ def ours(task: str, data: str, flags: Sequence[str]) -> None:
     watch.closing(seen["steps"], seen["subtokens"])
 
 
+def events_of(printed: str) -> list[Line]:
+    """Return the lines that a side meant; Trainer prints some of its own."""
+    return [json.loads(line) for line in printed.splitlines() if line.startswith('{"event"')]
+
+
 def lines_of(command: Sequence[str], environ: dict[str, str]) -> list[Line]:
     """Run a side as a process of its own and return what it printed."""
     done = subprocess.run([sys.executable, *command], env=environ, stdout=subprocess.PIPE, check=True, text=True)
-    return [json.loads(line) for line in done.stdout.splitlines()]
+    return events_of(done.stdout)
 
 
 def figure(line: Line) -> float:
@@ -129,7 +134,7 @@ def pair(task: str, data: str, guide: Sequence[str] | Path, flags: Sequence[str]
     with tempfile.TemporaryDirectory() as home:
         environ = {**os.environ, "LABELKIT_HOME": home}
         if isinstance(guide, Path):
-            theirs = [json.loads(line) for line in guide.read_text(encoding="utf-8").splitlines()]
+            theirs = events_of(guide.read_text(encoding="utf-8"))
         else:
             theirs = lines_of([str(HERE / "guide_recipe.py"), task, data, *guide], environ)
         mine = lines_of([str(HERE / "training.py"), task, data, "--ours", "--", *flags], environ)
