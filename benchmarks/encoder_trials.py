@@ -236,7 +236,7 @@ def influence(trial: Trial) -> float:
 
 def embeddings(reader: Any) -> set[torch.nn.Module]:
     """Return what may be the first to make vectors of ids; its own word for it is not always right, or is none."""
-    found = {each for each in reader.modules() if isinstance(each, torch.nn.Embedding)}
+    found: set[torch.nn.Module] = {each for each in reader.modules() if isinstance(each, torch.nn.Embedding)}
     with contextlib.suppress(NotImplementedError):
         found.add(reader.get_input_embeddings())
     return found

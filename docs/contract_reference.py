@@ -21,8 +21,8 @@ BEFORE = {
     "preprocessor": "Asked of each preprocessor, with ordinary examples and with hostile ones.",
     "format": "Asked of each format, for each kind of example that it declares.",
     "encoder": "Asked of each kind of model reference.",
-    "source": """Asked of each source, without a network and with an empty cache. Where its folder is not there, none of
-        it can be asked.""",
+    "source": """Asked of each source, without a network and with an empty cache. Where its folder is not there, or it
+        raises `labelkit.errors.NetworkError` because `ctx.offline` is set, only what it names can be looked at.""",
     "task": """Asked of each task. The last four train it for sixteen steps on its own examples, with a tiny random
         encoder and through the same code as `labelkit run`; the run goes into a folder that is removed, and no observer
         hears of it.""",
@@ -31,7 +31,7 @@ BEFORE = {
 
 def checks() -> str:
     """Return a section for each kind of record with a table of its checks."""
-    about = {"plugin": QUESTIONS, **{kind: found.questions for kind, found in ABOUT.items()}}
+    about = {"plugin": QUESTIONS, **{kind: found.questions() for kind, found in ABOUT.items()}}
     return "\n".join(line for kind, questions in about.items() for line in _section(kind, questions))
 
 

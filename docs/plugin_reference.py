@@ -8,6 +8,7 @@ import inspect
 import re
 import textwrap
 from collections.abc import Callable, Iterator
+from types import FunctionType
 
 import labelkit.events
 from labelkit import hookspecs, records
@@ -26,6 +27,7 @@ FLOWING = (
     records.Span,
     records.Coverage,
     records.ResolvedEncoder,
+    records.Output,
 )
 #: what fields mean that have no description of their own because they mean the same everywhere
 COMMON = {
@@ -68,7 +70,11 @@ def checks() -> str:
 
 def signature(hook: Callable[..., object]) -> str:
     """Return name, parameters and result of a hook as its heading shows them."""
-    return f"{hook.__name__}{inspect.signature(hook)}".replace("'", "").replace("records.", "")
+    return _shown(hook.__name__, inspect.signature(hook))
+
+
+def _shown(name: str, given: inspect.Signature) -> str:
+    return re.sub(r"(: |-> )'([^']*)'", r"\1\2", f"{name}{given}").replace("records.", "")
 
 
 def example(hook: Callable[..., object]) -> str:
@@ -85,11 +91,43 @@ def _hook(hook: Callable[..., object]) -> Iterator[str]:
 
 def _record(record: type) -> Iterator[str]:
     yield from (_prose(record.__doc__ or ""), "")
+    parts = [_field_rows(record), _method_rows(record)]
+    yield from "\n\n".join(filter(None, ("\n".join(part) for part in parts))).splitlines()
+
+
+def _field_rows(record: type) -> Iterator[str]:
+    if not dataclasses.is_dataclass(record):
+        return
     described = dict(re.findall(r":param (\w+): (.*?)(?=\n\s*:|\n\s*\n|\Z)", record.__doc__ or "", re.DOTALL))
     yield from (f"| field of `{record.__name__}` | type | default | meaning |", "| --- | --- | --- | --- |")
     for field in dataclasses.fields(record):
         meaning = _plain(described.get(field.name, COMMON.get(field.name, ""))).rstrip(".")
         yield f"| `{field.name}` | `{_cell(str(field.type))}` | {_default(field)} | {_cell(meaning)} |"
+
+
+def _method_rows(record: type) -> Iterator[str]:
+    found = [(name, member) for name, member in vars(record).items() if is_method(record, name, member)]
+    if not found:
+        return
+    yield from (f"| `{record.__name__}` can | what |", "| --- | --- |")
+    for name, member in found:
+        said = _prose(inspect.getdoc(member) or "").replace("\n", " ").rstrip(".")
+        yield f"| `{_cell(_method(record, name, member))}` | {_cell(said)} |"
+
+
+def is_method(record: type, name: str, member: object) -> bool:
+    """Return whether a member of a record is a property, a function or a way to make one, for plugins to use."""
+    is_field = name in getattr(record, "__dataclass_fields__", ())
+    return not name.startswith("_") and not is_field and isinstance(member, property | classmethod | FunctionType)
+
+
+def _method(record: type, name: str, member: object) -> str:
+    if isinstance(member, property):
+        return f"{name} -> {inspect.signature(member.fget or len).return_annotation}"
+    given = inspect.signature(getattr(record, name))
+    if isinstance(member, FunctionType):  # a classmethod is bound already
+        given = given.replace(parameters=list(given.parameters.values())[1:])
+    return _shown(name, given)
 
 
 def _prose(docstring: str) -> str:

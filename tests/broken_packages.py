@@ -14,28 +14,67 @@ def labelkit_metrics():
     yield labelkit.Metric(name="exact", kind="token", compute=compute, key="exact")
 """
 
-#: a task whose preprocessor shows words only to the process that runs the tests
+#: a task whose decoder finds something only in the process that runs the tests
 TASK = """
-import dataclasses, sys, labelkit
+import sys, labelkit
 
-def apply(example):
-    words = example.words or ()
-    return dataclasses.replace(example, surface=words if "pytest" in sys.modules else ("",) * len(words))
+def decode(scores):
+    from labelkit.label.decoders import viterbi
+    found = viterbi(scores)
+    return found if "pytest" in sys.modules else found * 0
 
 @labelkit.hookimpl
-def labelkit_preprocessors():
-    yield labelkit.Preprocessor(name="here", kind="token", apply=apply)
+def labelkit_decoders():
+    yield labelkit.Decoder(name="here", kind="token", decode=decode)
 
 @labelkit.hookimpl
 def labelkit_tasks():
     pairs = (("Ada lives in Rome", "B-person O O B-location"), ("Bob met Cleo", "B-person O B-person"))
     yield labelkit.Task(
         name="pets", summary="cats and dogs", kind="token", layer="ner", source="sample", metrics=("seqeval",),
-        scheme="IOB2", preprocess=("here",), examples=tuple(
+        scheme="IOB2", decoder="here", examples=tuple(
             labelkit.Example(id=words, words=tuple(words.split()), labels={"ner": tuple(tags.split())})
             for words, tags in pairs
         ),
     )
+"""
+
+#: a source in the order of a set, which is another one in every process
+SOURCE = """
+import labelkit
+
+def load(split, ctx):
+    for words in {f"word number {number}" for number in range(40)}:
+        yield labelkit.Example(id=words, words=tuple(words.split()), labels={"pets": ("O",) * 3})
+
+@labelkit.hookimpl
+def labelkit_sources():
+    yield labelkit.Source(
+        name="tales", kind="token", layers={"pets": None}, splits=("train",), load=load, licence="CC0"
+    )
+"""
+
+FORMAT = """
+import labelkit
+
+def write(records, output):
+    for record in records:
+        output.stream.write(f"{hash(record.text)}\\n".encode())
+
+@labelkit.hookimpl
+def labelkit_formats():
+    yield labelkit.Format(name="pairs", kinds=("token",), suffixes=(".pairs",), write=write)
+"""
+
+PREPROCESSOR = """
+import dataclasses, labelkit
+
+def apply(example):
+    return dataclasses.replace(example, surface=tuple(str(hash(word)) for word in example.words))
+
+@labelkit.hookimpl
+def labelkit_preprocessors():
+    yield labelkit.Preprocessor(name="mine", kind="token", apply=apply)
 """
 
 #: what is wrong → (the one check that catches it, a part of what it says, the module)
@@ -68,4 +107,16 @@ BROKEN: dict[str, tuple[str, str, str]] = {
         f"import os, sys\nif 'pytest' not in sys.modules: os._exit(3)\n{METRIC}",
     ),
     "labels in one process only": ("task-pets-worker", "in another one", TASK),
+    "in the order of a set": ("source-tales-worker", "gives other examples in another process (split 'train')", SOURCE),
+    "is read in one process only": (
+        "source-tales-worker",
+        "fails: load('train', ctx) of source 'tales' fails with ModuleNotFoundError",
+        SOURCE.replace(
+            "    for words", "    import sys\n    if 'pytest' not in sys.modules: import pets\n    for words"
+        )
+        .replace("{f", "sorted({f")
+        .replace("(40)}", "(40)})"),
+    ),
+    "writes a hash": ("format-pairs-worker", "no hash() of text", FORMAT),
+    "gives words a hash for a name": ("preprocessor-mine-worker", "no hash() of text", PREPROCESSOR),
 }

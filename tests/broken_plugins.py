@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
+import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import count
@@ -183,6 +185,11 @@ def giving(*examples: Any) -> Callable[[str, LoadContext], Iterable[Any]]:
     return lambda split, ctx: examples
 
 
+def odd(**fields: Any) -> Example:
+    """Return the first example with fields that hold what they may not."""
+    return replace(EXAMPLES[0], **fields)
+
+
 def tagged(tags: str) -> Example:
     return Example(id="7", words=tuple("w" for _ in tags.split()), labels={"pets": tuple(tags.split())})
 
@@ -206,6 +213,20 @@ def shuffled(split: str, ctx: LoadContext) -> Iterable[Example]:
 
 def failing_load(split: str, ctx: LoadContext) -> Iterable[Example]:
     raise KeyError(split)
+
+
+def reaching_out(split: str, ctx: LoadContext) -> Iterable[Example]:
+    with contextlib.suppress(OSError):
+        socket.create_connection(("corpora.invalid", 443), timeout=1)
+    return EXAMPLES
+
+
+def absent(split: str, ctx: LoadContext) -> Iterable[Example]:
+    return read_pairs(ctx.folder("no-such-corpus") / f"{split}.pairs", ctx)
+
+
+def placed(*offsets: Any, text: str | None = "Tom purrs at night") -> Callable[[str, LoadContext], Iterable[Any]]:
+    return giving(replace(EXAMPLES[0], text=text, offsets=offsets), EXAMPLES[1])
 
 
 # metrics
@@ -232,9 +253,28 @@ def leaving(given: Predictions) -> Mapping[str, Any]:
     return exact_match(given)
 
 
+def spoiling(given: Predictions) -> Mapping[str, Any]:
+    assert given.scores is not None
+    given.scores[:] = 0.0
+    return exact_match(given)
+
+
 def other_counts(given: Predictions) -> Counts:
     counts = exact_counts(given)
     return replace(counts, figures=lambda sums: {"exact_match": sums[..., 0]})
+
+
+def counts_of_some(given: Predictions) -> Counts:
+    counts = exact_counts(given)
+    return replace(counts, rows=counts.rows[:-1])
+
+
+def nameless_counts(given: Predictions) -> Counts:
+    return replace(exact_counts(given), figures=lambda sums: {"share": sums[..., 0]})
+
+
+def without_figures(given: Predictions) -> Counts:
+    return replace(exact_counts(given), figures=lambda sums: sums)  # type: ignore[arg-type, return-value]
 
 
 # decoders
@@ -292,6 +332,19 @@ def peeking(example: Example) -> Example:
     return replace(example, surface=example.words if labels is None else tuple(labels))
 
 
+def numbering(example: Example) -> Example:
+    surface: Any = tuple(range(len(example.words or ())))
+    return replace(example, surface=surface)
+
+
+def splitting(example: Example) -> Example:
+    return replace(example, surface=tuple((example.text or "").split()))
+
+
+def first_word(example: Example) -> Example:
+    return replace(example, surface=(example.text or "").split()[0])
+
+
 def initials(example: Example) -> Example:
     return replace(example, surface=tuple(word[0] for word in example.words or ()))
 
@@ -308,6 +361,21 @@ def scores_only(records: Iterable[Labelled], output: Output) -> None:
         if record.spans is None:
             raise ValueError("no spans")
     write_pairs((), output)
+
+
+def refusing(*given: Any) -> Any:
+    raise labelkit.LabelkitError("not today")
+
+
+def joining(records: Iterable[Labelled], output: Output) -> None:
+    for record in records:
+        output.stream.write(f"{record.label}\t{record.text}\n".encode("utf-8", "replace"))
+
+
+def parting(path: Path, ctx: LoadContext) -> Iterable[Example]:
+    for number, line in ctx.lines(path):
+        label, _, text = line.partition("\t")
+        yield Example(id=str(number), text=text, labels={"label": label})
 
 
 def numbered(records: Iterable[Labelled], output: Output) -> None:
@@ -328,6 +396,12 @@ class _Any:
 
     def __init__(self, output: Output) -> None:
         self.stream = output.stream
+
+
+def careless_of_labels(records: Iterable[Labelled], output: Output) -> None:
+    for record in records:
+        kept = record.labels if record.labels is None else tuple(label.split()[0] for label in record.labels)
+        write_pairs((replace(record, labels=kept),), output)
 
 
 def read_lower(path: Path, ctx: LoadContext) -> Iterator[Example]:
@@ -359,12 +433,23 @@ def of_known_events(event: Any) -> None:
         raise TypeError(f"what is a {type(event).__name__}?")
 
 
+def asking_the_network(rest: str, ctx: LoadContext) -> Any:
+    with contextlib.suppress(OSError):
+        socket.socket().connect(("192.0.2.1", 443))
+    return nowhere(rest, ctx)
+
+
 def not_a_library_error(rest: str, ctx: LoadContext) -> Any:
     raise FileNotFoundError(rest)
 
 
 TEXT_METRIC = Metric(name="exact", kind="text", compute=exact_match, key="exact_match")
 TEXT_SCHEMA = Schema(name="pets", kind="text", labels=("B-cat", "B-dog", "I-dog", "O"))
+PLAIN_SCHEMA = Schema(name="pets", kind="token", labels=("O", "B-cat", "B-dog", "I-dog"))
+TEXT_TASK: Mapping[str, Any] = {
+    "kind": "text", "layer": "label", "source": "sample-reviews", "metrics": ("classification",), "preprocess": (),
+    "decoder": "argmax-text", "examples": (Example(id="1", text="Fine.", labels={"label": "positive"}),),
+}  # fmt: skip
 SPANS_ON_TEXTS = Schema(name="pets", kind="text", types=("cat",), scheme="IOB2")
 
 BROKEN: dict[str, BrokenPlugin] = {
@@ -381,17 +466,25 @@ BROKEN: dict[str, BrokenPlugin] = {
     "schema of no scheme": BrokenPlugin(
         "schema-pets-scheme", "one of IOB1", (replace(SCHEMA, scheme=cast(Any, "BIO")),)
     ),
+    "several labels of a word": BrokenPlugin(
+        "schema-pets-scheme", "a word has one label", (replace(PLAIN_SCHEMA, multilabel=True),)
+    ),
     "spans on texts": BrokenPlugin("schema-pets-scheme", "write kind='token'", (SPANS_ON_TEXTS,)),
     # metrics
     "metric of no kind": metric("kind", "write 'token' or 'text'", kind="word"),
     "metric without its key": metric("key", "not its key 'f1'", key="f1"),
     "key that is no number": metric("key", "return a number", lambda given: {"exact_match": "1.0"}),
+    "a figure alone": metric("key", "return a dict of names and figures", lambda given: 1.0),
+    "metric that changes scores": metric("key", "other metrics are given the same", spoiling),
     "always the same": metric("perfect", "is 1 when all is right", lambda given: {"exact_match": 1.0}),
     "wrong direction": metric("perfect", "lower is better", higher_is_better=False),
     "division by zero": metric("finite", "no sentence at all, fails with ZeroDivisionError", undefined),
     "NaN further in": metric("finite", "no finite per_type.cat.f1", nan_inside),
     "metric that ends the program": metric("finite", "SystemExit", leaving),
     "order counts": metric("order", "sum up before dividing", of_the_first_sentence),
+    "counts of some": metric("counts", "has 3 rows for 4 examples", counts=counts_of_some),
+    "counts without the key": metric("counts", "return what compute() returns", counts=nameless_counts),
+    "counts without figures": metric("counts", "return a dict of names and numbers", counts=without_figures),
     "counts of something else": metric("counts", "let counts() and compute() agree", counts=other_counts),
     # decoders
     "decoder of no kind": decoder("kind", "write 'token' or 'text'", viterbi, "words"),
@@ -408,6 +501,9 @@ BROKEN: dict[str, BrokenPlugin] = {
     "fewer words": preprocessor("keeps", "has 1 words in place of 6", joined),
     "changes what it is given": preprocessor("keeps", "changes the example that it is given", marking),
     "gives back words": preprocessor("keeps", "returns tuple", lambda example: example.words),
+    "numbers for words to see": preprocessor("keeps", "not a tuple of str", numbering),
+    "words in place of a text": preprocessor("keeps", "is tuple, not one str", splitting, "text"),
+    "needs a word": preprocessor("any-text", "any text may be labelled", first_word, "text"),
     "counts its calls": preprocessor("pure", "no counters", counting),
     "looks at labels": preprocessor("blind", "do not look at labels", peeking),
     "needs a letter": preprocessor("any-text", "any text may be labelled", initials),
@@ -415,11 +511,16 @@ BROKEN: dict[str, BrokenPlugin] = {
     "format of no kind": file_format("fields", "write ('token',)", kinds=("tokens",)),
     "suffix without its dot": file_format("fields", "write it as '.conll'", suffixes=("pairs",)),
     "neither reads nor writes": file_format("fields", "give it read=", read=None, write=None),
+    "refuses all": file_format("writes", "refuses plain records: not today", write=refusing),
+    "does not read what it writes": file_format("reads-back", "does not read gold records back", read=refusing),
+    "joins text and label": file_format("refuses", "escape it, or raise", kinds=("text",), write=joining, read=parting),
     "wants scores": file_format("writes", "fails with ValueError: no spans", write=scores_only),
     "writes the time": file_format("repeats", "no time, no random ids", write=numbered, read=None),
     "reads in lower case": file_format("reads-back", "is read as", read=read_lower),
+    "reads what is no example": file_format("reads-back", "yields what it may not", read=lambda path, ctx: ["Tom"] * 3),
     "loses the last": file_format("reads-back", "not as many examples", read=read_but_one),
     "forgets to escape": file_format("refuses", "escape it, or raise", write=careless),
+    "forgets that labels may hold blanks": file_format("refuses", "two words", write=careless_of_labels),
     # encoders
     "any error will do": BrokenPlugin(
         "encoder-house-unknown", "raise labelkit.LabelkitError", (replace(ENCODER, resolve=not_a_library_error),)
@@ -427,19 +528,48 @@ BROKEN: dict[str, BrokenPlugin] = {
     "no encoder": BrokenPlugin(
         "encoder-house-unknown", "returns str", (replace(ENCODER, resolve=cast(Any, lambda rest, ctx: rest)),)
     ),
+    "no encoder, but a network": BrokenPlugin(
+        "encoder-house-unknown", "reaches for the network (192.0.2.1)", (replace(ENCODER, resolve=asking_the_network),)
+    ),
     # sources
     "source of no kind": source("kind", "write 'token' or 'text'", kind="word"),
     "no splits": source("splits", "declares no splits", splits=(), counts={}),
     "empty split": source("splits", "split 'train'", load=giving(), counts={}),
     "no examples but words": source("splits", "yield labelkit.Example", load=giving("Tom", "Rex")),
     "cannot be read": source("splits", "load('train', ctx) of source 'tales' fails with KeyError", load=failing_load),
+    "asks another machine": source("splits", "reaches for the network (corpora.invalid)", load=reaching_out),
+    "numbers for ids": source("splits", "id 7 of an example is no str", load=giving(odd(id=7))),
+    "a list for words": source("splits", "a tuple of str", load=giving(odd(words=["Tom"]))),
+    "numbers for words": source("splits", "word 1984 is no str", load=giving(odd(words=(1984,)))),
+    "a list for layers": source("splits", "must be dicts", load=giving(odd(labels=("O",)))),
+    "offsets without a text": source("splits", "offsets= need the text=", load=placed((0, 3), text=None)),
+    "offsets that are too few": source("splits", "one pair for each word", load=placed((0, 3))),
+    "offsets that are no pairs": source("splits", "one pair for each word", load=placed(0, 4, 10, 13)),
+    "offsets beyond the text": source(
+        "splits", "'night' cannot stand at text[13:19]", load=placed((0, 3), (4, 9), (10, 12), (13, 19))
+    ),
+    "offsets that go back": source(
+        "splits", "'at' cannot stand at text[0:3]", load=placed((0, 3), (4, 9), (0, 3), (13, 18))
+    ),
     "unsteady examples": source("repeats", "differs when it is read again", load=unsteady),
     "unsteady order": source("repeats", "seed what is random", load=shuffled, counts={}),
-    "no layers": source("layers", "declares no layers", layers={}),
+    "no layers": source("names", "declares no layers", layers={}),
     "layer that is not there": source("layers", "has no layer 'pos'", layers={"pos": None}),
     "a label short": source("layers", "4 words have 3 labels", load=giving(*map(a_word_short, EXAMPLES))),
-    "unknown schema": source("schemas", "did you mean pets", layers={"pets": "pests"}),
-    "schema of another kind": source("schemas", "make them agree", TEXT_SCHEMA),
+    "numbers for labels": source(
+        "layers",
+        "label 0 of 'pets' is no str",
+        load=giving(EXAMPLES[1], odd(labels={"pets": ("B-cat", 0, 0, 0)})),
+    ),
+    "a list of labels": source(
+        "layers", "give a tuple of str", load=giving(EXAMPLES[1], odd(labels={"pets": ["O"] * 4}))
+    ),
+    "a number for a schema": source("names", "write 'LAYER': 'SCHEMA'", layers={"pets": 3}),
+    "unknown schema": source("names", "did you mean pets", layers={"pets": "pests"}),
+    "unknown schema, and its data is absent": source(
+        "names", "did you mean pets", layers={"pets": "pests"}, load=absent
+    ),
+    "schema of another kind": source("names", "make them agree", TEXT_SCHEMA),
     "label out of the schema": source(
         "schemas", "label 'B-cow' (example 7, split 'train')", load=giving(EXAMPLES[0], tagged("O B-cow"))
     ),
@@ -455,7 +585,8 @@ BROKEN: dict[str, BrokenPlugin] = {
     "unknown preprocessor": task("names", "unknown preprocessor 'lower'", preprocess=("lower",)),
     "unknown source": task("names", "did you mean tales", source="tails"),
     "source of another kind": task("names", "is for kind 'text'", source="sample-reviews"),
-    "source without the layer": task("names", "its source 'wnut17' has: ner", source="wnut17"),
+    "source without the layer": task("names", "source 'wnut17' has: ner", source="wnut17"),
+    "source without train": task("names", "has no split 'train'", replace(SOURCE, splits=("test",))),
     "metric of another kind": task("names", "is for kind 'text'", TEXT_METRIC),
     "no recipes": task("recipes", "has no recipe 'quickstart'", recipes=Path("/nowhere")),
     "no example": task("examples", "give it a handful", examples=()),
@@ -466,6 +597,14 @@ BROKEN: dict[str, BrokenPlugin] = {
     "example with too few labels": task("examples", "4 words have 3 labels", examples=(a_word_short(EXAMPLES[0]),)),
     "labels that misfit the scheme": task("scheme", "word 2", examples=(tagged("O I-cat"),)),
     "labels that are no tags": task("scheme", "'cat' is not a tag", examples=(tagged("cat"),)),
+    "spans on whole texts": task("scheme", "leave scheme= out", **TEXT_TASK),
+    "two labels for a text": task(
+        "examples",
+        "must be one str",
+        **{**TEXT_TASK, "examples": (Example(id="1", text="Fine.", labels={"label": ("a", "b")}),), "scheme": None},
+    ),
+    "words for a text": task("examples", "needs text='…'", **{**TEXT_TASK, "examples": EXAMPLES, "scheme": None}),
+    "schema of plain labels": task("schema", "make scheme= of the task and of the schema agree", PLAIN_SCHEMA),
     "example out of the schema": task("schema", "label 'B-cow' of example 7", examples=(tagged("O B-cow"),)),
     "nothing left to read": task("learns", "there is nothing to learn", replace(PREPROCESSOR, apply=blank)),
     "reads the answers": task("saves", "there are none when it labels", replace(PREPROCESSOR, apply=peeking)),

@@ -17,9 +17,11 @@ class PluginEnvironment:
     """A virtual environment.
 
     :param folder: where it is; its state of labelkit lies in ``home`` beside.
+    :param constraints: the versions that pip may install or find installed; None for any.
     """
 
     folder: Path
+    constraints: Path | None = None
 
     @property
     def python(self) -> Path:
@@ -29,15 +31,17 @@ class PluginEnvironment:
     @property
     def variables(self) -> dict[str, str]:
         """The environment variables of commands that run in it; plain ``pip install`` works without a network."""
-        ours = {name: value for name, value in os.environ.items() if not name.startswith(("LABELKIT_", "PYTHON"))}
+        foreign = ("LABELKIT_", "PYTHON", "PIP_")
+        ours = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+        limits = {"PIP_CONSTRAINT": str(self.constraints)} if self.constraints else {}
         return {
             **ours,
+            **limits,
             "PATH": f"{self.python.parent}{os.pathsep}{os.environ['PATH']}",
             "VIRTUAL_ENV": str(self.folder),
             "LABELKIT_HOME": str(self.folder.parent / "home"),
             "HF_HUB_OFFLINE": "1",
             "PIP_NO_INDEX": "1",
-            "PIP_NO_DEPS": "1",
             "PIP_NO_BUILD_ISOLATION": "0",  # what --no-build-isolation sets
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         }
@@ -49,6 +53,10 @@ class PluginEnvironment:
         )
         assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}\n{done.stderr}"
         return done
+
+    def shell(self, line: str, cwd: Path) -> Done:
+        """Give a command as people type it; it has to succeed."""
+        return self.run("bash", "-euo", "pipefail", "-c", line, cwd=cwd)
 
     def labelkit(self, *arguments: str, cwd: Path | None = None) -> Done:
         """Run ``labelkit``; it has to succeed."""
@@ -64,10 +72,13 @@ class PluginEnvironment:
         return self.run(*command, cwd=package).stdout.strip().splitlines()[-1]
 
 
-def make_environment(folder: Path) -> PluginEnvironment:
-    """Make an environment in ``folder`` that sees all that is installed in the one that runs the tests."""
+def make_environment(folder: Path, constraints: Path | None = None) -> PluginEnvironment:
+    """Make an environment in ``folder`` that sees all that is installed in the one that runs the tests.
+
+    Nothing is fetched: what a package depends on has to be there, in the versions of ``constraints``.
+    """
     venv.create(folder, with_pip=False, symlinks=os.name != "nt")
-    made = PluginEnvironment(folder)
+    made = PluginEnvironment(folder, constraints)
     asked = "import sysconfig; print(sysconfig.get_path('purelib'))"
     site = subprocess.run([made.python, "-c", asked], capture_output=True, text=True, check=True).stdout.strip()
     here = sorted({sysconfig.get_path("purelib"), sysconfig.get_path("platlib")})

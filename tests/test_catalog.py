@@ -103,6 +103,10 @@ BROKEN: dict[str, tuple[str, str]] = {
     "import error": ("import no_such_module", "ModuleNotFoundError: No module named 'no_such_module'"),
     "syntax error": ("def", "SyntaxError"),
     "exit on import": ("import sys; sys.exit(3)", "SystemExit: 3"),
+    "an error that cannot be shown": (
+        "class Odd(Exception):\n    def __str__(self): raise RuntimeError\nraise Odd",
+        "Odd",
+    ),
     "a reason on several lines": ("raise RuntimeError('one\\n  two')", "RuntimeError: one two"),
     "bad signature": (
         f"{HEAD}@labelkit.hookimpl\ndef labelkit_metrics(task):\n    return ()",

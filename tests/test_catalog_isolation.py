@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import logging
 import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,7 @@ import pytest
 from labelkit import isolation
 from labelkit.catalog import Catalog, PluginInfo
 from labelkit.cli import main
-from labelkit.discovery import find_candidates
+from labelkit.discovery import Candidate, find_candidates
 from labelkit.events import RunEnded
 
 pytest_plugins = ("fake_distributions",)
@@ -244,6 +246,7 @@ MISFITS = {
     "Format(name='half', kinds=('token',), suffixes=None)": "Format 'half' with suffixes=None: it must be a tuple",
     "Format(name='half', kinds='token', suffixes=('.x',))": "kinds='token': it must be a tuple",
     "Format(name='half', kinds=('token',), suffixes=('.x',), read='read')": "read='read': it must be a function",
+    "Format(name='half', kinds=('token',), suffixes=('',), read=len)": "suffixes=('',): a file ending is longer",
     "Task(name='half', summary=3, kind='token', layer='x', source='x', metrics=())": "summary=3: it must be a str",
     "Task(name='half', summary='', kind='token', layer='x', source='x', metrics='f1')": "metrics='f1': it must be",
     "Task(name='half', summary='', kind='token', layer='x', source='x', metrics=(), recipes=3)": "recipes=3",
@@ -285,6 +288,15 @@ def test_a_slow_import_is_named_with_the_way_out(install: Install, monkeypatch: 
     assert len(lines) == 1
     assert "the plugin 'slow' has been loading for 0.01 s" in lines[0]
     assert "--no-plugin slow" in lines[0]
+
+
+def test_core_is_not_named_as_what_to_leave_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines: list[str] = []
+    monkeypatch.setattr(isolation, "PATIENCE", 0.0)
+    slow = Candidate("core", "1", "labelkit", "core", lambda: time.sleep(0.2))
+    Catalog([slow], say=lines.append)
+    Catalog([dataclasses.replace(slow, name="other")], say=lines.append)
+    assert ["core" in line for line in lines] == [False]
 
 
 def test_a_quick_import_is_not_named(install: Install) -> None:

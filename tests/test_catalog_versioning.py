@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import subprocess
 import sys
 import warnings
 from collections.abc import Callable
@@ -14,7 +15,7 @@ import pytest
 from packaging.version import Version
 
 import labelkit
-from labelkit import hookspecs, records, versioning
+from labelkit import events, hookspecs, records, versioning
 from labelkit.catalog import EVENT_HOOK, RECORD_HOOKS, Catalog, PluginInfo
 from labelkit.cli import main
 from labelkit.versioning import HOOK_API, Deprecation, PluginDeprecationWarning, deprecate
@@ -176,12 +177,28 @@ def test_fields_without_a_plain_default_can_go_too(default: Any, monkeypatch: py
     assert len(told) == 1
 
 
-def test_the_declared_fields_are_deprecated_on_import(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(records.Metric, "summary", records.Metric.__dict__["summary"])
-    monkeypatch.setitem(versioning.DEPRECATED_FIELDS, "Metric.summary", GOES)
-    versioning.deprecate_fields(vars(records))
-    with pytest.warns(PluginDeprecationWarning):
-        records.Metric(name="m", kind="token", key="f1", compute=len, summary="x")  # type: ignore[arg-type]
+def test_the_declared_fields_are_deprecated_on_import() -> None:
+    """In a process of its own: records that are imported anew are other classes."""
+    script = (
+        "import importlib; from labelkit import events, records, versioning\n"
+        "goes = versioning.Deprecation(since='0.2', until='0.3', instead='')\n"
+        "versioning.DEPRECATED_FIELDS.update({'Metric.summary': goes, 'RunEnded.hint': goes})\n"
+        "for module in (records, events): importlib.reload(module)\n"
+        "print(*(type(one).__name__ for one in (records.Metric.summary, events.RunEnded.hint, events.Stage.name)))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["property", "property", "member_descriptor"], done.stderr
+
+
+def test_fields_of_events_can_go_as_well(monkeypatch: pytest.MonkeyPatch, install: Install) -> None:
+    monkeypatch.setattr(events.RunEnded, "hint", events.RunEnded.__dict__["hint"])
+    monkeypatch.setitem(versioning.DEPRECATED_FIELDS, "RunEnded.hint", GOES)
+    versioning.deprecate_fields(vars(events))
+    versioning.deprecate_fields(vars(records))  # which has no such record
+    versioning._who.cache_clear()
+    install("pets", "import labelkit\n@labelkit.hookimpl\ndef labelkit_event(event): event.hint\n")
+    with pytest.warns(PluginDeprecationWarning, match=r"^plugin 'pets' uses RunEnded\.hint"):
+        Catalog.load().observers()["pets"](events.RunEnded(run="r", status="finished", seconds=1.0))
 
 
 # -- a hook that goes -------------------------------------------------------------------------------------------------
@@ -266,7 +283,7 @@ def test_what_is_deprecated_exists_and_is_gone_in_time() -> None:
         assert hasattr(hookspecs, name)
     for name in versioning.DEPRECATED_FIELDS:
         record, _, field = name.partition(".")
-        assert field in getattr(records, record).__dataclass_fields__
+        assert field in vars(getattr(records, record, None) or getattr(events, record))["__dataclass_fields__"]
     for deprecation in (*versioning.DEPRECATED_HOOKS.values(), *versioning.DEPRECATED_FIELDS.values()):
         assert Version(deprecation.since) <= now < Version(deprecation.until)
 

@@ -153,13 +153,13 @@ def test_run_prints_scores_and_what_to_do_next(command: Command, tiny: Path, cor
     assert "synthetic" not in done.out
 
 
-def test_scores_that_are_not_numbers_are_null_in_json(command: Command, tiny: Path, corpus: Path) -> None:
-    done = command(
-        "run", "ner", "--data", corpus, "--model", tiny, "--recipe", PLAIN, "--max-steps", "2", "--lr", "1e30", "--json"
-    )
-    assert done.status == 0
-    assert done.document["metrics"]["test"]["ner"]["loss"] is None
-    assert command("runs", "show", "latest", "--json").document["status"] == "finished"
+def test_a_run_whose_loss_is_no_number_fails_with_advice(command: Command, tiny: Path, corpus: Path) -> None:
+    data = ("run", "ner", "--data", corpus, "--model", tiny, "--recipe", PLAIN)
+    done = command(*data, "--max-steps", "2", "--lr", "1e30", "--json")
+    assert (done.status, done.out) == (1, "")
+    assert "loss is not a number any more" in done.err
+    assert "lower --lr (it is 1e+30)" in done.err
+    assert command("runs", "show", "latest", "--json").document["status"] == "failed"
 
 
 def test_a_dry_run_shows_where_each_value_came_from_and_writes_nothing(

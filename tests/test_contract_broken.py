@@ -30,7 +30,8 @@ def test_a_good_plugin_passes_all_of_them() -> None:
     assert [(one.check, one.reason) for one in outcomes if one.failed] == []
     unanswered = {one.check for one in outcomes if one.status == "not applicable"}
     assert unanswered == {
-        "plugin-worker", "plugin-imports-light", "plugin-imports-quickly", "plugin-imports-quietly", "task-pets-worker"
+        "plugin-worker", "plugin-imports-light", "plugin-imports-quickly", "plugin-imports-quietly",
+        "preprocessor-upper-worker", "format-pairs-worker", "source-tales-worker", "task-pets-worker",
     }  # fmt: skip
 
 
@@ -77,6 +78,11 @@ def _generic(check: str) -> str:
         ({"quickstart": "", "best": "metric = 'f2'"}, "unknown metric 'f2'"),
         ({"quickstart": "", "best": "decoder = 'argmax-text'"}, "is for kind 'text'"),
         ({"quickstart": "", "best": "preprocess = ['lower']"}, "unknown preprocessor 'lower'"),
+        ({"quickstart": "", "best": "data = 'tails'"}, "did you mean tales"),
+        ({"quickstart": "", "best": "[data]\nreference = 'sample-reviews'"}, "is for kind 'text'"),
+        ({"quickstart": "", "best": "data = 'wnut17'"}, "source 'wnut17' has: ner"),
+        ({"quickstart": "", "best": "model = 'bundeld'"}, "did you mean bundled"),
+        ({"quickstart": "", "best": "[data]\nformat = 'pears'"}, "unknown format 'pears'"),
         ({"quickstart": ""}, "has no recipe 'best'"),
     ],
 )
@@ -86,6 +92,26 @@ def test_recipes_that_do_not_work_are_caught(tmp_path: Path, files: dict[str, st
     catalog = task("recipes", said, recipes=tmp_path).catalog
     (check,) = [check for check in checks("mine", catalog) if check.name == "task-pets-recipes"]
     assert said in judge(check).why
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "data = 'tales'\nmodel = 'tiny:bert'",
+        "data = 'train=train.conll,test=test.conll'\nmodel = 'org/name'",
+        "data = 'hub:org/corpus'\nmodel = './encoder'\n",
+        "data = 'corpora/mine'\n[train]\nseed = 1",
+        "[data]\nreference = 'mine'\nformat = 'conll'",
+    ],
+)
+def test_recipes_that_may_work_pass(tmp_path: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "corpora" / "mine").mkdir(parents=True)
+    monkeypatch.setenv("LABELKIT_DATA", str(tmp_path / "corpora"))
+    for name in ("quickstart", "best"):
+        (tmp_path / f"{name}.toml").write_text(text, encoding="utf-8")
+    catalog = task("recipes", "", recipes=tmp_path).catalog
+    (check,) = [check for check in checks("mine", catalog) if check.name == "task-pets-recipes"]
+    assert judge(check).status == "ok"
 
 
 def test_a_plugin_is_tried_out_though_its_recipes_are_wrong() -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from broken_packages import METRIC
 from labelkit import scaffold
+from labelkit.catalog import Catalog
 from labelkit.cli import main
 from labelkit.cli.plugins import FIRST_USE
 
@@ -150,7 +151,7 @@ def test_the_list_of_plugins_is_as_it_was(command: Callable[..., Done]) -> None:
 def test_new_says_what_was_written_and_what_to_run_next(
     tmp_path: Path, command: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def create(name: str, kind: str, folder: Path) -> Path:
+    def create(name: str, kind: str, folder: Path, catalog: Catalog) -> Path:
         made = folder / f"labelkit {name}"
         made.mkdir(parents=True)
         (made / "pyproject.toml").write_text(kind, encoding="utf-8")
@@ -164,7 +165,7 @@ def test_new_says_what_was_written_and_what_to_run_next(
         str(made / "pyproject.toml"),
         "",
         "next:",
-        f"  pip install -e '{made}'",
+        f"  pip install -e '{made}[test]'",
         f"  pytest '{made}'",
         "  labelkit run ner --metric pets",
     ]

@@ -1,10 +1,12 @@
-"""The built-in plugins are ordinary ones: ``ner`` as a package of its own, beside a core that was built without it."""
+"""The built-in plugins are ordinary ones: three lines test each, and ``ner`` can be a package of its own."""
 
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -66,6 +68,16 @@ def plugins(environment: PluginEnvironment) -> dict[str, str]:
     return {row["name"]: row["origin"] for row in rows if row["status"] == "loaded"}
 
 
+def test_each_built_in_plugin_is_tested_by_three_lines() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    for name in project["entry-points"]["labelkit"]:
+        text = (ROOT / "tests" / f"test_{name}_plugin.py").read_text(encoding="utf-8")
+        code = text.partition("from labelkit.testing import Check, contract\n")[2]
+        assert code.split("\n") == [
+            "", "", f'@contract("{name}")', "def test_contract(check: Check) -> None:", "    check()", ""
+        ]  # fmt: skip
+
+
 @pytest.mark.slow
 def test_ner_is_an_ordinary_package(environment: PluginEnvironment, tmp_path: Path) -> None:
     before = plugins(environment)
@@ -93,3 +105,8 @@ def test_ner_is_an_ordinary_package(environment: PluginEnvironment, tmp_path: Pa
     statuses = {one["check"]: one["status"] for one in checked["checks"]}
     assert checked["ok"]
     assert statuses["task-ner-worker"] == statuses["plugin-worker"] == "ok"
+    tests = shutil.copy(ROOT / "tests/test_ner_plugin.py", tmp_path)
+    passed = environment.run(
+        str(environment.python), "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", os.devnull, str(tests)
+    ).stdout
+    assert re.search(r"^\d+ passed in", passed, re.MULTILINE), passed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,8 @@ from labelkit.data.corpus import DataOptions
 from labelkit.encode.align import Encoding
 from labelkit.encode.tokenizer import load_tokenizer
 from labelkit.errors import DataError
-from labelkit.records import LoadContext, Scheme
-from spoiled_corpus import Records, Words, long_sentence, reviews, spans, untagged
-
-Told = tuple[str, str, str | None]
-"""Check, split and the split it is compared with."""
-Placed = dict[Told, list[str]]
+from labelkit.records import Example, LoadContext, Scheme
+from spoiled_corpus import Everything, Placed, Records, Words, long_sentence, reviews, spans, untagged
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +46,13 @@ def findings(catalog: Catalog, encoding: Encoding, tmp_path: Path) -> Callable[.
 
 
 Run = Callable[..., list[Finding]]
+
+
+def load_words(reference: str, catalog: Catalog, folder: Path, **surroundings: Any) -> Sequence[Example]:
+    """Return the train split as the command reads it."""
+    ctx = LoadContext(**surroundings)
+    settings = DataOptions(format=ctx.options.get("format"))
+    return load(reference, None, catalog, ctx, settings, folder=folder / "stored", limit=1).splits["train"]
 
 
 def places(found: list[Finding]) -> Placed:
@@ -277,25 +280,19 @@ def test_a_fault_is_found_at_its_place_and_nothing_else(plant: Plant, findings: 
         assert finding.advice
 
 
-def test_all_faults_together_are_all_found(findings: Run, tmp_path: Path) -> None:
-    plants: list[Plant] = [
-        an_improper_tag,
-        a_byte_that_is_none,
-        odd_characters,
-        a_word_that_shows_nothing,
-        types_that_differ_by_spelling,
-        the_same_again,
-        nearly_the_same_again,
-        a_sentence_of_several_windows,
-    ]
-    corpus, expected = Words(), []
-    for plant in plants:
-        placed = plant(corpus, tmp_path)
-        expected += [(told, place) for told, where in placed.items() for place in where]
+def test_every_fault_of_a_wholly_spoiled_corpus_is_found_and_nothing_else(findings: Run, tmp_path: Path) -> None:
+    spoiled = Everything(tmp_path)
 
-    found = places(findings(corpus.write(tmp_path)))
+    found = places(findings(spoiled.write()))
 
-    assert [(told, place) for told, place in expected if place not in found.get(told, ())] == []
+    assert {check for check, _, _ in spoiled.placed} == set(CHECKS)
+    # the shares of types stand nowhere, and labels change at other faults too
+    assert set(found.pop(("balance", "test", "train"))) == {""}
+    del spoiled.placed["balance", "test", "train"]
+    assert set(spoiled.placed.pop(("order", "train", None))) < set(found.pop(("order", "train", None)))
+    assert {told: sorted(where) for told, where in found.items()} == {
+        told: sorted(where) for told, where in spoiled.placed.items()
+    }
 
 
 # -- what cannot be read ----------------------------------------------------------------------------------------------
@@ -367,6 +364,49 @@ def test_reading_that_stops_within_a_file_is_told_of(findings: Run, tmp_path: Pa
     assert (stopped.severity, stopped.split, stopped.count) == ("error", "test", 1)
     assert "broken gzip file" in stopped.examples[0].text
     assert ("duplicates", "test", None) in places(found)
+
+
+@pytest.mark.parametrize(
+    ("check", "name", "content", "advice"),
+    [
+        ("reading", "test.conll.gz", b"\x1f\x8bnothing", "download it again"),
+        ("encoding", "test.conll", "Ada\tB-PER\n".encode("utf-16"), "--encoding utf-16"),
+    ],
+)
+def test_a_split_that_cannot_be_read_at_all_is_told_of_and_the_others_are_checked(
+    check: str, name: str, content: bytes, advice: str, findings: Run, tmp_path: Path
+) -> None:
+    corpus = Words()
+    expected = an_improper_tag(corpus, tmp_path)
+    reference = corpus.write(tmp_path).replace("test.conll", name)
+    (tmp_path / name).write_bytes(content)
+
+    found = findings(reference)
+
+    assert [(one.check, one.severity, one.split, one.count) for one in found] == [
+        (check, "error", "test", 1),
+        ("transitions", "error", "train", 1),
+    ]
+    assert advice in found[0].advice
+    assert places(found)["transitions", "train", None] == expected["transitions", "train", None]
+
+
+def test_a_file_that_is_not_there_is_a_wrong_command_and_no_finding(findings: Run, tmp_path: Path) -> None:
+    reference = Words().write(tmp_path)
+
+    with pytest.raises(DataError, match=r"tost\.conll does not exist"):
+        findings(reference.replace("test.conll", "tost.conll"))
+
+
+def test_utf_16_is_read_where_it_is_named(findings: Run, catalog: Catalog, tmp_path: Path) -> None:
+    reference = Words().write(tmp_path)
+    for split in ("train", "validation", "test"):
+        file = tmp_path / f"{split}.conll"
+        file.write_bytes(file.read_text().encode("utf-16"))
+
+    with pytest.raises(DataError, match="it begins like UTF-16"):
+        findings(reference)
+    assert len(load_words(reference, catalog, tmp_path, encoding="utf-16")) == 60
 
 
 @pytest.mark.parametrize(("content", "reason"), [(b"", "empty"), (None, "does not exist")])
@@ -457,6 +497,68 @@ def test_a_slip_of_the_pen_is_told_of_only_where_it_is_rare(findings: Run, tmp_p
     assert found["spelling", "train", None] == [corpus.place(tmp_path, "train", 0)]
 
 
+@pytest.mark.parametrize(
+    "spelling", ["LOC\u200b", "\uff2c\uff2f\uff23", "Loc", "L-O-C", "LOCC", "LOOC", "LCO", "LIC", "LO"]
+)
+def test_a_type_in_another_spelling_is_told_of_once(spelling: str, findings: Run, tmp_path: Path) -> None:
+    corpus = Words()
+    corpus.splits["train"][3][5] = ("Rome", f"B-{spelling}")
+    reference = corpus.write(tmp_path)
+
+    found = [one for one in findings(reference) if one.check == "spelling"]
+
+    if spelling == "LO":  # too short to tell a slip from another type
+        assert found == []
+        return
+    assert [(one.split, one.count) for one in found] == [("train", 1)]
+    assert [case.place for case in found[0].examples] == [corpus.place(tmp_path, "train", 3, 5)]
+    assert "'LOC' (99)" in found[0].examples[0].text
+    assert "\u200b" not in found[0].examples[0].text
+
+
+@pytest.mark.parametrize("spelling", ["LOC\u200b", "\uff2c\uff2f\uff23", "loc", "L_OC"])
+def test_two_spellings_are_one_type_however_frequent_each_is(spelling: str, findings: Run, tmp_path: Path) -> None:
+    corpus = Words()
+    for sentences in corpus.splits.values():
+        for sentence in sentences[::3]:
+            sentence[5] = (sentence[5][0], f"B-{spelling}")
+
+    found = findings(corpus.write(tmp_path))
+
+    assert [(one.check, one.split, one.count) for one in found] == [
+        ("spelling", "train", 20),
+        ("spelling", "validation", 7),
+        ("spelling", "test", 7),
+    ]
+
+
+def test_plain_labels_of_three_letters_are_no_slips_of_each_other(findings: Run, tmp_path: Path) -> None:
+    corpus = Words()
+    for sentences in corpus.splits.values():
+        for sentence in sentences:
+            sentence[:] = [(word, "NNP" if word[0].isupper() else "VB") for word, _ in sentence]
+    for split in corpus.splits:
+        corpus.splits[split][0][3] = (f"sight-{split}", "NNPS")
+    for number in range(300):
+        corpus.splits["train"].append([(f"a{number}", "NNP"), (f"b{number}", "VB"), (f"c{number}", "NNP")])
+
+    assert [one.check for one in findings(corpus.write(tmp_path)) if one.check == "spelling"] == []
+
+
+def test_three_spellings_of_a_class_are_each_counted_once(findings: Run, tmp_path: Path) -> None:
+    corpus = reviews()
+    train = corpus.splits["train"]
+    good = [number for number, record in enumerate(train) if record["label"] == "good"]
+    train[good[0]]["label"], train[good[1]]["label"] = "Good", "good "
+
+    found = [one for one in findings(corpus.write(tmp_path)) if one.check == "spelling"]
+
+    assert [(one.count, [case.place for case in one.examples]) for one in found] == [
+        (2, [corpus.place(tmp_path, "train", number) for number in good[:2]])
+    ]
+    assert all("'good' (" in case.text for case in found[0].examples)
+
+
 # -- texts ------------------------------------------------------------------------------------------------------------
 
 
@@ -502,6 +604,22 @@ def test_classes_out_of_balance_and_in_order_are_told_of(findings: Run, tmp_path
         ("balance", "test", "train"): ["", ""],
         ("order", "train", None): [place],
     }
+
+
+@pytest.mark.parametrize("label", ["good", "O"])
+def test_data_with_one_label_only_teaches_nothing(label: str, findings: Run, tmp_path: Path) -> None:
+    words, texts = Words(), reviews()
+    for sentences in words.splits.values():
+        for sentence in sentences:
+            sentence[:] = untagged([word for word, _ in sentence])
+    for records in texts.splits.values():
+        for record in records:
+            record["label"] = label
+
+    found = findings((words if label == "O" else texts).write(tmp_path))
+
+    assert [(one.check, one.severity, one.split, one.count) for one in found] == [("balance", "error", "train", 1)]
+    assert "nothing to learn" in found[0].message
 
 
 def test_a_column_that_holds_no_classes_is_told_of(findings: Run, tmp_path: Path) -> None:
@@ -562,7 +680,9 @@ def test_overlaps_that_are_dropped_on_purpose_are_no_finding(
 
 
 @pytest.mark.parametrize("format_", ["doccano", "prodigy"])
-def test_spans_of_annotation_tools_are_told_of_one_by_one(format_: str, findings: Run, tmp_path: Path) -> None:
+def test_spans_of_annotation_tools_are_told_of_one_by_one(
+    format_: str, findings: Run, catalog: Catalog, tmp_path: Path
+) -> None:
     corpus = spans()
     key = {"doccano": "label", "prodigy": "spans"}[format_]
     for records in corpus.splits.values():
@@ -572,13 +692,32 @@ def test_spans_of_annotation_tools_are_told_of_one_by_one(format_: str, findings
                 {"start": start, "end": end, "label": label} if format_ == "prodigy" else [start, end, label]
                 for start, end, label in found
             ]
-    overlap, cut = corpus.splits["train"][0][key], corpus.splits["train"][1][key]
-    for spans_, (start, end) in ((overlap, (0, 8)), (cut, (4, 6))):
+    overlap, cut, outside = (corpus.splits["train"][number][key] for number in range(3))
+    for spans_, (start, end) in ((overlap, (0, 8)), (cut, (4, 6)), (outside, (-2, 5)), (outside, (9, 900))):
         spans_.append({"start": start, "end": end, "label": "PER"} if format_ == "prodigy" else [start, end, "PER"])
 
     told = findings(corpus.write(tmp_path), format=format_)
 
-    assert places(told) == {("spans", "train", None): [corpus.place(tmp_path, "train", record) for record in (0, 1)]}
+    assert places(told) == {
+        ("spans", "train", None): [corpus.place(tmp_path, "train", record) for record in (0, 1, 2, 2)]
+    }
+    assert len(load_words(str(tmp_path / "train.jsonl"), catalog, tmp_path, options={"format": format_})) == 60
+
+
+def test_spans_of_label_studio_are_told_of_one_by_one(findings: Run, tmp_path: Path) -> None:
+    tasks = []
+    for number, record in enumerate(spans().splits["train"]):
+        regions = [{"start": start, "end": end, "labels": [label]} for start, end, label in record["spans"]]
+        if number == 4:
+            regions += [{"start": 5, "end": 900, "labels": ["PER"]}, {"start": 7, "end": 3, "labels": ["PER"]}]
+        result = [{"from_name": "label", "to_name": "text", "type": "labels", "value": region} for region in regions]
+        # two people who agree, so that each fault is there twice and told once
+        tasks.append({"id": number, "data": {"text": record["text"]}, "annotations": [{"result": result}] * 2})
+    (tmp_path / "train.json").write_text(json.dumps(tasks))
+
+    told = findings(str(tmp_path / "train.json"), format="label-studio")
+
+    assert places(told) == {("spans", "train", None): [f"{tmp_path / 'train.json'}:5"] * 2}
 
 
 def test_spans_of_brat_are_told_of_one_by_one(findings: Run, tmp_path: Path) -> None:
@@ -769,6 +908,24 @@ def test_the_sources_that_labelkit_makes_are_checked(
 ) -> None:
     assert main(["data", "check", "sample-reviews", "--model", str(tiny), "--skip", "windows", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["findings"] == []
+
+
+def test_the_files_of_a_named_corpus_are_checked_as_they_are(
+    home: Path, tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    corpus, folder = Words(), tmp_path / "wnut17"
+    folder.mkdir()
+    corpus.splits["test"][0][1] = ("Stone", "I-LOC")
+    corpus.write(folder)
+    monkeypatch.setenv("LABELKIT_DATA", str(tmp_path))
+
+    assert main(["data", "check", "wnut17", "--model", str(tiny), "--json"]) == 0
+
+    document = json.loads(capsys.readouterr().out)
+    assert document["layers"] == {"ner": {"scheme": "IOB2"}}
+    assert document["notes"][0] == "wnut17: train has 60 examples, 3,394 were published"
+    told = [(one["check"], one["examples"][0]["place"]) for one in document["findings"]]
+    assert told == [("transitions", corpus.place(folder, "test", 0, 1))]
 
 
 def test_every_check_is_described_in_the_docs() -> None:

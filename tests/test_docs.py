@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 import doctest
 import importlib.util
+import inspect
 import re
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 
 import pytest
 
@@ -56,9 +57,20 @@ def test_the_hooks_of_the_catalog_are_those_of_hookspecs() -> None:
 
 @pytest.mark.parametrize("name", HOOKS)
 def test_every_hook_is_a_heading_with_its_exact_signature(name: str) -> None:
-    parameters, result = ("event: Event", "None") if name == EVENT_HOOK else ("", "")
-    result = result or f"Iterable[{RECORD_HOOKS[name][1].__name__}]"
+    given = inspect.signature(getattr(hookspecs, name))
+    parameters = ", ".join(f"{one.name}: {one.annotation}" for one in given.parameters.values())
+    result = given.return_annotation.replace("records.", "")
     assert REFERENCE.splitlines().count(f"### `{name}({parameters}) -> {result}`") == 1
+
+
+@pytest.mark.parametrize("name", HOOKS)
+def test_every_hook_gives_records_or_hears_of_events_and_nothing_else(name: str) -> None:
+    given = inspect.signature(getattr(hookspecs, name))
+    parameters, result = [], f"Iterable[records.{RECORD_HOOKS[name][1].__name__}]" if name in RECORD_HOOKS else "None"
+    if name == EVENT_HOOK:
+        parameters = ["event: Event"]
+    assert [f"{one.name}: {one.annotation}" for one in given.parameters.values()] == parameters
+    assert given.return_annotation == result
 
 
 def test_no_heading_names_a_hook_that_is_gone() -> None:
@@ -108,6 +120,24 @@ def test_every_field_of_a_record_is_a_row_with_a_meaning(record: type) -> None:
     assert heading
     assert list(rows) == list(record.__dataclass_fields__)  # type: ignore[attr-defined]
     assert all(rows.values()), rows
+
+
+@pytest.mark.parametrize("record", [*RECORDS, records.Output])
+def test_every_method_of_a_record_is_a_row_with_what_it_does(record: type) -> None:
+    kinds = (property, classmethod, FunctionType)
+    fields = getattr(record, "__dataclass_fields__", ())
+    found = {name for name, one in vars(record).items() if isinstance(one, kinds) and name not in fields}
+    rows = dict(re.findall(r"^\| `(\w+).*?` \| (.*) \|$", _methods(record), re.MULTILINE))
+    assert set(rows) == {name for name in found if not name.startswith("_")}
+    assert all(rows.values())
+
+
+def _methods(record: type) -> str:
+    return REFERENCE.partition(f"| `{record.__name__}` can |")[2].partition("\n\n")[0]
+
+
+def test_every_record_is_public() -> None:
+    assert {record.__name__ for record in RECORDS} <= set(labelkit.__all__)
 
 
 @pytest.mark.parametrize("event", EVENTS)

@@ -21,7 +21,8 @@ from labelkit.testing import check_plugin
 from labelkit.versioning import STATEMENTS, unmet
 from plugin_environment import PluginEnvironment, make_environment
 
-PAGE = (Path(__file__).parents[1] / "docs" / "plugins.md").read_text(encoding="utf-8").partition("\n## Hooks\n")[0]
+DOCS = Path(__file__).parents[1] / "docs"
+PAGE = (DOCS / "plugins.md").read_text(encoding="utf-8").partition("\n## Hooks\n")[0]
 
 _HEADING = re.compile(r"^##+ (.+)$", re.MULTILINE)
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -112,6 +113,21 @@ def test_every_block_is_a_file_a_program_or_commands(section: str) -> None:
         assert (block.language in ("python", "toml", "text")) if block.file else block.language in ("python", "console")
     fences = [line for line in PAGE.splitlines() if line.startswith("```")]
     assert len(fences) == 2 * sum(len(blocks) for blocks in SECTIONS.values())
+
+
+def anchors(page: Path) -> set[str]:
+    """Return what links can point at in a page: its headings as web sites write them."""
+    headings = _HEADING.findall(page.read_text(encoding="utf-8"))
+    return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
+def test_every_link_of_the_page_leads_somewhere() -> None:
+    found = re.findall(r"\]\(([^)#]*)#?([^)]*)\)", PAGE)
+    assert len(found) >= 3
+    for file, anchor in found:
+        page = (DOCS / (file or "plugins.md")).resolve()
+        assert page.exists(), file
+        assert not anchor or anchor in anchors(page), anchor
 
 
 @pytest.mark.parametrize(

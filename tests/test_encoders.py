@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import json
-import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -39,15 +39,22 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def sweep() -> ModuleType:
+def sweep() -> Iterator[ModuleType]:
     """Return benchmarks/encoders.py."""
-    spec = importlib.util.spec_from_file_location("encoders", ROOT / "benchmarks" / "encoders.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["encoders"] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(ROOT / "benchmarks"))
+        yield importlib.import_module("encoders")
+
+
+@pytest.fixture
+def trials(sweep: ModuleType) -> ModuleType:
+    """Return benchmarks/encoder_trials.py."""
+    return sys.modules[sweep.outcome_of.__module__]
+
+
+@pytest.fixture(scope="module")
+def page() -> str:
+    return (ROOT / "docs" / "encoders.md").read_text(encoding="utf-8")
 
 
 # -- each family by the command ---------------------------------------------------------------------------------------
@@ -90,38 +97,86 @@ def test_a_run_on_texts_leaves_a_labeller(reference: str, cache: Path, tmp_path:
     assert {record.label for record in records} <= {"good", "bad"}
 
 
-def test_every_encoder_is_as_the_table_says(sweep: ModuleType) -> None:
+def test_every_encoder_is_as_the_table_says(sweep: ModuleType, page: str) -> None:
     """Some of it, quickly; the slow test below tries all."""
-    stored = table()
-    chosen = ["bert", "deberta", "fnet", "llama", "bros"]
+    stored = sweep.table(page)
+    chosen = ["bert", "deberta", "longformer", "llama", "bros"]
     assert list(sweep.rows(chosen)) == [stored[name] for name in chosen]
 
 
 @pytest.mark.slow
-def test_the_table_is_not_stale(sweep: ModuleType) -> None:
-    assert list(sweep.rows([])) == list(table().values())
+def test_the_table_is_not_stale(sweep: ModuleType, page: str) -> None:
+    assert list(sweep.rows([])) == list(sweep.table(page).values())
 
 
-def test_the_table_has_every_architecture_that_transformers_maps() -> None:
-    assert list(table()) == list(architectures.kinds_of())
+def test_the_table_has_every_architecture_that_transformers_maps_and_what_of_it(sweep: ModuleType, page: str) -> None:
+    from transformers.models.auto import modeling_auto as auto
+
+    mapped = [
+        set(auto.MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING_NAMES),
+        set(auto.MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES),
+    ]
+    stored = sweep.table(page)
+    assert list(stored) == sorted(mapped[0] | mapped[1])
+    for name, line in stored.items():
+        assert [cell != sweep.UNMAPPED for cell in sweep.cells(line)[:2]] == [name in names for names in mapped], line
 
 
-def table() -> dict[str, str]:
-    """Return the rows of the table in the docs, by architecture."""
-    page = (ROOT / "docs" / "encoders.md").read_text(encoding="utf-8")
-    return {found[1]: found[0] for found in re.finditer(r"^\| `([\w-]+)` \|.*\|$", page, re.MULTILINE)}
+def test_what_the_table_says_of_tokenizers_and_sides_is_what_labelkit_knows(sweep: ModuleType, page: str) -> None:
+    for name, line in sweep.table(page).items():
+        words, texts, note = sweep.cells(line)
+        assert (sweep.NOT_FAST in note) is not sweep.has_fast_tokenizer(name), line
+        assert (sweep.SLOW in (words, texts)) <= (not sweep.has_fast_tokenizer(name)), line
+        if {words, texts} & {sweep.WORKS, sweep.SLOW}:
+            assert ("reads only to the left" in note) is architectures.is_one_sided(name), line
+            assert ("fp32 only" in note) is (name in architectures.FP32_ONLY), line
 
 
-def test_a_trial_notices_what_is_wrong(sweep: ModuleType, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert sweep.outcome_of("bert", "token", cache).why == ""
-    monkeypatch.setattr(sweep, "FP32_ONLY", frozenset({"bert"}))
-    assert sweep.outcome_of("bert", "token", cache).why.startswith("bf16: ")
+def test_the_table_is_summed_up_above_it(sweep: ModuleType, page: str) -> None:
+    assert f"\n{sweep.summary(sweep.table(page))}\n" in page
+
+
+def test_rows_are_replaced_one_by_one_and_the_page_around_them_stays(sweep: ModuleType, page: str) -> None:
+    assert sweep.written(page, []) == page
+    line = "| `bert` | no | no | a note |"
+    changed = sweep.written(page, [line])
+    assert sweep.table(changed) == {**sweep.table(page), "bert": line}
+    assert (changed[:200], changed[-40:]) == (page[:200], page[-40:])
+    assert sweep.summary(sweep.table(changed)) in changed
+
+
+@pytest.mark.parametrize(
+    ("whys", "fast", "cell"),
+    [
+        ({}, True, "–"),
+        ({"bpe": "", "unigram": ""}, True, "works"),
+        ({"bpe": "", "unigram": ""}, False, "needs a fast tokenizer"),
+        ({"bpe": "a|<b>", "unigram": "a|<b>"}, True, "a\\|&lt;b>"),
+        ({"bpe": "", "unigram": "no"}, True, "works; with unigram: no"),
+    ],
+)
+def test_a_cell_says_with_which_tokenizers(
+    sweep: ModuleType, trials: ModuleType, whys: dict[str, str], fast: bool, cell: str
+) -> None:
+    assert sweep.said({name: trials.Outcome(why) for name, why in whys.items()}, fast=fast) == cell
+
+
+def test_a_trial_notices_what_is_wrong(trials: ModuleType, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def why(name: str = "bert") -> str:
+        return str(trials.outcome_of(name, "token", "wordpiece", cache).why)
+
+    assert why() == ""
+    monkeypatch.setattr(trials, "FP32_ONLY", frozenset({"bert"}))
+    assert why().startswith("bf16: ")
     monkeypatch.undo()
-    monkeypatch.setattr(sweep, "is_one_sided", lambda name: True)
-    assert sweep.outcome_of("bert", "token", cache).why.startswith("reads both ways")
+    monkeypatch.setattr(trials, "is_one_sided", lambda name: True)
+    assert [why(name)[:15] for name in ("bert", "xlnet", "longformer")] == ["reads both ways"] * 3
     monkeypatch.undo()
-    monkeypatch.setattr(sweep.torch.optim.AdamW, "step", lambda self: None)
-    assert sweep.outcome_of("bert", "token", cache).why.startswith("does not train: 0 of ")
+    monkeypatch.setattr(trials, "is_one_sided", lambda name: False)
+    assert why("llama").startswith("reads only to the left")
+    monkeypatch.undo()
+    monkeypatch.setattr(trials.torch.optim.AdamW, "step", lambda self: None)
+    assert why().startswith("does not train: 0 of ")
 
 
 # -- decoders ---------------------------------------------------------------------------------------------------------

@@ -18,7 +18,6 @@ from conftest import a_sentence, as_conll
 from labelkit.cli import main
 from labelkit.data.schemes import SCHEMES, spans_of, tags_of
 from labelkit.errors import LabelkitError
-from labelkit.evaluate import suspects
 from labelkit.evaluate.folds import divide
 from labelkit.evaluate.mistakes import analyse
 from labelkit.evaluate.review import suspects_of, to_review
@@ -243,6 +242,16 @@ def test_the_runs_validation_is_looked_at_by_default(
     assert answer["suspects"]["words"] > 12
 
 
+def test_who_looks_at_test_or_train_is_told_what_it_means(at_home: None, capsys: pytest.CaptureFixture[str]) -> None:
+    told = {}
+    for split in ("validation", "test", "train"):
+        assert main(["errors", "shared", "--split", split, "--limit", "0"]) == 0
+        told[split] = capsys.readouterr().err
+    assert "note:" not in told["validation"]
+    assert "has no test left" in told["test"]
+    assert "learned from train" in told["train"]
+
+
 def test_mistakes_and_suspects_of_spoiled_data(
     at_home: None, spoiled: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -275,7 +284,7 @@ def test_the_sentences_are_shown_as_they_are(at_home: None, tmp_path: Path, caps
     assert "\x1b" not in out
 
 
-@pytest.mark.parametrize("to", ["doccano", "conll", "jsonl", "label-studio"])
+@pytest.mark.parametrize("to", ["doccano", "conll", "jsonl", "label-studio", "prodigy", "brat", "html"])
 def test_what_is_odd_is_written_for_review(
     to: str, at_home: None, spoiled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -294,18 +303,39 @@ def test_what_is_odd_is_written_for_review(
     assert main(["errors", "shared", "--data", str(spoiled), "-o", str(file), "--to", to]) == 1
 
 
-def test_without_cleanlab_the_mistakes_are_shown_all_the_same(
-    at_home: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_labels_of_texts_and_of_words_are_looked_at_too(
+    tiny: Path, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(suspects, "is_installed", lambda: False)
-    assert main(["errors", "shared"]) == 0
-    out, err = capsys.readouterr()
-    assert "right" in out
-    assert "labelkit[errors]" in err
-    assert ask(capsys, "shared")["suspects"] is None
-    assert main(["errors", "shared", "--train"]) == 1
-    assert "labelkit[errors]" in capsys.readouterr().err
-    assert main(["errors", "shared", "-o", str(tmp_path / "x.jsonl")]) == 1
+    home = tmp_path / "home"
+    monkeypatch.setenv("LABELKIT_HOME", str(home))
+    texts = [
+        {"text": f"{word} day {n}", "label": label} for n in range(20) for word, label in (("fine", "a"), ("bad", "b"))
+    ]
+    for name in ("train", "validation"):
+        lines = "".join(json.dumps(one) + "\n" for one in texts)
+        (tmp_path / f"{name}.jsonl").write_text(lines, encoding="utf-8")
+    data = f"train={tmp_path / 'train.jsonl'},validation={tmp_path / 'validation.jsonl'}"
+    labelkit.run("textcls", data=data, model=str(tiny), epochs=4, lr=1e-2, home=home, name="texts")
+    wrong = [{"text": f"bad day {n}", "label": "a"} for n in range(0, 20, 3)]
+    file = tmp_path / "gold.jsonl"
+    file.write_text("".join(json.dumps(one) + "\n" for one in (*texts, *wrong)), encoding="utf-8")
+    review = tmp_path / "review.jsonl"
+    answer = ask(capsys, "texts", "--data", str(file), "-o", str(review))
+    assert answer["mistakes"]["kinds"] == {"wrong label": len(wrong)}
+    assert [one["gold"] for one in answer["mistakes"]["frequent"]] == ["a"]
+    odd = [json.loads(line) for line in review.read_text(encoding="utf-8").splitlines()]
+    assert odd
+    assert {(one["text"][:3], one["label"], one["suspects"][0]["suggested"]) for one in odd} == {("bad", "a", "b")}
+    assert main(["errors", "texts", "--data", str(file)]) == 0
+    assert odd[0]["text"] in capsys.readouterr().out
+
+    tags = (corpus / "train.conll").read_text(encoding="utf-8").replace("B-", "").replace("I-", "")
+    (tmp_path / "train.conll").write_text(tags, encoding="utf-8")
+    labelkit.run("pos", data=str(tmp_path / "train.conll"), model=str(tiny), max_steps=1, home=home, name="words")
+    answer = ask(capsys, "words")
+    assert set(answer["mistakes"]["kinds"]) == {"wrong label"}
+    assert main(["errors", "words"]) == 0
+    assert "wrong label" in capsys.readouterr().out
 
 
 def test_what_does_not_go_together_is_wrong_usage(at_home: None, capsys: pytest.CaptureFixture[str]) -> None:
@@ -337,8 +367,17 @@ def test_train_is_looked_at_by_cross_validation(
     (data / "train.conll").write_text(as_conll(rows), encoding="utf-8")
     (data / "dev.conll").write_text(as_conll([longer() for _ in range(12)]), encoding="utf-8")
     home = tmp_path / "home"
-    settings = {"train.precision": "fp32"}
-    labelkit.run("ner", data=str(data), model=str(tiny), epochs=6, lr=1e-2, settings=settings, home=home, name="noisy")
+    labelkit.run(
+        "ner",
+        data=str(data),
+        model=str(tiny),
+        recipe=str(Path(__file__).parent / "plain.toml"),
+        epochs=6,
+        lr=1e-2,
+        settings={"train.precision": "fp32"},
+        home=home,
+        name="noisy",
+    )
     before = {path.relative_to(home) for path in home.rglob("*") if "cache" not in path.parts}
     monkeypatch.setenv("LABELKIT_HOME", str(home))
     assert main(["errors", "noisy", "--train", "--folds", "3", "--limit", "400", "--json"]) == 0

@@ -66,6 +66,21 @@ def test_a_split_is_chosen_by_name(trained: labelkit.RunResult, capsys: pytest.C
     assert answer["metrics"] == {"validation": trained.metrics["validation"]}
 
 
+def test_the_runs_own_data_is_read_as_the_run_read_it(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    emoji = "\N{FACE WITH TEARS OF JOY}"
+    record = {"text": f"{emoji} Bob met Tim", "label": [[3, 6, "PER"], [11, 14, "PER"]]}  # in UTF-16 units
+    for name in ("train", "test"):
+        gold_file(tmp_path, json.dumps(record) + "\n" + json.dumps({**record, "id": name}) + "\n", f"{name}.jsonl")
+    settings = {"data.format": "doccano", "data.utf16": True, "data.validation_fraction": 0.5}
+    home = tmp_path / "home"
+    done = labelkit.run("ner", data=str(tmp_path), model=str(tiny), max_steps=1, home=home, settings=settings)
+    monkeypatch.setenv("LABELKIT_HOME", str(home))
+    (figures,) = ask(capsys, "latest")["metrics"]["test"].values()
+    assert figures == done.metrics["test"]["ner"]
+
+
 def test_one_file_without_train_is_enough_in_any_scheme(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "gold.conll"
     file.write_text("Bob S-PER\nmet O\nMarie B-PER\nCurie E-PER\n\nRome S-LOC\n", encoding="utf-8")
@@ -219,6 +234,40 @@ def test_a_run_keeps_its_own_test_while_most_of_it_is_new(
     (tmp_path / "train.conll").unlink()
     answer = ask(capsys, "latest", "--data", copied)
     assert (answer["test_score"], answer["seen"]) == (None, None)
+
+
+def test_what_the_encoder_learned_in_another_run_was_seen_too(
+    tiny: Path, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = tmp_path / "home"
+    first = labelkit.run("ner", data=str(corpus), model=str(tiny), max_steps=1, home=home)
+    fresh = gold_file(tmp_path, NEW, "train.conll")
+    labelkit.run("ner", data=f"train={fresh}", model=str(first.checkpoint), max_steps=1, home=home, name="second")
+    monkeypatch.setenv("LABELKIT_HOME", str(home))
+    assert main(["evaluate", "second", "--data", str(corpus / "train.conll"), "--json"]) == 0
+    out, err = capsys.readouterr()
+    answer = json.loads(out)
+    assert (answer["test_score"], answer["seen"]["train"]) == (False, 48)
+    assert "48 of 48 examples were seen by the run, or one that its encoder came from: 48 in train" in err
+    unseen = gold_file(tmp_path, as_conll([[("Zoe", "B-PER"), ("met", "O"), ("nobody", "O")]]), "unseen.conll")
+    assert ask(capsys, "second", "--data", unseen)["test_score"] is True
+
+
+def test_a_test_split_that_is_validation_once_more_is_no_test(
+    tiny: Path, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copied = gold_file(tmp_path, (corpus / "dev.conll").read_text(encoding="utf-8"), "copy.conll")
+    data = f"train={corpus / 'train.conll'},validation={corpus / 'dev.conll'},test={copied}"
+    monkeypatch.setenv("LABELKIT_HOME", str(tmp_path / "home"))
+    assert main(["run", "ner", "--data", data, "--model", str(tiny), "--max-steps", "1", "--name", "copied"]) == 0
+    assert "test and validation are the same 12 examples: scores on them are no test scores" in "".join(
+        capsys.readouterr()
+    )
+    assert ask(capsys, "copied")["test_score"] is False
+    main(["runs", "show", "copied"])
+    assert "test (ner, no test: it is the validation split)" in capsys.readouterr().out
+    assert main(["runs", "compare", "copied", "copied", "--significance"]) == 1
+    assert "is its validation split" in capsys.readouterr().err
 
 
 def test_a_carved_validation_split_can_be_scored(

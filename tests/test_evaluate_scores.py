@@ -407,6 +407,16 @@ def test_a_measurement_looks_at_the_predictions_and_may_import_from_beside_it(tm
     assert metric_at(file, "token").compute(predictions([("O",)], [("O",)])) == {"n": 10}
 
 
+def test_a_module_prepares_what_it_needs_in_a_folder_of_its_own(tmp_path: Path) -> None:
+    file = a_module(tmp_path, WORDS, "return {'ready': self.ready, 'folder': self.data_dir}")
+    prepare = "    def _download_and_prepare(self, dl_manager):\n        self.ready = 1.0\n"
+    file.write_text(f"{file.read_text(encoding='utf-8')}\n{prepare}", encoding="utf-8")
+    given_ = predictions([("O",)], [("O",)])
+    first, second = (metric_at(file, "token").compute(given_) for _ in range(2))
+    assert first["ready"] == 1
+    assert first["folder"] != second["folder"]  # of another user's nothing could be written
+
+
 def test_a_module_may_want_scores(tmp_path: Path) -> None:
     features = "{'prediction_scores': datasets.Value('float32'), 'references': datasets.Value('int32')}"
     body = "return {'sure': max(s if r else 1 - s for s, r in zip(given['prediction_scores'], given['references']))}"

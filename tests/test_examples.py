@@ -56,13 +56,13 @@ def test_an_example_is_loaded_and_passes_its_own_tests(
 def test_what_the_readme_of_dates_says_runs(packages: dict[str, Path], environment: PluginEnvironment) -> None:
     run, label = commands(packages["labelkit-dates"])
     assert run == "labelkit run dates --name dates"
-    assert label.startswith("labelkit label dates --text ")
-    short = ("--model", "tiny:bert", "--max-steps", "3")
+    assert label == 'labelkit label dates --text "Send us $ 3,000 by 12 March."'
+    short = ("--max-steps", "100")  # of 375
     done = json.loads(environment.labelkit("run", "dates", "--name", "dates", *short, "--json").stdout)
-    assert done["metrics"]["test"]["dates"]["f1"] >= 0
+    assert done["metrics"]["test"]["dates"]["f1"] > 0.7  # of sentences whose patterns it has not seen
     text = "Send us $ 3,000 by 12 March."
     found = json.loads(environment.labelkit("label", "dates", "--text", text, "--json").stdout)
-    assert found["text"] == text
+    assert [(span["text"], span["label"]) for span in found["spans"]] == [("$ 3,000", "money"), ("12 March", "date")]
 
 
 @pytest.mark.slow

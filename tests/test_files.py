@@ -96,6 +96,16 @@ def test_missing_folder_and_forbidden(tmp_path: Path) -> None:
     assert failure(tmp_path).message == f"{tmp_path} is a folder, a file is needed"
 
 
+@pytest.mark.parametrize("name", ["utf-16-le", "utf-16-be"])
+def test_utf_16_is_told_of_as_such(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "file"
+    path.write_bytes("\ufeffa\n".encode(name))
+    error = failure(path)
+    assert f"{path}:1: not UTF-8 at byte offset 0" in error.message
+    assert "--encoding utf-16" in str(error.hint)
+    assert lines(path, "utf-16") == ["a"]
+
+
 @pytest.mark.parametrize("encoding", ["utf-99", "hex", "rot13", "", "a\0b"])
 def test_unknown_encoding(tmp_path: Path, encoding: str) -> None:
     path = tmp_path / "a.txt"

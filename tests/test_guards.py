@@ -121,6 +121,14 @@ def test_noisy_losses_raise_no_alarm(
     assert watch(losses, every, epoch) is None
 
 
+@pytest.mark.parametrize("every", [1, 10])
+def test_a_loss_that_runs_away_from_the_start_stops_training(every: int) -> None:
+    assert watch([2.0] + [40.0] * 300, every) == WINDOW
+    assert watch([2.0] + [5.9] * 300, every) is None  # not three times as much
+    assert watch([0.2] + [4.9] * 300, every) is None  # a hundred labels would lose as much untrained
+    assert watch([9.0] * 10 + [5.5] * 300, every) is None  # a random head that began badly
+
+
 def test_a_loss_that_gets_worse_but_stays_below_its_start_is_left_alone() -> None:
     assert watch([2.0] * WINDOW + [0.1] * WINDOW + [1.5] * (3 * WINDOW)) is None
 
@@ -131,6 +139,7 @@ def test_a_guard_goes_on_where_it_was(every: int) -> None:
     for step in range(1, 250):
         summed.total, summed.steps = summed.total + (1.0 if step < 110 else 0.1), summed.steps + 1
         guard.step(step, summed)
+    assert guard.to_json()["start"] == 1.0
     other = LossGuard(every, "advice")
     other.load(json.loads(json.dumps(guard.to_json())))
     assert other.to_json() == guard.to_json()
@@ -199,6 +208,25 @@ def test_a_run_whose_loss_is_no_number_is_recorded_as_failed_with_advice(
     (state,) = (tmp_path / "home").glob("runs/*/resume/*")
     assert state.name == "step-000000004-scored"
     assert all(value.isfinite().all() for value in load_file(state / "model.safetensors").values())
+
+
+def test_weights_that_the_very_last_step_spoilt_become_no_checkpoint(
+    train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compute = WordLevelTrainer.compute_loss
+
+    def spoilt(trainer: Any, *arguments: Any, **options: Any) -> Any:
+        loss = compute(trainer, *arguments, **options)
+        if trainer.state.global_step == EPOCH - 1:
+            loss.register_hook(lambda gradient: gradient * math.nan)
+        return loss
+
+    monkeypatch.setattr(WordLevelTrainer, "compute_loss", spoilt)
+    with pytest.raises(TrainingError, match="the validation loss is not a number any more at step 3") as caught:
+        train()
+    assert "lower --lr" in (caught.value.hint or "")
+    details = recorded(tmp_path / "home")
+    assert (details.status, details.checkpoints) == ("failed", ())
 
 
 def test_a_run_whose_loss_runs_away_is_stopped_also_after_it_was_resumed(

@@ -264,7 +264,7 @@ def test_a_window_that_memory_does_not_hold_is_an_error(
     trained: labelkit.RunResult, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _Full(monkeypatch, 3, MemoryError())
-    with pytest.raises(LabelkitError, match="memory does not hold a single window of 6 sub-tokens"):
+    with pytest.raises(LabelkitError, match="memory does not hold a single window of 5 sub-tokens"):
         labelkit.load(str(trained.checkpoint)).label("Rome .")
 
 

@@ -294,9 +294,10 @@ def test_conditions_mean_the_same_on_every_database(registry: Registry) -> None:
 
 
 def test_a_run_is_stale_when_its_process_is_gone_or_silent(registry_home: Home) -> None:
+    now = datetime.now(UTC)  # not NOW: many tests may have run since
     with Registry.open(registry_home, create=True) as registry:
-        record(registry, "d", 0, None, host="elsewhere", pid=1)
-        registry.start_run(replace(registry.show("d").record, id="silent", started=NOW - timedelta(minutes=6)))
+        record(registry, "d", 0, None, host="elsewhere", pid=1, started=now)
+        registry.start_run(replace(registry.show("d").record, id="silent", started=now - timedelta(minutes=6)))
         registry.start_run(replace(registry.show("d").record, id="here", host=platform.node(), pid=os.getpid()))
         registry.start_run(replace(registry.show("d").record, id="gone", host=platform.node(), pid=NO_PROCESS))
         for status, expected in (("stale", {"silent", "gone"}), ("running", {"d", "here"})):

@@ -19,7 +19,7 @@ from labelkit.environment import Environment
 from labelkit.errors import LabelkitError
 from labelkit.events import Event, StepDone
 from labelkit.registry import Home, Registry, RunDetails
-from labelkit.train.repeat import Repetition
+from labelkit.train.repeat import Repetition, _happened
 from labelkit.train.repeat import repeat as repeat_run
 
 PLAIN = Path(__file__).parent / "plain.toml"
@@ -142,6 +142,23 @@ def test_other_metrics_are_a_failure_that_versions_explain(
     assert line.startswith("test.f1 at step ")
     assert "differs: metrics" in err
     assert "versions, processor or threads differ" in err
+
+
+@pytest.mark.parametrize("text", ["out of memory with 64 sub-tokens at once: …", "2 processes train together"])
+def test_what_happened_only_once_is_told_for_it_explains_other_weights(home: Path, text: str) -> None:
+    with Registry.open(Home(root=home), create=True) as registry:
+        run = registry.find("first").id
+        registry.note(run, "my own words")
+        registry.note(run, text)
+    found = repeat("first", home)
+    assert found.versions.differences == (f"the first time: {text}",)
+    assert found.differing == []
+    assert found.run is not None
+    with Registry.open(Home(root=home), create=True) as registry:
+        registry.note(found.run, "out of memory with 8 sub-tokens at once: …")
+        registry.note(found.run, text)
+        before, after = registry.show(run), registry.show(found.run)
+    assert list(_happened(before, after)) == ["this time: out of memory with 8 sub-tokens at once: …"]
 
 
 def test_another_seed_would_not_agree(home: Path) -> None:

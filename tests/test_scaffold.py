@@ -4,23 +4,35 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import subprocess
 import sys
 import tomllib
 import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
+from labelkit import LoadContext, scaffold
 from labelkit.catalog import Candidate, Catalog, find_candidates
+from labelkit.cli import main
 from labelkit.cli.plugins import FIRST_USE
 from labelkit.errors import LabelkitError, StorageError
-from labelkit.scaffold import KINDS, TEMPLATES, create
+from labelkit.scaffold import KINDS, TEMPLATES
 from plugin_environment import PluginEnvironment, make_environment
+
+pytest_plugins = ("fake_distributions",)
 
 ROOT = Path(__file__).parents[1]
 NAMES = {"token": "night-animals", "text": "utterances", "metric": "exact", "source": "animals", "format": "slashes"}
+
+
+def create(name: str, kind: str, folder: Path) -> Path:
+    """Write a package beside what is installed."""
+    return scaffold.create(name, kind, folder, Catalog.load())
 
 
 @pytest.fixture(scope="module")
@@ -77,19 +89,31 @@ def test_what_is_written_is_tidy(command: list[str], made: dict[str, Path]) -> N
     assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.parametrize("kind", NAMES)
-def test_the_plugin_yields_what_it_says(kind: str, made: dict[str, Path]) -> None:
-    path = module_of(made[kind], kind)
+def catalog_with(package: Path, kind: str) -> Catalog:
+    """Return core and the plugin of a package that is not installed."""
+    path = module_of(package, kind)
     namespace = ModuleType("plugin")
     namespace.__file__ = str(path)
     exec(compile(path.read_bytes(), str(path), "exec"), namespace.__dict__)
-    plugin = Candidate(NAMES[kind], "0.1.0", made[kind].name, "plugin", lambda: namespace)
-    catalog = Catalog([find_candidates()[0], plugin])
+    return Catalog([find_candidates()[0], Candidate(NAMES[kind], "0.1.0", package.name, "plugin", lambda: namespace)])
+
+
+@pytest.mark.parametrize("kind", NAMES)
+def test_the_plugin_yields_what_it_says(kind: str, made: dict[str, Path]) -> None:
+    catalog = catalog_with(made[kind], kind)
     (info,) = [info for info in catalog.plugins if info.name == NAMES[kind]]
     assert (info.status, info.reason) == ("loaded", "")
     assert {what: record.name for what, record in catalog.supplied_by(info.name)} == dict.fromkeys(
         KINDS[kind].records, NAMES[kind]
     )
+
+
+@pytest.mark.parametrize("kind", ["token", "text", "source"])
+def test_what_the_source_reads_says_where_it_stands(kind: str, made: dict[str, Path]) -> None:
+    source = catalog_with(made[kind], kind).sources[NAMES[kind]]
+    third = list(source.load("train", LoadContext()))[2]
+    file = module_of(made[kind], kind).parent / "data" / "train.txt"
+    assert str(third.place) == f"{file}:3"
 
 
 @pytest.mark.parametrize("split", ["train", "validation", "test"])
@@ -142,11 +166,23 @@ def test_a_name_is_free_where_only_records_of_another_kind_have_it(tmp_path: Pat
     assert create("sample", "metric", tmp_path).is_dir()
     with pytest.raises(LabelkitError, match="'conll' is taken by the format of plugin 'core'"):
         create("conll", "format", tmp_path)
+    with pytest.raises(LabelkitError, match="'txt' is taken by the file ending of format 'conll'"):
+        create("txt", "format", tmp_path)
 
 
 def test_an_unknown_kind_suggests_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(LabelkitError, match=r"no kind of plugin 'metrics' \(did you mean metric"):
         create("pets", "metrics", tmp_path)
+
+
+def test_a_plugin_that_is_blocked_is_not_imported_to_find_free_names(
+    install: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("signal.signal", lambda *given: None)  # main() listens for SIGTERM
+    install("slow", f"open({str(tmp_path / 'ran')!r}, 'w').close()\n")
+    assert main(["plugins", "new", "pets", "--kind", "metric", "--folder", str(tmp_path), "--no-plugin", "slow"]) == 0
+    assert (tmp_path / "labelkit-pets").is_dir()
+    assert not (tmp_path / "ran").exists()
 
 
 @pytest.mark.parametrize("what", ["folder", "file", "dangling link"])
@@ -190,37 +226,64 @@ def test_the_wheel_holds_the_templates(tmp_path: Path) -> None:
     assert {name for name in here if not name.endswith("/workflows")} <= inside
 
 
-@pytest.fixture(scope="module")
-def environment(made: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> PluginEnvironment:
-    """Return an environment in which every package is installed."""
-    environment = make_environment(tmp_path_factory.mktemp("fresh") / "venv")
-    environment.install(*made.values())
-    return environment
+@dataclass(frozen=True)
+class Installed:
+    """A package in an environment of its own, installed by the first line of its README."""
+
+    kind: str
+    package: Path
+    environment: PluginEnvironment
+
+    @property
+    def commands(self) -> list[str]:
+        """The commands that its README names, in their order."""
+        return (self.package / "README.md").read_text(encoding="utf-8").split("```")[1].strip().splitlines()
+
+    def give(self, line: str) -> str:
+        """Give a command in the package's folder, training but for a moment; return what it prints."""
+        quick = " --model tiny:bert --max-steps 2" if line.startswith("labelkit run ") else ""
+        return self.environment.shell(f"{line}{quick}", self.package).stdout
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def installed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Installed:
+    """Return a package of each kind; what is installed has to be what the constraints file says."""
+    folder = tmp_path_factory.mktemp("fresh")
+    package = create(NAMES[request.param], request.param, folder)
+    made = Installed(request.param, package, make_environment(folder / "venv", ROOT / "constraints.txt"))
+    made.give(made.commands[0])
+    return made
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", NAMES)
-def test_a_package_that_is_installed_is_listed_and_passes_its_own_tests(
-    kind: str, made: dict[str, Path], environment: PluginEnvironment
-) -> None:
-    rows = {row["name"]: row for row in json.loads(environment.labelkit("plugins", "--json").stdout)}
-    row = rows[NAMES[kind]]
+def test_a_package_that_is_installed_is_listed(installed: Installed) -> None:
+    rows = {row["name"]: row for row in json.loads(installed.give("labelkit plugins --json"))}
+    row = rows[NAMES[installed.kind]]
     assert (row["status"], row["reason"], row["notes"], row["version"]) == ("loaded", "", [], "0.1.0")
-    assert " passed" in (last := environment.test(made[kind]))
-    assert "failed" not in last
-    assert "skipped" not in last
-    found = json.loads(environment.labelkit("plugins", "check", NAMES[kind], "--json").stdout)
-    assert found["ok"]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", NAMES)
-def test_what_its_readme_says_runs(kind: str, made: dict[str, Path], environment: PluginEnvironment) -> None:
-    readme = (made[kind] / "README.md").read_text(encoding="utf-8")
-    block = readme.split("```")[1].split()
-    command = " ".join(block[block.index("plugins") + 1 :])
-    quick = ["--model", "tiny:bert", "--max-steps", "2"] if command.startswith("labelkit run") else []
-    environment.labelkit(*command.split()[1:], *quick)
-    shown = FIRST_USE[kind].format(name=NAMES[kind])
-    quick = ["--model", "tiny:bert", "--max-steps", "2"] if shown.startswith("labelkit run") else []
-    environment.labelkit(*shown.split()[1:], *quick)
+def test_a_package_passes_its_own_tests(installed: Installed) -> None:
+    assert installed.commands[1] == "pytest"
+    assert re.fullmatch(r"=+ \d+ passed in .* =+", installed.give("pytest").strip().splitlines()[-1])
+
+
+@pytest.mark.slow
+def test_what_its_ci_runs_passes(installed: Installed) -> None:
+    workflow = (installed.package / ".github/workflows/test.yml").read_text(encoding="utf-8")
+    *tested, check = re.findall(r"- run: (.*)", workflow)
+    assert tested == installed.commands[:2]
+    assert check == f"labelkit plugins check {NAMES[installed.kind]}"
+    assert json.loads(installed.give(f"{check} --json"))["ok"]
+
+
+@pytest.mark.slow
+def test_a_package_runs_at_once(installed: Installed) -> None:
+    *_, listing, use = installed.commands
+    assert NAMES[installed.kind] in installed.give(listing)
+    assert use == FIRST_USE[installed.kind].format(name=NAMES[installed.kind])
+    installed.give(use)
+    if installed.kind in ("token", "text"):
+        assert installed.give('labelkit label latest --text "Rex sleeps."').strip()
+    if installed.kind == "format":
+        assert (installed.package / f"sentences.{NAMES['format']}").read_text(encoding="utf-8").count("\n") > 100

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -16,7 +18,8 @@ from broken_packages import METRIC as METRIC_MODULE
 from broken_plugins import BROKEN, FORMAT, METRIC, SCHEMA, SOURCE, a_catalog, exact_match
 from labelkit import Example, LabelkitError, LoadContext, Metric, Predictions
 from labelkit.catalog import Candidate, Catalog
-from labelkit.testing import Broken, Check, DataAbsentError, Outcome, check_plugin, checks, contract, worker
+from labelkit.errors import NetworkError
+from labelkit.testing import Broken, Check, DataAbsentError, Outcome, check_plugin, checks, contract, network, worker
 from labelkit.testing.base import Asked, BlockedError, NotApplicableError, Question
 
 pytest_plugins = ("fake_distributions",)
@@ -218,6 +221,90 @@ def test_the_kit_itself_needs_neither_pytest_nor_a_heavy_library(install: Callab
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, cwd=tmp_path)
     assert done.stdout.strip() == "[] set()", done.stderr
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [(None, "0"), ("random", "0"), ("0", "1"), ("1", "0")])
+def test_another_process_hashes_in_its_own_way(ours: str | None, theirs: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(command: list[str], *, env: Mapping[str, str], **options: Any) -> subprocess.CompletedProcess[str]:
+        Path(command[-1]).write_text(json.dumps({"seed": env["PYTHONHASHSEED"]}), encoding="utf-8")
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    if ours is None:
+        monkeypatch.delenv("PYTHONHASHSEED", raising=False)
+    else:
+        monkeypatch.setenv("PYTHONHASHSEED", ours)
+    monkeypatch.setattr(subprocess, "run", run)
+    assert worker.ask("look", plugin="mine") == {"seed": theirs}
+
+
+# -- no network -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        ("corpora.invalid", 443),
+        ("192.0.2.1", 443),
+        ("2001:db8::1", 443),
+        ("2001:db8::1", 443, 0, 0),
+        ("fe80::1%eth0", 1),
+    ],
+)
+def test_what_is_on_another_machine_is_told(address: tuple[Any, ...]) -> None:
+    assert network.elsewhere(address) == address[0]
+
+
+@pytest.mark.parametrize(
+    "address", [("localhost", 5432), ("127.0.0.1", 1), ("::1", 1, 0, 0), ("", 0), "/run/store.sock", b"s", (0, 0), None]
+)
+def test_what_is_on_this_machine_is_not(address: object) -> None:
+    assert network.elsewhere(address) == ""
+
+
+def test_nothing_reaches_another_machine_and_everything_is_as_before_afterwards() -> None:
+    before = socket.getaddrinfo, socket.socket.connect, dict(vars(socket.socket))
+    hosts: list[str] = []
+    with network.unplugged(hosts):
+        with pytest.raises(OSError, match="no network may be used here"):
+            socket.getaddrinfo(b"corpora.invalid", 443)
+        with socket.socket() as plug:
+            for connect in (plug.connect, plug.connect_ex):
+                with pytest.raises(OSError, match="192"):
+                    connect(("192.0.2.1", 443))
+    assert hosts == ["corpora.invalid", "192.0.2.1", "192.0.2.1"]
+    assert before == (socket.getaddrinfo, socket.socket.connect, dict(vars(socket.socket)))
+
+
+def test_this_machine_may_be_reached() -> None:
+    hosts: list[str] = []
+    with socket.create_server(("127.0.0.1", 0)) as server, network.unplugged(hosts):
+        socket.create_connection(server.getsockname(), timeout=5).close()
+        socket.getaddrinfo("localhost", 80)
+    assert hosts == []
+
+
+def test_a_source_that_would_have_to_fetch_its_data_counts_as_absent() -> None:
+    def fetching(split: str, ctx: LoadContext) -> Iterable[Example]:
+        if ctx.offline:
+            raise NetworkError("'tales' has to be fetched", hint="connect and try again")
+        return ()
+
+    found = outcomes(a_catalog(replace(SOURCE, load=fetching), SCHEMA))
+    assert found["source-tales-splits"].status == "not applicable"
+    assert found["source-tales-splits"].why == "data absent: 'tales' has to be fetched (connect and try again)"
+    assert found["source-tales-names"].status == "ok"
+
+
+def test_figures_that_are_arrays_are_compared() -> None:
+    def per_sentence(given: Predictions) -> Mapping[str, Any]:
+        import numpy as np
+
+        same = [gold == guess for gold, guess in zip(given.references, given.predictions, strict=True)]
+        return {**exact_match(given), "each": np.array(same, np.float64)}
+
+    assert not any(
+        one.failed for one in outcomes(a_catalog(replace(METRIC, compute=per_sentence, counts=None))).values()
+    )
 
 
 # -- absent data ------------------------------------------------------------------------------------------------------

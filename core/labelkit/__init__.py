@@ -11,6 +11,7 @@ from labelkit import events
 from labelkit.errors import LabelkitError
 from labelkit.hookspecs import hookimpl
 from labelkit.records import (
+    Counts,
     Coverage,
     Decoder,
     Encoder,
@@ -49,6 +50,7 @@ _LAZY = {
 }
 
 __all__ = [
+    "Counts",
     "Coverage",
     "Decoder",
     "Encoder",

@@ -80,7 +80,7 @@ def checked(item: object, class_: type[R], hook: str) -> R:
         raise ValueError(f"{hook}() yielded a {class_.__name__} called {name!r}: names are a-z, 0-9, - and _")
     if name in RESERVED:
         raise ValueError(f"{hook}() yielded a {class_.__name__} called '{name}', which is a reserved word")
-    if fault := _misfit(item):
+    if fault := _misfit(item) or _too_greedy(item):
         raise TypeError(f"{hook}() yielded the {class_.__name__} '{name}' with {fault}")
     return item
 
@@ -123,6 +123,12 @@ def _misfit(record: Any) -> str:
         if fits and not left_out and not fits(value):
             return f"{field.name}={value!r:.60}: it must be {wanted}"
     return ""
+
+
+def _too_greedy(record: Any) -> str:
+    """Return which file ending of a format nearly every file has, so that no other format could be told by its own."""
+    short = [suffix for suffix in getattr(record, "suffixes", ()) if len(suffix) < 2]
+    return f"suffixes={record.suffixes!r:.60}: a file ending is longer, e.g. '.conll'" if short else ""
 
 
 def _base(annotation: str) -> str:

@@ -124,7 +124,8 @@ class Catalog:
                 "failed",
                 f"another plugin is already called '{candidate.name}': {self._origin(candidate.name)}",
             )
-        with named_when_slow(candidate.name, self._say), heard() as warnings, walled() as changes:
+        named = contextlib.nullcontext() if candidate.name == CORE else named_when_slow(candidate.name, self._say)
+        with named, heard() as warnings, walled() as changes:  # there is no way to do without core
             info = self._load(candidate)
         return replace(info, notes=(*changes, *warnings))
 
@@ -353,5 +354,8 @@ def _on_stderr(line: str) -> None:
 
 
 def _why(error: BaseException) -> str:
-    text = " ".join(str(error).split())
+    try:
+        text = " ".join(str(error).split())
+    except Exception:  # an error of a plugin's own class may fail to say what it is
+        text = ""
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

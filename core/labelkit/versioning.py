@@ -46,7 +46,7 @@ class Deprecation:
 
 #: hook → how it goes
 DEPRECATED_HOOKS: dict[str, Deprecation] = {}
-#: ``"Record.field"`` → how it goes
+#: ``"Record.field"``, or a field of an event → how it goes
 DEPRECATED_FIELDS: dict[str, Deprecation] = {}
 
 # -- what a plugin states ---------------------------------------------------------------------------------------------
@@ -162,10 +162,11 @@ def deprecate(record: type, field: str, deprecation: Deprecation) -> None:
 
 
 def deprecate_fields(namespace: Mapping[str, Any]) -> None:
-    """Apply :data:`DEPRECATED_FIELDS` to the records of a module."""
+    """Apply :data:`DEPRECATED_FIELDS` to the records, or events, of a module."""
     for name, deprecation in DEPRECATED_FIELDS.items():
         record, _, field = name.partition(".")
-        deprecate(namespace[record], field, deprecation)
+        if record in namespace:
+            deprecate(namespace[record], field, deprecation)
 
 
 def _default_of(record: Any, field: str) -> Callable[[object], bool]:

@@ -29,7 +29,7 @@ _COLOURS = {"error": "bold red", "warning": "yellow", "note": "cyan"}
 _OF_ENCODER = ("subtokens", "windows")
 
 
-@click.command("check")
+@click.command("check", short_help="Look for faults of REF before training on it.")
 @click.argument("reference", metavar="REF")
 @click.option("--layer", metavar="NAME", help="The only layer of labels to check; by default all that there are.")
 @click.option("--model", metavar="REF", help="The encoder whose sub-tokens are counted; default bundled.")
@@ -181,6 +181,8 @@ def _draw(console: Console, data: Loaded, found: Checked, skipped: dict[str, str
 
     sizes = ", ".join(f"{split} {len(examples):,}" for split, examples in data.splits.items())
     console.print(cell(f"{data.reference}: {sizes} examples"), soft_wrap=True)
+    layers = ", ".join(f"{layer} ({scheme or 'plain labels'})" for layer, scheme in found.schemes.items())
+    console.print(cell(f"layers: {layers}"), soft_wrap=True)
     order = list(_COLOURS)
     for finding in sorted(found.findings, key=lambda finding: order.index(finding.severity)):
         head = Text.assemble((f"{finding.severity:<8}", _COLOURS[finding.severity]), (finding.check, "bold"), "  ")

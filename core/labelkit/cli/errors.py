@@ -37,16 +37,13 @@ class _Asked(gold_data.Asked):
 
 @dataclass(frozen=True)
 class _Found:
-    """What the command found.
-
-    :param ranking: None where cleanlab is not installed.
-    """
+    """What the command found."""
 
     gold: Gold
     layer: str
     schema: Schema
     analysis: Analysis
-    ranking: Ranking | None
+    ranking: Ranking
     suspects: list[Suspect]
 
 
@@ -67,8 +64,8 @@ class _Found:
 def errors(shell: Shell, **given: Any) -> None:
     """Show what the labeller of RUN gets wrong, and which words are likely to be annotated wrongly.
 
-    The second needs cleanlab (labelkit[errors]). The examples that hold such words can be written in any annotation
-    format, the likeliest mistake first, and corrected there.
+    The examples that hold such words can be written in any annotation format, the likeliest mistake first, and
+    corrected there.
 
     \b
     labelkit errors latest
@@ -94,17 +91,13 @@ def _check(asked: _Asked) -> None:
         raise click.UsageError("--to is the format of what is to be reviewed: name a file for it with -o FILE")
     if asked.train and (asked.data is not None or asked.split not in (None, "train")):
         raise click.UsageError("--train looks at the run's own train split: leave --data and --split out")
-    if asked.train or asked.output is not None:
-        from labelkit.evaluate.suspects import require
-
-        require()
 
 
 def _found(shell: Shell, asked: _Asked) -> _Found:
     from labelkit.evaluate.mistakes import analyse
     from labelkit.evaluate.review import suspects_of
     from labelkit.evaluate.split import Rows, decoded, gold_ids
-    from labelkit.evaluate.suspects import is_installed, rank
+    from labelkit.evaluate.suspects import rank
     from labelkit.label.labeller import Labeller
 
     labeller = Labeller.open(asked.run, shell.home, shell.catalog)
@@ -113,17 +106,15 @@ def _found(shell: Shell, asked: _Asked) -> _Found:
     gold, found = _by_folds(shell, asked, details) if asked.train else _by_run(shell, asked, labeller, details)
     ids = decoded(found, labeller.decoder, info.schema)
     analysis = analyse(gold.examples, info.layer, Rows(ids, found.lengths, info.schema), info.schema)
-    ranking, suspects = None, []
-    if is_installed():
-        labels, _ = gold_ids(gold.examples, info.layer, info.schema)
-        ranking = rank(found.values, labels, info.schema)
-        suspects = suspects_of(ranking, gold.examples, found.lengths)
+    labels, _ = gold_ids(gold.examples, info.layer, info.schema)
+    ranking = rank(found.values, labels, info.schema)
+    suspects = suspects_of(ranking, gold.examples, found.lengths)
     return _Found(gold, info.layer, info.schema, analysis, ranking, suspects)
 
 
 def _by_run(shell: Shell, asked: _Asked, labeller: Labeller, details: RunDetails | None) -> tuple[Gold, WordScores]:
     """Return gold data with the scores of the run's own model."""
-    from labelkit.evaluate.recorded import corpus_of, gold_of
+    from labelkit.evaluate.recorded import corpus_of, gold_of, hashes_of
     from labelkit.label.calibration import tempered
 
     if asked.data is not None:
@@ -135,6 +126,8 @@ def _by_run(shell: Shell, asked: _Asked, labeller: Labeller, details: RunDetails
         gold = gold_of(corpus, details, asked.split or "validation")
     if gold.split == "train":
         shell.say("note: the labeller learned from train, so its mistakes there say little: --train looks properly")
+    if details is not None and gold.content_hash in hashes_of(details, "test"):
+        shell.say("note: these are the test data: who trains by what they show here has no test left")
     found, _ = labeller.scores(gold.examples)
     return gold, replace(found, values=tempered(found.values, labeller.info.temperature))
 
@@ -173,9 +166,7 @@ def _write(shell: Shell, asked: _Asked, found: _Found) -> int:
 
 
 def _tell(shell: Shell, asked: _Asked, found: _Found, written: int) -> None:
-    if found.ranking is None:
-        shell.say("note: likely annotation mistakes are found by cleanlab: pip install 'labelkit[errors]'")
-    elif asked.output is not None:
+    if asked.output is not None:
         what = f"{asked.output}: {written:,} examples to review" if written else "nothing to review: no file is written"
         shell.say(what)
 
@@ -203,9 +194,7 @@ def _document(asked: _Asked, found: _Found, written: int) -> dict[str, Any]:
                 for one in analysis.frequent[: asked.limit]
             ],
         },
-        "suspects": None
-        if found.ranking is None
-        else {
+        "suspects": {
             "words": len(found.ranking.order),
             "flagged": len(found.suspects),
             "list": [

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from labelkit.registry import RunDetails
 
 #: settings that say how data is read
-HOW_READ = ("path", "format", "scheme", "repair", "config", "quotes", "drop_overlaps", "max_labels")
+HOW_READ = (
+    *("path", "format", "scheme", "repair", "config", "quotes", "drop_overlaps", "max_labels"),
+    *("plain_labels", "utf16", "unit"),
+)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -124,10 +124,11 @@ def new(shell: Shell, name: str, kind: str, folder: Path) -> None:
     """
     from labelkit.scaffold import create
 
-    made = create(name, kind, folder)
+    made = create(name, kind, folder, shell.catalog)
     files = [str(path) for path in sorted(made.rglob("*")) if path.is_file()]
     place = shlex.quote(str(made))
-    commands = [f"pip install -e {place}", f"pytest {place}", FIRST_USE[kind].format(name=name)]
+    package = shlex.quote(f"{made}[test]")
+    commands = [f"pip install -e {package}", f"pytest {place}", FIRST_USE[kind].format(name=name)]
     if shell.as_json:
         shell.json({"folder": str(made), "files": files, "next": commands})
         return

@@ -152,21 +152,29 @@ def _corpus(
     if carved:
         train, validation = carve(splits["train"], layer, schema.kind, options.validation_fraction, options.seed)
         splits = {**splits, "train": train, "validation": validation}
+    made = {
+        name: _split(name, splits[name], raw.refs.get(name, raw.refs["train"]), layer, schema, carved)
+        for name in ("train", "validation", "test")
+        if name in splits
+    }
     return Corpus(
         reference=reference,
         layer=layer,
         kind=schema.kind,
         schema=schema,
-        splits={
-            name: _split(name, splits[name], raw.refs.get(name, raw.refs["train"]), layer, schema, carved)
-            for name in ("train", "validation", "test")
-            if name in splits
-        },
+        splits=made,
         scheme_read=tagged.read if tagged else None,
         repaired=tagged.repaired if tagged else 0,
         synthetic=raw.source is not None and raw.source.synthetic,
-        notes=raw.notes,
+        notes=(*raw.notes, *_no_test(made)),
     )
+
+
+def _no_test(splits: Mapping[str, Split]) -> Iterable[str]:
+    """Tell of a test split whose examples training or selection sees."""
+    for name, split in splits.items():
+        if name != "test" and "test" in splits and split.content_hash == splits["test"].content_hash:
+            yield f"test and {name} are the same {len(split.examples):,} examples: scores on them are no test scores"
 
 
 def _split(name: str, examples: Sequence[Example], ref: str, layer: str, schema: Schema, carved: bool) -> Split:

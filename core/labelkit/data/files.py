@@ -17,6 +17,7 @@ from typing import BinaryIO, cast
 from labelkit.errors import DataError
 
 _GZIP_MAGIC = b"\x1f\x8b"
+_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _UNDECODED = re.compile("[\udc80-\udcff]")
 _CHUNK = 1 << 20
 #: the path that means standard input
@@ -34,7 +35,8 @@ def read_lines(
     mark at the start is dropped.
 
     :param skip: called with the error of a line that is not in ``encoding``, which is then left out; None raises it.
-    :raises DataError: the file is missing, a folder, not readable, broken gzip, or not in ``encoding``.
+    :raises DataError: the file is missing, a folder, not readable, broken gzip, or not in ``encoding``; or in UTF-16
+        where UTF-8 is expected, as then no line of it can be read.
     """
     for number, line in enumerate(whole_lines(path, encoding, "surrogateescape" if skip else "strict"), start=1):
         if skip and not line.isascii() and (found := _UNDECODED.search(line)):
@@ -47,6 +49,11 @@ def whole_lines(path: Path, encoding: str = "utf-8", errors: str = "strict") -> 
     """Yield the lines of a text file as :func:`read_lines` does, with their ends."""
     codec = _codec(encoding)
     with plain_errors(path), open_bytes(path) as stream:
+        if codec == "utf-8-sig" and (mark := _start(stream)) in _UTF16:
+            raise DataError(
+                f"{path}:1: not {encoding.upper()} at byte offset 0 (0x{mark[0]:02x}): it begins like UTF-16",
+                hint="give the right encoding, --encoding utf-16, or write the file anew in UTF-8",
+            )
         text = io.TextIOWrapper(stream, encoding=codec, errors=errors, newline="\n")
         try:
             yield from text
@@ -67,6 +74,11 @@ def open_bytes(path: Path) -> Iterator[BinaryIO]:
         if path.suffix == ".gz" and not packed:
             raise DataError(f"{path} is not a gzip file", hint="drop .gz from its name if it is plain text")
         yield cast(BinaryIO, gzip.GzipFile(fileobj=raw)) if packed else raw
+
+
+def _start(stream: BinaryIO) -> bytes:
+    """Return the first two bytes of a stream without reading them."""
+    return cast(io.BufferedReader | gzip.GzipFile, stream).peek(2)[:2]
 
 
 def _raw(path: Path) -> io.BufferedReader:

@@ -33,7 +33,10 @@ _SENTIMENT = ("NEGATIVE", "POSITIVE")
 def _loader(
     name: str, files: Mapping[str, str], columns: Mapping[str, str], tagged: tuple[str, ...]
 ) -> Callable[[str, LoadContext], Iterable[Example]]:
-    """Return a ``load`` for CoNLL files; the layers ``tagged`` come out in IOB2, whatever the files use."""
+    """Return a ``load`` for CoNLL files; the layers ``tagged`` come out in IOB2, whatever the files use.
+
+    With the option ``as_written`` tags stay as they are, fit or unfit: for those who check the files.
+    """
 
     def load(split: str, ctx: LoadContext) -> Iterable[Example]:
         examples: Sequence[Example]
@@ -42,6 +45,8 @@ def _loader(
         else:
             path = _file(name, split, files[split], ctx)
             examples = list(conll.read(path, replace(ctx, columns=columns)))
+        if ctx.options.get("as_written"):
+            return examples
         try:
             for layer in tagged:
                 examples = retag(examples, layer, "IOB2")

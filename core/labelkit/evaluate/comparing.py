@@ -66,6 +66,10 @@ def check(runs: Sequence[RunDetails]) -> None:
     for run in runs:
         if not hashes_of(run, SPLIT):
             raise LabelkitError(f"the run '{run.record.id}' has no {SPLIT} split", hint="only tested runs are compared")
+        if run.test_seen:
+            raise LabelkitError(
+                f"the {SPLIT} split of '{run.record.id}' is its {run.test_seen[0]} split", hint="it tests nothing"
+            )
         if run.record.task != first.record.task or run.record.metric != first.record.metric:
             raise LabelkitError(f"the task or the metric of '{run.record.id}' and '{first.record.id}' differ")
         if hashes_of(run, SPLIT) != hashes_of(first, SPLIT):

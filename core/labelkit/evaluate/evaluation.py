@@ -16,6 +16,7 @@ from labelkit.records import Coverage, Example, Format, Labelled, Labels, Metric
 
 if TYPE_CHECKING:
     from labelkit.catalog import Catalog
+    from labelkit.data.corpus import Corpus
     from labelkit.environment import Environment
     from labelkit.label.engine import WordScores
     from labelkit.label.labeller import Labeller
@@ -59,24 +60,46 @@ def evaluate(labeller: Labeller, gold: Gold, metrics: Sequence[Metric], mapping:
 
 
 def seen(gold: Gold, details: RunDetails | None, catalog: Catalog, environment: Environment, home: Home) -> Seen:
-    """Return what the run saw of gold data: nothing is known of a run that is not in the registry."""
+    """Return what the run, and those that its encoder came from, saw of gold data.
+
+    Nothing is known of a run that is not in the registry.
+    """
     examples = len(gold.examples)
     if details is None:
         return Seen(examples=examples, unknown="the registry does not know the run")
-    same = [split for split in SEEN if gold.content_hash in hashes_of(details, split)]
+    runs = [details, *_teachers(details, home)]
+    same = [split for split in SEEN if any(gold.content_hash in hashes_of(run, split) for run in runs)]
     try:
-        corpus = corpus_of(details, catalog, environment, home)
+        corpora = [_unchanged(run, corpus_of(run, catalog, environment, home)) for run in runs]
     except LabelkitError as error:
         if same:  # then all of it was
             return Seen(examples=examples, shared=dict.fromkeys(same, examples), either=examples)
-        return Seen(examples=examples, unknown=f"the data of the run cannot be read: {error.message}")
-    changed = [
-        split for split in SEEN if split in corpus.splits
-        and corpus.splits[split].content_hash not in hashes_of(details, split)
-    ]  # fmt: skip
-    if changed and not same:
-        return Seen(examples=examples, unknown=f"the {changed[0]} data of the run has changed since")
-    return seen_by(gold, details, corpus)
+        return Seen(examples=examples, unknown=error.message)
+    return seen_by(gold, details, corpora)
+
+
+def _teachers(details: RunDetails, home: Home) -> list[RunDetails]:
+    """Return the recorded runs that a run's encoder came from, the nearest first: what they learned it knows."""
+    from labelkit.registry import Registry
+
+    found = [details]
+    with Registry.open(home, create=False) as registry:
+        while (weights := found[-1].record.model_sha256) and (maker := registry.maker(weights)):
+            if maker in {run.record.id for run in found}:  # training changed nothing
+                break
+            found.append(registry.show(maker))
+    return found[1:]
+
+
+def _unchanged(run: RunDetails, corpus: Corpus) -> Corpus:
+    """Return the data of a run.
+
+    :raises LabelkitError: it is no longer what training and selection saw.
+    """
+    for split in SEEN:
+        if split in corpus.splits and corpus.splits[split].content_hash not in hashes_of(run, split):
+            raise LabelkitError(f"the {split} data of run '{run.record.id}' has changed since")
+    return corpus
 
 
 def write_predictions(path: Path, writer: Format, records: Iterator[Labelled], *, force: bool) -> None:

@@ -25,10 +25,11 @@ class Seen:
     """What a run knew of the data that it is scored on.
 
     :param examples: sentences (or texts) scored.
-    :param shared: split of the run → how many of them it has, too.
+    :param shared: split of the run → how many of them it has, too; with those of the runs that its encoder came from.
     :param either: how many of them any of those splits has.
     :param own_test: the data is the run's own test split.
     :param unknown: why none of this is known; else empty.
+    :param by: who saw them, in words.
     """
 
     examples: int
@@ -36,6 +37,7 @@ class Seen:
     either: int = 0
     own_test: bool = False
     unknown: str = ""
+    by: str = "the run"
 
     @property
     def test_score(self) -> bool | None:
@@ -56,22 +58,25 @@ class Seen:
         if not self.either:
             return ""
         parts = " and ".join(f"{number:,} in {split}" for split, number in self.shared.items() if number)
-        many = f"{self.either:,} of {self.examples:,} examples were seen by the run: {parts}"
+        many = f"{self.either:,} of {self.examples:,} examples were seen by {self.by}: {parts}"
         return f"{many}; it is its own test split all the same" if self.test_score else f"not a test score: {many}"
 
 
-def seen_by(gold: Gold, details: RunDetails, corpus: Corpus) -> Seen:
+def seen_by(gold: Gold, details: RunDetails, corpora: Sequence[Corpus]) -> Seen:
     """Return what a run saw of gold data.
 
-    :param corpus: the run's own data.
+    :param corpora: the run's own data first, then that of the runs that its encoder came from.
     """
     wanted = fingerprints(gold.examples)
-    known = {split: set(fingerprints(corpus.splits[split].examples)) for split in SEEN if split in corpus.splits}
+    known: dict[str, set[bytes]] = {}
+    for split, corpus in ((split, corpus) for split in SEEN for corpus in corpora if split in corpus.splits):
+        known.setdefault(split, set()).update(fingerprints(corpus.splits[split].examples))
     return Seen(
         examples=len(wanted),
         shared={split: sum(one in prints for one in wanted) for split, prints in known.items()},
         either=sum(any(one in prints for prints in known.values()) for one in wanted),
         own_test=gold.content_hash in hashes_of(details, "test"),
+        by="the run" if len(corpora) == 1 else "the run, or one that its encoder came from",
     )
 
 

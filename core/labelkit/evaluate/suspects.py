@@ -5,14 +5,12 @@ The labels are compared with probabilities of a model that did not learn from th
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from labelkit.errors import LabelkitError
 from labelkit.evaluate.entities import NONE
 from labelkit.records import Schema
 
@@ -46,23 +44,6 @@ class Ranking:
         return self.order[self.flagged[self.order]]
 
 
-def is_installed() -> bool:
-    """Return whether there is a cleanlab to ask."""
-    return importlib.util.find_spec("cleanlab") is not None
-
-
-def require() -> None:
-    """Check that cleanlab is there.
-
-    :raises LabelkitError: it is not.
-    """
-    if not is_installed():
-        raise LabelkitError(
-            "likely annotation mistakes are found by cleanlab, which is not installed",
-            hint="pip install 'labelkit[errors]'",
-        )
-
-
 def rank(values: NDArray[np.float32], labels: Ids, schema: Schema) -> Ranking:
     """Rank words by how little their label agrees with what a model makes of them.
 
@@ -71,7 +52,6 @@ def rank(values: NDArray[np.float32], labels: Ids, schema: Schema) -> Ranking:
     :param values: log-probabilities of the labels, of shape (words, labels).
     :param labels: label ids, of shape (words,).
     """
-    require()
     from cleanlab.filter import find_label_issues
     from cleanlab.rank import get_label_quality_scores
 

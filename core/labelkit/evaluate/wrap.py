@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import shutil
 import sys
 import tempfile
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -42,14 +44,20 @@ def metric_at(path: Path, kind: Kind) -> Metric:
 
 
 def load(path: Path) -> Any:
-    """Make the module of a file, or of a folder that holds one of its own name; nothing is downloaded or copied.
+    """Make the module of a file, or of a folder that holds one of its own name; nothing is copied.
+
+    What it prepares for itself goes into a folder of this process alone, which goes away with it.
 
     :raises LabelkitError: there is none, or it cannot be made.
     """
     script = _script(path)
     try:
-        made = _main_class(script)
-        return made(keep_in_memory=True, cache_dir=str(Path(tempfile.gettempdir()) / "labelkit-scores"))
+        kind = _main_class(script)
+        folder = tempfile.mkdtemp(prefix="labelkit-module-")
+        weakref.finalize(kind, shutil.rmtree, folder, ignore_errors=True)
+        made = kind(keep_in_memory=True, cache_dir=folder)
+        made.download_and_prepare()
+        return made
     except Exception as error:
         raise LabelkitError(f"{script} is no evaluation module: {type(error).__name__}: {error}") from error
 

@@ -47,6 +47,14 @@ class Lineage(Base):
             raise StorageError(f"{path} cannot be read: {error.strerror or error}", hint="look at it") from error
         raise RegistryError(f"{path} does not exist", hint="give a labelled file or a checkpoint folder")
 
+    def maker(self, sha256: str) -> str | None:
+        """Return the id of the first run with a checkpoint of these weights; None where no run here made them."""
+        files, columns = tables.checkpoint_files.c, tables.checkpoints.c
+        query = sa.select(columns.run).join(tables.checkpoint_files, files.checkpoint == columns.id)
+        query = query.where(files.sha256 == sha256, files.name.endswith(_WEIGHTS)).order_by(columns.id).limit(1)
+        with self._database.session() as connection:
+            return connection.scalars(query).one_or_none()
+
     # -- files ------------------------------------------------------------------------------------------------------
 
     def _why_file(self, path: Path, progress: Progress | None) -> Origin:

@@ -380,6 +380,12 @@ class RunDetails:
         return "stale" if self.stale else self.status
 
     @property
+    def test_seen(self) -> tuple[str, ...]:
+        """The splits that are the test split once more, by content hash: what it scored there is no test score."""
+        splits = {one.split: one.content_hash for one in self.record.splits}
+        return tuple(name for name in ("train", "validation") if name in splits and splits[name] == splits.get("test"))
+
+    @property
     def best(self) -> CheckpointRecord | None:
         """The chosen checkpoint, unless it was deleted."""
         return next((one for one in self.checkpoints if one.best and not one.removed), None)

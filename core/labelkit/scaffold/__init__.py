@@ -82,19 +82,20 @@ KINDS: Mapping[str, Kind] = {
 }
 
 
-def create(name: str, kind: str, folder: Path) -> Path:
+def create(name: str, kind: str, folder: Path, catalog: Catalog) -> Path:
     """Write the package of a new plugin; it appears whole or not at all.
 
     :param name: of the plugin and of what it yields: a-z, 0-9 and hyphens.
     :param kind: one of :data:`KINDS`.
     :param folder: where the package's own folder ``labelkit-NAME`` is made; made itself where it does not exist.
+    :param catalog: what is there already.
     :returns: the package's folder.
     :raises LabelkitError: the name cannot be used or is taken, there is no such kind, or the folder exists.
     """
     if kind not in KINDS:
         raise LabelkitError(f"there is no kind of plugin '{kind}'", hint=nearest(kind, KINDS))
     _check_name(name)
-    _check_free(name, KINDS[kind])
+    _check_free(name, KINDS[kind], catalog)
     target = folder / _distribution(name)
     if target.exists() or target.is_symlink():
         raise LabelkitError(f"{target} exists already", hint="choose another name, or another folder with --folder")
@@ -119,12 +120,14 @@ def _check_name(name: str) -> None:
         )
 
 
-def _check_free(name: str, kind: Kind) -> None:
+def _check_free(name: str, kind: Kind, catalog: Catalog) -> None:
     """Refuse a name that is taken already: of two that yield it, nobody could use either."""
-    catalog = Catalog.load()
     taken = [f"a plugin of {info.origin}" for info in catalog.plugins if info.name == name]
     for record in kind.records:
         taken += [f"the {record} of plugin '{catalog.owner(record, name).name}'"] if _has(catalog, record, name) else []
+    if "format" in kind.records:
+        fitting = [one.name for one in catalog.formats.values() if f".{name}" in one.suffixes]
+        taken += [f"the file ending of format '{format_}'" for format_ in fitting]
     if taken:
         raise LabelkitError(f"'{name}' is taken by {taken[0]}", hint="choose another name")
 

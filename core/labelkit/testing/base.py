@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from labelkit.errors import DataError
 from labelkit.records import Example, LoadContext
+from labelkit.testing.network import unplugged
 
 Status = Literal["ok", "failed", "expected", "not applicable"]
 
@@ -202,6 +203,23 @@ def calling(what: str, change: str, *, may: type[Exception] = NotApplicableError
         raise Broken(f"{what} fails with {plainly(error)}", change) from error
 
 
+@contextlib.contextmanager
+def calling_offline(what: str, change: str, *, may: type[Exception] = NotApplicableError) -> Iterator[None]:
+    """Do as :func:`calling`, and let nothing reach for the network: that is :class:`Broken` even where it is caught."""
+    __tracebackhide__ = True
+    hosts: list[str] = []
+    try:
+        with calling(what, change, may=may), unplugged(hosts):
+            yield
+    finally:
+        if hosts:
+            raise Broken(
+                f"{what} reaches for the network ({hosts[0]})",
+                "take what is installed, lies in ctx.cache or in a folder; a source or an encoder for which that is "
+                "not enough raises labelkit.errors.NetworkError when ctx.offline is set",
+            )
+
+
 def plainly(error: BaseException) -> str:
     """Return an error in one line."""
     return " ".join(f"{type(error).__name__}: {error}".split())
@@ -211,7 +229,7 @@ def plainly(error: BaseException) -> str:
 
 
 def layer_fault(example: Example, layer: str, kind: str) -> str:
-    """Return what is wrong with one layer of an example, or an empty text."""
+    """Return what is wrong with one layer of a well-formed example, or an empty text."""
     labels = example.labels.get(layer)
     if labels is None:
         return f"example {example.id} has no layer '{layer}'; put its labels there, labels={{'{layer}': …}}"
@@ -219,17 +237,45 @@ def layer_fault(example: Example, layer: str, kind: str) -> str:
         wrong = not isinstance(labels, str)
         return f"example {example.id}: labels of '{layer}' must be one str, not {labels!r}" if wrong else ""
     words = len(example.words or ())
-    if isinstance(labels, str) or len(labels) != words:
-        count = 1 if isinstance(labels, str) else len(labels)
-        return f"example {example.id}: {words} words have {count} labels of '{layer}'; give one label per word"
-    return ""
+    if not isinstance(labels, tuple):
+        return f"example {example.id}: labels of '{layer}' are {labels!r:.60}; give a tuple of str, one label per word"
+    if len(labels) != words:
+        return f"example {example.id}: {words} words have {len(labels)} labels of '{layer}'; give one label per word"
+    odd = [label for label in labels if not isinstance(label, str)]
+    return f"example {example.id}: label {odd[0]!r:.60} of '{layer}' is no str; give its name" if odd else ""
 
 
-def kind_fault(example: object, kind: str) -> str:
-    """Return why ``example`` is not an example of ``kind``, or an empty text."""
+def example_fault(example: object, kind: str) -> str:
+    """Return why ``example`` is not a well-formed example of ``kind``, or an empty text."""
     if not isinstance(example, Example):
         return f"{example!r:.60} is a {type(example).__name__}; yield labelkit.Example records"
+    if not isinstance(example.id, str):
+        return f"id {example.id!r:.60} of an example is no str; write id='…'"
+    if not isinstance(example.labels, Mapping) or not isinstance(example.extra, Mapping):
+        return f"example {example.id}: labels= and extra= must be dicts"
     if kind == "token":
-        fine = isinstance(example.words, tuple) and bool(example.words)
-        return "" if fine else f"example {example.id} has no words; kind 'token' needs words=(…), a tuple of str"
+        return _words_fault(example) or _offsets_fault(example)
     return "" if isinstance(example.text, str) else f"example {example.id} has no text; kind 'text' needs text='…'"
+
+
+def _words_fault(example: Example) -> str:
+    words: object = example.words
+    if not isinstance(words, tuple) or not words:
+        return f"example {example.id} has no words; kind 'token' needs words=(…), a tuple of str"
+    odd = [word for word in words if not isinstance(word, str)]
+    return f"example {example.id}: word {odd[0]!r:.60} is no str; write it as text" if odd else ""
+
+
+def _offsets_fault(example: Example) -> str:
+    """Words may stand within each other, as the parts of a contraction do; they have to be in the text."""
+    if example.offsets is None:
+        return ""
+    text, end = example.text, 0
+    pairs = [pair for pair in example.offsets if isinstance(pair, tuple | list) and len(pair) == 2]
+    if not isinstance(text, str) or len(pairs) != len(example.words or ()):
+        return f"example {example.id}: offsets= need the text= that they refer to, and one pair for each word"
+    for word, (start, stop) in zip(example.words or (), pairs, strict=True):
+        if not 0 <= start <= stop <= len(text) or stop < end:
+            return f"example {example.id}: word {word!r:.60} cannot stand at text[{start}:{stop}]; correct offsets="
+        end = stop
+    return ""

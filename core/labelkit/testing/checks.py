@@ -22,29 +22,40 @@ from labelkit.testing import (
     trials,
 )
 from labelkit.testing.base import Asked, Broken, Check, NotApplicableError, Outcome, Question, plainly
+from labelkit.testing.elsewhere import Repeatable
 
 
 @dataclass(frozen=True, slots=True)
-class _About:
+class About:
     """The questions about one kind of record.
 
     :param thing: makes what the questions are asked with out of the record and the catalog.
+    :param repeatable: what the record makes that another process has to make as well.
     """
 
-    questions: tuple[Question, ...]
+    kind: str
+    own: tuple[Question, ...]
     thing: Callable[[Any, Catalog], Any] = lambda record, catalog: record
+    repeatable: Repeatable | None = None
+
+    def questions(self, plugin: str = "") -> tuple[Question, ...]:
+        """Return the questions about a record that ``plugin`` yields."""
+        return (*self.own, *([self.repeatable.question(self.kind, plugin)] if self.repeatable else []))
 
 
 #: kind of record → what is asked about it, in the order in which things build on each other
-ABOUT: Mapping[str, _About] = {
-    "schema": _About(schemas.QUESTIONS),
-    "metric": _About(metrics.QUESTIONS),
-    "decoder": _About(decoders.QUESTIONS),
-    "preprocessor": _About(preprocessors.QUESTIONS),
-    "format": _About(formats.QUESTIONS),
-    "encoder": _About(encoders.QUESTIONS),
-    "source": _About(sources.QUESTIONS, sources.Corpus),
-    "task": _About(tasks.QUESTIONS, trials.Trial),
+ABOUT: Mapping[str, About] = {
+    about.kind: about
+    for about in (
+        About("schema", schemas.QUESTIONS),
+        About("metric", metrics.QUESTIONS),
+        About("decoder", decoders.QUESTIONS),
+        About("preprocessor", preprocessors.QUESTIONS, repeatable=preprocessors.REPEATABLE),
+        About("format", formats.QUESTIONS, repeatable=formats.REPEATABLE),
+        About("encoder", encoders.QUESTIONS),
+        About("source", sources.QUESTIONS, sources.Corpus, sources.REPEATABLE),
+        About("task", tasks.QUESTIONS, trials.Trial),
+    )
 }
 
 
@@ -52,7 +63,7 @@ def questions() -> Iterator[tuple[str, Question]]:
     """Yield every question that the kit knows, with the name of its checks, e.g. ``metric-NAME-order``."""
     yield from ((f"plugin-{question.name}", question) for question in plugins.QUESTIONS)
     for kind, about in ABOUT.items():
-        yield from ((f"{kind}-NAME-{question.name}", question) for question in about.questions)
+        yield from ((f"{kind}-NAME-{question.name}", question) for question in about.questions())
 
 
 def checks(plugin: str, catalog: Catalog | None = None) -> Iterator[Check]:
@@ -70,7 +81,7 @@ def checks(plugin: str, catalog: Catalog | None = None) -> Iterator[Check]:
     mine = list(found.supplied_by(plugin))
     for kind, about in ABOUT.items():
         for record in (record for its_kind, record in mine if its_kind == kind):
-            yield from _checks(Asked(f"{kind}-{record.name}", about.thing(record, found), about.questions))
+            yield from _checks(Asked(f"{kind}-{record.name}", about.thing(record, found), about.questions(plugin)))
 
 
 def _checks(asked: Asked) -> Iterator[Check]:

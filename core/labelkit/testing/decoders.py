@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from labelkit.records import Decoder, Kind, Schema, Scores
-from labelkit.testing.base import Question, calling, require, require_none
+from labelkit.testing.base import Question, calling_offline, require, require_none
 from labelkit.testing.kinds import KIND
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ def _decoded(decoder: Decoder, scores: Scores) -> NDArray[np.int64]:
     words, labels = scores.values.shape
     what = f"decode() of decoder '{decoder.name}', given {words} words of {len(scores.lengths)} sentences,"
     before = scores.values.copy()
-    with calling(what, "handle it: there may be no sentence at all, or one without words"):
+    with calling_offline(what, "handle it: there may be no sentence at all, or one without words"):
         found: NDArray[Any] = np.asarray(decoder.decode(scores))
     advice = f"return an int64 array of shape ({words},) with ids from 0 to {labels - 1}, columns of scores.values"
     require(

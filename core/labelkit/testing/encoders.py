@@ -7,7 +7,7 @@ from pathlib import Path
 
 from labelkit.errors import LabelkitError
 from labelkit.records import Encoder, LoadContext, ResolvedEncoder
-from labelkit.testing.base import Question, calling, require
+from labelkit.testing.base import Question, calling_offline, require
 
 #: no model of anybody's
 NOBODY = "labelkit-contract/there-is-no-such-model"
@@ -19,7 +19,7 @@ def _unknown(encoder: Encoder) -> None:
         ctx = LoadContext(cache=Path(folder), offline=True)
         advice = "raise labelkit.LabelkitError(message, hint=…) for a model that is not there"
         try:
-            with calling(what, advice, may=LabelkitError):
+            with calling_offline(what, advice, may=LabelkitError):
                 found = encoder.resolve(NOBODY, ctx)
         except LabelkitError:
             return

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from labelkit.errors import LabelkitError
 from labelkit.records import Coverage, Example, Format, Kind, Labelled, LoadContext, Span
-from labelkit.testing.base import Broken, Question, calling, require, require_none
+from labelkit.testing.base import Broken, Question, calling_offline, example_fault, require, require_none
+from labelkit.testing.elsewhere import Repeatable, print_of
 from labelkit.testing.hostile import TEXTS, WORDS
 from labelkit.testing.kinds import KINDS
 
@@ -20,6 +21,8 @@ SENTENCES = (
     (("It", "rained", "."), ("O", "O", "O")),
     (("Zürich", "東京", "and", "Rome"), ("B-LOC", "B-LOC", "O", "B-LOC")),
 )
+#: what somebody may call a type of entity or a class of texts
+LABELS = ("two words", 'a,"b"\tc\nd', "#", "<b>", "[x]", "x|y=z;", "-", "_", "東京")
 REVIEWS = (("A warm, funny film.", "POSITIVE"), ('Flat, "slow" and badly written', "NEGATIVE"), ("Hm…", "POSITIVE"))
 
 
@@ -55,6 +58,12 @@ def _repeats(known: Format) -> None:
                 f"format '{known.name}' writes other bytes when it writes the same {kind} records again",
                 "write nothing but the records: no time, no random ids, no sets in their own order",
             )
+
+
+def _prints(known: Format) -> dict[str, str]:
+    return {
+        f"{kind} records": print_of([_written(known, each(kind)) for each in (gold, labelled)]) for kind in known.kinds
+    }
 
 
 def _reads_back(known: Format) -> None:
@@ -114,8 +123,9 @@ def hostile(kind: Kind) -> Iterator[Labelled]:
     """Yield records with everything that users' texts may hold."""
     if kind == "text":
         yield from (_review("1", text, "POSITIVE") for text in TEXTS)
-        yield from (_review("1", "fine", label) for label in ("", " two words ", 'a,"b"\tc\nd', "#"))
+        yield from (_review("1", "fine", label) for label in ("", " two words ", *LABELS))
         return
+    yield from (_sentence("1", ("New", "York"), (f"B-{label}", f"I-{label}")) for label in LABELS)
     for words in filter(None, WORDS):  # a sentence without words is nothing that could be lost
         yield _sentence("1", words, ("B-PER", *("O" for _ in words))[: len(words)])
 
@@ -156,7 +166,8 @@ def _written(known: Format, records: Iterable[Labelled]) -> dict[str, bytes]:
         except LabelkitError as error:
             advice = "it has to take records of the kinds that it declares"
             raise Broken(f"write() of format '{known.name}' refuses plain records: {error}", advice) from error
-        return {path.name: path.read_bytes() for path in sorted(Path(folder).iterdir())}
+        files = (path for path in sorted(Path(folder).rglob("*")) if path.is_file())
+        return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
 def _write(known: Format, records: Iterable[Labelled], folder: Path) -> Path:
@@ -165,7 +176,7 @@ def _write(known: Format, records: Iterable[Labelled], folder: Path) -> Path:
     assert known.write is not None  # else the question does not apply
     target = folder / f"out{(*known.suffixes, '.txt')[0]}"
     advice = "write any record of the kinds that it declares, one by one, or raise labelkit.LabelkitError"
-    with calling(f"write() of format '{known.name}'", advice, may=LabelkitError), new_output(target) as output:
+    with calling_offline(f"write() of format '{known.name}'", advice, may=LabelkitError), new_output(target) as output:
         known.write(iter(tuple(records)), output)
     return target
 
@@ -181,7 +192,7 @@ def _round_trip(known: Format, kind: Kind, records: Iterable[Labelled]) -> list[
         layer = "labels" if kind == "token" else "label"
         ctx = LoadContext(path=target, options={"kind": kind, "layer": layer, "splitter": "whitespace"})
         advice = "read all that write() writes, or raise labelkit.LabelkitError"
-        with calling(f"read() of format '{known.name}', given what it wrote,", advice, may=LabelkitError):
+        with calling_offline(f"read() of format '{known.name}', given what it wrote,", advice, may=LabelkitError):
             return list(known.read(target, ctx))
 
 
@@ -198,8 +209,9 @@ def _differences(records: Iterable[Labelled], examples: Iterable[Example]) -> It
 def _difference(record: Labelled, example: object) -> str:
     from labelkit.data.tools.writing import as_iob2
 
-    if not isinstance(example, Example):
-        return f"read() yields {type(example).__name__}, not labelkit.Example"
+    if fault := example_fault(example, "text" if record.words is None else "token"):
+        return f"read() yields what it may not: {fault}"
+    assert isinstance(example, Example)
     found = next(iter(example.labels.values()), None)
     before: tuple[object, object]
     after: tuple[object, object]
@@ -220,6 +232,8 @@ def _only_one_way(known: Format) -> str:
     return _only_reads(known) or ("" if known.read else "it only writes")
 
 
+#: what another process has to write as well
+REPEATABLE = Repeatable(what="bytes", prints=_prints, needs=("repeats",), unless=_only_reads)
 QUESTIONS = (
     Question(name="fields", asks="kinds are known, suffixes are file endings, and it reads or writes", ask=_fields),
     Question(

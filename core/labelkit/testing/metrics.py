@@ -8,7 +8,7 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from labelkit.records import Kind, Labels, Metric, Predictions, Schema
-from labelkit.testing.base import Question, calling, require, require_none
+from labelkit.testing.base import Question, calling_offline, require, require_none
 from labelkit.testing.kinds import KIND
 
 if TYPE_CHECKING:
@@ -162,8 +162,15 @@ def _value(metric: Metric, predictions: Rows) -> float:
 
 def _figures(metric: Metric, references: Rows, predictions: Rows, what: str = "plain data") -> Mapping[str, Any]:
     call = f"compute() of metric '{metric.name}', given {what},"
-    with calling(call, "handle it: give a figure, 0.0 where it is undefined"):
-        figures = metric.compute(_given(metric, references, predictions))
+    given = _given(metric, references, predictions)
+    assert given.scores is not None
+    with calling_offline(call, "handle it: give a figure, 0.0 where it is undefined"):
+        figures = metric.compute(given)
+    require(
+        bool((given.scores == _scores(predictions, given.schema)).all()),
+        f"{call} changes the scores",
+        "work on a copy: other metrics are given the same",
+    )
     require(
         isinstance(figures, Mapping),
         f"{call} returns {type(figures).__name__}",
@@ -178,10 +185,16 @@ def _summed(metric: Metric, references: Rows, predictions: Rows, what: str) -> M
 
     assert metric.counts is not None  # else the question does not apply
     call = f"counts() of metric '{metric.name}', given {what},"
-    with calling(call, "return a labelkit.Counts, with no rows where there are no examples"):
+    with calling_offline(call, "return a labelkit.Counts, with no rows where there are no examples"):
         counts = metric.counts(_given(metric, references, predictions))
         rows, sums = len(counts.rows), np.asarray(counts.rows).sum(axis=0)
         figures = counts.figures(sums)
+    odd = [value for _, value in _flat(figures) if not _is_number(value)] if isinstance(figures, Mapping) else [figures]
+    require(
+        not odd,
+        f"{call} gives figures() with {odd[:1]!r:.60}",
+        "return a dict of names and numbers, or arrays of the shape that the sums have but for their last axis",
+    )
     require(
         rows == len(references),
         f"{call} has {rows} rows for {len(references)} examples",
@@ -213,7 +226,7 @@ def _flat(figures: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, A
         if isinstance(value, Mapping):
             yield from _flat(value, f"{prefix}{name}.")
         else:
-            yield f"{prefix}{name}", value
+            yield f"{prefix}{name}", value.tolist() if hasattr(value, "tolist") else value
 
 
 def _is_number(value: object) -> TypeGuard[float]:

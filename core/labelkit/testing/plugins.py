@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from labelkit import events
-from labelkit.catalog import Catalog, PluginInfo, find_candidates
+from labelkit.catalog import Catalog, PluginInfo
 from labelkit.errors import LabelkitError, nearest
 from labelkit.testing import worker
 from labelkit.testing.base import Question, calling, require, require_none
@@ -31,9 +31,9 @@ class Subject:
         return next((info for info in found if info.status == "loaded"), found[0] if found else None)
 
     @cached_property
-    def is_installed(self) -> bool:
-        """Whether other processes find it by its name."""
-        return is_installed(self.name)
+    def not_installed(self) -> str:
+        """Why other processes cannot find it by its name, or an empty text."""
+        return worker.not_installed(self.name)
 
     @cached_property
     def elsewhere(self) -> worker.Answer:
@@ -44,11 +44,6 @@ class Subject:
 def is_loaded(plugin: str, catalog: Catalog) -> bool:
     """Return whether a plugin is loaded."""
     return any(info.name == plugin and info.status == "loaded" for info in catalog.plugins)
-
-
-def is_installed(plugin: str) -> bool:
-    """Return whether other processes find a plugin by its name."""
-    return plugin in {candidate.name for candidate in find_candidates()}
 
 
 def _loads(subject: Subject) -> None:
@@ -166,7 +161,7 @@ def some_events() -> Iterator[events.Event]:
 
 
 def _not_installed(subject: Subject) -> str:
-    return "" if subject.is_installed else f"'{subject.name}' is not installed, so no other process finds it"
+    return subject.not_installed
 
 
 def _watches_nothing(subject: Subject) -> str:

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from labelkit.records import Example, Preprocessor
-from labelkit.testing.base import Broken, Question, calling, require, require_none
+from labelkit.testing.base import Broken, Question, calling_offline, require, require_none
+from labelkit.testing.elsewhere import Repeatable, print_of
 from labelkit.testing.hostile import TEXTS, WORDS
 from labelkit.testing.kinds import KIND
 
@@ -56,6 +57,11 @@ def _pure(preprocessor: Preprocessor) -> None:
     )
 
 
+def _prints(preprocessor: Preprocessor) -> dict[str, str]:
+    examples = PLAIN[preprocessor.kind]
+    return {f"example {example.id}": print_of(_applied(preprocessor, example).surface) for example in examples}
+
+
 def _blind(preprocessor: Preprocessor) -> None:
     for example in PLAIN[preprocessor.kind]:
         seen = _applied(preprocessor, example).surface
@@ -101,7 +107,7 @@ def _words_fault(of: str, before: Example, surface: object) -> str:
 
 def _applied(preprocessor: Preprocessor, example: Example) -> Example:
     what = f"apply() of preprocessor '{preprocessor.name}', given {_shown(example)},"
-    with calling(what, "handle it: any text may be labelled"):
+    with calling_offline(what, "handle it: any text may be labelled"):
         found = preprocessor.apply(example)
     if not isinstance(found, Example):
         raise Broken(f"{what} returns {type(found).__name__}", "return dataclasses.replace(example, surface=…)")
@@ -112,6 +118,8 @@ def _shown(example: Example) -> str:
     return f"{example.text if example.words is None else example.words!r:.60}"
 
 
+#: what another process has to make as well
+REPEATABLE = Repeatable(what="surface", prints=_prints, needs=("pure",))
 QUESTIONS = (
     KIND,
     Question(

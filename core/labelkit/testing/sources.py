@@ -9,18 +9,20 @@ from pathlib import Path
 
 from labelkit.catalog import Catalog
 from labelkit.environment import Environment
-from labelkit.errors import LabelkitError
+from labelkit.errors import LabelkitError, NetworkError
 from labelkit.records import Example, Schema, Source
 from labelkit.testing.base import (
     Broken,
+    DataAbsentError,
     Question,
     WatchedContext,
-    calling,
-    kind_fault,
+    calling_offline,
+    example_fault,
     layer_fault,
     require,
     require_none,
 )
+from labelkit.testing.elsewhere import Repeatable
 from labelkit.testing.kinds import KIND
 
 
@@ -46,13 +48,48 @@ class Corpus:
         :raises DataAbsentError: the corpus is not there.
         :raises Broken: it cannot be read.
         """
+        what = f"load('{split}', ctx) of source '{self.name}'"
+        advice = "every split in splits= must be readable; take folders from ctx.folder(name)"
         with tempfile.TemporaryDirectory(prefix="labelkit-contract-") as folder:
             ctx = WatchedContext(root=Environment.read().data, cache=Path(folder), offline=True)
-            with calling(
-                f"load('{split}', ctx) of source '{self.name}'",
-                "every split in splits= must be readable; take folders from ctx.folder(name)",
-            ):
-                return list(self.source.load(split, ctx))
+            try:
+                with calling_offline(what, advice, may=NetworkError):
+                    return list(self.source.load(split, ctx))
+            except NetworkError as error:
+                raise DataAbsentError(f"data absent: {error.message}", hint=error.hint) from error
+
+
+def _names(corpus: Corpus) -> None:
+    """What it names has to be there also where its data is not."""
+    require(corpus.source.layers, f"source '{corpus.name}' declares no layers", "write layers={'LAYER': None}")
+    for layer, name in corpus.source.layers.items():
+        if name is not None:
+            _schema(corpus, layer, name)
+
+
+def _schema(corpus: Corpus, layer: str, name: str) -> Schema:
+    """Return the schema that a layer names.
+
+    :raises Broken: there is none, or it is of another kind.
+    """
+    require(
+        isinstance(layer, str) and isinstance(name, str),
+        f"layers= of source '{corpus.name}' has {layer!r}: {name!r}",
+        "write 'LAYER': 'SCHEMA', or 'LAYER': None for a schema that is taken from train",
+    )
+    try:
+        schema: Schema = corpus.catalog.find("schema", name)
+    except LabelkitError as error:
+        raise Broken(
+            f"layer '{layer}' of source '{corpus.name}' names a schema that cannot be used ({error})",
+            "correct layers=, or yield the schema in labelkit_schemas()",
+        ) from error
+    require(
+        schema.kind == corpus.kind,
+        f"schema '{name}' is of kind '{schema.kind}', source '{corpus.name}' of '{corpus.kind}'",
+        "make them agree",
+    )
+    return schema
 
 
 def _splits(corpus: Corpus) -> None:
@@ -62,7 +99,7 @@ def _splits(corpus: Corpus) -> None:
         require(
             examples, f"split '{split}' of source '{corpus.name}' is empty", "yield examples, or take it from splits="
         )
-        faults = (kind_fault(example, corpus.kind) for example in examples)
+        faults = (example_fault(example, corpus.kind) for example in examples)
         require_none((f"split '{split}': {fault}" for fault in faults if fault), "correct load(), or kind=")
 
 
@@ -84,7 +121,7 @@ def _digest(examples: list[Example]) -> str:
 
 
 def _seen(example: Example) -> tuple[object, ...]:
-    labels = sorted(example.labels.items())
+    labels = sorted(example.labels.items(), key=repr)
     return (
         example.id,
         example.words,
@@ -92,15 +129,15 @@ def _seen(example: Example) -> tuple[object, ...]:
         labels,
         example.document,
         example.offsets,
-        sorted(example.extra.items()),
+        sorted(example.extra.items(), key=repr),
     )
 
 
 def _layers(corpus: Corpus) -> None:
-    layers = corpus.source.layers
-    require(layers, f"source '{corpus.name}' declares no layers", "write layers={'LAYER': None}")
     for split in corpus.source.splits:
-        faults = (layer_fault(example, layer, corpus.kind) for layer in layers for example in corpus[split])
+        faults = (
+            layer_fault(example, layer, corpus.kind) for layer in corpus.source.layers for example in corpus[split]
+        )
         require_none((f"split '{split}': {fault}" for fault in faults if fault), "correct load(), or layers=")
 
 
@@ -108,18 +145,7 @@ def _schemas(corpus: Corpus) -> None:
     for layer, name in corpus.source.layers.items():
         if name is None:
             continue
-        try:
-            schema: Schema = corpus.catalog.find("schema", name)
-        except LabelkitError as error:
-            raise Broken(
-                f"layer '{layer}' of source '{corpus.name}' names a schema that cannot be used ({error})",
-                "correct layers=, or yield the schema in labelkit_schemas()",
-            ) from error
-        require(
-            schema.kind == corpus.kind,
-            f"schema '{name}' is of kind '{schema.kind}', source '{corpus.name}' of '{corpus.kind}'",
-            "make them agree",
-        )
+        schema = _schema(corpus, layer, name)
         for split in corpus.source.splits:
             _fits(split, corpus[split], layer, schema)
 
@@ -164,13 +190,30 @@ def _counts(corpus: Corpus) -> None:
     )
 
 
+def _prints(corpus: Corpus) -> dict[str, str]:
+    return {f"split '{split}'": _digest(corpus[split]) for split in corpus.source.splits}
+
+
 def _without_counts(corpus: Corpus) -> str:
     return "" if corpus.source.counts else "it declares no counts"
 
 
+#: what another process has to give as well
+REPEATABLE = Repeatable(what="examples", prints=_prints, needs=("repeats",))
 QUESTIONS = (
     KIND,
-    Question(name="splits", asks="each declared split gives examples of its kind", ask=_splits, needs=("kind",)),
+    Question(
+        name="names",
+        asks="it has layers, and the schemas that they name exist and are of its kind",
+        ask=_names,
+        needs=("kind",),
+    ),
+    Question(
+        name="splits",
+        asks="each declared split gives well-formed examples of its kind, without a network",
+        ask=_splits,
+        needs=("kind",),
+    ),
     Question(
         name="repeats", asks="the same ones, in the same order, when it is read again", ask=_repeats, needs=("splits",)
     ),
@@ -178,7 +221,7 @@ QUESTIONS = (
         name="layers",
         asks="each declared layer is on each example, one label per word",
         ask=_layers,
-        needs=("splits",),
+        needs=("names", "splits"),
     ),
     Question(
         name="schemas",

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from labelkit.data.schemes import misfit, violations
-from labelkit.errors import LabelkitError
+from labelkit.environment import Environment
+from labelkit.errors import LabelkitError, nearest
 from labelkit.recipes import read_recipe, recipes_of
 from labelkit.records import Example, Schema, Scheme
 from labelkit.testing import trials
-from labelkit.testing.base import Question, kind_fault, layer_fault, require, require_none
+from labelkit.testing.base import Question, example_fault, layer_fault, require, require_none
 from labelkit.testing.kinds import KIND
 from labelkit.testing.lossless import lossless
 from labelkit.testing.trials import Trial
@@ -34,11 +35,17 @@ def _name_faults(trial: Trial) -> Iterator[str]:
     yield from (_fault(trial, "metric", name) for name in task.metrics)
     yield from (_fault(trial, "preprocessor", name) for name in task.preprocess)
     yield _fault(trial, "decoder", task.decoder)
-    yield _fault(trial, "source", task.source)
-    source = trial.catalog.sources.get(task.source)
+    yield from _source_faults(trial, task.source)
+
+
+def _source_faults(trial: Trial, name: str) -> Iterator[str]:
+    """Yield why the task cannot learn from the source of that name."""
+    task, source = trial.task, trial.catalog.sources.get(name)
+    yield _fault(trial, "source", name)
     if source is not None and task.layer not in source.layers:
-        layers = ", ".join(source.layers)
-        yield f"task '{task.name}' reads layer '{task.layer}', its source '{source.name}' has: {layers}"
+        yield f"task '{task.name}' reads layer '{task.layer}', source '{name}' has: {', '.join(source.layers)}"
+    if source is not None and "train" not in source.splits:
+        yield f"source '{name}' has no split 'train' for task '{task.name}' to learn from"
 
 
 def _fault(trial: Trial, what: str, name: str) -> str:
@@ -80,6 +87,28 @@ def _recipe_faults(trial: Trial, path: Any) -> Iterator[str]:
             yield _in_recipe(path, _fault(trial, what, settings[what]))
     for name in settings.get("preprocess", ()):
         yield _in_recipe(path, _fault(trial, "preprocessor", name))
+    for fault in (*_reference_faults(trial, settings.get("data")), *_parts_faults(trial, settings)):
+        yield _in_recipe(path, fault)
+
+
+def _reference_faults(trial: Trial, data: str | None) -> Iterator[str]:
+    """Yield why a recipe's data cannot be used; of what is a path or on the Hub nothing is known."""
+    root = Environment.read().data
+    known = data in trial.catalog.sources
+    if data and (known or not (set(data) & set("/\\:=") or (root and (root / data).exists()))):
+        yield from _source_faults(trial, data)
+
+
+def _parts_faults(trial: Trial, settings: Mapping[str, Any]) -> Iterator[str]:
+    """Yield which model and which format of a recipe nobody supplies."""
+    model, encoders = str(settings.get("model", "bundled")), trial.catalog.encoders
+    if model not in encoders and not set(model) & set("/\\:~."):
+        yield f"unknown model '{model}' ({nearest(model, encoders)})"
+    if name := settings.get("data.format"):
+        try:
+            trial.catalog.find("format", name)
+        except LabelkitError as error:
+            yield str(error)
 
 
 def _in_recipe(path: Any, fault: str) -> str:
@@ -97,7 +126,7 @@ def _examples(trial: Trial) -> None:
         "give it a handful, examples=(labelkit.Example(…), …): checks, docs and smoke runs use them without a network",
     )
     require_none(
-        (kind_fault(example, task.kind) or layer_fault(example, task.layer, task.kind) for example in task.examples),
+        (example_fault(example, task.kind) or layer_fault(example, task.layer, task.kind) for example in task.examples),
         "correct examples=",
     )
 
@@ -169,13 +198,13 @@ QUESTIONS = (
     Question(
         name="names",
         asks="every metric, decoder, preprocessor and source that it names exists and is of its kind; its source has "
-        "its layer",
+        "its layer and a split `train`",
         ask=_names,
         needs=("kind",),
     ),
     Question(
         name="recipes",
-        asks="its recipes can be read, name known settings, and `quickstart` and `best` are among them",
+        asks="its recipes can be read, name known settings and parts, and `quickstart` and `best` are among them",
         ask=_recipes,
         needs=("kind",),
     ),

@@ -235,10 +235,7 @@ def worker_labels(trial: Trial) -> None:
 
 def not_installed(trial: Trial) -> str:
     """Return why other processes cannot label with the task, or an empty text."""
-    from labelkit.testing.plugins import is_installed
-
-    owner = trial.catalog.owner("task", trial.name).name
-    return "" if is_installed(owner) else f"'{owner}' is not installed, so no other process finds it"
+    return worker.not_installed(trial.catalog.owner("task", trial.name).name)
 
 
 def _other_labels(

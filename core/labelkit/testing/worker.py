@@ -32,13 +32,19 @@ def ask(what: str, **request: Any) -> Answer:
     with tempfile.TemporaryDirectory(prefix="labelkit-contract-") as folder:
         given, answer = Path(folder) / "request.json", Path(folder) / "answer.json"
         given.write_text(json.dumps({"what": what, **request}), encoding="utf-8")
-        surroundings = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        surroundings = {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+            # of its own even where the parent's is fixed: what depends on hash() is to show
+            "PYTHONHASHSEED": "1" if os.environ.get("PYTHONHASHSEED") == "0" else "0",
+        }
         command = [sys.executable, "-m", "labelkit.testing.worker", str(given), str(answer)]
         advice = "make it importable by its name alone, without help of the process that started it"
         try:
             done = subprocess.run(
                 command,
                 env=surroundings,
+                stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,
                 errors="replace",
@@ -52,6 +58,14 @@ def ask(what: str, **request: Any) -> Answer:
             raise Broken(f"loading plugin '{request['plugin']}' ends the process: {last:.300}", advice)
         found: Answer = json.loads(answer.read_text(encoding="utf-8"))
         return found
+
+
+def not_installed(plugin: str) -> str:
+    """Return why other processes cannot find a plugin by its name, or an empty text."""
+    from labelkit.catalog import find_candidates
+
+    found = {candidate.name for candidate in find_candidates()}
+    return "" if plugin in found else f"'{plugin}' is not installed, so no other process finds it"
 
 
 def look(plugin: str) -> Answer:
@@ -90,12 +104,26 @@ def label(folder: str, inputs: Sequence[Any]) -> Answer:
     return {"labels": [record.label if record.words is None else record.labels for record in found]}
 
 
+def repeat(plugin: str, kind: str, name: str) -> Answer:
+    """Let a record make what it has to make the same everywhere, and return short prints of that."""
+    from labelkit.catalog import Catalog
+    from labelkit.errors import LabelkitError
+    from labelkit.testing.checks import ABOUT
+
+    about, catalog = ABOUT[kind], Catalog.load(only=[plugin])
+    assert about.repeatable is not None  # else there is no question
+    try:
+        return {"prints": about.repeatable.prints(about.thing(catalog.find(kind, name), catalog))}
+    except (LabelkitError, Broken) as error:
+        return {"error": str(error)}
+
+
 def main(request: str, answer: str) -> None:
     """Answer a request."""
     asked: dict[str, Any] = json.loads(Path(request).read_text(encoding="utf-8"))
     what, plugin = asked.pop("what"), asked.pop("plugin")
-    found = look(plugin) if what == "look" else label(**asked)
-    Path(answer).write_text(json.dumps(found), encoding="utf-8")
+    ways = {"look": lambda: look(plugin), "repeat": lambda: repeat(plugin, **asked), "label": lambda: label(**asked)}
+    Path(answer).write_text(json.dumps(ways[what]()), encoding="utf-8")
 
 
 if __name__ == "__main__":

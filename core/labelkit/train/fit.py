@@ -199,6 +199,7 @@ class Fit:
         ready, metric = self._ready, self._ready.plan.metrics[0]
         with bare(self._network), model.attention(self._network, self._attention):
             figures, temperature = _score(ready, self._network, "validation", None)
+        self._guard.validation(step, figures)
         is_best = self._selection.would_be_best(figures[metric.key])
         if is_best:
             self._best["validation"] = figures

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Mapping
 from statistics import median
 from time import monotonic
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 from labelkit.errors import TrainingError
 from labelkit.plan import Plan
@@ -16,6 +16,9 @@ from labelkit.plan import Plan
 WINDOW = 100
 #: so many times its best, and above its start, the middle loss runs away
 TIMES = 3.0
+#: above this, and so many times the loss of the first step, it ran away from the start; a hundred labels guessed at
+#: random lose less
+FLOOR = 5.0
 #: device → steps between two looks: each one waits for a GPU to finish
 EVERY = {"cpu": 1, "cuda": 10}
 
@@ -31,7 +34,8 @@ class LossGuard:
     """Watches the training loss, of which it sees the mean of every few steps.
 
     A loss runs away when the median of what it was in the last :data:`WINDOW` steps is above :data:`TIMES` the least
-    such median so far and above the first one. A median, because single batches may well be far off.
+    such median so far and above the first one; or above :data:`FLOOR` and :data:`TIMES` the loss of the first step. A
+    median, because single batches may well be far off.
 
     :param every: steps between two looks.
     :param advice: what to do about it.
@@ -43,6 +47,7 @@ class LossGuard:
         self._seen = (0.0, 0)
         self._carried = (0.0, 0)
         self._recent: deque[float] = deque(maxlen=max(1, WINDOW // every))
+        self._start: float | None = None
         self._first: float | None = None
         self._best = math.inf
 
@@ -53,6 +58,9 @@ class LossGuard:
         :raises TrainingError: the loss is no number, or runs away.
         """
         self._waited, self._steps = self._waited + 1, self._steps + 1
+        if self._start is None:  # before the first step has changed anything
+            total, steps = losses.to_json()
+            self._start = total / steps
         if self._waited < self._every and not now:
             return
         self._waited = 0
@@ -77,11 +85,25 @@ class LossGuard:
             self._carried = self._unseen(mean * self._steps, self._steps)
         self._seen, self._steps = (0.0, 0), 0
 
+    def validation(self, step: int, figures: Mapping[str, Any]) -> None:
+        """Hear what validation scored; the last step before it may have spoilt the weights though its loss was fine.
+
+        :raises TrainingError: the loss on validation is no number.
+        """
+        self._check(step, figures.get("loss", 0.0), "validation")
+
     def to_json(self) -> dict[str, Any]:
         """Return what it knows, ready for JSON."""
         best = None if math.isinf(self._best) else self._best
         summed = {"steps": self._steps, "seen": self._seen, "carried": self._carried}
-        return {**summed, "waited": self._waited, "recent": list(self._recent), "first": self._first, "best": best}
+        return {
+            **summed,
+            "waited": self._waited,
+            "recent": list(self._recent),
+            "first": self._first,
+            "best": best,
+            "start": self._start,
+        }
 
     def load(self, content: Mapping[str, Any]) -> None:
         """Become what :meth:`to_json` gave."""
@@ -89,7 +111,7 @@ class LossGuard:
         self._seen = (content["seen"][0], content["seen"][1])
         self._carried = (content["carried"][0], content["carried"][1])
         self._recent.extend(content["recent"])
-        self._first = content["first"]
+        self._start, self._first = content.get("start"), content["first"]
         self._best = math.inf if content["best"] is None else content["best"]
 
     def _look(self, step: int, loss: float) -> None:
@@ -101,14 +123,18 @@ class LossGuard:
         self._first = middle if self._first is None else self._first
         self._best = min(self._best, middle)
         if middle > TIMES * self._best and middle > self._first:
-            raise TrainingError(
-                f"the training loss runs away: about {middle:.3g} at step {step:,}, it was {self._best:.3g}",
-                hint=self._advice,
-            )
+            self._stop(step, middle, self._best)
+        if self._start is not None and middle > max(FLOOR, TIMES * self._start):
+            self._stop(step, middle, self._start)
 
-    def _check(self, step: int, loss: float) -> None:
+    def _stop(self, step: int, loss: float, before: float) -> NoReturn:
+        raise TrainingError(
+            f"the training loss runs away: about {loss:.3g} at step {step:,}, it was {before:.3g}", hint=self._advice
+        )
+
+    def _check(self, step: int, loss: float, of: str = "training") -> None:
         if not math.isfinite(loss):
-            raise TrainingError(f"the training loss is not a number any more at step {step:,}", hint=self._advice)
+            raise TrainingError(f"the {of} loss is not a number any more at step {step:,}", hint=self._advice)
 
 
 def loss_guard(plan: Plan, device: str) -> LossGuard:

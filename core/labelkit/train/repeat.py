@@ -17,6 +17,8 @@ from labelkit.train.resuming import differences, request_of
 #: what must agree; versions, processor and threads only explain why it does not
 PARTS = ("data", "metrics", "weights")
 _WEIGHTS = ".safetensors"
+#: in notes of runs on what changes the order in which numbers are added up
+_EXPLAINING = ("out of memory with", "processes train together")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +44,8 @@ class Repetition:
 
     :param run: the new run; None where data or encoder are not what they were, and nothing was trained.
     :param repeats: the run that was repeated.
-    :param versions: of labelkit, plugins, libraries, Python, and the device with its count or threads.
+    :param versions: of labelkit, plugins, libraries, Python, and the device with its count or threads; also whether
+        several processes trained, or memory did not suffice, only one of the two times.
     """
 
     run: str | None
@@ -139,8 +142,17 @@ def _data(before: RunDetails, prepared: Prepared) -> Agreement:
 
 
 def _versions(before: RunDetails, after: RunDetails) -> Agreement:
-    found = tuple(differences(before.record, after.record))
+    found = (*differences(before.record, after.record), *_happened(before, after))
     return Agreement(compared=len(before.record.versions) + 5, differences=found)
+
+
+def _happened(before: RunDetails, after: RunDetails) -> Iterator[str]:
+    """Yield what happened in one of the runs alone, and explains other sums."""
+    was, now = ([note.text for note in run.notes] for run in (before, after))
+    for when, texts, others in (("the first time", was, now), ("this time", now, was)):
+        for text in dict.fromkeys(texts):
+            if text not in others and any(part in text for part in _EXPLAINING):
+                yield f"{when}: {text}"
 
 
 def _metrics(before: RunDetails, after: RunDetails) -> Agreement:

@@ -57,7 +57,7 @@ PATTERNS: dict[str, tuple[str, ...]] = {
         "The pipe is {quantity} long .",
         "Doors open at {time} .",
         "Nobody in House 12 has heard of it .",
-        "Last year , {percent} of the budget , or {money} , was not spent .",
+        "Of the budget of {date} , {percent} , or {money} , was not spent .",
     ),
     "test": (
         "The court will decide on {date} at {time} .",

@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "note": ("curating", "note", "Write something about a run."),
     "why": ("curating", "why", "Say which run and checkpoint made a file."),
     "repeat": ("repeating", "repeat", "Train a run again from its record, and compare."),
+    "report": ("reporting", "report", "Write a run as one page of HTML."),
     "verify": ("keeping", "verify", "Hash checkpoints again and compare."),
     "rm": ("keeping", "remove", "Remove runs, and free their checkpoints."),
     "gc": ("keeping", "collect", "Free what nobody needs."),

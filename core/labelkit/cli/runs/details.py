@@ -32,7 +32,8 @@ def details(console: Console, run: RunDetails, nested_scores: Mapping[str, Any])
         _pairs(console, ((f"note {figure(note.created)[:16]}", note.text) for note in run.notes))
     console.print()
     for split, task, figures in scores_of(nested_scores):
-        render.scores(console, f"{split} ({task})", _counts(figures))
+        seen = f", no test: it is the {run.test_seen[0]} split" if split == "test" and run.test_seen else ""
+        render.scores(console, f"{split} ({task}{seen})", _counts(figures))
     if record.synthetic:
         line(console, render.SYNTHETIC, "yellow")
     if run.test_scored:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
-from labelkit.data.check.common import Splits, content_of
+from labelkit.data.check.common import INVISIBLE, Splits, content_of
 from labelkit.data.check.findings import Cases, Finding, Severity, excerpt
 from labelkit.data.tagging import place_of
 from labelkit.records import Example
@@ -51,7 +51,7 @@ _ODD = re.compile(
 )
 # U+0085 counts as white space too, but tells of a wrong encoding
 _ODD_IN_WORD = re.compile(rf"{_ODD.pattern}|[^\S\x85]")
-_INVISIBLE = re.compile("[\\s\u00ad\u034f\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]*")
+_NOTHING = re.compile(f"{INVISIBLE.pattern}*")
 
 
 def encoding(splits: Splits, limit: int) -> Iterator[Finding]:
@@ -92,7 +92,7 @@ def empty(splits: Splits, limit: int) -> Iterator[Finding]:
         blank, invisible = Cases(limit), Cases(limit)
         words = 0
         for example in examples:
-            if _INVISIBLE.fullmatch(content_of(example)):
+            if _NOTHING.fullmatch(content_of(example)):
                 blank.add(place_of(example), _spelled(content_of(example)))
                 continue
             words += len(example.words or ())
@@ -180,13 +180,13 @@ def _odd_in(example: Example, odd: re.Pattern[str], cases: Cases, kinds: Counter
 
 def _invisible_words(example: Example, cases: Cases) -> None:
     for index, word in enumerate(example.words or ()):
-        if _INVISIBLE.fullmatch(word):
+        if _NOTHING.fullmatch(word):
             cases.add(place_of(example, index), _spelled(word))
 
 
 def _spelled(text: str) -> str:
     """Return characters that cannot be seen by their code points."""
-    marks = [f"U+{ord(mark):04X} " if _INVISIBLE.fullmatch(mark) or not mark.isprintable() else mark for mark in text]
+    marks = [f"U+{ord(mark):04X} " if INVISIBLE.match(mark) or not mark.isprintable() else mark for mark in text]
     return "".join(marks[:20]).strip() or "nothing"
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from labelkit.records import Example
 
 Splits = Mapping[str, Sequence[Example]]
+
+#: white space, and what shows as nothing
+INVISIBLE = re.compile("[\\s\u00ad\u034f\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]")
 
 
 def labels_of(example: Example, layer: str) -> tuple[str, ...]:
@@ -49,6 +53,16 @@ def content_of(example: Example) -> str:
 def word_at(example: Example, index: int) -> int | None:
     """Return the position of a label's word; None where the label is that of a whole text."""
     return None if example.words is None else index
+
+
+def spelled(text: str) -> str:
+    """Return a text in which nothing is hidden: characters that cannot be seen, but for spaces, by their code points.
+
+    >>> spelled("New York\\u200b")
+    'New York[U+200B]'
+    """
+    hidden = (mark for mark in set(text) if mark != " " and (INVISIBLE.match(mark) or not mark.isprintable()))
+    return text.translate({ord(mark): f"[U+{ord(mark):04X}]" for mark in hidden})
 
 
 def _count(number: int, what: str) -> str:

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain
+from functools import partial
 from pathlib import Path
 
 from labelkit.data.check.findings import Cases, Finding
@@ -82,15 +82,23 @@ def load(
     layers = _layers(layer, source, kind, ctx)
     ctx = _with(ctx, context_for(ctx, layers[0], kind, options).options)
     refs = splits_of(reference, kind, catalog, ctx)
+    if source is None and not reference.startswith("hub:"):
+        _must_be_there(refs.values())
     splits: dict[str, Sequence[Example]] = {}
     findings: list[Finding] = []
+    failures: list[DataError] = []
     for split in refs:
         tell(split)
         faults = _Faults(split, limit)
-        own = _with(ctx, faults.options())
-        examples = faults.as_far_as_possible(open_split(reference, split, kind, catalog, own, options.format))
-        splits[split] = gather(examples, folder / f"{split}.arrow", Tally())
+        opened = partial(open_split, reference, split, kind, catalog, _with(ctx, faults.options()), options.format)
+        examples = gather(faults.as_far_as_possible(opened), folder / f"{split}.arrow", Tally())
+        if faults.failed is None:
+            splits[split] = examples
+        else:
+            failures.append(faults.failed)
         findings += faults.findings()
+    if failures and not splits:
+        raise failures[0]
     if not any(splits.values()) and not findings:
         raise DataError(f"'{reference}' is empty: it holds no examples", hint="check the files")
     return Loaded(
@@ -108,7 +116,8 @@ def load(
 def _lenient(ctx: LoadContext, options: DataOptions) -> Lenient:
     path = ctx.path if options.path is None else Path(options.path).expanduser()
     given = {name: getattr(ctx, name) for name in LoadContext.__dataclass_fields__}
-    return Lenient(**{**given, "path": path, "options": {**ctx.options, "undecodable": "surrogateescape"}})
+    wanted = {"undecodable": "surrogateescape", "as_written": True}
+    return Lenient(**{**given, "path": path, "options": {**ctx.options, **wanted}})
 
 
 def _with(ctx: Lenient, options: Mapping[str, object]) -> Lenient:
@@ -133,6 +142,16 @@ def _layers(layer: str | None, source: Source | None, kind: Kind, ctx: LoadConte
     return tuple(named) or ("labels" if kind == "token" else "label",)
 
 
+def _must_be_there(files: Iterable[str]) -> None:
+    """Refuse a file that does not exist: that is a mistake in the command, not one in the data.
+
+    :raises DataError: there is none of that name.
+    """
+    for file in files:
+        if not Path(file).exists():
+            raise DataError(f"{file} does not exist", hint="check the path")
+
+
 def _schemas(source: Source | None, layers: Sequence[str], catalog: Parts) -> dict[str, Schema]:
     if source is None:
         return {}
@@ -147,14 +166,18 @@ def _notes(source: Source | None, splits: Mapping[str, Sequence[Example]], ctx: 
     if source is None:
         return
     for split, published in source.counts.items():
-        if len(splits[split]) != published:
+        if split in splits and len(splits[split]) != published:
             yield f"{source.name}: {split} has {len(splits[split]):,} examples, {published:,} were published"
 
 
 class _Faults:
-    """Collects what cannot be read of one split."""
+    """Collects what cannot be read of one split.
+
+    :ivar failed: why nothing of it can be read.
+    """
 
     def __init__(self, split: str, limit: int) -> None:
+        self.failed: DataError | None = None
         self._split = split
         self._records, self._bytes, self._spans = Cases(limit), Cases(limit), Cases(limit)
         self._stopped = Cases(1)
@@ -163,30 +186,26 @@ class _Faults:
         """Return the options that have readers go on."""
         return {"skip": self._record, "skip_span": lambda error: _note(self._spans, error)}
 
-    def as_far_as_possible(self, examples: Iterable[Example]) -> Iterator[Example]:
-        """Yield examples until reading stops; what cannot be read from the start is no fault within the data.
-
-        :raises DataError: there is nothing to read.
-        """
-        iterator = iter(examples)
+    def as_far_as_possible(self, opened: Callable[[], Iterable[Example]]) -> Iterator[Example]:
+        """Yield examples until reading stops."""
+        started = False
         try:
-            first = next(iterator, None)
-        except DataError:
-            if not self._records.count and not self._bytes.count:
-                raise
-            first = None
-        if first is None:
-            return
-        try:
-            yield from chain([first], iterator)
+            for example in opened():
+                started = True
+                yield example
         except DataError as error:
-            _note(self._stopped, error)
+            if started or self._records.count or self._bytes.count:
+                _note(self._stopped, error)
+            else:
+                self.failed = error
 
     def _record(self, error: DataError) -> None:
         _note(self._bytes if _NOT_ENCODED.search(error.message) else self._records, error)
 
     def findings(self) -> Iterator[Finding]:
         """Yield a finding for each kind of fault that there was."""
+        if self.failed is not None:
+            yield self._failure(self.failed)
         for check, cases, message, advice in (
             (
                 "reading",
@@ -223,6 +242,19 @@ class _Faults:
                     message=message,
                     advice=advice,
                 )
+
+    def _failure(self, error: DataError) -> Finding:
+        cases = Cases(1)
+        _note(cases, error)
+        return Finding(
+            check="encoding" if _NOT_ENCODED.search(error.message) else "reading",
+            severity="error",
+            split=self._split,
+            count=1,
+            examples=cases.kept,
+            message="split cannot be read at all and was left out",
+            advice=error.hint or "correct it and check again",
+        )
 
 
 def _note(cases: Cases, error: DataError) -> None:

@@ -62,8 +62,9 @@ def check(data: Loaded, asked: Asked, tell: Tell = lambda what, done, total: Non
 
 
 def _scheme(data: Loaded, layer: str, asked: Asked) -> Scheme | None:
-    if layer in data.schemas:
-        return data.schemas[layer].scheme
+    """Return the scheme that the tags are written in, which need not be the one that a source reads them into."""
+    if layer in data.schemas and data.schemas[layer].scheme is None:
+        return None
     return tags.scheme_of(data.splits, layer, asked.scheme)
 
 

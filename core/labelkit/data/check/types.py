@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
+import unicodedata
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from math import fsum
 
-from labelkit.data.check.common import Splits, labelled
+from labelkit.data.check.common import INVISIBLE, Splits, labelled, spelled
 from labelkit.data.check.findings import Case, Cases, Finding, Severity
 from labelkit.data.check.tags import spans_of
 from labelkit.data.labelset import check_classes
@@ -23,12 +24,14 @@ LOPSIDED = 10
 #: the share of spans or labels that would have to change for two splits to have them equally often
 SHIFTED = 0.2
 #: a spelling that is at most this share of another one, and one edit away, looks like a slip
-_SLIP = 0.01
-_SLIP_LENGTH = 4
+_SLIP = 0.02
+_SLIP_LENGTH = 3
+_SLIP_LENGTH_PLAIN = 4  # tags of parts of speech are short, and near each other on purpose
+_SLIP_LONGEST = 40  # what is longer is hardly a type
 #: train is sorted where labels change this much more seldom than in random order, or where each label comes in one go
 _SORTED, _SORTED_WHOLE = 0.1, 0.2
 _SORTED_SIZE = 20
-_SEPARATORS = re.compile(r"[\s_./-]+")
+_SEPARATORS = re.compile(rf"[_./-]|{INVISIBLE.pattern}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,7 +50,7 @@ class Types:
 
     def case(self, split: str, type_: str) -> Case:
         """Return where a type is first seen in a split, and how often it is there."""
-        return Case(place=self.places[split].get(type_, ""), text=f"{type_} ({self.counts[split][type_]:,})")
+        return Case(place=self.places[split].get(type_, ""), text=f"{spelled(type_)} ({self.counts[split][type_]:,})")
 
 
 def types_of(splits: Splits, layer: str, scheme: Scheme | None, kind: Kind) -> Types:
@@ -93,16 +96,13 @@ def types(found: Types, schema: Schema | None, kind: Kind, texts: int, most: int
 
 def spelling(found: Types, limit: int) -> Iterator[Finding]:
     """Yield types that are the same but for case and separators, or that look like a slip of the pen."""
-    total: Counter[str] = Counter()
-    for counts in found.counts.values():
-        total.update(counts)
-    pairs = [pair for pair in combinations(sorted(total), 2) if _is_spelling(*pair, total)]
+    total = sum(found.counts.values(), Counter[str]())
+    usual = _usual_spellings(total, _SLIP_LENGTH_PLAIN if found.noun == "words" else _SLIP_LENGTH)
     for split, counts in found.counts.items():
         cases = Cases(limit)
-        for first, second in pairs:
-            rare, usual = sorted((first, second), key=lambda type_: (total[type_], type_))
+        for rare, other in usual.items():
             if counts[rare]:
-                text = f"'{rare}' ({total[rare]:,}) and '{usual}' ({total[usual]:,})"
+                text = f"'{spelled(rare)}' ({total[rare]:,}) and '{spelled(other)}' ({total[other]:,})"
                 cases.add(found.places[split][rare], text, times=counts[rare])
         if cases.count:
             yield Finding(
@@ -118,9 +118,17 @@ def spelling(found: Types, limit: int) -> Iterator[Finding]:
 
 
 def balance(found: Types, kind: Kind, limit: int) -> Iterator[Finding]:
-    """Yield types that train hardly has, classes of texts that are rare, and splits that are made up otherwise."""
+    """Yield types that train hardly has, classes of texts that are rare, and splits that are made up otherwise.
+
+    A train split with one label only comes first: there, nothing else matters.
+    """
     train = found.counts.get("train")
     if not train:
+        return
+    if len(train) == 1 and found.noun != "spans":
+        what = "label is the only one that train has: there is nothing to learn"
+        advice = "choose the column of the labels with --columns, or find examples with other labels"
+        yield from _listed("balance", "error", found, "train", list(train), what, advice, limit)
         return
     top = max(train.values())
     rare = [type_ for type_, times in train.items() if times < RARE or (kind == "text" and times * LOPSIDED < top)]
@@ -131,9 +139,11 @@ def balance(found: Types, kind: Kind, limit: int) -> Iterator[Finding]:
     advice = "they are hardly learned: find more examples, join types, and look at the scores of each type"
     yield from _listed("balance", "note", found, "train", rare, what, advice, limit)
     for split, counts in found.counts.items():
-        distance = _distance(train, counts)
+        shifts = _shifts(train, counts)
+        # the total variation distance: the share that would have to change
+        distance = fsum(map(abs, shifts.values())) / 2
         if split != "train" and counts and distance > SHIFTED:
-            moved = sorted({*train, *counts}, key=lambda type_: (-abs(_shift(type_, train, counts)), type_))
+            moved = sorted(shifts, key=lambda type_: (-abs(shifts[type_]), type_))
             shares = [Case(place="", text=_shares(type_, split, train, counts)) for type_ in moved[:limit]]
             yield Finding(
                 check="balance",
@@ -220,13 +230,31 @@ def _too_many(found: Types, kind: Kind, texts: int, most: int, limit: int) -> It
         yield from _listed("types", "error", found, "train", names, "too many to be classes", str(error.hint), limit)
 
 
-def _is_spelling(first: str, second: str, total: Counter[str]) -> bool:
-    plain = [_SEPARATORS.sub("", name.casefold()) for name in (first, second)]
-    if plain[0] == plain[1] and plain[0]:
-        return True
-    rare, usual = sorted((total[first], total[second]))
-    long = min(len(first), len(second)) >= _SLIP_LENGTH
-    return long and rare <= _SLIP * usual and _one_edit(*sorted(plain, key=len))
+def _usual_spellings(total: Counter[str], shortest: int) -> dict[str, str]:
+    """Return for each type that is another one in another spelling the most frequent such type.
+
+    :param shortest: the fewest characters of a type that can be a slip of the pen.
+    """
+    found: dict[str, str] = {}
+    same: dict[str, str] = {}
+    near: defaultdict[str, list[str]] = defaultdict(list)
+    for type_ in sorted(total, key=lambda type_: (-total[type_], type_)):
+        plain = _SEPARATORS.sub("", unicodedata.normalize("NFKC", type_).casefold())
+        usual = same.setdefault(plain or type_, type_)
+        if usual != type_:
+            found[type_] = usual
+            continue
+        if not shortest <= len(plain) <= _SLIP_LONGEST:
+            continue
+        keys = {plain, *(plain[:at] + plain[at + 1 :] for at in range(len(plain)))}
+        others = {other for key in keys for other in near[key] if _one_edit(*sorted((plain, other), key=len))}
+        frequent = [same[other] for other in others if total[type_] <= _SLIP * total[same[other]]]
+        if frequent:
+            found[type_] = min(frequent, key=lambda type_: (-total[type_], type_))
+        elif total[type_] * _SLIP >= 1:
+            for key in keys:
+                near[key].append(plain)
+    return found
 
 
 def _one_edit(short: str, long: str) -> bool:
@@ -239,15 +267,12 @@ def _one_edit(short: str, long: str) -> bool:
     return len(long) == len(short) and (swapped or left[1:] == right[1:])
 
 
-def _shift(type_: str, first: Counter[str], second: Counter[str]) -> float:
-    return second[type_] / second.total() - first[type_] / first.total()
-
-
-def _distance(first: Counter[str], second: Counter[str]) -> float:
-    """Return the total variation distance of two distributions: the share that would have to change."""
+def _shifts(first: Counter[str], second: Counter[str]) -> dict[str, float]:
+    """Return by how much the share of each type differs; nothing where one has no types."""
     if not first or not second:
-        return 0.0
-    return sum(abs(_shift(type_, first, second)) for type_ in {*first, *second}) / 2
+        return {}
+    all_first, all_second = first.total(), second.total()
+    return {type_: second[type_] / all_second - first[type_] / all_first for type_ in {*first, *second}}
 
 
 def _shares(type_: str, split: str, train: Counter[str], counts: Counter[str]) -> str:

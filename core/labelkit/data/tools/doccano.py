@@ -88,7 +88,8 @@ def _found(record: Mapping[str, Any], ctx: LoadContext) -> Found | None:
             return None
         return Found(label=value, **common)
     anchor = Anchor(text, ctx)
-    return Found(marks=[_span(item, anchor) for item in value or ()], **common)
+    marks = anchor.each(value or (), lambda item: [_span(item, anchor)])
+    return Found(marks=marks, faults=anchor.faults, **common)
 
 
 def _wanted(ctx: LoadContext) -> tuple[str, ...]:

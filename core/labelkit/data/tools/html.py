@@ -134,8 +134,13 @@ def _number(label: str, labels: dict[str, int]) -> int:
     return labels.setdefault(label, len(labels))
 
 
+def visible(text: str) -> str:
+    """Return text with pictures, or numbers, in place of what a page of HTML cannot hold; nothing is escaped yet."""
+    return _UNSEEN.sub(_picture, text)
+
+
 def _shown(text: str) -> str:
-    return escape(_UNSEEN.sub(_picture, text))
+    return escape(visible(text))
 
 
 def _picture(match: re.Match[str]) -> str:

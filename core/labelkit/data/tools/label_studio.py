@@ -163,7 +163,8 @@ class _Tasks:
                 return None
             return Found(label=label, **common)
         anchor = Anchor(text, self._ctx)
-        return Found(marks=_agreed([_marks(values, anchor) for values in wanted]), **common)
+        marks = _agreed([_marks(values, anchor) for values in wanted])
+        return Found(marks=marks, faults=anchor.faults, **common)
 
     def _wanted(self, results: Sequence[Mapping[str, Any]], kind: Kind) -> list[Any]:
         """Return the values of the results that are labels of this kind.
@@ -204,7 +205,8 @@ class _Tasks:
             value = task[key] if key else None
             return Found(label=value.get("choices") if isinstance(value, Mapping) else value, **common)
         anchor = Anchor(text, self._ctx)
-        return Found(marks=_marks(task[spans] if spans else [], anchor), **common)
+        marks = _marks(task[spans] if spans else [], anchor)
+        return Found(marks=marks, faults=anchor.faults, **common)
 
     def _class_field(self, task: Mapping[str, Any]) -> str | None:
         """Return the field of the class: the one named, one of several choices, or one of a usual name."""
@@ -253,13 +255,14 @@ def _choices(values: Iterable[Any]) -> list[Any]:
 
 def _marks(values: Iterable[Any], anchor: Anchor) -> list[TextSpan]:
     """Return the spans of regions, in order; a region may have several labels."""
-    found: list[TextSpan] = []
-    for value in values:
-        if not _is_region(value):
-            raise DataError(f"a region needs start, end and labels, this is {value!r}"[:300], hint="export it as JSON")
-        start, end, text = value["start"], value["end"], value.get("text")
-        found += [anchor.span(start, end, label, text) for label in value["labels"]]
-    return sorted(found)
+    return sorted(anchor.each(values, lambda value: _region(value, anchor)))
+
+
+def _region(value: Any, anchor: Anchor) -> list[TextSpan]:
+    if not _is_region(value):
+        raise DataError(f"a region needs start, end and labels, this is {value!r}"[:300], hint="export it as JSON")
+    start, end, text = value["start"], value["end"], value.get("text")
+    return [anchor.span(start, end, label, text) for label in value["labels"]]
 
 
 def _is_marks(value: Any) -> bool:

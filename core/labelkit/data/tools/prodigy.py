@@ -129,8 +129,10 @@ def _found(record: Mapping[str, Any], ctx: LoadContext) -> Found | None:
     spans = record.get("spans") or []
     if not isinstance(spans, list) or not all(isinstance(span, Mapping) for span in spans):
         raise DataError("spans must be a list of objects", hint="is this a file of prodigy db-out?")
-    marks = [anchor.span(span.get("start"), span.get("end"), span.get("label"), span.get("text")) for span in spans]
-    return Found(marks=marks, **common)
+    marks = anchor.each(
+        spans, lambda span: [anchor.span(span.get("start"), span.get("end"), span.get("label"), span.get("text"))]
+    )
+    return Found(marks=marks, faults=anchor.faults, **common)
 
 
 def _words(tokens: Any, text: str, anchor: Anchor) -> tuple[tuple[str, ...], Offsets]:

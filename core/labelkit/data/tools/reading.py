@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 from labelkit.data.rows import one_label
 from labelkit.data.spans import Offsets, TextSpan, joined_offsets, offsets_of, parse_span
@@ -29,6 +29,7 @@ class Found:
     :param id: the tool's own name for it, used where ``aside`` has none.
     :param words: the words and where they stand, where the tool keeps them.
     :param document: which document it belongs to, where the file tells; else its own field ``document``.
+    :param faults: what is wrong with spans that were left out, see :attr:`Anchor.faults`.
     """
 
     text: str
@@ -39,8 +40,10 @@ class Found:
     extra: Mapping[str, Any] = field(default_factory=dict)
     words: tuple[tuple[str, ...], Offsets] | None = None
     document: str | None = None
+    faults: Sequence[DataError] = ()
 
 
+_Item = TypeVar("_Item")
 Reader = Callable[[int, Any], Found | None]
 """From the line of a record and the record to what it holds; None when it is left out."""
 
@@ -59,6 +62,8 @@ def read_each(path: Path, ctx: LoadContext, records: Iterable[tuple[int, Any]], 
             if found is None:
                 continue
             number += 1
+            for fault in found.faults:
+                ctx.options["skip_span"](DataError(f"{place}: {fault.message}", hint=fault.hint))
             example = _bare(found, number, place) if bare else _example(found, number, place, ctx, tagger)
         except DataError as error:
             raised = DataError(f"{place}: {error.message}", hint=error.hint)
@@ -113,12 +118,32 @@ class Anchor:
 
     A span whose own text is not what stands at its place is read in UTF-16 units, as older tools counted them, when
     that gives its text. ``data.utf16=true`` says that every span is counted so.
+
+    :ivar faults: what is wrong with spans that were left out because the option ``skip_span`` takes such errors.
     """
 
     def __init__(self, text: str, ctx: LoadContext) -> None:
+        self.faults: list[DataError] = []
         self._text, self._ctx = text, ctx
         self._always = bool(ctx.options.get("utf16"))
         self._units: list[int] | None = None
+
+    def each(self, items: Iterable[_Item], read: Callable[[_Item], Iterable[TextSpan]]) -> list[TextSpan]:
+        """Return the spans that ``read`` makes of each item.
+
+        :raises DataError: an item cannot be used, and nobody takes the errors of single spans; names no file.
+        """
+        found: list[TextSpan] = []
+        for item in items:
+            try:
+                found += read(item)
+            except DataError as error:
+                if "skip_span" not in self._ctx.options:
+                    raise
+                # annotations of one text that agree have the same faults
+                if error.message not in [fault.message for fault in self.faults]:
+                    self.faults.append(error)
+        return found
 
     def span(self, start: Any, end: Any, label: Any, surface: Any = None) -> TextSpan:
         """Return a span.

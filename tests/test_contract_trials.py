@@ -1,0 +1,113 @@
+"""What the contract kit makes of a trial that went wrong: a loss that does not fall, records that lost something."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from labelkit import Coverage, Labelled, Span
+from labelkit.testing import Broken, trials
+from labelkit.testing.lossless import lossless
+
+# -- learning ---------------------------------------------------------------------------------------------------------
+
+
+def a_trial(*losses: float) -> Any:
+    steps = [trials.Step("validation", False, loss, ()) for loss in losses]
+    return SimpleNamespace(name="pets", trained=(None, [trials.Step("test", False, 0.0, ()), *steps]))
+
+
+def test_a_loss_that_falls_at_the_first_step_passes() -> None:
+    trials.learns(a_trial(1.5, 1.4, 1.6))
+
+
+@pytest.mark.parametrize("losses", [(1.5, 1.5), (1.5, 1.6, 0.1), (1.5,), (1.5, math.nan), (math.nan, 1.0)])
+def test_a_loss_that_does_not_fall_is_caught(losses: tuple[float, ...]) -> None:
+    with pytest.raises(Broken, match="one training step on the examples of task 'pets' takes the loss from"):
+        trials.learns(a_trial(*losses))
+
+
+# -- losing -----------------------------------------------------------------------------------------------------------
+
+
+def by_words(given: str | tuple[str, ...]) -> Labelled:
+    """Label each word with O, and lose nothing."""
+    text = given if isinstance(given, str) else " ".join(given)
+    words = tuple(given.split()) if isinstance(given, str) else given
+    places, end = [], 0
+    for word in words:
+        start = text.index(word, end)
+        end = start + len(word)
+        places.append((start, end))
+    spans = tuple(Span(start=a, end=b, label="x", text=text[a:b], score=1.0) for a, b in places[:1])
+    return Labelled(
+        id="1", text=text, coverage=Coverage(words=len(words), windows=1), words=words, labels=("O",) * len(words),
+        offsets=tuple(places), spans=spans,
+    )  # fmt: skip
+
+
+def by_text(given: str | tuple[str, ...]) -> Labelled:
+    assert isinstance(given, str)
+    return Labelled(id="1", text=given, coverage=Coverage(words=1, windows=1), label="O", score=1.0, scores={"O": 1.0})
+
+
+def ask(kind: str, label: Any) -> None:
+    labeller = SimpleNamespace(label=label, labels=("O",))
+    trial: Any = SimpleNamespace(name="pets", kind=kind, labeller=labeller)
+    lossless(trial)
+
+
+def test_what_loses_nothing_passes() -> None:
+    ask("token", by_words)
+    ask("text", by_text)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (lambda it: {"text": it.text.strip()}, "the text does not come back"),
+        (lambda it: {"words": it.words[:-1]}, "words have"),
+        (lambda it: {"labels": it.labels[1:]}, "words have"),
+        (lambda it: {"coverage": Coverage(words=len(it.words) + 1, windows=1)}, "words have"),
+        (lambda it: {"offsets": tuple((a + 1, b + 1) for a, b in it.offsets)}, "do not stand where their offsets say"),
+        (lambda it: {"spans": tuple(replace(one, text="") for one in it.spans)}, "is not ''"),
+        (lambda it: {"spans": tuple(replace(one, score=math.nan) for one in it.spans)}, "between 0 and 1"),
+        (lambda it: {"labels": ("X",) * len(it.labels)}, "'X' is no label of the schema"),
+    ],
+)
+def test_what_a_record_of_words_loses_is_caught(changes: Any, said: str) -> None:
+    def label(given: Any) -> Labelled:
+        record = by_words(given)
+        return replace(record, **changes(record))
+
+    with pytest.raises(Broken) as caught:
+        ask("token", label)
+    assert said in caught.value.why
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"text": ""}, "the text does not come back"),
+        ({"scores": {}}, "the scores are"),
+        ({"scores": {"O": math.nan}}, "the scores are"),
+        ({"label": "X"}, "'X' is no label of the schema"),
+    ],
+)
+def test_what_a_record_of_a_text_loses_is_caught(changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(Broken) as caught:
+        ask("text", lambda given: replace(by_text(given), **changes))
+    assert said in caught.value.why
+
+
+def test_an_error_in_labelling_names_the_text() -> None:
+    def label(given: Any) -> Labelled:
+        raise IndexError(given)
+
+    with pytest.raises(Broken) as caught:
+        ask("text", label)
+    assert caught.value.why.startswith("'': labelling with task 'pets' fails with IndexError")
