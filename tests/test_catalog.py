@@ -472,6 +472,19 @@ def test_what_an_observer_says_on_several_lines_is_reported_on_one() -> None:
     assert warnings == ["the observer of plugin 'faulty' failed and hears no more: ValueError: one two"]
 
 
+def test_an_observer_whose_error_cannot_say_what_it_is_does_not_stop_the_run() -> None:
+    class MuteError(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError("not even that")
+
+    def observer(event: Event) -> None:
+        raise MuteError
+
+    warnings: list[str] = []
+    Emitter([], {"faulty": observer}, warnings.append)(ENDED)
+    assert warnings == ["the observer of plugin 'faulty' failed and hears no more: MuteError"]
+
+
 def test_an_error_of_cores_own_listeners_stops_the_run_before_observers_hear_of_it(install: Install) -> None:
     install("watcher", WATCHER)
 

@@ -18,7 +18,7 @@ import pluggy
 from labelkit import hookspecs
 from labelkit.admission import EVENT_HOOK, RECORD_HOOKS, check_signatures, check_unique, checked, refuse_ordering
 from labelkit.discovery import CORE, GROUP, Blocking, Candidate, find_candidates, normal
-from labelkit.errors import CatalogError, UnknownNameError, nearest
+from labelkit.errors import CatalogError, UnknownNameError, explanation, nearest
 from labelkit.events import Event
 from labelkit.isolation import named_when_slow, walled
 from labelkit.records import Decoder, Encoder, Format, Metric, Preprocessor, Schema, Source, Task
@@ -137,7 +137,7 @@ class Catalog:
             raise
         except BaseException as error:  # SystemExit, and whatever else a plugin may think of
             self._unregister(candidate.name)
-            return _info(candidate, "failed", _why(error))
+            return _info(candidate, "failed", explanation(error))
         return self._collect(candidate, plugin, hooks)
 
     def _import(self, candidate: Candidate) -> object:
@@ -146,7 +146,7 @@ class Catalog:
                 plugin = candidate.load()
         except Exception as error:
             if why := unmet(stated_in_source(candidate.module)):  # that explains it
-                raise CatalogError(why, hint=_why(error)) from error
+                raise CatalogError(why, hint=explanation(error)) from error
             raise
         if why := unmet(stated_by(plugin)):
             raise CatalogError(why)
@@ -184,7 +184,7 @@ class Catalog:
             raise
         except BaseException as error:
             self._unregister(candidate.name)
-            return _info(candidate, "failed", _why(error), hooks)
+            return _info(candidate, "failed", explanation(error), hooks)
         if clash := self._contest(candidate, found):
             self._unregister(candidate.name)
             return _info(candidate, "failed", clash, hooks)
@@ -351,11 +351,3 @@ def _info(candidate: Candidate, status: State, reason: str, hooks: tuple[str, ..
 
 def _on_stderr(line: str) -> None:
     sys.stderr.write(f"{line}\n")
-
-
-def _why(error: BaseException) -> str:
-    try:
-        text = " ".join(str(error).split())
-    except Exception:  # an error of a plugin's own class may fail to say what it is
-        text = ""
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__

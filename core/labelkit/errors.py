@@ -80,6 +80,15 @@ class StorageError(LabelkitError):
     """The disk refused: full, read-only, or not permitted."""
 
 
+def explanation(error: BaseException) -> str:
+    """Return what an error says, on one line, with its kind."""
+    try:
+        text = " ".join(str(error).split())
+    except Exception:  # an error of a plugin's own class may fail to say what it is
+        text = ""
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return a hint that names the entries of ``known`` closest to ``name``, or else all of them."""
     names = sorted(known)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from labelkit.errors import explanation
 from labelkit.events import Event
 
 Listener = Callable[[Event], object]
@@ -35,5 +36,4 @@ class Emitter:
                 observer(event)
             except (Exception, SystemExit) as error:
                 del self._observers[name]
-                why = " ".join(f"{type(error).__name__}: {error}".split())
-                self._warn(f"the observer of plugin '{name}' failed and hears no more: {why}")
+                self._warn(f"the observer of plugin '{name}' failed and hears no more: {explanation(error)}")
