@@ -96,6 +96,11 @@ BROKEN: dict[str, tuple[str, str, str]] = {
         "changed logging",
         f"import logging\nlogging.getLogger().setLevel(0)\nlogging.basicConfig()\n{METRIC}",
     ),
+    "sets a variable": (
+        "plugin-imports-quietly",
+        "changed environment variables (PETS)",
+        f"import os\nos.environ['PETS'] = '1'\n{METRIC}",
+    ),
     "is there in one process only": (
         "plugin-worker",
         "metric 'exact' of plugin 'mine' is there in this process only",

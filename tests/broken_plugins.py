@@ -510,6 +510,7 @@ BROKEN: dict[str, BrokenPlugin] = {
     # formats
     "format of no kind": file_format("fields", "write ('token',)", kinds=("tokens",)),
     "suffix without its dot": file_format("fields", "write it as '.conll'", suffixes=("pairs",)),
+    "suffix of a format of core's": file_format("fields", "choose another ending", suffixes=(".new.csv",)),
     "neither reads nor writes": file_format("fields", "give it read=", read=None, write=None),
     "refuses all": file_format("writes", "refuses plain records: not today", write=refusing),
     "does not read what it writes": file_format("reads-back", "does not read gold records back", read=refusing),

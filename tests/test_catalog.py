@@ -415,6 +415,15 @@ def test_an_unknown_name_suggests_the_nearest(kind: str, name: str, hint: str) -
     assert str(error.value.hint).startswith(hint)
 
 
+def test_a_plugin_that_failed_to_load_is_named_beside_an_unknown_name(install: Install) -> None:
+    """The name may be one that it would have supplied."""
+    install("broken", "raise ImportError('no barks')")
+    install("blocked", metric("meow-rate"))
+    with pytest.raises(UnknownNameError) as error:
+        Catalog.load(blocked=["blocked"]).find("preprocessor", "bark-rate")
+    assert error.value.hint == "none is available; not loaded: broken (labelkit plugins says why)"
+
+
 def test_a_contested_name_is_not_suggested(install: Install) -> None:
     install("alpha", metric("purr-rate"))
     install("beta", metric("purr-rate"))

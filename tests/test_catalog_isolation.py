@@ -19,8 +19,10 @@ import pytest
 from labelkit import isolation
 from labelkit.catalog import Catalog, PluginInfo
 from labelkit.cli import main
+from labelkit.data.reading import format_for
 from labelkit.discovery import Candidate, find_candidates
 from labelkit.events import RunEnded
+from labelkit.label.inputs import find_inputs
 
 pytest_plugins = ("fake_distributions",)
 
@@ -44,6 +46,8 @@ MISDEEDS: dict[str, tuple[str, str]] = {
     "prints from another program": ("import os; os.system('echo Welcome')", ""),
     "writes to the descriptor": ("import os; os.write(1, b'Welcome')", ""),
     "prints through the first stdout": ("import sys; print('Welcome', file=sys.__stdout__)", ""),
+    "closes stderr": ("import sys; sys.stderr.close(); sys.stderr.write('still there')", ""),
+    "replaces stderr": ("import sys; sys.stderr = None", ""),
     "changes the directory": ("import os; os.chdir('/')", "changed the working directory, which was put back"),
     "configures logging": (
         "import logging, sys; logging.basicConfig(level=0, stream=sys.__stdout__, force=True)",
@@ -76,7 +80,7 @@ def state() -> dict[str, Any]:
     other = logging.getLogger("somebody.else")
     return {
         "directory": os.getcwd(),
-        "stdout": sys.stdout,
+        "streams": (sys.stdin, sys.stdout, sys.stderr, sys.stderr.closed),
         "root": (root.level, list(root.handlers), root.manager.disable, logging.getLoggerClass()),
         "other": (other.level, other.disabled, other.propagate, list(other.handlers)),
         "signals": [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)],
@@ -114,6 +118,39 @@ def test_what_an_observer_does_to_the_process_is_put_back(what: str, install: In
     before = state()
     observe(ENDED)
     assert state() == before
+
+
+#: what the import of a plugin may do to environment variables → what is said of it
+VARIABLES = {
+    "sets": ("os.environ['LABELKIT_HOME'] = '/elsewhere'", "LABELKIT_HOME"),
+    "removes": ("del os.environ['SOMEBODYS']", "SOMEBODYS"),
+    "adds": ("os.environ.setdefault('MADE_UP', '1')", "MADE_UP"),
+    "clears": ("os.environ.clear()", ""),
+}
+
+
+@pytest.mark.parametrize("what", VARIABLES)
+@pytest.mark.parametrize("then", [METRIC, "raise RuntimeError"], ids=["and loads", "and fails"])
+def test_environment_variables_that_an_import_changes_are_put_back_and_told(
+    what: str, then: str, install: Install, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOMEBODYS", "own")
+    monkeypatch.delenv("MADE_UP", raising=False)
+    change, told = VARIABLES[what]
+    install("pets", f"import os\n{change}\n{then}")
+    before = dict(os.environ)
+    (note,) = named(Catalog.load(), "pets").notes
+    assert dict(os.environ) == before
+    assert note.startswith(f"changed environment variables ({told}")
+    assert note.endswith("which were put back")
+
+
+def test_environment_variables_of_an_observer_stay(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Libraries that report runs elsewhere keep theirs there."""
+    monkeypatch.setenv("SERVICE_OF_PETS", "")
+    install("pets", OBSERVER + "    import os\n    os.environ['SERVICE_OF_PETS'] = 'on'\n")
+    Catalog.load().observers()["pets"](ENDED)
+    assert os.environ["SERVICE_OF_PETS"] == "on"
 
 
 def test_a_plugin_that_does_nothing_of_the_kind_has_no_notes(install: Install) -> None:
@@ -179,6 +216,26 @@ def test_no_command_that_does_not_use_them_is_broken_by_all_of_them_together(ins
     assert len(third) == len(MISDEEDS) + 2
 
 
+def test_a_format_that_claims_endings_of_core_changes_nothing_for_commands_that_do_not_name_it(
+    install: Install, tmp_path: Path
+) -> None:
+    install(
+        "greedy",
+        "import labelkit\n@labelkit.hookimpl\ndef labelkit_formats():\n"
+        "    yield labelkit.Format(name='greedy', kinds=('token',), suffixes=('.jsonl', '.mine'), read=len)\n",
+    )
+    formats = Catalog.load().formats
+    places = {ending: tmp_path / f"a.{ending}" for ending in ("jsonl", "mine")}
+    for place in places.values():
+        place.touch()
+    by_ending = {ending: find_inputs([str(place)], formats).files[0] for ending, place in places.items()}
+    assert {ending: one.format.name for ending, one in by_ending.items()} == {"jsonl": "jsonl", "mine": "greedy"}
+    by_ending_of_data = {ending: format_for(place, "token", formats).name for ending, place in places.items()}
+    assert by_ending_of_data == {"jsonl": "jsonl", "mine": "greedy"}
+    named_one = find_inputs([str(places["jsonl"])], formats, format_name="greedy").files[0]
+    assert named_one.format.name == format_for(places["jsonl"], "token", formats, "greedy").name == "greedy"
+
+
 def test_what_a_plugin_prints_arrives_on_stderr(install: Install, tmp_path: Path) -> None:
     install("pets", f"import os\nprint('from Python')\nos.system('echo from a program')\n{METRIC}")
     done = command(tmp_path, "plugins", "--json")
@@ -195,6 +252,63 @@ def test_the_table_of_plugins_shows_what_went_wrong(install: Install, capsys: py
     told = "changed the working directory, which was put back"
     assert lines["pets"].endswith(f"metrics loaded {told}")
     assert lines["worse"].endswith(f"failed ZeroDivisionError: division by zero; {told}")
+
+
+READS = {
+    "input": "try: x = input()\nexcept EOFError: x = ''",
+    "sys.stdin": "import sys; x = sys.stdin.read()",
+    "the first stdin": "import sys; x = sys.__stdin__.read()",
+    "the descriptor": "import os; x = os.read(0, 100).decode()",
+    "another program": "import subprocess; x = subprocess.run('cat', capture_output=True, text=True).stdout",
+}
+
+#: loads the plugins and prints what they found on stdin and what is left there
+WHAT_IS_LEFT = (
+    "import os, sys; from labelkit.catalog import Catalog; found = Catalog.load(only=['pets']); import pets; "
+    "print([repr(pets.x), [one.status for one in found.plugins if one.name == 'pets'], sys.stdin and sys.stdin.read()])"
+)
+
+
+@pytest.mark.parametrize("what", READS)
+def test_what_is_piped_to_a_command_is_not_read_by_plugins(what: str, install: Install, tmp_path: Path) -> None:
+    install("pets", f"{READS[what]}\n{METRIC}")
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", WHAT_IS_LEFT],
+        env=environment, input="Ada lives in Rome .\n", capture_output=True, text=True, check=True, timeout=120,
+    )  # fmt: skip
+    assert done.stdout == str([repr(""), ["loaded"], "Ada lives in Rome .\n"]) + "\n"
+
+
+def test_a_command_without_stdin_runs(install: Install, tmp_path: Path) -> None:
+    install("pets", f"import sys\nx = sys.stdin.read()\n{METRIC}")
+    line = f'exec "{sys.executable}" -c "$0" <&-'
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(
+        ["bash", "-c", line, WHAT_IS_LEFT], env=environment, capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.stderr) == (str([repr(""), ["loaded"], None]) + "\n", "")
+
+
+def test_a_terminal_is_a_terminal_again(install: Install, tmp_path: Path) -> None:
+    install("pets", f"import sys\nx = str(sys.stdin.isatty())\n{METRIC}")
+    main_side, other_side = os.openpty()
+    os.write(main_side, b"typed\n")
+    script = WHAT_IS_LEFT.replace("sys.stdin.read()", "[sys.stdin.isatty(), input()]")
+    done = subprocess.run(
+        [sys.executable, "-c", script], env={**os.environ, "PYTHONPATH": str(tmp_path)}, stdin=other_side,
+        capture_output=True, text=True, check=True, timeout=120,
+    )  # fmt: skip
+    os.close(main_side)
+    os.close(other_side)
+    assert done.stdout == str([repr("False"), ["loaded"], [True, "typed"]]) + "\n"
+
+
+def test_a_plugin_that_raises_as_ctrl_c_does_is_named(install: Install, capsys: pytest.CaptureFixture[str]) -> None:
+    install("pets", "raise KeyboardInterrupt")
+    assert main(["formats"]) == 130
+    told = ["note: interrupted while plugin 'pets' was loading", "", "interrupted"]
+    assert capsys.readouterr().err.splitlines() == told
 
 
 def test_a_command_without_stdout_runs(install: Install, tmp_path: Path) -> None:
@@ -325,7 +439,8 @@ def test_a_command_that_waits_for_a_plugin_says_so_and_stops_when_told(
         "note: the plugin 'slow' has been loading for 5 s; Ctrl-C stops this command, and --no-plugin slow runs it "
         "without the plugin\n"
     )
-    assert (process.returncode, out, err.strip()) == (130, "", "interrupted")
+    told = ["note: interrupted while plugin 'slow' was loading", "", "interrupted"]
+    assert (process.returncode, out, err.splitlines()) == (130, "", told)
 
 
 @pytest.mark.parametrize("flag", ["--no-plugin", "LABELKIT_PLUGINS"])

@@ -88,10 +88,16 @@ def test_a_plugin_for_this_labelkit_or_an_older_one_is_loaded(statement: str, in
 
 
 @pytest.mark.parametrize("value", ["pets", "pets:plugin"])
-def test_a_plugin_that_fails_to_import_because_it_is_for_a_newer_labelkit_says_so(value: str, install: Install) -> None:
-    install("pets", "'''Doc.'''\nrequires_labelkit = '>=99'\nfrom labelkit import NewRecord\n", value=value)
+@pytest.mark.parametrize("statement", ["requires_labelkit = '>=99'", "requires_labelkit: str = '>=99'"])
+@pytest.mark.parametrize(
+    ("failure", "error"), [("from labelkit import NewRecord", "ImportError"), ("raise SystemExit('no')", "SystemExit")]
+)
+def test_a_plugin_that_fails_to_import_because_it_is_for_a_newer_labelkit_says_so(
+    value: str, statement: str, failure: str, error: str, install: Install
+) -> None:
+    install("pets", f"'''Doc.'''\nhook_api: int\n{statement}\n{failure}\n", value=value)
     info = named(Catalog.load(), "pets")
-    assert info.reason.startswith(f"CatalogError: needs labelkit >=99, this is {labelkit.__version__} (ImportError: ")
+    assert info.reason.startswith(f"CatalogError: needs labelkit >=99, this is {labelkit.__version__} ({error}: ")
 
 
 def test_so_does_one_in_a_package(install: Install, tmp_path: Path) -> None:

@@ -331,6 +331,16 @@ def test_a_comparison_shows_what_differs(filled: Home, command: Command) -> None
     assert {one["type"] for one in document["scores"]} == {None}
 
 
+def test_memory_is_compared_in_the_unit_in_which_it_is_shown(filled: Home, command: Command) -> None:
+    with Registry.open(filled, create=False) as registry:
+        for run, memory in (("a", 3 * 2**30), ("b", 2**19)):
+            registry.update_run(run, peak_memory=memory)
+    lines = command("compare", "a", "b", "c").out.splitlines()
+    (row,) = [line.split() for line in lines if "peak_memory" in line]
+    assert row == ["peak_memory", "3,072.0", "MiB", "0.5", "MiB", "–"]
+    assert "peak memory  3,072.0 MiB" in command("show", "a").out
+
+
 def test_counts_are_whole_and_scores_are_not(home: Home, command: Command) -> None:
     figures: tuple[dict[str, float], ...] = (
         {"repaired": 0, "gaps": 0, "f1": 0.0},
@@ -341,7 +351,7 @@ def test_counts_are_whole_and_scores_are_not(home: Home, command: Command) -> No
         for minute, (id_, test) in enumerate(zip("abc", figures, strict=True)):
             record(registry, id_, minute)
             registry.record_metrics(id_, task="ner", split="test", metrics=test, step=200, epoch=2, chosen=True)
-        empty = {"f1": 0.0, "repaired": 0}
+        empty = {"f1": 0.0, "repaired": 0, "improper": 0, "seen_train": 0, "seen_validation": 1, "accepted": 1}
         registry.record_evaluation(
             "a", task="ner", ref="again", split="all", content_hash="eeee" * 16, examples=3, metrics=empty
         )
@@ -352,6 +362,8 @@ def test_counts_are_whole_and_scores_are_not(home: Home, command: Command) -> No
     shown = command("show", "a").out
     assert "repaired 0\n" in shown.replace(", ", "\n")
     assert "repaired 0.0000" not in shown
+    counts = ("improper 0", "seen_train 0", "seen_validation 1", "accepted 1")
+    assert all(re.search(rf"\b{count}(,|\n)", shown) for count in counts)
     assert "f1 0.0000" in shown
 
 

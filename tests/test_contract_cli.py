@@ -129,15 +129,38 @@ def test_an_expected_failure_of_no_check_is_refused(install: Callable[..., None]
 
 def test_a_plugin_that_is_not_there(command: Callable[..., Done]) -> None:
     done = command("check", "nre")
-    assert done.status == 1
-    assert "no installed plugin is called 'nre' (did you mean ner" in done.out
+    assert (done.status, done.out) == (1, "")
+    assert done.err.startswith("error: no installed plugin is called 'nre'\n  did you mean ner")
 
 
 def test_a_plugin_that_is_blocked_is_not_imported(install: Callable[..., None], command: Callable[..., Done]) -> None:
     install("mine", "raise SystemExit('imported')")
     done = command("check", "mine", "--no-plugin", "mine")
     assert done.status == 1
-    assert "plugin 'mine' is blocked: blocked by --no-plugin" in done.out
+    (row,) = [line for line in done.out.splitlines() if line.startswith("plugin-loads")]
+    assert "plugin 'mine' is not loaded: blocked by --no-plugin" in row
+    assert row.endswith("let it load: leave out --no-plugin mine")
+
+
+def test_a_plugin_that_is_not_among_the_only_ones(
+    install: Callable[..., None], command: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install("mine", METRIC)
+    monkeypatch.setenv("LABELKIT_PLUGINS", "ner,nope")
+    done = command("check", "mine")
+    assert done.status == 1
+    assert "let it load: name it in LABELKIT_PLUGINS" in done.out
+    assert done.err.startswith("note: LABELKIT_PLUGINS=nope: no plugin is called so; labelkit plugins lists them\n")
+
+
+@pytest.mark.parametrize("options", [("--json",), ("--no-plugin", "ner"), ("--trace-plugins",)])
+@pytest.mark.parametrize("subcommand", [("check", "ner"), ("new", "pets", "--kind", "metric")])
+def test_options_before_the_subcommand_are_refused(
+    options: tuple[str, ...], subcommand: tuple[str, ...], command: Callable[..., Done], tmp_path: Path
+) -> None:
+    done = command(*options, *subcommand)
+    assert (done.status, done.out, list(tmp_path.iterdir())) == (2, "", [])
+    assert f"put options after the subcommand: labelkit plugins {subcommand[0]} NAME --json" in done.err
 
 
 def test_the_list_of_plugins_is_as_it_was(command: Callable[..., Done]) -> None:

@@ -6,10 +6,13 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 
-from labelkit.testing import Check
+from broken_packages import METRIC
+from labelkit.testing import Check, check_plugin
 from labelkit.testing.checks import questions
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -36,12 +39,29 @@ NUMBERS = [
 ]
 
 
+@pytest.fixture
+def mine(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """Return a plugin that can be imported and is not installed."""
+    module = ModuleType("mine")
+    exec(METRIC, module.__dict__)
+    monkeypatch.setitem(sys.modules, "mine", module)
+    return module
+
+
 @pytest.mark.parametrize("number", NUMBERS)
-def test_the_blocks_run(number: int, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_blocks_run(number: int, mine: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
     space: dict[str, object] = {}
     exec(compile(BLOCKS[number], "docs/contract.md", "exec"), space)
     assert capsys.readouterr().out == ""
     assert ("test_contract" in space) == ("@contract" in BLOCKS[number])
+
+
+def test_the_catalog_of_a_plugin_that_is_not_installed_is_made_as_the_page_says(mine: ModuleType) -> None:
+    (block,) = [block for block in BLOCKS if "Candidate(" in block]
+    space: dict[str, Any] = {}
+    exec(block, space)
+    assert [(info.name, info.status) for info in space["catalog"].plugins] == [("core", "loaded"), ("mine", "loaded")]
+    assert [outcome.check for outcome in check_plugin("mine", catalog=space["catalog"]) if outcome.failed] == []
 
 
 def test_three_lines_are_three() -> None:

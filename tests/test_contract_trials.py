@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from labelkit import Coverage, Labelled, Span
-from labelkit.testing import Broken, trials
+from labelkit.catalog import Catalog
+from labelkit.testing import Broken, trials, worker
 from labelkit.testing.lossless import lossless
+
+pytest_plugins = ("fake_distributions",)
 
 # -- learning ---------------------------------------------------------------------------------------------------------
 
@@ -29,6 +34,27 @@ def test_a_loss_that_falls_at_the_first_step_passes() -> None:
 def test_a_loss_that_does_not_fall_is_caught(losses: tuple[float, ...]) -> None:
     with pytest.raises(Broken, match="one training step on the examples of task 'pets' takes the loss from"):
         trials.learns(a_trial(*losses))
+
+
+# -- elsewhere --------------------------------------------------------------------------------------------------------
+
+
+def test_another_process_loads_no_plugin_that_is_blocked_here(
+    install: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ask(what: str, *, plugin: str, **request: Any) -> worker.Answer:
+        return worker.label(**request)
+
+    install("spy", f"open({str(tmp_path / 'ran')!r}, 'w').close()")
+    monkeypatch.setattr(worker, "ask", ask)
+    catalog = Catalog.load(blocked=["spy"])
+    labeller = SimpleNamespace(label_all=lambda inputs: [])
+    trial: Any = SimpleNamespace(
+        name="ner", catalog=catalog, trained=(tmp_path / "none", []), inputs=[], labeller=labeller
+    )
+    with pytest.raises(Broken, match="cannot label with task 'ner'"):  # there is no checkpoint
+        trials.worker_labels(trial)
+    assert not (tmp_path / "ran").exists()
 
 
 # -- losing -----------------------------------------------------------------------------------------------------------

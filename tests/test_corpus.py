@@ -322,6 +322,10 @@ def test_columns_choose_the_layer(tmp_path: Path) -> None:
 # Formats
 
 
+def refusing(path: Path, ctx: LoadContext) -> Iterator[Example]:
+    raise DataError("not today")
+
+
 def test_formats_by_ending_by_name_and_by_default(tmp_path: Path, folder: Path) -> None:
     odd = Format(name="odd", kinds=("token",), suffixes=(".odd",), read=conll.read)
     writer = Format(name="writer", kinds=("token",), suffixes=(".w",), write=conll.write)
@@ -335,6 +339,10 @@ def test_formats_by_ending_by_name_and_by_default(tmp_path: Path, folder: Path) 
     error = failure(tmp_path / "a.odd", Shelf(formats={"odd": odd, "rival": rival}))
     assert error.message == f"{tmp_path}/a.odd could be read as odd and rival"
     assert load(tmp_path / "a.odd", Shelf(formats={"odd": odd, "rival": rival}), format="rival")
+    greedy = Shelf(formats={"odd": replace(odd, suffixes=(".conll",), read=refusing), **Shelf().formats})
+    (tmp_path / "a.conll").write_text(TRAIN)
+    assert load(tmp_path / "a.conll", greedy).splits["train"].words  # core's keep their endings
+    assert failure(tmp_path / "a.conll", greedy, format="odd").message == "not today"
     assert failure(folder, shelf, format="conl").hint == "did you mean conll?"
     assert failure(folder, shelf, format="writer").message == "format 'writer' cannot read token examples"
 

@@ -469,6 +469,25 @@ def test_each_layer_is_checked_for_itself(findings: Run, tmp_path: Path) -> None
         findings(reference, columns=columns, layer="chunk")
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("w.jsonl", '{"words": ["Bob", "met"], "ner": ["B-PER", "O"], "pos": ["X", "Y"]}\n'),
+        ("t.csv", "text,ner,pos\nIt was good,5,happy\n"),
+        ("t.tsv", "text\tner\tpos\nIt was good\t5\thappy\n"),
+    ],
+)
+def test_a_layer_that_a_file_with_named_columns_lacks_is_a_wrong_command(
+    name: str, text: str, findings: Run, tmp_path: Path
+) -> None:
+    file = tmp_path / name
+    file.write_text(text, encoding="utf-8")
+    assert "labels" not in {finding.check for finding in findings(str(file), layer="ner")}
+    with pytest.raises(DataError, match="has no layer 'nre'") as caught:
+        findings(str(file), layer="nre")
+    assert "ner" in str(caught.value.hint)
+
+
 def test_the_scheme_can_be_named(findings: Run, tmp_path: Path) -> None:
     reference = Words().write(tmp_path)
 
@@ -832,7 +851,9 @@ def test_only_strict_makes_findings_a_failure(
 ) -> None:
     command = ["data", "check", spoiled(tmp_path), "--model", str(tiny)]
     assert main(command) == 0
-    assert "6 findings: 2 errors, 2 warnings, 2 notes" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "6 findings: 2 errors, 2 warnings, 2 notes" in shown
+    assert "train, labels: 1 tag does not fit IOB2 where it stands\n" in shown
 
     assert main([*command, "--strict"]) == 1
     printed = capsys.readouterr()

@@ -9,6 +9,7 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 from types import ModuleType
 
@@ -153,8 +154,12 @@ def test_the_contract_test_is_three_lines() -> None:
 
 def test_the_package_by_hand_declares_the_plugin_by_hand() -> None:
     (block,) = [block for block in SECTIONS["By hand"] if block.file == "pyproject.toml"]
-    project = tomllib.loads(block.text)["project"]
-    assert project["entry-points"]["labelkit"] == {"pets": "labelkit_pets"}
+    declared = tomllib.loads(block.text)
+    plugins = {name: f"labelkit_{name}" for name in modules("By hand")}
+    assert set(plugins) == {"pets", "tales"}
+    assert declared["project"]["entry-points"]["labelkit"] == plugins
+    included = declared["tool"]["hatch"]["build"]["targets"]["wheel"]["include"]
+    assert [name for name in plugins.values() if not any(fnmatch(f"{name}.py", pattern) for pattern in included)] == []
 
 
 def test_the_statements_that_the_page_shows_are_true_here() -> None:
@@ -228,17 +233,16 @@ def environment(tmp_path: Path) -> PluginEnvironment:
 
 
 def install_modules(section: str, environment: PluginEnvironment, folder: Path) -> None:
-    """Give each plugin of a section that has no package of its own the one that the page tells of."""
-    (project,) = [tomllib.loads(block.text) for block in SECTIONS["By hand"] if block.file == "pyproject.toml"]
-    packaged = "pyproject.toml" in [block.file for block in SECTIONS[section]]
+    """Give each plugin of a section the package that the page tells of; its commands install its own."""
+    if "pyproject.toml" in [block.file for block in SECTIONS[section]]:
+        return
+    (by_hand,) = [block.text for block in SECTIONS["By hand"] if block.file == "pyproject.toml"]
+    alone = by_hand.replace('tales = "labelkit_tales"\n', "")
     for name in modules(section):
-        if packaged and name in project["project"]["entry-points"]["labelkit"]:
-            continue
         package = folder / "packages" / name
         package.mkdir(parents=True)
         (package / f"labelkit_{name}.py").write_bytes((folder / f"labelkit_{name}.py").read_bytes())
-        (by_hand,) = [block.text for block in SECTIONS["By hand"] if block.file == "pyproject.toml"]
-        (package / "pyproject.toml").write_text(by_hand.replace("pets", name), encoding="utf-8")
+        (package / "pyproject.toml").write_text(alone.replace("pets", name), encoding="utf-8")
         environment.install(package)
 
 

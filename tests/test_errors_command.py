@@ -16,15 +16,21 @@ from hypothesis import strategies as st
 import labelkit
 from conftest import a_sentence, as_conll
 from labelkit.cli import main
+from labelkit.cli.errors import nameless
 from labelkit.data.schemes import SCHEMES, spans_of, tags_of
 from labelkit.errors import LabelkitError
+from labelkit.evaluate import suspects
 from labelkit.evaluate.folds import divide
-from labelkit.evaluate.mistakes import analyse
+from labelkit.evaluate.mistakes import SPAN_KINDS, analyse
 from labelkit.evaluate.review import suspects_of, to_review
 from labelkit.evaluate.suspects import classes_of, rank
+from labelkit.events import CheckpointSaved, Event, Noted, RunStarted, Stage
 from labelkit.records import Example, Schema, Scheme
+from labelkit.registry import Home, Registry
 
 SCHEMA = Schema.bio("ner", "PER", "LOC")
+#: no mistakes of any kind
+NONE: dict[str, int] = dict.fromkeys(SPAN_KINDS, 0)
 
 
 def example(number: int, tags: str, words: str | None = None) -> Example:
@@ -54,7 +60,7 @@ def example(number: int, tags: str, words: str | None = None) -> Example:
 )
 def test_each_mistake_has_its_kind(gold: str, guess: str, kinds: dict[str, int]) -> None:
     found = analyse([example(1, gold)], "ner", [tuple(guess.split())], SCHEMA)
-    assert found.kinds == kinds
+    assert found.kinds == {**NONE, **kinds}
 
 
 @given(st.sampled_from(SCHEMES), st.data())
@@ -82,8 +88,8 @@ def test_mistakes_are_counted_by_type_and_by_frequency() -> None:
     ]
     found = analyse(rows, "ner", [("O", "O"), ("O", "O"), ("B-LOC", "B-PER")], SCHEMA)
     assert found.by_type == {
-        "LOC": {"gold": 2, "right": 0, "missed": 2},
-        "PER": {"gold": 1, "right": 0, "wrong type": 1, "spurious": 1},
+        "LOC": {"gold": 2, "right": 0, **NONE, "missed": 2},
+        "PER": {"gold": 1, "right": 0, **NONE, "wrong type": 1, "spurious": 1},
     }
     first = found.frequent[0]
     assert (first.kind, first.text, first.gold, first.predicted, first.count) == ("missed", "rome", "LOC", "O", 2)
@@ -94,6 +100,8 @@ def test_plain_labels_and_texts_are_taken_for_one_another() -> None:
     tags = Schema(name="ner", kind="token", labels=("NOUN", "VERB"))
     found = analyse([example(1, "NOUN VERB", "dogs bark")], "ner", [("NOUN", "NOUN")], tags)
     assert found.kinds == {"wrong label": 1}
+    assert found.by_type["VERB"] == {"gold": 1, "right": 0, "wrong label": 1}
+    assert found.by_type["NOUN"] == {"gold": 1, "right": 1, "wrong label": 0}
     assert found.frequent[0].text == "bark"
     classes = Schema(name="ner", kind="text", labels=("good", "bad"))
     texts = [Example(id=str(n), text=f"text {n}", labels={"ner": "good"}) for n in range(2)]
@@ -133,6 +141,8 @@ def test_changed_labels_stand_at_the_top() -> None:
     top = set(found.order[:100].tolist())
     assert len(top & set(wrong.tolist())) >= 0.9 * len(wrong)
     assert found.flagged[wrong].mean() > 0.7
+    assert not found.doubtful
+    assert rank(*noisy(share=0.4)[:2], SCHEMA).doubtful
     assert sorted(found.order.tolist()) == list(range(len(labels)))
     assert (np.diff(found.quality[found.order]) >= 0).all()
     assert all(found.suggested[word] != found.given[word] for word in found.suspects)
@@ -141,6 +151,7 @@ def test_changed_labels_stand_at_the_top() -> None:
 def test_nothing_and_a_single_class_have_no_suspects() -> None:
     empty = rank(np.zeros((0, 5), np.float32), np.zeros(0, np.int64), SCHEMA)
     assert len(empty.order) == 0
+    assert not empty.doubtful
     only = Schema(name="x", kind="token", labels=("X",))
     assert len(rank(np.zeros((3, 1), np.float32), np.zeros(3, np.int64), only).suspects) == 0
 
@@ -242,6 +253,24 @@ def test_the_runs_validation_is_looked_at_by_default(
     assert answer["suspects"]["words"] > 12
 
 
+def test_a_look_at_test_counts_as_a_score_on_it_does_and_other_looks_do_not(
+    at_home: None, home: Path, corpus: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def looks() -> list[int]:
+        with Registry.open(Home(root=home), create=False) as registry:
+            run = registry.show(registry.find("shared").id)
+        return [run.test_scored, sum(one.source == "errors" for one in run.evaluations)]
+
+    before = looks()
+    ask(capsys, "shared")
+    assert looks() == before
+    ask(capsys, "shared", "--split", "test")
+    ask(capsys, "shared", "--data", str(corpus / "test.conll"))
+    assert looks() == [number + 2 for number in before]
+    assert main(["runs", "show", "shared"]) == 0
+    assert "a look by labelkit errors" in capsys.readouterr().out
+
+
 def test_who_looks_at_test_or_train_is_told_what_it_means(at_home: None, capsys: pytest.CaptureFixture[str]) -> None:
     told = {}
     for split in ("validation", "test", "train"):
@@ -249,6 +278,7 @@ def test_who_looks_at_test_or_train_is_told_what_it_means(at_home: None, capsys:
         told[split] = capsys.readouterr().err
     assert "note:" not in told["validation"]
     assert "has no test left" in told["test"]
+    assert "this look at them is counted" in told["test"]
     assert "learned from train" in told["train"]
 
 
@@ -263,7 +293,8 @@ def test_mistakes_and_suspects_of_spoiled_data(
     assert (bob["kind"], bob["gold"], bob["predicted"]) == ("wrong type", "LOC", "PER")
     place = bob["places"][0]
     assert place["words"][place["gold"]["start"]] == "Bob"
-    assert answer["mistakes"]["kinds"] == {one["kind"]: one["count"] for one in frequent.values()}
+    counted = {one["kind"]: one["count"] for one in frequent.values()}
+    assert answer["mistakes"]["kinds"] == {**NONE, **counted}
     listed = answer["suspects"]["list"]
     assert len(listed) == answer["suspects"]["flagged"]
     assert {one["text"] for one in listed} <= {"Bob", "Rome"}
@@ -271,7 +302,40 @@ def test_mistakes_and_suspects_of_spoiled_data(
     lines = spoiled.read_text(encoding="utf-8").splitlines()
     first = listed[0]
     wrong = "B-LOC" if first["text"] == "Bob" else "O"
-    assert lines[int(first["place"].rpartition(":")[2]) - 1 + first["word"]] == f"{first['text']} {wrong}"
+    assert lines[int(first["place"].rpartition(":")[2]) - 1] == f"{first['text']} {wrong}"
+    places = [place for one in frequent.values() for place in one["places"]]
+    starts = [(place["gold"] or place["predicted"])["start"] for place in places]
+    assert any(starts)
+    for place, start in zip(places, starts, strict=True):
+        assert lines[int(place["place"].rpartition(":")[2]) - 1].split()[0] == place["words"][start]
+
+
+def test_a_model_that_flags_too_many_words_is_too_weak_to_judge(
+    at_home: None, spoiled: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(suspects, "DOUBTFUL", 1.0)
+    assert main(["errors", "shared", "--data", str(spoiled)]) == 0
+    assert "too weak" not in capsys.readouterr().err
+    monkeypatch.setattr(suspects, "DOUBTFUL", 0.0)
+    answer = ask(capsys, "shared", "--data", str(spoiled))["suspects"]
+    assert main(["errors", "shared", "--data", str(spoiled)]) == 0
+    flagged = f"{answer['flagged']:,} of {answer['words']:,}"
+    assert f"note: {flagged} are taken for annotation mistakes: the model is too" in capsys.readouterr().err
+
+
+def test_the_names_of_runs_that_go_again_are_not_shown() -> None:
+    heard: list[Event] = []
+    listener = nameless(heard.append)
+    common: dict[str, Any] = {"run": "ner-1"}
+    events = [
+        RunStarted(task="ner", plan={}, **common),
+        Stage(name="encoding", **common),
+        CheckpointSaved(path=Path("x"), step=1, epoch=1.0, best=True, **common),
+        Noted(text="look", **common),
+    ]
+    for event in events:
+        listener(event)
+    assert heard == [events[1], events[3]]
 
 
 def test_the_sentences_are_shown_as_they_are(at_home: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -289,8 +353,10 @@ def test_what_is_odd_is_written_for_review(
     to: str, at_home: None, spoiled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "review.out"
-    answer = ask(capsys, "shared", "--data", str(spoiled), "--to", to, "-o", str(file))
-    assert answer["output"] == str(file)
+    assert main(["errors", "shared", "--data", str(spoiled), "--to", to, "-o", str(file), "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["output"] == str(file)
+    assert (f"format '{to}' has no place for the field 'suspects'" in err) == (to in ("conll", "brat"))
     text = file.read_text(encoding="utf-8")
     assert "Bob" in text
     if to == "jsonl":
@@ -384,6 +450,7 @@ def test_train_is_looked_at_by_cross_validation(
     out, err = capsys.readouterr()
     assert "3 trainings, each on 2 of 3 parts of 200 train examples" in err
     assert err.index("3 trainings") < err.index("fold 1 of 3")
+    assert "folds-" not in err
     answer = json.loads(out)
     assert answer["split"] == "train"
     assert answer["examples"] == 200

@@ -111,8 +111,24 @@ def test_a_label_that_the_labeller_lacks_is_named_with_its_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "gold.conll"
-    file.write_text("It O\n\nthe O\nOscar B-EVENT\n", encoding="utf-8")
-    assert f"error: {file}:4: the labeller does not know 'B-EVENT'" in refused(capsys, "shared", "--data", str(file))
+    file.write_text("It O\n\nthe O\nOscar I-EVENT\n", encoding="utf-8")
+    message = refused(capsys, "shared", "--data", str(file))
+    assert f"error: {file}:4: the labeller does not know the type 'EVENT'\n" in message
+    assert 'it knows: LOC, PER; --map FILE, a TOML file with lines such as "EVENT" = "LOC", maps others' in message
+    assert main(["errors", "shared", "--data", str(file)]) == 1
+    message = capsys.readouterr().err
+    assert "it knows: LOC, PER" in message
+    assert "--map" not in message  # which this command does not have
+
+
+def test_all_labels_that_the_labeller_lacks_are_named_at_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = ["Zoe B-PER", *(f"x B-T{number}\nx I-T{number}" for number in range(23))]
+    file = gold_file(tmp_path, "\n".join(lines) + "\n")
+    message = refused(capsys, "shared", "--data", file)
+    assert f"error: {file}:2: the labeller does not know the types 'T0', 'T1', " in message
+    assert "'T19' and 3 more\n" in message
 
 
 def test_a_split_that_is_not_there(corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -200,7 +216,7 @@ def test_data_that_nobody_saw_is_a_test(tmp_path: Path, capsys: pytest.CaptureFi
     out, err = capsys.readouterr()
     assert json.loads(out)["test_score"] is True
     assert json.loads(out)["seen"] == {"train": 0, "validation": 0, "examples": 0}
-    assert "note:" not in err
+    assert err.splitlines()[-1] == "a test score: none of 3 examples was seen by the run"
 
 
 def test_selection_counts_as_seeing(corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -223,8 +239,8 @@ def test_a_run_keeps_its_own_test_while_most_of_it_is_new(
     out, err = capsys.readouterr()
     assert json.loads(out)["test_score"] is True
     assert json.loads(out)["seen"]["examples"] == 2
-    assert "2 of 5 examples were seen by the run" in err
-    assert "its own test split all the same" in err
+    assert "a test score: 2 of 5 examples were seen by the run: 2 in train and 2 in validation; it is its own" in err
+    assert "note: a test score" not in err
     # the same sentences under another name are no longer what the run set apart
     copied = gold_file(tmp_path, NEW + seen + NEW, "copy.conll")
     assert ask(capsys, "latest", "--data", copied)["test_score"] is False

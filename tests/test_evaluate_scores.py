@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import textwrap
 from collections import Counter
 from collections.abc import Sequence
@@ -13,8 +14,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 import labelkit
+from labelkit.cli import render
 from labelkit.data.schemes import SCHEMES, spans_of, tags_of, violations
 from labelkit.errors import LabelkitError
 from labelkit.evaluate.chunks import Mode, Spans, Vocabulary, find_spans, rules_of
@@ -213,9 +216,10 @@ def test_repaired_counts_what_does_not_fit_the_scheme(scheme: Scheme) -> None:
     gold, guess = random_rows(scheme, 500, seed=3)
     wrong = sum(len(violations(row, scheme)) for row in guess)
     assert wrong > 100
-    assert entity_scores(gold, guess, scheme)["repaired"] == wrong
-    strict = entity_scores(gold, guess, scheme, "strict")
-    assert (strict["repaired"], strict["improper"]) == (0, wrong)
+    names = ("repaired", "improper")
+    default, strict = (entity_scores(gold, guess, scheme, mode) for mode in ("default", "strict"))
+    assert [default.get(name) for name in names] == [wrong, None]
+    assert [strict.get(name) for name in names] == [None, wrong]
 
 
 def test_a_type_may_be_called_o() -> None:
@@ -249,6 +253,21 @@ def test_the_entity_scores_are_an_evaluate_metric() -> None:
         assert module.compute(predictions=guess, references=gold, mode=mode) == entity_scores(
             gold, guess, "IOB2", mode
         )  # fmt: skip
+
+
+def shown(figures: dict[str, Any]) -> list[list[str]]:
+    """Return the cells of each line that a command prints of figures."""
+    console = Console(file=io.StringIO(), width=160)
+    render.scores(console, "here", figures)
+    return [line.split() for line in console.file.getvalue().splitlines()]  # type: ignore[attr-defined]
+
+
+def test_the_row_of_all_types_is_named_by_its_mean() -> None:
+    lines = shown(score([CLASSES[1]], texts(("good", "bad"), 30)))
+    assert [line[0] for line in lines[2:5]] == ["bad", "good", "macro"]
+    assert "average" not in [word for line in lines for word in line]
+    names = [line[0] for line in shown(score(SPANS[:1], predictions([("B-PER", "O")], [("B-PER", "O")]))) if line]
+    assert names[2:6] == ["PER", "all", "macro", "borders"]
 
 
 # -- classes ----------------------------------------------------------------------------------------------------------

@@ -168,6 +168,9 @@ def test_a_name_is_free_where_only_records_of_another_kind_have_it(tmp_path: Pat
         create("conll", "format", tmp_path)
     with pytest.raises(LabelkitError, match="'txt' is taken by the file ending of format 'conll'"):
         create("txt", "format", tmp_path)
+    with pytest.raises(LabelkitError, match="'gz' is taken by files that are packed with gzip"):
+        create("gz", "format", tmp_path)
+    assert create("gz", "source", tmp_path).is_dir()
 
 
 def test_an_unknown_kind_suggests_the_nearest(tmp_path: Path) -> None:

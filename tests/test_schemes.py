@@ -132,6 +132,15 @@ def test_strict_validity(scheme: Scheme, tags: str, wrong: list[int]) -> None:
             convert(tags.split(), scheme, "IOB2")
 
 
+def test_a_prefix_that_a_scheme_lacks_is_named() -> None:
+    for scheme, tags, why in (
+        ("IOB2", ["O", "E-X"], "tag 'E-X' does not fit IOB2, which has no 'E-'"),
+        ("BILOU", ["B-X", "E-X"], "tag 'E-X' does not fit BILOU, which has no 'E-'"),
+        ("IOB2", ["O", "I-X"], "tag 'I-X' does not fit IOB2 after 'O', at the end of it"),
+    ):
+        assert misfit(tags, 1, scheme).message == why  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     ("scheme", "tags", "expected", "count"),
     [

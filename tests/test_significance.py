@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,6 +22,7 @@ from labelkit.evaluate.entities import entity_scores
 from labelkit.evaluate.significance import Difference, differences
 from labelkit.evaluate.spans import METRICS as SPANS
 from labelkit.records import Metric, Predictions, Schema
+from labelkit.registry import Home, Registry
 
 SCHEMA = Schema.bio("x", "PER", "LOC")
 
@@ -142,10 +144,19 @@ def ask(two: Path, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     return main(["runs", "compare", *arguments])
 
 
+def scored(two: Path, *runs: str) -> list[tuple[int, int]]:
+    """Return how often the test data of each run was scored, and how often comparing it was recorded with the run."""
+    with Registry.open(Home(root=two), create=False) as registry:
+        found = [registry.show(registry.find(run).id) for run in runs]
+    return [(run.test_scored, sum(one.source == "compare" for one in run.evaluations)) for run in found]
+
+
 def test_the_test_data_is_labelled_anew_and_compared(
     two: Path, trained: labelkit.RunResult, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    before = scored(two, "short", "shared")
     assert ask(two, monkeypatch, "short", "shared", "--significance", "--json") == 0
+    assert scored(two, "short", "shared") == [(times + 2, looks + 1) for times, looks in before]
     (found,) = json.loads(capsys.readouterr().out)["significance"]
     key = found["differences"][0]
     assert (key["name"], key["type"]) == ("f1", None)
@@ -166,6 +177,8 @@ def test_the_table_shows_the_difference_and_its_p_value(
     assert "p-value" in shown
     assert "95% of the difference" in shown
     assert "PER.f1" not in shown
+    assert ["figure", "A", "B", "difference"] in [line.split()[:4] for line in shown.splitlines()]
+    assert re.search(r"^B \(\S+\) against A \(\S+\) on test \(12 examples\)$", shown, re.MULTILINE)
 
 
 def test_other_test_data_is_refused(

@@ -125,8 +125,12 @@ class Catalog:
                 f"another plugin is already called '{candidate.name}': {self._origin(candidate.name)}",
             )
         named = contextlib.nullcontext() if candidate.name == CORE else named_when_slow(candidate.name, self._say)
-        with named, heard() as warnings, walled() as changes:  # there is no way to do without core
-            info = self._load(candidate)
+        try:
+            with named, heard() as warnings, walled(loading=True) as changes:  # there is no way to do without core
+                info = self._load(candidate)
+        except KeyboardInterrupt:  # a plugin may raise it, too
+            self._say(f"note: interrupted while plugin '{candidate.name}' was loading")
+            raise
         return replace(info, notes=(*changes, *warnings))
 
     def _load(self, candidate: Candidate) -> PluginInfo:
@@ -144,7 +148,7 @@ class Catalog:
         try:
             with self._timed(f"import {candidate.name}"):
                 plugin = candidate.load()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             if why := unmet(stated_in_source(candidate.module)):  # that explains it
                 raise CatalogError(why, hint=explanation(error)) from error
             raise
@@ -308,7 +312,10 @@ class Catalog:
     def _unknown_hint(self, kind: str, name: str) -> str:
         hint = nearest(name, self._usable(kind))
         absent = [info for info in self._infos if info.status != "loaded" and info.name == name]
-        return f"the plugin '{name}' is not loaded: {absent[0].reason}" if absent else hint
+        if absent:
+            return f"the plugin '{name}' is not loaded: {absent[0].reason}"
+        failed = ", ".join(info.name for info in self._infos if info.status == "failed")
+        return f"{hint}; not loaded: {failed} (labelkit plugins says why)" if failed else hint
 
     def unknown(self, names: Iterable[str]) -> list[str]:
         """Return those of ``names`` that are neither a plugin's nor a distribution's."""

@@ -23,13 +23,19 @@ Restore = Callable[[], str]
 
 
 @contextlib.contextmanager
-def walled() -> Iterator[list[str]]:
+def walled(*, loading: bool = False) -> Iterator[list[str]]:
     """Run code of a plugin so that the process is afterwards as it was before.
 
-    What it prints on stdout goes to stderr, be it from Python, C or another program; logging, the working directory
-    and the answers to Ctrl-C and SIGTERM are put back. Gives a list that names afterwards what had to be.
+    What it prints on stdout goes to stderr, be it from Python, C or another program; stderr stays open; logging, the
+    working directory and the answers to Ctrl-C and SIGTERM are put back. Gives a list that names afterwards what had
+    to be.
+
+    :param loading: the plugin is being loaded: it finds nothing on stdin, which belongs to the command, and
+        environment variables are put back as well. Libraries that observers use keep theirs there.
     """
-    restores: list[Restore] = [note() for note in (_stdout, _directory, _logging, _signals)]
+    # stdin first: where it is closed, the copy that _stdout makes would take its number
+    kept = (*((_stdin, _variables) if loading else ()), _stderr, _stdout, _directory, _logging, _signals)
+    restores: list[Restore] = [note() for note in kept]
     changes: list[str] = []
     try:
         yield changes
@@ -53,11 +59,14 @@ def named_when_slow(plugin: str, say: Callable[[str], object]) -> Iterator[None]
         timer.cancel()
 
 
-# -- stdout -----------------------------------------------------------------------------------------------------------
+# -- stdin, stdout, stderr --------------------------------------------------------------------------------------------
 
 
 class _Aside:
-    """What a plugin has for ``sys.stdout``: stderr, which it cannot close. It may keep it for good."""
+    """What a plugin has for ``sys.stdout`` and ``sys.stderr``: stderr, which it cannot close.
+
+    It may keep it for good.
+    """
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
@@ -72,6 +81,50 @@ class _Aside:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
+
+
+def _stderr() -> Restore:
+    before = sys.stderr
+    if before is not None:
+        sys.stderr = _Aside(before)  # it has all that a stream has
+
+    def restore() -> str:
+        sys.stderr = before
+        return ""
+
+    return restore
+
+
+def _stdin() -> Restore:
+    before = sys.stdin
+    put_back = _descriptor_in()
+    sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115  # until it is put back
+
+    def restore() -> str:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stdin.close()
+        sys.stdin = before
+        put_back()
+        return ""
+
+    return restore
+
+
+def _descriptor_in() -> Callable[[], None]:
+    """Let file descriptor 0 lead nowhere, for C and other programs; return what undoes it."""
+    try:
+        saved = os.dup(0)
+    except OSError:  # there is no stdin
+        return _nothing
+    nowhere = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nowhere, 0)
+    os.close(nowhere)
+
+    def undo() -> None:
+        os.dup2(saved, 0)
+        os.close(saved)
+
+    return undo
 
 
 def _stdout() -> Restore:
@@ -118,7 +171,24 @@ def _nothing() -> None:
     """Undo nothing."""
 
 
-# -- working directory, logging, signals ------------------------------------------------------------------------------
+# -- environment, working directory, logging, signals -----------------------------------------------------------------
+
+
+def _variables() -> Restore:
+    before = dict(os.environ)
+
+    def restore() -> str:
+        after = dict(os.environ)
+        changed = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
+        for name in changed:
+            if name in before:
+                os.environ[name] = before[name]
+            else:
+                del os.environ[name]
+        names = ", ".join(changed)
+        return f"changed environment variables ({names:.100}), which were put back" if changed else ""
+
+    return restore
 
 
 def _directory() -> Restore:

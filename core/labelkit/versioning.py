@@ -71,8 +71,8 @@ def stated_in_source(module: str) -> dict[str, object]:
             return {
                 target.id: ast.literal_eval(node.value)
                 for node in tree.body
-                if isinstance(node, ast.Assign)
-                for target in node.targets
+                if isinstance(node, ast.Assign | ast.AnnAssign) and node.value
+                for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
                 if isinstance(target, ast.Name) and target.id in STATEMENTS
             }
     return {}

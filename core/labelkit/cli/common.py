@@ -56,6 +56,8 @@ class Shell:
         found = Catalog.load(blocked=self.blocked, only=self.environment.plugins, trace=trace, say=self.say)
         for name in found.unknown(self.blocked):
             self.say(f"note: --no-plugin {name}: no plugin is called so; labelkit plugins lists them")
+        for name in found.unknown(self.environment.plugins or ()):
+            self.say(f"note: LABELKIT_PLUGINS={name}: no plugin is called so; labelkit plugins lists them")
         return found
 
     @cached_property
@@ -102,7 +104,7 @@ def command_options(function: Command) -> Command:
 
     wrapped: Any = update_wrapper(call, function)
     for option in (
-        click.option("--trace-plugins", is_flag=True, help="Show every call of a plugin with its time."),
+        click.option("--trace-plugins", is_flag=True, help="Show each import and hook call of a plugin with its time."),
         click.option("--no-plugin", multiple=True, metavar="NAME", help="Never import this plugin (repeatable)."),
         click.option("--debug", is_flag=True, help="Show the traceback of an error."),
         click.option("--json", "as_json", is_flag=True, help="Print one JSON document."),

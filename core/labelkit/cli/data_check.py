@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -27,6 +28,12 @@ if TYPE_CHECKING:
 
 _COLOURS = {"error": "bold red", "warning": "yellow", "note": "cyan"}
 _OF_ENCODER = ("subtokens", "windows")
+#: what messages without a total begin with, and how they go on
+_PLURAL = re.compile(r"^(label|line|span|tag|text|word)s\b")
+_VERBS = (
+    *((" do not ", " does not "), (" are ", " is "), (" were ", " was "), (" hold ", " holds ")),
+    (" where they stand", " where it stands"),
+)
 
 
 @click.command("check", short_help="Look for faults of REF before training on it.")
@@ -206,7 +213,22 @@ def _headline(finding: Finding) -> str:
     share = finding.share
     shown = "" if share is None else "under 0.1%" if share < 0.0005 else f"{share:.1%}"
     of = f" of {finding.total:,} ({shown})" if shown else ""
-    return literal(f"{where}: {finding.count:,}{of} {finding.message}", lines=False)
+    message = _singular(finding.message) if finding.count == 1 and not of else finding.message
+    return literal(f"{where}: {finding.count:,}{of} {message}", lines=False)
+
+
+def _singular(message: str) -> str:
+    """Return what is said of several as it is said of one.
+
+    >>> _singular("tags do not fit IOB2 where they stand")
+    'tag does not fit IOB2 where it stands'
+    >>> _singular("cannot be read and were left out")
+    'cannot be read and was left out'
+    """
+    message = _PLURAL.sub(r"\1", message)
+    for several, one in _VERBS:
+        message = message.replace(several, one, 1)
+    return message
 
 
 def _total(findings: Sequence[Finding]) -> str:

@@ -14,12 +14,13 @@ from labelkit.cli.data import reading_options
 from labelkit.errors import LabelkitError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from labelkit.data.gold import Gold
     from labelkit.evaluate.mistakes import Analysis, Mistake, Stretch
     from labelkit.evaluate.review import Suspect
     from labelkit.evaluate.suspects import Ranking
+    from labelkit.events import Event
     from labelkit.label.engine import WordScores
     from labelkit.label.labeller import Labeller
     from labelkit.records import Example, Format, Schema
@@ -76,6 +77,9 @@ def errors(shell: Shell, **given: Any) -> None:
     _check(asked)
     gold_data.ready(shell, asked)
     found = _found(shell, asked)
+    if found.ranking.doubtful:
+        flagged = f"{len(found.suspects):,} of {len(found.ranking.order):,}"
+        shell.say(f"note: {flagged} are taken for annotation mistakes: the model is too weak to judge the annotators")
     written = _write(shell, asked, found)
     if shell.as_json:
         shell.json(_document(asked, found, written))
@@ -114,7 +118,7 @@ def _found(shell: Shell, asked: _Asked) -> _Found:
 
 def _by_run(shell: Shell, asked: _Asked, labeller: Labeller, details: RunDetails | None) -> tuple[Gold, WordScores]:
     """Return gold data with the scores of the run's own model."""
-    from labelkit.evaluate.recorded import corpus_of, gold_of, hashes_of
+    from labelkit.evaluate.recorded import corpus_of, gold_of, hashes_of, record_look
     from labelkit.label.calibration import tempered
 
     if asked.data is not None:
@@ -127,8 +131,13 @@ def _by_run(shell: Shell, asked: _Asked, labeller: Labeller, details: RunDetails
     if gold.split == "train":
         shell.say("note: the labeller learned from train, so its mistakes there say little: --train looks properly")
     if details is not None and gold.content_hash in hashes_of(details, "test"):
-        shell.say("note: these are the test data: who trains by what they show here has no test left")
+        shell.say(
+            "note: these are the test data, and this look at them is counted:"
+            " who trains by what they show here has no test left"
+        )
     found, _ = labeller.scores(gold.examples)
+    if details is not None and (error := record_look(details, gold.content_hash, shell.home, "errors")):
+        shell.say(f"note: not recorded: {error.message}")
     return gold, replace(found, values=tempered(found.values, labeller.info.temperature))
 
 
@@ -144,24 +153,36 @@ def _by_folds(shell: Shell, asked: _Asked, details: RunDetails | None) -> tuple[
     work = plan_folds(details, asked.folds, shell.catalog, shell.environment, shell.home)
     shell.say(work.told)
     with Progress(shell.err) as progress:
-        found = held_out(work, shell.catalog, shell.home, listeners=[progress], say=shell.say)
+        found = held_out(work, shell.catalog, shell.home, listeners=[nameless(progress)], say=shell.say)
     split = work.prepared.corpus.splits["train"]
     gold = Gold(split="train", examples=plain(split.examples), ref=split.ref, content_hash=split.content_hash)
     return gold, found
 
 
+def nameless(shown: Callable[[Event], None]) -> Callable[[Event], None]:
+    """Return a listener that does not hear what the runs of folds are called and where they are: they go again."""
+    from labelkit.events import CheckpointSaved, RunStarted
+
+    def listener(event: Event) -> None:
+        if not isinstance(event, CheckpointSaved | RunStarted):
+            shown(event)
+
+    return listener
+
+
 def _write(shell: Shell, asked: _Asked, found: _Found) -> int:
     """Write the examples that are worth a second look, and return how many there are."""
     from labelkit.evaluate.evaluation import write_predictions
-    from labelkit.evaluate.review import to_review
+    from labelkit.evaluate.review import FIELD, keeps_field, to_review
     from labelkit.label.output import writer_for
 
     if asked.output is None or not found.suspects:
         return 0
     writer: Format = writer_for(asked.to, asked.output, found.schema.kind, shell.catalog.formats, default="jsonl")
-    write_predictions(
-        asked.output, writer, to_review(found.suspects, found.gold.examples, found.layer), force=asked.force
-    )
+    records = list(to_review(found.suspects, found.gold.examples, found.layer))
+    write_predictions(asked.output, writer, records, force=asked.force)
+    if not keeps_field(writer, records[0]):
+        shell.say(f"note: format '{writer.name}' has no place for the field '{FIELD}': what is odd is not in the file")
     return len({suspect.example for suspect in found.suspects})
 
 
@@ -198,7 +219,7 @@ def _document(asked: _Asked, found: _Found, written: int) -> dict[str, Any]:
             "words": len(found.ranking.order),
             "flagged": len(found.suspects),
             "list": [
-                {**suspect.to_json(), **_where(gold.examples[suspect.example])}
+                {**suspect.to_json(), **_where(gold.examples[suspect.example], suspect.word)}
                 for suspect in found.suspects[: asked.limit]
             ],
         },
@@ -207,8 +228,9 @@ def _document(asked: _Asked, found: _Found, written: int) -> dict[str, Any]:
 
 
 def _place(mistake: Mistake, example: Example) -> dict[str, Any]:
+    first = mistake.gold or mistake.predicted
     return {
-        **_where(example),
+        **_where(example, first.start if first else None),
         "words": list(example.words) if example.words is not None else None,
         **dict(_stretch("gold", mistake.gold)),
         **dict(_stretch("predicted", mistake.predicted)),
@@ -219,5 +241,9 @@ def _stretch(name: str, stretch: Stretch | None) -> Iterator[tuple[str, Any]]:
     yield name, None if stretch is None else {"start": stretch.start, "stop": stretch.stop, "label": stretch.label}
 
 
-def _where(example: Example) -> dict[str, Any]:
-    return {"id": example.id, "place": str(example.place) if example.place else None}
+def _where(example: Example, word: int | None) -> dict[str, Any]:
+    """Return where an example stands, by the line of one of its words where it has words."""
+    place = example.place
+    if place is None:
+        return {"id": example.id, "place": None}
+    return {"id": example.id, "place": str(place) if word is None or example.words is None else place.of_word(word)}

@@ -144,7 +144,7 @@ def read(
 ) -> Gold:
     """Read the gold data that was asked for; by default the run's own."""
     from labelkit.data.corpus import DataOptions
-    from labelkit.data.gold import read_gold
+    from labelkit.data.gold import UnknownLabelsError, read_gold
     from labelkit.evaluate.recorded import corpus_of, gold_of
 
     info = labeller.info
@@ -170,9 +170,10 @@ def read(
             trained_on=asked.data is None,
             relabel=(lambda labels: mapping.relabel(labels, info.schema)) if mapping and mapped else None,
         )
-    except LabelkitError as error:
-        if "the labeller does not know" in error.message and asked.data is not None:
-            error.hint = f"{error.hint}; a file of 'label of the data = \"label\"' maps others: --map FILE"
+    except UnknownLabelsError as error:
+        if mapping is not None:
+            line = f'{json.dumps(error.labels[0], ensure_ascii=False)} = "{error.known[0]}"'
+            error.hint = f"{error.hint}; --map FILE, a TOML file with lines such as {line}, maps others"
         raise
 
 
@@ -254,7 +255,6 @@ def _print(shell: Shell, info: CheckpointInfo, gold: Gold, figures: dict[str, An
 
         title = f"{gold.ref} ({info.task}, {gold.split}, {len(gold.examples):,} examples)"
         render.scores(shell.out, title, figures)
-    if seen.told:
-        shell.say(f"note: {seen.told}")
+    shell.say(seen.told if seen.test_score else f"note: {seen.told}")
     if asked.output and not shell.as_json:
         shell.say(f"{asked.output}: {len(gold.examples):,} predictions")

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from labelkit.cli.render import cell, colours, table
 from labelkit.cli.text import literal, shorten
-from labelkit.evaluate.mistakes import SPAN_KINDS, Analysis, Frequent, Mistake, Stretch, stretches
+from labelkit.evaluate.mistakes import Analysis, Frequent, Mistake, Stretch, kinds_of, stretches
 
 if TYPE_CHECKING:
     from labelkit.data.gold import Gold
@@ -47,12 +47,9 @@ def show(
 
 
 def _by_type(console: Console, gold: Gold, schema: Schema, analysis: Analysis) -> None:
-    kinds = SPAN_KINDS if schema.scheme else ("wrong label",)
-    rows = [
-        (name, *(f"{row.get(column, 0):,}" for column in ("gold", "right", *kinds)))
-        for name, row in analysis.by_type.items()
-    ]
-    total = [sum(row.get(column, 0) for row in analysis.by_type.values()) for column in ("gold", "right", *kinds)]
+    kinds = kinds_of(schema)
+    rows = [(name, *(f"{number:,}" for number in row.values())) for name, row in analysis.by_type.items()]
+    total = [sum(row[column] for row in analysis.by_type.values()) for column in ("gold", "right", *kinds)]
     rows.append(("all", *(f"{number:,}" for number in total)))
     title = f"{gold.ref} ({gold.split}, {len(gold.examples):,} examples)"
     table(console, ("type", ">gold", ">right", *(f">{kind}" for kind in kinds)), rows, title=title)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from labelkit.cli.common import Shell, command_options
-from labelkit.errors import LabelkitError
+from labelkit.errors import LabelkitError, UnknownNameError, nearest
 
 if TYPE_CHECKING:
     from labelkit.testing import Outcome
@@ -30,7 +30,10 @@ FIRST_USE = {
 @command_options
 def plugins(shell: Shell) -> None:
     """List the plugins: name, version, origin, hooks, status, and why one is not loaded."""
-    if click.get_current_context().invoked_subcommand is not None:
+    subcommand = click.get_current_context().invoked_subcommand
+    if subcommand is not None:
+        if shell.as_json or shell.blocked or shell.trace:
+            raise click.UsageError(f"put options after the subcommand: labelkit plugins {subcommand} NAME --json")
         return
     if shell.as_json:
         shell.json([asdict(info) for info in shell.catalog.plugins])
@@ -59,7 +62,9 @@ def check(shell: Shell, name: str, expected: tuple[str, ...]) -> None:
     labelkit plugins check ner
     labelkit plugins check mine --expected "decoder-greedy-valid=labelkit repairs what it gives"
     """
-    outcomes = _outcomes(shell, name, _reasons(expected))
+    reasons = _reasons(expected)
+    _check_known(name, shell)
+    outcomes = _outcomes(shell, name, reasons)
     failed = sum(outcome.failed for outcome in outcomes)
     if shell.as_json:
         shell.json({"plugin": name, "ok": not failed, "checks": [asdict(outcome) for outcome in outcomes]})
@@ -73,6 +78,12 @@ def check(shell: Shell, name: str, expected: tuple[str, ...]) -> None:
             f"plugin '{name}' fails {failed} of {len(outcomes)} checks",
             hint="change it, or say why a check may fail: --expected CHECK=REASON",
         )
+
+
+def _check_known(name: str, shell: Shell) -> None:
+    names = {info.name for info in shell.catalog.plugins}
+    if name not in names:
+        raise UnknownNameError(f"no installed plugin is called '{name}'", hint=nearest(name, names))
 
 
 def _outcomes(shell: Shell, name: str, expected: Mapping[str, str]) -> list[Outcome]:

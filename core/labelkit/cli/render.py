@@ -148,6 +148,8 @@ def _spread(value: float | None) -> str:
 
 
 TRIPLE = ("precision", "recall", "f1")
+#: the figure that says which mean over the types the three are
+AVERAGE = "average"
 
 
 def scores(console: Console, title: str, figures: Mapping[str, Any]) -> None:
@@ -165,7 +167,7 @@ def scores(console: Console, title: str, figures: Mapping[str, Any]) -> None:
         columns = ("type", ">precision", ">recall", ">F1", ">support", *sure)
         table(console, columns, [row[: len(columns)] for row in rows])
     shown = {"per_type", *(f"{prefix}{name}" for prefix in wholes for name in TRIPLE)}
-    shown |= {"support"} if "" in wholes else set()
+    shown |= {"support", AVERAGE} if "" in wholes else set()
     rest = [
         f"{name} {figure(value)} {interval(figures, name)}".rstrip()
         for name, value in figures.items()
@@ -184,8 +186,8 @@ def _prefixes(figures: Mapping[str, Any]) -> list[str]:
 
 
 def _whole(figures: Mapping[str, Any], prefix: str) -> tuple[str, ...]:
-    """Return the row of figures over all types."""
-    name = {"": "all", "span_": "borders only"}.get(prefix, prefix.rstrip("_"))
+    """Return the row of figures over all types, by the name of their average where they have one."""
+    name = {"": str(figures.get(AVERAGE, "all")), "span_": "borders only"}.get(prefix, prefix.rstrip("_"))
     values = (figure(figures[f"{prefix}{part}"]) for part in TRIPLE)
     support = "" if prefix else figure(figures["support"])
     return name, *values, support, interval(figures, f"{prefix}f1")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from labelkit.data.corpus import DataOptions, content_hash, context_for, scheme_named
 from labelkit.data.labelset import check_examples
 from labelkit.data.reading import Parts, read_raw
+from labelkit.data.schemes import split_tag
 from labelkit.data.tagging import harmonise, place_of, with_labels
 from labelkit.data.views import changed
 from labelkit.errors import DataError
@@ -17,6 +18,27 @@ from labelkit.records import Example, Labels, LoadContext, Schema
 PREFERRED = ("test", "validation", "train")
 #: what a file is called of which nothing says which split it is
 ALL = "all"
+#: so many unknown labels are named
+_SHOWN = 20
+
+
+class UnknownLabelsError(DataError):
+    """Gold data has labels that the labeller lacks.
+
+    :ivar labels: these types of spans, or labels; ``known``: those of the labeller.
+
+    :param places: label → where it stands first.
+    """
+
+    def __init__(self, places: Mapping[str, str], schema: Schema) -> None:
+        self.labels, self.known = tuple(places), schema.types or schema.labels
+        what = ("type" if schema.scheme else "label") + ("s" if len(places) > 1 else "")
+        shown = ", ".join(f"'{name}'" for name in self.labels[:_SHOWN])
+        more = f" and {len(places) - _SHOWN:,} more" if len(places) > _SHOWN else ""
+        super().__init__(
+            f"{places[self.labels[0]]}: the labeller does not know the {what} {shown}{more}",
+            hint=f"it knows: {', '.join(self.known)}",
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,12 +107,13 @@ def _choose(reference: str, split: str | None, splits: Mapping[str, Sequence[Exa
 
 
 def _check_labels(examples: Sequence[Example], layer: str, schema: Schema) -> None:
-    known = set(schema.label_names)
+    known, places = set(schema.label_names), dict[str, str]()
     for example in examples:
         labels = example.labels[layer]
         for word, label in enumerate([labels] if isinstance(labels, str) else labels):
             if label not in known:
-                where = place_of(example, None if isinstance(labels, str) else word)
-                raise DataError(
-                    f"{where}: the labeller does not know '{label}'", hint=f"it knows: {' '.join(sorted(known))}"
-                )
+                # people know types: the tag of the file may be another one
+                name = split_tag(label)[1] if schema.scheme else label
+                places.setdefault(name, place_of(example, None if isinstance(labels, str) else word))
+    if places:
+        raise UnknownLabelsError(places, schema)

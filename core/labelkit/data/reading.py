@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from labelkit import hub
+from labelkit.data.formats import core_first
 from labelkit.data.hub import HubData, Read, find
 from labelkit.data.refs import SPLITS, Reference, parse_reference, shards_of, split_called, split_files
 from labelkit.data.stored import Tally, gather, place_for, stored
@@ -175,7 +176,7 @@ def format_for(path: Path, kind: Kind | None, formats: Mapping[str, Format], nam
             raise DataError(f"format '{name}' cannot read {kind or 'any'} examples", hint=nearest(name, readers))
         return readers[name]
     ending = _folder_ending(path) if path.is_dir() else path.name.lower().removesuffix(".gz")
-    fitting = [reader for reader in readers.values() if reader.suffixes and ending.endswith(reader.suffixes)]
+    fitting = core_first(one for one in readers.values() if one.suffixes and ending.endswith(one.suffixes))
     if len(fitting) > 1:
         names = " and ".join(sorted(reader.name for reader in fitting))
         raise DataError(f"{path} could be read as {names}", hint="choose one: --set data.format=NAME")

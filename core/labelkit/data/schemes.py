@@ -155,16 +155,16 @@ def repair(tags: Sequence[str], scheme: Scheme) -> tuple[tuple[str, ...], int]:
 
 def misfit(tags: Sequence[str], index: int, scheme: Scheme) -> DataError:
     """Return the error that says why the tag at ``index`` does not fit ``scheme``; it names no file."""
+    hint = "correct the tag, or let --set data.repair=true read it as the CoNLL scorer does"
     try:
-        split_tag(tags[index])
+        prefix, _ = split_tag(tags[index])
     except DataError as error:
         return error
+    if prefix not in _PREFIXES[scheme]:
+        return DataError(f"tag '{tags[index]}' does not fit {scheme}, which has no '{prefix}-'", hint=hint)
     before = f"after '{tags[index - 1]}'" if index else "at the start of a sentence"
     after = f"before '{tags[index + 1]}'" if index + 1 < len(tags) else "at the end of it"
-    return DataError(
-        f"tag '{tags[index]}' does not fit {scheme} {before}, {after}",
-        hint="correct the tag, or let --set data.repair=true read it as the CoNLL scorer does",
-    )
+    return DataError(f"tag '{tags[index]}' does not fit {scheme} {before}, {after}", hint=hint)
 
 
 def _read(tags: Sequence[str]) -> list[SpanTuple]:

@@ -109,7 +109,7 @@ def entity_scores(
     """Return micro, macro and span-only scores, token ``accuracy``, ``per_type``, and the ``confusion`` of types.
 
     Figures that are undefined are 0. ``repaired`` counts the predicted tags that do not fit the scheme and that default
-    mode reads as the start of an entity; strict mode repairs nothing, and calls them ``improper``.
+    mode reads as the start of an entity; strict mode repairs nothing: there they are ``improper`` in its place.
     """
     compared = compare(references, predictions, scheme, mode)
     counts = counts_of(compared)
@@ -119,7 +119,6 @@ def entity_scores(
         type_: {**row, "support": number}
         for (type_, row), number in zip(figures.pop("per_type").items(), support, strict=True)
     }
-    strict = {} if mode == "default" else {"improper": compared.improper}
     return {
         **{name: figures.pop(name) for name in ("precision", "recall", "f1", "accuracy")},
         "support": len(compared.gold),
@@ -128,8 +127,7 @@ def entity_scores(
         "confusion": confusion_of(compared),
         "scheme": scheme,
         "mode": mode,
-        "repaired": 0 if strict else compared.improper,
-        **strict,
+        "repaired" if mode == "default" else "improper": compared.improper,
     }
 
 

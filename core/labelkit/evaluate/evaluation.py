@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -102,7 +102,7 @@ def _unchanged(run: RunDetails, corpus: Corpus) -> Corpus:
     return corpus
 
 
-def write_predictions(path: Path, writer: Format, records: Iterator[Labelled], *, force: bool) -> None:
+def write_predictions(path: Path, writer: Format, records: Iterable[Labelled], *, force: bool) -> None:
     """Write records to a file that appears whole.
 
     :raises DataError: the file exists, or the format cannot hold a record.

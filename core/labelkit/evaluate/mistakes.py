@@ -61,19 +61,21 @@ class Frequent:
 class Analysis:
     """All mistakes of a split.
 
-    :param by_type: type (or label) → ``gold``, ``right`` and the number of each kind of mistake; a spurious span counts
+    :param kinds: how many mistakes there are of each kind that there can be, 0 included.
+    :param by_type: type (or label) → ``gold``, ``right`` and the number of each of these kinds; a spurious span counts
         for the type that was predicted, every other mistake for the right one.
     :param frequent: the most frequent first.
     """
 
+    kinds: Mapping[str, int]
     by_type: Mapping[str, Mapping[str, int]]
     frequent: Sequence[Frequent]
     mistakes: Sequence[Mistake] = field(default=())
 
-    @property
-    def kinds(self) -> dict[str, int]:
-        """How many mistakes there are of each kind."""
-        return dict(Counter(mistake.kind for mistake in self.mistakes))
+
+def kinds_of(schema: Schema) -> tuple[Kind, ...]:
+    """Return the kinds of mistakes that there can be, in the order in which they are shown."""
+    return SPAN_KINDS if schema.scheme else ("wrong label",)
 
 
 def analyse(examples: Sequence[Example], layer: str, predicted: Iterable[Labels], schema: Schema) -> Analysis:
@@ -95,8 +97,11 @@ def analyse(examples: Sequence[Example], layer: str, predicted: Iterable[Labels]
         found += here
     # of equally frequent ones that which came first
     order = sorted(same.items(), key=lambda item: -len(item[1]))
+    kinds = kinds_of(schema)
+    all_of = Counter(mistake.kind for mistake in found)
     return Analysis(
-        by_type={name: dict(counts[name]) for name in sorted(counts)},
+        kinds={kind: all_of[kind] for kind in kinds},
+        by_type={name: {each: counts[name][each] for each in ("gold", "right", *kinds)} for name in sorted(counts)},
         frequent=[_frequent(key, mistakes) for key, mistakes in order],
         mistakes=found,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from labelkit.data.gold import Gold
 from labelkit.data.views import changed
@@ -52,6 +52,34 @@ def gold_of(corpus: Corpus, details: RunDetails, split: str) -> Gold:
 def hashes_of(details: RunDetails, *splits: str) -> set[str]:
     """Return the content hashes that a run recorded of some of its splits."""
     return {one.content_hash for one in details.record.splits if one.split in splits}
+
+
+def record_look(
+    details: RunDetails, content_hash: str, home: Home, source: Literal["errors", "compare"]
+) -> LabelkitError | None:
+    """Record that somebody looked at what a run labels in its own test data: it counts, as a score on it does.
+
+    Other data is left alone. Returns why it could not be recorded.
+    """
+    from labelkit.registry import Registry
+
+    own = [one for one in details.record.splits if one.split == "test" and one.content_hash == content_hash]
+    try:
+        with Registry.open(home, create=False) as registry:
+            for one in own:
+                registry.record_evaluation(
+                    details.record.id,
+                    task=details.record.task,
+                    ref=one.ref,
+                    split=one.split,
+                    content_hash=content_hash,
+                    examples=one.examples,
+                    metrics={},
+                    source=source,
+                )
+    except LabelkitError as error:
+        return error
+    return None
 
 
 def plain(examples: Sequence[Example]) -> Sequence[Example]:

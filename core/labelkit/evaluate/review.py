@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +13,7 @@ from numpy.typing import NDArray
 
 from labelkit.data.convert import to_labelled
 from labelkit.evaluate.suspects import Ranking
-from labelkit.records import Example, Labelled
+from labelkit.records import Example, Format, Labelled
 
 #: the own field of a record to review that says what is odd
 FIELD = "suspects"
@@ -68,6 +70,17 @@ def suspects_of(ranking: Ranking, examples: Sequence[Example], lengths: NDArray[
             )
         )
     return found
+
+
+def keeps_field(writer: Format, record: Labelled) -> bool:
+    """Return whether a format writes down the field that says what is odd: some hold labels alone."""
+    from labelkit.evaluate.evaluation import write_predictions
+
+    mark = "labelkit0suspects0mark"
+    with tempfile.TemporaryDirectory(prefix="labelkit-") as folder:
+        path = Path(folder) / "probe"
+        write_predictions(path, writer, [replace(record, extra={FIELD: [{"text": mark}]})], force=False)
+        return any(mark.encode() in one.read_bytes() for one in path.parent.rglob("*") if one.is_file())
 
 
 def to_review(suspects: Sequence[Suspect], examples: Sequence[Example], layer: str) -> Iterator[Labelled]:

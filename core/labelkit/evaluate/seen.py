@@ -52,14 +52,16 @@ class Seen:
 
     @property
     def told(self) -> str:
-        """The same in words; empty where there is nothing to tell."""
+        """The same in words."""
         if self.unknown:
             return f"whether this is a test score is not known: {self.unknown}"
         if not self.either:
-            return ""
+            return f"a test score: none of {self.examples:,} examples was seen by {self.by}"
         parts = " and ".join(f"{number:,} in {split}" for split, number in self.shared.items() if number)
         many = f"{self.either:,} of {self.examples:,} examples were seen by {self.by}: {parts}"
-        return f"{many}; it is its own test split all the same" if self.test_score else f"not a test score: {many}"
+        if self.test_score:
+            return f"a test score: {many}; it is its own test split all the same"
+        return f"not a test score: {many}"
 
 
 def seen_by(gold: Gold, details: RunDetails, corpora: Sequence[Corpus]) -> Seen:

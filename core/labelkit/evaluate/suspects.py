@@ -16,6 +16,8 @@ from labelkit.records import Schema
 
 Ids = NDArray[np.int64]
 Floats = NDArray[np.float64]
+#: annotators hardly get a larger share of words wrong than this
+DOUBTFUL = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,11 @@ class Ranking:
     def suspects(self) -> Ids:
         """The flagged words, the likeliest mistake first."""
         return self.order[self.flagged[self.order]]
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether so many words are flagged that the model is a worse judge than the annotators."""
+        return bool(self.flagged.any() and self.flagged.mean() > DOUBTFUL)
 
 
 def rank(values: NDArray[np.float32], labels: Ids, schema: Schema) -> Ranking:

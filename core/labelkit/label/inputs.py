@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from labelkit.data.files import STDIN, open_bytes, plain_errors, read_lines, whole_lines
+from labelkit.data.formats import core_first
 from labelkit.errors import DataError, UnknownNameError, nearest
 from labelkit.label.records import Failed
 from labelkit.label.stream import chunks
@@ -257,7 +258,7 @@ def _by_ending(path: Path, readers: Mapping[str, Format]) -> list[Format]:
     ending = ".arrow" if path.is_dir() else _bare(path)
     if ending.endswith(TEXTS):
         return [readers["text"]]  # columns in a .txt are read with --from conll
-    return [known for known in readers.values() if known.suffixes and ending.endswith(known.suffixes)]
+    return core_first(known for known in readers.values() if known.suffixes and ending.endswith(known.suffixes))
 
 
 def _bare(path: Path) -> str:

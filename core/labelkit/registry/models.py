@@ -267,13 +267,14 @@ class Evaluation:
     """One scoring of a checkpoint after training.
 
     :param source: ``"run"`` for the test score of the run itself, ``"evaluate"`` for ``labelkit evaluate``, ``"onnx"``
-        for an ONNX model of the checkpoint.
-    :param figures: not of ``run``; a run's own stand in its scores.
+        for an ONNX model of the checkpoint, ``"errors"`` and ``"compare"`` for looks at test by ``labelkit errors`` and
+        ``labelkit runs compare --significance``.
+    :param figures: not of ``run``, whose own stand in its scores, nor of looks.
     """
 
     id: int
     run: str
-    source: Literal["run", "evaluate", "onnx"]
+    source: Literal["run", "evaluate", "onnx", "errors", "compare"]
     task: str
     ref: str
     split: str

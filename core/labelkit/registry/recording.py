@@ -183,11 +183,12 @@ class Recording(Base):
         content_hash: str,
         examples: int,
         metrics: Mapping[str, Any],
-        source: Literal["evaluate", "onnx"] = "evaluate",
+        source: Literal["evaluate", "onnx", "errors", "compare"] = "evaluate",
     ) -> None:
-        """Record that the chosen checkpoint of ``run`` was scored on gold data after training.
+        """Record that the chosen checkpoint of ``run`` was scored on gold data after training, or looked at there.
 
-        :param source: who asked; ``"onnx"``: an ONNX model of it was scored.
+        :param source: who asked; ``"onnx"``: an ONNX model of it was scored; ``"errors"`` and ``"compare"``: its labels
+            were looked at, which has no figures of its own.
         :param metrics: names to figures; ``per_type`` may map types to such a mapping.
         :raises RegistryError: there is no such run.
         """

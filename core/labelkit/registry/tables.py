@@ -219,7 +219,7 @@ class _Aliases(TypedColumns):
 
 
 class _Evaluations(TypedColumns):
-    """Each time that a checkpoint was scored on data after training: by its own run, or by ``labelkit evaluate``."""
+    """Each time that a checkpoint was scored on data after training, by its own run or later, and each look at test."""
 
     id: Named[int] = Column(sa.Integer, primary_key=True)
     run = _run()

@@ -16,6 +16,8 @@ from labelkit.report.scores import FIRST, ORDER, SUPPORT, colours_of, figures_of
 
 SYNTHETIC = "Synthetic text: these scores say nothing about real text."
 Pairs = Sequence[tuple[str, str]]
+#: sources of scorings that are called otherwise than their command
+_COMMANDS = {"compare": "runs compare --significance"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +180,7 @@ def _scoring(one: Evaluation, run: RunDetails, recorded: Mapping[str, Any]) -> S
     tested = (0 if no_test(run, one.split) else 1) if own else figures.get("test_score")
     return Scoring(
         when=words.when(one.created),
-        by="the run itself" if own else f"labelkit {one.source}",
+        by="the run itself" if own else f"labelkit {_COMMANDS.get(one.source, one.source)}",
         split=one.split,
         ref=one.ref,
         examples=f"{one.examples:,}",

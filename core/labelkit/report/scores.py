@@ -19,6 +19,8 @@ from labelkit.report.material import Material
 #: figures that say most, in the order in which they are shown after the deciding one
 FIRST = ("precision", "recall", "f1", "accuracy")
 CONFUSION, SUPPORT = "confusion", "support"
+#: which mean over the types the figures of all of them are
+AVERAGE = "average"
 #: a matrix is shown of so many labels, else the pairs that are confused most
 MATRIX, PAIRS = 30, 30
 #: figures that older runs lack
@@ -200,7 +202,8 @@ def _split(split: str, found: _Found, material: Material) -> SplitScores:
     colours = colours_of(schema, types)
     rows = [_row(name, row, figures, columns, drawn, colours[name]) for name, row in sorted(types.items())]
     if rows:
-        rows.append(_row("all", figures, figures, columns, drawn, None, whole=True))
+        rows.append(_row(str(figures.get(AVERAGE, "all")), figures, figures, columns, drawn, None, whole=True))
+    told = {AVERAGE} if rows else set()
     confusion = confused(figures.get(CONFUSION), schema)
     of_what = "texts" if schema and schema.kind == "text" else "sentences"
     missing = f"No 95% intervals: {found.missing}."
@@ -214,7 +217,9 @@ def _split(split: str, found: _Found, material: Material) -> SplitScores:
         columns=columns,
         rows=rows,
         drawn=drawn if any(row.whisker for row in rows) else "",
-        how=", ".join(f"{name} {value}" for name, value in figures.items() if isinstance(value, str)),
+        how=", ".join(
+            f"{name} {value}" for name, value in figures.items() if isinstance(value, str) and name not in told
+        ),
         intervals=NAME in figures,
         sure=f"95% intervals: bootstrap over {of_what}, {found.sure}." if NAME in figures else missing,
         confusion=confusion,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from labelkit.evaluate.mistakes import SPAN_KINDS, Analysis, Frequent, Kind, Mistake, Stretch, analyse, stretches
+from labelkit.evaluate.mistakes import Analysis, Frequent, Kind, Mistake, Stretch, analyse, kinds_of, stretches
 from labelkit.records import Example, Labels
 from labelkit.report.material import Judged
 from labelkit.report.scores import colours_of
@@ -91,11 +91,11 @@ class SplitErrors:
 def errors(split: str, judged: Judged) -> SplitErrors:
     """Return the mistakes in a split, by type, and the most frequent ones of each kind."""
     analysis = analyse(judged.examples, judged.layer, judged.predicted, judged.schema)
-    kinds: Sequence[Kind] = SPAN_KINDS if judged.schema.scheme else ("wrong label",)
+    kinds = kinds_of(judged.schema)
     columns = ("gold", "right", *kinds)
     colours = colours_of(judged.schema, analysis.by_type)
     rows: list[tuple[str, int | None, Sequence[int]]] = [
-        (name, colours[name], [row.get(column, 0) for column in columns]) for name, row in analysis.by_type.items()
+        (name, colours[name], [row[column] for column in columns]) for name, row in analysis.by_type.items()
     ]
     total = [sum(numbers) for numbers in zip(*(row[2] for row in rows), strict=True)]
     return SplitErrors(

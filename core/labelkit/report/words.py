@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 #: figures that are counts even where they are 0 or 1
-COUNTS = frozenset({"support", "repaired", "improper"})
+COUNTS = frozenset({"support", "repaired", "improper", "seen_train", "seen_validation", "accepted"})
 NOTHING = "–"
 _MINUTE, _HOUR = 600, 7200
 

@@ -128,6 +128,7 @@ def _check_free(name: str, kind: Kind, catalog: Catalog) -> None:
     if "format" in kind.records:
         fitting = [one.name for one in catalog.formats.values() if f".{name}" in one.suffixes]
         taken += [f"the file ending of format '{format_}'" for format_ in fitting]
+        taken += ["files that are packed with gzip: their ending is taken off before"] if name == "gz" else []
     if taken:
         raise LabelkitError(f"'{name}' is taken by {taken[0]}", hint="choose another name")
 

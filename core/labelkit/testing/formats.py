@@ -39,9 +39,22 @@ def _fields(known: Format) -> None:
         ),
         "write it as '.conll'; .gz is taken off before",
     )
+    require_none(_taken(known), "choose another ending: core's formats keep theirs, whatever is installed")
     require(
         known.read or known.write, f"format '{known.name}' neither reads nor writes", "give it read=, write= or both"
     )
+
+
+def _taken(known: Format) -> Iterator[str]:
+    """Yield which suffixes are core's already, as ``.new.csv`` is, too."""
+    from labelkit.data.formats import FORMATS
+
+    if known in FORMATS:
+        return
+    for suffix in known.suffixes:
+        for other in FORMATS:
+            if other.suffixes and suffix.endswith(tuple(other.suffixes)):
+                yield f"suffix {suffix!r} of format '{known.name}' is that of core's format '{other.name}'"
 
 
 def _writes(known: Format) -> None:
@@ -235,7 +248,11 @@ def _only_one_way(known: Format) -> str:
 #: what another process has to write as well
 REPEATABLE = Repeatable(what="bytes", prints=_prints, needs=("repeats",), unless=_only_reads)
 QUESTIONS = (
-    Question(name="fields", asks="kinds are known, suffixes are file endings, and it reads or writes", ask=_fields),
+    Question(
+        name="fields",
+        asks="kinds are known, suffixes are file endings that core has not, and it reads or writes",
+        ask=_fields,
+    ),
     Question(
         name="writes",
         asks="it writes gold records, labelled ones, and none at all",

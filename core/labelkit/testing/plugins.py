@@ -58,6 +58,13 @@ def _loads(subject: Subject) -> None:
         )
         return
     require(
+        info.status != "blocked",
+        f"plugin '{subject.name}' is not loaded: {info.reason}",
+        "let it load: name it in LABELKIT_PLUGINS"
+        if "LABELKIT_PLUGINS" in info.reason
+        else f"let it load: leave out --no-plugin {subject.name}",
+    )
+    require(
         info.status == "loaded",
         f"plugin '{subject.name}' is {info.status}: {info.reason}",
         "correct that; labelkit plugins shows it too",
@@ -200,8 +207,8 @@ QUESTIONS = (
     ),
     Question(
         name="imports-quietly",
-        asks="importing it prints nothing, leaves logging, working directory and signals alone, and uses nothing "
-        "that is deprecated",
+        asks="importing it prints nothing, leaves logging, working directory, environment variables and signals "
+        "alone, and uses nothing that is deprecated",
         ask=_quietly,
         needs=("worker",),
         unless=_not_installed,

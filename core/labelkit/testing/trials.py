@@ -222,7 +222,8 @@ def worker_labels(trial: Trial) -> None:
     """Ask whether another process gives the same labels."""
     owner = trial.catalog.owner("task", trial.name).name
     here = [labels_of(record) for record in trial.labeller.label_all(trial.inputs)]
-    found = worker.ask("label", plugin=owner, folder=str(trial.trained[0]), inputs=trial.inputs)
+    loaded = [info.name for info in trial.catalog.plugins if info.status == "loaded"]  # the others may be blocked
+    found = worker.ask("label", plugin=owner, folder=str(trial.trained[0]), inputs=trial.inputs, only=loaded)
     advice = "let it depend on nothing but the installed packages: no __main__, no state, no hash() of text"
     require(
         "error" not in found,

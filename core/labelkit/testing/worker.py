@@ -87,16 +87,18 @@ def look(plugin: str) -> Answer:
     }
 
 
-def label(folder: str, inputs: Sequence[Any]) -> Answer:
-    """Label ``inputs`` with the checkpoint in ``folder``, with what its names stand for here."""
+def label(folder: str, inputs: Sequence[Any], only: Sequence[str]) -> Answer:
+    """Label ``inputs`` with the checkpoint in ``folder``, with what its names stand for here.
+
+    :param only: the plugins to load beside core.
+    """
     from labelkit.catalog import Catalog
-    from labelkit.environment import Environment
     from labelkit.errors import LabelkitError
     from labelkit.label.labeller import Labeller
     from labelkit.registry import Home
 
     try:
-        catalog = Catalog.load(only=Environment.read().plugins)
+        catalog = Catalog.load(only=only)
         labeller = Labeller.open(f"{folder}/", Home(root=Path(folder) / "home"), catalog)
         found = labeller.label_all(inputs)
     except LabelkitError as error:

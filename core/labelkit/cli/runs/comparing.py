@@ -47,9 +47,9 @@ def compare(
         from labelkit.cli.runs import drawing
 
         drawing.comparison(shell.out, found, everything=everything, per_type=per_type)
-        for one in tested:
+        for index, one in enumerate(tested, 1):
             shell.out.print()
-            drawing.significance(shell.out, one, per_type=per_type)
+            drawing.significance(shell.out, one, drawing.letter(index), per_type=per_type)
         return
     document: dict[str, Any] = asdict(found)
     for name in ("facts", "settings", "splits", "versions"):
@@ -63,10 +63,15 @@ def compare(
 
 def _significance(shell: Shell, details: list[RunDetails]) -> list[Tested]:
     from labelkit.evaluate.comparing import check, significance
+    from labelkit.evaluate.recorded import record_look
 
     check(details)
     shell.say(f"labelling the test data with {len(details)} labellers")
-    return significance(details, shell.catalog, shell.environment, shell.home)
+    tested = significance(details, shell.catalog, shell.environment, shell.home)
+    for run in details:
+        if error := record_look(run, tested[0].content_hash, shell.home, "compare"):
+            shell.say(f"note: not recorded: {error.message}")
+    return tested
 
 
 def _compare_groups(shell: Shell, names: tuple[str, ...]) -> None:

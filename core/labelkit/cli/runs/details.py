@@ -9,7 +9,7 @@ from rich.console import Console
 
 from labelkit.cli import render
 from labelkit.cli.runs.curves import curve
-from labelkit.cli.runs.drawing import counts, duration, figure, line, scores_of, split_order, title
+from labelkit.cli.runs.drawing import counts, duration, figure, line, mebibytes, scores_of, split_order, title
 from labelkit.cli.runs.tables import Column, table
 from labelkit.registry.figures import nested
 
@@ -20,6 +20,8 @@ _HASH = 12
 _WIDEST, _HEIGHT = 60, 7
 #: the figure that tells whether a scoring counts as a test
 _TEST_SCORE = "test_score"
+#: who looked at test without a score of its own
+_LOOKS = {"errors": "a look by labelkit errors", "compare": "a look by labelkit runs compare --significance"}
 
 
 def details(console: Console, run: RunDetails, nested_scores: Mapping[str, Any]) -> None:
@@ -77,7 +79,7 @@ def _facts(run: RunDetails) -> Iterable[tuple[str, str]]:
     if record.driver:
         yield "driver", record.driver
     if record.peak_memory:
-        yield "peak memory", _size(record.peak_memory)
+        yield "peak memory", mebibytes(record.peak_memory)
     yield "git commit", f"{record.git_commit or '–'}{changed}"
     yield "labelkit", f"{record.labelkit}, Python {record.python}"
     yield "process", f"{record.pid} on {record.host}"
@@ -168,7 +170,7 @@ def _checkpoint(one: CheckpointRecord) -> Sequence[Any]:
     marks = " ".join(name for name, marked in (("best", one.best), ("last", one.last)) if marked)
     missing = "missing: " if one.folder and not one.folder.is_dir() else ""
     size = sum(size for size, _ in one.files.values())
-    return one.step, f"{one.epoch:g}", marks, _size(size), len(one.files), f"{missing}{one.place}"
+    return one.step, f"{one.epoch:g}", marks, mebibytes(size), len(one.files), f"{missing}{one.place}"
 
 
 def _history(console: Console, run: RunDetails) -> None:
@@ -188,7 +190,12 @@ def _history(console: Console, run: RunDetails) -> None:
             Column("data", least=16),
             Column("scores", least=20),
         )
-        table(console, columns, [(figure(e.created)[:16], e.split + _not_test(e), e.ref, _scores(e)) for e in scored])
+        table(console, columns, [_evaluation(one) for one in scored])
+
+
+def _evaluation(scored: Evaluation) -> Sequence[str]:
+    figures = _scores(scored) or _LOOKS.get(scored.source, "")
+    return figure(scored.created)[:16], scored.split + _not_test(scored), scored.ref, figures
 
 
 def _scores(scored: Evaluation) -> str:
@@ -217,7 +224,3 @@ def _pairs(console: Console, pairs: Iterable[tuple[str, str]]) -> None:
 
 def _times(count: int) -> str:
     return "once" if count == 1 else f"{count} times"
-
-
-def _size(count: int) -> str:
-    return f"{count / 2**20:,.1f} MiB"

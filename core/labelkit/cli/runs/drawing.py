@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _HASH = 12
 SYNTHETIC = " (synthetic)"
 #: figures that are counts even where they are 0 or 1
-COUNTS = frozenset({"support", "repaired"})
+COUNTS = frozenset({"support", "repaired", "improper", "seen_train", "seen_validation", "accepted"})
 
 
 def title(console: Console, text: str) -> None:
@@ -64,6 +64,11 @@ def number(value: float) -> str:
     if value.is_integer() and 1 < abs(value) < 1e15:  # a count; 0 and 1 may well be scores
         return f"{value:.0f}"
     return f"{value:.4f}" if value in (0, 1) or 0.001 <= abs(value) < 1e6 else f"{value:.4g}"
+
+
+def mebibytes(count: int) -> str:
+    """Return a number of bytes in MiB."""
+    return f"{count / 2**20:,.1f} MiB"
 
 
 def duration(seconds: float | None) -> str:
@@ -168,8 +173,7 @@ def comparison(console: Console, found: Comparison, *, everything: bool, per_typ
     :param everything: also what agrees.
     :param per_type: also the scores of each label type.
     """
-    letters = [chr(ord("A") + index) if index < 26 else str(index + 1) for index in range(len(found.runs))]
-    columns = [Column(letter, least=10) for letter in letters]
+    columns = [Column(letter(index), least=10) for index in range(len(found.runs))]
     first = (
         ("run", found.runs),
         ("status", found.statuses),
@@ -180,7 +184,9 @@ def comparison(console: Console, found: Comparison, *, everything: bool, per_typ
         line(console, f"note: {note}", "yellow")
     groups = (("run", found.facts), ("setting", found.settings), ("version of", found.versions))
     for name, values in groups:
-        rows = [(one.name, *(figure(value) for value in one.values)) for one in values if one.differs or everything]
+        rows = [
+            (one.name, *(_fact(one.name, value) for value in one.values)) for one in values if one.differs or everything
+        ]
         _section(console, name, columns, rows)
     splits = [
         (one.split, *(f"{hash_[:_HASH]} {count:,}" if hash_ and count is not None else "–" for hash_, count in pairs))
@@ -194,13 +200,25 @@ def comparison(console: Console, found: Comparison, *, everything: bool, per_typ
     _section(console, "score", right, rows)
 
 
-def significance(console: Console, tested: Tested, *, per_type: bool) -> None:
+def letter(index: int) -> str:
+    """Return what stands for a run in a comparison."""
+    return chr(ord("A") + index) if index < 26 else str(index + 1)
+
+
+def _fact(name: str, value: object) -> str:
+    return mebibytes(value) if name == "peak_memory" and isinstance(value, int) else figure(value)
+
+
+def significance(console: Console, tested: Tested, second: str, *, per_type: bool) -> None:
     """Print how sure the differences of a run to the first one are.
 
+    :param second: the letter of the run; the first one is A.
     :param per_type: also those of each label type.
     """
-    title(console, f"{tested.second} against {tested.first} on {tested.split} ({tested.examples:,} examples)")
-    names = ("figure", "first", "second", "difference", "95% of the difference", "p-value")
+    first = letter(0)
+    runs = f"{second} ({tested.second}) against {first} ({tested.first})"
+    title(console, f"{runs} on {tested.split} ({tested.examples:,} examples)")
+    names = ("figure", first, second, "difference", "95% of the difference", "p-value")
     rows = [
         (
             f"{one.type}.{one.name}" if one.type else one.name,

@@ -101,6 +101,8 @@ def load(
         raise failures[0]
     if not any(splits.values()) and not findings:
         raise DataError(f"'{reference}' is empty: it holds no examples", hint="check the files")
+    if layer is not None and source is None:
+        _must_hold(layer, splits, reference)
     return Loaded(
         reference=reference,
         kind=kind,
@@ -150,6 +152,21 @@ def _must_be_there(files: Iterable[str]) -> None:
     for file in files:
         if not Path(file).exists():
             raise DataError(f"{file} does not exist", hint="check the path")
+
+
+def _must_hold(layer: str, splits: Mapping[str, Sequence[Example]], reference: str) -> None:
+    """Refuse a layer that no example has: that is a mistake in the command, too.
+
+    :raises DataError: no example has a layer of that name.
+    """
+    examples = [split[0] for split in splits.values() if split]
+    if not examples or any(layer in example.labels for split in splits.values() for example in split):
+        return
+    names = dict.fromkeys(name for example in examples for name in (*example.labels, *example.extra))
+    raise DataError(
+        f"'{reference}' has no layer '{layer}'",
+        hint=nearest(layer, names) if names else "say which column holds the labels: --columns LAYER=…",
+    )
 
 
 def _schemas(source: Source | None, layers: Sequence[str], catalog: Parts) -> dict[str, Schema]:
