@@ -100,7 +100,7 @@ def test_a_run_on_texts_leaves_a_labeller(reference: str, cache: Path, tmp_path:
 def test_every_encoder_is_as_the_table_says(sweep: ModuleType, page: str) -> None:
     """Some of it, quickly; the slow test below tries all."""
     stored = sweep.table(page)
-    chosen = ["bert", "deberta", "longformer", "llama", "bros"]
+    chosen = ["bert", "llama", "bros"]
     assert list(sweep.rows(chosen)) == [stored[name] for name in chosen]
 
 
