@@ -429,8 +429,9 @@ def test_a_command_that_waits_for_a_plugin_says_so_and_stops_when_told(
     environment = {**os.environ, "PYTHONPATH": str(tmp_path), "LABELKIT_HOME": str(tmp_path / "home")}
     command = [sys.executable, "-m", "labelkit", "plugins", "--json"]
     with subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background job ignores it
+    ) as process:  # fmt: skip
         assert process.stderr is not None
         line = process.stderr.readline()
         process.send_signal(ends)
