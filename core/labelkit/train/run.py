@@ -15,6 +15,7 @@ from labelkit.catalog import Catalog
 from labelkit.encode import architectures, model
 from labelkit.errors import LabelkitError
 from labelkit.events import Noted, RunEnded, RunStarted, Status
+from labelkit.plan import Plan
 from labelkit.registry import Group, Home, Registry, RegistryObserver, RunRecord, new_run_id
 from labelkit.registry.life import BEAT_SECONDS
 from labelkit.train import memory, processes
@@ -89,19 +90,12 @@ def train(
         check_room(needs_of(prepared, plan), home)
     state = newest_state(run, home) if prepared.resumes else None
     with Registry.open(home, create=True) as registry:
-        if prepared.resumes:
-            for line in _notes(prepared.resumes.record, record, state):
-                warn(line)
-            registry.resume_run(run)
-        else:
-            registry.start_run(record)
+        _begin(registry, prepared, record, state, warn)
         emit.add_first(RegistryObserver(registry))
         with _ended(run, emit, started), _alive(registry, run), _measured(registry, run, device):
             emit(RunStarted(run=run, task=plan.task.name, plan=plan.as_dict()))
-            together = f"{processes.count()} processes train together" if processes.count() > 1 else None
-            for said in (note, together, *architectures.warnings(prepared.encoder.folder, plan.task.kind)):
-                if said:
-                    emit(Noted(run=run, text=said))
+            for said in _worth_noting(note, prepared, plan):
+                emit(Noted(run=run, text=said))
             if prepared.resumes:
                 state = newest_state(run, home)  # asked again: until the run counted as running, gc could take it
                 rewind(registry, run, home, state)
@@ -118,6 +112,25 @@ def train(
         name=plan.name,
         synthetic=prepared.corpus.synthetic,
     )
+
+
+def _begin(
+    registry: Registry, prepared: Prepared, record: RunRecord, state: State | None, warn: Callable[[str], object]
+) -> None:
+    """Record that the run begins, or goes on: then also say what is not as it was."""
+    if prepared.resumes is None:
+        registry.start_run(record)
+        return
+    for line in _notes(prepared.resumes.record, record, state):
+        warn(line)
+    registry.resume_run(record.id)
+
+
+def _worth_noting(note: str | None, prepared: Prepared, plan: Plan) -> list[str]:
+    """Return what goes into the record of the run in words."""
+    together = f"{processes.count()} processes train together" if processes.count() > 1 else None
+    found = (note, together, *architectures.warnings(prepared.encoder.folder, plan.task.kind))
+    return [said for said in found if said]
 
 
 @model.quiet()
