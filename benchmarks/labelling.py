@@ -1,11 +1,12 @@
 """Compare labelling by labelkit with ``transformers.pipeline`` on the same texts, in turn, in one process.
 
-    python benchmarks/labelling.py RUN FILE [--records N] [--rounds N] [--engines torch-fp32,torch-bf16,onnx,onnx-int8]
+    python benchmarks/labelling.py RUN FILE [--records N] [--rounds N] [--engines torch-fp32,openvino,openvino-int8,…]
 
 FILE is anything that ``labelkit label`` reads. Prints words per second of each way, the ratio of labelkit to the best
 setting of the pipeline, and which share of the words gets the same label as from torch in fp32. Words are those of the
-labeller's own splitter, for both. ``onnx`` needs ``labelkit[fast]``, ``onnx-int8`` also ``labelkit onnx RUN --int8``,
-whose difference in the validation score is repeated here.
+labeller's own splitter, for both. Engines are torch-fp32, torch-bf16, and those of ``labelkit label --engine``, which
+need ``labelkit[fast]``, in int8 also ``labelkit onnx RUN --int8``, whose difference in the validation score is repeated
+here.
 """
 
 from __future__ import annotations
@@ -79,7 +80,7 @@ def opened(reference: str, home: Home, catalog: Catalog, engine: str) -> Labelle
     name, _, precision = engine.partition("-")
     if name == "torch":
         return Labeller.open(reference, home, catalog, precision, engine="torch")
-    return Labeller.open(reference, home, catalog, engine=engine)
+    return Labeller.open(reference, home, catalog, "auto", engine=engine)
 
 
 def main() -> None:
@@ -107,8 +108,9 @@ def main() -> None:
         if labeller is not exact:
             same, total = same_labels(exact, labeller, texts)
             print(f"{name}: {same:,} of {total:,} labels as torch in fp32: {same / max(total, 1):.4%}")
-    if "onnx-int8" in names and (model := find(exact.folder, "int8", home.cache)) is not None and model.check:
-        print(f"onnx-int8: {model.check['metric']} on validation {model.check['difference']:+.4f} beside torch in fp32")
+    model = find(exact.folder, "int8", home.cache) if any("int8" in name for name in names) else None
+    if model is not None and (check := model.check):
+        print(f"{check['engine']}: {check['metric']} on validation {check['difference']:+.4f} beside torch in fp32")
 
 
 if __name__ == "__main__":

@@ -235,6 +235,18 @@ def test_csv(tmp_path: Path) -> None:
     assert [str(e.place) for e in (one, two)] == [f"{path}:2", f"{path}:5"]
 
 
+def test_csv_holds_words_and_spans_as_json(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text('id,words,labels\nx,"[""Ada"", ""ran""]","[""B-PER"", ""O""]"\n')
+    (one,) = read(path, "token", "ner")
+    assert (one.words, one.labels) == (("Ada", "ran"), {"ner": ("B-PER", "O")})
+    path.write_text('text,spans,own\nAda ran,"[{""start"": 0, ""end"": 3, ""label"": ""PER""}]",[1]\n')
+    (two,) = read(path, "token", "ner")
+    assert (two.words, two.labels, two.extra) == (("Ada", "ran"), {"ner": ("B-PER", "O")}, {"own": "[1]"})
+    path.write_text("words,labels\n[Ada,[]\n")
+    assert failure(load, path, "token", "ner").message == f"{path}:2: the words must be a list of strings, not '[Ada'"
+
+
 def test_quotes_are_text_in_tsv_unless_told(tmp_path: Path) -> None:
     path = tmp_path / "a.tsv"
     path.write_text('text\tlabel\n"Good" he said\tx\n"a ""b"""\ty\n')

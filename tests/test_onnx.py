@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import shutil
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,12 +22,12 @@ import labelkit
 from labelkit import Example
 from labelkit.catalog import Catalog
 from labelkit.cli import main
-from labelkit.encode.align import Encoding
+from labelkit.encode.align import Encoding, Window, encode
 from labelkit.encode.model import load_classifier
 from labelkit.encode.tiny import make_tiny
 from labelkit.encode.tokenizer import load_tokenizer
 from labelkit.errors import LabelkitError, ModelError
-from labelkit.label import onnx_engine, onnx_export, stream
+from labelkit.label import onnx_engine, onnx_export, onnx_int8, stream
 from labelkit.label.engine import Engine
 from labelkit.label.labeller import Labeller
 from labelkit.label.onnx_check import compare
@@ -77,6 +80,16 @@ def tiny_engine(architecture: str, kind: str, folder: Path) -> tuple[Engine, Pat
     return Engine(model, encoding, "fp32", 256, 0), checkpoint
 
 
+def windows_of(encoding: Encoding) -> list[Window]:
+    """Return windows of some text."""
+    return list(encode(encoding, [tuple(sentence.split()) for sentence in SENTENCES]).windows)
+
+
+def without_openvino(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(onnx_engine, "openvino_installed", lambda: False)
+    monkeypatch.setattr(onnx_export, "openvino_installed", lambda: False)
+
+
 @pytest.fixture
 def exports(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """Return a list that grows with every model that is traced."""
@@ -98,12 +111,15 @@ def labels_of(labeller: Labeller, texts: list[str]) -> list[tuple[str, ...] | No
 # -- exporting --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("runtime", ["onnx", "openvino"])
 @pytest.mark.parametrize("kind", ["token", "text"])
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_an_exported_model_scores_as_torch_does(architecture: str, kind: str, tmp_path: Path) -> None:
+def test_an_exported_model_scores_as_torch_does(architecture: str, kind: str, runtime: str, tmp_path: Path) -> None:
     engine, checkpoint = tiny_engine(architecture, kind, tmp_path)
     model = onnx_export.export(engine, checkpoint, "fp32", tmp_path / "cache")
-    other = onnx_engine.running(engine, model)
+    assert model.unfit == {}
+    other = onnx_engine.running(engine, model, runtime)
+    assert other.name == f"{runtime}-fp32"
     for inputs in onnx_export._samples(engine.encoding, ((64,), (3, 40), (5, 9, 2, 30))):
         with torch.inference_mode():
             wanted = engine.model(**{name: torch.from_numpy(array) for name, array in inputs.items()}).logits.numpy()
@@ -169,6 +185,40 @@ def test_a_damaged_model_is_written_again(tmp_path: Path, exports: list[Path]) -
     assert onnx_export.find(checkpoint, "fp32", tmp_path) == again
 
 
+def test_a_model_that_only_openvino_computes_otherwise_is_left_to_onnx_runtime(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, checkpoint = tiny_engine("bert", "token", tmp_path)
+    logits = onnx_engine.OpenvinoSession.logits
+    monkeypatch.setattr(onnx_engine.OpenvinoSession, "logits", lambda self, inputs: 1.5 * logits(self, inputs))
+    model = onnx_export.export(engine, checkpoint, "fp32", tmp_path / "cache")
+    assert onnx_engine.running(engine, model, "onnx").name == "onnx-fp32"
+    with pytest.raises(ModelError, match="the ONNX model in OpenVINO differs from torch by"):
+        onnx_engine.running(engine, model, "openvino")
+
+
+def test_openvino_computes_in_the_engine_s_precision(tmp_path: Path) -> None:
+    engine, checkpoint = tiny_engine("bert", "token", tmp_path)
+    model = onnx_export.export(engine, checkpoint, "fp32", tmp_path / "cache")
+    half = onnx_engine.running(replace(engine, precision="bf16"), model, "openvino")
+    assert half.name == "openvino-bf16"
+    windows = windows_of(engine.encoding)
+    words = [len(sentence.split()) for sentence in SENTENCES]
+    exact, near = engine.score(windows, words).values, half.score(windows, words).values
+    np.testing.assert_allclose(np.exp(near), np.exp(exact), atol=0.02)
+
+
+def test_nncf_tells_nobody_that_it_is_used() -> None:
+    code = (
+        "from labelkit.label.onnx_int8 import without_telemetry\n"
+        "with without_telemetry():\n"
+        "    import nncf.telemetry.wrapper as wrapper\n"
+        "print(type(wrapper.telemetry).__name__)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["MagicMock"]
+
+
 @pytest.mark.parametrize(("flags", "reduced"), [({"avx2"}, True), ({"avx2", "avx_vnni"}, False)])
 def test_int8_leaves_room_where_the_processor_would_overflow(
     flags: set[str], reduced: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -176,7 +226,7 @@ def test_int8_leaves_room_where_the_processor_would_overflow(
     engine, checkpoint = tiny_engine("bert", "token", tmp_path)
     monkeypatch.setattr("platform.machine", lambda: "x86_64")
     monkeypatch.setattr("labelkit.hardware.cpu_flags", lambda: frozenset(flags))
-    model = onnx_export.export(engine, checkpoint, "int8", tmp_path)
+    model = onnx_export.export(engine, checkpoint, "int8", tmp_path, calibration=windows_of(engine.encoding))
     import onnx
     from onnx import numpy_helper
 
@@ -188,29 +238,40 @@ def test_int8_leaves_room_where_the_processor_would_overflow(
 # -- labelling --------------------------------------------------------------------------------------------------------
 
 
-def test_onnx_labels_as_torch_does(opened: Callable[[str], Labeller]) -> None:
-    onnx, plain = opened("onnx"), opened("torch")
+@pytest.mark.parametrize("runtime", ["onnx", "openvino"])
+def test_onnx_labels_as_torch_does(runtime: str, opened: Callable[[str], Labeller]) -> None:
+    onnx, plain = opened(runtime), opened("torch")
     assert labels_of(onnx, SENTENCES) == labels_of(plain, SENTENCES)
     record = onnx.label("Bob lives in Lima .")
-    assert (record.engine, onnx.engine.name, plain.engine.name) == ("onnx-fp32", "onnx-fp32", "torch-fp32")
+    assert (record.engine, onnx.engine.name, plain.engine.name) == (f"{runtime}-fp32", f"{runtime}-fp32", "torch-fp32")
 
 
 def many(count: int) -> list[str]:
     return [SENTENCES[number % 2] for number in range(count)]
 
 
+@pytest.mark.parametrize("runtime", ["onnx", "openvino"])
 def test_large_inputs_go_through_onnx_unasked(
-    opened: Callable[[str], Labeller], monkeypatch: pytest.MonkeyPatch
+    runtime: str, opened: Callable[[str], Labeller], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stream, "MANY", 1)
     monkeypatch.setattr("labelkit.hardware.cpu_flags", lambda: frozenset({"avx512_bf16"}))
+    if runtime == "onnx":
+        without_openvino(monkeypatch)
     auto = opened("auto")
-    assert auto.engines == "torch-fp32, then onnx-fp32 on cpu"
+    assert auto.engines == f"torch-fp32, then {runtime}-fp32 on cpu"
     records = list(auto.stream(many(100)))
-    assert [record.engine for record in records] == ["torch-fp32"] * 64 + ["onnx-fp32"] * 36
+    assert [record.engine for record in records] == ["torch-fp32"] * 64 + [f"{runtime}-fp32"] * 36
     assert [record.labels for record in records] == labels_of(opened("torch"), many(100))
     assert auto.notes == []
     assert auto.label("Bob").engine == "torch-fp32"
+
+
+def test_many_threads_may_label_through_openvino(opened: Callable[[str], Labeller]) -> None:
+    labeller, texts = opened("openvino"), many(60)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(labeller.label, texts))
+    assert [record.labels for record in found] == labels_of(opened("torch"), texts)
 
 
 @pytest.mark.parametrize("reason", ["amx", "missing", "asked", "bf16", "gpu", "homeless"])
@@ -221,17 +282,18 @@ def test_torch_stays_where_onnx_is_no_gain(
     monkeypatch.setattr("labelkit.hardware.cpu_flags", lambda: frozenset({"amx_bf16"} if reason == "amx" else ()))
     if reason == "missing":
         monkeypatch.setattr(onnx_engine, "installed", lambda: False)
-    if reason == "bf16":
+    if reason == "bf16":  # ONNX Runtime has none
+        without_openvino(monkeypatch)
         labeller = Labeller.open("shared", own_home, Catalog.load(), "bf16")
     else:
         labeller = opened("torch" if reason == "asked" else "auto")
     if reason == "gpu":
         device: Any = SimpleNamespace(session=None, model=SimpleNamespace(device=SimpleNamespace(type="cuda")))
-        assert not onnx_engine.quicker(device, own_home.cache)
+        assert onnx_engine.quickest(device, own_home.cache) is None
         return
     if reason == "homeless":
         labeller._cache = Path("/nowhere/cache")
-    assert "onnx" not in labeller.engines
+    assert "then" not in labeller.engines
     assert {record.engine for record in labeller.stream(many(3))} == {labeller._engine.name}
     assert labeller.notes == []
 
@@ -250,48 +312,63 @@ def test_torch_takes_over_where_no_model_can_be_written(
     monkeypatch.setattr(onnx_engine, "with_onnx", failing)
     assert {record.engine for record in auto.stream(many(300))} == {"torch-fp32"}
     assert len(tried) == 1
-    assert auto.notes == ["torch-fp32 in place of ONNX Runtime: the architecture 'odd' cannot be exported to ONNX: no"]
+    assert auto.notes == ["torch-fp32 alone: the architecture 'odd' cannot be exported to ONNX: no"]
 
 
-def broken(session: onnx_engine.Session, error: Exception) -> None:
-    def run(*arguments: Any) -> Any:
+def broken(session: Any, error: Exception) -> None:
+    def fail(*arguments: Any, **options: Any) -> Any:
         raise error
 
-    session._session = SimpleNamespace(run=run)
+    if session.runtime == "onnx":
+        session._session = SimpleNamespace(run=fail)
+    else:
+        session._request = SimpleNamespace(infer=fail)
 
 
-def test_torch_takes_over_where_onnx_runtime_fails(
-    opened: Callable[[str], Labeller], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("runtime", "name"), [("onnx", "ONNX Runtime"), ("openvino", "OpenVINO")])
+def test_torch_takes_over_where_a_runtime_fails(
+    runtime: str, name: str, opened: Callable[[str], Labeller], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stream, "MANY", 1)
     monkeypatch.setattr("labelkit.hardware.cpu_flags", lambda: frozenset())
+    if runtime == "onnx":
+        without_openvino(monkeypatch)
     auto = opened("auto")
     quick = auto._quickest()
-    assert quick.session is not None
     broken(quick.session, RuntimeError("Non-zero status code"))
     records = list(auto.stream(many(300)))
     assert {record.engine for record in records} == {"torch-fp32"}
     assert len(records) == 300
-    assert auto.notes == ["torch-fp32 in place of ONNX Runtime: ONNX Runtime failed: Non-zero status code"]
-    asked = opened("onnx")
-    assert asked.engine.session is not None
+    assert auto.notes == [f"torch-fp32 alone: {name} failed: Non-zero status code"]
+    monkeypatch.undo()
+    asked = opened(runtime)
     broken(asked.engine.session, RuntimeError("Non-zero status code"))
-    with pytest.raises(LabelkitError, match="ONNX Runtime failed"):
+    with pytest.raises(LabelkitError, match=f"{name} failed"):
         asked.label("Bob")
 
 
-def test_batches_shrink_where_onnx_runtime_runs_out_of_memory(opened: Callable[[str], Labeller]) -> None:
-    asked = opened("onnx")
-    session = asked.engine.session
-    assert session is not None
-    real = session._session
+@pytest.mark.parametrize("runtime", ["onnx", "openvino"])
+def test_batches_shrink_where_a_runtime_is_out_of_memory(runtime: str, opened: Callable[[str], Labeller]) -> None:
+    asked = opened(runtime)
+    session: Any = asked.engine.session
+    real = session._session if runtime == "onnx" else session._request
 
-    def small_only(names: list[str], inputs: dict[str, Any]) -> Any:
+    def check(inputs: dict[str, Any]) -> None:
         if inputs["input_ids"].size > 40:
             raise RuntimeError("Failed to allocate memory for requested buffer")
+
+    def run(names: list[str], inputs: dict[str, Any]) -> Any:
+        check(inputs)
         return real.run(names, inputs)
 
-    session._session = SimpleNamespace(run=small_only)
+    def infer(inputs: dict[str, Any], **options: Any) -> Any:
+        check(inputs)
+        return real.infer(inputs, **options)
+
+    if runtime == "onnx":
+        session._session = SimpleNamespace(run=run)
+    else:
+        session._request = SimpleNamespace(infer=infer, get_output_tensor=real.get_output_tensor)
     assert labels_of(asked, many(20)) == labels_of(opened("torch"), many(20))
     assert asked.engine.memory.backoffs > 0
 
@@ -333,52 +410,57 @@ def test_int8_is_used_only_once_it_was_accepted(
     command: Any, own_home: Home, opened: Callable[[str], Labeller], tmp_path: Path
 ) -> None:
     plain = opened("torch")
-    onnx_export.export(plain.engine, plain.folder, "int8", own_home.cache)  # written is not accepted
+    windows = windows_of(plain.engine.encoding)
+    onnx_export.export(plain.engine, plain.folder, "int8", own_home.cache, calibration=windows)
+    # written is not accepted
     texts = tmp_path / "texts.txt"
     texts.write_text("Ada Lovelace lives in New York .\n" * 3, encoding="utf-8")
-    refused = command("label", "shared", texts, "--engine", "onnx-int8")
-    assert refused.status == 1
-    assert refused.err.splitlines() == [
-        "error: there is no int8 model of this checkpoint that was compared with torch",
-        "  labelkit onnx RUN --int8",
-    ]
+    for engine in ("onnx-int8", "openvino-int8"):
+        refused = command("label", "shared", texts, "--engine", engine)
+        assert refused.status == 1
+        assert refused.err.splitlines() == [
+            "error: there is no int8 model of this checkpoint that was compared with torch",
+            "  labelkit onnx RUN --int8",
+        ]
     done = command("onnx", "shared", "--int8", "--threshold", "0.2")
     assert done.status == 0, done.err
-    assert done.out.startswith("onnx-int8: ")
-    labelled = command("label", "shared", texts, "-o", tmp_path / "out.jsonl", "--engine", "onnx-int8", "--json")
-    assert labelled.status == 0, labelled.err
-    assert json.loads(labelled.out)["engine"] == "onnx-int8"
-    first = json.loads((tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()[0])
-    assert first["coverage"]["engine"] == "onnx-int8"
+    assert done.out.startswith("openvino-int8: ")
+    for engine in ("onnx-int8", "openvino-int8"):
+        output = tmp_path / f"{engine}.jsonl"
+        labelled = command("label", "shared", texts, "-o", output, "--engine", engine, "--json")
+        assert labelled.status == 0, labelled.err
+        assert json.loads(labelled.out)["engine"] == engine
+        first = json.loads(output.read_text(encoding="utf-8").splitlines()[0])
+        assert first["coverage"]["engine"] == engine
 
 
 def test_a_model_that_scores_lower_is_refused_and_removed(
     command: Any, own_home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    quantise = onnx_export._quantise
+    quantise = onnx_int8.quantise
 
     tried: list[int] = []
 
-    def ruined(source: onnx_export.OnnxModel, path: Path, spared: int) -> None:
+    def ruined(source: Any, path: Path, encoding: Encoding, windows: list[Window], spared: int) -> None:
         import onnx
         from onnx import numpy_helper
 
         tried.append(spared)
-        quantise(source, path, 0)
+        quantise(source, path, encoding, windows, 0)
         model = onnx.load(path)
         for one in model.graph.initializer:
             if one.data_type == onnx.TensorProto.INT8:
                 one.CopyFrom(numpy_helper.from_array(0 * numpy_helper.to_array(one), one.name))
         onnx.save(model, path)
 
-    monkeypatch.setattr(onnx_export, "_quantise", ruined)
+    monkeypatch.setattr(onnx_int8, "quantise", ruined)
     for folder in (own_home.cache / "onnx").glob("*/int8-*"):
         shutil.rmtree(folder)
     done = command("onnx", "shared", "--int8", "--threshold", "0")
     assert done.status == 1
     assert "error: the ONNX model was refused: its f1 is " in done.err
     assert not list((own_home.cache / "onnx").glob("*/int8-*"))
-    assert tried == [0, 1, 2]
+    assert tried == [0, 1, 2, 3]
     forced = command("onnx", "shared", "--int8", "--threshold", "0", "--force", "--json")
     assert forced.status == 0, forced.err
     assert json.loads(forced.out)["difference"] < 0
@@ -411,6 +493,11 @@ def test_without_the_extra_the_hint_names_it(
     assert (done.status, done.err.splitlines()[-1]) == (1, "  pip install 'labelkit[fast]'")
     for engine in ("onnx", "onnx-int8"):
         with pytest.raises(LabelkitError, match="ONNX Runtime is not installed"):
+            opened(engine)
+    monkeypatch.undo()
+    without_openvino(monkeypatch)
+    for engine in ("openvino", "openvino-int8"):
+        with pytest.raises(LabelkitError, match="OpenVINO is not installed"):
             opened(engine)
 
 

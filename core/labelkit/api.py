@@ -119,8 +119,8 @@ def load(
     :param reference: an id, the unique beginning of one, a name, an alias, ``latest``, ``TASK@best``, or a checkpoint
         folder written with a separator.
     :param decoder: how scores become labels; None: as the run chose.
-    :param engine: ``"torch"``, ``"onnx"``, ``"onnx-int8"`` (see ``labelkit onnx``), or ``"auto"``: torch, and ONNX
-        Runtime for many records where it is installed.
+    :param engine: ``"torch"``, ``"onnx"``, ``"onnx-int8"``, ``"openvino"``, ``"openvino-int8"`` (see ``labelkit
+        onnx``), or ``"auto"``: torch, and OpenVINO or ONNX Runtime for many records where one is installed.
     :raises LabelkitError: there is no such run, decoder or engine, or its checkpoint is gone or damaged.
     """
     from labelkit.label.labeller import Labeller

@@ -78,10 +78,10 @@ class _Asked:
 )
 @click.option(
     "--engine",
-    type=click.Choice(["auto", "torch", "onnx", "onnx-int8"]),
+    type=click.Choice(["auto", "torch", "onnx", "onnx-int8", "openvino", "openvino-int8"]),
     default="auto",
     show_default=True,
-    help="auto: torch, and ONNX Runtime for large inputs where it is installed.",
+    help="auto: torch, and OpenVINO or ONNX Runtime for large inputs where installed.",
 )
 @click.option("--decoder", metavar="NAME", help="How scores become labels; default as the run chose.")
 @click.option("--resume", is_flag=True, help="Go on with FILE where an interrupted command ended.")

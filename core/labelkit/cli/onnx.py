@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,13 +14,17 @@ from labelkit.cli.data import reading_context, reading_options
 from labelkit.errors import LabelkitError
 
 if TYPE_CHECKING:
+    from labelkit.data.corpus import DataOptions
     from labelkit.data.gold import Gold
+    from labelkit.encode.align import Window
     from labelkit.label.labeller import Labeller
     from labelkit.label.onnx_check import Comparison
     from labelkit.label.onnx_export import OnnxModel
-    from labelkit.records import Metric
+    from labelkit.records import Example, LoadContext, Metric
     from labelkit.registry import RunDetails
 
+#: examples of train from which int8 takes its text
+EXAMPLES = 2000
 #: what of a checkpoint goes with a model that is copied out
 _WEIGHTS = ("*.safetensors", "*.safetensors.index.json")
 
@@ -44,6 +49,17 @@ class _Asked:
         return "int8" if self.int8 else "fp32"
 
     @property
+    def runtime(self) -> str:
+        """What the model is compared with torch in: int8 where it is quickest."""
+        from labelkit.label.onnx_export import openvino_installed
+
+        return "openvino" if self.int8 and openvino_installed() else "onnx"
+
+    @property
+    def engine(self) -> str:
+        return f"{self.runtime}-{self.precision}"
+
+    @property
     def limit(self) -> float:
         from labelkit.label.onnx_check import THRESHOLDS
 
@@ -52,7 +68,7 @@ class _Asked:
 
 @click.command()
 @click.argument("run")
-@click.option("--int8", is_flag=True, help="Weights in 8-bit integers: quicker, a little less exact.")
+@click.option("--int8", is_flag=True, help="In 8-bit integers: quicker, a little less exact.")
 @click.option(
     "--threshold",
     type=click.FloatRange(min=0),
@@ -70,7 +86,7 @@ def onnx(shell: Shell, **given: Any) -> None:
 
     \b
     labelkit onnx latest --int8
-    labelkit label latest mails/ -o labelled.jsonl --engine onnx-int8
+    labelkit label latest mails/ -o labelled.jsonl --engine openvino-int8
     """
     from labelkit.label.labeller import Labeller
     from labelkit.label.onnx_export import find, require
@@ -81,9 +97,11 @@ def onnx(shell: Shell, **given: Any) -> None:
         raise LabelkitError(f"{asked.output} exists already", hint="name another folder")
     details = _details(shell, asked.run)
     labeller = Labeller.open(asked.run, shell.home, shell.catalog, engine="torch")
-    gold = _gold(shell, asked, labeller, details)
+    gold, text = _gold(shell, asked, labeller, details)
     found = find(labeller.folder, asked.precision, shell.home.cache) is not None
-    model, result = _good_enough(shell, asked, labeller, gold, _metrics(shell, labeller, details))
+    some = [replace(one, labels={}) for one in text[:: max(1, len(text) // EXAMPLES)]] if asked.int8 else []
+    compared = _Compared(gold, labeller.prepare(some).encoded.windows, _metrics(shell, labeller, details))
+    model, result = _good_enough(shell, asked, labeller, compared)
     document = _document(asked, labeller, model, gold, result) | {"written": not found}
     _record(shell, labeller, gold, document)
     accepted = document["accepted"]
@@ -104,21 +122,40 @@ def onnx(shell: Shell, **given: Any) -> None:
         )
 
 
-def _good_enough(
-    shell: Shell, asked: _Asked, labeller: Labeller, gold: Gold, metrics: list[Metric]
-) -> tuple[OnnxModel, Comparison]:
-    """Write the model and compare it; with int8 leave more in fp32 until the score is good enough, or all was tried."""
+@dataclass(frozen=True)
+class _Compared:
+    """What int8 is made by, and what a model is judged by.
+
+    :param windows: of text that int8 learns the ranges of activations from.
+    :param metrics: the deciding one first.
+    """
+
+    gold: Gold
+    windows: Sequence[Window]
+    metrics: list[Metric]
+
+
+def _good_enough(shell: Shell, asked: _Asked, labeller: Labeller, by: _Compared) -> tuple[OnnxModel, Comparison]:
+    """Write the model and compare it; with int8 spare more until the score is good enough, or all was tried."""
     from labelkit.label.onnx_check import compare
-    from labelkit.label.onnx_export import SPARED, export
+    from labelkit.label.onnx_export import export
+    from labelkit.label.onnx_int8 import SPARED
 
     last = len(SPARED) - 1 if asked.int8 and not asked.force else 0
     for spared in range(last + 1):
-        model = export(labeller.engine, labeller.folder, asked.precision, shell.home.cache, spared=spared)
-        result = compare(labeller, labeller.running(model), gold.examples, metrics)
+        model = export(
+            labeller.engine,
+            labeller.folder,
+            asked.precision,
+            shell.home.cache,
+            spared=spared,
+            calibration=by.windows,
+        )
+        result = compare(labeller, labeller.running(model, asked.runtime), by.gold.examples, by.metrics)
         if result.accepts(asked.limit) or spared == last:
             break
         kept = ", ".join(SPARED[: spared + 2])
-        shell.say(f"{result.key} is {result.loss:.4f} worse with int8: once more with {kept} in fp32")
+        shell.say(f"{result.key} is {result.loss:.4f} worse with int8: once more without int8 in {kept}")
         model.remove()
     return model, result
 
@@ -140,7 +177,10 @@ def _metrics(shell: Shell, labeller: Labeller, details: RunDetails | None) -> li
     return [shell.catalog.find("metric", name) for name in dict.fromkeys((first, *names))]
 
 
-def _gold(shell: Shell, asked: _Asked, labeller: Labeller, details: RunDetails | None) -> Gold:
+def _gold(
+    shell: Shell, asked: _Asked, labeller: Labeller, details: RunDetails | None
+) -> tuple[Gold, Sequence[Example]]:
+    """Return what is scored, and examples of what the labeller learned from."""
     if asked.data is not None:
         return _other_gold(shell, asked, asked.data, labeller)
     if details is None:
@@ -154,8 +194,8 @@ def _gold(shell: Shell, asked: _Asked, labeller: Labeller, details: RunDetails |
         ) from error
 
 
-def _own_gold(shell: Shell, details: RunDetails) -> Gold:
-    """Read the run's validation split by its plan, carved from train as it was."""
+def _own_gold(shell: Shell, details: RunDetails) -> tuple[Gold, Sequence[Example]]:
+    """Read the run's validation split by its plan, carved from train as it was, and its train split."""
     from labelkit.data.gold import Gold
     from labelkit.plan import make_plan
     from labelkit.train.prepare import load_context, read_corpus
@@ -167,33 +207,42 @@ def _own_gold(shell: Shell, details: RunDetails) -> Gold:
     if split.content_hash not in {one.content_hash for one in details.record.splits if one.split == "validation"}:
         raise LabelkitError("it has changed since the run")
     # the labeller applies the preprocessors itself
-    examples = [replace(example, surface=None) for example in split.examples]
-    return Gold(split="validation", examples=examples, ref=split.ref, content_hash=split.content_hash)
+    examples, train = (
+        [replace(example, surface=None) for example in corpus.splits[name].examples] for name in ("validation", "train")
+    )
+    gold = Gold(split="validation", examples=examples, ref=split.ref, content_hash=split.content_hash)
+    return gold, train
 
 
-def _other_gold(shell: Shell, asked: _Asked, data: str, labeller: Labeller) -> Gold:
+def _other_gold(shell: Shell, asked: _Asked, data: str, labeller: Labeller) -> tuple[Gold, Sequence[Example]]:
+    """Read a split of other data, and its train split where it has one."""
     from labelkit.data.corpus import DataOptions
-    from labelkit.data.gold import read_gold
 
     info = labeller.info
     ctx = reading_context(shell, asked.columns, asked.encoding, (f"data.splitter={info.splitter}", *asked.sets))
     known = {name: ctx.options[name] for name in ("scheme", "repair", "format", "path") if name in ctx.options}
-    return read_gold(
-        data,
-        asked.split or "validation",
-        layer=info.layer,
-        schema=info.schema,
-        catalog=shell.catalog,
-        ctx=ctx,
-        options=DataOptions(**known),
-    )
+    options = DataOptions(**known)
+    gold = _read(shell, labeller, data, asked.split or "validation", ctx, options)
+    if not asked.int8:
+        return gold, ()
+    try:
+        return gold, _read(shell, labeller, data, "train", ctx, options).examples
+    except LabelkitError:
+        return gold, gold.examples
+
+
+def _read(shell: Shell, labeller: Labeller, data: str, split: str, ctx: LoadContext, options: DataOptions) -> Gold:
+    from labelkit.data.gold import read_gold
+
+    info = labeller.info
+    return read_gold(data, split, layer=info.layer, schema=info.schema, catalog=shell.catalog, ctx=ctx, options=options)
 
 
 def _document(asked: _Asked, labeller: Labeller, model: OnnxModel, gold: Gold, result: Comparison) -> dict[str, Any]:
     return {
         "run": labeller.info.run,
         "task": labeller.info.task,
-        "engine": f"onnx-{model.precision}",
+        "engine": asked.engine,
         "model": str(model.path),
         "size": model.size,
         "data": gold.ref,
@@ -208,7 +257,7 @@ def _document(asked: _Asked, labeller: Labeller, model: OnnxModel, gold: Gold, r
         "threshold": asked.limit,
         "accepted": asked.force or result.accepts(asked.limit),
         "forced": asked.force,
-        "metrics": {"torch-fp32": result.torch, f"onnx-{model.precision}": result.onnx},
+        "metrics": {"torch-fp32": result.torch, asked.engine: result.onnx},
     }
 
 

@@ -1,7 +1,11 @@
-"""CSV and TSV with a header row: a text and its label in columns, the others kept as the caller's own fields."""
+"""CSV and TSV with a header row: a text and its label in columns, the others kept as the caller's own fields.
+
+CSV also holds words and their labels, or a text and spans: lists, written as JSON.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
@@ -11,9 +15,10 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from labelkit.data.fields import Layout, layout_of
 from labelkit.data.files import whole_lines
 from labelkit.data.rows import Record, check_columns, fraction, read_rows
-from labelkit.data.written import to_record
+from labelkit.data.written import to_record, without_ours
 from labelkit.errors import DataError
 from labelkit.records import Example, Format, Labelled, LoadContext, Output
 
@@ -22,13 +27,13 @@ _FRACTION = re.compile(r"[-+]?(\d+\.\d*|\.\d+)([eE][-+]?\d+)?|[-+]?\d+[eE][-+]?\
 
 def _reader(separator: str, *, quotes: bool) -> Callable[[Path, LoadContext], Iterator[Example]]:
     def read(path: Path, ctx: LoadContext) -> Iterator[Example]:
-        """Yield the texts of a table with a header row.
+        """Yield the rows of a table with a header row.
 
         :raises DataError: a column is missing, a row is uneven, or a text or label is missing; names file and line.
         """
         wanted = ctx.options.get("quotes")
         rows = _rows(path, ctx, separator, quotes=quotes if wanted is None else bool(wanted))
-        for example in read_rows(path, ctx, rows):
+        for example in read_rows(path, ctx, _with_lists(rows, ctx) if quotes else rows):
             for label in example.labels.values():
                 if isinstance(label, str) and _FRACTION.fullmatch(label):
                     error = fraction(label)
@@ -60,11 +65,11 @@ def write(records: Iterable[Labelled], output: Output) -> None:
 FORMATS = (
     Format(
         name="csv",
-        kinds=("text",),
+        kinds=("token", "text"),
         suffixes=(".csv",),
         read=_reader(",", quotes=True),
         write=write,
-        summary="CSV with a header row: a text and its label",
+        summary="CSV with a header row: a text and its label; words, tags and spans as JSON lists",
     ),
     Format(
         name="tsv",
@@ -105,6 +110,28 @@ def _rows(path: Path, ctx: LoadContext, separator: str, *, quotes: bool) -> Iter
             if quotes
             else "--set data.quotes=true reads quoted fields",
         ) from error
+
+
+def _with_lists(rows: Iterable[tuple[int, Record]], ctx: LoadContext) -> Iterator[tuple[int, Record]]:
+    """Yield the rows, for a task of words with lists where :func:`write` made JSON of them."""
+    layout: Layout | None = None
+    for line, record in rows:
+        if layout is None:  # all rows have the columns of the header
+            layout = layout_of(tuple(record), ctx)
+            columns = {layout.roles.get("tokens"), layout.roles.get("spans"), *layout.layers.values(), "coverage"}
+        if layout.kind == "token":
+            record = {name: _parsed(value) if name in columns else value for name, value in record.items()}
+            if "tokens" in layout.roles and (text := layout.roles.get("text")) is not None:
+                record[text] = record[text] or ""  # no words
+        yield line, without_ours(record)
+
+
+def _parsed(value: Any) -> Any:
+    """Return what a field of JSON holds; other text stays as it is."""
+    if isinstance(value, str) and value[:1] in ("[", "{"):
+        with contextlib.suppress(ValueError):
+            return json.loads(value)
+    return value
 
 
 def _even(path: Path, ctx: LoadContext, line: int, header: list[str], fields: list[str]) -> bool:

@@ -197,16 +197,18 @@ def _without_blanks(pieces: Pieces, blanks: Sequence[int]) -> Pieces:
 
 
 def _window(frame: Frame, pieces: Pieces, piece: Cut, example: int) -> Window:
-    words = pieces.words[piece.start : piece.stop].copy()
-    words[: piece.own_start - piece.start] = NO_WORD
-    words[piece.own_stop - piece.start :] = NO_WORD
-    ids = np.concatenate((frame.prefix, pieces.ids[piece.start : piece.stop], frame.suffix)).astype(np.int32)
-    around = [np.full(len(side), NO_WORD, np.int32) for side in (frame.prefix, frame.suffix)]
-    return Window(ids, np.concatenate((around[0], words, around[1])), example)
+    first, stop = len(frame.prefix), len(frame.prefix) + piece.stop - piece.start
+    ids = np.empty(stop + len(frame.suffix), np.int32)
+    ids[:first], ids[stop:] = frame.prefix, frame.suffix
+    ids[first:stop] = pieces.ids[piece.start : piece.stop]
+    words = np.full(len(ids), NO_WORD, np.int32)
+    shift = first - piece.start
+    words[piece.own_start + shift : piece.own_stop + shift] = pieces.words[piece.own_start : piece.own_stop]
+    return Window(ids, words, example)
 
 
 def _coverage(words: int, pieces: Pieces, kept: Pieces, too_long: int, windows: int) -> Coverage:
-    seen = len(np.unique(kept.words))
+    seen = 1 + int(np.count_nonzero(np.diff(kept.words))) if len(kept.words) else 0  # they ascend
     return Coverage(
         words=words,
         windows=windows,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
@@ -18,8 +18,6 @@ from labelkit.errors import LabelkitError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
-
-    from labelkit.label.onnx_engine import Session
 
 Floats = NDArray[np.float32]
 #: the log-probability of every label but the fallback for a word that no window covers; finite, as sums must be
@@ -54,11 +52,24 @@ class Memory:
     backoffs: int = 0
 
 
+class Session(Protocol):
+    """What computes in place of torch's model.
+
+    :ivar runtime: its name in that of the engine; ``precision``: in which it computes.
+    """
+
+    @property
+    def runtime(self) -> str: ...  # noqa: D102
+    @property
+    def precision(self) -> str: ...  # noqa: D102
+    def logits(self, inputs: Mapping[str, NDArray[np.int64]]) -> Floats: ...  # noqa: D102
+
+
 @dataclass(frozen=True, slots=True)
 class Engine:
     """A model ready to score windows.
 
-    :param precision: ``"fp32"``, ``"bf16"``, or ``"int8"`` with ONNX Runtime.
+    :param precision: ``"fp32"``, ``"bf16"``, or ``"int8"`` with an ONNX model.
     :param budget: sub-tokens in a batch, padding included; halved whenever the device's memory runs out.
     :param fallback: id of the label for words that no window covers.
     :param session: computes in place of the model; None: torch does.
@@ -75,7 +86,7 @@ class Engine:
     @property
     def name(self) -> str:
         """Return what computes, and in which precision."""
-        return f"{'onnx' if self.session else 'torch'}-{self.precision}"
+        return f"{self.session.runtime if self.session else 'torch'}-{self.precision}"
 
     def score(self, windows: Sequence[Window], words: Sequence[int]) -> WordScores:
         """Return a log-probability for each label of each word.
@@ -146,25 +157,27 @@ class Engine:
     def _forward(self, windows: Sequence[Window]) -> Floats:
         """Return the scores of the words that ``windows`` answer for, in order: float32 of shape (words, labels)."""
         left = self.encoding.tokenizer.padding_side == "left"
-        first = first_mask(pad_words([window.words for window in windows], left=left))
-        with torch.inference_mode():
-            return _log_softmax(self._logits(windows)[torch.from_numpy(first).to(self.model.device)])
+        return self._scores(windows, first_mask(pad_words([window.words for window in windows], left=left)))
 
     def _pooled(self, windows: Sequence[Window]) -> Floats:
         """Return the scores of each window as a whole: float32 of shape (windows, labels)."""
-        with torch.inference_mode():
-            return _log_softmax(self._logits(windows))
+        return self._scores(windows, np.ones(len(windows), np.bool_))
 
-    def _logits(self, windows: Sequence[Window]) -> torch.Tensor:
+    def _scores(self, windows: Sequence[Window], wanted: NDArray[np.bool_]) -> Floats:
+        """Return the log-probabilities at the places that are wanted, in order."""
         tokenizer, device = self.encoding.tokenizer, self.model.device
         left = tokenizer.padding_side == "left"
         inputs = model_inputs([w.ids for w in windows], self.encoding.frame, tokenizer.pad_token_id or 0, left=left)
         if self.session is not None:
-            return torch.from_numpy(self.session.logits(inputs)).to(device)
+            # not with torch: its threads would wait for more work, spinning, on the cores that the session needs
+            return _log_softmax(self.session.logits(inputs)[wanted])
         tensors: dict[str, Any] = {name: torch.from_numpy(array).to(device) for name, array in inputs.items()}
-        with autocast(self.precision, device.type), evaluating(self.model):
-            logits: torch.Tensor = self.model(**tensors).logits
-        return logits
+        with torch.inference_mode():
+            with autocast(self.precision, device.type), evaluating(self.model):
+                logits: torch.Tensor = self.model(**tensors).logits
+            chosen = logits[torch.from_numpy(wanted).to(device)].float()
+            result: Floats = torch.log_softmax(chosen, dim=-1).cpu().numpy()
+        return result
 
 
 def out_of_memory(error: Exception) -> bool:
@@ -172,8 +185,9 @@ def out_of_memory(error: Exception) -> bool:
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
-def _log_softmax(logits: torch.Tensor) -> Floats:
-    result: Floats = torch.log_softmax(logits.float(), dim=-1).cpu().numpy()
+def _log_softmax(logits: Floats) -> Floats:
+    shifted = logits - logits.max(axis=-1, keepdims=True)
+    result: Floats = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
     return result
 
 

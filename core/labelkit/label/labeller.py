@@ -49,8 +49,8 @@ class Labeller:
 
     :param precision: ``"fp32"``; ``"bf16"``, quicker where the processor computes it natively, and now and then another
         label; or ``"auto"`` for whichever the hardware does well.
-    :param engine: one of :data:`labelkit.label.onnx_engine.ENGINES`; with ``"auto"`` many records go through ONNX
-        Runtime where it is installed and quicker.
+    :param engine: one of :data:`labelkit.label.onnx_engine.ENGINES`; with ``"auto"`` many records go through
+        OpenVINO or ONNX Runtime where that is installed and quicker.
     :param cache: where ONNX models are kept; None: torch does everything.
     """
 
@@ -71,7 +71,7 @@ class Labeller:
         self._splitter = find_splitter(info.splitter)
         self._engine = self._used = _engine(folder, info, precision, engine, cache)
         #: where it is worth while with many records to try another engine; None: nowhere
-        self._cache = cache if engine == "auto" and precision != "bf16" else None
+        self._cache = cache if engine == "auto" else None
         self._quick: Engine | None = None
         #: what went otherwise than planned, one line each
         self.notes: list[str] = []
@@ -118,10 +118,9 @@ class Labeller:
     @property
     def engines(self) -> str:
         """What computes the scores, by name: of the first records, and of the others where there are many."""
-        from labelkit.label.onnx_engine import quicker
-
-        more = self._cache is not None and quicker(self._engine, self._cache)
-        return f"{self._engine.name}{', then onnx-fp32' if more else ''} on {self._engine.model.device.type}"
+        quick = self._quicker()
+        then = "" if quick is None else f", then {quick}-{self._engine.precision}"
+        return f"{self._engine.name}{then} on {self._engine.model.device.type}"
 
     def label(self, text: str | Sequence[str]) -> Labelled:
         """Label one text, or one sentence that is split into words already.
@@ -209,29 +208,34 @@ class Labeller:
             self._used = self._only(self._engine, error)
             return self._finish(ready)
 
-    def running(self, model: OnnxModel) -> Self:
+    def running(self, model: OnnxModel, runtime: str) -> Self:
         """Return the same labeller with an ONNX model in place of torch's, whatever is known of that model."""
         from labelkit.label.onnx_engine import running
 
         other = copy(self)
-        other._engine = other._used = running(self._engine, model)
+        other._engine = other._used = running(self._engine, model, runtime)
         other._cache, other._quick, other.notes = None, None, []
         return other
 
+    def _quicker(self) -> str | None:
+        from labelkit.label.onnx_engine import quickest
+
+        return quickest(self._engine, self._cache) if self._cache is not None else None
+
     def _quickest(self) -> Engine:
         """Return what is quickest with many records: once tried, it is kept."""
-        from labelkit.label.onnx_engine import quicker, with_onnx
+        from labelkit.label.onnx_engine import with_onnx
 
-        if self._quick is None and self._cache is not None and quicker(self._engine, self._cache):
+        if self._quick is None and self._cache is not None and (wanted := self._quicker()) is not None:
             try:
-                self._quick = with_onnx(self._engine, self.folder, "onnx", self._cache)
+                self._quick = with_onnx(self._engine, self.folder, wanted, self._cache)
             except LabelkitError as error:
                 return self._only(self._engine, error)
         return self._quick or self._engine
 
     def _only(self, engine: Engine, error: LabelkitError) -> Engine:
         """Go on with ``engine`` alone, as the other one failed."""
-        self.notes.append(f"{engine.name} in place of ONNX Runtime: {error.message}")
+        self.notes.append(f"{engine.name} alone: {error.message}")
         self._cache = self._quick = None
         return engine
 
@@ -344,7 +348,7 @@ def _engine(folder: Path, info: CheckpointInfo, precision: str, wanted: str, cac
     with quiet():
         model: Any = load_classifier(folder, info.schema, trained=True)
         tokenizer = load_tokenizer(folder)
-    onnx = wanted.startswith("onnx") and cache is not None
+    onnx = wanted not in ("auto", "torch") and cache is not None
     hardware: Hardware = detect(cpu=onnx)
     model = model.to(hardware.type).eval()
     encoding = Encoding.of(tokenizer, info.max_length, info.overlap)

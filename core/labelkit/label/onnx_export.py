@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import logging
 import platform
 import shutil
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -24,19 +25,15 @@ from labelkit.errors import LabelkitError, ModelError, StorageError
 from labelkit.storage import new_file, new_folder
 
 if TYPE_CHECKING:
-    from onnx import NodeProto
-
-    from labelkit.encode.align import Encoding
-    from labelkit.label.engine import Engine
+    from labelkit.encode.align import Encoding, Window
+    from labelkit.label.engine import Engine, Session
 
 #: raise it when what is written changes, so that old caches are not used
-EXPORTER = 1
+EXPORTER = 2
 OPSET = 17
 #: how far a log-probability may be from torch's
 TOLERANCE = 1e-3
 MODEL, META, CHECK = "model.onnx", "meta.json", "check.json"
-#: what int8 leaves in fp32, step by step, where the score asks for it: outliers behind activations cost the most
-SPARED = ("the head", "the products behind activations", "the first layer")
 #: one file of protobuf holds no more; the weights then stand beside it
 LARGEST_FILE = 2_000_000_000
 #: windows longer than this are not tried after an export: they cost much and show nothing new
@@ -64,6 +61,12 @@ class OnnxModel:
         return sum(size for size, _ in _read(self.folder / META).get("files", {}).values())
 
     @property
+    def unfit(self) -> dict[str, str]:
+        """Why not, for each runtime that must not compute this model."""
+        found: dict[str, str] = _read(self.folder / META).get("unfit", {})
+        return found
+
+    @property
     def check(self) -> dict[str, Any] | None:
         """What scoring it on validation data gave; None where nobody did."""
         return _read(self.folder / CHECK) or None
@@ -83,13 +86,20 @@ def installed() -> bool:
     return find_spec("onnxruntime") is not None and find_spec("onnx") is not None
 
 
-def require() -> None:
-    """Check that ONNX models can be written and run here.
+def openvino_installed() -> bool:
+    """Return whether OpenVINO can run them."""
+    return find_spec("openvino") is not None
+
+
+def require(runtime: str = "onnx") -> None:
+    """Check that ONNX models can be written here, and run by ``runtime``.
 
     :raises LabelkitError: they cannot.
     """
     if not installed():
         raise LabelkitError("ONNX Runtime is not installed", hint="pip install 'labelkit[fast]'")
+    if runtime == "openvino" and not openvino_installed():
+        raise LabelkitError("OpenVINO is not installed", hint="pip install 'labelkit[fast]'")
 
 
 def folder_of(checkpoint: Path, precision: str, cache: Path) -> Path:
@@ -97,8 +107,9 @@ def folder_of(checkpoint: Path, precision: str, cache: Path) -> Path:
 
     The name holds all that it depends on: the weights and their configuration, and the versions that wrote it.
     """
-    names = [f"{name}{version(name)}" for name in ("torch", "transformers", "onnxruntime")]
-    kind = f"{precision}-reduced" if precision == "int8" and _without_vnni() else precision
+    packages = ("torch", "transformers", "onnxruntime", "openvino", "nncf")
+    names = [f"{name}{version(name)}" for name in packages if find_spec(name) is not None]
+    kind = f"{precision}-reduced" if precision == "int8" and without_vnni() else precision
     return cache / "onnx" / _digest(checkpoint) / "-".join([kind, str(EXPORTER), *names])
 
 
@@ -115,11 +126,20 @@ def find(checkpoint: Path, precision: str, cache: Path) -> OnnxModel | None:
     return model
 
 
-def export(engine: Engine, checkpoint: Path, precision: str, cache: Path, *, spared: int = 0) -> OnnxModel:
+def export(
+    engine: Engine,
+    checkpoint: Path,
+    precision: str,
+    cache: Path,
+    *,
+    spared: int = 0,
+    calibration: Sequence[Window] = (),
+) -> OnnxModel:
     """Return the ONNX model of a checkpoint; it is written where the cache lacks it.
 
     :param engine: the checkpoint's, on the processor.
-    :param spared: with int8, how much of :data:`SPARED` stays in fp32 when the model is written.
+    :param spared: with int8, how much of :data:`SPARED` is not in int8 when the model is written.
+    :param calibration: with int8, windows of text like that it will label, best of what it was trained on.
     :raises LabelkitError: the extra is missing, the architecture cannot be exported, or the model differs from torch.
     :raises StorageError: the disk refuses.
     """
@@ -133,10 +153,12 @@ def export(engine: Engine, checkpoint: Path, precision: str, cache: Path, *, spa
         with new_folder(model.folder) as beside:
             if source is None:
                 _trace(engine, beside / MODEL)
-                facts = {"difference": _difference(engine, OnnxModel(beside, precision))}
+                facts = _differences(engine, OnnxModel(beside, precision))
             else:
-                _quantise(source, beside / MODEL, spared)
-                facts = {"spared": spared}
+                from labelkit.label.onnx_int8 import quantise
+
+                quantise(source, beside / MODEL, engine.encoding, calibration, spared)
+                facts = {"spared": spared, "unfit": source.unfit}
             files = {file.name: (file.stat().st_size, sha256_of(file)) for file in sorted(beside.iterdir())}
             meta = {"precision": precision, "files": files, **facts}
             (beside / META).write_text(to_json(meta) + "\n", encoding="utf-8")
@@ -159,7 +181,7 @@ def _read(path: Path) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def _without_vnni() -> bool:
+def without_vnni() -> bool:
     """Return whether the processor adds products of bytes in 16 bits, which full 8-bit weights would overflow."""
     from labelkit.hardware import cpu_flags
 
@@ -186,7 +208,7 @@ def _trace(engine: Engine, path: Path) -> None:
             return logits
 
     axes = {name: {0: "windows", 1: "length"} for name in (*names, "logits")}
-    with _quiet(), torch.no_grad():
+    with quiet_writers(), torch.no_grad():
         try:
             torch.onnx.export(
                 Logits().eval(),
@@ -201,22 +223,43 @@ def _trace(engine: Engine, path: Path) -> None:
         except Exception as error:
             kind = getattr(model.config, "model_type", "unknown")
             raise ModelError(
-                f"the architecture '{kind}' cannot be exported to ONNX: {_one_line(error)}",
+                f"the architecture '{kind}' cannot be exported to ONNX: {one_line(error)}",
                 hint="label with torch: --engine torch",
             ) from error
 
 
-def _difference(engine: Engine, model: OnnxModel) -> float:
-    """Return the largest difference of a log-probability between torch and ONNX Runtime on some windows.
+def _differences(engine: Engine, model: OnnxModel) -> dict[str, Any]:
+    """Return the largest difference of a log-probability from torch for each runtime, and which must not be used.
 
-    :raises ModelError: it is larger than :data:`TOLERANCE`.
+    :raises ModelError: that of ONNX Runtime is larger than :data:`TOLERANCE`.
     """
+    from labelkit.label.onnx_engine import OnnxError, OnnxSession, OpenvinoSession
+
+    found, unfit = {"onnx": _difference(engine, OnnxSession(model, 1))}, {}
+    if why := _too_large(found["onnx"]):
+        raise ModelError(f"the ONNX model {why}", hint="label with torch: --engine torch")
+    if openvino_installed():
+        try:
+            found["openvino"] = _difference(engine, OpenvinoSession(model, 1, bf16=False))
+            why = _too_large(found["openvino"])
+        except (OnnxError, MemoryError) as error:
+            why = f"cannot be computed: {one_line(error)}"
+        if why:
+            unfit["openvino"] = f"the ONNX model in OpenVINO {why}"
+    return {"difference": found, "unfit": unfit}
+
+
+def _too_large(difference: float) -> str | None:
+    if difference <= TOLERANCE:  # what is not a number is not
+        return None
+    return f"differs from torch by {difference:.2g} in a log-probability, {TOLERANCE:g} is allowed"
+
+
+def _difference(engine: Engine, session: Session) -> float:
+    """Return the largest difference of a log-probability between torch and ``session`` on some windows."""
     import torch
 
-    from labelkit.label.onnx_engine import Session
-
     longest = min(engine.encoding.max_length, LONGEST_TRIED)
-    session = Session(model, 1)
     worst = 0.0
     for inputs in _samples(engine.encoding, ((1,), (24, 15), (60, 2, 33), (longest, 7))):
         found = torch.from_numpy(session.logits(inputs))
@@ -227,11 +270,6 @@ def _difference(engine: Engine, model: OnnxModel) -> float:
             gaps = gaps[torch.from_numpy(inputs["attention_mask"]).bool()]
         gap = float(gaps.max())
         worst = gap if not gap <= worst else worst
-    if not worst <= TOLERANCE:
-        raise ModelError(
-            f"the ONNX model differs from torch by {worst:.2g} in a log-probability, {TOLERANCE:g} is allowed",
-            hint="label with torch: --engine torch",
-        )
     return worst
 
 
@@ -251,69 +289,19 @@ def _samples(encoding: Encoding, shapes: tuple[tuple[int, ...], ...]) -> list[di
     return batches
 
 
-def _quantise(source: OnnxModel, path: Path, spared: int) -> None:
-    """Write the encoder's products with weights in 8-bit integers; all else stays, the small head included."""
-    from onnxruntime.quantization import QuantType, quantize_dynamic
-
-    with _quiet():
-        try:
-            quantize_dynamic(
-                str(source.path),
-                str(path),
-                op_types_to_quantize=["MatMul", "Gemm"],
-                nodes_to_exclude=_spared(source.path, spared),
-                per_channel=True,
-                reduce_range=_without_vnni(),
-                weight_type=QuantType.QInt8,
-                use_external_data_format=source.size > LARGEST_FILE,
-                # 1 is FLOAT: what shape inference leaves open
-                extra_options={"MatMulConstBOnly": True, "DefaultTensorType": 1},
-            )
-        except Exception as error:
-            raise ModelError(
-                f"the model cannot be written in int8: {_one_line(error)}", hint="without --int8 it is written in fp32"
-            ) from error
-
-
-def _spared(path: Path, spared: int) -> list[str]:
-    """Return the names of the products that stay in fp32: the head, and what :data:`SPARED` says."""
-    import onnx
-
-    graph = onnx.load(str(path), load_external_data=False).graph
-    weights = {one.name: tuple(one.dims) for one in graph.initializer}
-    products = [node for node in graph.node if node.op_type in {"MatMul", "Gemm"}]
-    narrowing = [node.name for node in products if _narrows(node, weights)]
-    names = {node.name for node in products[-1:]}
-    if spared >= 1:
-        names.update(narrowing)
-    if spared >= 2 and narrowing:
-        order = [node.name for node in products]
-        names.update(order[: order.index(narrowing[0])])
-    return sorted(names)
-
-
-def _narrows(node: NodeProto, weights: Mapping[str, tuple[int, ...]]) -> bool:
-    """Return whether a product makes its input less wide, as the one behind a feed-forward layer's activation does."""
-    shape = weights.get(node.input[1], ())
-    if len(shape) != 2:
-        return False
-    transposed = any(one.name == "transB" and one.i for one in node.attribute)
-    wide, narrow = reversed(shape) if transposed else shape
-    return wide > narrow
-
-
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet_writers() -> Iterator[None]:
     """Keep the exporters from talking for a while: what matters is measured afterwards."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
             warnings.simplefilter("ignore")
             yield
     finally:
         logging.disable(before)
 
 
-def _one_line(error: Exception) -> str:
+def one_line(error: Exception) -> str:
+    """Return what an error says, not too much of it."""
     return " ".join(str(error).split())[:300]
