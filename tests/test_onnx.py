@@ -268,7 +268,10 @@ def test_large_inputs_go_through_onnx_unasked(
 
 
 def test_many_threads_may_label_through_openvino(opened: Callable[[str], Labeller]) -> None:
+    torch.set_num_threads(2)
     labeller, texts = opened("openvino"), many(60)
+    assert labeller.engine.session is not None
+    assert labeller.engine.session.streams == 2
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(labeller.label, texts))
     assert [record.labels for record in found] == labels_of(opened("torch"), texts)
@@ -322,7 +325,9 @@ def broken(session: Any, error: Exception) -> None:
     if session.runtime == "onnx":
         session._session = SimpleNamespace(run=fail)
     else:
-        session._request = SimpleNamespace(infer=fail)
+        for _ in range(session.streams):
+            session._requests.get()
+            session._requests.put(SimpleNamespace(infer=fail))
 
 
 @pytest.mark.parametrize(("runtime", "name"), [("onnx", "ONNX Runtime"), ("openvino", "OpenVINO")])
@@ -351,7 +356,7 @@ def test_torch_takes_over_where_a_runtime_fails(
 def test_batches_shrink_where_a_runtime_is_out_of_memory(runtime: str, opened: Callable[[str], Labeller]) -> None:
     asked = opened(runtime)
     session: Any = asked.engine.session
-    real = session._session if runtime == "onnx" else session._request
+    real: Any = session._session if runtime == "onnx" else [session._requests.get() for _ in range(session.streams)]
 
     def check(inputs: dict[str, Any]) -> None:
         if inputs["input_ids"].size > 40:
@@ -361,14 +366,18 @@ def test_batches_shrink_where_a_runtime_is_out_of_memory(runtime: str, opened: C
         check(inputs)
         return real.run(names, inputs)
 
-    def infer(inputs: dict[str, Any], **options: Any) -> Any:
-        check(inputs)
-        return real.infer(inputs, **options)
+    def small(request: Any) -> Any:
+        def infer(inputs: dict[str, Any], **options: Any) -> None:
+            check(inputs)
+            request.infer(inputs, **options)
+
+        return SimpleNamespace(infer=infer, get_output_tensor=request.get_output_tensor)
 
     if runtime == "onnx":
         session._session = SimpleNamespace(run=run)
     else:
-        session._request = SimpleNamespace(infer=infer, get_output_tensor=real.get_output_tensor)
+        for request in real:
+            session._requests.put(small(request))
     assert labels_of(asked, many(20)) == labels_of(opened("torch"), many(20))
     assert asked.engine.memory.backoffs > 0
 

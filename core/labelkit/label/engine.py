@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -55,13 +56,16 @@ class Memory:
 class Session(Protocol):
     """What computes in place of torch's model.
 
-    :ivar runtime: its name in that of the engine; ``precision``: in which it computes.
+    :ivar runtime: its name in that of the engine; ``precision``: in which it computes; ``streams``: how many batches
+        it computes at once, each for a thread that asks.
     """
 
     @property
     def runtime(self) -> str: ...  # noqa: D102
     @property
     def precision(self) -> str: ...  # noqa: D102
+    @property
+    def streams(self) -> int: ...  # noqa: D102
     def logits(self, inputs: Mapping[str, NDArray[np.int64]]) -> Floats: ...  # noqa: D102
 
 
@@ -129,18 +133,31 @@ class Engine:
         while waiting:
             rest = waiting.popleft()
             budget = min(self.budget, self.memory.budget or self.budget)
-            batches = list(by_budget([len(window.ids) for window in rest], budget))
-            for number, batch in enumerate(batches):
-                chosen = [rest[position] for position in batch]
-                try:
-                    found = compute(chosen)
-                except (MemoryError, RuntimeError) as error:
-                    if not out_of_memory(error):
-                        raise
-                    self._back_off(chosen, error)
-                    waiting.append([rest[position] for later in batches[number:] for position in later])
-                    break
-                yield chosen, found
+            lengths = [len(window.ids) for window in rest]
+            batches = [[rest[position] for position in batch] for batch in by_budget(lengths, budget)]
+            with self._computed(compute, batches) as results:
+                for number, chosen in enumerate(batches):
+                    try:
+                        found = next(results)
+                    except (MemoryError, RuntimeError) as error:
+                        if not out_of_memory(error):
+                            raise
+                        self._back_off(chosen, error)
+                        waiting.append([window for later in batches[number:] for window in later])
+                        break
+                    yield chosen, found
+
+    @contextlib.contextmanager
+    def _computed(
+        self, compute: Callable[[Sequence[Window]], Floats], batches: list[list[Window]]
+    ) -> Iterator[Iterator[Floats]]:
+        """Give what is computed of each batch, in order; by as many threads as the session has streams."""
+        streams = self.session.streams if self.session else 1
+        if streams == 1 or len(batches) == 1:
+            yield map(compute, batches)
+            return
+        with ThreadPoolExecutor(streams, thread_name_prefix="label") as pool:
+            yield pool.map(compute, batches)
 
     def _back_off(self, windows: Sequence[Window], error: Exception) -> None:
         longest = max(len(window.ids) for window in windows)

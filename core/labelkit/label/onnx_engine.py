@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from threading import Lock
-from typing import TYPE_CHECKING, ClassVar
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 ENGINES = ("auto", "torch", "onnx", "onnx-int8", "openvino", "openvino-int8")
 #: sub-tokens in a batch for each thread, padding included: what a core's cache holds, not what the memory does
 BUDGET = 512
+#: the same for each stream of OpenVINO, and how many of them there are at most
+STREAM_BUDGET, STREAMS = 768, 8
 
 
 class OnnxError(LabelkitError):
@@ -35,6 +37,7 @@ class OnnxSession:
     """
 
     runtime: ClassVar[str] = "onnx"
+    streams: ClassVar[int] = 1
 
     def __init__(self, model: OnnxModel, threads: int) -> None:
         import onnxruntime
@@ -69,6 +72,8 @@ class OnnxSession:
 class OpenvinoSession:
     """An ONNX model in OpenVINO, compiled for this processor.
 
+    Each batch has a core of its own: cores that share one wait for each other after every product.
+
     :param threads: that compute.
     :param bf16: compute in bf16 what the model has in fp32.
     :raises OnnxError: OpenVINO does not open it.
@@ -79,33 +84,37 @@ class OpenvinoSession:
     def __init__(self, model: OnnxModel, threads: int, *, bf16: bool) -> None:
         import openvino
 
+        self.streams = min(threads, STREAMS)
         properties = {
             "INFERENCE_NUM_THREADS": threads,
-            "NUM_STREAMS": 1,
+            "NUM_STREAMS": self.streams,
             "INFERENCE_PRECISION_HINT": "bf16" if bf16 else "f32",
         }
         try:
             core = openvino.Core()
             compiled = core.compile_model(core.read_model(str(model.path)), "CPU", properties)
-            self._request = compiled.create_infer_request()
+            self._requests: SimpleQueue[Any] = SimpleQueue()
+            for _ in range(self.streams):
+                self._requests.put(compiled.create_infer_request())
         except Exception as error:
             raise _failed(error, "OpenVINO") from error
-        self._lock = Lock()
         self.precision = "bf16" if bf16 and model.precision == "fp32" else model.precision
 
     def logits(self, inputs: Mapping[str, NDArray[np.int64]]) -> NDArray[np.float32]:
-        """Return the logits of padded windows; one call after the other.
+        """Return the logits of padded windows; several threads may ask at once.
 
         :param inputs: as :func:`labelkit.encode.batches.model_inputs` gives them.
         :raises MemoryError: the memory does not hold the batch.
         :raises OnnxError: something else went wrong.
         """
-        with self._lock:
-            try:
-                self._request.infer(dict(inputs), share_inputs=True)
-                found: NDArray[np.float32] = self._request.get_output_tensor(0).data.astype(np.float32)
-            except Exception as error:
-                raise _failed(error, "OpenVINO") from error
+        request = self._requests.get()
+        try:
+            request.infer(dict(inputs), share_inputs=True)
+            found: NDArray[np.float32] = request.get_output_tensor(0).data.astype(np.float32)
+        except Exception as error:
+            raise _failed(error, "OpenVINO") from error
+        finally:
+            self._requests.put(request)
         return found
 
 
@@ -154,13 +163,14 @@ def running(engine: Engine, model: OnnxModel, runtime: str) -> Engine:
     if why := model.unfit.get(runtime):
         raise ModelError(why, hint="label with torch: --engine torch")
     threads = torch.get_num_threads()
+    budget = max(2, threads) * BUDGET
     session: Session
     if runtime == "openvino":
         bf16 = detect(cpu=True).native_bf16 if model.precision == "int8" else engine.precision == "bf16"
         session = OpenvinoSession(model, threads, bf16=bf16)
+        budget = STREAM_BUDGET * max(1, threads // session.streams)
     else:
         session = OnnxSession(model, threads)
-    budget = max(2, threads) * BUDGET
     return replace(engine, session=session, precision=session.precision, budget=budget, memory=Memory())
 
 
