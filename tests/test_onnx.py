@@ -11,6 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from threading import Event, Timer
 from types import SimpleNamespace
 from typing import Any
 
@@ -275,6 +276,24 @@ def test_many_threads_may_label_through_openvino(opened: Callable[[str], Labelle
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(labeller.label, texts))
     assert [record.labels for record in found] == labels_of(opened("torch"), texts)
+
+
+def test_batches_that_wait_are_dropped_where_labelling_ends(opened: Callable[[str], Labeller]) -> None:
+    torch.set_num_threads(2)
+    engine, begun, go_on = opened("openvino").engine, list[int](), Event()
+
+    def compute(windows: Any) -> Any:
+        begun.append(1)
+        assert go_on.wait(20)
+
+    def interrupted() -> None:
+        with engine._computed(compute, [[]] * 50):
+            Timer(0.1, go_on.set).start()
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert len(begun) < 10
 
 
 @pytest.mark.parametrize("reason", ["amx", "missing", "asked", "bf16", "gpu", "homeless"])

@@ -156,8 +156,11 @@ class Engine:
         if streams == 1 or len(batches) == 1:
             yield map(compute, batches)
             return
-        with ThreadPoolExecutor(streams, thread_name_prefix="label") as pool:
+        pool = ThreadPoolExecutor(streams, thread_name_prefix="label")
+        try:
             yield pool.map(compute, batches)
+        finally:
+            pool.shutdown(cancel_futures=True)  # after Ctrl-C nobody waits for the rest
 
     def _back_off(self, windows: Sequence[Window], error: Exception) -> None:
         longest = max(len(window.ids) for window in windows)
