@@ -66,7 +66,7 @@ class Session(Protocol):
     def precision(self) -> str: ...  # noqa: D102
     @property
     def streams(self) -> int: ...  # noqa: D102
-    def logits(self, inputs: Mapping[str, NDArray[np.int64]]) -> Floats: ...  # noqa: D102
+    def logits(self, inputs: Mapping[str, NDArray[np.int64]], wanted: NDArray[np.bool_]) -> Floats: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +190,7 @@ class Engine:
         inputs = model_inputs([w.ids for w in windows], self.encoding.frame, tokenizer.pad_token_id or 0, left=left)
         if self.session is not None:
             # not with torch: its threads would wait for more work, spinning, on the cores that the session needs
-            return _log_softmax(self.session.logits(inputs)[wanted])
+            return _log_softmax(self.session.logits(inputs, wanted))
         tensors: dict[str, Any] = {name: torch.from_numpy(array).to(device) for name, array in inputs.items()}
         with torch.inference_mode():
             with autocast(self.precision, device.type), evaluating(self.model):

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from labelkit.errors import LabelkitError, ModelError
 from labelkit.label.onnx_export import OnnxModel, export, find, installed, openvino_installed, require
+from labelkit.label.openvino_graph import ANSWERS, only_answers
 
 if TYPE_CHECKING:
     from labelkit.label.engine import Engine, Session
@@ -55,10 +56,11 @@ class OnnxSession:
             raise _failed(error, "ONNX Runtime") from error
         self.precision = model.precision
 
-    def logits(self, inputs: Mapping[str, NDArray[np.int64]]) -> NDArray[np.float32]:
-        """Return the logits of padded windows.
+    def logits(self, inputs: Mapping[str, NDArray[np.int64]], wanted: NDArray[np.bool_]) -> NDArray[np.float32]:
+        """Return the logits of some sub-tokens of padded windows, or of some windows, in order.
 
         :param inputs: as :func:`labelkit.encode.batches.model_inputs` gives them.
+        :param wanted: which ones, of shape (windows, length) or (windows,).
         :raises MemoryError: the memory does not hold the batch.
         :raises OnnxError: something else went wrong.
         """
@@ -66,7 +68,7 @@ class OnnxSession:
             found: NDArray[np.float32] = self._session.run(["logits"], dict(inputs))[0]
         except Exception as error:
             raise _failed(error, "ONNX Runtime") from error
-        return found
+        return found[wanted]
 
 
 class OpenvinoSession:
@@ -92,7 +94,9 @@ class OpenvinoSession:
         }
         try:
             core = openvino.Core()
-            compiled = core.compile_model(core.read_model(str(model.path)), "CPU", properties)
+            network = core.read_model(str(model.path))
+            self._answers = only_answers(network)
+            compiled = _compiled(core, network, properties)
             self._requests: SimpleQueue[Any] = SimpleQueue()
             for _ in range(self.streams):
                 self._requests.put(compiled.create_infer_request())
@@ -100,22 +104,37 @@ class OpenvinoSession:
             raise _failed(error, "OpenVINO") from error
         self.precision = "bf16" if bf16 and model.precision == "fp32" else model.precision
 
-    def logits(self, inputs: Mapping[str, NDArray[np.int64]]) -> NDArray[np.float32]:
-        """Return the logits of padded windows; several threads may ask at once.
+    def logits(self, inputs: Mapping[str, NDArray[np.int64]], wanted: NDArray[np.bool_]) -> NDArray[np.float32]:
+        """Return the logits of some sub-tokens of padded windows, or of some windows; several threads may ask at once.
 
         :param inputs: as :func:`labelkit.encode.batches.model_inputs` gives them.
+        :param wanted: which ones, of shape (windows, length) or (windows,).
         :raises MemoryError: the memory does not hold the batch.
         :raises OnnxError: something else went wrong.
         """
+        given = {**inputs, ANSWERS: np.argwhere(wanted)} if self._answers else dict(inputs)
         request = self._requests.get()
         try:
-            request.infer(dict(inputs), share_inputs=True)
-            found: NDArray[np.float32] = request.get_output_tensor(0).data.astype(np.float32)
+            request.infer(given, share_inputs=True)
+            output = request.get_output_tensor(0).data
+            found: NDArray[np.float32] = (output[0] if self._answers else output[wanted]).astype(np.float32)
         except Exception as error:
             raise _failed(error, "OpenVINO") from error
         finally:
             self._requests.put(request)
         return found
+
+
+def _compiled(core: Any, network: Any, properties: Mapping[str, Any]) -> Any:
+    """Compile a network, its attention in single steps where OpenVINO can be told so.
+
+    The one kernel that it makes of attention otherwise is made anew for each shape of a batch, and hardly two batches
+    have the same; that costs more than it saves unless all windows are long.
+    """
+    try:
+        return core.compile_model(network, "CPU", {**properties, "SNIPPETS_MODE": "DISABLE"})
+    except RuntimeError:  # no public property: another version may not know it
+        return core.compile_model(network, "CPU", properties)
 
 
 #: how the runtimes say that there is no memory left

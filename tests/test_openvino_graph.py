@@ -1,0 +1,85 @@
+"""The end of a network for the sub-tokens that answer alone: the same numbers, and only where nothing else is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+openvino = pytest.importorskip("openvino")
+
+import openvino.opset13 as ops  # noqa: E402
+
+from labelkit.label.openvino_graph import ANSWERS, only_answers  # noqa: E402
+
+WIDTH, LENGTH = 8, 5
+random = np.random.default_rng(0)
+
+
+def number(*shape: int) -> Any:
+    return ops.constant(random.normal(size=shape).astype(np.float32))
+
+
+def axis(value: int) -> Any:
+    return ops.constant(np.array([value], np.int64))
+
+
+def place(value: int) -> Any:
+    return ops.constant(np.array(value, np.int64))
+
+
+def network(end: Callable[[Any], Any]) -> Any:
+    """Return a network whose tokens look at each other, then at nobody until ``end``."""
+    given = ops.parameter([-1, -1, WIDTH], np.float32, name="in")
+    seen = ops.softmax(ops.matmul(given, given, False, True), 2)
+    found = ops.reshape(ops.matmul(seen, given, False, False), ops.constant(np.array([0, -1, WIDTH])), True)
+    return openvino.Model([end(ops.add(found, given))], [given], "network")
+
+
+def computed(model: Any, inputs: dict[str, Any]) -> Any:
+    return openvino.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})(inputs)[0]
+
+
+PLAIN: list[Callable[[Any], Any]] = [
+    lambda x: ops.matmul(x, number(WIDTH, 3), False, False),
+    lambda x: ops.mvn(x, axis(-1), True, 1e-6, "INSIDE_SQRT"),
+    lambda x: ops.mvn(x, ops.range(place(2), place(3), place(1), "i64"), True, 1e-6, "INSIDE_SQRT"),
+    lambda x: ops.multiply(ops.erf(ops.add(x, number(WIDTH))), number(1, 1, WIDTH)),
+]
+MIXED: list[Callable[[Any], Any]] = [
+    lambda x: ops.subtract(x, ops.reduce_mean(x, axis(1), True)),
+    lambda x: ops.mvn(x, axis(1), True, 1e-6, "INSIDE_SQRT"),
+    lambda x: ops.add(x, number(1, LENGTH, 1)),
+    lambda x: ops.matmul(number(LENGTH, LENGTH), x, False, False),
+    lambda x: ops.reshape(x, ops.constant(np.array([0, -1])), True),
+    lambda x: ops.softmax(x, 1),
+]
+
+
+@pytest.mark.parametrize("end", PLAIN, ids=["product", "norm", "norm by place", "elementwise"])
+def test_what_is_not_asked_for_is_not_computed(end: Callable[[Any], Any]) -> None:
+    inputs = random.normal(size=(3, LENGTH, WIDTH)).astype(np.float32)
+    wanted = random.random((3, LENGTH)) < 0.5
+    model = network(end)
+    whole = computed(model.clone(), {"in": inputs})
+    assert only_answers(model)
+    found = computed(model, {"in": inputs, ANSWERS: np.argwhere(wanted)})
+    assert found.shape == (1, wanted.sum(), whole.shape[-1])
+    np.testing.assert_allclose(found[0], whole[wanted], atol=1e-5)
+    assert computed(model, {"in": inputs, ANSWERS: np.zeros((0, 2), np.int64)}).shape[1] == 0
+
+
+@pytest.mark.parametrize("end", MIXED, ids=["mean", "norm", "position", "mix", "text", "softmax"])
+def test_where_tokens_are_looked_at_together_all_stays(end: Callable[[Any], Any]) -> None:
+    model = network(end)
+    assert not only_answers(model)
+    assert [one.get_any_name() for one in model.inputs if one.names] in ([], ["in"])
+    assert len(model.inputs) == 1
+
+
+def test_a_network_without_attention_stays() -> None:
+    given = ops.parameter([-1, -1, WIDTH], np.float32, name="in")
+    model = openvino.Model([ops.matmul(given, number(WIDTH, 3), False, False)], [given], "network")
+    assert not only_answers(model)
