@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 import labelkit
+from labelkit.encode import align
 from labelkit.encode.align import NO_WORD, Encoding, encode, encode_texts, labels_of, tokenize
 from labelkit.encode.tiny_tokenizers import PIECES
 from labelkit.encode.tokenizer import (
@@ -186,6 +187,32 @@ def test_every_sub_token_knows_its_word(loaded: dict[str, Any], name: str, words
     for index, word in enumerate(words):
         (alone,) = tokenize(loaded[name], [[word]])
         assert pieces.ids[pieces.words == index].tolist() == alone.ids.tolist()
+
+
+@pytest.mark.parametrize("name", MAKERS)
+@given(words=WORDS, seen=WORDS)
+@settings(max_examples=30, deadline=None)
+def test_words_tokenized_once_are_what_the_sentence_gives(
+    loaded: dict[str, Any], name: str, words: list[str], seen: list[str]
+) -> None:
+    known: dict[str, tuple[int, ...]] = {}
+    tokenize(loaded[name], [seen, words[::2]], known=known)
+    before = dict(known)
+    (pieces,) = tokenize(loaded[name], [words], known=known)
+    whole = loaded[name].backend_tokenizer.encode(words, is_pretokenized=True, add_special_tokens=False)
+    assert pieces.ids.tolist() == whole.ids
+    assert pieces.words.tolist() == whole.word_ids
+    assert before.items() <= known.items()
+
+
+def test_what_is_remembered_of_words_is_bounded(loaded: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(align, "KNOWN", 5)
+    encoding = Encoding.of(loaded["word piece"], 64, 8)
+    for number in range(20):
+        words = ["Ada", f"word{number}", "x" * 5000]
+        assert encode(encoding, [words]).coverage[0].words == 3
+        assert len(encoding.known) <= 8
+        assert max(map(len, encoding.known)) <= align.SHORT
 
 
 def test_a_word_without_sub_tokens_shifts_no_label(loaded: dict[str, Any]) -> None:

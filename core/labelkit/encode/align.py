@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 IGNORED = -100
 #: sub-tokens that belong to no word, or to a word that another window answers for
 NO_WORD = -1
+#: words whose sub-tokens are remembered, about, and how many characters such a word has at most
+KNOWN, SHORT = 1 << 16, 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,7 @@ class Encoding:
     :param spaced: words but the first are given to the tokenizer with a space before them.
     :param blanks: ids of sub-tokens that are nothing but the space before a word.
     :param ends: ids that mark the end of a text and must not come out of the text itself.
+    :param known: the sub-tokens of words that were seen before.
     """
 
     tokenizer: PreTrainedTokenizerBase
@@ -69,6 +73,7 @@ class Encoding:
     spaced: bool = False
     blanks: tuple[int, ...] = ()
     ends: tuple[int, ...] = ()
+    known: dict[str, tuple[int, ...]] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def of(cls, tokenizer: PreTrainedTokenizerBase, max_length: int, overlap: int) -> Encoding:
@@ -114,16 +119,40 @@ def texts_of(examples: Sequence[Example]) -> list[str]:
 
 
 def tokenize(
-    tokenizer: PreTrainedTokenizerBase, surfaces: Sequence[Sequence[str]], *, spaced: bool = False
+    tokenizer: PreTrainedTokenizerBase,
+    surfaces: Sequence[Sequence[str]],
+    *,
+    spaced: bool = False,
+    known: dict[str, tuple[int, ...]] | None = None,
 ) -> list[Pieces]:
     """Return the sub-tokens of each sequence of words, without special tokens and uncut.
 
+    What a word becomes does not depend on the words around it, so each is tokenized once.
+
     :param spaced: put a space before each word but the first, as in running text.
+    :param known: sub-tokens of words seen before; it grows, and begins anew at :data:`KNOWN` words.
     """
-    # encode_batch_fast would be quicker, but it forgets which word a sub-token came from
-    words = [_with_spaces(surface) if spaced else list(surface) for surface in surfaces]
-    found = _encode_batch(tokenizer, words, is_pretokenized=True)
-    return [Pieces(np.array(item.ids, np.int32), np.array(item.word_ids, np.int32)) for item in found]
+    sequences = [_with_spaces(surface) if spaced else surface for surface in surfaces]
+    found = _pieces_of(tokenizer, {word for words in sequences for word in words}, {} if known is None else known)
+    return [_joined([found[word] for word in words]) for words in sequences]
+
+
+def _pieces_of(
+    tokenizer: PreTrainedTokenizerBase, words: set[str], known: dict[str, tuple[int, ...]]
+) -> dict[str, tuple[int, ...]]:
+    found = {word: known[word] for word in words if word in known}
+    new = [word for word in words if word not in found]
+    made = _encode_batch(tokenizer, [[word] for word in new], is_pretokenized=True)
+    found.update({word: tuple(item.ids) for word, item in zip(new, made, strict=True)})
+    if len(known) > KNOWN:
+        known.clear()
+    known.update({word: found[word] for word in new if len(word) <= SHORT})
+    return found
+
+
+def _joined(pieces: Sequence[tuple[int, ...]]) -> Pieces:
+    ids = np.array(list(chain.from_iterable(pieces)), np.int32)
+    return Pieces(ids, np.repeat(np.arange(len(pieces), dtype=np.int32), list(map(len, pieces))))
 
 
 def _with_spaces(words: Sequence[str]) -> list[str]:
@@ -155,7 +184,8 @@ def encode(encoding: Encoding, surfaces: Sequence[Sequence[str]]) -> Encoded:
     """Cut each sequence of words into windows; nothing is truncated."""
     windows: list[Window] = []
     coverage: list[Coverage] = []
-    for index, pieces in enumerate(tokenize(encoding.tokenizer, surfaces, spaced=encoding.spaced)):
+    found = tokenize(encoding.tokenizer, surfaces, spaced=encoding.spaced, known=encoding.known)
+    for index, pieces in enumerate(found):
         kept, too_long = drop_long_words(pieces, encoding.capacity)
         cuts = cut(kept.words, encoding.capacity, encoding.overlap)
         answering = _without_blanks(kept, encoding.blanks)
