@@ -88,6 +88,7 @@ def test_divided_neurons_compute_the_same(steps: Any, bias: bool, tmp_path: Path
     # the large one has all the copies, and its weights are that much smaller
     assert weights["behind"].shape == (NEURONS + 2, WIDTH)
     assert weights["before"].shape == (WIDTH, NEURONS + 2)
+    assert weights.keys() == weights_of(layer(steps)).keys()
     np.testing.assert_array_equal(weights["before"][:, 7], weights["before"][:, 9])
     np.testing.assert_allclose(3 * weights["behind"][7], weights_of(layer(steps))["behind"][7], rtol=1e-5)
     assert list(tmp_path.iterdir()) == []
@@ -130,7 +131,10 @@ def test_a_bias_that_layers_share_is_divided_for_one_of_them(tmp_path: Path) -> 
     wanted = computed(model, inputs)
     assert divide_outliers(model, [inputs], tmp_path / "watched.onnx") == 1
     np.testing.assert_allclose(computed(model, inputs), wanted, rtol=1e-4, atol=1e-2)
-    assert weights_of(model)["bias"].shape == (NEURONS,)
+    assert {one.shape for name, one in weights_of(model).items() if name.startswith("bias")} == {
+        (NEURONS,),
+        (NEURONS + 2,),
+    }
 
 
 def test_copies_go_where_they_help_most() -> None:

@@ -218,13 +218,14 @@ def _divide(
     _replace(before, _array(before)[:, places])
     _replace(behind, _array(behind)[places] * shares[:, None])
     if layer.bias is not None:
-        # other layers may share it: exporters keep equal tensors once
-        own = graph.initializer.add()
-        own.CopyFrom(tensors[layer.bias])
-        own.name = f"{layer.bias}/{layer.narrowing.name}"
-        _replace(own, _array(own)[places])
+        bias = tensors[layer.bias]
         [adding] = [node for node in graph.node if layer.widening.output[0] in node.input]
-        adding.input[list(adding.input).index(layer.bias)] = own.name
+        if sum(layer.bias in node.input for node in graph.node) > 1:  # exporters keep equal tensors once
+            shared, bias = bias, graph.initializer.add()
+            bias.CopyFrom(shared)
+            bias.name = f"{shared.name}/{layer.narrowing.name}"
+            adding.input[list(adding.input).index(shared.name)] = bias.name
+        _replace(bias, _array(bias)[places])
 
 
 def _array(tensor: TensorProto) -> Floats:
