@@ -28,7 +28,7 @@ from labelkit.encode.model import load_classifier
 from labelkit.encode.tiny import make_tiny
 from labelkit.encode.tokenizer import load_tokenizer
 from labelkit.errors import LabelkitError, ModelError
-from labelkit.label import onnx_engine, onnx_export, onnx_int8, openvino_graph, stream
+from labelkit.label import onnx_engine, onnx_export, onnx_int8, onnx_outliers, openvino_graph, stream
 from labelkit.label.engine import Engine
 from labelkit.label.labeller import Labeller
 from labelkit.label.onnx_check import compare
@@ -246,6 +246,20 @@ def test_int8_leaves_room_where_the_processor_would_overflow(
     weights = [numpy_helper.to_array(one) for one in onnx.load(model.path).graph.initializer]
     largest = max(int(np.abs(one.astype(int)).max()) for one in weights if one.dtype == np.int8)
     assert largest == (64 if reduced else 127)
+
+
+def test_int8_divides_large_neurons_and_keeps_the_rest_in_fp32(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import onnx
+
+    engine, checkpoint = tiny_engine("bert", "token", tmp_path)
+    monkeypatch.setattr(onnx_outliers, "NEURONS_A_COPY", 4)
+    written = onnx_export.export(engine, checkpoint, "int8", tmp_path, calibration=windows_of(engine.encoding))
+    half = replace(engine, precision="bf16")
+    assert onnx_engine.running(half, written, "openvino").name == "openvino-int8"
+    neurons = engine.model.config.intermediate_size
+    shapes = [tuple(one.dims) for one in onnx.load(written.path).graph.initializer]
+    assert any(neurons + neurons // 4 in shape for shape in shapes)
+    assert [file.name for file in written.folder.iterdir() if "watched" in file.name] == []
 
 
 # -- labelling --------------------------------------------------------------------------------------------------------
