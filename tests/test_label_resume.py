@@ -32,12 +32,12 @@ def interrupted_after(monkeypatch: pytest.MonkeyPatch, calls: int, error: BaseEx
     """Have labelling end with ``error`` once ``calls`` chunks are done."""
     finish, count = Labeller.finish, 0
 
-    def once(self: Labeller, ready: Any, **options: Any) -> Any:
+    def once(self: Labeller, *given: Any) -> Any:
         nonlocal count
         count += 1
         if count > calls:
             raise error
-        return finish(self, ready, **options)
+        return finish(self, *given)
 
     monkeypatch.setattr(Labeller, "finish", once)
 

@@ -18,6 +18,7 @@ from labelkit.data.schemes import spans_of
 from labelkit.errors import LabelkitError
 from labelkit.label import stream
 from labelkit.label.decode import found_spans
+from labelkit.label.engine import Engine
 from labelkit.label.records import Failed, above, carried
 from labelkit.label.stream import chunks, label_stream
 from labelkit.records import Coverage, Place, Scores, Span
@@ -99,6 +100,48 @@ def test_the_next_chunk_is_tokenized_by_another_thread(labeller: Labeller, monke
     assert len(threads) == 3
     assert all(name.startswith("tokenize") for name in threads)
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("tokenize")]
+
+
+def test_the_model_goes_on_while_records_are_made_and_read(labeller: Labeller, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[threading.Event] = [threading.Event() for _ in range(4)]
+    compute, count = Labeller.compute, iter(begun)
+
+    def spy(self: Labeller, *given: Any, **options: Any) -> Any:
+        next(count).set()
+        return compute(self, *given, **options)
+
+    monkeypatch.setattr(Labeller, "compute", spy)
+    stream: Any = label_stream(labeller, examples(64 + 128 + 256 + 512))
+    for later in begun[1:]:
+        next(stream)
+        assert later.wait(20)  # the next chunk is computed though nobody asks for it yet
+    stream.close()
+
+
+def test_whoever_stops_reading_does_not_wait_for_the_rest(labeller: Labeller, monkeypatch: pytest.MonkeyPatch) -> None:
+    forward, compute, chunks_begun, batches = Engine._forward, Labeller.compute, list[int](), list[int]()
+    go_on = threading.Event()
+
+    def spy(self: Labeller, *given: Any, **options: Any) -> Any:
+        chunks_begun.append(1)
+        return compute(self, *given, **options)
+
+    def slow(self: Engine, windows: Any) -> Any:
+        if len(chunks_begun) > 1:
+            batches.append(1)
+            assert go_on.wait(20)
+        return forward(self, windows)
+
+    monkeypatch.setattr(Labeller, "compute", spy)
+    monkeypatch.setattr(Engine, "_forward", slow)
+    monkeypatch.setattr(labeller, "_engine", replace(labeller.engine, budget=64))
+    stream: Any = label_stream(labeller, examples(64 + 128 + 256))
+    next(stream)
+    threading.Timer(0.2, go_on.set).start()
+    stream.close()
+    assert len(batches) <= 1
+    assert len(chunks_begun) == 2
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith(("tokenize", "score"))]
 
 
 def test_resumed_at_a_border_the_rest_is_the_same_to_the_last_digit(labeller: Labeller) -> None:

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from threading import Event
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -53,6 +54,10 @@ class Memory:
     backoffs: int = 0
 
 
+class StoppedError(Exception):
+    """Nobody waits for the scores any more."""
+
+
 class Session(Protocol):
     """What computes in place of torch's model.
 
@@ -92,28 +97,34 @@ class Engine:
         """Return what computes, and in which precision."""
         return f"{self.session.runtime if self.session else 'torch'}-{self.precision}"
 
-    def score(self, windows: Sequence[Window], words: Sequence[int]) -> WordScores:
+    def score(self, windows: Sequence[Window], words: Sequence[int], stop: Event | None = None) -> WordScores:
         """Return a log-probability for each label of each word.
 
         :param windows: of all examples, as :func:`labelkit.encode.align.encode` cuts them.
         :param words: how many words each example has.
+        :param stop: once it is set nobody waits for the scores.
+        :raises StoppedError: ``stop`` was set.
         """
         lengths = np.array(words, np.int64)
         starts = np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
         values = np.full((int(starts[-1]), int(self.model.config.num_labels or 0)), IMPOSSIBLE, np.float32)
         values[:, self.fallback] = 0.0
         covered = np.zeros(len(values), np.bool_)
-        for chosen, found in self._batches(windows, self._forward):
+        for chosen, found in self._batches(windows, self._forward, stop):
             rows = np.concatenate([starts[window.example] + window.words[window.first] for window in chosen])
             values[rows] = found
             covered[rows] = True
         return WordScores(values, lengths, covered)
 
-    def score_texts(self, windows: Sequence[Window], texts: int) -> WordScores:
-        """Return a log-probability for each label of each text: the weighted mean over its windows, normalised."""
+    def score_texts(self, windows: Sequence[Window], texts: int, stop: Event | None = None) -> WordScores:
+        """Return a log-probability for each label of each text: the weighted mean over its windows, normalised.
+
+        :param stop: once it is set nobody waits for the scores.
+        :raises StoppedError: ``stop`` was set.
+        """
         values = np.zeros((texts, int(self.model.config.num_labels or 0)), np.float32)
         covered = np.zeros(texts, np.bool_)
-        for chosen, found in self._batches(windows, self._pooled):
+        for chosen, found in self._batches(windows, self._pooled, stop):
             rows = np.array([window.example for window in chosen])
             weights = np.array([window.weight for window in chosen], np.float32)
             np.add.at(values, rows, found * weights[:, None])
@@ -123,10 +134,11 @@ class Engine:
         return WordScores(normalised, np.ones(texts, np.int64), covered)
 
     def _batches(
-        self, windows: Sequence[Window], compute: Callable[[Sequence[Window]], Floats]
+        self, windows: Sequence[Window], compute: Callable[[Sequence[Window]], Floats], stop: Event | None
     ) -> Iterator[tuple[list[Window], Floats]]:
         """Yield windows of similar length with what is computed of them; a batch that does not fit is divided.
 
+        :raises StoppedError: ``stop`` was set.
         :raises LabelkitError: a single window does not fit in the memory.
         """
         waiting = deque([list(windows)])
@@ -137,6 +149,8 @@ class Engine:
             batches = [[rest[position] for position in batch] for batch in by_budget(lengths, budget)]
             with self._computed(compute, batches) as results:
                 for number, chosen in enumerate(batches):
+                    if stop is not None and stop.is_set():
+                        raise StoppedError
                     try:
                         found = next(results)
                     except (MemoryError, RuntimeError) as error:

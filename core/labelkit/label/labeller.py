@@ -25,6 +25,8 @@ from labelkit.records import Coverage, Decoder, Example, Labelled, Metric, Prepr
 from labelkit.registry import Home
 
 if TYPE_CHECKING:
+    from threading import Event
+
     from labelkit.hardware import Hardware
     from labelkit.label.engine import Engine, WordScores
     from labelkit.label.onnx_export import OnnxModel
@@ -42,6 +44,14 @@ class Ready:
 
     examples: Sequence[Example]
     encoded: Encoded
+
+
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """The scores of what was ready, and the name of the engine that gave them."""
+
+    scores: WordScores
+    engine: str
 
 
 class Labeller:
@@ -180,7 +190,8 @@ class Labeller:
                 found, values=found.values[words], lengths=found.lengths[start:stop], covered=found.covered[words]
             )
             whole = [self._whole(example) for example in examples[start:stop]]
-            yield from self._records(Ready(whole, Encoded([], list(coverage[start:stop]))), part)
+            ready = Ready(whole, Encoded([], list(coverage[start:stop])))
+            yield from self._records(ready, Computed(part, self._used.name))
 
     def prepare(self, examples: Sequence[Example]) -> Ready:
         """Do what can be done without the model; another thread may do it meanwhile.
@@ -192,21 +203,31 @@ class Labeller:
         seen = list(apply(self._preprocessors, [self._whole(example) for example in examples]))
         return Ready(seen, self._encode(seen))
 
-    def finish(self, ready: Ready, *, many: bool = False) -> list[Labelled]:
-        """Label what :meth:`prepare` gave.
+    def compute(self, ready: Ready, *, many: bool = False, stop: Event | None = None) -> Computed:
+        """Let the model score what :meth:`prepare` gave; another thread may do it meanwhile.
 
         :param many: there are so many records that a quicker engine pays for its start.
+        :param stop: once it is set nobody waits for the scores.
+        :raises LabelkitError: the engine failed.
+        :raises labelkit.label.engine.StoppedError: ``stop`` was set.
         """
         from labelkit.label.onnx_engine import OnnxError
 
         self._used = self._quickest() if many else self._engine
         try:
-            return self._finish(ready)
+            return self._computed(ready, stop)
         except OnnxError as error:
             if self._used is self._engine:
                 raise
             self._used = self._only(self._engine, error)
-            return self._finish(ready)
+            return self._computed(ready, stop)
+
+    def finish(self, ready: Ready, computed: Computed | None = None) -> list[Labelled]:
+        """Label what :meth:`prepare` gave.
+
+        :param computed: what :meth:`compute` gave for it, where that was asked before.
+        """
+        return self._records(ready, self.compute(ready) if computed is None else computed)
 
     def running(self, model: OnnxModel, runtime: str) -> Self:
         """Return the same labeller with an ONNX model in place of torch's, whatever is known of that model."""
@@ -239,14 +260,15 @@ class Labeller:
         self._cache = self._quick = None
         return engine
 
-    def _finish(self, ready: Ready) -> list[Labelled]:
+    def _computed(self, ready: Ready, stop: Event | None) -> Computed:
+        engine, windows = self._used, ready.encoded.windows
         if self.info.kind == "text":
-            return self._records(ready, self._used.score_texts(ready.encoded.windows, len(ready.examples)))
+            return Computed(engine.score_texts(windows, len(ready.examples), stop), engine.name)
         words = [len(example.words or ()) for example in ready.examples]
-        return self._records(ready, self._used.score(ready.encoded.windows, words))
+        return Computed(engine.score(windows, words, stop), engine.name)
 
-    def _records(self, ready: Ready, found: WordScores) -> list[Labelled]:
-        return self._label_texts(ready, found) if self.info.kind == "text" else self._label_words(ready, found)
+    def _records(self, ready: Ready, computed: Computed) -> list[Labelled]:
+        return self._label_texts(ready, computed) if self.info.kind == "text" else self._label_words(ready, computed)
 
     def _encode(self, examples: Sequence[Example]) -> Encoded:
         if self.info.kind == "text":
@@ -276,14 +298,17 @@ class Labeller:
         extra = carried(extra, "token")
         return replace(example, text=text, words=words, offsets=offsets, labels={}, extra=extra)
 
-    def _label_texts(self, ready: Ready, found: WordScores) -> list[Labelled]:
+    def _label_texts(self, ready: Ready, computed: Computed) -> list[Labelled]:
+        found = computed.scores
         ids = decode(self._decoder, Scores(values=found.values, lengths=found.lengths, schema=self.info.schema))
         values = tempered(found.values, self.info.temperature)
         chances = np.round(np.exp(values).astype(np.float64), 4).tolist()
         rows = zip(ready.examples, ids.tolist(), chances, ready.encoded.coverage, strict=True)
-        return [self._text_record(*row) for row in rows]
+        return [self._text_record(*row, computed.engine) for row in rows]
 
-    def _text_record(self, example: Example, label: int, chances: list[float], coverage: Coverage) -> Labelled:
+    def _text_record(
+        self, example: Example, label: int, chances: list[float], coverage: Coverage, engine: str
+    ) -> Labelled:
         return Labelled(
             id=example.id,
             text=example.text or "",
@@ -292,10 +317,11 @@ class Labeller:
             scores=dict(zip(self.labels, chances, strict=True)),
             coverage=coverage,
             extra=example.extra,
-            engine=self._used.name,
+            engine=engine,
         )
 
-    def _label_words(self, ready: Ready, found: WordScores) -> list[Labelled]:
+    def _label_words(self, ready: Ready, computed: Computed) -> list[Labelled]:
+        found = computed.scores
         scores = Scores(values=found.values, lengths=found.lengths, schema=self.info.schema)
         ids = decode(self._decoder, scores)
         values = tempered(found.values, self.info.temperature)
@@ -304,10 +330,16 @@ class Labeller:
         fixed = fitting(ids, scores)
         repaired = changes(ids, fixed, scores)
         rows = zip(ready.examples, sentences(fixed, scores), spans, ready.encoded.coverage, repaired, strict=True)
-        return [self._record(*row) for row in rows]
+        return [self._record(*row, computed.engine) for row in rows]
 
     def _record(
-        self, example: Example, labels: tuple[str, ...], spans: list[Found], coverage: Coverage, repaired: int
+        self,
+        example: Example,
+        labels: tuple[str, ...],
+        spans: list[Found],
+        coverage: Coverage,
+        repaired: int,
+        engine: str,
     ) -> Labelled:
         text, offsets = example.text or "", example.offsets or ()
         return Labelled(
@@ -319,7 +351,7 @@ class Labeller:
             offsets=offsets,
             coverage=replace(coverage, repaired=repaired) if repaired else coverage,
             extra=example.extra,
-            engine=self._used.name,
+            engine=engine,
         )
 
 

@@ -1,4 +1,6 @@
-"""Any number of inputs labelled in bounded memory: chunk by chunk, the next one tokenized while the model works.
+"""Any number of inputs labelled in bounded memory, chunk by chunk.
+
+While the model works on one, the next is tokenized, and records are made of the one before.
 
 The chunks are cut by what comes in alone, never by time: so whoever goes on at the border of a chunk labels the rest in
 the same batches, and to the last digit as it would have been.
@@ -9,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import count
+from threading import Event
 from typing import TYPE_CHECKING
 
 from labelkit.errors import LabelkitError
@@ -16,7 +19,7 @@ from labelkit.label.records import Failed
 from labelkit.records import Example, Labelled
 
 if TYPE_CHECKING:
-    from labelkit.label.labeller import Labeller, Ready
+    from labelkit.label.labeller import Computed, Labeller, Ready
 
 #: records and characters in a chunk; the first ones are smaller, so that something is seen soon
 RECORDS, FIRST = 2048, 64
@@ -39,15 +42,23 @@ def label_stream(
     :param many: it is known to be a large input; else that is seen after :data:`MANY` chunks.
     :raises LabelkitError: with ``strict``, an example cannot be labelled; without, the model failed.
     """
-    with ThreadPoolExecutor(1, thread_name_prefix="tokenize") as pool:
+    stop = Event()
+    with (
+        ThreadPoolExecutor(1, thread_name_prefix="tokenize") as tokenizing,
+        ThreadPoolExecutor(1, thread_name_prefix="score") as scoring,
+    ):
         waiting: Future[_Chunk] | None = None
-        for number, chunk in enumerate(chunks(items, done), done):
-            coming = pool.submit(_prepared, labeller, chunk, strict, many or number >= MANY)
+        try:
+            for number, chunk in enumerate(chunks(items, done), done):
+                ready = tokenizing.submit(_prepared, labeller, chunk, strict, many or number >= MANY)
+                coming = scoring.submit(_scored, labeller, ready, stop)
+                if waiting is not None:
+                    yield _finished(labeller, waiting.result())
+                waiting = coming
             if waiting is not None:
                 yield _finished(labeller, waiting.result())
-            waiting = coming
-        if waiting is not None:
-            yield _finished(labeller, waiting.result())
+        finally:
+            stop.set()  # whoever stops reading does not wait for the rest
 
 
 def chunks(items: Iterable[Item], done: int = 0) -> Iterator[list[Item]]:
@@ -77,10 +88,12 @@ class _Chunk:
     """A chunk on its way: its places, filled where nothing is left to do, and the examples for the others.
 
     :param many: a good deal came before it.
+    :ivar computed: what the model gave for the examples; None: it was not asked yet.
     """
 
     def __init__(self, places: list[Result | None], ready: Ready, *, many: bool) -> None:
         self.places, self.ready, self.many = places, ready, many
+        self.computed: Computed | None = None
 
 
 def _prepared(labeller: Labeller, chunk: Sequence[Item], strict: bool, many: bool) -> _Chunk:
@@ -104,6 +117,12 @@ def _prepared(labeller: Labeller, chunk: Sequence[Item], strict: bool, many: boo
     return _Chunk(places, labeller.prepare(fine), many=many)
 
 
+def _scored(labeller: Labeller, coming: Future[_Chunk], stop: Event) -> _Chunk:
+    chunk = coming.result()
+    chunk.computed = labeller.compute(chunk.ready, many=chunk.many, stop=stop)
+    return chunk
+
+
 def _finished(labeller: Labeller, chunk: _Chunk) -> list[Result]:
-    found = iter(labeller.finish(chunk.ready, many=chunk.many))
+    found = iter(labeller.finish(chunk.ready, chunk.computed))
     return [next(found) if place is None else place for place in chunk.places]
