@@ -24,6 +24,8 @@ ENGINES = ("auto", "torch", "onnx", "onnx-int8", "openvino", "openvino-int8")
 BUDGET = 512
 #: the same for each stream of OpenVINO, and how many of them there are at most
 STREAM_BUDGET, STREAMS = 768, 8
+#: sub-tokens that answer are asked for in multiples of this
+ANSWERS_STEP = 64
 
 
 class OnnxError(LabelkitError):
@@ -112,12 +114,16 @@ class OpenvinoSession:
         :raises MemoryError: the memory does not hold the batch.
         :raises OnnxError: something else went wrong.
         """
-        given = {**inputs, ANSWERS: np.argwhere(wanted)} if self._answers else dict(inputs)
+        given, count = dict(inputs), int(np.count_nonzero(wanted))
+        if self._answers:
+            # a kernel is made for each number of answers: few numbers, few kernels
+            given[ANSWERS] = np.zeros((-(-count // ANSWERS_STEP) * ANSWERS_STEP, 2), np.int64)
+            given[ANSWERS][:count] = np.argwhere(wanted)
         request = self._requests.get()
         try:
             request.infer(given, share_inputs=True)
             output = request.get_output_tensor(0).data
-            found: NDArray[np.float32] = (output[0] if self._answers else output[wanted]).astype(np.float32)
+            found: NDArray[np.float32] = (output[0, :count] if self._answers else output[wanted]).astype(np.float32)
         except Exception as error:
             raise _failed(error, "OpenVINO") from error
         finally:
