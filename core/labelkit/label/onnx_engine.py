@@ -177,7 +177,7 @@ def running(engine: Engine, model: OnnxModel, runtime: str) -> Engine:
     """Return ``engine`` with an ONNX model in place of torch's.
 
     :param runtime: ``"onnx"`` or ``"openvino"``, which computes in bf16 where ``engine`` does. What an int8 model has
-        in fp32 stays so: bf16 would be a twentieth quicker, and cost as many labels again as int8 does.
+        in fp32 stays so: bf16 would be a twentieth quicker, and lower the score further.
     :raises ModelError: this runtime gave something else than torch when the model was written.
     """
     import torch
