@@ -141,6 +141,19 @@ def test_openvino_computes_the_end_for_what_answers_alone(kind: str, tmp_path: P
     assert (openvino_graph.ANSWERS in inputs) == (kind == "token")
 
 
+@pytest.mark.parametrize("architecture", ["bert", "distilbert", "roberta"])
+def test_the_keys_of_each_layer_are_left_as_they_lie(
+    architecture: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, checkpoint = tiny_engine(architecture, "token", tmp_path)
+    model = onnx_export.export(engine, checkpoint, "fp32", tmp_path / "cache")
+    found: list[int] = []
+    turn = openvino_graph.keys_as_they_lie
+    monkeypatch.setattr(onnx_engine, "keys_as_they_lie", lambda network: found.append(turn(network)))
+    onnx_engine.OpenvinoSession(model, 1, bf16=False)
+    assert found == [engine.model.config.num_hidden_layers]
+
+
 def test_a_model_that_differs_from_torch_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     engine, checkpoint = tiny_engine("bert", "token", tmp_path)
     trace = onnx_export._trace

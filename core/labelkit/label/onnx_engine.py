@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from labelkit.errors import LabelkitError, ModelError
 from labelkit.label.onnx_export import OnnxModel, export, find, installed, openvino_installed, require
-from labelkit.label.openvino_graph import ANSWERS, only_answers
+from labelkit.label.openvino_graph import ANSWERS, keys_as_they_lie, only_answers
 
 if TYPE_CHECKING:
     from labelkit.label.engine import Engine, Session
@@ -98,6 +98,7 @@ class OpenvinoSession:
             core = openvino.Core()
             network = core.read_model(str(model.path))
             self._answers = only_answers(network)
+            keys_as_they_lie(network)
             compiled = _compiled(core, network, properties)
             self._requests: SimpleQueue[Any] = SimpleQueue()
             for _ in range(self.streams):
