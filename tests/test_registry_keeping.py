@@ -122,6 +122,28 @@ def test_a_checkpoint_superseded_while_it_is_read_is_not_missing(
     assert registry.verify(progress=supersede).checkpoints == ()
 
 
+@pytest.mark.parametrize(
+    ("error", "states"), [(FileNotFoundError, "missing"), (PermissionError, None)], ids=["vanished", "forbidden"]
+)
+def test_a_folder_that_vanishes_as_it_is_opened_is_missing(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch, error: type[OSError], states: str | None
+) -> None:
+    folder = save(registry, start(registry))
+    scandir = os.scandir
+
+    def opened(path: str | Path) -> object:
+        if Path(path) == folder:
+            raise error(1, "no", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", opened)
+    if states is None:
+        with pytest.raises(StorageError, match=r"step-\w+ cannot be read: no"):
+            registry.verify()
+    else:
+        assert registry.verify().checkpoints[0].of(states) == sorted(files_of("ner-1", 1))
+
+
 def test_unknown_folders_among_the_runs_are_told(registry: Registry, place: Home) -> None:
     ended(registry)
     orphan = make(place.runs / "ner-20250101-000000-abcdef" / "checkpoints" / "step-1" / "labelkit.json").parents[2]

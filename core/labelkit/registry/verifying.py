@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -80,16 +81,31 @@ def _states(
     folder: Path, recorded: Mapping[str, str], added: set[str], progress: Progress | None
 ) -> tuple[FileState, ...]:
     hashes = {}
-    for file in sorted(folder.rglob("*")):
+    for file in sorted(_files(folder)):
         try:
             if file.is_file():
                 hashes[file.relative_to(folder).as_posix()] = sha256_of(file, progress=progress)
-        except FileNotFoundError:
-            continue  # it vanished meanwhile, so it is missing
         except OSError as error:
-            raise StorageError(f"{file} cannot be read: {error.strerror or error}", hint="look at the disk") from error
+            error.filename = file
+            _unless_vanished(error)
     known = {name: sha256 for name, sha256 in hashes.items() if name in recorded or sha256 not in added}
     return compare(recorded, known)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """Yield what a folder holds at any depth, also while it vanishes: :meth:`pathlib.Path.rglob` would fail."""
+    for parent, _, names in os.walk(folder, onerror=_unless_vanished):
+        yield from (Path(parent, name) for name in names)
+
+
+def _unless_vanished(error: OSError) -> None:
+    """Let what vanished while it was read count as missing.
+
+    :raises StorageError: something else is wrong.
+    """
+    if not isinstance(error, FileNotFoundError):
+        what = error.strerror or error
+        raise StorageError(f"{error.filename} cannot be read: {what}", hint="look at the disk") from error
 
 
 def _is_gone(database: Database, checkpoint: int) -> bool:
