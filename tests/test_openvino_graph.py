@@ -114,7 +114,8 @@ def test_the_product_turns_the_keys() -> None:
     assert before.shape == (3, 2, 6, 5)
 
 
-def test_keys_that_the_product_turns_already_stay() -> None:
-    model = attention([0, 2, 1, 3], transposed=True)
+@pytest.mark.parametrize("order", [[0, 2, 1, 3], [0, 2, 3, 1]], ids=["as they lie", "turned twice"])
+def test_keys_that_the_product_turns_already_stay(order: list[int]) -> None:
+    model = attention(order, transposed=True)
     assert keys_as_they_lie(model) == 0
-    assert orders(model) == [[0, 2, 1, 3]]
+    assert orders(model) == [order]
