@@ -15,8 +15,8 @@ import time
 
 import numpy as np
 
-from labelkit.data.schemes import SCHEMES
-from labelkit.label.viterbi import rules_of, viterbi
+from labelkit.inference.viterbi import rules_of, viterbi
+from labelkit.labels.schemes import SCHEMES
 from labelkit.records import Schema, Scheme, Scores
 
 FLOOR = 200_000

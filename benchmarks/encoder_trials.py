@@ -19,15 +19,15 @@ import numpy as np
 import torch
 
 import labelkit
-from labelkit.checkpoint import CheckpointInfo, write_checkpoint
-from labelkit.encode.align import IGNORED, Encoding, encode, encode_texts, labels_of
-from labelkit.encode.architectures import FP32_ONLY, is_one_sided, no_text
+from labelkit.encode.alignment import IGNORED, Encoding, encode, encode_texts, labels_of
 from labelkit.encode.batches import model_inputs, pad_labels
-from labelkit.encode.model import load_classifier, load_config, quiet
-from labelkit.encode.tiny import make_tiny
-from labelkit.encode.tokenizer import load_tokenizer, max_length_of
 from labelkit.errors import LabelkitError
-from labelkit.label.engine import Engine, autocast
+from labelkit.inference.engine import Engine, autocast
+from labelkit.models.architectures import FP32_ONLY, is_one_sided, no_text
+from labelkit.models.checkpoint import CheckpointInfo, write_checkpoint
+from labelkit.models.loading import load_classifier, load_config, quiet
+from labelkit.models.tiny import make_tiny
+from labelkit.models.tokenizer import load_tokenizer, max_length_of
 from labelkit.records import Kind, Schema
 
 LABELS = ("O", "NAME", "PLACE")

@@ -19,8 +19,8 @@ import torch
 import transformers
 from encoder_trials import Outcome, outcome_of
 
-from labelkit.encode.architectures import kinds_of, own_tokenizer
-from labelkit.encode.tiny_tokenizers import TOKENIZERS
+from labelkit.models.architectures import kinds_of, own_tokenizer
+from labelkit.models.tiny_tokenizers import TOKENIZERS
 from labelkit.records import Kind
 
 PAGE = Path(__file__).parents[1] / "docs" / "encoders.md"

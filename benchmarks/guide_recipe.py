@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from labelkit import Example, LoadContext
-from labelkit.catalog import Catalog
-from labelkit.encode.references import resolve
+from labelkit.models.references import resolve
+from labelkit.plugins.catalog import Catalog
 
 
 def began() -> float:

@@ -16,13 +16,13 @@ import sys
 import numpy as np
 from numpy.typing import NDArray
 
-from labelkit.catalog import Catalog
-from labelkit.environment import Environment
-from labelkit.evaluate.recorded import corpus_of, gold_of
-from labelkit.evaluate.split import gold_ids
-from labelkit.evaluate.suspects import classes_of, rank
-from labelkit.label.calibration import tempered
+from labelkit.config.environment import Environment
+from labelkit.evaluate.label_errors import classes_of, rank
+from labelkit.evaluate.recorded_data import corpus_of, gold_of
+from labelkit.inference.calibration import tempered
+from labelkit.inference.prediction import gold_ids
 from labelkit.label.labeller import Labeller
+from labelkit.plugins.catalog import Catalog
 from labelkit.registry import Home, Registry
 
 Ids = NDArray[np.int64]

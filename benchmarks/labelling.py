@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from labelkit import Example, Labeller, LoadContext
-from labelkit.catalog import Catalog
+from labelkit.inference.onnx.export import find
 from labelkit.label.inputs import find_inputs, read_inputs
-from labelkit.label.onnx_export import find
+from labelkit.plugins.catalog import Catalog
 from labelkit.registry import Home
 
 Way = Callable[[], Iterable[Any]]

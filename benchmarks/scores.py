@@ -16,9 +16,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from labelkit.catalog import Catalog
 from labelkit.data.corpus import load_corpus
-from labelkit.evaluate.intervals import intervals
+from labelkit.metrics.intervals import intervals
+from labelkit.plugins.catalog import Catalog
 from labelkit.records import LoadContext, Predictions
 
 FLOOR = 0.5

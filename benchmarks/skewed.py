@@ -22,8 +22,8 @@ from typing import Any
 from labelling import texts_of
 
 from labelkit import Example, Labeller
-from labelkit.catalog import Catalog
 from labelkit.hardware import peak_memory
+from labelkit.plugins.catalog import Catalog
 from labelkit.registry import Home
 
 #: one text in so many is so many times longer

@@ -22,8 +22,8 @@ import labelkit
 from detokeniser import detokenise, shared_borders
 from labelkit.data.sources import SOURCES
 from labelkit.label.labeller import Labeller
-from labelkit.label.splitters import split
 from labelkit.records import LoadContext
+from labelkit.text.splitters import split
 
 FLOORS = {"same sentences": 0.999, "same borders": 0.98, "same labels": 0.97}
 Rows = Sequence[tuple[str, ...]]

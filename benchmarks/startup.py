@@ -24,7 +24,7 @@ def mark(name):
     global before
     now = time.perf_counter()
     marks[name], before = now - before, now
-from labelkit.catalog import Catalog
+from labelkit.plugins.catalog import Catalog
 from labelkit.registry import Home
 from labelkit.cli import main
 mark("import labelkit")

@@ -59,7 +59,7 @@ def ours(task: str, data: str, flags: Sequence[str]) -> None:
     from labelkit.cli import main as command
     from labelkit.train import fit as fitting
     from labelkit.train import run as training
-    from labelkit.train.ready import Ready
+    from labelkit.train.resolution import Ready
 
     watch, seen = Watch(), dict[str, int]()
 

@@ -12,8 +12,8 @@ from types import FunctionType
 
 import labelkit.events
 from labelkit import hookspecs, records
-from labelkit.catalog import EVENT_HOOK, RECORD_HOOKS
 from labelkit.events import Event
+from labelkit.plugins.catalog import EVENT_HOOK, RECORD_HOOKS
 
 #: records that plugins are given or give back, beside those that hooks yield
 FLOWING = (

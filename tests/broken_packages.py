@@ -19,7 +19,7 @@ TASK = """
 import sys, labelkit
 
 def decode(scores):
-    from labelkit.label.decoders import viterbi
+    from labelkit.inference.decoders import viterbi
     found = viterbi(scores)
     return found if "pytest" in sys.modules else found * 0
 

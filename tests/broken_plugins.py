@@ -32,8 +32,8 @@ from labelkit import (
     Task,
     events,
 )
-from labelkit.catalog import RECORD_HOOKS, Candidate, Catalog, find_candidates
-from labelkit.label.decoders import viterbi
+from labelkit.inference.decoders import viterbi
+from labelkit.plugins.catalog import RECORD_HOOKS, Candidate, Catalog, find_candidates
 from labelkit.records import Counts
 
 CORE = find_candidates()[0]

@@ -79,7 +79,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with a tiny random BERT that reads 128 sub-tokens; torch gets one thread."""
     import torch
 
-    from labelkit.encode.tiny import make_tiny
+    from labelkit.models.tiny import make_tiny
 
     torch.set_num_threads(1)
     return make_tiny("bert", tmp_path_factory.mktemp("tiny"))

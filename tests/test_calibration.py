@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 import labelkit
 from labelkit.cli import main
 from labelkit.errors import LabelkitError
-from labelkit.evaluate.split import Rows, Scoring, score_split
-from labelkit.label import calibration
-from labelkit.label.calibration import COLDEST, HOTTEST, calibration_error, fit_temperature, tempered
-from labelkit.label.decode import decode
-from labelkit.label.engine import WordScores
+from labelkit.inference import calibration
+from labelkit.inference.calibration import COLDEST, HOTTEST, calibration_error, fit_temperature, tempered
+from labelkit.inference.decoding import decode
+from labelkit.inference.engine import WordScores
+from labelkit.inference.prediction import Rows, Scoring, score_split
 from labelkit.records import Decoder, Example, Metric, Schema
 from labelkit.registry import Home, Registry, nested
 
@@ -280,7 +280,7 @@ def test_another_decoder_labels_and_evaluates(
         used.append(decoder.name)
         return decode(decoder, scores)
 
-    monkeypatch.setattr("labelkit.evaluate.split.decode", spy)
+    monkeypatch.setattr("labelkit.inference.prediction.decode", spy)
     monkeypatch.setattr("labelkit.label.labeller.decode", spy)
     assert main(["evaluate", "shared", "--decoder", "viterbi", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["metrics"]["test"]["ner"]["decoder"] == "viterbi"

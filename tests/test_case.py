@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
-from labelkit.catalog import Catalog
-from labelkit.encode import case
-from labelkit.encode.references import resolve
-from labelkit.encode.tokenizer import load_tokenizer
+from labelkit.models import case_marks as case
+from labelkit.models.references import resolve
+from labelkit.models.tokenizer import load_tokenizer
+from labelkit.plugins.catalog import Catalog
 from labelkit.records import LoadContext
 
 

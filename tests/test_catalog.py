@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 import labelkit
-from labelkit.catalog import Catalog, PluginInfo, find_candidates
 from labelkit.errors import CatalogError, UnknownNameError
 from labelkit.events import Event, RunEnded, RunStarted
-from labelkit.train.emit import Emitter, Listener
+from labelkit.plugins.catalog import Catalog, PluginInfo, find_candidates
+from labelkit.train.listeners import Emitter, Listener
 
 pytest_plugins = ("fake_distributions",)
 
@@ -347,7 +347,7 @@ def test_core_cannot_be_blocked() -> None:
 
 def test_building_the_catalog_with_every_plugin_loads_no_heavy_library() -> None:
     script = (
-        "import sys; from labelkit.catalog import Catalog; catalog = Catalog.load(); "
+        "import sys; from labelkit.plugins.catalog import Catalog; catalog = Catalog.load(); "
         "print([info.name for info in catalog.plugins if info.status != 'loaded'], "
         "{'torch', 'transformers', 'datasets', 'evaluate', 'sklearn', 'numpy'} & sys.modules.keys())"
     )

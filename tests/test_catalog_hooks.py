@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 import labelkit
-from labelkit.catalog import EVENT_HOOK, RECORD_HOOKS, Catalog
 from labelkit.cli import main
+from labelkit.config.plan import Request, make_plan
 from labelkit.data import preprocess
 from labelkit.data.corpus import load_corpus
-from labelkit.encode.references import resolve
 from labelkit.events import RunEnded
-from labelkit.plan import Request, make_plan
-from labelkit.train.emit import Emitter
+from labelkit.models.references import resolve
+from labelkit.plugins.catalog import EVENT_HOOK, RECORD_HOOKS, Catalog
+from labelkit.train.listeners import Emitter
 
 pytest_plugins = ("fake_distributions",)
 

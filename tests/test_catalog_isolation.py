@@ -16,13 +16,13 @@ from typing import Any
 
 import pytest
 
-from labelkit import isolation
-from labelkit.catalog import Catalog, PluginInfo
 from labelkit.cli import main
 from labelkit.data.reading import format_for
-from labelkit.discovery import Candidate, find_candidates
 from labelkit.events import RunEnded
 from labelkit.label.inputs import find_inputs
+from labelkit.plugins import isolation
+from labelkit.plugins.catalog import Catalog, PluginInfo
+from labelkit.plugins.discovery import Candidate, find_candidates
 
 pytest_plugins = ("fake_distributions",)
 
@@ -264,7 +264,7 @@ READS = {
 
 #: loads the plugins and prints what they found on stdin and what is left there
 WHAT_IS_LEFT = (
-    "import os, sys; from labelkit.catalog import Catalog; found = Catalog.load(only=['pets']); import pets; "
+    "import os, sys; from labelkit.plugins.catalog import Catalog; found = Catalog.load(only=['pets']); import pets; "
     "print([repr(pets.x), [one.status for one in found.plugins if one.name == 'pets'], sys.stdin and sys.stdin.read()])"
 )
 

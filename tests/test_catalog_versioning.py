@@ -15,10 +15,11 @@ import pytest
 from packaging.version import Version
 
 import labelkit
-from labelkit import events, hookspecs, records, versioning
-from labelkit.catalog import EVENT_HOOK, RECORD_HOOKS, Catalog, PluginInfo
+from labelkit import events, hookspecs, records
 from labelkit.cli import main
-from labelkit.versioning import HOOK_API, Deprecation, PluginDeprecationWarning, deprecate
+from labelkit.plugins import versioning
+from labelkit.plugins.catalog import EVENT_HOOK, RECORD_HOOKS, Catalog, PluginInfo
+from labelkit.plugins.versioning import HOOK_API, Deprecation, PluginDeprecationWarning, deprecate
 
 pytest_plugins = ("fake_distributions",)
 

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 import labelkit
-from labelkit.checkpoint import FORMAT, CheckpointInfo, read_checkpoint, write_checkpoint
-from labelkit.data.schemes import repair
-from labelkit.encode.checkpoint_files import PICKLES, sha256_of
 from labelkit.errors import LabelkitError, ModelError
+from labelkit.labels.schemes import repair
+from labelkit.models.checkpoint import FORMAT, CheckpointInfo, read_checkpoint, write_checkpoint
+from labelkit.models.checkpoint_files import PICKLES, sha256_of
 from labelkit.records import Schema
 from labelkit.registry import Home, Registry
 
@@ -101,8 +101,8 @@ def test_what_is_written_is_read_back(changes: dict[str, Any]) -> None:
 
 
 def test_writing_gives_size_and_hash_of_every_file(tiny: Path, tmp_path: Path) -> None:
-    from labelkit.encode.model import load_classifier
-    from labelkit.encode.tokenizer import load_tokenizer
+    from labelkit.models.loading import load_classifier
+    from labelkit.models.tokenizer import load_tokenizer
 
     info = an_info(preprocessors=())
     folder = tmp_path / "new" / "step-000007"
@@ -113,8 +113,8 @@ def test_writing_gives_size_and_hash_of_every_file(tiny: Path, tmp_path: Path) -
 
 
 def test_a_failure_while_writing_leaves_nothing(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from labelkit.encode.model import load_classifier
-    from labelkit.encode.tokenizer import load_tokenizer
+    from labelkit.models.loading import load_classifier
+    from labelkit.models.tokenizer import load_tokenizer
 
     model, tokenizer = load_classifier(tiny, an_info().schema), load_tokenizer(tiny)
     monkeypatch.setattr(tokenizer, "save_pretrained", lambda folder: 1 / 0)

@@ -21,11 +21,11 @@ from typing import Any
 import pytest
 
 import labelkit
-from labelkit import checkpoint
 from labelkit.cli import main
 from labelkit.cli.progress import Progress
 from labelkit.errors import LabelkitError
 from labelkit.events import Event, StepDone
+from labelkit.models import checkpoint
 from labelkit.registry import Home, Registry
 
 PLAIN = Path(__file__).parent / "plain.toml"

@@ -26,7 +26,7 @@ from labelkit.cli.runs import COMMANDS, details, drawing
 from labelkit.cli.runs.curves import curve
 from labelkit.cli.runs.listing import split_names
 from labelkit.cli.runs.tables import Column, fit, table
-from labelkit.cli.text import shorten
+from labelkit.console.text import shorten
 from labelkit.registry import Home, PlanValue, Registry, RunRecord, SplitRecord, VersionRecord, nested
 from labelkit.registry.fields import COLUMNS, MANY
 from labelkit.registry.views import VIEWS

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from labelkit.data import conll
 from labelkit.errors import DataError
+from labelkit.formats import conll
 from labelkit.records import Coverage, Example, Labelled, LoadContext
 
 

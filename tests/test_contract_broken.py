@@ -11,7 +11,7 @@ import pytest
 import broken_packages
 from broken_plugins import BROKEN, GOOD, a_catalog, task
 from labelkit import events
-from labelkit.catalog import Catalog
+from labelkit.plugins.catalog import Catalog
 from labelkit.testing import Outcome, check_plugin, plugins
 from labelkit.testing.checks import checks, judge, questions
 

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from broken_packages import METRIC
-from labelkit import scaffold
-from labelkit.catalog import Catalog
 from labelkit.cli import main
 from labelkit.cli.plugins import FIRST_USE
+from labelkit.plugins import scaffold
+from labelkit.plugins.catalog import Catalog
 
 pytest_plugins = ("fake_distributions",)
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from labelkit import Coverage, Labelled, Span
-from labelkit.catalog import Catalog
+from labelkit.plugins.catalog import Catalog
 from labelkit.testing import Broken, trials, worker
 from labelkit.testing.lossless import lossless
 

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 
 from labelkit.cli import main
 from labelkit.data.convert import Conversion, convert, to_labelled
-from labelkit.data.formats import FORMATS
-from labelkit.data.output import new_output
-from labelkit.data.sample import SCHEMAS
 from labelkit.errors import DataError, LabelkitError
+from labelkit.files.output import new_output
+from labelkit.formats.builtin import FORMATS
 from labelkit.records import Coverage, Example, Format, Labelled, LoadContext, Source, Span
+from labelkit.sample import SCHEMAS
 
 CONLL = "-DOCSTART-\tO\n\nAda\tB-PER\nran\tO\n\n-DOCSTART-\tO\n\nRome\tI-LOC\n\n"
 

@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labelkit.data import conll, sources
-from labelkit.data.carve import carve
+from labelkit.data import sources
 from labelkit.data.corpus import Corpus, DataOptions, load_corpus
-from labelkit.data.schemes import SCHEMES, convert, violations
+from labelkit.data.holdout import carve
 from labelkit.data.summary import lengths_of, sample, spans_in, summarise
 from labelkit.errors import DataError, LabelkitError, NetworkError, UnknownNameError
+from labelkit.formats import conll
+from labelkit.labels.schemes import SCHEMES, convert, violations
 from labelkit.records import Example, Format, Kind, LoadContext, Schema, Scheme, Source
 
 TRAIN = "Tom B-cat\npurrs O\n\nRex B-dog\nthe I-dog\nThird I-dog\n\n"

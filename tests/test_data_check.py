@@ -10,16 +10,16 @@ from typing import Any
 
 import pytest
 
-from labelkit.catalog import Catalog
+from labelkit.checks.findings import CHECKS, Finding
+from labelkit.checks.loading import load
+from labelkit.checks.run import Asked, check
 from labelkit.cli import main
-from labelkit.data import schemes
-from labelkit.data.check.findings import CHECKS, Finding
-from labelkit.data.check.loading import load
-from labelkit.data.check.run import Asked, check
 from labelkit.data.corpus import DataOptions
-from labelkit.encode.align import Encoding
-from labelkit.encode.tokenizer import load_tokenizer
+from labelkit.encode.alignment import Encoding
 from labelkit.errors import DataError
+from labelkit.labels import schemes
+from labelkit.models.tokenizer import load_tokenizer
+from labelkit.plugins.catalog import Catalog
 from labelkit.records import Example, LoadContext, Scheme
 from spoiled_corpus import Everything, Placed, Records, Words, long_sentence, reviews, spans, untagged
 
@@ -769,7 +769,7 @@ def test_splits_that_do_not_stay_in_memory_are_checked_all_the_same(
     expected = {**the_same_again(corpus, tmp_path), **an_improper_tag(corpus, tmp_path)}
     expected["encoding", "validation", None] = a_byte_that_is_none(corpus, tmp_path)["encoding", "validation", None]
     reference = corpus.write(tmp_path)
-    monkeypatch.setattr("labelkit.data.stored.EXAMPLES", 10)
+    monkeypatch.setattr("labelkit.data.arrow_cache.EXAMPLES", 10)
 
     assert places(findings(reference)) == expected
     assert sorted(file.name for file in (tmp_path / "stored").iterdir()) == [
@@ -884,7 +884,7 @@ def test_without_an_encoder_the_rest_is_checked(
     home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reference = spoiled(tmp_path)
-    monkeypatch.setattr("labelkit.encode.references.BUNDLED_PACKAGE", "no_such_package")
+    monkeypatch.setattr("labelkit.models.references.BUNDLED_PACKAGE", "no_such_package")
 
     assert main(["data", "check", reference, "--json"]) == 0
     document = json.loads(capsys.readouterr().out)

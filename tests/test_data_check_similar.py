@@ -10,8 +10,8 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import example, given, settings
 
-from labelkit.data.check import similar
-from labelkit.data.check.duplicates import copies_of, duplicates, near_duplicates
+from labelkit.checks import similar
+from labelkit.checks.duplicates import copies_of, duplicates, near_duplicates
 from labelkit.records import Example
 
 

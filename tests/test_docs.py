@@ -17,8 +17,8 @@ import pytest
 
 import labelkit
 from labelkit import hookspecs, records
-from labelkit.catalog import EVENT_HOOK, RECORD_HOOKS, Candidate, Catalog, find_candidates
 from labelkit.events import Event
+from labelkit.plugins.catalog import EVENT_HOOK, RECORD_HOOKS, Candidate, Catalog, find_candidates
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGE = (DOCS / "plugins.md").read_text(encoding="utf-8")

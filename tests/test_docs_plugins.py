@@ -16,10 +16,10 @@ from types import ModuleType
 import pytest
 
 import labelkit
-from labelkit.catalog import Candidate, Catalog, find_candidates
 from labelkit.cli.main import COMMANDS
+from labelkit.plugins.catalog import Candidate, Catalog, find_candidates
+from labelkit.plugins.versioning import STATEMENTS, unmet
 from labelkit.testing import check_plugin
-from labelkit.versioning import STATEMENTS, unmet
 from plugin_environment import PluginEnvironment, make_environment
 
 DOCS = Path(__file__).parents[1] / "docs"

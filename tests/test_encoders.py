@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 
 import labelkit
-from labelkit.catalog import Catalog
-from labelkit.encode import architectures
-from labelkit.encode.model import load_classifier, load_config
-from labelkit.encode.tiny import make_tiny, tokenizer_of
-from labelkit.encode.tokenizer import fingerprint, load_tokenizer
 from labelkit.errors import LabelkitError, ModelError
 from labelkit.events import Event, Noted, Scored
 from labelkit.label.labeller import Labeller
+from labelkit.models import architectures
+from labelkit.models.loading import load_classifier, load_config
+from labelkit.models.tiny import make_tiny, tokenizer_of
+from labelkit.models.tokenizer import fingerprint, load_tokenizer
+from labelkit.plugins.catalog import Catalog
 from labelkit.records import LoadContext, Schema
 from labelkit.registry import Home
 
@@ -332,7 +332,7 @@ def test_what_cannot_be_made_is_told(reference: str, said: str, cache: Path) -> 
 
 
 def test_a_reference_names_both(tmp_path: Path) -> None:
-    from labelkit.encode.references import resolve_tiny
+    from labelkit.models.references import resolve_tiny
 
     found = resolve_tiny("bert@bpe", LoadContext(cache=tmp_path))
     assert found.folder.parent == tmp_path / "tiny"

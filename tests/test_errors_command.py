@@ -17,14 +17,14 @@ import labelkit
 from conftest import a_sentence, as_conll
 from labelkit.cli import main
 from labelkit.cli.errors import nameless
-from labelkit.data.schemes import SCHEMES, spans_of, tags_of
 from labelkit.errors import LabelkitError
-from labelkit.evaluate import suspects
-from labelkit.evaluate.folds import divide
-from labelkit.evaluate.mistakes import SPAN_KINDS, analyse
-from labelkit.evaluate.review import suspects_of, to_review
-from labelkit.evaluate.suspects import classes_of, rank
+from labelkit.evaluate import label_errors as suspects
+from labelkit.evaluate.cross_validation import divide
+from labelkit.evaluate.error_analysis import SPAN_KINDS, analyse
+from labelkit.evaluate.label_errors import classes_of, rank
+from labelkit.evaluate.label_review import suspects_of, to_review
 from labelkit.events import CheckpointSaved, Event, Noted, RunStarted, Stage
+from labelkit.labels.schemes import SCHEMES, spans_of, tags_of
 from labelkit.records import Example, Schema, Scheme
 from labelkit.registry import Home, Registry
 

@@ -349,7 +349,7 @@ def test_predictions_are_written_in_any_format(
     file = tmp_path / f"out.{suffix}"
     ask(capsys, "shared", "-o", str(file))
     labeller = labelkit.load("shared", home=home)
-    from labelkit.data.files import read_lines
+    from labelkit.files.reading import read_lines
 
     if suffix == "conll":
         words = [tuple(line.split()) for _, line in read_lines(file, "utf-8") if line]

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from labelkit.evaluate import intervals
-from labelkit.evaluate.classes import METRICS as CLASSES
-from labelkit.evaluate.intervals import draws, of_roc_auc, recomputed, sample
-from labelkit.evaluate.score import score
-from labelkit.evaluate.spans import METRICS as SPANS
+from labelkit.metrics import intervals
+from labelkit.metrics.classes import METRICS as CLASSES
+from labelkit.metrics.intervals import draws, of_roc_auc, recomputed, sample
+from labelkit.metrics.scoring import score
+from labelkit.metrics.spans import METRICS as SPANS
 from labelkit.records import Metric, Predictions, Schema
 
 SCHEMA = Schema.bio("x", "PER", "LOC", "RARE")

@@ -17,15 +17,15 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 import labelkit
-from labelkit.cli import render
-from labelkit.data.schemes import SCHEMES, spans_of, tags_of, violations
+from labelkit.console import render
 from labelkit.errors import LabelkitError
-from labelkit.evaluate.chunks import Mode, Spans, Vocabulary, find_spans, rules_of
-from labelkit.evaluate.classes import METRICS as CLASSES
-from labelkit.evaluate.entities import entity_scores
-from labelkit.evaluate.score import score
-from labelkit.evaluate.spans import METRICS as SPANS
-from labelkit.evaluate.wrap import metric_at
+from labelkit.labels.schemes import SCHEMES, spans_of, tags_of, violations
+from labelkit.metrics.chunks import Mode, Spans, Vocabulary, find_spans, rules_of
+from labelkit.metrics.classes import METRICS as CLASSES
+from labelkit.metrics.entities import entity_scores
+from labelkit.metrics.evaluate_modules import metric_at
+from labelkit.metrics.scoring import score
+from labelkit.metrics.spans import METRICS as SPANS
 from labelkit.records import Predictions, Schema, Scheme
 
 PREFIXES = {"IOB1": "BI", "IOB2": "BI", "BIOES": "BIES", "BILOU": "BILU"}
@@ -245,7 +245,7 @@ def test_metrics_of_the_same_names_stand_side_by_side() -> None:
 
 
 def test_the_entity_scores_are_an_evaluate_metric() -> None:
-    from labelkit.evaluate.module import Entities
+    from labelkit.metrics.seqeval_module import Entities
 
     gold, guess = random_rows("IOB2", 50)
     for mode in ("default", "strict"):
@@ -332,7 +332,7 @@ def test_roc_auc_is_left_out_where_it_does_not_apply() -> None:
 def test_weighted_areas_are_those_of_texts_that_are_there_so_often() -> None:
     from sklearn.metrics import roc_auc_score
 
-    from labelkit.evaluate.auc import areas
+    from labelkit.metrics.roc_auc import areas
 
     given_ = texts(("no", "yes"), 80)
     random = np.random.default_rng(0)
@@ -407,7 +407,7 @@ def test_a_module_on_disk_gets_what_its_features_declare(
 
 
 def test_a_module_in_code_and_one_by_its_path_make_a_metric(tmp_path: Path) -> None:
-    from labelkit.evaluate.module import Entities
+    from labelkit.metrics.seqeval_module import Entities
 
     given_ = predictions([("B-PER", "O")], [("I-PER", "O")])
     ours = labelkit.Metric.from_evaluate(

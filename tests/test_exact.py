@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 
 import labelkit
-from labelkit.catalog import Catalog
-from labelkit.environment import Environment
+from labelkit.config.environment import Environment
 from labelkit.events import CheckpointSaved, Event, Scored, StepDone, TrainingStarted
+from labelkit.plugins.catalog import Catalog
 from labelkit.registry import Home, Registry, RunDetails
 from labelkit.train import run as _imported_before_the_fork  # noqa: F401
-from labelkit.train.order import TokenBatches
-from labelkit.train.repeat import repeat
+from labelkit.train.reproduction import repeat
+from labelkit.train.sampling import TokenBatches
 
 EPOCHS = 2
 #: a state after every step; dropout, that random numbers are drawn too

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labelkit.data.files import corpus_folder, read_lines
 from labelkit.errors import DataError
+from labelkit.files.reading import corpus_folder, read_lines
 
 
 def lines(path: Path, encoding: str = "utf-8") -> list[str]:

@@ -11,12 +11,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from labelkit.catalog import Catalog
 from labelkit.data.corpus import Corpus, DataOptions, load_corpus
-from labelkit.data.formats import FORMATS
 from labelkit.data.reading import kind_of, open_split, read_raw
 from labelkit.data.show import read_for_show
 from labelkit.errors import DataError, LabelkitError
+from labelkit.formats.builtin import FORMATS
+from labelkit.plugins.catalog import Catalog
 from labelkit.records import Example, Kind, LoadContext, Scheme
 
 BY_NAME = {known.name: known for known in FORMATS}

@@ -23,7 +23,9 @@ from labelkit.cli import main
 from labelkit.errors import LabelkitError, StorageError, TrainingError
 from labelkit.events import Event, Noted, Scored, StepDone
 from labelkit.registry import Home, Registry, RunDetails
-from labelkit.train import guards, memory, room
+from labelkit.train import disk_space as room
+from labelkit.train import guards
+from labelkit.train import oom_recovery as memory
 from labelkit.train.guards import WINDOW, LossGuard, TimeLimit
 from labelkit.train.trainer import WordLevelTrainer
 

@@ -138,7 +138,7 @@ def hub(tiny: Path, tmp_path: Path) -> Iterator[Hub]:
 
 RESOLVE = """
 import json, sys
-from labelkit.encode.references import resolve_hub
+from labelkit.models.references import resolve_hub
 from labelkit.errors import LabelkitError
 from labelkit.records import LoadContext
 try:

@@ -16,12 +16,12 @@ from typing import Any
 import pytest
 
 from hub_server import Hub, serving, use
-from labelkit.catalog import Catalog
 from labelkit.data.corpus import Corpus, load_corpus
-from labelkit.data.hubfiles import choose_files, class_names
-from labelkit.data.mirrors import MIRRORS
+from labelkit.data.hub_files import choose_files, class_names
+from labelkit.data.hub_mirrors import MIRRORS
 from labelkit.data.reading import kind_of, open_split
 from labelkit.errors import DataError, LabelkitError, NetworkError
+from labelkit.plugins.catalog import Catalog
 from labelkit.records import Kind, LoadContext, Scheme
 
 CONVERTED = "refs/convert/parquet"

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 import labelkit
-from labelkit.checkpoint import read_checkpoint
+from labelkit.models.checkpoint import read_checkpoint
 from labelkit.registry import Home, Registry
 from labelkit.train import run as _imported_before_the_fork  # noqa: F401
 

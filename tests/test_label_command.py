@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 import labelkit
 from label_command import SENTENCES, Label, fails, label, lines, opened, write
-from labelkit.data.conll import read as read_conll
 from labelkit.errors import StorageError
+from labelkit.formats.conll import read as read_conll
 from labelkit.records import LoadContext
 from labelkit.registry import Registry
 

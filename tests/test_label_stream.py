@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 
 import labelkit
 from labelkit import Example, Labelled, Labeller, Preprocessor, Schema
-from labelkit.data.schemes import spans_of
 from labelkit.errors import LabelkitError
+from labelkit.formats.labelled import Failed, above, carried
+from labelkit.inference.decoding import found_spans
+from labelkit.inference.engine import Engine
 from labelkit.label import stream
-from labelkit.label.decode import found_spans
-from labelkit.label.engine import Engine
-from labelkit.label.records import Failed, above, carried
 from labelkit.label.stream import chunks, label_stream
+from labelkit.labels.schemes import spans_of
 from labelkit.records import Coverage, Place, Scores, Span
 
 TEXTS = ("Ada Lovelace lives in New York .", "", "Bob", "It rained in Lima all day . " * 40, "Marie Curie met Tim .")
@@ -271,7 +271,7 @@ class _Full:
     """Makes an engine fail on batches of more than ``room`` sub-tokens."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, room: int, error: Exception) -> None:
-        from labelkit.label.engine import Engine
+        from labelkit.inference.engine import Engine
 
         self.largest = 0
         forward = Engine._forward

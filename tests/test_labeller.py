@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 import labelkit
 from labelkit import Labelled, Labeller
-from labelkit.data.schemes import repair, spans_of, violations
 from labelkit.errors import RegistryError
-from labelkit.label.records import to_json
+from labelkit.formats.labelled import to_json
+from labelkit.labels.schemes import repair, spans_of, violations
 from labelkit.records import Coverage, Span
 
 PARTS = (
@@ -250,7 +250,7 @@ def test_a_spans_score_is_that_of_its_least_certain_word(labeller: Labeller) -> 
     words = ["Ada", "Lovelace", "lives", "in", "New", "York", "."]
     record = labeller.label(words)
     encoding = labeller._engine.encoding
-    from labelkit.encode.align import encode
+    from labelkit.encode.alignment import encode
 
     found = labeller._engine.score(encode(encoding, [words]).windows, [len(words)])
     cooled = np.exp(found.values.astype(np.float64)) ** (1 / labeller.info.temperature)

@@ -21,17 +21,22 @@ import torch
 
 import labelkit
 from labelkit import Example
-from labelkit.catalog import Catalog
 from labelkit.cli import main
-from labelkit.encode.align import Encoding, Window, encode
-from labelkit.encode.model import load_classifier
-from labelkit.encode.tiny import make_tiny
-from labelkit.encode.tokenizer import load_tokenizer
+from labelkit.encode.alignment import Encoding, Window, encode
 from labelkit.errors import LabelkitError, ModelError
-from labelkit.label import onnx_engine, onnx_export, onnx_int8, onnx_outliers, openvino_graph, stream
-from labelkit.label.engine import Engine
+from labelkit.inference.engine import Engine
+from labelkit.inference.onnx import engine as onnx_engine
+from labelkit.inference.onnx import export as onnx_export
+from labelkit.inference.onnx import openvino_graph
+from labelkit.inference.onnx import quantization as onnx_int8
+from labelkit.inference.onnx import weight_splitting as onnx_outliers
+from labelkit.inference.onnx.comparison import compare
+from labelkit.label import stream
 from labelkit.label.labeller import Labeller
-from labelkit.label.onnx_check import compare
+from labelkit.models.loading import load_classifier
+from labelkit.models.tiny import make_tiny
+from labelkit.models.tokenizer import load_tokenizer
+from labelkit.plugins.catalog import Catalog
 from labelkit.records import Schema
 from labelkit.registry import Home, Registry
 
@@ -236,7 +241,7 @@ def test_openvino_computes_in_the_engine_s_precision(tmp_path: Path) -> None:
 
 def test_nncf_tells_nobody_that_it_is_used() -> None:
     code = (
-        "from labelkit.label.onnx_int8 import without_telemetry\n"
+        "from labelkit.inference.onnx.quantization import without_telemetry\n"
         "with without_telemetry():\n"
         "    import nncf.telemetry.wrapper as wrapper\n"
         "print(type(wrapper.telemetry).__name__)"
@@ -541,7 +546,7 @@ def test_data_that_is_gone_needs_other_data(
     def gone(*arguments: Any) -> None:
         raise LabelkitError("corpus does not exist")
 
-    monkeypatch.setattr("labelkit.train.prepare.read_corpus", gone)
+    monkeypatch.setattr("labelkit.train.preparation.read_corpus", gone)
     done = command("onnx", "shared")
     assert done.status == 1
     assert "the validation data of" in done.err

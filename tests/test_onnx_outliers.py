@@ -13,7 +13,7 @@ pytest.importorskip("onnxruntime")
 
 from onnx import helper, numpy_helper  # noqa: E402
 
-from labelkit.label.onnx_outliers import copies_of, divide_outliers, feed_forwards  # noqa: E402
+from labelkit.inference.onnx.weight_splitting import copies_of, divide_outliers, feed_forwards  # noqa: E402
 
 WIDTH, NEURONS = 16, 128
 #: an activation function as exporters write it: (operation, inputs, output); "x" comes in, "y" goes out

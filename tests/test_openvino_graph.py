@@ -12,7 +12,7 @@ openvino = pytest.importorskip("openvino")
 
 import openvino.opset13 as ops  # noqa: E402
 
-from labelkit.label.openvino_graph import ANSWERS, keys_as_they_lie, only_answers  # noqa: E402
+from labelkit.inference.onnx.openvino_graph import ANSWERS, keys_as_they_lie, only_answers  # noqa: E402
 
 WIDTH, LENGTH = 8, 5
 random = np.random.default_rng(0)

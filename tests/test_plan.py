@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 import labelkit
-from labelkit import plan as plan_module
 from labelkit import settings as settings_module
 from labelkit.api import request_of
-from labelkit.catalog import Candidate, Catalog, find_candidates
+from labelkit.config import plan as plan_module
+from labelkit.config.plan import Plan, Request, Setting, make_plan
+from labelkit.config.recipes import find_recipe, read_recipe, recipes_of
 from labelkit.errors import LabelkitError, PlanError, UnknownNameError
-from labelkit.plan import Plan, Request, Setting, make_plan
-from labelkit.recipes import find_recipe, read_recipe, recipes_of
+from labelkit.plugins.catalog import Candidate, Catalog, find_candidates
 from labelkit.settings import OWNED, SETTINGS, check, parse_set
 
 CATALOG = Catalog.load()

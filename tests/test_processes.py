@@ -16,7 +16,7 @@ import pytest
 
 import labelkit
 from labelkit.registry import Home, Registry
-from labelkit.train import processes
+from labelkit.train import distributed as processes
 
 PLAIN = str(Path(__file__).parent / "plain.toml")
 

@@ -9,9 +9,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from labelkit.data import conll, sources
+from labelkit.data import sources
 from labelkit.data.corpus import Corpus, load_corpus
 from labelkit.data.summary import SplitSummary, summarise
+from labelkit.formats import conll
 from labelkit.records import LoadContext, Scheme
 
 pytestmark = pytest.mark.realdata

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from labelkit.catalog import Catalog
 from labelkit.data.convert import Conversion, convert
 from labelkit.data.corpus import Corpus, load_corpus
 from labelkit.data.summary import summarise
+from labelkit.plugins.catalog import Catalog
 from labelkit.records import Kind, LoadContext, Scheme
 
 pytestmark = pytest.mark.realdata

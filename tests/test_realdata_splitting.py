@@ -10,9 +10,9 @@ import pytest
 
 from detokeniser import detokenise, shared_borders
 from labelkit.data.sources import SOURCES
-from labelkit.label.sentences import sentences, split_document
-from labelkit.label.splitters import words
 from labelkit.records import Example, LoadContext
+from labelkit.text.sentences import sentences, split_document
+from labelkit.text.splitters import words
 
 pytestmark = pytest.mark.realdata
 CORPORA = ("conll2003", "wnut17")

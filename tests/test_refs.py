@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from labelkit.data.refs import parse_columns, parse_reference, shards_of, split_files
+from labelkit.data.references import parse_columns, parse_reference, shards_of, split_files
 from labelkit.errors import DataError
 
 

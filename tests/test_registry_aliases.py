@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from labelkit.errors import LabelkitError, RegistryError
 from labelkit.registry import Home, Registry
-from labelkit.train.prepare import check_name
+from labelkit.train.preparation import check_name
 from recorded_runs import ended, start
 
 pytest_plugins = ("recorded_home",)

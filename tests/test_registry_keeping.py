@@ -622,9 +622,9 @@ import hashlib, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[3])
 from labelkit.registry import Home, Registry
-from labelkit.storage import new_folder
+from labelkit.files.atomic import new_folder
 from recorded_runs import files_of, start
-from labelkit.train.selection import Selection
+from labelkit.train.checkpoint_selection import Selection
 from labelkit.registry import RegistryObserver
 
 def save(path):

@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 
 import labelkit
-from labelkit.catalog import Catalog
 from labelkit.cli import main
-from labelkit.environment import Environment
+from labelkit.config.environment import Environment
 from labelkit.errors import LabelkitError
 from labelkit.events import Event, StepDone
+from labelkit.plugins.catalog import Catalog
 from labelkit.registry import Home, Registry, RunDetails
-from labelkit.train.repeat import Repetition, _happened
-from labelkit.train.repeat import repeat as repeat_run
+from labelkit.train.reproduction import Repetition, _happened
+from labelkit.train.reproduction import repeat as repeat_run
 
 PLAIN = Path(__file__).parent / "plain.toml"
 Command = Callable[..., tuple[int, str, str]]

@@ -21,7 +21,7 @@ import labelkit
 from labelkit.errors import LabelkitError, RegistryError
 from labelkit.events import CheckpointSaved, Event, Scored, Stage, StepDone, TrainingStarted
 from labelkit.registry import Home, Registry, RunDetails
-from labelkit.train import resume as states
+from labelkit.train import training_state as states
 
 Train = Callable[..., labelkit.RunResult]
 PLAIN = Path(__file__).parent / "plain.toml"

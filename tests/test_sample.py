@@ -8,12 +8,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from labelkit.data import sample
-from labelkit.data.sample import corpus
-from labelkit.data.sample.grammar import PARTS, Cursor, Grammar, part_of
-from labelkit.data.sample.reviews import lists
+from labelkit import sample
 from labelkit.errors import DataError
 from labelkit.records import Example, LoadContext
+from labelkit.sample import corpus
+from labelkit.sample.grammar import PARTS, Cursor, Grammar, part_of
+from labelkit.sample.reviews import lists
 
 SCHEMAS = {schema.name: schema for schema in sample.SCHEMAS}
 PATTERNS = tuple(itertools.chain.from_iterable(corpus.REGISTERS.values()))
@@ -112,7 +112,7 @@ def test_some_names_have_several_types() -> None:
 
 def test_same_seed_same_sentences_in_another_process() -> None:
     code = (
-        "from labelkit.data.sample import reviews, sentences\n"
+        "from labelkit.sample import reviews, sentences\n"
         "print([e.words for e in sentences(20, seed=3)], [e.text for e in reviews(9)])"
     )
     there = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout

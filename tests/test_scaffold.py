@@ -16,12 +16,13 @@ from types import ModuleType
 
 import pytest
 
-from labelkit import LoadContext, scaffold
-from labelkit.catalog import Candidate, Catalog, find_candidates
+from labelkit import LoadContext
 from labelkit.cli import main
 from labelkit.cli.plugins import FIRST_USE
 from labelkit.errors import LabelkitError, StorageError
-from labelkit.scaffold import KINDS, TEMPLATES
+from labelkit.plugins import scaffold
+from labelkit.plugins.catalog import Candidate, Catalog, find_candidates
+from labelkit.plugins.scaffold import KINDS, TEMPLATES
 from plugin_environment import PluginEnvironment, make_environment
 
 pytest_plugins = ("fake_distributions",)

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labelkit.data.schemes import (
+from labelkit.errors import DataError
+from labelkit.labels.schemes import (
     SCHEMES,
     SpanTuple,
     convert,
@@ -16,7 +17,6 @@ from labelkit.data.schemes import (
     tags_of,
     violations,
 )
-from labelkit.errors import DataError
 from labelkit.records import Scheme
 
 TYPES = ("PER", "creative-work", "B", "-", "ä")

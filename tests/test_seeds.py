@@ -15,13 +15,13 @@ import pytest
 import labelkit
 from labelkit.cli import main
 from labelkit.data.corpus import load_corpus
-from labelkit.encode import store
+from labelkit.encode import cache as store
 from labelkit.errors import LabelkitError, RegistryError
 from labelkit.events import Event, RunStarted, StepDone
 from labelkit.registry import Home, Registry, RunDetails, RunRecord
 from labelkit.registry.groups import spread
-from labelkit.train import prepare
-from labelkit.train.group import SeedsFailedError
+from labelkit.train import preparation as prepare
+from labelkit.train.seeds import SeedsFailedError
 
 Train = Callable[..., labelkit.RunResult]
 PLAIN = Path(__file__).parent / "plain.toml"

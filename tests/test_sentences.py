@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labelkit.errors import DataError, LabelkitError
-from labelkit.label.sentences import sentences, split_document
-from labelkit.label.splitters import split
+from labelkit.text.sentences import sentences, split_document
+from labelkit.text.splitters import split
 
 PIECES = (
     *" \n\t\r.!?…。！？؟।\"')」aIé5日-*:;,",
@@ -146,7 +146,7 @@ HOSTILE = (
 
 def test_long_hostile_texts_take_linear_time() -> None:
     program = (
-        "from labelkit.label.sentences import sentences\n"
+        "from labelkit.text.sentences import sentences\n"
         f"for unit in {HOSTILE!r}:\n"
         "    text = unit * (200_000 // len(unit))\n"
         "    found = sentences(text)\n"

@@ -16,11 +16,11 @@ import pytest
 
 import labelkit
 from labelkit.cli import main
-from labelkit.evaluate.classes import METRICS as CLASSES
-from labelkit.evaluate.comparing import _alike
-from labelkit.evaluate.entities import entity_scores
-from labelkit.evaluate.significance import Difference, differences
-from labelkit.evaluate.spans import METRICS as SPANS
+from labelkit.evaluate.comparison import _alike
+from labelkit.metrics.classes import METRICS as CLASSES
+from labelkit.metrics.entities import entity_scores
+from labelkit.metrics.significance import Difference, differences
+from labelkit.metrics.spans import METRICS as SPANS
 from labelkit.records import Metric, Predictions, Schema
 from labelkit.registry import Home, Registry
 

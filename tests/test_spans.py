@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labelkit.data import jsonl
 from labelkit.data.corpus import Corpus, load_corpus
-from labelkit.data.schemes import spans_of
-from labelkit.data.spans import align, offsets_of, parse_spans, without_overlaps
 from labelkit.errors import DataError
-from labelkit.label.splitters import words as split_words
+from labelkit.formats import jsonl
+from labelkit.labels.schemes import spans_of
+from labelkit.labels.spans import align, offsets_of, parse_spans, without_overlaps
 from labelkit.records import Example, Format, LoadContext, Schema, Source
+from labelkit.text.splitters import words as split_words
 
 TEXT = "Ada Lovelace lived in London."
 ADA, LOVELACE, LONDON = [0, 3, "PER"], [4, 12, "PER"], [22, 28, "LOC"]

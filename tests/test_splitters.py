@@ -14,10 +14,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from labelkit import settings as run_settings
-from labelkit.data.formats import FORMATS
 from labelkit.errors import DataError, LabelkitError
-from labelkit.label.splitters import SPLITTERS, characters, find_splitter, split
+from labelkit.formats.builtin import FORMATS
 from labelkit.records import LoadContext
+from labelkit.text.splitters import SPLITTERS, characters, find_splitter, split
 
 SPLITTING = sorted(set(SPLITTERS) - {"none"})
 PIECES = (
@@ -240,7 +240,7 @@ HOSTILE = (
 def test_long_hostile_texts_take_linear_time() -> None:
     """A quadratic rule takes hours for these texts, and the time limit ends it; a linear one takes seconds."""
     program = (
-        "from labelkit.label.splitters import split\n"
+        "from labelkit.text.splitters import split\n"
         f"for unit in {HOSTILE!r}:\n"
         "    text = unit * (200_000 // len(unit))\n"
         "    for name in ('words', 'characters'):\n"
@@ -250,7 +250,7 @@ def test_long_hostile_texts_take_linear_time() -> None:
 
 
 def test_patterns_are_compiled_only_when_text_is_split() -> None:
-    program = "import sys, labelkit.label.splitters; sys.exit('regex' in sys.modules)"
+    program = "import sys, labelkit.text.splitters; sys.exit('regex' in sys.modules)"
     subprocess.run([sys.executable, "-c", program], check=True)
 
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from labelkit.encode import store
-from labelkit.encode.align import Encoding, encode, labels_of, surfaces_of
-from labelkit.encode.store import Target, WindowStore, cached_windows, total
-from labelkit.encode.tokenizer import load_tokenizer
+from labelkit.encode import cache as store
+from labelkit.encode.alignment import Encoding, encode, labels_of, surfaces_of
+from labelkit.encode.cache import Target, WindowStore, cached_windows, total
 from labelkit.errors import StorageError
+from labelkit.models.tokenizer import load_tokenizer
 from labelkit.records import Coverage, Example, Schema
 
 SCHEMA = Schema.bio("ner", "PER", "LOC")

@@ -15,14 +15,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labelkit.data import conll, jsonl, stored
-from labelkit.data.carve import carve
+from labelkit.data import arrow_cache as stored
+from labelkit.data.arrow_cache import StoredExamples, Tally, gather
 from labelkit.data.corpus import Corpus, load_corpus
+from labelkit.data.holdout import carve
 from labelkit.data.preprocess import apply
-from labelkit.data.stored import StoredExamples, Tally, gather
 from labelkit.data.summary import summarise
 from labelkit.data.views import Changed, Chosen
 from labelkit.errors import DataError, LabelkitError
+from labelkit.formats import conll, jsonl
 from labelkit.records import Example, Format, Kind, LoadContext, Place, Preprocessor, Schema, Scheme, Source
 
 

@@ -17,8 +17,8 @@ import pytest
 from broken_packages import METRIC as METRIC_MODULE
 from broken_plugins import BROKEN, FORMAT, METRIC, SCHEMA, SOURCE, a_catalog, exact_match
 from labelkit import Example, LabelkitError, LoadContext, Metric, Predictions
-from labelkit.catalog import Candidate, Catalog
 from labelkit.errors import NetworkError
+from labelkit.plugins.catalog import Candidate, Catalog
 from labelkit.testing import Broken, Check, DataAbsentError, Outcome, check_plugin, checks, contract, network, worker
 from labelkit.testing.base import Asked, BlockedError, NotApplicableError, Question
 

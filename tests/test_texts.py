@@ -12,10 +12,10 @@ import torch
 
 import labelkit
 from labelkit.cli import main
-from labelkit.encode.align import Encoding, encode_texts
-from labelkit.encode.model import load_classifier
-from labelkit.encode.tokenizer import load_tokenizer
-from labelkit.label.engine import Engine
+from labelkit.encode.alignment import Encoding, encode_texts
+from labelkit.inference.engine import Engine
+from labelkit.models.loading import load_classifier
+from labelkit.models.tokenizer import load_tokenizer
 from labelkit.records import Schema
 
 SCHEMA = Schema(name="mood", kind="text", labels=("bad", "good", "mixed"))
@@ -138,9 +138,9 @@ def test_gradient_weights_do_not_depend_on_the_batch(engine: Engine, tmp_path: P
     from transformers import TrainingArguments
 
     from labelkit.data.corpus import content_hash
-    from labelkit.encode.store import Target, cached_windows
+    from labelkit.encode.cache import Target, cached_windows
     from labelkit.records import Example
-    from labelkit.train.interrupts import Interrupts
+    from labelkit.train.signals import Interrupts
     from labelkit.train.trainer import Collator, TrainingWindows, WordLevelTrainer
 
     examples = [Example(id=str(n), text=text, labels={"x": "good"}) for n, text in enumerate([LONG, "good"])]

@@ -13,13 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import labelkit
-from labelkit.encode import model
+from labelkit.config.plan import Request, make_plan
 from labelkit.errors import LabelkitError
 from labelkit.events import Scored, StepDone
-from labelkit.plan import Request, make_plan
+from labelkit.models import loading as model
 from labelkit.records import Schema
 from labelkit.train import trainer as training
-from labelkit.train.order import TokenBatches
+from labelkit.train.sampling import TokenBatches
 
 PLAIN = Path(__file__).parent / "plain.toml"
 lengths = st.lists(st.integers(1, 60), min_size=1, max_size=80)
@@ -153,7 +153,7 @@ def test_dropout_attention_and_frozen_embeddings_are_as_asked(
 def test_a_number_of_windows_that_is_asked_for_wins_over_the_budget_of_a_recipe(
     sets: tuple[str, ...], budget: int
 ) -> None:
-    from labelkit.catalog import Catalog
+    from labelkit.plugins.catalog import Catalog
 
     plan = make_plan(Request(task="ner", recipe="best", sets=sets), Catalog.load())
     assert plan["train.batch_tokens"] == budget

@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 import labelkit
-from labelkit.encode import align
-from labelkit.encode.align import NO_WORD, Encoding, encode, encode_texts, labels_of, tokenize
-from labelkit.encode.tiny_tokenizers import PIECES
-from labelkit.encode.tokenizer import (
+from labelkit.encode import alignment as align
+from labelkit.encode.alignment import NO_WORD, Encoding, encode, encode_texts, labels_of, tokenize
+from labelkit.errors import LabelkitError, ModelError
+from labelkit.models.tiny_tokenizers import PIECES
+from labelkit.models.tokenizer import (
     DEFAULT_LENGTH,
     Frame,
     blank_ids,
@@ -25,7 +26,6 @@ from labelkit.encode.tokenizer import (
     max_length_of,
     spaced,
 )
-from labelkit.errors import LabelkitError, ModelError
 
 TEXT = ["Ada Lovelace lives in Rome and in New York .", "don't stop unbelievable things , says Tim 's friend"] * 5
 BERT = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
@@ -448,7 +448,7 @@ def test_the_checkpoint_of_a_truncating_encoder_truncates_no_more(tiny: Path, co
 
 
 def test_the_bundled_encoder_reads_everything() -> None:
-    from labelkit.encode.references import resolve_bundled
+    from labelkit.models.references import resolve_bundled
 
     folder = resolve_bundled("", labelkit.LoadContext()).folder
     raw = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from labelkit.data.convert import to_labelled
-from labelkit.data.schemes import spans_of
 from labelkit.errors import DataError
+from labelkit.labels.schemes import spans_of
 from labelkit.records import Coverage, Example, Labelled, Span
 from tool_documents import (
     BY_NAME,

@@ -12,9 +12,9 @@ import pytest
 
 from labelkit.cli import main
 from labelkit.data.reading import kind_of, read_raw
-from labelkit.data.sample import SCHEMAS
 from labelkit.errors import DataError, LabelkitError
 from labelkit.records import Coverage, Example, Labelled, LoadContext, Source, Span
+from labelkit.sample import SCHEMAS
 from tool_documents import BY_NAME, FAMILY, GRIN, read, spans_in, there_and_back, write
 
 GOLDEN = Path(__file__).parent / "golden"

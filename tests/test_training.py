@@ -18,12 +18,8 @@ from typing import Any
 import pytest
 
 import labelkit
-from labelkit import catalog, checkpoint
-from labelkit.catalog import Candidate
-from labelkit.encode.checkpoint_files import sha256_of
-from labelkit.encode.store import cached_windows
+from labelkit.encode.cache import cached_windows
 from labelkit.errors import LabelkitError, StorageError
-from labelkit.evaluate import split as scoring
 from labelkit.events import (
     CheckpointRemoved,
     CheckpointSaved,
@@ -34,9 +30,14 @@ from labelkit.events import (
     StepDone,
     TrainingStarted,
 )
+from labelkit.inference import prediction as scoring
+from labelkit.models import checkpoint
+from labelkit.models.checkpoint_files import sha256_of
+from labelkit.plugins import catalog
+from labelkit.plugins.catalog import Candidate
 from labelkit.registry import Home, Registry, RunDetails
 from labelkit.train import fit as training
-from labelkit.train.selection import Selection
+from labelkit.train.checkpoint_selection import Selection
 
 Train = Callable[..., labelkit.RunResult]
 PLAIN = Path(__file__).parent / "plain.toml"
@@ -242,7 +243,7 @@ def test_test_is_scored_once_after_training_and_by_the_chosen_weights(
 
 
 def test_the_recorded_test_score_is_that_of_the_labeller(trained: labelkit.RunResult, home: Path, corpus: Path) -> None:
-    from labelkit.evaluate.entities import entity_scores
+    from labelkit.metrics.entities import entity_scores
 
     sentences = [
         [line.split() for line in part.splitlines()]
@@ -606,7 +607,7 @@ def test_windows_that_the_disk_cannot_hold_leave_no_half_a_cache(
         with no_file_above(2_000):
             return encode(*arguments, **options)
 
-    monkeypatch.setattr("labelkit.train.ready.cached_windows", on_a_full_disk)
+    monkeypatch.setattr("labelkit.train.resolution.cached_windows", on_a_full_disk)
     with pytest.raises(StorageError, match="the disk is full") as caught:
         train()
     details = recorded(tmp_path / "home")

@@ -10,14 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from labelkit.catalog import Catalog
-from labelkit.data.schemes import SCHEMES, may_follow, repair, violations
+from labelkit.config.plan import Request, make_plan
 from labelkit.errors import LabelkitError
-from labelkit.label import viterbi as module
-from labelkit.label.calibration import tempered
-from labelkit.label.decode import changes, decode, fitting, found_spans, sentences
-from labelkit.label.viterbi import rules_of, viterbi
-from labelkit.plan import Request, make_plan
+from labelkit.inference import viterbi as module
+from labelkit.inference.calibration import tempered
+from labelkit.inference.decoding import changes, decode, fitting, found_spans, sentences
+from labelkit.inference.viterbi import rules_of, viterbi
+from labelkit.labels.schemes import SCHEMES, may_follow, repair, violations
+from labelkit.plugins.catalog import Catalog
 from labelkit.records import Schema, Scheme, Scores
 
 CATALOG = Catalog.load()

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from labelkit.encode.align import IGNORED, NO_WORD, Window, first_mask, labels_of
+from labelkit.encode.alignment import IGNORED, NO_WORD, Window, first_mask, labels_of
 from labelkit.encode.batches import by_budget, model_inputs, pad, pad_labels, pad_words, token_types
-from labelkit.encode.tokenizer import Frame
 from labelkit.encode.windows import Cut, Pieces, cut, drop_long_words
+from labelkit.models.tokenizer import Frame
 
 MOST = 12
 

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from labelkit.data.convert import to_labelled
-from labelkit.data.formats import FORMATS
-from labelkit.data.output import new_output
-from labelkit.data.schemes import tags_of
-from labelkit.data.tools.writing import word_spans
-from labelkit.label.splitters import words as split_words
+from labelkit.files.output import new_output
+from labelkit.formats.builtin import FORMATS
+from labelkit.formats.tools.writing import word_spans
+from labelkit.labels.schemes import tags_of
 from labelkit.records import Example, Format, Labelled, LoadContext, Scheme
+from labelkit.text.splitters import words as split_words
 
 BY_NAME: dict[str, Format] = {known.name: known for known in FORMATS}
 FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467"  # three people, joined into one emoji

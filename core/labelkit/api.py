@@ -8,14 +8,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labelkit.catalog import Catalog
-from labelkit.environment import Environment
-from labelkit.plan import Request
+from labelkit.config.environment import Environment
+from labelkit.config.plan import Request
+from labelkit.plugins.catalog import Catalog
 from labelkit.registry import Home
 
 if TYPE_CHECKING:
     from labelkit.label.labeller import Labeller
-    from labelkit.train.emit import Listener
+    from labelkit.train.listeners import Listener
     from labelkit.train.run import RunResult
 
 #: argument of :func:`run` → setting it overrides
@@ -69,7 +69,7 @@ def run(
     >>> result = labelkit.run("ner", epochs=1)  # doctest: +SKIP
     >>> result.metrics["test"]["ner"]["f1"]  # doctest: +SKIP
     """
-    from labelkit.train.prepare import prepare
+    from labelkit.train.preparation import prepare
     from labelkit.train.run import train
 
     if unknown := flags.keys() - FLAGS.keys():
@@ -84,7 +84,7 @@ def run(
     for note in prepared.corpus.notes:
         _warn(note)
     if seeds > 1:
-        from labelkit.train.group import train_group
+        from labelkit.train.seeds import train_group
 
         return train_group(prepared, seeds, catalog, place, listeners=listeners, warn=_warn)
     return train(prepared, catalog, place, listeners=listeners, warn=_warn)
@@ -96,7 +96,7 @@ def resume(reference: str, *, home: str | Path | None = None, listeners: Sequenc
     :param reference: an id, the unique beginning of one, a name, or ``latest``.
     :raises LabelkitError: there is nothing to go on with, its data has changed, or what stopped it this time.
     """
-    from labelkit.train.prepare import prepare_again
+    from labelkit.train.preparation import prepare_again
     from labelkit.train.run import train
 
     environment = Environment.read()

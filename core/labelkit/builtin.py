@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from labelkit.data import sample
-from labelkit.data.formats import FORMATS
+from labelkit import sample
 from labelkit.data.sources import SCHEMAS, SOURCES
-from labelkit.encode.references import resolve_bundled, resolve_hub, resolve_path, resolve_tiny
-from labelkit.evaluate import classes, spans
+from labelkit.formats.builtin import FORMATS
 from labelkit.hookspecs import hookimpl
+from labelkit.inference.decoders import DECODERS
 from labelkit.label import terminal
-from labelkit.label.decoders import DECODERS
+from labelkit.metrics import classes, spans
+from labelkit.models.references import resolve_bundled, resolve_hub, resolve_path, resolve_tiny
 from labelkit.records import Decoder, Encoder, Format, Metric, Schema, Source
 
 

@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from labelkit.versioning import deprecate_fields
-
 #: "stale" is what ``labelkit runs reap`` writes for a run that died without a word
 Status = Literal["running", "finished", "failed", "interrupted", "stale"]
 
@@ -105,6 +103,3 @@ class RunEnded(Event):
     seconds: float
     error: str | None = None
     hint: str | None = None
-
-
-deprecate_fields(globals())

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from labelkit.errors import LabelkitError, nearest
-from labelkit.records import Scheme
 
 AUTO = "auto"
+Scheme = Literal["IOB1", "IOB2", "BIOES", "BILOU"]
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 Attention = Literal["auto", "default", "eager", "sdpa"]
 Splitter = Literal["words", "whitespace", "characters", "none"]

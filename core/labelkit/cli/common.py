@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from labelkit.documents import to_json
-from labelkit.environment import Environment
+from labelkit.config.environment import Environment
+from labelkit.files.json_text import to_json
 from labelkit.registry.home import Home
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from labelkit.catalog import Catalog
+    from labelkit.plugins.catalog import Catalog
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -50,7 +50,7 @@ class Shell:
     @cached_property
     def catalog(self) -> Catalog:
         """Every plugin and record."""
-        from labelkit.catalog import Catalog
+        from labelkit.plugins.catalog import Catalog
 
         trace = self.say if self.trace else None
         found = Catalog.load(blocked=self.blocked, only=self.environment.plugins, trace=trace, say=self.say)
@@ -72,7 +72,7 @@ class Shell:
 
     def say(self, line: str) -> None:
         """Print a line that is not the result."""
-        from labelkit.cli.text import literal
+        from labelkit.console.text import literal
 
         click.echo(literal(line), err=True)
 

@@ -144,7 +144,7 @@ def convert(
 
 def reading_context(shell: Shell, columns: str | None, encoding: str, sets: tuple[str, ...]) -> LoadContext:
     """Return what readers may know; the options of ``--set data.KEY=VALUE`` are checked as those of a run are."""
-    from labelkit.data.refs import parse_columns
+    from labelkit.data.references import parse_columns
     from labelkit.errors import LabelkitError
     from labelkit.records import LoadContext
     from labelkit.settings import check, parse_set
@@ -184,6 +184,6 @@ def _print(shell: Shell, corpus: Any, split: str, examples: Any, figures: Any) -
             }
         )
         return
-    from labelkit.cli import render
+    from labelkit.console import render
 
     render.corpus(shell.out, corpus, split, examples, figures)

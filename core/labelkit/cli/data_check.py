@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from labelkit.checks.findings import CHECKS, Finding
 from labelkit.cli.common import Shell, command_options
 from labelkit.cli.data import reading_context, reading_options
-from labelkit.data.check.findings import CHECKS, Finding
 from labelkit.errors import LabelkitError, ModelError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from labelkit.data.check.loading import Loaded
-    from labelkit.data.check.run import Checked, Tell
-    from labelkit.encode.align import Encoding
+    from labelkit.checks.loading import Loaded
+    from labelkit.checks.run import Checked, Tell
+    from labelkit.encode.alignment import Encoding
     from labelkit.records import LoadContext
 
 _COLOURS = {"error": "bold red", "warning": "yellow", "note": "cyan"}
@@ -68,9 +68,9 @@ def check(
     labelkit data check reviews.csv --columns text=review,label=stars --json
     labelkit data check data/ --strict --skip windows --skip balance
     """
-    from labelkit.data.check.loading import load
-    from labelkit.data.check.run import Asked
-    from labelkit.data.check.run import check as run
+    from labelkit.checks.loading import load
+    from labelkit.checks.run import Asked
+    from labelkit.checks.run import check as run
     from labelkit.data.corpus import DataOptions, scheme_named
 
     ctx = reading_context(shell, columns, encoding, sets)
@@ -127,10 +127,10 @@ def _encoder(
 
 
 def _encoding(shell: Shell, model: str, ctx: LoadContext) -> Encoding:
-    from labelkit.encode.align import Encoding
-    from labelkit.encode.model import load_config, quiet
-    from labelkit.encode.references import resolve
-    from labelkit.encode.tokenizer import load_tokenizer, max_length_of
+    from labelkit.encode.alignment import Encoding
+    from labelkit.models.loading import load_config, quiet
+    from labelkit.models.references import resolve
+    from labelkit.models.tokenizer import load_tokenizer, max_length_of
 
     folder = resolve(model, shell.catalog.encoders, ctx).folder
     with quiet():
@@ -150,7 +150,7 @@ def _progress(shell: Shell) -> Iterator[Tell]:
         return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
-    from labelkit.cli.text import literal
+    from labelkit.console.text import literal
 
     columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=shell.err, transient=True) as bars:
@@ -184,7 +184,7 @@ def _draw(console: Console, data: Loaded, found: Checked, skipped: dict[str, str
     from rich.padding import Padding
     from rich.text import Text
 
-    from labelkit.cli.render import cell
+    from labelkit.console.render import cell
 
     sizes = ", ".join(f"{split} {len(examples):,}" for split, examples in data.splits.items())
     console.print(cell(f"{data.reference}: {sizes} examples"), soft_wrap=True)
@@ -207,7 +207,7 @@ def _draw(console: Console, data: Loaded, found: Checked, skipped: dict[str, str
 
 
 def _headline(finding: Finding) -> str:
-    from labelkit.cli.text import literal
+    from labelkit.console.text import literal
 
     where = f"{finding.split}, {finding.layer}" if finding.layer else finding.split
     share = finding.share

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from labelkit.data.gold import Gold
-    from labelkit.evaluate.mistakes import Analysis, Mistake, Stretch
-    from labelkit.evaluate.review import Suspect
-    from labelkit.evaluate.suspects import Ranking
+    from labelkit.evaluate.error_analysis import Analysis, Mistake, Stretch
+    from labelkit.evaluate.label_errors import Ranking
+    from labelkit.evaluate.label_review import Suspect
     from labelkit.events import Event
-    from labelkit.label.engine import WordScores
+    from labelkit.inference.engine import WordScores
     from labelkit.label.labeller import Labeller
     from labelkit.records import Example, Format, Schema
     from labelkit.registry import RunDetails
@@ -98,10 +98,10 @@ def _check(asked: _Asked) -> None:
 
 
 def _found(shell: Shell, asked: _Asked) -> _Found:
-    from labelkit.evaluate.mistakes import analyse
-    from labelkit.evaluate.review import suspects_of
-    from labelkit.evaluate.split import Rows, decoded, gold_ids
-    from labelkit.evaluate.suspects import rank
+    from labelkit.evaluate.error_analysis import analyse
+    from labelkit.evaluate.label_errors import rank
+    from labelkit.evaluate.label_review import suspects_of
+    from labelkit.inference.prediction import Rows, decoded, gold_ids
     from labelkit.label.labeller import Labeller
 
     labeller = Labeller.open(asked.run, shell.home, shell.catalog)
@@ -118,8 +118,8 @@ def _found(shell: Shell, asked: _Asked) -> _Found:
 
 def _by_run(shell: Shell, asked: _Asked, labeller: Labeller, details: RunDetails | None) -> tuple[Gold, WordScores]:
     """Return gold data with the scores of the run's own model."""
-    from labelkit.evaluate.recorded import corpus_of, gold_of, hashes_of, record_look
-    from labelkit.label.calibration import tempered
+    from labelkit.evaluate.recorded_data import corpus_of, gold_of, hashes_of, record_look
+    from labelkit.inference.calibration import tempered
 
     if asked.data is not None:
         gold = gold_data.read(shell, asked, labeller, details)
@@ -145,8 +145,8 @@ def _by_folds(shell: Shell, asked: _Asked, details: RunDetails | None) -> tuple[
     """Return the run's train split with scores of models that did not see it."""
     from labelkit.cli.progress import Progress
     from labelkit.data.gold import Gold
-    from labelkit.evaluate.folds import held_out, plan_folds
-    from labelkit.evaluate.recorded import plain
+    from labelkit.evaluate.cross_validation import held_out, plan_folds
+    from labelkit.evaluate.recorded_data import plain
 
     if details is None:
         raise LabelkitError("nothing is recorded of this run: its plan is not known", hint="name a recorded run")
@@ -173,7 +173,7 @@ def nameless(shown: Callable[[Event], None]) -> Callable[[Event], None]:
 def _write(shell: Shell, asked: _Asked, found: _Found) -> int:
     """Write the examples that are worth a second look, and return how many there are."""
     from labelkit.evaluate.evaluation import write_predictions
-    from labelkit.evaluate.review import FIELD, keeps_field, to_review
+    from labelkit.evaluate.label_review import FIELD, keeps_field, to_review
     from labelkit.label.output import writer_for
 
     if asked.output is None or not found.suspects:

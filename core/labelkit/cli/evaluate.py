@@ -14,11 +14,11 @@ from labelkit.cli.data import reading_context, reading_options
 from labelkit.errors import LabelkitError
 
 if TYPE_CHECKING:
-    from labelkit.checkpoint import CheckpointInfo
     from labelkit.data.gold import Gold
-    from labelkit.evaluate.mapping import LabelMap
-    from labelkit.evaluate.seen import Seen
+    from labelkit.evaluate.label_mapping import LabelMap
+    from labelkit.evaluate.leakage import Seen
     from labelkit.label.labeller import Labeller
+    from labelkit.models.checkpoint import CheckpointInfo
     from labelkit.records import Format, Metric
     from labelkit.registry import RunDetails
 
@@ -71,7 +71,7 @@ def evaluate(shell: Shell, **given: Any) -> None:
     labelkit evaluate latest --decoder viterbi --metric seqeval-strict
     """
     from labelkit.evaluate import evaluation
-    from labelkit.evaluate.mapping import LabelMap, read_map
+    from labelkit.evaluate.label_mapping import LabelMap, read_map
     from labelkit.label.labeller import Labeller
 
     asked = Asked(**given)
@@ -128,7 +128,7 @@ def metrics_of(
     shell: Shell, labeller: Labeller, details: RunDetails | None, more: tuple[str, ...] = ()
 ) -> list[Metric]:
     """Return the metrics of a run, the one first that chose the checkpoint, and more ones: by name, or by path."""
-    from labelkit.evaluate.wrap import metric_at
+    from labelkit.metrics.evaluate_modules import metric_at
 
     names = shell.catalog.find("task", labeller.info.task).metrics
     own = details.record.metric if details and details.record.metric in shell.catalog.metrics else names[0]
@@ -145,7 +145,7 @@ def read(
     """Read the gold data that was asked for; by default the run's own."""
     from labelkit.data.corpus import DataOptions
     from labelkit.data.gold import UnknownLabelsError, read_gold
-    from labelkit.evaluate.recorded import corpus_of, gold_of
+    from labelkit.evaluate.recorded_data import corpus_of, gold_of
 
     info = labeller.info
     data, columns, encoding, sets = asked.data, asked.columns, asked.encoding, asked.sets
@@ -201,7 +201,7 @@ def _record(
     shell: Shell, info: CheckpointInfo, gold: Gold, figures: dict[str, Any], seen: Seen, output: Path | None
 ) -> None:
     """Put the scores beside their run, where the registry knows it and can be written."""
-    from labelkit.encode.checkpoint_files import sha256_of
+    from labelkit.models.checkpoint_files import sha256_of
     from labelkit.registry import Registry
 
     facts: dict[str, Any] = {f"seen_{split}": number for split, number in seen.shared.items()}
@@ -251,7 +251,7 @@ def _print(shell: Shell, info: CheckpointInfo, gold: Gold, figures: dict[str, An
             }
         )
     else:
-        from labelkit.cli import render
+        from labelkit.console import render
 
         title = f"{gold.ref} ({info.task}, {gold.split}, {len(gold.examples):,} examples)"
         render.scores(shell.out, title, figures)

@@ -109,7 +109,7 @@ def label(shell: Shell, **given: Any) -> None:
 
 def _show_texts(shell: Shell, asked: _Asked) -> None:
     """Show some texts with their spans in colour, or as JSON."""
-    from labelkit.label.records import above, to_json
+    from labelkit.formats.labelled import above, to_json
 
     labeller = _labeller(shell, asked)
     schema = labeller.info.schema
@@ -120,7 +120,7 @@ def _show_texts(shell: Shell, asked: _Asked) -> None:
         documents = [to_json(record) for record in records]
         shell.json(documents[0] if len(documents) == 1 else documents)
         return
-    from labelkit.cli import render
+    from labelkit.console import render
 
     for record in records:
         render.labelled(shell.out, record, render.colours(schema.types or schema.labels), texts=len(records) > 1)
@@ -128,7 +128,7 @@ def _show_texts(shell: Shell, asked: _Asked) -> None:
 
 def _label(shell: Shell, asked: _Asked) -> None:
     from labelkit.cli.labelling import LabelProgress, Meter
-    from labelkit.data.files import OPENED
+    from labelkit.files.reading import OPENED
     from labelkit.label.job import Job, refuse_existing, to_file, to_standard_output
 
     if asked.output:
@@ -215,7 +215,7 @@ def _writer(shell: Shell, asked: _Asked, labeller: Labeller | None) -> Format:
 
 def _header(asked: _Asked, labeller: Labeller) -> dict[str, Any]:
     """Return what must be the same for an interrupted command to be gone on with."""
-    from labelkit.encode.checkpoint_files import sha256_of, weights_of
+    from labelkit.models.checkpoint_files import sha256_of, weights_of
 
     reading = {"columns": asked.columns, "encoding": asked.encoding, "set": asked.sets, "from": asked.source}
     return {
@@ -317,8 +317,8 @@ def _count(number: int, what: str) -> str:
 
 def _record(shell: Shell, job: Job, path: Path, records: int) -> None:
     """Have the registry know where the file came from, if it knows the run."""
-    from labelkit.encode.checkpoint_files import sha256_of
     from labelkit.errors import LabelkitError, RegistryError
+    from labelkit.models.checkpoint_files import sha256_of
     from labelkit.registry import Registry
 
     info = job.labeller.info

@@ -7,9 +7,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO, Self
 
-from labelkit.cli.text import literal
+from labelkit.console.text import literal
+from labelkit.formats.labelled import Failed
 from labelkit.label.output import LISTED, Totals
-from labelkit.label.records import Failed
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Meter:
-    """Knows how much of some files was read; give it to :data:`labelkit.data.files.OPENED`."""
+    """Knows how much of some files was read; give it to :data:`labelkit.files.reading.OPENED`."""
 
     def __init__(self) -> None:
         self._path: Path | None = None

@@ -18,7 +18,7 @@ def _print(shell: Shell, columns: Sequence[str], rows: list[Row]) -> None:
     if shell.as_json:
         shell.json(rows)
         return
-    from labelkit.cli import render
+    from labelkit.console import render
 
     cells = [[_cell(row[name]) for name in columns] for row in rows]
     render.table(shell.out, columns, cells)
@@ -34,7 +34,7 @@ def _cell(value: object) -> object:
 @command_options
 def tasks(shell: Shell) -> None:
     """List the labelling tasks."""
-    from labelkit.recipes import recipes_of
+    from labelkit.config.recipes import recipes_of
 
     rows = [
         {
@@ -73,7 +73,7 @@ def show_recipe(shell: Shell, name: str) -> None:
     if shell.as_json:
         shell.json(found)
         return
-    from labelkit.cli import render
+    from labelkit.console import render
 
     for row in found:
         settings = [(key, str(value)) for key, value in row["settings"].items()]
@@ -82,7 +82,7 @@ def show_recipe(shell: Shell, name: str) -> None:
 
 
 def _recipes(shell: Shell) -> list[Row]:
-    from labelkit.recipes import recipes_of
+    from labelkit.config.recipes import recipes_of
 
     return [
         {"task": task.name, "name": name, **_recipe(path)}
@@ -93,7 +93,7 @@ def _recipes(shell: Shell) -> list[Row]:
 
 def _recipe(path: Path) -> Row:
     """Return what a recipe file says, or why it cannot be used: one bad file does not hide the others."""
-    from labelkit.recipes import read_recipe
+    from labelkit.config.recipes import read_recipe
 
     try:
         recipe = read_recipe(path)

@@ -110,6 +110,6 @@ def _explain(error: LabelkitError) -> None:
 
 
 def _say(line: str) -> None:
-    from labelkit.cli.text import literal
+    from labelkit.console.text import literal
 
     click.echo(literal(line), err=True)

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
-from labelkit.cli.render import cell, colours, table
-from labelkit.cli.text import literal, shorten
-from labelkit.evaluate.mistakes import Analysis, Frequent, Mistake, Stretch, kinds_of, stretches
+from labelkit.console.render import cell, colours, table
+from labelkit.console.text import literal, shorten
+from labelkit.evaluate.error_analysis import Analysis, Frequent, Mistake, Stretch, kinds_of, stretches
 
 if TYPE_CHECKING:
     from labelkit.data.gold import Gold
-    from labelkit.evaluate.review import Suspect
+    from labelkit.evaluate.label_review import Suspect
     from labelkit.records import Example, Schema
 
 #: words shown on either side of a mistake, and characters of a text

@@ -16,10 +16,10 @@ from labelkit.errors import LabelkitError
 if TYPE_CHECKING:
     from labelkit.data.corpus import DataOptions
     from labelkit.data.gold import Gold
-    from labelkit.encode.align import Window
+    from labelkit.encode.alignment import Window
+    from labelkit.inference.onnx.comparison import Comparison
+    from labelkit.inference.onnx.export import OnnxModel
     from labelkit.label.labeller import Labeller
-    from labelkit.label.onnx_check import Comparison
-    from labelkit.label.onnx_export import OnnxModel
     from labelkit.records import Example, LoadContext, Metric
     from labelkit.registry import RunDetails
 
@@ -51,7 +51,7 @@ class _Asked:
     @property
     def runtime(self) -> str:
         """What the model is compared with torch in: int8 where it is quickest."""
-        from labelkit.label.onnx_export import openvino_installed
+        from labelkit.inference.onnx.export import openvino_installed
 
         return "openvino" if self.int8 and openvino_installed() else "onnx"
 
@@ -61,7 +61,7 @@ class _Asked:
 
     @property
     def limit(self) -> float:
-        from labelkit.label.onnx_check import THRESHOLDS
+        from labelkit.inference.onnx.comparison import THRESHOLDS
 
         return THRESHOLDS[self.precision] if self.threshold is None else self.threshold
 
@@ -88,8 +88,8 @@ def onnx(shell: Shell, **given: Any) -> None:
     labelkit onnx latest --int8
     labelkit label latest mails/ -o labelled.jsonl --engine openvino-int8
     """
+    from labelkit.inference.onnx.export import find, require
     from labelkit.label.labeller import Labeller
-    from labelkit.label.onnx_export import find, require
 
     asked = _Asked(**given)
     require()
@@ -137,9 +137,9 @@ class _Compared:
 
 def _good_enough(shell: Shell, asked: _Asked, labeller: Labeller, by: _Compared) -> tuple[OnnxModel, Comparison]:
     """Write the model and compare it; with int8 spare more until the score is good enough, or all was tried."""
-    from labelkit.label.onnx_check import compare
-    from labelkit.label.onnx_export import export
-    from labelkit.label.onnx_int8 import SPARED
+    from labelkit.inference.onnx.comparison import compare
+    from labelkit.inference.onnx.export import export
+    from labelkit.inference.onnx.quantization import SPARED
 
     last = len(SPARED) - 1 if asked.int8 and not asked.force else 0
     for spared in range(last + 1):
@@ -196,10 +196,10 @@ def _gold(
 
 def _own_gold(shell: Shell, details: RunDetails) -> tuple[Gold, Sequence[Example]]:
     """Read the run's validation split by its plan, carved from train as it was, and its train split."""
+    from labelkit.config.plan import make_plan
     from labelkit.data.gold import Gold
-    from labelkit.plan import make_plan
-    from labelkit.train.prepare import load_context, read_corpus
-    from labelkit.train.resuming import request_of
+    from labelkit.train.preparation import load_context, read_corpus
+    from labelkit.train.resumption import request_of
 
     plan = make_plan(request_of(details), shell.catalog)
     corpus = read_corpus(plan, shell.catalog, load_context(plan, shell.environment, shell.home.cache))
@@ -291,7 +291,7 @@ def _copy(model: OnnxModel, checkpoint: Path, target: Path) -> None:
     """Copy the model with what is needed to use it: configuration, tokenizer and labels."""
     import shutil
 
-    from labelkit.storage import new_folder
+    from labelkit.files.atomic import new_folder
 
     weights = {file for pattern in _WEIGHTS for file in checkpoint.glob(pattern)}
     with new_folder(target) as beside:
@@ -301,7 +301,7 @@ def _copy(model: OnnxModel, checkpoint: Path, target: Path) -> None:
 
 
 def _print(shell: Shell, document: dict[str, Any], model: OnnxModel, asked: _Asked) -> None:
-    from labelkit.cli.text import literal
+    from labelkit.console.text import literal
 
     key, engine = document["metric"], document["engine"]
     before, after = (document["metrics"][name][key] for name in ("torch-fp32", engine))

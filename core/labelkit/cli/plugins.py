@@ -38,7 +38,7 @@ def plugins(shell: Shell) -> None:
     if shell.as_json:
         shell.json([asdict(info) for info in shell.catalog.plugins])
         return
-    from labelkit.cli import render
+    from labelkit.console import render
 
     render.plugins(shell.out, shell.catalog.plugins)
 
@@ -69,7 +69,7 @@ def check(shell: Shell, name: str, expected: tuple[str, ...]) -> None:
     if shell.as_json:
         shell.json({"plugin": name, "ok": not failed, "checks": [asdict(outcome) for outcome in outcomes]})
     else:
-        from labelkit.cli import render
+        from labelkit.console import render
 
         rows = [(one.check, one.status, one.why, one.change) for one in outcomes]
         render.table(shell.out, ("check", "status", "why", "what to change"), rows)
@@ -133,7 +133,7 @@ def new(shell: Shell, name: str, kind: str, folder: Path) -> None:
     \b
     labelkit plugins new sentence-ends --kind token
     """
-    from labelkit.scaffold import create
+    from labelkit.plugins.scaffold import create
 
     made = create(name, kind, folder, shell.catalog)
     files = [str(path) for path in sorted(made.rglob("*")) if path.is_file()]

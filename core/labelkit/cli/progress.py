@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bars
 from rich.table import Table
 
-from labelkit.cli.text import literal
+from labelkit.console.text import literal
 from labelkit.events import (
     CheckpointSaved,
     Event,

@@ -48,7 +48,7 @@ def run(shell: Shell, task: str | None, resume: str | None, dry_run: bool, seeds
     labelkit run --resume latest
     """
     from labelkit.cli.progress import Progress
-    from labelkit.train import processes
+    from labelkit.train import distributed as processes
 
     if task is None and resume is None:
         raise click.UsageError("Missing argument 'TASK'.")
@@ -79,7 +79,7 @@ def run(shell: Shell, task: str | None, resume: str | None, dry_run: bool, seeds
 
 def _prepare(shell: Shell, progress: Any, task: str | None, flags: dict[str, Any]) -> Any:
     from labelkit.api import request_of
-    from labelkit.train.prepare import prepare
+    from labelkit.train.preparation import prepare
 
     assert task is not None
     request = request_of(task, **flags)
@@ -87,7 +87,7 @@ def _prepare(shell: Shell, progress: Any, task: str | None, flags: dict[str, Any
 
 
 def _prepare_again(shell: Shell, progress: Any, task: str | None, resume: str, flags: dict[str, Any]) -> Any:
-    from labelkit.train.prepare import prepare_again
+    from labelkit.train.preparation import prepare_again
 
     if given := [name for name, value in flags.items() if value not in (None, ())]:
         option = "--set" if given[0] == "sets" else f"--{given[0].replace('_', '-')}"
@@ -100,9 +100,9 @@ def _prepare_again(shell: Shell, progress: Any, task: str | None, resume: str, f
 
 def _resolved(shell: Shell, progress: Any, prepared: Any, count: int) -> Any:
     progress.stage("loading", "torch and transformers")
-    from labelkit.train.group import members, seeds_of
-    from labelkit.train.ready import resolve_automatic
-    from labelkit.train.room import check_room, needs_of
+    from labelkit.train.disk_space import check_room, needs_of
+    from labelkit.train.resolution import resolve_automatic
+    from labelkit.train.seeds import members, seeds_of
 
     plan = resolve_automatic(prepared)[0]
     if count > 1:
@@ -116,8 +116,8 @@ def _resolved(shell: Shell, progress: Any, prepared: Any, count: int) -> Any:
 def _train(shell: Shell, progress: Any, prepared: Any, count: int) -> tuple[Any, LabelkitError | None]:
     """Return the result, and what went wrong with some of several runs."""
     progress.stage("loading", "torch and transformers")
-    from labelkit.train.group import SeedsFailedError, train_group
     from labelkit.train.run import train
+    from labelkit.train.seeds import SeedsFailedError, train_group
 
     for note in prepared.corpus.notes:
         progress.note(note)
@@ -141,7 +141,7 @@ def _follow(shell: Shell, prepared: Any) -> None:
 
 
 def _show_plan(shell: Shell, plan: Any, prepared: Any) -> None:
-    from labelkit.cli import render
+    from labelkit.console import render
 
     if shell.as_json:
         shell.json(render.plan_document(plan, prepared))
@@ -150,7 +150,7 @@ def _show_plan(shell: Shell, plan: Any, prepared: Any) -> None:
 
 
 def _show_result(shell: Shell, result: Any) -> None:
-    from labelkit.cli import render
+    from labelkit.console import render
 
     if shell.as_json:
         shell.json(result.to_json())

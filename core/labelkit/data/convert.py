@@ -13,14 +13,14 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from labelkit.data.delimited import as_text
-from labelkit.data.labelset import check_examples
-from labelkit.data.output import new_output
+from labelkit.data.layer_schema import check_examples
 from labelkit.data.reading import Parts, kind_of, open_split
-from labelkit.data.tagging import place_of
-from labelkit.data.tools.writing import as_iob2, notation_of
-from labelkit.data.written import gold_coverage
+from labelkit.data.scheme_conversion import place_of
 from labelkit.errors import DataError, UnknownNameError, nearest
+from labelkit.files.output import new_output
+from labelkit.formats.delimited import as_text
+from labelkit.formats.record_fields import gold_coverage
+from labelkit.formats.tools.writing import as_iob2, notation_of
 from labelkit.records import Example, Format, Kind, Labelled, Labels, LoadContext
 
 #: what can be left out knowingly, beside the layers and the caller's own fields by their names

@@ -9,12 +9,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from labelkit.data import schemes
-from labelkit.data.carve import carve
-from labelkit.data.labelset import check_classes, check_examples, schema_of
+from labelkit.data.holdout import carve
+from labelkit.data.layer_schema import check_classes, check_examples, schema_of
 from labelkit.data.reading import Parts, Raw, read_raw
-from labelkit.data.tagging import Tagged, harmonise
+from labelkit.data.scheme_conversion import Tagged, harmonise
 from labelkit.errors import DataError, UnknownNameError, nearest
+from labelkit.labels import schemes
 from labelkit.records import Example, Kind, Labels, LoadContext, Schema, Scheme
 
 

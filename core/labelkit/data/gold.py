@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from labelkit.data.corpus import DataOptions, content_hash, context_for, scheme_named
-from labelkit.data.labelset import check_examples
+from labelkit.data.layer_schema import check_examples
 from labelkit.data.reading import Parts, read_raw
-from labelkit.data.schemes import split_tag
-from labelkit.data.tagging import harmonise, place_of, with_labels
+from labelkit.data.scheme_conversion import harmonise, place_of, with_labels
 from labelkit.data.views import changed
 from labelkit.errors import DataError
+from labelkit.labels.schemes import split_tag
 from labelkit.records import Example, Labels, LoadContext, Schema
 
 #: which split is scored when none is named

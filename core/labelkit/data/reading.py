@@ -8,14 +8,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
-from labelkit import hub
-from labelkit.data.formats import core_first
-from labelkit.data.hub import HubData, Read, find
-from labelkit.data.refs import SPLITS, Reference, parse_reference, shards_of, split_called, split_files
-from labelkit.data.stored import Tally, gather, place_for, stored
-from labelkit.data.tables import saved_splits
-from labelkit.data.tools import brat
+from labelkit.data.arrow_cache import Tally, gather, place_for, stored
+from labelkit.data.hub_datasets import HubData, Read, find
+from labelkit.data.references import Reference, parse_reference, shards_of, split_files
 from labelkit.errors import DataError, UnknownNameError, nearest
+from labelkit.files.split_names import SPLITS, split_called
+from labelkit.formats.builtin import core_first
+from labelkit.formats.tables import saved_splits
+from labelkit.formats.tools import brat
+from labelkit.hub import client as hub
 from labelkit.records import Example, Format, Kind, LoadContext, Schema, Source
 
 # Endings whose content is no CoNLL columns, whatever a fallback would make of it.

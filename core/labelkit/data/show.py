@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from labelkit.catalog import Catalog
 from labelkit.data.corpus import Corpus, DataOptions, load_corpus
-from labelkit.data.fields import ROLES
 from labelkit.data.reading import kind_of
-from labelkit.data.schemes import split_tag
 from labelkit.errors import DataError, nearest
+from labelkit.formats.fields import ROLES
+from labelkit.labels.schemes import split_tag
+from labelkit.plugins.catalog import Catalog
 from labelkit.records import Kind, LoadContext, Scheme
 
 

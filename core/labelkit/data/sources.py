@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from labelkit.data import conll, conllu, tables
-from labelkit.data.mirrors import read_mirror
-from labelkit.data.refs import split_files
-from labelkit.data.tagging import retag
+from labelkit.data.hub_mirrors import read_mirror
+from labelkit.data.references import split_files
+from labelkit.data.scheme_conversion import retag
 from labelkit.errors import DataError
+from labelkit.formats import conll, conllu, tables
 from labelkit.records import Example, LoadContext, Schema, Source
 
 _SPLITS = ("train", "validation", "test")

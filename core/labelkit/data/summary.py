@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from labelkit.data import schemes
 from labelkit.data.corpus import Corpus, Split
-from labelkit.data.tagging import tags
+from labelkit.data.scheme_conversion import tags
+from labelkit.labels import schemes
 from labelkit.records import Example, Scheme
 
 

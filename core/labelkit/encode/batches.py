@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from labelkit.encode.align import IGNORED, NO_WORD
-from labelkit.encode.tokenizer import Frame
+from labelkit.encode.alignment import IGNORED, NO_WORD
+from labelkit.models.tokenizer import Frame
 
 
 def pad(rows: Sequence[Sequence[int] | NDArray[np.int32]], value: int, *, left: bool = False) -> NDArray[np.int64]:

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 from labelkit.data.gold import Gold
 from labelkit.errors import LabelkitError
-from labelkit.evaluate.mapping import LabelMap
-from labelkit.evaluate.recorded import corpus_of, hashes_of
-from labelkit.evaluate.seen import SEEN, Seen, seen_by
+from labelkit.evaluate.label_mapping import LabelMap
+from labelkit.evaluate.leakage import SEEN, Seen, seen_by
+from labelkit.evaluate.recorded_data import corpus_of, hashes_of
 from labelkit.records import Coverage, Example, Format, Labelled, Labels, Metric, Predictions
 
 if TYPE_CHECKING:
-    from labelkit.catalog import Catalog
+    from labelkit.config.environment import Environment
     from labelkit.data.corpus import Corpus
-    from labelkit.environment import Environment
-    from labelkit.label.engine import WordScores
+    from labelkit.inference.engine import WordScores
     from labelkit.label.labeller import Labeller
+    from labelkit.plugins.catalog import Catalog
     from labelkit.registry import Home, RunDetails
 
 #: the own field of a written record that holds its gold labels
@@ -44,8 +44,8 @@ def evaluate(labeller: Labeller, gold: Gold, metrics: Sequence[Metric], mapping:
     :param metrics: the deciding one first.
     :raises LabelkitError: a metric or the decoder failed.
     """
-    from labelkit.evaluate.score import score
-    from labelkit.evaluate.split import Judged, Rows, decoded, gold_ids
+    from labelkit.inference.prediction import Judged, Rows, decoded, gold_ids
+    from labelkit.metrics.scoring import score
 
     own, layer = labeller.info.schema, labeller.info.layer
     found, coverage = labeller.scores(gold.examples)
@@ -108,7 +108,7 @@ def write_predictions(path: Path, writer: Format, records: Iterable[Labelled], *
     :raises DataError: the file exists, or the format cannot hold a record.
     :raises StorageError: the disk refuses.
     """
-    from labelkit.data.output import new_output
+    from labelkit.files.output import new_output
 
     assert writer.write is not None  # writer_for gives writers only
     with new_output(path, force=force) as output:

@@ -9,10 +9,10 @@ from itertools import chain
 from pathlib import Path
 from typing import Literal
 
-from labelkit.data.files import STDIN, open_bytes, plain_errors, read_lines, whole_lines
-from labelkit.data.formats import core_first
 from labelkit.errors import DataError, UnknownNameError, nearest
-from labelkit.label.records import Failed
+from labelkit.files.reading import STDIN, open_bytes, plain_errors, read_lines, whole_lines
+from labelkit.formats.builtin import core_first
+from labelkit.formats.labelled import Failed
 from labelkit.label.stream import chunks
 from labelkit.records import Example, Format, Kind, LoadContext, Place
 
@@ -35,7 +35,7 @@ _PATIENCE = 10_000
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Input:
-    """One file to read, or :data:`labelkit.data.files.STDIN`."""
+    """One file to read, or :data:`labelkit.files.reading.STDIN`."""
 
     path: Path
     format: Format

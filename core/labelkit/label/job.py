@@ -9,11 +9,11 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labelkit.data.output import new_output
 from labelkit.errors import DataError
+from labelkit.files.output import new_output
+from labelkit.formats.labelled import Failed, above
 from labelkit.label.journal import Journal, journal_path
 from labelkit.label.output import StandardOutput, Totals
-from labelkit.label.records import Failed, above
 from labelkit.label.stream import Item, Result, label_stream
 from labelkit.records import Format, Labelled
 

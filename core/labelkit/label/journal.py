@@ -16,12 +16,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from labelkit.data.jsonl import line_of
 from labelkit.errors import DataError, LabelkitError, StorageError
-from labelkit.label.records import Failed
+from labelkit.files.atomic import storage_errors
+from labelkit.formats.jsonl import line_of
+from labelkit.formats.labelled import Failed
 from labelkit.label.stream import Item, Result
 from labelkit.records import Coverage, Example, Labelled, Span
-from labelkit.storage import storage_errors
 
 FORMAT = 1
 _SYNCED = 1.0  # seconds between two calls of fsync

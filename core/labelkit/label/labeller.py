@@ -11,25 +11,25 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from labelkit.catalog import Catalog
-from labelkit.checkpoint import CheckpointInfo, read_checkpoint
 from labelkit.data.preprocess import apply
-from labelkit.data.spans import joined_offsets, offsets_of
-from labelkit.encode.align import Encoded, Encoding, encode, encode_texts, surfaces_of, texts_of
+from labelkit.encode.alignment import Encoded, Encoding, encode, encode_texts, surfaces_of, texts_of
 from labelkit.errors import LabelkitError, nearest
-from labelkit.label.calibration import tempered
-from labelkit.label.decode import Found, changes, decode, fitting, found_spans, sentences
-from labelkit.label.records import carried
-from labelkit.label.splitters import find_splitter
+from labelkit.formats.labelled import carried
+from labelkit.inference.calibration import tempered
+from labelkit.inference.decoding import Found, changes, decode, fitting, found_spans, sentences
+from labelkit.labels.spans import joined_offsets, offsets_of
+from labelkit.models.checkpoint import CheckpointInfo, read_checkpoint
+from labelkit.plugins.catalog import Catalog
 from labelkit.records import Coverage, Decoder, Example, Labelled, Metric, Preprocessor, Scores, Span
 from labelkit.registry import Home
+from labelkit.text.splitters import find_splitter
 
 if TYPE_CHECKING:
     from threading import Event
 
     from labelkit.hardware import Hardware
-    from labelkit.label.engine import Engine, WordScores
-    from labelkit.label.onnx_export import OnnxModel
+    from labelkit.inference.engine import Engine, WordScores
+    from labelkit.inference.onnx.export import OnnxModel
 
 #: records that are made at once of scores that are there
 RECORDS = 2048
@@ -59,7 +59,7 @@ class Labeller:
 
     :param precision: ``"fp32"``; ``"bf16"``, quicker where the processor computes it natively, and now and then another
         label; or ``"auto"`` for whichever the hardware does well.
-    :param engine: one of :data:`labelkit.label.onnx_engine.ENGINES`; with ``"auto"`` many records go through
+    :param engine: one of :data:`labelkit.inference.onnx.engine.ENGINES`; with ``"auto"`` many records go through
         OpenVINO or ONNX Runtime where that is installed and quicker.
     :param cache: where ONNX models are kept; None: torch does everything.
     """
@@ -159,7 +159,7 @@ class Labeller:
 
         :raises LabelkitError: a metric failed.
         """
-        from labelkit.evaluate.split import Scoring, score_split
+        from labelkit.inference.prediction import Scoring, score_split
 
         seen = apply(self._preprocessors, examples)
         scoring = Scoring(self.info.layer, self.info.schema, self._decoder, metrics, self.info.temperature)
@@ -170,7 +170,7 @@ class Labeller:
 
         :param examples: with words, or with texts for a labeller of texts; their labels are ignored.
         """
-        from labelkit.evaluate.split import score_windows
+        from labelkit.inference.prediction import score_windows
 
         seen = apply(self._preprocessors, examples)
         encoded = self._encode(seen)
@@ -209,9 +209,9 @@ class Labeller:
         :param many: there are so many records that a quicker engine pays for its start.
         :param stop: once it is set nobody waits for the scores.
         :raises LabelkitError: the engine failed.
-        :raises labelkit.label.engine.StoppedError: ``stop`` was set.
+        :raises labelkit.inference.engine.StoppedError: ``stop`` was set.
         """
-        from labelkit.label.onnx_engine import OnnxError
+        from labelkit.inference.onnx.engine import OnnxError
 
         self._used = self._quickest() if many else self._engine
         try:
@@ -231,7 +231,7 @@ class Labeller:
 
     def running(self, model: OnnxModel, runtime: str) -> Self:
         """Return the same labeller with an ONNX model in place of torch's, whatever is known of that model."""
-        from labelkit.label.onnx_engine import running
+        from labelkit.inference.onnx.engine import running
 
         other = copy(self)
         other._engine = other._used = running(self._engine, model, runtime)
@@ -239,13 +239,13 @@ class Labeller:
         return other
 
     def _quicker(self) -> str | None:
-        from labelkit.label.onnx_engine import quickest
+        from labelkit.inference.onnx.engine import quickest
 
         return quickest(self._engine, self._cache) if self._cache is not None else None
 
     def _quickest(self) -> Engine:
         """Return what is quickest with many records: once tried, it is kept."""
-        from labelkit.label.onnx_engine import with_onnx
+        from labelkit.inference.onnx.engine import with_onnx
 
         if self._quick is None and self._cache is not None and (wanted := self._quicker()) is not None:
             try:
@@ -368,12 +368,12 @@ def _span(text: str, offsets: tuple[tuple[int, int], ...], found: Found) -> Span
 
 
 def _engine(folder: Path, info: CheckpointInfo, precision: str, wanted: str, cache: Path | None) -> Engine:
-    from labelkit.encode import architectures
-    from labelkit.encode.model import load_classifier, quiet
-    from labelkit.encode.tokenizer import load_tokenizer
     from labelkit.hardware import detect, precision_for
-    from labelkit.label.engine import Engine
-    from labelkit.label.onnx_engine import ENGINES, with_onnx
+    from labelkit.inference.engine import Engine
+    from labelkit.inference.onnx.engine import ENGINES, with_onnx
+    from labelkit.models import architectures
+    from labelkit.models.loading import load_classifier, quiet
+    from labelkit.models.tokenizer import load_tokenizer
 
     if wanted not in ENGINES:
         raise LabelkitError(f"unknown engine '{wanted}'", hint=nearest(wanted, ENGINES))

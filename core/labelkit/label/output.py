@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from labelkit.errors import DataError, UnknownNameError
-from labelkit.label.records import Failed
+from labelkit.formats.labelled import Failed
 from labelkit.label.stream import Result
 from labelkit.records import Format, Kind, Labelled
 

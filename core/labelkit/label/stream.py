@@ -15,7 +15,7 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 from labelkit.errors import LabelkitError
-from labelkit.label.records import Failed
+from labelkit.formats.labelled import Failed
 from labelkit.records import Example, Labelled
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from labelkit.records import Format, Labelled, Output
 def writer(
     types: Sequence[str] = (), *, colour: bool = True, texts: bool = True
 ) -> Callable[[Iterable[Labelled], Output], None]:
-    """Return a function that writes records as :func:`labelkit.cli.render.labelled` shows them.
+    """Return a function that writes records as :func:`labelkit.console.render.labelled` shows them.
 
     :param types: the labels or span types that there are, so that each has its colour; others get one as they come.
     :param texts: show a text over its scores.
@@ -19,7 +19,7 @@ def writer(
 
     def write(records: Iterable[Labelled], output: Output) -> None:
         """Write each text with its spans in colour, or the scores of a whole text."""
-        from labelkit.cli import render
+        from labelkit.console import render
 
         buffer = io.StringIO()
         console = render.console_into(buffer, colour=colour)

@@ -13,12 +13,12 @@ from sqlalchemy import exc
 from sqlalchemy.pool import StaticPool
 
 from labelkit.errors import RegistryError
+from labelkit.files.atomic import new_file
 from labelkit.registry.engines import BEGIN, IMMEDIATE, engine_of, place_of, sqlite_path, url_of
 from labelkit.registry.faults import explain, is_gone, is_missing_table
 from labelkit.registry.home import Home
 from labelkit.registry.tables import REVISIONS, VERSION_TABLE, metadata
 from labelkit.registry.views import VIEWS, make_views
-from labelkit.storage import new_file
 
 BUSY_SECONDS = 30.0
 _SMALLEST_PAGE = 512

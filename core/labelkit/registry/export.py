@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args
 
 import sqlalchemy as sa
 
-from labelkit.documents import to_json
+from labelkit.files.json_text import to_json
 from labelkit.registry import tables
 from labelkit.registry.fields import COLUMNS, Condition, Fields, figure_name
 from labelkit.registry.queries import CURRENT_ALIASES

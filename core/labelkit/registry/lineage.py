@@ -11,8 +11,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from labelkit.encode.checkpoint_files import sha256_of
 from labelkit.errors import RegistryError, StorageError
+from labelkit.models.checkpoint_files import sha256_of
 from labelkit.registry import tables
 from labelkit.registry.base import Base
 from labelkit.registry.queries import summaries

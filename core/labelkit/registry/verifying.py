@@ -9,8 +9,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from labelkit.encode.checkpoint_files import sha256_of
 from labelkit.errors import StorageError
+from labelkit.models.checkpoint_files import sha256_of
 from labelkit.registry import tables
 from labelkit.registry.database import Database
 from labelkit.registry.lineage import Progress, compare

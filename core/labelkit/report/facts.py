@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from labelkit.evaluate.intervals import interval_of
+from labelkit.metrics.intervals import interval_of
 from labelkit.registry import nested
 from labelkit.registry.figures import PER_TYPE
 from labelkit.registry.models import CheckpointRecord, Evaluation, Group, RunDetails, Spread

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 from labelkit.data.summary import SplitSummary, summarise_split
 from labelkit.errors import LabelkitError
-from labelkit.evaluate.comparing import CLOSE
+from labelkit.evaluate.comparison import CLOSE
 from labelkit.records import Metric, Predictions, Schema
 from labelkit.registry import nested
 from labelkit.report.material import Judged, Material, schema_of
 from labelkit.report.recorded_labels import LAYER, Recorded, recorded_labels
 
 if TYPE_CHECKING:
-    from labelkit.catalog import Catalog
+    from labelkit.config.environment import Environment
     from labelkit.data.corpus import Corpus
-    from labelkit.environment import Environment
+    from labelkit.plugins.catalog import Catalog
     from labelkit.registry import Home, RunDetails
 
 #: the splits whose mistakes are shown, and the one that may be labelled again for it
@@ -70,7 +70,7 @@ def gather(details: RunDetails, catalog: Catalog, environment: Environment, home
 
 def _corpus(details: RunDetails, catalog: Catalog, environment: Environment, home: Home) -> tuple[Corpus | None, str]:
     """Return the data of a run, or why it cannot be read."""
-    from labelkit.evaluate.recorded import corpus_of
+    from labelkit.evaluate.recorded_data import corpus_of
 
     if not details.record.splits:
         return None, "the run recorded no data"
@@ -116,7 +116,7 @@ def _judged(work: _Work, split: str) -> Judged:
 
 def _from_file(work: _Work, split: str, recorded: Recorded) -> Judged | None:
     """Return predictions of a file; None where they do not give the recorded score: another decoder made them."""
-    from labelkit.evaluate.score import score
+    from labelkit.metrics.scoring import score
 
     assert work.schema is not None  # else nothing was read
     references = [example.labels[LAYER] for example in recorded.examples]
@@ -136,12 +136,12 @@ def _from_file(work: _Work, split: str, recorded: Recorded) -> Judged | None:
 
 def _again(work: _Work, split: str) -> Judged:
     """Have the chosen checkpoint label a split."""
-    from labelkit.checkpoint import read_checkpoint
     from labelkit.evaluate.evaluation import evaluate
-    from labelkit.evaluate.mapping import LabelMap
-    from labelkit.evaluate.recorded import gold_of
-    from labelkit.evaluate.split import Rows, decoded
+    from labelkit.evaluate.label_mapping import LabelMap
+    from labelkit.evaluate.recorded_data import gold_of
+    from labelkit.inference.prediction import Rows, decoded
     from labelkit.label.labeller import Labeller
+    from labelkit.models.checkpoint import read_checkpoint
 
     best = _best(work.details)
     if work.corpus is None:

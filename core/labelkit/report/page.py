@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from labelkit.data.tools.html import visible
+from labelkit.formats.tools.html import visible
 from labelkit.registry.models import RunDetails, Spread
 from labelkit.report import charts, facts, scores, sentences, words
 from labelkit.report.material import Material

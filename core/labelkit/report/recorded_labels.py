@@ -46,7 +46,7 @@ def recorded_labels(details: RunDetails, schema: Schema) -> Iterator[tuple[str, 
 
 def _is_here(output: OutputRecord) -> bool:
     """Return whether a file is still what was written."""
-    from labelkit.encode.checkpoint_files import sha256_of
+    from labelkit.models.checkpoint_files import sha256_of
 
     path = Path(output.path)
     try:

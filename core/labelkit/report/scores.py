@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from labelkit.evaluate.comparing import CLOSE
-from labelkit.evaluate.entities import NONE
-from labelkit.evaluate.intervals import NAME, interval_of
+from labelkit.evaluate.comparison import CLOSE
+from labelkit.metrics.entities import NONE
+from labelkit.metrics.intervals import NAME, interval_of
 from labelkit.records import Schema
 from labelkit.registry import nested
 from labelkit.registry.figures import PER_TYPE

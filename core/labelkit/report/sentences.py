@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from labelkit.evaluate.mistakes import Analysis, Frequent, Kind, Mistake, Stretch, analyse, kinds_of, stretches
+from labelkit.evaluate.error_analysis import Analysis, Frequent, Kind, Mistake, Stretch, analyse, kinds_of, stretches
 from labelkit.records import Example, Labels
 from labelkit.report.material import Judged
 from labelkit.report.scores import colours_of

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from labelkit.catalog import Catalog
 from labelkit.errors import LabelkitError, nearest
+from labelkit.plugins.catalog import Catalog
 from labelkit.testing import (
     decoders,
     encoders,

@@ -67,7 +67,7 @@ def _alone(decoder: Decoder) -> None:
 
 
 def _valid(decoder: Decoder) -> None:
-    from labelkit.data.schemes import misfit, violations
+    from labelkit.labels.schemes import misfit, violations
 
     for schema in SCHEMAS["token"]:
         if schema.scheme is None:
@@ -90,7 +90,7 @@ def _valid(decoder: Decoder) -> None:
 
 def _all_scores(decoder: Decoder, schema: Schema) -> Iterator[Scores]:
     """Yield scores of all shapes; some are those of words that no encoder saw."""
-    from labelkit.label.engine import IMPOSSIBLE
+    from labelkit.inference.engine import IMPOSSIBLE
 
     for lengths in LENGTHS[decoder.kind]:
         yield _random_scores(schema, lengths)
@@ -112,7 +112,7 @@ def _a_labelling(schema: Schema) -> list[int]:
     """Return ids that the scheme allows for sentences of 4, 1 and 3 words, or for 8 texts."""
     if schema.scheme is None:
         return [index % len(schema.label_names) for index in range(8)]
-    from labelkit.data.schemes import tags_of
+    from labelkit.labels.schemes import tags_of
 
     spans = [[(0, 2, "PER"), (3, 4, "LOC")], [], [(0, 3, "LOC")]]
     tags = [tag for one, length in zip(spans, (4, 1, 3), strict=True) for tag in tags_of(one, length, schema.scheme)]

@@ -47,7 +47,7 @@ def _fields(known: Format) -> None:
 
 def _taken(known: Format) -> Iterator[str]:
     """Yield which suffixes are core's already, as ``.new.csv`` is, too."""
-    from labelkit.data.formats import FORMATS
+    from labelkit.formats.builtin import FORMATS
 
     if known in FORMATS:
         return
@@ -144,7 +144,7 @@ def hostile(kind: Kind) -> Iterator[Labelled]:
 
 
 def _sentence(id_: str, words: tuple[str, ...], labels: tuple[str, ...]) -> Labelled:
-    from labelkit.data.spans import joined_offsets
+    from labelkit.labels.spans import joined_offsets
 
     return Labelled(
         id=id_,
@@ -161,7 +161,7 @@ def _review(id_: str, text: str, label: str) -> Labelled:
 
 
 def _spans(record: Labelled) -> tuple[Span, ...]:
-    from labelkit.data.schemes import spans_of
+    from labelkit.labels.schemes import spans_of
 
     offsets, text = record.offsets or (), record.text
     places = [(offsets[a][0], offsets[b - 1][1], label) for a, b, label in spans_of(record.labels or (), "IOB2")]
@@ -184,7 +184,7 @@ def _written(known: Format, records: Iterable[Labelled]) -> dict[str, bytes]:
 
 
 def _write(known: Format, records: Iterable[Labelled], folder: Path) -> Path:
-    from labelkit.data.output import new_output
+    from labelkit.files.output import new_output
 
     assert known.write is not None  # else the question does not apply
     target = folder / f"out{(*known.suffixes, '.txt')[0]}"
@@ -220,7 +220,7 @@ def _differences(records: Iterable[Labelled], examples: Iterable[Example]) -> It
 
 
 def _difference(record: Labelled, example: object) -> str:
-    from labelkit.data.tools.writing import as_iob2
+    from labelkit.formats.tools.writing import as_iob2
 
     if fault := example_fault(example, "text" if record.words is None else "token"):
         return f"read() yields what it may not: {fault}"

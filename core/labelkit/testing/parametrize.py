@@ -11,7 +11,7 @@ from labelkit.testing.checks import checked_expectations, checks, judge
 if TYPE_CHECKING:
     import pytest
 
-    from labelkit.catalog import Catalog
+    from labelkit.plugins.catalog import Catalog
 
 
 def contract(

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from labelkit import events
-from labelkit.catalog import Catalog, PluginInfo
 from labelkit.errors import LabelkitError, nearest
+from labelkit.plugins.catalog import Catalog, PluginInfo
 from labelkit.testing import worker
 from labelkit.testing.base import Question, calling, require, require_none
 

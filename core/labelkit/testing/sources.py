@@ -7,9 +7,9 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-from labelkit.catalog import Catalog
-from labelkit.environment import Environment
+from labelkit.config.environment import Environment
 from labelkit.errors import LabelkitError, NetworkError
+from labelkit.plugins.catalog import Catalog
 from labelkit.records import Example, Schema, Source
 from labelkit.testing.base import (
     Broken,

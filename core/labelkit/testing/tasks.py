@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from labelkit.data.schemes import misfit, violations
-from labelkit.environment import Environment
+from labelkit.config.environment import Environment
+from labelkit.config.recipes import read_recipe, recipes_of
 from labelkit.errors import LabelkitError, nearest
-from labelkit.recipes import read_recipe, recipes_of
+from labelkit.labels.schemes import misfit, violations
 from labelkit.records import Example, Schema, Scheme
 from labelkit.testing import trials
 from labelkit.testing.base import Question, example_fault, layer_fault, require, require_none

@@ -13,9 +13,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from labelkit.catalog import Catalog
-from labelkit.environment import Environment
+from labelkit.config.environment import Environment
 from labelkit.events import Event, Scored
+from labelkit.plugins.catalog import Catalog
 from labelkit.records import Example, Labelled, Labels, LoadContext, Metric, Predictions, Task
 from labelkit.testing import worker
 from labelkit.testing.base import calling, require, require_none
@@ -142,9 +142,9 @@ def _loss(given: Predictions) -> float:
 
 def _train(trial: Trial, watched: _Watched) -> Path:
     """Train as ``labelkit run`` does and return the checkpoint's folder."""
-    from labelkit.plan import Request
+    from labelkit.config.plan import Request
     from labelkit.registry import Home
-    from labelkit.train.prepare import prepare
+    from labelkit.train.preparation import prepare
     from labelkit.train.run import train
 
     home = Home(root=trial.folder / "home")
@@ -165,8 +165,8 @@ def _train(trial: Trial, watched: _Watched) -> Path:
 def _data(trial: Trial) -> str:
     """Write the examples as the three splits of a data reference."""
     from labelkit.data.convert import to_labelled
-    from labelkit.data.jsonl import line_of
-    from labelkit.data.written import to_record
+    from labelkit.formats.jsonl import line_of
+    from labelkit.formats.record_fields import to_record
 
     layer = trial.task.layer
     bare = (_bare(example, {layer: example.labels[layer]}) for example in trial.task.examples)
@@ -184,7 +184,7 @@ def _bare(example: Example, labels: Mapping[str, Labels]) -> Example:
 @functools.cache
 def _tiny() -> Path:
     """Make a tiny encoder once for all trials of the process."""
-    from labelkit.encode.references import resolve_tiny
+    from labelkit.models.references import resolve_tiny
 
     folder = tempfile.mkdtemp(prefix="labelkit-contract-")
     weakref.finalize(_tiny, shutil.rmtree, folder, ignore_errors=True)
@@ -253,7 +253,7 @@ def _other_labels(
 
 def _plain(labels: Labels, scheme: Any) -> Labels:
     """Return labels as a labeller shows them: made to fit their scheme."""
-    from labelkit.data.schemes import repair
+    from labelkit.labels.schemes import repair
 
     return labels if scheme is None or isinstance(labels, str) else repair(labels, scheme)[0]
 

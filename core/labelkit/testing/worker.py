@@ -62,7 +62,7 @@ def ask(what: str, **request: Any) -> Answer:
 
 def not_installed(plugin: str) -> str:
     """Return why other processes cannot find a plugin by its name, or an empty text."""
-    from labelkit.catalog import find_candidates
+    from labelkit.plugins.catalog import find_candidates
 
     found = {candidate.name for candidate in find_candidates()}
     return "" if plugin in found else f"'{plugin}' is not installed, so no other process finds it"
@@ -70,7 +70,7 @@ def not_installed(plugin: str) -> str:
 
 def look(plugin: str) -> Answer:
     """Load one plugin beside core and return what it yields, loaded, took and did."""
-    from labelkit.catalog import Catalog
+    from labelkit.plugins.catalog import Catalog
 
     Catalog.load(only=[])  # core is not the plugin's to answer for
     before, started = set(sys.modules), time.perf_counter()
@@ -92,9 +92,9 @@ def label(folder: str, inputs: Sequence[Any], only: Sequence[str]) -> Answer:
 
     :param only: the plugins to load beside core.
     """
-    from labelkit.catalog import Catalog
     from labelkit.errors import LabelkitError
     from labelkit.label.labeller import Labeller
+    from labelkit.plugins.catalog import Catalog
     from labelkit.registry import Home
 
     try:
@@ -108,8 +108,8 @@ def label(folder: str, inputs: Sequence[Any], only: Sequence[str]) -> Answer:
 
 def repeat(plugin: str, kind: str, name: str) -> Answer:
     """Let a record make what it has to make the same everywhere, and return short prints of that."""
-    from labelkit.catalog import Catalog
     from labelkit.errors import LabelkitError
+    from labelkit.plugins.catalog import Catalog
     from labelkit.testing.checks import ABOUT
 
     about, catalog = ABOUT[kind], Catalog.load(only=[plugin])

@@ -7,8 +7,8 @@ from typing import Any
 
 from transformers import TrainingArguments
 
+from labelkit.config.plan import Plan
 from labelkit.errors import LabelkitError
-from labelkit.plan import Plan
 
 #: settings of the section ``train`` that are labelkit's own
 OURS = frozenset({

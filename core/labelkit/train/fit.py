@@ -8,20 +8,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import labelkit
-from labelkit.checkpoint import CheckpointInfo, read_checkpoint, write_checkpoint
-from labelkit.encode import model
 from labelkit.errors import LabelkitError
-from labelkit.evaluate.split import Scoring, SplitScores, score_split
 from labelkit.events import Event, Noted, Scored, Stage, StepDone, TrainingStarted
-from labelkit.label.engine import Engine
-from labelkit.train import processes, resume
+from labelkit.inference.engine import Engine
+from labelkit.inference.prediction import Scoring, SplitScores, score_split
+from labelkit.models import loading as model
+from labelkit.models.checkpoint import CheckpointInfo, read_checkpoint, write_checkpoint
+from labelkit.train import distributed as processes
+from labelkit.train import training_state as resume
 from labelkit.train.arguments import training_arguments
+from labelkit.train.checkpoint_selection import Kept, Selection
 from labelkit.train.guards import TimeLimit, loss_guard
-from labelkit.train.interrupts import Interrupts
-from labelkit.train.ready import Ready
-from labelkit.train.resume import State, States
-from labelkit.train.selection import Kept, Selection
+from labelkit.train.resolution import Ready
+from labelkit.train.signals import Interrupts
 from labelkit.train.trainer import WordLevelTrainer, bare
+from labelkit.train.training_state import State, States
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

@@ -9,8 +9,8 @@ from statistics import median
 from time import monotonic
 from typing import Any, NoReturn, Protocol
 
+from labelkit.config.plan import Plan
 from labelkit.errors import TrainingError
-from labelkit.plan import Plan
 
 #: steps whose middle loss is looked at
 WINDOW = 100

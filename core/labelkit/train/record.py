@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict
 
 import labelkit
-from labelkit.catalog import Catalog
+from labelkit.config.plan import Plan
 from labelkit.data.corpus import Split
 from labelkit.hardware import Hardware
-from labelkit.plan import Plan
+from labelkit.plugins.catalog import Catalog
 from labelkit.registry import PlanValue, RunRecord, SplitRecord
-from labelkit.train import facts
-from labelkit.train.prepare import Prepared
+from labelkit.train import provenance as facts
+from labelkit.train.preparation import Prepared
 
 
 def run_record(run: str, plan: Plan, device: Hardware, prepared: Prepared, catalog: Catalog) -> RunRecord:

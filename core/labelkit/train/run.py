@@ -11,22 +11,24 @@ from pathlib import Path
 from typing import Any
 
 from labelkit import hardware
-from labelkit.catalog import Catalog
-from labelkit.encode import architectures, model
+from labelkit.config.plan import Plan
 from labelkit.errors import LabelkitError
 from labelkit.events import Noted, RunEnded, RunStarted, Status
-from labelkit.plan import Plan
+from labelkit.models import architectures
+from labelkit.models import loading as model
+from labelkit.plugins.catalog import Catalog
 from labelkit.registry import Group, Home, Registry, RegistryObserver, RunRecord, new_run_id
 from labelkit.registry.life import BEAT_SECONDS
-from labelkit.train import memory, processes
-from labelkit.train.emit import Emitter, Listener
+from labelkit.train import distributed as processes
+from labelkit.train import oom_recovery as memory
+from labelkit.train.disk_space import check_room, needs_of
 from labelkit.train.fit import Fit
-from labelkit.train.prepare import Prepared
-from labelkit.train.ready import encode_data, resolve_automatic
+from labelkit.train.listeners import Emitter, Listener
+from labelkit.train.preparation import Prepared
 from labelkit.train.record import run_record
-from labelkit.train.resume import State
-from labelkit.train.resuming import differences, newest_state, rewind
-from labelkit.train.room import check_room, needs_of
+from labelkit.train.resolution import encode_data, resolve_automatic
+from labelkit.train.resumption import differences, newest_state, rewind
+from labelkit.train.training_state import State
 
 Metrics = Mapping[str, Any]
 
@@ -135,7 +137,7 @@ def _worth_noting(note: str | None, prepared: Prepared, plan: Plan) -> list[str]
 
 @model.quiet()
 def follow(prepared: Prepared, home: Home) -> None:
-    """Train along with the process that leads and keeps the record, see :mod:`labelkit.train.processes`.
+    """Train along with the process that leads and keeps the record, see :mod:`labelkit.train.distributed`.
 
     :raises LabelkitError: what stopped this process.
     """

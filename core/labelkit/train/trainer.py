@@ -20,14 +20,14 @@ from transformers import (
     TrainingArguments,
 )
 
-from labelkit.encode.align import IGNORED, Encoding
+from labelkit.encode.alignment import IGNORED, Encoding
 from labelkit.encode.batches import model_inputs, pad_labels
-from labelkit.encode.store import WindowStore
+from labelkit.encode.cache import WindowStore
 from labelkit.records import Kind
-from labelkit.train import resume
-from labelkit.train.interrupts import Interrupts
-from labelkit.train.memory import InParts
-from labelkit.train.order import TokenBatches, TrainOrder
+from labelkit.train import training_state as resume
+from labelkit.train.oom_recovery import InParts
+from labelkit.train.sampling import TokenBatches, TrainOrder
+from labelkit.train.signals import Interrupts
 
 Item = Mapping[str, Any]
 #: called after each epoch with steps done, epochs done and the mean training loss since the last call

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from labelkit.cli.common import Shell, command_options
-from labelkit.cli.text import literal
+from labelkit.console.text import literal
 from labelkit.errors import StorageError
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def export(shell: Shell, output: Path | None, format_: str | None, where: str | 
     if output is None:
         _print(found, chosen)
         return
-    from labelkit.storage import new_file
+    from labelkit.files.atomic import new_file
 
     with new_file(output) as beside:
         write(found, beside, next(one for one in FORMATS if one == chosen))

@@ -11,7 +11,7 @@ from labelkit.cli.common import Shell, command_options
 from labelkit.cli.runs.listing import as_document
 
 if TYPE_CHECKING:
-    from labelkit.evaluate.comparing import Tested
+    from labelkit.evaluate.comparison import Tested
     from labelkit.registry import RunDetails
 
 
@@ -62,8 +62,8 @@ def compare(
 
 
 def _significance(shell: Shell, details: list[RunDetails]) -> list[Tested]:
-    from labelkit.evaluate.comparing import check, significance
-    from labelkit.evaluate.recorded import record_look
+    from labelkit.evaluate.comparison import check, significance
+    from labelkit.evaluate.recorded_data import record_look
 
     check(details)
     shell.say(f"labelling the test data with {len(details)} labellers")

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from labelkit.cli import render
 from labelkit.cli.runs.curves import curve
 from labelkit.cli.runs.drawing import counts, duration, figure, line, mebibytes, scores_of, split_order, title
 from labelkit.cli.runs.tables import Column, table
+from labelkit.console import render
 from labelkit.registry.figures import nested
 
 if TYPE_CHECKING:

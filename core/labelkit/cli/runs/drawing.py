@@ -10,10 +10,10 @@ from rich.console import Console
 from rich.text import Text
 
 from labelkit.cli.runs.tables import Column, table
-from labelkit.cli.text import literal
+from labelkit.console.text import literal
 
 if TYPE_CHECKING:
-    from labelkit.evaluate.comparing import Tested
+    from labelkit.evaluate.comparison import Tested
     from labelkit.registry.compare import ComparedScore, Comparison
     from labelkit.registry.models import Group, RunSummary, Spread
     from labelkit.registry.query import ResultTable

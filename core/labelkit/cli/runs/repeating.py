@@ -10,7 +10,7 @@ from labelkit.cli.common import Shell, command_options
 from labelkit.errors import TrainingError
 
 if TYPE_CHECKING:
-    from labelkit.train.repeat import Agreement, Repetition
+    from labelkit.train.reproduction import Agreement, Repetition
 
 _SHOWN = 8
 
@@ -26,7 +26,7 @@ def repeat(shell: Shell, run: str) -> None:
     the data or the encoder are not what they were, nothing is trained.
     """
     from labelkit.cli.progress import Progress
-    from labelkit.train.repeat import repeat
+    from labelkit.train.reproduction import repeat
 
     with Progress(shell.err) as progress:
         found = repeat(

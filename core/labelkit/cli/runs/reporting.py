@@ -44,7 +44,7 @@ def report(shell: Shell, run: str, output: Path | None, force: bool) -> None:
 
 def _write(shell: Shell, details: RunDetails, path: Path, *, force: bool) -> None:
     import labelkit
-    from labelkit.data.output import new_output
+    from labelkit.files.output import new_output
     from labelkit.registry.life import now
     from labelkit.report.gather import gather
     from labelkit.report.page import make_page, render

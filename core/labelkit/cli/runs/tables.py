@@ -10,7 +10,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from labelkit.cli.text import literal, shorten
+from labelkit.console.text import literal, shorten
 
 _GAP = 2
 

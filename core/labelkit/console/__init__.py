@@ -1,0 +1,1 @@
+"""Terminal output: tables and coloured spans; text of users is shown literally."""

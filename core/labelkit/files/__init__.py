@@ -1,0 +1,1 @@
+"""Files as labelkit reads and writes them: atomic writes, text and gzip reading, JSON."""

@@ -1,0 +1,1 @@
+"""File formats: each reads labelled examples, writes labelled records, or both."""

@@ -1,0 +1,1 @@
+"""The Hugging Face Hub: one short request per question, plain files only."""

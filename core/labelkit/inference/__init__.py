@@ -1,0 +1,1 @@
+"""Predict with a model: the engine, decoders, calibration, ONNX Runtime and OpenVINO."""

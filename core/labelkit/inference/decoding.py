@@ -1,0 +1,129 @@
+"""From scores to label ids with any decoder, and on to labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labelkit.errors import LabelkitError
+from labelkit.labels.schemes import split_tag
+from labelkit.records import Decoder, Schema, Scores
+
+
+def decode(decoder: Decoder, scores: Scores) -> NDArray[np.int64]:
+    """Return the label ids that ``decoder`` gives, checked.
+
+    :raises LabelkitError: the decoder failed, or gave something else than one label id per word.
+    """
+    try:
+        ids = np.asarray(decoder.decode(scores))
+    except Exception as error:
+        raise LabelkitError(f"decoder '{decoder.name}' failed: {type(error).__name__}: {error}") from error
+    labels = len(scores.schema.label_names)
+    if ids.shape != (len(scores.values),) or (len(ids) and not (ids.min() >= 0 and ids.max() < labels)):
+        raise LabelkitError(
+            f"decoder '{decoder.name}' did not give one of {labels} label ids for each of {len(scores.values)} words"
+        )
+    return ids.astype(np.int64)
+
+
+def sentences(ids: NDArray[np.int64], scores: Scores) -> Iterator[tuple[str, ...]]:
+    """Yield the labels of each sentence."""
+    names = np.array(scores.schema.label_names, dtype=object)
+    start = 0
+    for length in scores.lengths.tolist():
+        yield tuple(names[ids[start : start + length]])
+        start += length
+
+
+def fitting(ids: NDArray[np.int64], scores: Scores) -> NDArray[np.int64]:
+    """Return label ids that fit the scheme and mean the same spans, as :func:`labelkit.labels.schemes.repair` does.
+
+    Labels that fit already, and plain ones, stay as they are.
+
+    :param ids: label ids, int64 of shape (words,).
+    """
+    schema = scores.schema
+    if schema.scheme is None:
+        return ids
+    borders = np.concatenate(([0], np.cumsum(scores.lengths)))
+    firsts, stops, kinds = _spans(ids, borders, schema)
+    # the position of its prefix among those of a type: B I in IOB1 and IOB2, B I E S, B I L U
+    place = np.ones(len(ids), np.int64)
+    if schema.scheme == "IOB1":
+        same = (firsts[1:] == stops[:-1]) & (kinds[1:] == kinds[:-1]) & ~np.isin(firsts[1:], borders)
+        place[firsts[1:][same]] = 0
+    else:
+        place[firsts] = 0
+    if schema.scheme in ("BIOES", "BILOU"):
+        place[stops - 1] = np.where(stops - firsts == 1, 3, 2)
+    span = np.repeat(np.arange(len(firsts)), stops - firsts)
+    words = np.arange(len(span)) + (firsts - np.cumsum(stops - firsts) + stops - firsts)[span]
+    prefixes = (len(schema.label_names) - 1) // max(len(schema.types), 1)
+    fixed = np.zeros_like(ids)
+    fixed[words] = 1 + kinds[span] * prefixes + place[words]
+    return fixed
+
+
+def changes(before: NDArray[np.int64], after: NDArray[np.int64], scores: Scores) -> list[int]:
+    """Return how many label ids of each sentence are others in ``after`` than in ``before``."""
+    so_far = np.concatenate(([0], np.cumsum(before != after)))
+    counts: list[int] = np.diff(so_far[np.concatenate(([0], np.cumsum(scores.lengths)))]).tolist()
+    return counts
+
+
+class Found(NamedTuple):
+    """A span of words: ``[first, stop)`` of its sentence, its type and the chance of its least certain word."""
+
+    first: int
+    stop: int
+    label: str
+    score: float
+
+
+def found_spans(ids: NDArray[np.int64], chances: NDArray[np.float32], scores: Scores) -> Iterator[list[Found]]:
+    """Yield the spans of each sentence, as :func:`labelkit.labels.schemes.spans_of` reads its tags, all at once.
+
+    Plain labels make one span per word.
+
+    :param ids: label ids, int64 of shape (words,).
+    :param chances: the probability of each word's label, float32 of shape (words,).
+    """
+    borders = np.concatenate(([0], np.cumsum(scores.lengths)))
+    firsts, stops, kinds = _spans(ids, borders, scores.schema)
+    types = scores.schema.types or scores.schema.labels
+    names = [types[kind] for kind in kinds.tolist()]
+    if len(firsts):
+        edges = np.stack((firsts, stops), axis=1).ravel()
+        least = np.minimum.reduceat(np.append(chances, np.float32(1)), edges)[::2]
+    else:
+        least = np.zeros(0, np.float32)
+    inside = np.searchsorted(firsts, borders)
+    starts, ends, chance = firsts.tolist(), stops.tolist(), np.round(least.astype(np.float64), 4).tolist()
+    for number, base in enumerate(borders[:-1].tolist()):
+        here = range(int(inside[number]), int(inside[number + 1]))
+        yield [Found(starts[i] - base, ends[i] - base, names[i], chance[i]) for i in here]
+
+
+def _spans(
+    ids: NDArray[np.int64], borders: NDArray[np.int64], schema: Schema
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Return where spans start and stop, counted over all words, and the numbers of their types (or plain labels)."""
+    if schema.scheme is None:
+        firsts = np.arange(len(ids))
+        return firsts, firsts + 1, ids
+    tags = [split_tag(name) for name in schema.label_names]
+    types = np.array([schema.types.index(type_) if type_ else -1 for _, type_ in tags])
+    joins = np.array([prefix in "IEL" for prefix, _ in tags])
+    closes = np.array([prefix in "ESLU" for prefix, _ in tags])
+    kind, before = types[ids], np.concatenate(([-1], ids[:-1])).astype(np.int64)
+    open_type = np.where(closes[before], -1, types[before])
+    open_type[borders[:-1][borders[:-1] < len(ids)]] = -1
+    continued = joins[ids] & (kind >= 0) & (open_type == kind)
+    firsts = np.flatnonzero((kind >= 0) & ~continued)
+    ends = np.append(np.flatnonzero(~continued), len(ids))
+    stops = ends[np.searchsorted(ends, firsts, side="right")]
+    return firsts, stops, kind[firsts]

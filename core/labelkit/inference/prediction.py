@@ -1,0 +1,161 @@
+"""Score a model on a split: the same engine and decoder that label new text."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labelkit.encode.alignment import Window
+from labelkit.inference.calibration import calibration_error, fit_temperature, tempered
+from labelkit.inference.decoding import decode
+from labelkit.inference.engine import Engine, WordScores
+from labelkit.metrics.scoring import score
+from labelkit.records import Decoder, Example, Labels, Metric, Predictions, Schema, Scores
+
+Ids = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Scoring:
+    """What turns an engine's scores into figures.
+
+    :param layer: the gold labels of the examples.
+    :param metrics: the deciding one first.
+    :param temperature: that of the checkpoint; None to fit it to these very examples.
+    """
+
+    layer: str
+    schema: Schema
+    decoder: Decoder
+    metrics: Sequence[Metric]
+    temperature: float | None = None
+
+
+class SplitScores(NamedTuple):
+    """The figures of a split, and the temperature that was given or fitted."""
+
+    figures: dict[str, Any]
+    temperature: float
+
+
+class Rows(Sequence[Labels]):
+    """Labels by example, held as ids: a split may be larger than its labels would be as text.
+
+    :param ids: of all examples, one after the other.
+    :param lengths: labels of each example, int64 of shape (examples,).
+    """
+
+    def __init__(self, ids: Ids, lengths: NDArray[np.int64], schema: Schema) -> None:
+        self._ids, self._text = ids, schema.kind == "text"
+        self._names = np.array(schema.label_names, dtype=object)
+        self._borders = np.concatenate(([0], np.cumsum(lengths)))
+
+    def __len__(self) -> int:
+        return len(self._borders) - 1
+
+    @overload
+    def __getitem__(self, index: int) -> Labels: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Labels]: ...
+    def __getitem__(self, index: int | slice) -> Labels | list[Labels]:
+        if isinstance(index, slice):
+            return [self[position] for position in range(*index.indices(len(self)))]
+        position = range(len(self))[index]
+        labels = tuple(self._names[self._ids[self._borders[position] : self._borders[position + 1]]])
+        return labels[0] if self._text else labels
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Gold labels beside what a model made of the same words (or texts).
+
+    :param gold: label ids, int64 of shape (words,); ``ids``: those that the decoder gave.
+    """
+
+    found: WordScores
+    gold: Ids
+    ids: Ids
+    schema: Schema
+
+    @property
+    def predictions(self) -> Predictions:
+        """The same as metrics are given it."""
+        return Predictions(
+            references=Rows(self.gold, self.found.lengths, self.schema),
+            predictions=Rows(self.ids, self.found.lengths, self.schema),
+            schema=self.schema,
+            scores=self.found.values,
+        )
+
+    def figures(self, metrics: Sequence[Metric], temperature: float | None, *, patient: bool = False) -> SplitScores:
+        """Return the figures of the metrics, and some of the words (or texts) that the encoder saw.
+
+        These are the mean ``loss``, the ``temperature``, and the expected calibration error as the scores come from the
+        model (``ece``) and at that temperature (``ece_calibrated``). A metric's own figure of such a name takes its
+        place.
+
+        :param temperature: None to fit it to these very words.
+        :param patient: as for :func:`labelkit.metrics.scoring.score`.
+        """
+        own, temperature = _figures(self.found, self.gold, self.ids, temperature)
+        scored = score(metrics, self.predictions, patient=patient)
+        return SplitScores({"loss": own.pop("loss"), **scored, **own} | scored, temperature)
+
+
+def score_split(
+    engine: Engine, windows: Sequence[Window], examples: Sequence[Example], scoring: Scoring
+) -> SplitScores:
+    """Score all gold words: see :meth:`Judged.figures`."""
+    schema = scoring.schema
+    gold, lengths = gold_ids(examples, scoring.layer, schema)
+    found = score_windows(engine, windows, lengths, schema)
+    judged = Judged(found, gold, decoded(found, scoring.decoder, schema), schema)
+    return judged.figures(scoring.metrics, scoring.temperature)
+
+
+def score_windows(engine: Engine, windows: Sequence[Window], lengths: NDArray[np.int64], schema: Schema) -> WordScores:
+    """Return the scores of all words, or of all texts.
+
+    :param lengths: labels of each example, int64 of shape (examples,).
+    """
+    text = schema.kind == "text"
+    return engine.score_texts(windows, len(lengths)) if text else engine.score(windows, lengths.tolist())
+
+
+def decoded(found: WordScores, decoder: Decoder, schema: Schema) -> Ids:
+    """Return the label ids that ``decoder`` gives."""
+    return decode(decoder, Scores(values=found.values, lengths=found.lengths, schema=schema))
+
+
+def gold_ids(examples: Iterable[Example], layer: str, schema: Schema) -> tuple[Ids, NDArray[np.int64]]:
+    """Return the ids of all gold labels, and how many each example has."""
+    number = {label: index for index, label in enumerate(schema.label_names)}
+    ids, lengths = array("q"), array("q")
+    for example in examples:
+        row = example.labels[layer]
+        labels = (row,) if isinstance(row, str) else row
+        ids.extend(number[label] for label in labels)
+        lengths.append(len(labels))
+    return np.array(ids, np.int64), np.array(lengths, np.int64)
+
+
+def _figures(found: WordScores, gold: Ids, ids: Ids, temperature: float | None) -> tuple[dict[str, float], float]:
+    """Return loss and calibration of the words seen, and the temperature."""
+    rows = np.flatnonzero(found.covered)
+    values, gold, ids = found.values[rows], gold[rows], ids[rows]
+    words = np.arange(len(rows))
+    if temperature is None:
+        temperature = fit_temperature(values, gold)
+    plain, cooled = (np.exp(each[words, ids]) for each in (values, tempered(values, temperature)))
+    figures = {
+        "loss": float(-values[words, gold].mean()) if len(rows) else 0.0,
+        "ece": calibration_error(plain, ids == gold),
+        "ece_calibrated": calibration_error(cooled, ids == gold),
+        "temperature": temperature,
+    }
+    return figures, temperature

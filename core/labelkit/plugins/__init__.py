@@ -1,0 +1,1 @@
+"""The plugin machinery: discover, validate, isolate and catalogue plugins; scaffold new ones."""

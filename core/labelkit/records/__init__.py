@@ -1,0 +1,60 @@
+"""The frozen records that flow between plugins and core.
+
+Records are keyword-only. New fields come with defaults, so a plugin written today keeps working.
+"""
+
+from __future__ import annotations
+
+from labelkit.records.examples import (
+    Example,
+    Kind,
+    Labels,
+    LoadContext,
+    Place,
+    Schema,
+)
+from labelkit.records.labelled import (
+    Coverage,
+    Labelled,
+    Output,
+    Span,
+)
+from labelkit.records.parts import (
+    Counts,
+    Decoder,
+    Encoder,
+    Format,
+    Metric,
+    Predictions,
+    Preprocessor,
+    ResolvedEncoder,
+    Scores,
+    Source,
+    Task,
+)
+from labelkit.settings import Scheme
+
+__all__ = [
+    "Counts",
+    "Coverage",
+    "Decoder",
+    "Encoder",
+    "Example",
+    "Format",
+    "Kind",
+    "Labelled",
+    "Labels",
+    "LoadContext",
+    "Metric",
+    "Output",
+    "Place",
+    "Predictions",
+    "Preprocessor",
+    "ResolvedEncoder",
+    "Schema",
+    "Scheme",
+    "Scores",
+    "Source",
+    "Span",
+    "Task",
+]

@@ -1,0 +1,149 @@
+"""Examples as they are read, the schema of their labels, and what a loader may know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from labelkit.errors import DataError
+from labelkit.files.reading import corpus_folder, read_lines
+from labelkit.settings import Scheme
+
+Kind = Literal["token", "text"]
+Labels = tuple[str, ...] | str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Place:
+    """Where an example stands in a file.
+
+    :param file: the path as the user gave it.
+    :param line: the line of its first word or of its record, counted from 1.
+    :param word_lines: the line of each word where words have lines of their own; else empty.
+    """
+
+    file: str
+    line: int
+    word_lines: Sequence[int] = ()
+
+    def of_word(self, index: int) -> str:
+        """Return ``file:line`` of the word at ``index``."""
+        return f"{self.file}:{self.word_lines[index] if self.word_lines else self.line}"
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Example:
+    """One labelled sentence (kind ``token``) or one labelled text (kind ``text``).
+
+    :param id: unique within its split.
+    :param words: the words, for kind ``token``.
+    :param text: the text; for kind ``token`` the one that ``offsets`` refer to, where there is one.
+    :param labels: layer name → one label per word (``token``) or one label (``text``).
+    :param document: which document it belongs to; borders are kept when a validation split is carved.
+    :param extra: the caller's own fields, carried through labelling untouched.
+    :param offsets: start and end of each word in ``text``, in code points.
+    :param surface: what the tokenizer sees instead of ``words`` or ``text``; set by preprocessors only.
+    :param place: where it was read, for messages.
+    """
+
+    id: str
+    words: tuple[str, ...] | None = None
+    text: str | None = None
+    labels: Mapping[str, Labels] = field(default_factory=dict)
+    document: str | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    offsets: tuple[tuple[int, int], ...] | None = None
+    surface: Labels | None = None
+    place: Place | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Schema:
+    """The labels of one layer, in the order of their ids.
+
+    Give ``types`` and a ``scheme`` for spans, or plain ``labels``.
+
+    :param types: span types, e.g. ``("person", "location")``.
+    :param labels: plain labels, e.g. part-of-speech tags or classes.
+    :param scheme: how spans become one label per word; None for plain labels.
+    :param multilabel: whether an example may carry several of the labels (kind ``text``).
+    """
+
+    name: str
+    kind: Kind
+    types: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    scheme: Scheme | None = None
+    multilabel: bool = False
+
+    def __post_init__(self) -> None:
+        if self.scheme is None and not self.labels:
+            raise DataError(f"schema '{self.name}' needs either types and a scheme, or labels")
+        if (self.scheme and self.labels) or (self.types and not self.scheme):
+            raise DataError(f"schema '{self.name}' mixes span types and plain labels")
+        names = self.types or self.labels
+        if len(set(names)) != len(names) or "" in names:
+            raise DataError(f"schema '{self.name}' has an empty or repeated label")
+
+    @classmethod
+    def bio(cls, name: str, *types: str) -> Schema:
+        """Return a token schema of span ``types`` in the IOB2 scheme.
+
+        >>> Schema.bio("pets", "cat").label_names
+        ('O', 'B-cat', 'I-cat')
+        """
+        return cls(name=name, kind="token", types=types, scheme="IOB2")
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """Every label, closed under the scheme, in the order of their ids."""
+        if self.scheme is None:
+            return self.labels
+        prefixes = {"IOB1": "BI", "IOB2": "BI", "BIOES": "BIES", "BILOU": "BILU"}[self.scheme]
+        return ("O", *(f"{prefix}-{type_}" for type_ in self.types for prefix in prefixes))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LoadContext:
+    """What a source, format or encoder may know of its surroundings; plugins read no environment.
+
+    :param root: the folder of corpora (``LABELKIT_DATA``), where it is set.
+    :param path: the folder or file that the user named for this source.
+    :param cache: a folder that may be created and filled.
+    :param offline: no network may be used.
+    :param revision: the wanted revision of a Hub repository.
+    :param encoding: how text files are encoded.
+    :param columns: field name → column name or number, from ``--columns``.
+    :param options: the plan's other ``data.`` settings.
+    :param origins: split → where a source really took it from, e.g. ``hub:ID@COMMIT:train``; for the source to fill
+        in where its name does not tell, so that the run records it.
+    """
+
+    root: Path | None = None
+    path: Path | None = None
+    cache: Path = Path("labelkit-runs/cache")
+    offline: bool = False
+    revision: str | None = None
+    encoding: str = "utf-8"
+    columns: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    origins: MutableMapping[str, str] = field(default_factory=dict)
+
+    def lines(self, path: Path) -> Iterator[tuple[int, str]]:
+        """Yield ``(number, line)`` of a text file, plain or ``.gz``, counted from 1, without line ends.
+
+        :raises DataError: the file is missing, or not in :attr:`encoding` (names the byte offset).
+        """
+        return read_lines(path, self.encoding)
+
+    def folder(self, name: str) -> Path:
+        """Return :attr:`path`, or else the folder ``name`` under :attr:`root`.
+
+        :raises DataError: neither exists.
+        """
+        return corpus_folder(name, self.path, self.root)

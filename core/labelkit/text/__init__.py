@@ -1,0 +1,1 @@
+"""Splitting raw text: into words, sentences and documents."""

@@ -1,0 +1,170 @@
+"""From a request to everything that training needs: plan, data and encoder, with all misses reported at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from labelkit.config.environment import Environment
+from labelkit.config.plan import Plan, Request, make_plan
+from labelkit.data.corpus import Corpus, DataOptions, load_corpus
+from labelkit.data.references import parse_columns
+from labelkit.models import references
+from labelkit.plugins.catalog import Catalog
+from labelkit.records import LoadContext, ResolvedEncoder
+from labelkit.registry import RunDetails, names
+from labelkit.registry.home import Home
+from labelkit.train.resumption import check_data, check_resumable, request_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A run that could start now; nothing has been written yet.
+
+    :param plan: with its automatic choices still open.
+    :param resumes: the run that shall go on where it stopped.
+    """
+
+    plan: Plan
+    corpus: Corpus
+    encoder: ResolvedEncoder
+    resumes: RunDetails | None = None
+
+
+def prepare(
+    request: Request,
+    catalog: Catalog,
+    environment: Environment,
+    home: Home,
+    *,
+    say: Callable[[str, str], object],
+    resumes: RunDetails | None = None,
+) -> Prepared:
+    """Check a request, read its data and find its encoder. Loads neither torch nor transformers, unless asked to.
+
+    :param say: told the name and detail of each longer step.
+    :param resumes: the run whose plan the request is.
+    :raises PlanError: with all that is wrong.
+    """
+    found: dict[str, Any] = {}
+
+    def read(plan: Plan) -> None:
+        say("reading", str(plan["data"]))
+        found["corpus"] = read_corpus(plan, catalog, load_context(plan, environment, home.cache))
+
+    def locate(plan: Plan) -> None:
+        say("finding the encoder", str(plan["model"]))
+        found["encoder"] = references.resolve(
+            plan["model"], catalog.encoders, load_context(plan, environment, home.cache)
+        )
+
+    def named(plan: Plan) -> None:
+        if resumes is None:
+            check_name(plan.name, home)
+
+    plan = make_plan(request, catalog, checks=(named, locate, read))
+    return Prepared(plan=plan, corpus=found["corpus"], encoder=found["encoder"], resumes=resumes)
+
+
+def prepare_again(
+    reference: str,
+    catalog: Catalog,
+    environment: Environment,
+    home: Home,
+    *,
+    say: Callable[[str, str], object],
+) -> Prepared:
+    """Prepare to go on with the run that ``reference`` means, by the plan that it has.
+
+    :raises LabelkitError: there is no such run, it finished, its checkpoints are elsewhere, or its data has changed.
+    """
+    from labelkit.registry import Registry
+
+    with Registry.open(home, create=False) as registry:
+        details = registry.show(registry.find(reference).id)
+    check_resumable(details)
+    prepared = prepare(request_of(details), catalog, environment, home, say=say, resumes=details)
+    check_data(details.record, {name: split.content_hash for name, split in prepared.corpus.splits.items()})
+    return prepared
+
+
+def check_name(name: str | None, home: Home) -> None:
+    """Check the name that a run shall have.
+
+    :raises LabelkitError: it is malformed, reserved, another run's name or id, or an alias.
+    """
+    if name is None:
+        return
+    # first without the registry, which takes its time to load
+    names.check_name(name, "a run")
+    from labelkit.registry import Registry
+
+    with Registry.open(home, create=False) as registry:
+        registry.check_free(name)
+
+
+def load_context(plan: Plan, environment: Environment, cache: Path) -> LoadContext:
+    """Return what sources, formats and encoders may know."""
+    path = plan["data.path"]
+    return LoadContext(
+        root=environment.data,
+        path=Path(path).expanduser() if path else None,
+        cache=cache,
+        offline=environment.offline,
+        encoding=plan["data.encoding"],
+        columns=parse_columns(plan["data.columns"]) if plan["data.columns"] else {},
+        options=_options(plan),
+    )
+
+
+def _options(plan: Plan) -> dict[str, Any]:
+    """Return the plan's ``data.`` settings; a task of plain labels reads spans on text as such."""
+    options = plan.section("data")
+    if options.get("plain_labels") is None and plan.task.kind == "token" and plan.task.scheme is None:
+        options = {**options, "plain_labels": True}
+    return options
+
+
+def read_corpus(plan: Plan, catalog: Catalog, ctx: LoadContext) -> Corpus:
+    """Read the plan's data."""
+    task = plan.task
+    options = DataOptions(
+        scheme=plan["data.scheme"],
+        train_scheme=plan["data.train_scheme"],
+        repair=plan["data.repair"],
+        allow_new_labels=plan["data.allow_new_labels"],
+        validation_fraction=plan["data.validation_fraction"],
+        seed=_validation_seed(plan),
+        format=plan["data.format"],
+        path=plan["data.path"],
+    )
+    corpus = load_corpus(
+        plan["data"],
+        layer=task.layer,
+        kind=task.kind,
+        scheme=task.scheme,
+        catalog=catalog,
+        ctx=ctx,
+        options=options,
+    )
+    return _preprocessed(corpus, plan)
+
+
+def _validation_seed(plan: Plan) -> int:
+    """Return the seed by which validation is carved: the runs of a group share it, whatever their own is."""
+    own: int | None = plan["data.validation_seed"]
+    return plan["train.seed"] if own is None else own
+
+
+def _preprocessed(corpus: Corpus, plan: Plan) -> Corpus:
+    if not plan.preprocessors:
+        return corpus
+    from labelkit.data.preprocess import apply
+
+    splits = {
+        name: replace(split, examples=apply(plan.preprocessors, split.examples))
+        for name, split in corpus.splits.items()
+    }
+    return replace(corpus, splits=splits)
