@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from labelkit.config.environment import Environment
 from labelkit.evaluate.label_errors import classes_of, rank
 from labelkit.evaluate.recorded_data import corpus_of, gold_of
-from labelkit.inference.calibration import tempered
+from labelkit.inference.calibration import apply_temperature
 from labelkit.inference.prediction import gold_ids
 from labelkit.label.labeller import Labeller
 from labelkit.plugins.catalog import Catalog
@@ -54,7 +54,7 @@ def main() -> int:
     found, _ = labeller.scores(gold.examples)
     labels, _ = gold_ids(gold.examples, labeller.info.layer, schema)
     changed, words = spoiled(labels, classes_of(schema)[1], np.random.default_rng(SEED))
-    ranking = rank(tempered(found.values, labeller.info.temperature), changed, schema)
+    ranking = rank(apply_temperature(found.values, labeller.info.temperature), changed, schema)
     top = ranking.order[: round(TOP * len(labels))]
     share = float(np.isin(words, top).mean())
     print(f"{gold.ref}: {len(labels):,} words, {len(words):,} of them changed")

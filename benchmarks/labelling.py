@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from labelkit import Example, Labeller, LoadContext
-from labelkit.inference.onnx.export import find
+from labelkit.inference.onnx.export import find_model
 from labelkit.label.inputs import find_inputs, read_inputs
 from labelkit.plugins.catalog import Catalog
 from labelkit.registry import Home
@@ -108,7 +108,7 @@ def main() -> None:
         if labeller is not exact:
             same, total = same_labels(exact, labeller, texts)
             print(f"{name}: {same:,} of {total:,} labels as torch in fp32: {same / max(total, 1):.4%}")
-    model = find(exact.folder, "int8", home.cache) if any("int8" in name for name in names) else None
+    model = find_model(exact.folder, "int8", home.cache) if any("int8" in name for name in names) else None
     if model is not None and (check := model.check):
         print(f"{check['engine']}: {check['metric']} on validation {check['difference']:+.4f} beside torch in fp32")
 

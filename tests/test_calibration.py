@@ -19,10 +19,10 @@ import labelkit
 from labelkit.cli import main
 from labelkit.errors import LabelkitError
 from labelkit.inference import calibration
-from labelkit.inference.calibration import COLDEST, HOTTEST, calibration_error, fit_temperature, tempered
+from labelkit.inference.calibration import COLDEST, HOTTEST, apply_temperature, calibration_error, fit_temperature
 from labelkit.inference.decoding import decode
 from labelkit.inference.engine import WordScores
-from labelkit.inference.prediction import Rows, Scoring, score_split
+from labelkit.inference.prediction import LabelSequences, ScoringOptions, score_split
 from labelkit.records import Decoder, Example, Metric, Schema
 from labelkit.registry import Home, Registry, nested
 
@@ -62,7 +62,7 @@ def test_the_error_of_an_over_confident_model_falls_also_on_words_it_was_not_fit
     temperature = fit_temperature(*a_model(3.0))
     assert temperature > 1
     values, gold = a_model(3.0, seed=1)
-    before, after = error_of(values, gold), error_of(tempered(values, temperature), gold)
+    before, after = error_of(values, gold), error_of(apply_temperature(values, temperature), gold)
     assert before > 0.1
     assert after < 0.02
 
@@ -84,7 +84,7 @@ def test_the_fit_is_where_the_gold_labels_are_likeliest(monkeypatch: pytest.Monk
 def test_a_few_words_that_are_all_right_do_not_make_every_score_a_one() -> None:
     gold = np.arange(20) % LABELS
     values = log_softmax(np.eye(LABELS)[gold] * 3.0)
-    sure = np.exp(tempered(values, fit_temperature(values, gold)).max(axis=1))
+    sure = np.exp(apply_temperature(values, fit_temperature(values, gold)).max(axis=1))
     assert 0.9 < sure.min() < 0.99
 
 
@@ -114,7 +114,7 @@ def test_a_temperature_is_within_bounds_whatever_the_scores(seed: int, words: in
 @settings(deadline=None)
 def test_tempered_scores_are_log_probabilities_in_the_same_order(seed: int, temperature: float) -> None:
     values = log_softmax(np.random.default_rng(seed).normal(size=(20, LABELS)) * 4)
-    found = tempered(values, temperature)
+    found = apply_temperature(values, temperature)
     assert found.dtype == np.float32
     assert np.allclose(np.exp(found).sum(axis=1), 1, atol=1e-5)
     assert (found.argmax(axis=1) == values.argmax(axis=1)).all()
@@ -123,8 +123,8 @@ def test_tempered_scores_are_log_probabilities_in_the_same_order(seed: int, temp
 
 def test_a_temperature_of_one_is_no_change() -> None:
     values, _ = a_model(1.0, words=3)
-    assert tempered(values, 1.0) is values
-    assert tempered(values[:0], 2.0).shape == (0, LABELS)
+    assert apply_temperature(values, 1.0) is values
+    assert apply_temperature(values[:0], 2.0).shape == (0, LABELS)
 
 
 # -- the error --------------------------------------------------------------------------------------------------------
@@ -164,7 +164,7 @@ class StoredScores:
 
 def scored(engine: StoredScores, metric: Callable[..., Any] = lambda p: {"x": 1.0}, **changes: Any) -> Any:
     metrics = [Metric(name="m", kind="token", compute=metric, key="x")]
-    scoring = Scoring("tags", SCHEMA, DECODER, metrics, **changes)
+    scoring = ScoringOptions("tags", SCHEMA, DECODER, metrics, **changes)
     return score_split(engine, [], engine.examples, scoring)  # type: ignore[arg-type]
 
 
@@ -175,7 +175,7 @@ def test_a_split_is_calibrated_on_the_words_that_were_seen_and_its_loss_is_not()
     assert temperature == figures["temperature"] == fit_temperature(seen, wanted)
     assert figures["loss"] == pytest.approx(-seen[np.arange(3999), wanted].mean())
     assert figures["ece"] == error_of(seen, wanted)
-    assert figures["ece_calibrated"] == error_of(tempered(seen, temperature), wanted)
+    assert figures["ece_calibrated"] == error_of(apply_temperature(seen, temperature), wanted)
     assert figures["ece_calibrated"] < 0.05 < figures["ece"]
 
 
@@ -213,7 +213,7 @@ def test_metrics_are_given_labels_by_sentence() -> None:
 
 def test_rows_of_texts_are_single_labels() -> None:
     schema = Schema(name="x", kind="text", labels=("no", "yes"))
-    assert list(Rows(np.array([1, 0]), np.ones(2, np.int64), schema)) == ["yes", "no"]
+    assert list(LabelSequences(np.array([1, 0]), np.ones(2, np.int64), schema)) == ["yes", "no"]
 
 
 # -- a run and its checkpoint -----------------------------------------------------------------------------------------

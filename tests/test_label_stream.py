@@ -16,7 +16,7 @@ import labelkit
 from labelkit import Example, Labelled, Labeller, Preprocessor, Schema
 from labelkit.errors import LabelkitError
 from labelkit.formats.labelled import Failed, above, carried
-from labelkit.inference.decoding import found_spans
+from labelkit.inference.decoding import decode_spans
 from labelkit.inference.engine import Engine
 from labelkit.label import stream
 from labelkit.label.stream import chunks, label_stream
@@ -195,7 +195,7 @@ def test_spans_found_at_once_are_those_of_each_sentence_alone(data: st.DataObjec
     chances = (np.arange(1, len(ids) + 1) / 100).astype(np.float32)
     lengths = np.array([len(sentence) for sentence in sentences], np.int64)
     values = np.zeros((len(ids), len(schema.label_names)), np.float32)
-    found = list(found_spans(ids, chances, Scores(values=values, lengths=lengths, schema=schema)))
+    found = list(decode_spans(ids, chances, Scores(values=values, lengths=lengths, schema=schema)))
     start = 0
     assert len(found) == len(sentences)
     for sentence, spans in zip(sentences, found, strict=True):
@@ -209,7 +209,7 @@ def test_neighbours_of_one_type_stay_two_and_nothing_bridges_a_word_outside() ->
     schema = Schema.bio("x", "A")
     ids = np.array([1, 1, 2, 0, 2, 1], np.int64)
     scores = Scores(values=np.zeros((6, 3), np.float32), lengths=np.array([5, 1]), schema=schema)
-    one, two = found_spans(ids, np.ones(6, np.float32), scores)
+    one, two = decode_spans(ids, np.ones(6, np.float32), scores)
     assert [(span.first, span.stop) for span in one] == [(0, 1), (1, 3), (4, 5)]
     assert [(span.first, span.stop) for span in two] == [(0, 1)]
 

@@ -27,9 +27,8 @@ from labelkit.errors import LabelkitError, ModelError
 from labelkit.inference.engine import Engine
 from labelkit.inference.onnx import engine as onnx_engine
 from labelkit.inference.onnx import export as onnx_export
-from labelkit.inference.onnx import openvino_graph
-from labelkit.inference.onnx import quantization as onnx_int8
-from labelkit.inference.onnx import weight_splitting as onnx_outliers
+from labelkit.inference.onnx import openvino_graph, weight_splitting
+from labelkit.inference.onnx import quantization as onnx_quantization
 from labelkit.inference.onnx.comparison import compare
 from labelkit.label import stream
 from labelkit.label.labeller import Labeller
@@ -122,9 +121,9 @@ def labels_of(labeller: Labeller, texts: list[str]) -> list[tuple[str, ...] | No
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_an_exported_model_scores_as_torch_does(architecture: str, kind: str, runtime: str, tmp_path: Path) -> None:
     engine, checkpoint = tiny_engine(architecture, kind, tmp_path)
-    model = onnx_export.export(engine, checkpoint, "fp32", tmp_path / "cache")
-    assert model.unfit == {}
-    other = onnx_engine.running(engine, model, runtime)
+    model = onnx_export.export_model(engine, checkpoint, "fp32", tmp_path / "cache")
+    assert model.unusable_runtimes == {}
+    other = onnx_engine.with_onnx_model(engine, model, runtime)
     assert other.name == f"{runtime}-fp32"
     for inputs in onnx_export._samples(engine.encoding, ((64,), (3, 40), (5, 9, 2, 30))):
         with torch.inference_mode():
@@ -139,11 +138,11 @@ def test_an_exported_model_scores_as_torch_does(architecture: str, kind: str, ru
 @pytest.mark.parametrize("kind", ["token", "text"])
 def test_openvino_computes_the_end_for_what_answers_alone(kind: str, tmp_path: Path) -> None:
     engine, checkpoint = tiny_engine("bert", kind, tmp_path)
-    model = onnx_export.export(engine, checkpoint, "fp32", tmp_path / "cache")
+    model = onnx_export.export_model(engine, checkpoint, "fp32", tmp_path / "cache")
     session = onnx_engine.OpenvinoSession(model, 1, bf16=False)
     inputs = {one.get_any_name() for one in session._requests.get().model_inputs}
     # of a whole text a single sub-token is read already
-    assert (openvino_graph.ANSWERS in inputs) == (kind == "token")
+    assert (openvino_graph.OUTPUT_TOKENS in inputs) == (kind == "token")
 
 
 @pytest.mark.parametrize("architecture", ["bert", "distilbert", "roberta"])
@@ -151,10 +150,10 @@ def test_the_keys_of_each_layer_are_left_as_they_lie(
     architecture: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine, checkpoint = tiny_engine(architecture, "token", tmp_path)
-    model = onnx_export.export(engine, checkpoint, "fp32", tmp_path / "cache")
+    model = onnx_export.export_model(engine, checkpoint, "fp32", tmp_path / "cache")
     found: list[int] = []
-    turn = openvino_graph.keys_as_they_lie
-    monkeypatch.setattr(onnx_engine, "keys_as_they_lie", lambda network: found.append(turn(network)))
+    turn = openvino_graph.fold_key_transposes
+    monkeypatch.setattr(onnx_engine, "fold_key_transposes", lambda network: found.append(turn(network)))
     onnx_engine.OpenvinoSession(model, 1, bf16=False)
     assert found == [engine.model.config.num_hidden_layers]
 
@@ -171,7 +170,7 @@ def test_a_model_that_differs_from_torch_is_refused(tmp_path: Path, monkeypatch:
 
     monkeypatch.setattr(onnx_export, "_trace", other_weights)
     with pytest.raises(ModelError, match="differs from torch by"):
-        onnx_export.export(engine, checkpoint, "fp32", tmp_path / "cache")
+        onnx_export.export_model(engine, checkpoint, "fp32", tmp_path / "cache")
     assert not list((tmp_path / "cache").rglob("*.onnx"))
 
 
@@ -183,37 +182,37 @@ def test_what_cannot_be_exported_is_said_in_one_line(tmp_path: Path, monkeypatch
 
     monkeypatch.setattr(torch.onnx, "export", failing)
     with pytest.raises(ModelError, match="'bert' cannot be exported to ONNX: unsupported operator: aten::odd"):
-        onnx_export.export(engine, checkpoint, "fp32", tmp_path / "cache")
+        onnx_export.export_model(engine, checkpoint, "fp32", tmp_path / "cache")
     assert not list((tmp_path / "cache").rglob("*.onnx"))
 
 
 def test_a_model_is_exported_once_for_each_checkpoint(tmp_path: Path, exports: list[Path]) -> None:
     engine, checkpoint = tiny_engine("bert", "token", tmp_path)
     cache = tmp_path / "cache"
-    first = onnx_export.export(engine, checkpoint, "fp32", cache)
-    assert onnx_export.export(engine, checkpoint, "fp32", cache) == first
+    first = onnx_export.export_model(engine, checkpoint, "fp32", cache)
+    assert onnx_export.export_model(engine, checkpoint, "fp32", cache) == first
     assert len(exports) == 1
     with torch.no_grad():
         next(engine.model.parameters()).mul_(1.5)
     engine.model.save_pretrained(checkpoint)
-    assert onnx_export.find(checkpoint, "fp32", cache) is None
-    assert onnx_export.export(engine, checkpoint, "fp32", cache).folder != first.folder
+    assert onnx_export.find_model(checkpoint, "fp32", cache) is None
+    assert onnx_export.export_model(engine, checkpoint, "fp32", cache).folder != first.folder
     assert len(exports) == 2
     config = json.loads((checkpoint / "config.json").read_text(encoding="utf-8"))
     (checkpoint / "config.json").write_text(json.dumps(config | {"hidden_act": "relu"}), encoding="utf-8")
-    assert onnx_export.find(checkpoint, "fp32", cache) is None
+    assert onnx_export.find_model(checkpoint, "fp32", cache) is None
 
 
 def test_a_damaged_model_is_written_again(tmp_path: Path, exports: list[Path]) -> None:
     engine, checkpoint = tiny_engine("bert", "token", tmp_path)
-    model = onnx_export.export(engine, checkpoint, "fp32", tmp_path)
+    model = onnx_export.export_model(engine, checkpoint, "fp32", tmp_path)
     content = bytearray(model.path.read_bytes())
     content[-9] ^= 1
     model.path.write_bytes(content)
-    assert onnx_export.find(checkpoint, "fp32", tmp_path) is None
-    again = onnx_export.export(engine, checkpoint, "fp32", tmp_path)
+    assert onnx_export.find_model(checkpoint, "fp32", tmp_path) is None
+    again = onnx_export.export_model(engine, checkpoint, "fp32", tmp_path)
     assert len(exports) == 2
-    assert onnx_export.find(checkpoint, "fp32", tmp_path) == again
+    assert onnx_export.find_model(checkpoint, "fp32", tmp_path) == again
 
 
 def test_a_model_that_only_openvino_computes_otherwise_is_left_to_onnx_runtime(
@@ -222,16 +221,16 @@ def test_a_model_that_only_openvino_computes_otherwise_is_left_to_onnx_runtime(
     engine, checkpoint = tiny_engine("bert", "token", tmp_path)
     logits = onnx_engine.OpenvinoSession.logits
     monkeypatch.setattr(onnx_engine.OpenvinoSession, "logits", lambda self, *given: 1.5 * logits(self, *given))
-    model = onnx_export.export(engine, checkpoint, "fp32", tmp_path / "cache")
-    assert onnx_engine.running(engine, model, "onnx").name == "onnx-fp32"
+    model = onnx_export.export_model(engine, checkpoint, "fp32", tmp_path / "cache")
+    assert onnx_engine.with_onnx_model(engine, model, "onnx").name == "onnx-fp32"
     with pytest.raises(ModelError, match="the ONNX model in OpenVINO differs from torch by"):
-        onnx_engine.running(engine, model, "openvino")
+        onnx_engine.with_onnx_model(engine, model, "openvino")
 
 
 def test_openvino_computes_in_the_engine_s_precision(tmp_path: Path) -> None:
     engine, checkpoint = tiny_engine("bert", "token", tmp_path)
-    model = onnx_export.export(engine, checkpoint, "fp32", tmp_path / "cache")
-    half = onnx_engine.running(replace(engine, precision="bf16"), model, "openvino")
+    model = onnx_export.export_model(engine, checkpoint, "fp32", tmp_path / "cache")
+    half = onnx_engine.with_onnx_model(replace(engine, precision="bf16"), model, "openvino")
     assert half.name == "openvino-bf16"
     windows = windows_of(engine.encoding)
     words = [len(sentence.split()) for sentence in SENTENCES]
@@ -257,7 +256,7 @@ def test_int8_leaves_room_where_the_processor_would_overflow(
     engine, checkpoint = tiny_engine("bert", "token", tmp_path)
     monkeypatch.setattr("platform.machine", lambda: "x86_64")
     monkeypatch.setattr("labelkit.hardware.cpu_flags", lambda: frozenset(flags))
-    model = onnx_export.export(engine, checkpoint, "int8", tmp_path, calibration=windows_of(engine.encoding))
+    model = onnx_export.export_model(engine, checkpoint, "int8", tmp_path, calibration=windows_of(engine.encoding))
     import onnx
     from onnx import numpy_helper
 
@@ -270,10 +269,10 @@ def test_int8_divides_large_neurons_and_keeps_the_rest_in_fp32(tmp_path: Path, m
     import onnx
 
     engine, checkpoint = tiny_engine("bert", "token", tmp_path)
-    monkeypatch.setattr(onnx_outliers, "NEURONS_A_COPY", 4)
-    written = onnx_export.export(engine, checkpoint, "int8", tmp_path, calibration=windows_of(engine.encoding))
+    monkeypatch.setattr(weight_splitting, "CHANNELS_PER_COPY", 4)
+    written = onnx_export.export_model(engine, checkpoint, "int8", tmp_path, calibration=windows_of(engine.encoding))
     half = replace(engine, precision="bf16")
-    assert onnx_engine.running(half, written, "openvino").name == "openvino-int8"
+    assert onnx_engine.with_onnx_model(half, written, "openvino").name == "openvino-int8"
     neurons = engine.model.config.intermediate_size
     shapes = [tuple(one.dims) for one in onnx.load(written.path).graph.initializer]
     assert any(neurons + neurons // 4 in shape for shape in shapes)
@@ -299,7 +298,7 @@ def many(count: int) -> list[str]:
 def test_large_inputs_go_through_onnx_unasked(
     runtime: str, opened: Callable[[str], Labeller], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stream, "MANY", 1)
+    monkeypatch.setattr(stream, "LARGE_INPUT_CHUNKS", 1)
     monkeypatch.setattr("labelkit.hardware.cpu_flags", lambda: frozenset({"avx512_bf16"}))
     if runtime == "onnx":
         without_openvino(monkeypatch)
@@ -344,10 +343,10 @@ def test_batches_that_wait_are_dropped_where_labelling_ends(opened: Callable[[st
 def test_torch_stays_where_onnx_is_no_gain(
     reason: str, opened: Callable[[str], Labeller], own_home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stream, "MANY", 0)
+    monkeypatch.setattr(stream, "LARGE_INPUT_CHUNKS", 0)
     monkeypatch.setattr("labelkit.hardware.cpu_flags", lambda: frozenset({"amx_bf16"} if reason == "amx" else ()))
     if reason == "missing":
-        monkeypatch.setattr(onnx_engine, "installed", lambda: False)
+        monkeypatch.setattr(onnx_engine, "onnx_installed", lambda: False)
     if reason == "bf16":  # ONNX Runtime has none
         without_openvino(monkeypatch)
         labeller = Labeller.open("shared", own_home, Catalog.load(), "bf16")
@@ -355,7 +354,7 @@ def test_torch_stays_where_onnx_is_no_gain(
         labeller = opened("torch" if reason == "asked" else "auto")
     if reason == "gpu":
         device: Any = SimpleNamespace(session=None, model=SimpleNamespace(device=SimpleNamespace(type="cuda")))
-        assert onnx_engine.quickest(device, own_home.cache) is None
+        assert onnx_engine.faster_runtime(device, own_home.cache) is None
         return
     if reason == "homeless":
         labeller._cache = Path("/nowhere/cache")
@@ -367,7 +366,7 @@ def test_torch_stays_where_onnx_is_no_gain(
 def test_torch_takes_over_where_no_model_can_be_written(
     opened: Callable[[str], Labeller], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stream, "MANY", 1)
+    monkeypatch.setattr(stream, "LARGE_INPUT_CHUNKS", 1)
     monkeypatch.setattr("labelkit.hardware.cpu_flags", lambda: frozenset())
     auto, tried = opened("auto"), []
 
@@ -375,7 +374,7 @@ def test_torch_takes_over_where_no_model_can_be_written(
         tried.append(arguments)
         raise ModelError("the architecture 'odd' cannot be exported to ONNX: no")
 
-    monkeypatch.setattr(onnx_engine, "with_onnx", failing)
+    monkeypatch.setattr(onnx_engine, "load_onnx_engine", failing)
     assert {record.engine for record in auto.stream(many(300))} == {"torch-fp32"}
     assert len(tried) == 1
     assert auto.notes == ["torch-fp32 alone: the architecture 'odd' cannot be exported to ONNX: no"]
@@ -397,7 +396,7 @@ def broken(session: Any, error: Exception) -> None:
 def test_torch_takes_over_where_a_runtime_fails(
     runtime: str, name: str, opened: Callable[[str], Labeller], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stream, "MANY", 1)
+    monkeypatch.setattr(stream, "LARGE_INPUT_CHUNKS", 1)
     monkeypatch.setattr("labelkit.hardware.cpu_flags", lambda: frozenset())
     if runtime == "onnx":
         without_openvino(monkeypatch)
@@ -483,7 +482,7 @@ def test_int8_is_used_only_once_it_was_accepted(
 ) -> None:
     plain = opened("torch")
     windows = windows_of(plain.engine.encoding)
-    onnx_export.export(plain.engine, plain.folder, "int8", own_home.cache, calibration=windows)
+    onnx_export.export_model(plain.engine, plain.folder, "int8", own_home.cache, calibration=windows)
     # written is not accepted
     texts = tmp_path / "texts.txt"
     texts.write_text("Ada Lovelace lives in New York .\n" * 3, encoding="utf-8")
@@ -509,7 +508,7 @@ def test_int8_is_used_only_once_it_was_accepted(
 def test_a_model_that_scores_lower_is_refused_and_removed(
     command: Any, own_home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    quantise = onnx_int8.quantise
+    quantize = onnx_quantization.quantize
 
     tried: list[int] = []
 
@@ -518,14 +517,14 @@ def test_a_model_that_scores_lower_is_refused_and_removed(
         from onnx import numpy_helper
 
         tried.append(spared)
-        quantise(source, path, encoding, windows, 0)
+        quantize(source, path, encoding, windows, 0)
         model = onnx.load(path)
         for one in model.graph.initializer:
             if one.data_type == onnx.TensorProto.INT8:
                 one.CopyFrom(numpy_helper.from_array(0 * numpy_helper.to_array(one), one.name))
         onnx.save(model, path)
 
-    monkeypatch.setattr(onnx_int8, "quantise", ruined)
+    monkeypatch.setattr(onnx_quantization, "quantize", ruined)
     for folder in (own_home.cache / "onnx").glob("*/int8-*"):
         shutil.rmtree(folder)
     done = command("onnx", "shared", "--int8", "--threshold", "0")
@@ -560,7 +559,7 @@ def test_data_that_is_gone_needs_other_data(
 def test_without_the_extra_the_hint_names_it(
     command: Any, opened: Callable[[str], Labeller], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(onnx_export, "installed", lambda: False)
+    monkeypatch.setattr(onnx_export, "onnx_installed", lambda: False)
     done = command("onnx", "shared")
     assert (done.status, done.err.splitlines()[-1]) == (1, "  pip install 'labelkit[fast]'")
     for engine in ("onnx", "onnx-int8"):

@@ -12,7 +12,7 @@ openvino = pytest.importorskip("openvino")
 
 import openvino.opset13 as ops  # noqa: E402
 
-from labelkit.inference.onnx.openvino_graph import ANSWERS, keys_as_they_lie, only_answers  # noqa: E402
+from labelkit.inference.onnx.openvino_graph import OUTPUT_TOKENS, fold_key_transposes, gather_output_tokens  # noqa: E402
 
 WIDTH, LENGTH = 8, 5
 random = np.random.default_rng(0)
@@ -64,17 +64,17 @@ def test_what_is_not_asked_for_is_not_computed(end: Callable[[Any], Any]) -> Non
     wanted = random.random((3, LENGTH)) < 0.5
     model = network(end)
     whole = computed(model.clone(), {"in": inputs})
-    assert only_answers(model)
-    found = computed(model, {"in": inputs, ANSWERS: np.argwhere(wanted)})
+    assert gather_output_tokens(model)
+    found = computed(model, {"in": inputs, OUTPUT_TOKENS: np.argwhere(wanted)})
     assert found.shape == (1, wanted.sum(), whole.shape[-1])
     np.testing.assert_allclose(found[0], whole[wanted], atol=1e-5)
-    assert computed(model, {"in": inputs, ANSWERS: np.zeros((0, 2), np.int64)}).shape[1] == 0
+    assert computed(model, {"in": inputs, OUTPUT_TOKENS: np.zeros((0, 2), np.int64)}).shape[1] == 0
 
 
 @pytest.mark.parametrize("end", MIXED, ids=["mean", "norm", "position", "mix", "text", "softmax"])
 def test_where_tokens_are_looked_at_together_all_stays(end: Callable[[Any], Any]) -> None:
     model = network(end)
-    assert not only_answers(model)
+    assert not gather_output_tokens(model)
     assert [one.get_any_name() for one in model.inputs if one.names] in ([], ["in"])
     assert len(model.inputs) == 1
 
@@ -82,7 +82,7 @@ def test_where_tokens_are_looked_at_together_all_stays(end: Callable[[Any], Any]
 def test_a_network_without_attention_stays() -> None:
     given = ops.parameter([-1, -1, WIDTH], np.float32, name="in")
     model = openvino.Model([ops.matmul(given, number(WIDTH, 3), False, False)], [given], "network")
-    assert not only_answers(model)
+    assert not gather_output_tokens(model)
 
 
 def attention(order: list[int], *, transposed: bool = False) -> Any:
@@ -108,7 +108,7 @@ def test_the_product_turns_the_keys() -> None:
     }
     model = attention([0, 2, 3, 1])
     before = computed(model.clone(), inputs)
-    assert keys_as_they_lie(model) == 1
+    assert fold_key_transposes(model) == 1
     assert orders(model) == [[0, 2, 1, 3]]
     np.testing.assert_allclose(computed(model, inputs), before, atol=1e-6)
     assert before.shape == (3, 2, 6, 5)
@@ -117,5 +117,5 @@ def test_the_product_turns_the_keys() -> None:
 @pytest.mark.parametrize("order", [[0, 2, 1, 3], [0, 2, 3, 1]], ids=["as they lie", "turned twice"])
 def test_keys_that_the_product_turns_already_stay(order: list[int]) -> None:
     model = attention(order, transposed=True)
-    assert keys_as_they_lie(model) == 0
+    assert fold_key_transposes(model) == 0
     assert orders(model) == [order]

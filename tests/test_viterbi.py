@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from labelkit.config.plan import Request, make_plan
 from labelkit.errors import LabelkitError
 from labelkit.inference import viterbi as module
-from labelkit.inference.calibration import tempered
-from labelkit.inference.decoding import changes, decode, fitting, found_spans, sentences
+from labelkit.inference.calibration import apply_temperature
+from labelkit.inference.decoding import count_changes, decode, decode_spans, label_sequences, repair_label_ids
 from labelkit.inference.viterbi import rules_of, viterbi
 from labelkit.labels.schemes import SCHEMES, may_follow, repair, violations
 from labelkit.plugins.catalog import Catalog
@@ -45,7 +45,7 @@ def a_case(schema: Schema, lengths: list[int], seed: int, steps: int = 0) -> Sco
 
 
 def labelled(scores: Scores) -> list[tuple[str, ...]]:
-    return list(sentences(viterbi(scores), scores))
+    return list(label_sequences(viterbi(scores), scores))
 
 
 def best_by_trying(values: Floats, schema: Schema) -> float:
@@ -148,7 +148,7 @@ def test_long_sentences_score_as_one_whole_pass_over_them_does(case: tuple[Schem
 def test_the_likeliest_labels_stay_where_they_are_allowed(case: tuple[Scheme, int, list[int], int, int]) -> None:
     scheme, types, lengths, seed, steps = case
     scores = a_case(a_schema(scheme, types), lengths, seed, steps)
-    likeliest = sentences(scores.values.argmax(axis=1), scores)
+    likeliest = label_sequences(scores.values.argmax(axis=1), scores)
     for got, wanted in zip(labelled(scores), likeliest, strict=True):
         assert got == wanted or violations(wanted, scheme)
 
@@ -174,18 +174,18 @@ def test_the_likeliest_labels_are_rewritten_as_the_scorer_reads_them(
     scheme, types, lengths, seed, steps = case
     scores = a_case(a_schema(scheme, types), lengths, seed, steps)
     ids = scores.values.argmax(axis=1)
-    fixed = fitting(ids, scores)
-    wanted = [repair(tags, scheme) for tags in sentences(ids, scores)]
-    assert list(zip(sentences(fixed, scores), changes(ids, fixed, scores), strict=True)) == wanted
-    assert not any(violations(tags, scheme) for tags in sentences(fixed, scores))
+    fixed = repair_label_ids(ids, scores)
+    wanted = [repair(tags, scheme) for tags in label_sequences(ids, scores)]
+    assert list(zip(label_sequences(fixed, scores), count_changes(ids, fixed, scores), strict=True)) == wanted
+    assert not any(violations(tags, scheme) for tags in label_sequences(fixed, scores))
     chances = scores.values.max(axis=1)
-    assert list(found_spans(fixed, chances, scores)) == list(found_spans(ids, chances, scores))
+    assert list(decode_spans(fixed, chances, scores)) == list(decode_spans(ids, chances, scores))
 
 
 def test_plain_labels_are_never_rewritten() -> None:
     scores = a_case(a_schema(None, 4), [3, 0, 2], seed=1)
     ids = scores.values.argmax(axis=1)
-    assert fitting(ids, scores).tolist() == ids.tolist()
+    assert repair_label_ids(ids, scores).tolist() == ids.tolist()
 
 
 def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -200,7 +200,7 @@ def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_temperature_changes_no_label(case: tuple[Scheme, int, list[int], int, int], temperature: float) -> None:
     scheme, types, lengths, seed, _ = case
     scores = a_case(a_schema(scheme, types), lengths, seed)
-    cooled = Scores(values=tempered(scores.values, temperature), lengths=scores.lengths, schema=scores.schema)
+    cooled = Scores(values=apply_temperature(scores.values, temperature), lengths=scores.lengths, schema=scores.schema)
     assert labelled(cooled) == labelled(scores)
 
 
@@ -255,7 +255,7 @@ def test_neighbours_of_one_type_stay_two_and_none_bridges_an_o() -> None:
     values[np.arange(6), [names.index(tag) for tag in tags]] = 0
     scores = Scores(values=normalised(values), lengths=np.array([6]), schema=schema)
     ids = viterbi(scores)
-    (spans,) = found_spans(ids, np.ones(6, np.float32), scores)
+    (spans,) = decode_spans(ids, np.ones(6, np.float32), scores)
     assert [(span.first, span.stop) for span in spans] == [(0, 2), (2, 3), (4, 6)]
 
 

@@ -101,15 +101,15 @@ def _found(shell: Shell, asked: _Asked) -> _Found:
     from labelkit.evaluate.error_analysis import analyse
     from labelkit.evaluate.label_errors import rank
     from labelkit.evaluate.label_review import suspects_of
-    from labelkit.inference.prediction import Rows, decoded, gold_ids
+    from labelkit.inference.prediction import LabelSequences, decode_scores, gold_ids
     from labelkit.label.labeller import Labeller
 
     labeller = Labeller.open(asked.run, shell.home, shell.catalog)
     info = labeller.info
     details = gold_data.details_of(shell, info)
     gold, found = _by_folds(shell, asked, details) if asked.train else _by_run(shell, asked, labeller, details)
-    ids = decoded(found, labeller.decoder, info.schema)
-    analysis = analyse(gold.examples, info.layer, Rows(ids, found.lengths, info.schema), info.schema)
+    ids = decode_scores(found, labeller.decoder, info.schema)
+    analysis = analyse(gold.examples, info.layer, LabelSequences(ids, found.lengths, info.schema), info.schema)
     labels, _ = gold_ids(gold.examples, info.layer, info.schema)
     ranking = rank(found.values, labels, info.schema)
     suspects = suspects_of(ranking, gold.examples, found.lengths)
@@ -119,7 +119,7 @@ def _found(shell: Shell, asked: _Asked) -> _Found:
 def _by_run(shell: Shell, asked: _Asked, labeller: Labeller, details: RunDetails | None) -> tuple[Gold, WordScores]:
     """Return gold data with the scores of the run's own model."""
     from labelkit.evaluate.recorded_data import corpus_of, gold_of, hashes_of, record_look
-    from labelkit.inference.calibration import tempered
+    from labelkit.inference.calibration import apply_temperature
 
     if asked.data is not None:
         gold = gold_data.read(shell, asked, labeller, details)
@@ -138,7 +138,7 @@ def _by_run(shell: Shell, asked: _Asked, labeller: Labeller, details: RunDetails
     found, _ = labeller.scores(gold.examples)
     if details is not None and (error := record_look(details, gold.content_hash, shell.home, "errors")):
         shell.say(f"note: not recorded: {error.message}")
-    return gold, replace(found, values=tempered(found.values, labeller.info.temperature))
+    return gold, replace(found, values=apply_temperature(found.values, labeller.info.temperature))
 
 
 def _by_folds(shell: Shell, asked: _Asked, details: RunDetails | None) -> tuple[Gold, WordScores]:

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from labelkit.label.inputs import Inputs
-    from labelkit.label.job import Job
+    from labelkit.label.job import LabellingJob
     from labelkit.label.labeller import Labeller
-    from labelkit.label.output import Totals
-    from labelkit.label.stream import Item
+    from labelkit.label.output import LabellingSummary
+    from labelkit.label.stream import InputRecord
     from labelkit.records import Format
 
 #: bytes of input that are worth the start of a quicker engine: some ten thousand words
@@ -127,21 +127,21 @@ def _show_texts(shell: Shell, asked: _Asked) -> None:
 
 
 def _label(shell: Shell, asked: _Asked) -> None:
-    from labelkit.cli.labelling import LabelProgress, Meter
+    from labelkit.cli.labelling import LabelProgress, ReadMeter
     from labelkit.files.reading import OPENED
-    from labelkit.label.job import Job, refuse_existing, to_file, to_standard_output
+    from labelkit.label.job import LabellingJob, refuse_existing, to_file, to_standard_output
 
     if asked.output:
         refuse_existing(asked.output, force=asked.force)
     inputs = _inputs(shell, asked)
     _writer(shell, asked, None)  # a name that nobody knows is told before anything is loaded
     labeller = _labeller(shell, asked)
-    writer, meter = _writer(shell, asked, labeller), Meter()
+    writer, meter = _writer(shell, asked, labeller), ReadMeter()
     bar = asked.output is not None or not sys.stdout.isatty()
     with LabelProgress(shell.err, meter, inputs.size if inputs else None, bar=bar) as progress:
         OPENED.set(meter)
         items = _items(shell, asked, inputs, labeller)
-        job = Job(
+        job = LabellingJob(
             labeller=labeller,
             items=items,
             writer=writer,
@@ -178,7 +178,7 @@ def _inputs(shell: Shell, asked: _Asked) -> Inputs | None:
     return found
 
 
-def _items(shell: Shell, asked: _Asked, inputs: Inputs | None, labeller: Labeller) -> Iterator[Item]:
+def _items(shell: Shell, asked: _Asked, inputs: Inputs | None, labeller: Labeller) -> Iterator[InputRecord]:
     from labelkit.label.inputs import read_inputs
     from labelkit.records import Example
 
@@ -238,7 +238,7 @@ def _interrupted(shell: Shell, asked: _Asked) -> NoReturn:
     click.get_current_context().exit(EXIT_INTERRUPTED)
 
 
-def _close(shell: Shell, asked: _Asked, job: Job, totals: Totals) -> None:
+def _close(shell: Shell, asked: _Asked, job: LabellingJob, totals: LabellingSummary) -> None:
     """Record the output, say what was done, and end with 1 where a file could not be read to its end."""
     if asked.output:
         _record(shell, job, asked.output, totals.records)
@@ -255,7 +255,7 @@ def _close(shell: Shell, asked: _Asked, job: Job, totals: Totals) -> None:
         )
 
 
-def _summary(asked: _Asked, job: Job, totals: Totals) -> dict[str, Any]:
+def _summary(asked: _Asked, job: LabellingJob, totals: LabellingSummary) -> dict[str, Any]:
     engine = job.labeller.engine
     return {
         "run": job.labeller.info.run,
@@ -283,7 +283,7 @@ def _summary(asked: _Asked, job: Job, totals: Totals) -> dict[str, Any]:
     }
 
 
-def _lines(asked: _Asked, job: Job, totals: Totals) -> Iterator[str]:
+def _lines(asked: _Asked, job: LabellingJob, totals: LabellingSummary) -> Iterator[str]:
     engine = job.labeller.engine
     token = job.labeller.info.kind == "token"
     done = [_count(totals.records, "record"), _count(totals.words, "word")] + [_count(totals.spans, "span")] * token
@@ -315,7 +315,7 @@ def _count(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
-def _record(shell: Shell, job: Job, path: Path, records: int) -> None:
+def _record(shell: Shell, job: LabellingJob, path: Path, records: int) -> None:
     """Have the registry know where the file came from, if it knows the run."""
     from labelkit.errors import LabelkitError, RegistryError
     from labelkit.models.checkpoint_files import sha256_of

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, BinaryIO, Self
 
 from labelkit.console.text import literal
 from labelkit.formats.labelled import Failed
-from labelkit.label.output import LISTED, Totals
+from labelkit.label.output import LISTED, LabellingSummary
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress, TaskID
 
-    from labelkit.label.stream import Result
+    from labelkit.label.stream import LabelResult
 
 
-class Meter:
+class ReadMeter:
     """Knows how much of some files was read; give it to :data:`labelkit.files.reading.OPENED`."""
 
     def __init__(self) -> None:
@@ -47,13 +47,13 @@ class LabelProgress:
     :param bar: draw a bar, where ``console`` is a terminal.
     """
 
-    def __init__(self, console: Console, meter: Meter, size: int | None, *, bar: bool) -> None:
+    def __init__(self, console: Console, meter: ReadMeter, size: int | None, *, bar: bool) -> None:
         self._console, self._meter, self._size = console, meter, size
         self._bar = bar and console.is_terminal
         self._progress: Progress | None = None
         self._task: TaskID | None = None
         self._started = time.monotonic()
-        self._totals = Totals()
+        self._totals = LabellingSummary()
         self._held: list[Failed] = []
 
     def __enter__(self) -> Self:
@@ -72,7 +72,7 @@ class LabelProgress:
         if self._progress:
             self._progress.stop()
 
-    def __call__(self, chunk: list[Result]) -> None:
+    def __call__(self, chunk: list[LabelResult]) -> None:
         """Show that ``chunk`` is done."""
         for result in chunk:
             if isinstance(result, Failed) and self._totals.failed < LISTED:

@@ -88,17 +88,17 @@ def onnx(shell: Shell, **given: Any) -> None:
     labelkit onnx latest --int8
     labelkit label latest mails/ -o labelled.jsonl --engine openvino-int8
     """
-    from labelkit.inference.onnx.export import find, require
+    from labelkit.inference.onnx.export import find_model, require_runtime
     from labelkit.label.labeller import Labeller
 
     asked = _Asked(**given)
-    require()
+    require_runtime()
     if asked.output is not None and asked.output.exists():
         raise LabelkitError(f"{asked.output} exists already", hint="name another folder")
     details = _details(shell, asked.run)
     labeller = Labeller.open(asked.run, shell.home, shell.catalog, engine="torch")
     gold, text = _gold(shell, asked, labeller, details)
-    found = find(labeller.folder, asked.precision, shell.home.cache) is not None
+    found = find_model(labeller.folder, asked.precision, shell.home.cache) is not None
     some = [replace(one, labels={}) for one in text[:: max(1, len(text) // EXAMPLES)]] if asked.int8 else []
     compared = _Compared(gold, labeller.prepare(some).encoded.windows, _metrics(shell, labeller, details))
     model, result = _good_enough(shell, asked, labeller, compared)
@@ -138,12 +138,12 @@ class _Compared:
 def _good_enough(shell: Shell, asked: _Asked, labeller: Labeller, by: _Compared) -> tuple[OnnxModel, Comparison]:
     """Write the model and compare it; with int8 spare more until the score is good enough, or all was tried."""
     from labelkit.inference.onnx.comparison import compare
-    from labelkit.inference.onnx.export import export
+    from labelkit.inference.onnx.export import export_model
     from labelkit.inference.onnx.quantization import SPARED
 
     last = len(SPARED) - 1 if asked.int8 and not asked.force else 0
     for spared in range(last + 1):
-        model = export(
+        model = export_model(
             labeller.engine,
             labeller.folder,
             asked.precision,
@@ -151,7 +151,7 @@ def _good_enough(shell: Shell, asked: _Asked, labeller: Labeller, by: _Compared)
             spared=spared,
             calibration=by.windows,
         )
-        result = compare(labeller, labeller.running(model, asked.runtime), by.gold.examples, by.metrics)
+        result = compare(labeller, labeller.with_onnx_model(model, asked.runtime), by.gold.examples, by.metrics)
         if result.accepts(asked.limit) or spared == last:
             break
         kept = ", ".join(SPARED[: spared + 2])

@@ -80,13 +80,13 @@ def check(runs: Sequence[RunDetails]) -> None:
 
 
 def _predictions(run: RunDetails, gold: Gold, catalog: Catalog, home: Home) -> Predictions:
-    from labelkit.inference.prediction import Rows, decoded
+    from labelkit.inference.prediction import LabelSequences, decode_scores
     from labelkit.label.labeller import Labeller
 
     labeller: Labeller = Labeller.open(run.record.id, home, catalog)
     schema = labeller.info.schema
     found, _ = labeller.scores(gold.examples)
-    guess = Rows(decoded(found, labeller.decoder, schema), found.lengths, schema)
+    guess = LabelSequences(decode_scores(found, labeller.decoder, schema), found.lengths, schema)
     references = [example.labels[labeller.info.layer] for example in gold.examples]
     return Predictions(references=references, predictions=guess, schema=schema)
 

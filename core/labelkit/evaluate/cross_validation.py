@@ -144,7 +144,7 @@ def _without(corpus: Corpus, part: Sequence[int]) -> Corpus:
 def _scores(
     prepared: Prepared, examples: Sequence[Example], catalog: Catalog, folder: Path, listeners: Sequence[Listener]
 ) -> WordScores:
-    from labelkit.inference.calibration import tempered
+    from labelkit.inference.calibration import apply_temperature
     from labelkit.label.labeller import Labeller
     from labelkit.train.run import train
 
@@ -152,7 +152,7 @@ def _scores(
     done = train(prepared, catalog, home, listeners=listeners)
     labeller = Labeller.open(str(done.checkpoint.absolute()), home, catalog)
     found, _ = labeller.scores(examples)
-    return replace(found, values=tempered(found.values, labeller.info.temperature))
+    return replace(found, values=apply_temperature(found.values, labeller.info.temperature))
 
 
 def _rows(parts: Sequence[tuple[Sequence[int], WordScores]]) -> Iterator[tuple[int, tuple[Any, Any]]]:

@@ -44,18 +44,18 @@ def evaluate(labeller: Labeller, gold: Gold, metrics: Sequence[Metric], mapping:
     :param metrics: the deciding one first.
     :raises LabelkitError: a metric or the decoder failed.
     """
-    from labelkit.inference.prediction import Judged, Rows, decoded, gold_ids
+    from labelkit.inference.prediction import LabelSequences, ScoredPredictions, decode_scores, gold_ids
     from labelkit.metrics.scoring import score
 
     own, layer = labeller.info.schema, labeller.info.layer
     found, coverage = labeller.scores(gold.examples)
-    ids = decoded(found, labeller.decoder, own)
+    ids = decode_scores(found, labeller.decoder, own)
     if mapping.predicted:
         references: list[Labels] = [example.labels[layer] for example in gold.examples]
-        given = Predictions(references=references, predictions=Rows(ids, found.lengths, own), schema=own)
+        given = Predictions(references=references, predictions=LabelSequences(ids, found.lengths, own), schema=own)
         return Outcome(score(metrics, mapping.predictions(given, own), patient=True), found, coverage)
     wanted, _ = gold_ids(gold.examples, layer, own)
-    figures, _ = Judged(found, wanted, ids, own).figures(metrics, labeller.info.temperature, patient=True)
+    figures, _ = ScoredPredictions(found, wanted, ids, own).figures(metrics, labeller.info.temperature, patient=True)
     return Outcome(figures, found, coverage)
 
 

@@ -20,7 +20,7 @@ BINS = 15
 BLOCK = 1 << 16
 
 
-def tempered(values: Floats, temperature: float) -> Floats:
+def apply_temperature(values: Floats, temperature: float) -> Floats:
     """Return the log-probabilities at ``temperature``; above 1 they are less sure of themselves, below 1 more.
 
     :param values: log-probabilities, float32 of shape (words, labels).

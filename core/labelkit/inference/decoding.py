@@ -30,7 +30,7 @@ def decode(decoder: Decoder, scores: Scores) -> NDArray[np.int64]:
     return ids.astype(np.int64)
 
 
-def sentences(ids: NDArray[np.int64], scores: Scores) -> Iterator[tuple[str, ...]]:
+def label_sequences(ids: NDArray[np.int64], scores: Scores) -> Iterator[tuple[str, ...]]:
     """Yield the labels of each sentence."""
     names = np.array(scores.schema.label_names, dtype=object)
     start = 0
@@ -39,7 +39,7 @@ def sentences(ids: NDArray[np.int64], scores: Scores) -> Iterator[tuple[str, ...
         start += length
 
 
-def fitting(ids: NDArray[np.int64], scores: Scores) -> NDArray[np.int64]:
+def repair_label_ids(ids: NDArray[np.int64], scores: Scores) -> NDArray[np.int64]:
     """Return label ids that fit the scheme and mean the same spans, as :func:`labelkit.labels.schemes.repair` does.
 
     Labels that fit already, and plain ones, stay as they are.
@@ -68,14 +68,14 @@ def fitting(ids: NDArray[np.int64], scores: Scores) -> NDArray[np.int64]:
     return fixed
 
 
-def changes(before: NDArray[np.int64], after: NDArray[np.int64], scores: Scores) -> list[int]:
+def count_changes(before: NDArray[np.int64], after: NDArray[np.int64], scores: Scores) -> list[int]:
     """Return how many label ids of each sentence are others in ``after`` than in ``before``."""
     so_far = np.concatenate(([0], np.cumsum(before != after)))
     counts: list[int] = np.diff(so_far[np.concatenate(([0], np.cumsum(scores.lengths)))]).tolist()
     return counts
 
 
-class Found(NamedTuple):
+class WordSpan(NamedTuple):
     """A span of words: ``[first, stop)`` of its sentence, its type and the chance of its least certain word."""
 
     first: int
@@ -84,7 +84,7 @@ class Found(NamedTuple):
     score: float
 
 
-def found_spans(ids: NDArray[np.int64], chances: NDArray[np.float32], scores: Scores) -> Iterator[list[Found]]:
+def decode_spans(ids: NDArray[np.int64], chances: NDArray[np.float32], scores: Scores) -> Iterator[list[WordSpan]]:
     """Yield the spans of each sentence, as :func:`labelkit.labels.schemes.spans_of` reads its tags, all at once.
 
     Plain labels make one span per word.
@@ -105,7 +105,7 @@ def found_spans(ids: NDArray[np.int64], chances: NDArray[np.float32], scores: Sc
     starts, ends, chance = firsts.tolist(), stops.tolist(), np.round(least.astype(np.float64), 4).tolist()
     for number, base in enumerate(borders[:-1].tolist()):
         here = range(int(inside[number]), int(inside[number + 1]))
-        yield [Found(starts[i] - base, ends[i] - base, names[i], chance[i]) for i in here]
+        yield [WordSpan(starts[i] - base, ends[i] - base, names[i], chance[i]) for i in here]
 
 
 def _spans(

@@ -25,7 +25,7 @@ Floats = NDArray[np.float32]
 #: the log-probability of every label but the fallback for a word that no window covers; finite, as sums must be
 IMPOSSIBLE = -1e4
 #: a blank text says nothing: every label is about as likely, and the fallback comes first
-LEANING = 1e-3
+BLANK_TEXT_BIAS = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class WordScores:
 
 
 @dataclass(slots=True)
-class Memory:
+class OutOfMemoryState:
     """What was learned of the device's memory.
 
     :param budget: the largest batch, in sub-tokens, that is still tried; None while nothing ran out.
@@ -54,11 +54,11 @@ class Memory:
     backoffs: int = 0
 
 
-class StoppedError(Exception):
+class InferenceStoppedError(Exception):
     """Nobody waits for the scores any more."""
 
 
-class Session(Protocol):
+class RuntimeSession(Protocol):
     """What computes in place of torch's model.
 
     :ivar runtime: its name in that of the engine; ``precision``: in which it computes; ``streams``: how many batches
@@ -89,8 +89,8 @@ class Engine:
     precision: str
     budget: int
     fallback: int
-    memory: Memory = field(default_factory=Memory)
-    session: Session | None = None
+    memory: OutOfMemoryState = field(default_factory=OutOfMemoryState)
+    session: RuntimeSession | None = None
 
     @property
     def name(self) -> str:
@@ -103,7 +103,7 @@ class Engine:
         :param windows: of all examples, as :func:`labelkit.encode.alignment.encode` cuts them.
         :param words: how many words each example has.
         :param stop: once it is set nobody waits for the scores.
-        :raises StoppedError: ``stop`` was set.
+        :raises InferenceStoppedError: ``stop`` was set.
         """
         lengths = np.array(words, np.int64)
         starts = np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
@@ -120,7 +120,7 @@ class Engine:
         """Return a log-probability for each label of each text: the weighted mean over its windows, normalised.
 
         :param stop: once it is set nobody waits for the scores.
-        :raises StoppedError: ``stop`` was set.
+        :raises InferenceStoppedError: ``stop`` was set.
         """
         values = np.zeros((texts, int(self.model.config.num_labels or 0)), np.float32)
         covered = np.zeros(texts, np.bool_)
@@ -129,7 +129,7 @@ class Engine:
             weights = np.array([window.weight for window in chosen], np.float32)
             np.add.at(values, rows, found * weights[:, None])
             covered[rows] = True
-        values[~covered, self.fallback] = LEANING
+        values[~covered, self.fallback] = BLANK_TEXT_BIAS
         normalised: Floats = values - np.logaddexp.reduce(values, axis=1, keepdims=True)
         return WordScores(normalised, np.ones(texts, np.int64), covered)
 
@@ -138,7 +138,7 @@ class Engine:
     ) -> Iterator[tuple[list[Window], Floats]]:
         """Yield windows of similar length with what is computed of them; a batch that does not fit is divided.
 
-        :raises StoppedError: ``stop`` was set.
+        :raises InferenceStoppedError: ``stop`` was set.
         :raises LabelkitError: a single window does not fit in the memory.
         """
         waiting = deque([list(windows)])
@@ -150,11 +150,11 @@ class Engine:
             with self._computed(compute, batches) as results:
                 for number, chosen in enumerate(batches):
                     if stop is not None and stop.is_set():
-                        raise StoppedError
+                        raise InferenceStoppedError
                     try:
                         found = next(results)
                     except (MemoryError, RuntimeError) as error:
-                        if not out_of_memory(error):
+                        if not is_out_of_memory(error):
                             raise
                         self._back_off(chosen, error)
                         waiting.append([window for later in batches[number:] for window in later])
@@ -207,14 +207,14 @@ class Engine:
             return _log_softmax(self.session.logits(inputs, wanted))
         tensors: dict[str, Any] = {name: torch.from_numpy(array).to(device) for name, array in inputs.items()}
         with torch.inference_mode():
-            with autocast(self.precision, device.type), evaluating(self.model):
+            with autocast(self.precision, device.type), eval_mode(self.model):
                 logits: torch.Tensor = self.model(**tensors).logits
             chosen = logits[torch.from_numpy(wanted).to(device)].float()
             result: Floats = torch.log_softmax(chosen, dim=-1).cpu().numpy()
         return result
 
 
-def out_of_memory(error: Exception) -> bool:
+def is_out_of_memory(error: Exception) -> bool:
     """Return whether ``error`` says that there is no memory left; for the processor torch has no class of its own."""
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
@@ -233,7 +233,7 @@ def autocast(precision: str, device: str) -> contextlib.AbstractContextManager[A
 
 
 @contextlib.contextmanager
-def evaluating(model: PreTrainedModel) -> Iterator[None]:
+def eval_mode(model: PreTrainedModel) -> Iterator[None]:
     """Switch dropout off for a while."""
     was_training = model.training
     model.eval()

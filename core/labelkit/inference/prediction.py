@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelkit.encode.alignment import Window
-from labelkit.inference.calibration import calibration_error, fit_temperature, tempered
+from labelkit.inference.calibration import apply_temperature, calibration_error, fit_temperature
 from labelkit.inference.decoding import decode
 from labelkit.inference.engine import Engine, WordScores
 from labelkit.metrics.scoring import score
@@ -21,7 +21,7 @@ Ids = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
-class Scoring:
+class ScoringOptions:
     """What turns an engine's scores into figures.
 
     :param layer: the gold labels of the examples.
@@ -43,7 +43,7 @@ class SplitScores(NamedTuple):
     temperature: float
 
 
-class Rows(Sequence[Labels]):
+class LabelSequences(Sequence[Labels]):
     """Labels by example, held as ids: a split may be larger than its labels would be as text.
 
     :param ids: of all examples, one after the other.
@@ -71,7 +71,7 @@ class Rows(Sequence[Labels]):
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class ScoredPredictions:
     """Gold labels beside what a model made of the same words (or texts).
 
     :param gold: label ids, int64 of shape (words,); ``ids``: those that the decoder gave.
@@ -86,8 +86,8 @@ class Judged:
     def predictions(self) -> Predictions:
         """The same as metrics are given it."""
         return Predictions(
-            references=Rows(self.gold, self.found.lengths, self.schema),
-            predictions=Rows(self.ids, self.found.lengths, self.schema),
+            references=LabelSequences(self.gold, self.found.lengths, self.schema),
+            predictions=LabelSequences(self.ids, self.found.lengths, self.schema),
             schema=self.schema,
             scores=self.found.values,
         )
@@ -108,13 +108,13 @@ class Judged:
 
 
 def score_split(
-    engine: Engine, windows: Sequence[Window], examples: Sequence[Example], scoring: Scoring
+    engine: Engine, windows: Sequence[Window], examples: Sequence[Example], scoring: ScoringOptions
 ) -> SplitScores:
-    """Score all gold words: see :meth:`Judged.figures`."""
+    """Score all gold words: see :meth:`ScoredPredictions.figures`."""
     schema = scoring.schema
     gold, lengths = gold_ids(examples, scoring.layer, schema)
     found = score_windows(engine, windows, lengths, schema)
-    judged = Judged(found, gold, decoded(found, scoring.decoder, schema), schema)
+    judged = ScoredPredictions(found, gold, decode_scores(found, scoring.decoder, schema), schema)
     return judged.figures(scoring.metrics, scoring.temperature)
 
 
@@ -127,7 +127,7 @@ def score_windows(engine: Engine, windows: Sequence[Window], lengths: NDArray[np
     return engine.score_texts(windows, len(lengths)) if text else engine.score(windows, lengths.tolist())
 
 
-def decoded(found: WordScores, decoder: Decoder, schema: Schema) -> Ids:
+def decode_scores(found: WordScores, decoder: Decoder, schema: Schema) -> Ids:
     """Return the label ids that ``decoder`` gives."""
     return decode(decoder, Scores(values=found.values, lengths=found.lengths, schema=schema))
 
@@ -151,7 +151,7 @@ def _figures(found: WordScores, gold: Ids, ids: Ids, temperature: float | None) 
     words = np.arange(len(rows))
     if temperature is None:
         temperature = fit_temperature(values, gold)
-    plain, cooled = (np.exp(each[words, ids]) for each in (values, tempered(values, temperature)))
+    plain, cooled = (np.exp(each[words, ids]) for each in (values, apply_temperature(values, temperature)))
     figures = {
         "loss": float(-values[words, gold].mean()) if len(rows) else 0.0,
         "ece": calibration_error(plain, ids == gold),

@@ -13,19 +13,19 @@ from labelkit.errors import DataError
 from labelkit.files.output import new_output
 from labelkit.formats.labelled import Failed, above
 from labelkit.label.journal import Journal, journal_path
-from labelkit.label.output import StandardOutput, Totals
-from labelkit.label.stream import Item, Result, label_stream
+from labelkit.label.output import LabellingSummary, StandardOutput
+from labelkit.label.stream import InputRecord, LabelResult, label_stream
 from labelkit.records import Format, Labelled
 
 if TYPE_CHECKING:
     from labelkit.label.labeller import Labeller
 
 #: told of each chunk that is done
-Watch = Callable[[list[Result]], None]
+Watch = Callable[[list[LabelResult]], None]
 
 
 @dataclass(kw_only=True, slots=True)
-class Job:
+class LabellingJob:
     """What to label, and how.
 
     :param items: what was read; consumed as labelling goes on.
@@ -35,16 +35,16 @@ class Job:
     """
 
     labeller: Labeller
-    items: Iterator[Item]
+    items: Iterator[InputRecord]
     writer: Format
     min_score: float | None = None
     strict: bool = False
     many: bool = False
     watch: Watch = lambda chunk: None
-    labelled: Totals = field(default_factory=Totals)
+    labelled: LabellingSummary = field(default_factory=LabellingSummary)
     seconds: float = 0.0
 
-    def results(self, done: int = 0) -> Iterator[list[Result]]:
+    def results(self, done: int = 0) -> Iterator[list[LabelResult]]:
         """Yield the results chunk by chunk.
 
         :param done: chunks that an earlier process labelled.
@@ -65,7 +65,7 @@ class Job:
         """Return how many results this process gave."""
         return self.labelled.records + self.labelled.failed + self.labelled.unfinished
 
-    def resumed_after(self, totals: Totals) -> int:
+    def resumed_after(self, totals: LabellingSummary) -> int:
         """Return how many of the results in all an earlier process gave."""
         return totals.records + totals.failed + totals.unfinished - self.count
 
@@ -75,13 +75,13 @@ class Job:
         return self.labelled.words / self.seconds if self.seconds else 0.0
 
 
-def to_standard_output(job: Job) -> Totals:
+def to_standard_output(job: LabellingJob) -> LabellingSummary:
     """Write every record to standard output as it is labelled.
 
     :raises DataError: not a single record could be read.
     """
     output = StandardOutput(job.writer.name)
-    totals = Totals()
+    totals = LabellingSummary()
 
     def records() -> Iterator[Labelled]:
         for chunk in job.results():
@@ -95,7 +95,9 @@ def to_standard_output(job: Job) -> Totals:
     return totals
 
 
-def to_file(job: Job, path: Path, header: Mapping[str, Any], *, resume: bool = False, force: bool = False) -> Totals:
+def to_file(
+    job: LabellingJob, path: Path, header: Mapping[str, Any], *, resume: bool = False, force: bool = False
+) -> LabellingSummary:
     """Label into the file at ``path``, which appears whole at the end; a journal beside it keeps what is done by then.
 
     :param header: what must be the same for a journal to be gone on with.
@@ -106,7 +108,7 @@ def to_file(job: Job, path: Path, header: Mapping[str, Any], *, resume: bool = F
     """
     refuse_existing(path, force=force)
     assert job.writer.write is not None  # writer_for gives writers only
-    totals, useless = Totals(), False
+    totals, useless = LabellingSummary(), False
     with Journal.begin(journal_path(path), header, resume=resume, force=force) as journal:
         try:
             journal.check(job.items)
@@ -146,7 +148,7 @@ def _unwritable(error: DataError, records: int) -> DataError:
     )
 
 
-def _check_some(totals: Totals) -> None:
+def _check_some(totals: LabellingSummary) -> None:
     if totals.failures and not totals.records:
         first: Failed = totals.failures[0]
         more = totals.failed + totals.unfinished - 1

@@ -20,7 +20,7 @@ from labelkit.errors import DataError, LabelkitError, StorageError
 from labelkit.files.atomic import storage_errors
 from labelkit.formats.jsonl import line_of
 from labelkit.formats.labelled import Failed
-from labelkit.label.stream import Item, Result
+from labelkit.label.stream import InputRecord, LabelResult
 from labelkit.records import Coverage, Example, Labelled, Span
 
 FORMAT = 1
@@ -75,7 +75,7 @@ class Journal:
     def __exit__(self, *error: object) -> None:
         self._file.close()
 
-    def check(self, items: Iterator[Item]) -> None:
+    def check(self, items: Iterator[InputRecord]) -> None:
         """Take as many items as there are results already, and compare.
 
         :raises DataError: the input is not what it was.
@@ -88,7 +88,7 @@ class Journal:
                     f"the input has changed since labelling began, at {where}", hint="start anew with --force"
                 )
 
-    def add(self, results: Sequence[Result]) -> None:
+    def add(self, results: Sequence[LabelResult]) -> None:
         """Write the results of a chunk down.
 
         :raises StorageError: the disk refuses; what was written before stays.
@@ -102,7 +102,7 @@ class Journal:
                 self._synced = time.monotonic()
         self.chunks, self.items = self.chunks + 1, self.items + len(results)
 
-    def results(self) -> Iterator[Result]:
+    def results(self) -> Iterator[LabelResult]:
         """Yield everything that was written down."""
         with self.path.open("rb") as file:
             file.readline()
@@ -175,7 +175,7 @@ def _closing(chunk: int, items: int, checksum: int) -> bytes:
     return line_of({"close": chunk, "items": items, "crc32": checksum}, "close")
 
 
-def _packed(result: Result) -> dict[str, Any]:
+def _packed(result: LabelResult) -> dict[str, Any]:
     if isinstance(result, Failed):
         return {"failed": result.message, "hint": result.hint, "ends_file": result.ends_file}
     found = {name: getattr(result, name) for name in ("id", "text", "words", "labels", "offsets", "extra", "engine")}
@@ -186,7 +186,7 @@ def _packed(result: Result) -> dict[str, Any]:
     return {**found, "coverage": asdict(result.coverage)}
 
 
-def _unpacked(found: dict[str, Any]) -> Result:
+def _unpacked(found: dict[str, Any]) -> LabelResult:
     if "failed" in found:
         return Failed(found["failed"], found["hint"], found["ends_file"])
     coverage = Coverage(**found.pop("coverage"))
@@ -202,7 +202,7 @@ def _unpacked(found: dict[str, Any]) -> Result:
     return Labelled(**found, coverage=coverage)
 
 
-def _same(result: Result, item: Item) -> bool:
+def _same(result: LabelResult, item: InputRecord) -> bool:
     """Return whether ``result`` can have come of ``item``."""
     if isinstance(item, Failed):
         return result == item

@@ -15,8 +15,8 @@ from labelkit.data.preprocess import apply
 from labelkit.encode.alignment import Encoded, Encoding, encode, encode_texts, surfaces_of, texts_of
 from labelkit.errors import LabelkitError, nearest
 from labelkit.formats.labelled import carried
-from labelkit.inference.calibration import tempered
-from labelkit.inference.decoding import Found, changes, decode, fitting, found_spans, sentences
+from labelkit.inference.calibration import apply_temperature
+from labelkit.inference.decoding import WordSpan, count_changes, decode, decode_spans, label_sequences, repair_label_ids
 from labelkit.labels.spans import joined_offsets, offsets_of
 from labelkit.models.checkpoint import CheckpointInfo, read_checkpoint
 from labelkit.plugins.catalog import Catalog
@@ -35,11 +35,11 @@ if TYPE_CHECKING:
 RECORDS = 2048
 #: kind of device → sub-tokens in a batch, padding included, to begin with: on a processor what its caches hold
 BUDGETS = {"cpu": 1024, "cuda": 65536}
-Given = str | Sequence[str] | Example
+TextInput = str | Sequence[str] | Example
 
 
 @dataclass(frozen=True, slots=True)
-class Ready:
+class PreparedBatch:
     """Examples that only wait for the model: words split, preprocessors applied, windows cut."""
 
     examples: Sequence[Example]
@@ -47,7 +47,7 @@ class Ready:
 
 
 @dataclass(frozen=True, slots=True)
-class Computed:
+class ScoredBatch:
     """The scores of what was ready, and the name of the engine that gave them."""
 
     scores: WordScores
@@ -102,7 +102,7 @@ class Labeller:
         :raises LabelkitError: there is none, it is damaged, a plugin that it needs is missing, or the decoder does not
             fit.
         """
-        folder, files = locate(reference, home)
+        folder, files = find_checkpoint(reference, home)
         info = read_checkpoint(folder, files)
         chosen = _decoder(catalog, decoder or info.decoder, info)
         preprocessors = [
@@ -143,7 +143,7 @@ class Labeller:
         """Label some texts at once, in order."""
         return self.finish(self.prepare([_numbered(number, text) for number, text in enumerate(texts, 1)]))
 
-    def stream(self, texts: Iterable[Given]) -> Iterator[Labelled]:
+    def stream(self, texts: Iterable[TextInput]) -> Iterator[Labelled]:
         """Label any number of texts in bounded memory, in order; what comes is read as it is needed.
 
         :raises LabelkitError: one of them cannot be labelled.
@@ -159,10 +159,10 @@ class Labeller:
 
         :raises LabelkitError: a metric failed.
         """
-        from labelkit.inference.prediction import Scoring, score_split
+        from labelkit.inference.prediction import ScoringOptions, score_split
 
         seen = apply(self._preprocessors, examples)
-        scoring = Scoring(self.info.layer, self.info.schema, self._decoder, metrics, self.info.temperature)
+        scoring = ScoringOptions(self.info.layer, self.info.schema, self._decoder, metrics, self.info.temperature)
         return score_split(self._engine, self._encode(seen).windows, seen, scoring).figures
 
     def scores(self, examples: Sequence[Example]) -> tuple[WordScores, list[Coverage]]:
@@ -190,10 +190,10 @@ class Labeller:
                 found, values=found.values[words], lengths=found.lengths[start:stop], covered=found.covered[words]
             )
             whole = [self._whole(example) for example in examples[start:stop]]
-            ready = Ready(whole, Encoded([], list(coverage[start:stop])))
-            yield from self._records(ready, Computed(part, self._used.name))
+            ready = PreparedBatch(whole, Encoded([], list(coverage[start:stop])))
+            yield from self._records(ready, ScoredBatch(part, self._used.name))
 
-    def prepare(self, examples: Sequence[Example]) -> Ready:
+    def prepare(self, examples: Sequence[Example]) -> PreparedBatch:
         """Do what can be done without the model; another thread may do it meanwhile.
 
         :param examples: each with a text, or words, or both; their labels are ignored.
@@ -201,15 +201,15 @@ class Labeller:
         """
         # a list: what is made when it is asked for would be made again and again
         seen = list(apply(self._preprocessors, [self._whole(example) for example in examples]))
-        return Ready(seen, self._encode(seen))
+        return PreparedBatch(seen, self._encode(seen))
 
-    def compute(self, ready: Ready, *, many: bool = False, stop: Event | None = None) -> Computed:
+    def compute(self, ready: PreparedBatch, *, many: bool = False, stop: Event | None = None) -> ScoredBatch:
         """Let the model score what :meth:`prepare` gave; another thread may do it meanwhile.
 
         :param many: there are so many records that a quicker engine pays for its start.
         :param stop: once it is set nobody waits for the scores.
         :raises LabelkitError: the engine failed.
-        :raises labelkit.inference.engine.StoppedError: ``stop`` was set.
+        :raises labelkit.inference.engine.InferenceStoppedError: ``stop`` was set.
         """
         from labelkit.inference.onnx.engine import OnnxError
 
@@ -222,34 +222,34 @@ class Labeller:
             self._used = self._only(self._engine, error)
             return self._computed(ready, stop)
 
-    def finish(self, ready: Ready, computed: Computed | None = None) -> list[Labelled]:
+    def finish(self, ready: PreparedBatch, computed: ScoredBatch | None = None) -> list[Labelled]:
         """Label what :meth:`prepare` gave.
 
         :param computed: what :meth:`compute` gave for it, where that was asked before.
         """
         return self._records(ready, self.compute(ready) if computed is None else computed)
 
-    def running(self, model: OnnxModel, runtime: str) -> Self:
+    def with_onnx_model(self, model: OnnxModel, runtime: str) -> Self:
         """Return the same labeller with an ONNX model in place of torch's, whatever is known of that model."""
-        from labelkit.inference.onnx.engine import running
+        from labelkit.inference.onnx.engine import with_onnx_model
 
         other = copy(self)
-        other._engine = other._used = running(self._engine, model, runtime)
+        other._engine = other._used = with_onnx_model(self._engine, model, runtime)
         other._cache, other._quick, other.notes = None, None, []
         return other
 
     def _quicker(self) -> str | None:
-        from labelkit.inference.onnx.engine import quickest
+        from labelkit.inference.onnx.engine import faster_runtime
 
-        return quickest(self._engine, self._cache) if self._cache is not None else None
+        return faster_runtime(self._engine, self._cache) if self._cache is not None else None
 
     def _quickest(self) -> Engine:
         """Return what is quickest with many records: once tried, it is kept."""
-        from labelkit.inference.onnx.engine import with_onnx
+        from labelkit.inference.onnx.engine import load_onnx_engine
 
         if self._quick is None and self._cache is not None and (wanted := self._quicker()) is not None:
             try:
-                self._quick = with_onnx(self._engine, self.folder, wanted, self._cache)
+                self._quick = load_onnx_engine(self._engine, self.folder, wanted, self._cache)
             except LabelkitError as error:
                 return self._only(self._engine, error)
         return self._quick or self._engine
@@ -260,14 +260,14 @@ class Labeller:
         self._cache = self._quick = None
         return engine
 
-    def _computed(self, ready: Ready, stop: Event | None) -> Computed:
+    def _computed(self, ready: PreparedBatch, stop: Event | None) -> ScoredBatch:
         engine, windows = self._used, ready.encoded.windows
         if self.info.kind == "text":
-            return Computed(engine.score_texts(windows, len(ready.examples), stop), engine.name)
+            return ScoredBatch(engine.score_texts(windows, len(ready.examples), stop), engine.name)
         words = [len(example.words or ()) for example in ready.examples]
-        return Computed(engine.score(windows, words, stop), engine.name)
+        return ScoredBatch(engine.score(windows, words, stop), engine.name)
 
-    def _records(self, ready: Ready, computed: Computed) -> list[Labelled]:
+    def _records(self, ready: PreparedBatch, computed: ScoredBatch) -> list[Labelled]:
         return self._label_texts(ready, computed) if self.info.kind == "text" else self._label_words(ready, computed)
 
     def _encode(self, examples: Sequence[Example]) -> Encoded:
@@ -298,10 +298,10 @@ class Labeller:
         extra = carried(extra, "token")
         return replace(example, text=text, words=words, offsets=offsets, labels={}, extra=extra)
 
-    def _label_texts(self, ready: Ready, computed: Computed) -> list[Labelled]:
+    def _label_texts(self, ready: PreparedBatch, computed: ScoredBatch) -> list[Labelled]:
         found = computed.scores
         ids = decode(self._decoder, Scores(values=found.values, lengths=found.lengths, schema=self.info.schema))
-        values = tempered(found.values, self.info.temperature)
+        values = apply_temperature(found.values, self.info.temperature)
         chances = np.round(np.exp(values).astype(np.float64), 4).tolist()
         rows = zip(ready.examples, ids.tolist(), chances, ready.encoded.coverage, strict=True)
         return [self._text_record(*row, computed.engine) for row in rows]
@@ -320,23 +320,23 @@ class Labeller:
             engine=engine,
         )
 
-    def _label_words(self, ready: Ready, computed: Computed) -> list[Labelled]:
+    def _label_words(self, ready: PreparedBatch, computed: ScoredBatch) -> list[Labelled]:
         found = computed.scores
         scores = Scores(values=found.values, lengths=found.lengths, schema=self.info.schema)
         ids = decode(self._decoder, scores)
-        values = tempered(found.values, self.info.temperature)
+        values = apply_temperature(found.values, self.info.temperature)
         chances = np.exp(values[np.arange(len(ids)), ids])
-        spans = found_spans(ids, chances, scores)
-        fixed = fitting(ids, scores)
-        repaired = changes(ids, fixed, scores)
-        rows = zip(ready.examples, sentences(fixed, scores), spans, ready.encoded.coverage, repaired, strict=True)
+        spans = decode_spans(ids, chances, scores)
+        fixed = repair_label_ids(ids, scores)
+        repaired = count_changes(ids, fixed, scores)
+        rows = zip(ready.examples, label_sequences(fixed, scores), spans, ready.encoded.coverage, repaired, strict=True)
         return [self._record(*row, computed.engine) for row in rows]
 
     def _record(
         self,
         example: Example,
         labels: tuple[str, ...],
-        spans: list[Found],
+        spans: list[WordSpan],
         coverage: Coverage,
         repaired: int,
         engine: str,
@@ -361,7 +361,7 @@ def _numbered(number: int, given: str | Sequence[str]) -> Example:
     return Example(id=str(number), words=tuple(given))
 
 
-def _span(text: str, offsets: tuple[tuple[int, int], ...], found: Found) -> Span:
+def _span(text: str, offsets: tuple[tuple[int, int], ...], found: WordSpan) -> Span:
     """Return a span of words as one of the text; its score is that of its least certain word."""
     start, end = offsets[found.first][0], offsets[found.stop - 1][1]
     return Span(start=start, end=end, label=found.label, text=text[start:end], score=found.score)
@@ -370,7 +370,7 @@ def _span(text: str, offsets: tuple[tuple[int, int], ...], found: Found) -> Span
 def _engine(folder: Path, info: CheckpointInfo, precision: str, wanted: str, cache: Path | None) -> Engine:
     from labelkit.hardware import detect, precision_for
     from labelkit.inference.engine import Engine
-    from labelkit.inference.onnx.engine import ENGINES, with_onnx
+    from labelkit.inference.onnx.engine import ENGINES, load_onnx_engine
     from labelkit.models import architectures
     from labelkit.models.loading import load_classifier, quiet
     from labelkit.models.tokenizer import load_tokenizer
@@ -387,7 +387,7 @@ def _engine(folder: Path, info: CheckpointInfo, precision: str, wanted: str, cac
     chosen, _ = architectures.precision_for(model.config, precision_for(precision, hardware))
     fallback = info.schema.label_names.index(info.fallback)
     engine = Engine(model, encoding, chosen, BUDGETS[hardware.type], fallback)
-    return with_onnx(engine, folder, wanted, cache) if onnx and cache is not None else engine
+    return load_onnx_engine(engine, folder, wanted, cache) if onnx and cache is not None else engine
 
 
 def _decoder(catalog: Catalog, name: str, info: CheckpointInfo) -> Decoder:
@@ -410,7 +410,7 @@ def _same_version(preprocessor: Preprocessor, version: str) -> Preprocessor:
     return preprocessor
 
 
-def locate(reference: str, home: Home) -> tuple[Path, dict[str, tuple[int, str]]]:
+def find_checkpoint(reference: str, home: Home) -> tuple[Path, dict[str, tuple[int, str]]]:
     """Return the checkpoint folder that a RUN means, and the files that the registry knows of it.
 
     :raises LabelkitError: there is no such run or folder, or the checkpoint is gone.

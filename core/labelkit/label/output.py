@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from labelkit.errors import DataError, UnknownNameError
 from labelkit.formats.labelled import Failed
-from labelkit.label.stream import Result
+from labelkit.label.stream import LabelResult
 from labelkit.records import Format, Kind, Labelled
 
 #: failures that are kept word by word
@@ -18,7 +18,7 @@ LISTED = 20
 
 
 @dataclass(slots=True)
-class Totals:
+class LabellingSummary:
     """What a command labelled.
 
     :param failures: the first of the records that could not be read or labelled.
@@ -36,7 +36,7 @@ class Totals:
     unfinished: int = 0
     failures: list[Failed] = field(default_factory=list)
 
-    def add(self, result: Result) -> None:
+    def add(self, result: LabelResult) -> None:
         """Count a result."""
         if isinstance(result, Failed):
             self.failed += not result.ends_file
@@ -52,7 +52,7 @@ class Totals:
         self.below_min_score += result.coverage.below_min_score
         self.repaired += result.coverage.repaired
 
-    def records_of(self, results: Iterable[Result]) -> Iterator[Labelled]:
+    def records_of(self, results: Iterable[LabelResult]) -> Iterator[Labelled]:
         """Count the results and yield those that are records."""
         for result in results:
             self.add(result)

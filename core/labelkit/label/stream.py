@@ -19,27 +19,27 @@ from labelkit.formats.labelled import Failed
 from labelkit.records import Example, Labelled
 
 if TYPE_CHECKING:
-    from labelkit.label.labeller import Computed, Labeller, Ready
+    from labelkit.label.labeller import Labeller, PreparedBatch, ScoredBatch
 
 #: records and characters in a chunk; the first ones are smaller, so that something is seen soon
 RECORDS, FIRST = 2048, 64
 CHARACTERS = 1 << 18
 #: chunks, of about 2,000 records in all, after which an input is large: a quicker engine then pays for its start
-MANY = 5
+LARGE_INPUT_CHUNKS = 5
 
-Item = Example | Failed
-Result = Labelled | Failed
+InputRecord = Example | Failed
+LabelResult = Labelled | Failed
 
 
 def label_stream(
-    labeller: Labeller, items: Iterable[Item], *, strict: bool = False, done: int = 0, many: bool = False
-) -> Iterator[list[Result]]:
+    labeller: Labeller, items: Iterable[InputRecord], *, strict: bool = False, done: int = 0, many: bool = False
+) -> Iterator[list[LabelResult]]:
     """Label examples in order and yield the results chunk by chunk, one for each item.
 
     :param items: examples; what could not be read is passed on.
     :param strict: an example that cannot be labelled is an error, not a result.
     :param done: chunks that came before these, in an earlier process.
-    :param many: it is known to be a large input; else that is seen after :data:`MANY` chunks.
+    :param many: it is known to be a large input; else that is seen after :data:`LARGE_INPUT_CHUNKS` chunks.
     :raises LabelkitError: with ``strict``, an example cannot be labelled; without, the model failed.
     """
     stop = Event()
@@ -50,7 +50,7 @@ def label_stream(
         waiting: Future[_Chunk] | None = None
         try:
             for number, chunk in enumerate(chunks(items, done), done):
-                ready = tokenizing.submit(_prepared, labeller, chunk, strict, many or number >= MANY)
+                ready = tokenizing.submit(_prepared, labeller, chunk, strict, many or number >= LARGE_INPUT_CHUNKS)
                 coming = scoring.submit(_scored, labeller, ready, stop)
                 if waiting is not None:
                     yield _finished(labeller, waiting.result())
@@ -61,7 +61,7 @@ def label_stream(
             stop.set()  # whoever stops reading does not wait for the rest
 
 
-def chunks(items: Iterable[Item], done: int = 0) -> Iterator[list[Item]]:
+def chunks(items: Iterable[InputRecord], done: int = 0) -> Iterator[list[InputRecord]]:
     """Cut a stream into chunks that are bounded in records and characters; a record is never divided.
 
     :param done: chunks that were cut before: the first few are smaller.
@@ -69,7 +69,7 @@ def chunks(items: Iterable[Item], done: int = 0) -> Iterator[list[Item]]:
     iterator = iter(items)
     for index in count(done):
         room, left = min(FIRST << min(index, 20), RECORDS), CHARACTERS
-        chunk: list[Item] = []
+        chunk: list[InputRecord] = []
         while len(chunk) < room and left > 0 and (item := next(iterator, None)) is not None:
             chunk.append(item)
             left -= _size(item)
@@ -78,7 +78,7 @@ def chunks(items: Iterable[Item], done: int = 0) -> Iterator[list[Item]]:
         yield chunk
 
 
-def _size(item: Item) -> int:
+def _size(item: InputRecord) -> int:
     if isinstance(item, Failed):
         return 0
     return len(item.text or "") if item.words is None else sum(map(len, item.words))
@@ -91,14 +91,14 @@ class _Chunk:
     :ivar computed: what the model gave for the examples; None: it was not asked yet.
     """
 
-    def __init__(self, places: list[Result | None], ready: Ready, *, many: bool) -> None:
+    def __init__(self, places: list[LabelResult | None], ready: PreparedBatch, *, many: bool) -> None:
         self.places, self.ready, self.many = places, ready, many
-        self.computed: Computed | None = None
+        self.computed: ScoredBatch | None = None
 
 
-def _prepared(labeller: Labeller, chunk: Sequence[Item], strict: bool, many: bool) -> _Chunk:
+def _prepared(labeller: Labeller, chunk: Sequence[InputRecord], strict: bool, many: bool) -> _Chunk:
     examples = [item for item in chunk if isinstance(item, Example)]
-    places: list[Result | None] = [item if isinstance(item, Failed) else None for item in chunk]
+    places: list[LabelResult | None] = [item if isinstance(item, Failed) else None for item in chunk]
     try:
         return _Chunk(places, labeller.prepare(examples), many=many)
     except LabelkitError:
@@ -123,6 +123,6 @@ def _scored(labeller: Labeller, coming: Future[_Chunk], stop: Event) -> _Chunk:
     return chunk
 
 
-def _finished(labeller: Labeller, chunk: _Chunk) -> list[Result]:
+def _finished(labeller: Labeller, chunk: _Chunk) -> list[LabelResult]:
     found = iter(labeller.finish(chunk.ready, chunk.computed))
     return [next(found) if place is None else place for place in chunk.places]

@@ -139,7 +139,7 @@ def _again(work: _Work, split: str) -> Judged:
     from labelkit.evaluate.evaluation import evaluate
     from labelkit.evaluate.label_mapping import LabelMap
     from labelkit.evaluate.recorded_data import gold_of
-    from labelkit.inference.prediction import Rows, decoded
+    from labelkit.inference.prediction import LabelSequences, decode_scores
     from labelkit.label.labeller import Labeller
     from labelkit.models.checkpoint import read_checkpoint
 
@@ -156,7 +156,7 @@ def _again(work: _Work, split: str) -> Judged:
         source="made anew by the chosen checkpoint",
         examples=gold.examples,
         layer=labeller.info.layer,
-        predicted=Rows(decoded(outcome.found, labeller.decoder, schema), outcome.found.lengths, schema),
+        predicted=LabelSequences(decode_scores(outcome.found, labeller.decoder, schema), outcome.found.lengths, schema),
         schema=schema,
         figures=outcome.figures,
         note=difference(work.details, split, outcome.figures),

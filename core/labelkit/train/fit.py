@@ -11,7 +11,7 @@ import labelkit
 from labelkit.errors import LabelkitError
 from labelkit.events import Event, Noted, Scored, Stage, StepDone, TrainingStarted
 from labelkit.inference.engine import Engine
-from labelkit.inference.prediction import Scoring, SplitScores, score_split
+from labelkit.inference.prediction import ScoringOptions, SplitScores, score_split
 from labelkit.models import loading as model
 from labelkit.models.checkpoint import CheckpointInfo, read_checkpoint, write_checkpoint
 from labelkit.train import distributed as processes
@@ -247,7 +247,7 @@ def _score(ready: Ready, network: PreTrainedModel, split: str, temperature: floa
         names.index(ready.fallback),
     )
     examples = ready.corpus.splits[split].examples
-    scoring = Scoring(ready.corpus.layer, ready.corpus.schema, plan.decoder, plan.metrics, temperature)
+    scoring = ScoringOptions(ready.corpus.layer, ready.corpus.schema, plan.decoder, plan.metrics, temperature)
     return score_split(engine, ready.windows[split], examples, scoring)
 
 

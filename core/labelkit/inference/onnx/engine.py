@@ -12,11 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelkit.errors import LabelkitError, ModelError
-from labelkit.inference.onnx.export import OnnxModel, export, find, installed, openvino_installed, require
-from labelkit.inference.onnx.openvino_graph import ANSWERS, keys_as_they_lie, only_answers
+from labelkit.inference.onnx.export import (
+    OnnxModel,
+    export_model,
+    find_model,
+    onnx_installed,
+    openvino_installed,
+    require_runtime,
+)
+from labelkit.inference.onnx.openvino_graph import OUTPUT_TOKENS, fold_key_transposes, gather_output_tokens
 
 if TYPE_CHECKING:
-    from labelkit.inference.engine import Engine, Session
+    from labelkit.inference.engine import Engine, RuntimeSession
 
 #: what may be asked for
 ENGINES = ("auto", "torch", "onnx", "onnx-int8", "openvino", "openvino-int8")
@@ -25,7 +32,7 @@ BUDGET = 512
 #: the same for each stream of OpenVINO, and how many of them there are at most
 STREAM_BUDGET, STREAMS = 768, 8
 #: sub-tokens that answer are asked for in multiples of this
-ANSWERS_STEP = 64
+OUTPUT_TOKENS_STEP = 64
 
 
 class OnnxError(LabelkitError):
@@ -97,8 +104,8 @@ class OpenvinoSession:
         try:
             core = openvino.Core()
             network = core.read_model(str(model.path))
-            self._answers = only_answers(network)
-            keys_as_they_lie(network)
+            self._answers = gather_output_tokens(network)
+            fold_key_transposes(network)
             compiled = _compiled(core, network, properties)
             self._requests: SimpleQueue[Any] = SimpleQueue()
             for _ in range(self.streams):
@@ -118,8 +125,8 @@ class OpenvinoSession:
         given, count = dict(inputs), int(np.count_nonzero(wanted))
         if self._answers:
             # a kernel is made for each number of answers: few numbers, few kernels
-            given[ANSWERS] = np.zeros((-(-count // ANSWERS_STEP) * ANSWERS_STEP, 2), np.int64)
-            given[ANSWERS][:count] = np.argwhere(wanted)
+            given[OUTPUT_TOKENS] = np.zeros((-(-count // OUTPUT_TOKENS_STEP) * OUTPUT_TOKENS_STEP, 2), np.int64)
+            given[OUTPUT_TOKENS][:count] = np.argwhere(wanted)
         request = self._requests.get()
         try:
             request.infer(given, share_inputs=True)
@@ -155,7 +162,7 @@ def _failed(error: Exception, runtime: str) -> Exception:
     return OnnxError(f"{runtime} failed: {text}", hint="label with torch: --engine torch")
 
 
-def with_onnx(engine: Engine, checkpoint: Path, wanted: str, cache: Path) -> Engine:
+def load_onnx_engine(engine: Engine, checkpoint: Path, wanted: str, cache: Path) -> Engine:
     """Return an engine that computes with an ONNX model what ``engine`` computes with torch.
 
     :param wanted: one of :data:`ENGINES` but the first two. The model is written where the cache lacks it; in int8 it
@@ -163,18 +170,18 @@ def with_onnx(engine: Engine, checkpoint: Path, wanted: str, cache: Path) -> Eng
     :raises LabelkitError: the extra is missing, the model cannot be exported, or no int8 model was accepted.
     """
     runtime, _, precision = wanted.partition("-")
-    require(runtime)
+    require_runtime(runtime)
     if precision != "int8":
-        return running(engine, export(engine, checkpoint, "fp32", cache), runtime)
-    model = find(checkpoint, "int8", cache)
+        return with_onnx_model(engine, export_model(engine, checkpoint, "fp32", cache), runtime)
+    model = find_model(checkpoint, "int8", cache)
     if model is None or not (model.check or {}).get("accepted"):
         raise LabelkitError(
             "there is no int8 model of this checkpoint that was compared with torch", hint="labelkit onnx RUN --int8"
         )
-    return running(engine, model, runtime)
+    return with_onnx_model(engine, model, runtime)
 
 
-def running(engine: Engine, model: OnnxModel, runtime: str) -> Engine:
+def with_onnx_model(engine: Engine, model: OnnxModel, runtime: str) -> Engine:
     """Return ``engine`` with an ONNX model in place of torch's.
 
     :param runtime: ``"onnx"`` or ``"openvino"``, which computes in bf16 where ``engine`` does. What an int8 model has
@@ -183,22 +190,22 @@ def running(engine: Engine, model: OnnxModel, runtime: str) -> Engine:
     """
     import torch
 
-    from labelkit.inference.engine import Memory
+    from labelkit.inference.engine import OutOfMemoryState
 
-    if why := model.unfit.get(runtime):
+    if why := model.unusable_runtimes.get(runtime):
         raise ModelError(why, hint="label with torch: --engine torch")
     threads = torch.get_num_threads()
     budget = max(2, threads) * BUDGET
-    session: Session
+    session: RuntimeSession
     if runtime == "openvino":
         session = OpenvinoSession(model, threads, bf16=engine.precision == "bf16" and model.precision == "fp32")
         budget = STREAM_BUDGET * max(1, threads // session.streams)
     else:
         session = OnnxSession(model, threads)
-    return replace(engine, session=session, precision=session.precision, budget=budget, memory=Memory())
+    return replace(engine, session=session, precision=session.precision, budget=budget, memory=OutOfMemoryState())
 
 
-def quickest(engine: Engine, cache: Path) -> str | None:
+def faster_runtime(engine: Engine, cache: Path) -> str | None:
     """Return through what many records should go in place of ``engine``, None where nothing is quicker.
 
     Facts about the machine decide, never timings: on a processor OpenVINO, else ONNX Runtime, gives torch's labels in
@@ -209,7 +216,7 @@ def quickest(engine: Engine, cache: Path) -> str | None:
     from labelkit.hardware import cpu_flags
 
     here = engine.session is None and engine.model.device.type == "cpu" and cache.parent.is_dir()
-    if not here or "amx_bf16" in cpu_flags() or not installed():
+    if not here or "amx_bf16" in cpu_flags() or not onnx_installed():
         return None
     if openvino_installed():
         return "openvino"

@@ -26,7 +26,7 @@ from labelkit.models.checkpoint_files import sha256_of, weights_of
 
 if TYPE_CHECKING:
     from labelkit.encode.alignment import Encoding, Window
-    from labelkit.inference.engine import Engine, Session
+    from labelkit.inference.engine import Engine, RuntimeSession
 
 #: raise it when what is written changes, so that old caches are not used
 EXPORTER = 3
@@ -61,7 +61,7 @@ class OnnxModel:
         return sum(size for size, _ in _read(self.folder / META).get("files", {}).values())
 
     @property
-    def unfit(self) -> dict[str, str]:
+    def unusable_runtimes(self) -> dict[str, str]:
         """Why not, for each runtime that must not compute this model."""
         found: dict[str, str] = _read(self.folder / META).get("unfit", {})
         return found
@@ -81,7 +81,7 @@ class OnnxModel:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def installed() -> bool:
+def onnx_installed() -> bool:
     """Return whether ONNX models can be written and run here."""
     return find_spec("onnxruntime") is not None and find_spec("onnx") is not None
 
@@ -91,31 +91,31 @@ def openvino_installed() -> bool:
     return find_spec("openvino") is not None
 
 
-def require(runtime: str = "onnx") -> None:
+def require_runtime(runtime: str = "onnx") -> None:
     """Check that ONNX models can be written here, and run by ``runtime``.
 
     :raises LabelkitError: they cannot.
     """
-    if not installed():
+    if not onnx_installed():
         raise LabelkitError("ONNX Runtime is not installed", hint="pip install 'labelkit[fast]'")
     if runtime == "openvino" and not openvino_installed():
         raise LabelkitError("OpenVINO is not installed", hint="pip install 'labelkit[fast]'")
 
 
-def folder_of(checkpoint: Path, precision: str, cache: Path) -> Path:
+def model_folder(checkpoint: Path, precision: str, cache: Path) -> Path:
     """Return where the ONNX model of a checkpoint lies, whether it is there or not.
 
     The name holds all that it depends on: the weights and their configuration, and the versions that wrote it.
     """
     packages = ("torch", "transformers", "onnxruntime", "openvino", "nncf")
     names = [f"{name}{version(name)}" for name in packages if find_spec(name) is not None]
-    kind = f"{precision}-reduced" if precision == "int8" and without_vnni() else precision
+    kind = f"{precision}-reduced" if precision == "int8" and lacks_vnni() else precision
     return cache / "onnx" / _digest(checkpoint) / "-".join([kind, str(EXPORTER), *names])
 
 
-def find(checkpoint: Path, precision: str, cache: Path) -> OnnxModel | None:
+def find_model(checkpoint: Path, precision: str, cache: Path) -> OnnxModel | None:
     """Return the ONNX model of a checkpoint where the cache holds it whole."""
-    model = OnnxModel(folder_of(checkpoint, precision, cache), precision)
+    model = OnnxModel(model_folder(checkpoint, precision, cache), precision)
     files = _read(model.folder / META).get("files", {})
     if MODEL not in files:
         return None
@@ -126,7 +126,7 @@ def find(checkpoint: Path, precision: str, cache: Path) -> OnnxModel | None:
     return model
 
 
-def export(
+def export_model(
     engine: Engine,
     checkpoint: Path,
     precision: str,
@@ -143,11 +143,11 @@ def export(
     :raises LabelkitError: the extra is missing, the architecture cannot be exported, or the model differs from torch.
     :raises StorageError: the disk refuses.
     """
-    require()
-    if (found := find(checkpoint, precision, cache)) is not None:
+    require_runtime()
+    if (found := find_model(checkpoint, precision, cache)) is not None:
         return found
-    source = export(engine, checkpoint, "fp32", cache) if precision == "int8" else None
-    model = OnnxModel(folder_of(checkpoint, precision, cache), precision)
+    source = export_model(engine, checkpoint, "fp32", cache) if precision == "int8" else None
+    model = OnnxModel(model_folder(checkpoint, precision, cache), precision)
     model.remove()  # damaged
     try:
         with new_folder(model.folder) as beside:
@@ -155,15 +155,15 @@ def export(
                 _trace(engine, beside / MODEL)
                 facts = _differences(engine, OnnxModel(beside, precision))
             else:
-                from labelkit.inference.onnx.quantization import quantise
+                from labelkit.inference.onnx.quantization import quantize
 
-                quantise(source, beside / MODEL, engine.encoding, calibration, spared)
-                facts = {"spared": spared, "unfit": source.unfit}
+                quantize(source, beside / MODEL, engine.encoding, calibration, spared)
+                facts = {"spared": spared, "unfit": source.unusable_runtimes}
             files = {file.name: (file.stat().st_size, sha256_of(file)) for file in sorted(beside.iterdir())}
             meta = {"precision": precision, "files": files, **facts}
             (beside / META).write_text(to_json(meta) + "\n", encoding="utf-8")
     except (OSError, StorageError):
-        if (found := find(checkpoint, precision, cache)) is None:
+        if (found := find_model(checkpoint, precision, cache)) is None:
             raise
         return found  # another process wrote the same one meanwhile
     return model
@@ -181,7 +181,7 @@ def _read(path: Path) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def without_vnni() -> bool:
+def lacks_vnni() -> bool:
     """Return whether the processor adds products of bytes in 16 bits, which full 8-bit weights would overflow."""
     from labelkit.hardware import cpu_flags
 
@@ -212,7 +212,7 @@ def _trace(engine: Engine, path: Path) -> None:
     axes = {name: {0: "windows", 1: "length"} for name in (*names, "logits")}
     # torch's own attention is exported with a guard against rows that attend to nothing: no window has one, it costs a
     # tenth of the time of long windows, and runtimes cannot fuse what it parts
-    with quiet_writers(), attention(model, "eager"), torch.no_grad():
+    with quiet_exporters(), attention(model, "eager"), torch.no_grad():
         try:
             torch.onnx.export(
                 Logits().eval(),
@@ -259,7 +259,7 @@ def _too_large(difference: float) -> str | None:
     return f"differs from torch by {difference:.2g} in a log-probability, {TOLERANCE:g} is allowed"
 
 
-def _difference(engine: Engine, session: Session) -> float:
+def _difference(engine: Engine, session: RuntimeSession) -> float:
     """Return the largest difference of a log-probability between torch and ``session`` on some windows."""
     import torch
 
@@ -294,7 +294,7 @@ def _samples(encoding: Encoding, shapes: tuple[tuple[int, ...], ...]) -> list[di
 
 
 @contextlib.contextmanager
-def quiet_writers() -> Iterator[None]:
+def quiet_exporters() -> Iterator[None]:
     """Keep the exporters from talking for a while: what matters is measured afterwards."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 #: the input that says which sub-tokens answer: their windows and places, int64 of shape (n, 2)
-ANSWERS = "answers"
+OUTPUT_TOKENS = "answers"
 #: what a network does with each number by itself
 _ELEMENTWISE = frozenset(
     [
@@ -50,8 +50,8 @@ _BY_TOKEN = frozenset(("MatMul", "MVN", "ReduceMean"))
 _MOVES = frozenset(("Reshape", "Squeeze", "Transpose", "Unsqueeze"))
 
 
-def only_answers(model: Any) -> bool:
-    """Make the model compute only what :data:`ANSWERS` asks for behind the last attention; in place.
+def gather_output_tokens(model: Any) -> bool:
+    """Make the model compute only what :data:`OUTPUT_TOKENS` asks for behind the last attention; in place.
 
     Its output then has the shape (1, n, labels). What makes sure that it is right is the comparison with torch that
     follows each export.
@@ -71,7 +71,7 @@ def only_answers(model: Any) -> bool:
     return True
 
 
-def keys_as_they_lie(model: Any) -> int:
+def fold_key_transposes(model: Any) -> int:
     """Let products turn the keys of attention as they read them, where they were turned before; in place.
 
     Heads are still moved in front of sub-tokens, but whole rows at a time.
@@ -182,8 +182,8 @@ def _gather(model: Any, borders: list[Any]) -> None:
     """Put in front of each input that is read the choice of the sub-tokens that answer."""
     import openvino.opset13 as operations
 
-    wanted = operations.parameter([-1, 2], np.int64, name=ANSWERS)
-    wanted.output(0).set_names({ANSWERS})
+    wanted = operations.parameter([-1, 2], np.int64, name=OUTPUT_TOKENS)
+    wanted.output(0).set_names({OUTPUT_TOKENS})
     front = operations.constant(np.array([0], np.int64))
     chosen: dict[tuple[str, int], Any] = {}
     for each in borders:

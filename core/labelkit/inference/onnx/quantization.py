@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from labelkit.encode.batches import by_budget, model_inputs
 from labelkit.errors import ModelError
-from labelkit.inference.onnx.export import LARGEST_FILE, MODEL, OnnxModel, one_line, quiet_writers, without_vnni
-from labelkit.inference.onnx.weight_splitting import divide_outliers
+from labelkit.inference.onnx.export import LARGEST_FILE, MODEL, OnnxModel, lacks_vnni, one_line, quiet_exporters
+from labelkit.inference.onnx.weight_splitting import split_outlier_channels
 
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto
@@ -42,7 +42,7 @@ def _batches(encoding: Encoding, windows: Sequence[Window]) -> list[dict[str, An
     ]
 
 
-def quantise(source: OnnxModel, path: Path, encoding: Encoding, windows: Sequence[Window], spared: int) -> None:
+def quantize(source: OnnxModel, path: Path, encoding: Encoding, windows: Sequence[Window], spared: int) -> None:
     """Write a model whose products are in 8-bit integers, weights and activations alike; all else stays.
 
     :param windows: of text as the model will see it: the ranges of the activations are learned from them.
@@ -52,7 +52,7 @@ def quantise(source: OnnxModel, path: Path, encoding: Encoding, windows: Sequenc
     import onnx
 
     batches = _batches(encoding, windows)
-    with quiet_writers(), without_telemetry():
+    with quiet_exporters(), without_telemetry():
         try:
             import nncf
             from nncf.quantization.advanced_parameters import (
@@ -62,9 +62,9 @@ def quantise(source: OnnxModel, path: Path, encoding: Encoding, windows: Sequenc
             )
 
             model = onnx.load(str(source.path))
-            divide_outliers(model, batches, path.with_name("watched.onnx"))
+            split_outlier_channels(model, batches, path.with_name("watched.onnx"))
             more = AdvancedQuantizationParameters(
-                overflow_fix=OverflowFix.ENABLE if without_vnni() else OverflowFix.DISABLE,
+                overflow_fix=OverflowFix.ENABLE if lacks_vnni() else OverflowFix.DISABLE,
                 smooth_quant_alphas=AdvancedSmoothQuantParameters(matmul=SMOOTHING),
             )
             found = nncf.quantize(

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, NodeProto, TensorProto
 
 #: neurons for which a layer gets one copy more
-NEURONS_A_COPY = 64
+CHANNELS_PER_COPY = 64
 #: what an activation function is made of: each value by itself
 _ELEMENTWISE = frozenset(
     [
@@ -73,29 +73,29 @@ class FeedForward:
     narrowing: NodeProto
 
 
-def divide_outliers(model: ModelProto, batches: Sequence[Mapping[str, Any]], scratch: Path) -> int:
+def split_outlier_channels(model: ModelProto, batches: Sequence[Mapping[str, Any]], scratch: Path) -> int:
     """Give each feed-forward layer some more neurons, copies of those that are hardest to represent; in place.
 
     :param batches: inputs of the model; how large the neurons' values become is seen on them.
     :param scratch: a file that is written meanwhile, and another with its name and ``.data`` behind it.
     :returns: how many layers were found; layers of another make stay as they are.
     """
-    layers = feed_forwards(model.graph)
+    layers = find_feed_forwards(model.graph)
     if not layers or not batches:
         return 0
     largest = _largest(model, [layer.narrowing.input[0] for layer in layers], batches, scratch)
     tensors = {one.name: one for one in model.graph.initializer}
     for layer, values in zip(layers, largest, strict=True):
         weights = _array(tensors[layer.narrowing.input[1]])
-        shares = copies_of(values * np.abs(weights).max(axis=1), len(values) // NEURONS_A_COPY)
+        shares = copy_counts(values * np.abs(weights).max(axis=1), len(values) // CHANNELS_PER_COPY)
         _divide(layer, model.graph, tensors, shares)
     return len(layers)
 
 
-def copies_of(difficulty: Floats, more: int) -> NDArray[np.int64]:
+def copy_counts(difficulty: Floats, more: int) -> NDArray[np.int64]:
     """Return how often each neuron is there when ``more`` of them are added: always for the one that is hardest.
 
-    >>> copies_of(np.array([1.0, 9.0, 2.0], np.float32), 4).tolist()
+    >>> copy_counts(np.array([1.0, 9.0, 2.0], np.float32), 4).tolist()
     [1, 5, 1]
     """
     counts = np.ones(len(difficulty), np.int64)
@@ -108,7 +108,7 @@ def copies_of(difficulty: Floats, more: int) -> NDArray[np.int64]:
     return counts
 
 
-def feed_forwards(graph: GraphProto) -> list[FeedForward]:
+def find_feed_forwards(graph: GraphProto) -> list[FeedForward]:
     """Return the layers whose neurons nothing but one activation function and one product reads."""
     weights = {one.name: tuple(one.dims) for one in graph.initializer}
     makers = {output: node for node in graph.node for output in node.output}
