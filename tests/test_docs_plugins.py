@@ -18,7 +18,7 @@ import pytest
 import labelkit
 from labelkit.cli.main import COMMANDS
 from labelkit.plugins.catalog import Candidate, Catalog, find_candidates
-from labelkit.plugins.versioning import STATEMENTS, unmet
+from labelkit.plugins.versioning import REQUIREMENTS, incompatibility
 from labelkit.testing import check_plugin
 from plugin_environment import PluginEnvironment, make_environment
 
@@ -166,8 +166,8 @@ def test_the_statements_that_the_page_shows_are_true_here() -> None:
     (block,) = SECTIONS["Which labelkit a plugin works with"]
     stated: dict[str, object] = {}
     exec(block.text, {}, stated)
-    assert set(stated) == set(STATEMENTS)
-    assert unmet(stated) == ""
+    assert set(stated) == set(REQUIREMENTS)
+    assert incompatibility(stated) == ""
 
 
 @pytest.mark.parametrize("section", WITH_COMMANDS)

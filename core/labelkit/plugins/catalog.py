@@ -28,7 +28,7 @@ from labelkit.plugins.validation import (
     checked,
     refuse_ordering,
 )
-from labelkit.plugins.versioning import heard, stated_by, stated_in_source, unmet, warn_of_hook
+from labelkit.plugins.versioning import incompatibility, requirements_in_source, requirements_of
 from labelkit.records import Decoder, Encoder, Format, Metric, Preprocessor, Schema, Source, Task
 
 __all__ = ["EVENT_HOOK", "RECORD_HOOKS", "Candidate", "Catalog", "PluginInfo", "find_candidates"]
@@ -43,7 +43,7 @@ class PluginInfo:
     :param origin: the distribution that declares it, with its entry point's value.
     :param hooks: the hooks it implements.
     :param reason: why it is not loaded; empty when it is.
-    :param notes: what it did to the process while it was loaded, and what it uses that goes.
+    :param notes: what it did to the process while it was loaded.
     """
 
     name: str
@@ -133,12 +133,12 @@ class Catalog:
             )
         named = contextlib.nullcontext() if candidate.name == CORE else named_when_slow(candidate.name, self._say)
         try:
-            with named, heard() as warnings, walled(loading=True) as changes:  # there is no way to do without core
+            with named, walled(loading=True) as changes:  # there is no way to do without core
                 info = self._load(candidate)
         except KeyboardInterrupt:  # a plugin may raise it, too
             self._say(f"note: interrupted while plugin '{candidate.name}' was loading")
             raise
-        return replace(info, notes=(*changes, *warnings))
+        return replace(info, notes=tuple(changes))
 
     def _load(self, candidate: Candidate) -> PluginInfo:
         try:
@@ -156,10 +156,10 @@ class Catalog:
             with self._timed(f"import {candidate.name}"):
                 plugin = candidate.load()
         except (Exception, SystemExit) as error:
-            if why := unmet(stated_in_source(candidate.module)):  # that explains it
+            if why := incompatibility(requirements_in_source(candidate.module)):  # that explains it
                 raise CatalogError(why, hint=explanation(error)) from error
             raise
-        if why := unmet(stated_by(plugin)):
+        if why := incompatibility(requirements_of(plugin)):
             raise CatalogError(why)
         return plugin
 
@@ -179,8 +179,6 @@ class Catalog:
                 if implementation.plugin is plugin:
                     refuse_ordering(implementation, caller.name)
                     hooks.add(caller.name)
-        for hook in hooks:
-            warn_of_hook(name, hook)
         return tuple(sorted(hooks))
 
     def _unregister(self, name: str) -> None:

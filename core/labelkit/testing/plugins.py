@@ -207,8 +207,8 @@ QUESTIONS = (
     ),
     Question(
         name="imports-quietly",
-        asks="importing it prints nothing, leaves logging, working directory, environment variables and signals "
-        "alone, and uses nothing that is deprecated",
+        asks="importing it prints nothing, and leaves logging, working directory, environment variables and signals "
+        "alone",
         ask=_quietly,
         needs=("worker",),
         unless=_not_installed,
