@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import itertools
 import subprocess
 import sys
@@ -11,12 +12,12 @@ import pytest
 from labelkit import sample
 from labelkit.errors import DataError
 from labelkit.records import Example, LoadContext
-from labelkit.sample import corpus
-from labelkit.sample.grammar import PARTS, Cursor, Grammar, part_of
-from labelkit.sample.reviews import lists
+from labelkit.sample.grammar import SPLITS, Cursor, Grammar, split_of
+from labelkit.sample.lexicon import lexicon, line_lists, read_data
+from labelkit.sample.reviews import slot_lists
 
 SCHEMAS = {schema.name: schema for schema in sample.SCHEMAS}
-PATTERNS = tuple(itertools.chain.from_iterable(corpus.REGISTERS.values()))
+PATTERNS = tuple(itertools.chain.from_iterable(line_lists(read_data("patterns")).values()))
 
 
 def packaged(part: str) -> list[Example]:
@@ -43,22 +44,22 @@ def valid_iob2(labels: tuple[str, ...] | str) -> bool:
     return all(not after.startswith("I-") or before[2:] == after[2:] for before, after in pairs)
 
 
-@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("part", SPLITS)
 def test_every_pattern_compiles_with_the_words_of_every_split(part: str) -> None:
-    grammar = Grammar(corpus.LEXICON, part)
+    grammar = Grammar(lexicon(), part)
     assert all(grammar.compile(pattern) for pattern in PATTERNS)
 
 
-@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("part", SPLITS)
 def test_every_list_of_names_has_a_share_in_every_split(part: str) -> None:
-    shares = {slot: sum(part_of(name) == part for name in lines) for slot, lines in corpus.LEXICON.names.items()}
+    shares = {slot: sum(split_of(name) == part for name in lines) for slot, lines in lexicon().names.items()}
     assert min(shares.values()) >= 1
     assert all(shares[slot] >= 20 for slot in ("first", "last", "city-name", "company-name"))
 
 
 def test_hundreds_of_patterns_all_different() -> None:
     assert len(PATTERNS) == len(set(PATTERNS)) >= 400
-    counts = Counter(map(part_of, PATTERNS))
+    counts = Counter(map(split_of, PATTERNS))
     assert counts["validation"] >= 40
     assert counts["test"] >= 60
 
@@ -121,13 +122,28 @@ def test_same_seed_same_sentences_in_another_process() -> None:
     assert here[0] != [example.words for example in sample.sentences(20, seed=4)]
 
 
+def test_the_corpus_is_byte_for_byte_the_same_in_every_version() -> None:
+    digest = hashlib.sha256()
+    for split in SPLITS:
+        packaged_examples = (*sample.load_sentences(split, LoadContext()), *sample.load_reviews(split, LoadContext()))
+        more = (*sample.sentences(2000, seed=1, split=split), *sample.reviews(500, seed=1, split=split))
+        for example in (*packaged_examples, *more):
+            digest.update(repr((example.id, example.words, example.text, example.labels)).encode())
+    assert digest.hexdigest() == "89ea4bd86d2dcda7dc22343cc2e84b43601a8695cfd6ca7fdf5f65fa70f8993c"
+
+
+def test_weights_references_and_long_lines_of_a_list() -> None:
+    lists = line_lists({"one": "2 * a\n2 *\n", "two": "@one\nb|\nc\n@ {d}"})
+    assert lists == {"one": ("a", "a", "", ""), "two": ("a", "a", "", "", "b|c", "@ {d}")}
+
+
 def test_every_sentence_says_that_it_is_synthetic() -> None:
     assert [str(example.place) for example in sample.sentences(2)] == ["sample (synthetic):1", "sample (synthetic):2"]
     assert [str(example.place) for example in sample.reviews(1)] == ["sample (synthetic):1"]
 
 
 def test_a_pattern_becomes_rows() -> None:
-    rows = Grammar(corpus.LEXICON, "train").compile("[the old/J company] <will open> in [Ann 's office] .")
+    rows = Grammar(lexicon(), "train").compile("[the old/J company] <will open> in [Ann 's office] .")
     assert rows == (
         (
             ("the", "DET", "B-NP", "O"),
@@ -145,16 +161,16 @@ def test_a_pattern_becomes_rows() -> None:
 
 
 def test_the_stays_outside_of_a_name() -> None:
-    ((first, second),) = Grammar(corpus.LEXICON, "train").compile("the Alps", Cursor(chunk="NP", entity="location"))
+    ((first, second),) = Grammar(lexicon(), "train").compile("the Alps", Cursor(chunk="NP", entity="location"))
     assert first == ("the", "DET", "B-NP", "O")
     assert second == ("Alps", "PROPN", "I-NP", "B-location")
 
 
 def test_an_unknown_slot_or_split_is_an_error() -> None:
     with pytest.raises(DataError, match=r"nothing for the slot '\{nowhere\}'"):
-        Grammar(corpus.LEXICON, "train").compile("in {nowhere} .")
+        Grammar(lexicon(), "train").compile("in {nowhere} .")
     with pytest.raises(DataError, match="no split 'tset'") as caught:
-        next(sample.sentences(1, part="tset"))
+        next(sample.sentences(1, split="tset"))
     assert "test" in str(caught.value)
     with pytest.raises(DataError, match="no split 'dev'"):
         sample.load_reviews("dev", LoadContext())
@@ -177,11 +193,11 @@ def test_reviews_are_balanced_and_unseen() -> None:
         assert not {example.text for example in one} & {example.text for example in other}
 
 
-@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("part", SPLITS)
 @pytest.mark.parametrize("domain", ["story", "goods", "venue"])
 def test_opinions_of_a_review_are_of_one_split(part: str, domain: str) -> None:
     for label in SCHEMAS["sample-sentiment"].labels:
-        choices = lists(label, domain, part)
-        assert all(part_of(line) == part for slot in ("opinion", "twist", "own", "other") for line in choices[slot])
+        choices = slot_lists(label, domain, part)
+        assert all(split_of(line) == part for slot in ("opinion", "twist", "own", "other") for line in choices[slot])
         assert all(choices[slot] for slot in ("twist", "own", "other"))
         assert len(set(choices["opinion"])) >= 3

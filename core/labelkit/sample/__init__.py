@@ -1,10 +1,10 @@
-"""The sample corpus: synthetic sentences and reviews, made by a program from our own word lists and patterns.
+"""The sample corpus: synthetic sentences and reviews, generated from our own word lists and patterns.
 
-Sentences carry three layers: names (``ner``), parts of speech (``pos``) and chunks (``chunk``); reviews carry
+Sentences carry three layers: named entities (``ner``), parts of speech (``pos``) and chunks (``chunk``); reviews carry
 a sentiment. No name and no pattern of the test split is in train. Scores on it say nothing about real text.
 
-Names are persons without their titles, places, organizations (also a team named by its city alone), products
-and events. Days, months, nationalities and languages are none. A leading "the" stays outside of a name.
+Entities are persons without their titles, places, organizations (also a team named by its city alone), products
+and events; days, months, nationalities and languages are not. A leading "the" stays outside of an entity.
 """
 
 from __future__ import annotations
