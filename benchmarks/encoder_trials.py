@@ -19,13 +19,13 @@ import numpy as np
 import torch
 
 import labelkit
-from labelkit.encode.alignment import IGNORED, Encoding, encode, encode_texts, labels_of
+from labelkit.encode.alignment import IGNORE_INDEX, Encoding, align_labels, encode, encode_texts
 from labelkit.encode.batches import model_inputs, pad_labels
 from labelkit.errors import LabelkitError
 from labelkit.inference.engine import Engine, autocast
-from labelkit.models.architectures import FP32_ONLY, is_one_sided, no_text
+from labelkit.models.architectures import FP32_ONLY, is_causal, required_inputs
 from labelkit.models.checkpoint import CheckpointInfo, write_checkpoint
-from labelkit.models.loading import load_classifier, load_config, quiet
+from labelkit.models.loading import load_classifier, load_config, silence_transformers
 from labelkit.models.tiny import make_tiny
 from labelkit.models.tokenizer import load_tokenizer, max_length_of
 from labelkit.records import Kind, Schema
@@ -99,13 +99,13 @@ class Trial:
         windows, tokenizer = self.windows(sentences), self.encoding.tokenizer
         left = tokenizer.padding_side == "left"
         rows = [window.ids for window in windows]
-        inputs = model_inputs(rows, self.encoding.frame, tokenizer.pad_token_id or 0, left=left)
+        inputs = model_inputs(rows, self.encoding.special_tokens, tokenizer.pad_token_id or 0, left=left)
         with autocast(precision, "cpu"):
             logits = self.model(**{name: torch.from_numpy(array) for name, array in inputs.items()}).logits
-        gold = [labels_of(window, [n % len(LABELS) for n in range(1000)], every=False) for window in windows]
+        gold = [align_labels(window, [n % len(LABELS) for n in range(1000)], every=False) for window in windows]
         target = pad_labels(gold, left=left) if self.kind == "token" else np.arange(len(windows)) % len(LABELS)
         return torch.nn.functional.cross_entropy(
-            logits.float().flatten(0, -2), torch.from_numpy(target).flatten(), ignore_index=IGNORED
+            logits.float().flatten(0, -2), torch.from_numpy(target).flatten(), ignore_index=IGNORE_INDEX
         )
 
 
@@ -114,7 +114,7 @@ def schema_of(kind: Kind) -> Schema:
     return Schema(name="trial", kind=kind, labels=LABELS)
 
 
-@quiet()
+@silence_transformers()
 def outcome_of(architecture: str, kind: Kind, tokenizer: str, cache: Path) -> Outcome:
     """Try an architecture with one of our tokenizers."""
     outcome = Outcome()
@@ -152,7 +152,7 @@ def check_reads_text(architecture: str, kind: Kind) -> None:
     }[kind]
     found = mapping[CONFIG_MAPPING[architecture]]
     for each in found if isinstance(found, tuple | list) else (found,):
-        if why := NO_TEXT.get(architecture) or no_text(each):
+        if why := NO_TEXT.get(architecture) or required_inputs(each):
             raise TrialError(f"not text: {why}")
 
 
@@ -210,8 +210,8 @@ def reads_full_windows(trial: Trial) -> str:
 def looks_where_it_is_said(trial: Trial) -> str:
     """Check whether the first token knows the last one, and that labelkit knows that."""
     one_sided = not attempt("does not show where it looks", lambda: influence(trial))
-    if one_sided != is_one_sided(trial.model.config.model_type):
-        raise TrialError(f"reads {'only to the left' if one_sided else 'both ways'}, which is_one_sided does not know")
+    if one_sided != is_causal(trial.model.config.model_type):
+        raise TrialError(f"reads {'only to the left' if one_sided else 'both ways'}, which is_causal does not know")
     return "reads only to the left" if one_sided else ""
 
 

@@ -19,7 +19,7 @@ import torch
 import transformers
 from encoder_trials import Outcome, outcome_of
 
-from labelkit.models.architectures import kinds_of, own_tokenizer
+from labelkit.models.architectures import kinds_of, tokenizer_class_of
 from labelkit.models.tiny_tokenizers import TOKENIZERS
 from labelkit.records import Kind
 
@@ -38,7 +38,7 @@ def has_fast_tokenizer(architecture: str) -> bool:
     from transformers.models.auto.tokenization_auto import tokenizer_class_from_name
     from transformers.tokenization_utils_tokenizers import TokenizersBackend
 
-    name = own_tokenizer(architecture)
+    name = tokenizer_class_of(architecture)
     found = tokenizer_class_from_name(name) if name else TokenizersBackend
     return architecture not in SENTENCEPIECE and found is not None and issubclass(found, TokenizersBackend)
 

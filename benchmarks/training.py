@@ -59,14 +59,14 @@ def ours(task: str, data: str, flags: Sequence[str]) -> None:
     from labelkit.cli import main as command
     from labelkit.train import fit as fitting
     from labelkit.train import run as training
-    from labelkit.train.resolution import Ready
+    from labelkit.train.resolution import ResolvedRun
 
     watch, seen = Watch(), dict[str, int]()
 
     class Fit(fitting.Fit):
         """Tells how much there is to train."""
 
-        def __init__(self, ready: Ready, emit: Any, *rest: Any, **more: Any) -> None:
+        def __init__(self, ready: ResolvedRun, emit: Any, *rest: Any, **more: Any) -> None:
             emit.add_first(watch)
             super().__init__(ready, emit, *rest, **more)
             self.subtokens = sum(ready.windows["train"].lengths())

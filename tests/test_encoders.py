@@ -128,7 +128,7 @@ def test_what_the_table_says_of_tokenizers_and_sides_is_what_labelkit_knows(swee
         assert (sweep.NOT_FAST in note) is not sweep.has_fast_tokenizer(name), line
         assert (sweep.SLOW in (words, texts)) <= (not sweep.has_fast_tokenizer(name)), line
         if {words, texts} & {sweep.WORKS, sweep.SLOW}:
-            assert ("reads only to the left" in note) is architectures.is_one_sided(name), line
+            assert ("reads only to the left" in note) is architectures.is_causal(name), line
             assert ("fp32 only" in note) is (name in architectures.FP32_ONLY), line
 
 
@@ -169,10 +169,10 @@ def test_a_trial_notices_what_is_wrong(trials: ModuleType, cache: Path, monkeypa
     monkeypatch.setattr(trials, "FP32_ONLY", frozenset({"bert"}))
     assert why().startswith("bf16: ")
     monkeypatch.undo()
-    monkeypatch.setattr(trials, "is_one_sided", lambda name: True)
+    monkeypatch.setattr(trials, "is_causal", lambda name: True)
     assert [why(name)[:15] for name in ("bert", "xlnet", "longformer")] == ["reads both ways"] * 3
     monkeypatch.undo()
-    monkeypatch.setattr(trials, "is_one_sided", lambda name: False)
+    monkeypatch.setattr(trials, "is_causal", lambda name: False)
     assert why("llama").startswith("reads only to the left")
     monkeypatch.undo()
     monkeypatch.setattr(trials.torch.optim.AdamW, "step", lambda self: None)
@@ -236,7 +236,7 @@ def changed(folder: Path, to: Path, **config: Any) -> Path:
     + [(name, False) for name in ("bert", "xlnet", "eurobert", "bart", "t5", "modernbert", "")],
 )
 def test_it_is_known_who_reads_only_to_the_left(name: str, one_sided: bool) -> None:
-    assert architectures.is_one_sided(name) is one_sided
+    assert architectures.is_causal(name) is one_sided
 
 
 # -- precision, length, language, and what is no text -----------------------------------------------------------------
@@ -263,14 +263,17 @@ def test_a_labeller_of_such_an_encoder_computes_in_fp32(cache: Path, corpus: Pat
 
 
 def test_a_window_is_no_longer_than_is_reasonable() -> None:
-    assert architectures.window_for(512) == (512, "the encoder reads 512 sub-tokens")
-    assert architectures.window_for(8192)[0] == 8192
-    assert architectures.window_for(131_072) == (8192, "the encoder reads 131072 sub-tokens, of which 8192 are used")
+    assert architectures.default_max_length(512) == (512, "the encoder reads 512 sub-tokens")
+    assert architectures.default_max_length(8192)[0] == 8192
+    assert architectures.default_max_length(131_072) == (
+        8192,
+        "the encoder reads 131072 sub-tokens, of which 8192 are used",
+    )
 
 
 @pytest.mark.parametrize(("name", "width"), [("bert", 32), ("t5", 32), ("gemma3", 32), ("gpt2", 32)])
 def test_the_width_is_that_of_the_part_that_reads_text(name: str, width: int, cache: Path) -> None:
-    assert architectures.width_of(load_config(make_tiny(name, cache))) == width
+    assert architectures.hidden_size_of(load_config(make_tiny(name, cache))) == width
 
 
 def test_an_encoder_of_many_languages_must_be_told_which(cache: Path, tmp_path: Path) -> None:

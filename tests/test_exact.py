@@ -19,7 +19,7 @@ from labelkit.plugins.catalog import Catalog
 from labelkit.registry import Home, Registry, RunDetails
 from labelkit.train import run as _imported_before_the_fork  # noqa: F401
 from labelkit.train.reproduction import repeat
-from labelkit.train.sampling import TokenBatches
+from labelkit.train.sampling import TokenBatchSampler
 
 EPOCHS = 2
 #: a state after every step; dropout, that random numbers are drawn too
@@ -51,14 +51,14 @@ def whole(
     train: Work, heard: list[Event], planned: list[list[list[int]]], tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     """Return the home of a run that nothing stopped."""
-    home, plan = tmp_path_factory.mktemp("whole") / "home", TokenBatches.__iter__
+    home, plan = tmp_path_factory.mktemp("whole") / "home", TokenBatchSampler.__iter__
 
-    def watched(batches: TokenBatches) -> Iterator[list[int]]:
+    def watched(batches: TokenBatchSampler) -> Iterator[list[int]]:
         planned.append(list(plan(batches)))
         return iter(planned[-1])
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(TokenBatches, "__iter__", watched)
+        patch.setattr(TokenBatchSampler, "__iter__", watched)
         train(home=home, listeners=[heard.append])
     return home
 

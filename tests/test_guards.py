@@ -422,7 +422,7 @@ def test_a_shortage_outside_of_a_step_is_said_in_plain_words(
     ],
 )
 def test_a_shortage_of_memory_is_told_from_other_errors(error: Exception, is_one: bool) -> None:
-    assert memory.is_shortage(error) is is_one
+    assert memory.is_out_of_memory(error) is is_one
 
 
 @given(rows=st.integers(1, 40), length=st.integers(1, 30), most=st.none() | st.integers(1, 1500))
@@ -431,7 +431,7 @@ def test_parts_hold_every_row_once_and_are_no_larger_than_asked(rows: int, lengt
         "input_ids": torch.arange(rows * length).reshape(rows, length),
         "labels": torch.arange(rows),
     }
-    parts = memory.in_parts(batch, most)
+    parts = memory.split_batch(batch, most)
     for name, value in batch.items():
         assert torch.equal(torch.cat([part[name] for part in parts]), value)
     for part in parts:
@@ -461,10 +461,10 @@ def test_a_run_that_does_not_fit_the_disk_says_so_before_it_starts(
 
 
 def test_several_seeds_need_room_for_all_checkpoints(train: Train, tmp_path: Path) -> None:
-    needs = room.Needs(checkpoint=100, state=300, cache=7)
+    needs = room.DiskSpaceEstimate(checkpoint=100, state=300, cache=7)
     assert [needs.total(), needs.total(2), needs.total(3)] == [607, 807, 1007]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(room.Needs, "total", lambda needs, runs=1: 10**18 if runs == 3 else 0)
+        patch.setattr(room.DiskSpaceEstimate, "total", lambda needs, runs=1: 10**18 if runs == 3 else 0)
         with pytest.raises(StorageError, match="3 runs"):
             train(seeds=3)
         assert not (tmp_path / "home").exists()

@@ -16,21 +16,21 @@ import pytest
 
 import labelkit
 from labelkit.registry import Home, Registry
-from labelkit.train import distributed as processes
+from labelkit.train import distributed
 
 PLAIN = str(Path(__file__).parent / "plain.toml")
 
 
 def test_the_first_process_leads_and_a_lone_one_too() -> None:
-    assert processes.leads({})
-    assert processes.leads({"WORLD_SIZE": "1", "RANK": "0"})
-    assert processes.leads({"WORLD_SIZE": "2", "RANK": "0"})
-    assert not processes.leads({"WORLD_SIZE": "2", "RANK": "1"})
-    assert (processes.count({}), processes.count({"WORLD_SIZE": "3"})) == (1, 3)
+    assert distributed.is_main_process({})
+    assert distributed.is_main_process({"WORLD_SIZE": "1", "RANK": "0"})
+    assert distributed.is_main_process({"WORLD_SIZE": "2", "RANK": "0"})
+    assert not distributed.is_main_process({"WORLD_SIZE": "2", "RANK": "1"})
+    assert (distributed.world_size({}), distributed.world_size({"WORLD_SIZE": "3"})) == (1, 3)
 
 
 def test_a_lone_process_agrees_with_itself() -> None:
-    assert [processes.agreed(word, "cpu") for word in (processes.GO_ON, processes.STOP)] == [0, 1]
+    assert [distributed.broadcast(word, "cpu") for word in (distributed.CONTINUE, distributed.STOP)] == [0, 1]
 
 
 def launched(launcher: str, home: Path, *arguments: str) -> subprocess.Popen[str]:

@@ -624,7 +624,7 @@ sys.path.insert(0, sys.argv[3])
 from labelkit.registry import Home, Registry
 from labelkit.files.atomic import new_folder
 from recorded_runs import files_of, start
-from labelkit.train.checkpoint_selection import Selection
+from labelkit.train.checkpoint_selection import CheckpointSelection
 from labelkit.registry import RegistryObserver
 
 def save(path):
@@ -638,7 +638,7 @@ with Registry.open(Home(root=Path(sys.argv[1]), url=sys.argv[2] or None), create
     start(registry, "live-1")
     registry.heartbeat("live-1")
     folder = registry.home.runs / "live-1" / "checkpoints"
-    selection = Selection("live-1", folder, higher=True, emit=RegistryObserver(registry))
+    selection = CheckpointSelection("live-1", folder, higher=True, emit=RegistryObserver(registry))
     print("begun", flush=True)
     for step in range(1, 16):
         selection.keep(step, step, step % 4, save)

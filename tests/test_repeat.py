@@ -19,7 +19,7 @@ from labelkit.errors import LabelkitError
 from labelkit.events import Event, StepDone
 from labelkit.plugins.catalog import Catalog
 from labelkit.registry import Home, Registry, RunDetails
-from labelkit.train.reproduction import Repetition, _happened
+from labelkit.train.reproduction import Reproduction, _happened
 from labelkit.train.reproduction import repeat as repeat_run
 
 PLAIN = Path(__file__).parent / "plain.toml"
@@ -45,7 +45,7 @@ def home(first: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(first / "home", tmp_path / "home"))
 
 
-def repeat(reference: str, home: Path, **options: Any) -> Repetition:
+def repeat(reference: str, home: Path, **options: Any) -> Reproduction:
     environment = Environment.read()
     return repeat_run(reference, Catalog.load(), environment, Home(root=home), **options)
 

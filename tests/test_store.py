@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 
 from labelkit.encode import cache as store
-from labelkit.encode.alignment import Encoding, encode, labels_of, surfaces_of
-from labelkit.encode.cache import Target, WindowStore, cached_windows, total
+from labelkit.encode.alignment import Encoding, align_labels, encode, surfaces_of
+from labelkit.encode.cache import LabelTarget, WindowStore, cached_windows, total
 from labelkit.errors import StorageError
 from labelkit.models.tokenizer import load_tokenizer
 from labelkit.records import Coverage, Example, Schema
 
 SCHEMA = Schema.bio("ner", "PER", "LOC")
-TARGET = Target("ner", SCHEMA, every=False)
+TARGET = LabelTarget("ner", SCHEMA, every=False)
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def same(found: WindowStore, wanted: Sequence[Any]) -> bool:
 
 @pytest.mark.parametrize("every", [False, True])
 def test_what_is_read_back_equals_direct_encoding(encoding: Encoding, tmp_path: Path, every: bool) -> None:
-    data, target = examples(), Target("ner", SCHEMA, every=every)
+    data, target = examples(), LabelTarget("ner", SCHEMA, every=every)
     direct = encode(encoding, surfaces_of(data))
     label_ids = [[SCHEMA.label_names.index(label) for label in example.labels["ner"]] for example in data]
     assert len(direct.windows) > len(data)
@@ -66,7 +66,7 @@ def test_what_is_read_back_equals_direct_encoding(encoding: Encoding, tmp_path: 
         assert same(found, direct.windows)
         assert found.lengths() == [len(window.ids) for window in direct.windows]
         for index, window in enumerate(direct.windows):
-            expected = labels_of(window, label_ids[window.example], every=every)
+            expected = align_labels(window, label_ids[window.example], every=every)
             assert found.labels(index).tolist() == expected.tolist()
         assert same(WindowStoreSlice(found, slice(2, 9)), direct.windows[2:9])
         assert found[-1].ids.tolist() == direct.windows[-1].ids.tolist()
@@ -112,7 +112,7 @@ def test_the_same_question_is_answered_without_encoding_again(
 def test_whatever_decides_the_windows_has_a_file_of_its_own(encoding: Encoding, tiny: Path, tmp_path: Path) -> None:
     other_tokenizer = load_tokenizer(tiny)
     other_tokenizer.add_tokens(["lovelace"])  # type: ignore[no-untyped-call,unused-ignore]
-    questions: list[tuple[str, Encoding, Target, list[str]]] = [
+    questions: list[tuple[str, Encoding, LabelTarget, list[str]]] = [
         ("hash", encoding, TARGET, []),
         ("other content", encoding, TARGET, []),
         ("hash", Encoding.of(other_tokenizer, 20, 6), TARGET, []),

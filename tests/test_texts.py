@@ -138,19 +138,19 @@ def test_gradient_weights_do_not_depend_on_the_batch(engine: Engine, tmp_path: P
     from transformers import TrainingArguments
 
     from labelkit.data.corpus import content_hash
-    from labelkit.encode.cache import Target, cached_windows
+    from labelkit.encode.cache import LabelTarget, cached_windows
     from labelkit.records import Example
-    from labelkit.train.signals import Interrupts
+    from labelkit.train.signals import InterruptHandler
     from labelkit.train.trainer import Collator, TrainingWindows, WordLevelTrainer
 
     examples = [Example(id=str(n), text=text, labels={"x": "good"}) for n, text in enumerate([LONG, "good"])]
-    target = Target("x", SCHEMA, every=False)
+    target = LabelTarget("x", SCHEMA, every=False)
     store = cached_windows(examples, content_hash(examples, "x", None), engine.encoding, target, tmp_path)
     arguments = TrainingArguments(output_dir=str(tmp_path), use_cpu=True, report_to="none")
     trainer = WordLevelTrainer(
         model=engine.model.eval(), args=arguments, train=store, encoding=engine.encoding, kind="text",
         batch_tokens=0, due=lambda step: False,
-        after_epoch=lambda *_: {}, after_evaluation=print, after_step=print, interrupts=Interrupts(),
+        after_epoch=lambda *_: {}, after_evaluation=print, after_step=print, interrupts=InterruptHandler(),
     )  # fmt: skip
     items = [TrainingWindows(store)[n] for n in range(len(store))]
     collate = Collator(engine.encoding, "text")

@@ -19,7 +19,7 @@ from labelkit.events import Scored, StepDone
 from labelkit.models import loading as model
 from labelkit.records import Schema
 from labelkit.train import trainer as training
-from labelkit.train.sampling import TokenBatches
+from labelkit.train.sampling import TokenBatchSampler
 
 PLAIN = Path(__file__).parent / "plain.toml"
 lengths = st.lists(st.integers(1, 60), min_size=1, max_size=80)
@@ -27,7 +27,7 @@ lengths = st.lists(st.integers(1, 60), min_size=1, max_size=80)
 
 @given(lengths, st.integers(1, 100), st.integers(0, 5))
 def test_every_window_comes_once_an_epoch_within_the_budget(many: list[int], budget: int, epoch: int) -> None:
-    batches = TokenBatches(many, budget, seed=7)
+    batches = TokenBatchSampler(many, budget, seed=7)
     batches.set_epoch(epoch)
     seen = list(batches)
     assert Counter(window for batch in seen for window in batch) == Counter(range(len(many)))
@@ -37,7 +37,7 @@ def test_every_window_comes_once_an_epoch_within_the_budget(many: list[int], bud
 
 @given(lengths, st.integers(1, 100))
 def test_padding_is_small_because_lengths_are_alike(many: list[int], budget: int) -> None:
-    seen = ([many[window] for window in batch] for batch in TokenBatches(many, budget, 1))
+    seen = ([many[window] for window in batch] for batch in TokenBatchSampler(many, budget, 1))
     borders = sorted((min(batch), max(batch)) for batch in seen)
     assert all(high <= low for (_, high), (low, _) in pairwise(borders))
 
@@ -46,9 +46,9 @@ def test_padding_is_small_because_lengths_are_alike(many: list[int], budget: int
 def test_processes_share_the_batches_evenly(many: list[int], budget: int, processes: int) -> None:
     if len(many) < processes:
         with pytest.raises(LabelkitError, match="fewer than the"):
-            TokenBatches(many, budget, 1, processes=processes)
+            TokenBatchSampler(many, budget, 1, processes=processes)
         return
-    batches = list(TokenBatches(many, budget, 1, processes=processes))
+    batches = list(TokenBatchSampler(many, budget, 1, processes=processes))
     assert len(batches) % processes == 0
     assert Counter(window for batch in batches for window in batch) == Counter(range(len(many)))
 
@@ -57,7 +57,7 @@ def test_order_and_company_follow_from_seed_and_epoch_alone() -> None:
     many = [5] * 40 + [9] * 40
 
     def epoch(seed: int, number: int) -> list[list[int]]:
-        batches = TokenBatches(many, 45, seed)
+        batches = TokenBatchSampler(many, 45, seed)
         batches.set_epoch(number)
         return list(batches)
 
@@ -71,7 +71,7 @@ def test_order_and_company_follow_from_seed_and_epoch_alone() -> None:
 def test_the_longest_windows_come_first_so_that_memory_fails_at_once() -> None:
     many = [3] * 50 + [40, 41]
     for number in range(3):
-        batches = TokenBatches(many, 82, 1)
+        batches = TokenBatchSampler(many, 82, 1)
         batches.set_epoch(number)
         assert set(next(iter(batches))) == {50, 51}
 

@@ -14,17 +14,17 @@ from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_toke
 
 import labelkit
 from labelkit.encode import alignment as align
-from labelkit.encode.alignment import NO_WORD, Encoding, encode, encode_texts, labels_of, tokenize
+from labelkit.encode.alignment import NO_WORD, Encoding, align_labels, encode, encode_texts, tokenize
 from labelkit.errors import LabelkitError, ModelError
 from labelkit.models.tiny_tokenizers import PIECES
 from labelkit.models.tokenizer import (
     DEFAULT_LENGTH,
-    Frame,
+    SpecialTokens,
     blank_ids,
-    frame_of,
     load_tokenizer,
     max_length_of,
     spaced,
+    special_tokens_of,
 )
 
 TEXT = ["Ada Lovelace lives in Rome and in New York .", "don't stop unbelievable things , says Tim 's friend"] * 5
@@ -206,7 +206,7 @@ def test_words_tokenized_once_are_what_the_sentence_gives(
 
 
 def test_what_is_remembered_of_words_is_bounded(loaded: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(align, "KNOWN", 5)
+    monkeypatch.setattr(align, "WORD_CACHE_SIZE", 5)
     encoding = Encoding.of(loaded["word piece"], 64, 8)
     for number in range(20):
         words = ["Ada", f"word{number}", "x" * 5000]
@@ -222,7 +222,7 @@ def test_a_word_without_sub_tokens_shifts_no_label(loaded: dict[str, Any]) -> No
     (window,) = encoded.windows
     seen = sorted(set(window.words.tolist()) - {NO_WORD})
     assert seen == [0, 2, 4, 6]
-    labels = labels_of(window, [10, 11, 12, 13, 14, 15, 16], every=False)
+    labels = align_labels(window, [10, 11, 12, 13, 14, 15, 16], every=False)
     assert [label for label in labels.tolist() if label >= 0] == [10, 12, 14, 16]
     (coverage,) = encoded.coverage
     assert (coverage.words, coverage.fallback, coverage.no_subtokens, coverage.too_long) == (7, 3, 3, 0)
@@ -246,7 +246,7 @@ def test_long_examples_are_cut_and_each_window_has_its_special_tokens(loaded: di
     encoding = Encoding.of(loaded[name], 32, 8)
     encoded = encode(encoding, [words, ["Ada"]])
     assert [window.example for window in encoded.windows] == [0] * (len(encoded.windows) - 1) + [1]
-    frame = encoding.frame
+    frame = encoding.special_tokens
     owned = []
     for window in encoded.windows[:-1]:
         assert len(window.ids) <= 32
@@ -312,7 +312,7 @@ def test_words_become_the_sub_tokens_of_running_text(spacing: dict[str, Any], na
     text = " ".join(words)
     theirs = tokenizer.backend_tokenizer.encode(text, add_special_tokens=False)
     (window,) = encode(Encoding.of(tokenizer, 512, 8), [words]).windows
-    inside = len(frame_of(tokenizer).prefix)
+    inside = len(special_tokens_of(tokenizer).prefix)
     assert window.ids[inside:].tolist() == theirs.ids
     # each sub-token with a letter of its word answers for it, and the first one carries its label
     starts = [sum(len(word) + 1 for word in words[:index]) for index in range(len(words))]
@@ -347,7 +347,7 @@ def test_a_label_is_not_carried_by_the_space_before_a_word(spacing: dict[str, An
         words = ["in", "1990", "7", "Rome"]
         (window,) = encode(Encoding.of(tokenizer, 64, 8), [words]).windows
         for every in (False, True):
-            labels = labels_of(window, [1, 2, 3, 4], every=every)
+            labels = align_labels(window, [1, 2, 3, 4], every=every)
             for piece, label in zip(window.ids.tolist(), labels.tolist(), strict=True):
                 text = tokenizer.convert_ids_to_tokens(piece).strip("Ġ▁")
                 assert (label != -100) <= bool(text), (piece, label)
@@ -431,7 +431,7 @@ def test_saved_truncation_and_padding_are_cleared(folders: dict[str, Path], name
     long, short = tokenize(tokenizer, [["Ada"] * 50, ["Ada"]])
     assert set(long.words.tolist()) == set(range(50))
     assert set(short.words.tolist()) == {0}
-    assert frame_of(tokenizer) == frame_of(load_tokenizer(folders[name]))
+    assert special_tokens_of(tokenizer) == special_tokens_of(load_tokenizer(folders[name]))
     tokenizer.save_pretrained(tmp_path / "saved")
     saved = json.loads((tmp_path / "saved" / "tokenizer.json").read_text(encoding="utf-8"))
     assert (saved["truncation"], saved["padding"]) == (None, None)
@@ -462,24 +462,24 @@ def test_the_bundled_encoder_reads_everything() -> None:
 
 
 def test_the_frame_is_read_off_the_tokenizer(loaded: dict[str, Any]) -> None:
-    assert frame_of(loaded["word piece"]) == Frame((2,), (3,), None)
-    roberta = frame_of(loaded["roberta bpe"])
+    assert special_tokens_of(loaded["word piece"]) == SpecialTokens((2,), (3,), None)
+    roberta = special_tokens_of(loaded["roberta bpe"])
     assert (roberta.prefix, roberta.suffix, roberta.size) == ((0,), (2,), 2)
-    assert frame_of(loaded["unigram"]).prefix == (0,)
-    assert frame_of(loaded["unigram"]).suffix == (2,)
+    assert special_tokens_of(loaded["unigram"]).prefix == (0,)
+    assert special_tokens_of(loaded["unigram"]).suffix == (2,)
 
 
 def test_a_frame_may_be_empty_or_one_sided_with_types_of_its_own(folders: dict[str, Path]) -> None:
     tokenizer = load_tokenizer(folders["word piece"])
     backend: Any = tokenizer.backend_tokenizer
     tokenizer.model_input_names = ["input_ids", "token_type_ids", "attention_mask"]
-    assert frame_of(tokenizer) == Frame((2,), (3,), (0, 0, 0))
+    assert special_tokens_of(tokenizer) == SpecialTokens((2,), (3,), (0, 0, 0))
     backend.post_processor = processors.TemplateProcessing(
         single="$A:1 [SEP]:0 [CLS]:2", pair="$A $B", special_tokens=[("[SEP]", 3), ("[CLS]", 2)]
     )
-    assert frame_of(tokenizer) == Frame((), (3, 2), (1, 1, 2))
+    assert special_tokens_of(tokenizer) == SpecialTokens((), (3, 2), (1, 1, 2))
     backend.post_processor = processors.ByteLevel()
-    assert frame_of(tokenizer).size == 0
+    assert special_tokens_of(tokenizer).size == 0
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ from labelkit.plugins import catalog
 from labelkit.plugins.catalog import Candidate
 from labelkit.registry import Home, Registry, RunDetails
 from labelkit.train import fit as training
-from labelkit.train.checkpoint_selection import Selection
+from labelkit.train.checkpoint_selection import CheckpointSelection
 
 Train = Callable[..., labelkit.RunResult]
 PLAIN = Path(__file__).parent / "plain.toml"
@@ -273,7 +273,7 @@ def test_validation_is_scored_in_fp32_also_while_training_is_in_bf16(
 
 @pytest.mark.parametrize("higher", [True, False])
 def test_selection_keeps_best_and_last_only(tmp_path: Path, higher: bool) -> None:
-    selection = Selection("ner-1", tmp_path, higher=higher, emit=lambda event: None)
+    selection = CheckpointSelection("ner-1", tmp_path, higher=higher, emit=lambda event: None)
 
     def save(path: Path) -> dict[str, tuple[int, str]]:
         path.mkdir()

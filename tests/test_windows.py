@@ -11,10 +11,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from labelkit.encode.alignment import IGNORED, NO_WORD, Window, first_mask, labels_of
-from labelkit.encode.batches import by_budget, model_inputs, pad, pad_labels, pad_words, token_types
-from labelkit.encode.windows import Cut, Pieces, cut, drop_long_words
-from labelkit.models.tokenizer import Frame
+from labelkit.encode.alignment import IGNORE_INDEX, NO_WORD, Window, align_labels, first_subword_mask
+from labelkit.encode.batches import batch_by_tokens, model_inputs, pad, pad_labels, pad_words, token_types
+from labelkit.encode.windows import Subwords, WindowBounds, drop_long_words, split_into_windows
+from labelkit.models.tokenizer import SpecialTokens
 
 MOST = 12
 
@@ -43,13 +43,13 @@ def borders(words: list[int]) -> set[int]:
 
 @given(cases())
 def test_every_sub_token_is_owned_exactly_once_and_in_order(case: Case) -> None:
-    owned = [position for piece in cut(*case) for position in range(piece.own_start, piece.own_stop)]
+    owned = [position for piece in split_into_windows(*case) for position in range(piece.own_start, piece.own_stop)]
     assert owned == list(range(len(case.words)))
 
 
 @given(cases())
 def test_a_window_reads_what_it_owns_and_no_more_than_it_holds(case: Case) -> None:
-    for piece in cut(*case):
+    for piece in split_into_windows(*case):
         assert piece.start <= piece.own_start < piece.own_stop <= piece.stop
         assert piece.stop - piece.start <= case.capacity
 
@@ -57,13 +57,13 @@ def test_a_window_reads_what_it_owns_and_no_more_than_it_holds(case: Case) -> No
 @given(cases())
 def test_cuts_are_at_word_borders_only(case: Case) -> None:
     allowed = borders(case.words)
-    for piece in cut(*case):
+    for piece in split_into_windows(*case):
         assert {piece.start, piece.stop, piece.own_start, piece.own_stop} <= allowed
 
 
 @given(cases())
 def test_windows_cover_everything_and_each_reads_something_new(case: Case) -> None:
-    pieces = cut(*case)
+    pieces = split_into_windows(*case)
     if not case.words:
         assert pieces == []
         return
@@ -76,7 +76,7 @@ def test_windows_cover_everything_and_each_reads_something_new(case: Case) -> No
 def test_neighbours_share_as_much_as_promised(case: Case) -> None:
     """The right one starts at the first border within ``overlap`` of the left one's end that lets it read on."""
     overlap = min(case.overlap, case.capacity // 2)
-    pieces = cut(*case)
+    pieces = split_into_windows(*case)
     for left, right in itertools.pairwise(pieces):
         assert left.stop - right.start <= overlap
         after = next(border for border in sorted(borders(case.words)) if border > left.stop)
@@ -87,9 +87,9 @@ def test_neighbours_share_as_much_as_promised(case: Case) -> None:
 
 @given(cases())
 def test_each_word_is_owned_where_it_stands_furthest_from_a_cut(case: Case) -> None:
-    pieces, total = cut(*case), len(case.words)
+    pieces, total = split_into_windows(*case), len(case.words)
 
-    def context(piece: Cut, start: int, stop: int) -> float:
+    def context(piece: WindowBounds, start: int, stop: int) -> float:
         left = math.inf if piece.start == 0 else start - piece.start
         right = math.inf if piece.stop == total else piece.stop - stop
         return min(left, right)
@@ -102,12 +102,12 @@ def test_each_word_is_owned_where_it_stands_furthest_from_a_cut(case: Case) -> N
 
 
 def test_what_fits_is_not_cut() -> None:
-    assert cut([0, 1, 1, 2], 4, 2) == [Cut(0, 4, 0, 4)]
-    assert cut([], 4, 2) == []
+    assert split_into_windows([0, 1, 1, 2], 4, 2) == [WindowBounds(0, 4, 0, 4)]
+    assert split_into_windows([], 4, 2) == []
 
 
 def test_many_words_are_cut_into_about_as_many_windows_as_needed() -> None:
-    pieces = cut(list(range(10_000)), 126, 40)
+    pieces = split_into_windows(list(range(10_000)), 126, 40)
     assert len(pieces) == 1 + math.ceil((10_000 - 126) / (126 - 40))
 
 
@@ -116,7 +116,7 @@ def test_many_words_are_cut_into_about_as_many_windows_as_needed() -> None:
 def test_words_that_no_window_holds_are_dropped_and_counted(lengths: list[int], capacity: int) -> None:
     words = np.array([word for word, length in enumerate(lengths) for _ in range(length)], np.int32)
     ids = np.arange(len(words), dtype=np.int32)
-    kept, dropped = drop_long_words(Pieces(ids, words), capacity)
+    kept, dropped = drop_long_words(Subwords(ids, words), capacity)
     too_long = {word for word, length in enumerate(lengths) if length > capacity}
     assert dropped == len(too_long)
     assert kept.words.tolist() == [word for word in words.tolist() if word not in too_long]
@@ -131,16 +131,16 @@ Rows = st.lists(st.integers(-1, 4).map(lambda word: max(word, NO_WORD)), min_siz
 @given(Rows)
 def test_a_word_starts_where_another_one_stood_before(row: list[int]) -> None:
     expected = [word != NO_WORD and (index == 0 or row[index - 1] != word) for index, word in enumerate(row)]
-    assert first_mask(np.array(row, np.int32)).tolist() == expected
+    assert first_subword_mask(np.array(row, np.int32)).tolist() == expected
 
 
 @given(st.lists(Rows, min_size=1, max_size=4), st.booleans())
 def test_first_mask_of_padded_rows_is_that_of_each_row(rows: list[list[int]], left: bool) -> None:
     padded = pad_words([np.array(row, np.int32) for row in rows], left=left)
-    found = first_mask(padded)
+    found = first_subword_mask(padded)
     for row, mask in zip(rows, found, strict=True):
         shown = mask[len(mask) - len(row) :] if left else mask[: len(row)]
-        assert shown.tolist() == first_mask(np.array(row, np.int32)).tolist()
+        assert shown.tolist() == first_subword_mask(np.array(row, np.int32)).tolist()
         assert mask.sum() == shown.sum()
 
 
@@ -151,13 +151,13 @@ def a_window(*words: int) -> Window:
 @pytest.mark.parametrize(
     ("every", "expected"),
     [
-        (False, [IGNORED, IGNORED, 12, IGNORED, 13, 15, IGNORED, IGNORED, IGNORED]),
-        (True, [IGNORED, IGNORED, 12, 12, 13, 15, 15, 15, IGNORED]),
+        (False, [IGNORE_INDEX, IGNORE_INDEX, 12, IGNORE_INDEX, 13, 15, IGNORE_INDEX, IGNORE_INDEX, IGNORE_INDEX]),
+        (True, [IGNORE_INDEX, IGNORE_INDEX, 12, 12, 13, 15, 15, 15, IGNORE_INDEX]),
     ],
 )
 def test_labels_stand_on_first_or_all_sub_tokens_of_owned_words(every: bool, expected: list[int]) -> None:
     window = a_window(-1, -1, 2, 2, 3, 5, 5, 5, -1)
-    assert labels_of(window, [10, 11, 12, 13, 14, 15], every=every).tolist() == expected
+    assert align_labels(window, [10, 11, 12, 13, 14, 15], every=every).tolist() == expected
     assert window.first.tolist() == [2, 4, 5]
 
 
@@ -168,7 +168,7 @@ Lengths = st.lists(st.integers(1, 60), max_size=50)
 
 @given(Lengths, st.integers(1, 100))
 def test_batches_hold_every_window_once_within_the_budget(lengths: list[int], budget: int) -> None:
-    batches = list(by_budget(lengths, budget))
+    batches = list(batch_by_tokens(lengths, budget))
     assert sorted(position for batch in batches for position in batch) == list(range(len(lengths)))
     for batch in batches:
         assert batch
@@ -177,7 +177,7 @@ def test_batches_hold_every_window_once_within_the_budget(lengths: list[int], bu
 
 @given(Lengths, st.integers(1, 100))
 def test_the_longest_come_first_and_no_batch_is_smaller_than_it_must_be(lengths: list[int], budget: int) -> None:
-    batches = list(by_budget(lengths, budget))
+    batches = list(batch_by_tokens(lengths, budget))
     shown = [lengths[position] for batch in batches for position in batch]
     assert shown == sorted(shown, reverse=True)
     for batch in batches[:-1]:
@@ -197,8 +197,8 @@ def test_padding_fills_up_on_the_side_asked_for(rows: list[list[int]], left: boo
 
 @pytest.mark.parametrize("left", [False, True])
 def test_model_inputs_mask_padding_and_carry_the_token_types(left: bool) -> None:
-    frame = Frame(prefix=(101,), suffix=(102, 103), types=(2, 0, 1))
-    inputs = model_inputs([[101, 5, 6, 102, 103], [101, 7, 102, 103]], frame, 9, left=left)
+    special_tokens = SpecialTokens(prefix=(101,), suffix=(102, 103), types=(2, 0, 1))
+    inputs = model_inputs([[101, 5, 6, 102, 103], [101, 7, 102, 103]], special_tokens, 9, left=left)
     padded = {
         "input_ids": ([101, 7, 102, 103], 9),
         "attention_mask": ([1, 1, 1, 1], 0),
@@ -208,10 +208,10 @@ def test_model_inputs_mask_padding_and_carry_the_token_types(left: bool) -> None
     for name, (row, filling) in padded.items():
         assert inputs[name][1].tolist() == ([filling, *row] if left else [*row, filling])
     assert inputs["token_type_ids"][0].tolist() == [2, 0, 0, 1, 1]
-    assert pad_labels([[1, 2], [3]], left=left).tolist() == [[1, 2], [IGNORED, 3] if left else [3, IGNORED]]
+    assert pad_labels([[1, 2], [3]], left=left).tolist() == [[1, 2], [IGNORE_INDEX, 3] if left else [3, IGNORE_INDEX]]
 
 
 def test_a_model_without_token_types_gets_none() -> None:
-    frame = Frame(prefix=(0,), suffix=(2,), types=None)
-    assert model_inputs([[0, 5, 2]], frame, 1).keys() == {"input_ids", "attention_mask"}
-    assert token_types(Frame((), (), (0, 0, 0)), 3).tolist() == [0, 0, 0]
+    special_tokens = SpecialTokens(prefix=(0,), suffix=(2,), types=None)
+    assert model_inputs([[0, 5, 2]], special_tokens, 1).keys() == {"input_ids", "attention_mask"}
+    assert token_types(SpecialTokens((), (), (0, 0, 0)), 3).tolist() == [0, 0, 0]

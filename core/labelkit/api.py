@@ -96,13 +96,13 @@ def resume(reference: str, *, home: str | Path | None = None, listeners: Sequenc
     :param reference: an id, the unique beginning of one, a name, or ``latest``.
     :raises LabelkitError: there is nothing to go on with, its data has changed, or what stopped it this time.
     """
-    from labelkit.train.preparation import prepare_again
+    from labelkit.train.preparation import prepare_resumed
     from labelkit.train.run import train
 
     environment = Environment.read()
     catalog = Catalog.load(only=environment.plugins)
     place = Home.find(os.environ, explicit=home)
-    prepared = prepare_again(reference, catalog, environment, place, say=lambda stage, detail: None)
+    prepared = prepare_resumed(reference, catalog, environment, place, say=lambda stage, detail: None)
     return train(prepared, catalog, place, listeners=listeners, warn=_warn)
 
 

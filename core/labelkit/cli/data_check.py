@@ -128,12 +128,12 @@ def _encoder(
 
 def _encoding(shell: Shell, model: str, ctx: LoadContext) -> Encoding:
     from labelkit.encode.alignment import Encoding
-    from labelkit.models.loading import load_config, quiet
+    from labelkit.models.loading import load_config, silence_transformers
     from labelkit.models.references import resolve
     from labelkit.models.tokenizer import load_tokenizer, max_length_of
 
     folder = resolve(model, shell.catalog.encoders, ctx).folder
-    with quiet():
+    with silence_transformers():
         tokenizer = load_tokenizer(folder)
         limit = max_length_of(tokenizer, load_config(folder))
     wanted = ctx.options.get("max_length", "auto")

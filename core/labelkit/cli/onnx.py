@@ -199,9 +199,9 @@ def _own_gold(shell: Shell, details: RunDetails) -> tuple[Gold, Sequence[Example
     from labelkit.config.plan import make_plan
     from labelkit.data.gold import Gold
     from labelkit.train.preparation import load_context, read_corpus
-    from labelkit.train.resumption import request_of
+    from labelkit.train.resumption import recorded_request
 
-    plan = make_plan(request_of(details), shell.catalog)
+    plan = make_plan(recorded_request(details), shell.catalog)
     corpus = read_corpus(plan, shell.catalog, load_context(plan, shell.environment, shell.home.cache))
     split = corpus.splits["validation"]
     if split.content_hash not in {one.content_hash for one in details.record.splits if one.split == "validation"}:

@@ -48,13 +48,13 @@ def run(shell: Shell, task: str | None, resume: str | None, dry_run: bool, seeds
     labelkit run --resume latest
     """
     from labelkit.cli.progress import Progress
-    from labelkit.train import distributed as processes
+    from labelkit.train import distributed
 
     if task is None and resume is None:
         raise click.UsageError("Missing argument 'TASK'.")
-    if processes.count() > 1 and (seeds or 1) > 1:
+    if distributed.world_size() > 1 and (seeds or 1) > 1:
         raise click.UsageError("--seeds does not go with several processes: start each seed by itself.")
-    shell.err.quiet = not processes.leads()
+    shell.err.quiet = not distributed.is_main_process()
     with Progress(shell.err) as progress:
         if resume:
             prepared = _prepare_again(shell, progress, task, resume, {**flags, "seeds": seeds})
@@ -63,13 +63,13 @@ def run(shell: Shell, task: str | None, resume: str | None, dry_run: bool, seeds
         count = seeds or 1
         if dry_run:
             plan = _resolved(shell, progress, prepared, count)
-        elif not processes.leads():
+        elif not distributed.is_main_process():
             _follow(shell, prepared)
             return
         else:
             result, error = _train(shell, progress, prepared, count)
     if dry_run:
-        if processes.leads():
+        if distributed.is_main_process():
             _show_plan(shell, plan, prepared)
         return
     _show_result(shell, result)
@@ -87,12 +87,12 @@ def _prepare(shell: Shell, progress: Any, task: str | None, flags: dict[str, Any
 
 
 def _prepare_again(shell: Shell, progress: Any, task: str | None, resume: str, flags: dict[str, Any]) -> Any:
-    from labelkit.train.preparation import prepare_again
+    from labelkit.train.preparation import prepare_resumed
 
     if given := [name for name, value in flags.items() if value not in (None, ())]:
         option = "--set" if given[0] == "sets" else f"--{given[0].replace('_', '-')}"
         raise click.UsageError(f"{option} does not go with --resume: the run keeps the plan that it has.")
-    prepared = prepare_again(resume, shell.catalog, shell.environment, shell.home, say=progress.stage)
+    prepared = prepare_resumed(resume, shell.catalog, shell.environment, shell.home, say=progress.stage)
     if task not in (None, prepared.plan.task.name):
         raise click.UsageError(f"The run to resume is of task {prepared.plan.task.name}, not {task}.")
     return prepared
@@ -100,16 +100,16 @@ def _prepare_again(shell: Shell, progress: Any, task: str | None, resume: str, f
 
 def _resolved(shell: Shell, progress: Any, prepared: Any, count: int) -> Any:
     progress.stage("loading", "torch and transformers")
-    from labelkit.train.disk_space import check_room, needs_of
-    from labelkit.train.resolution import resolve_automatic
-    from labelkit.train.seeds import members, seeds_of
+    from labelkit.train.disk_space import check_disk_space, estimate_disk_space
+    from labelkit.train.resolution import resolve_plan
+    from labelkit.train.seeds import prepare_seeds, seeds_of
 
-    plan = resolve_automatic(prepared)[0]
+    plan = resolve_plan(prepared)[0]
     if count > 1:
-        members(prepared, count, shell.home)
+        prepare_seeds(prepared, count, shell.home)
         progress.note(f"{count} runs with the seeds {', '.join(map(str, seeds_of(plan, count)))}")
     if not prepared.resumes:
-        check_room(needs_of(prepared, plan), shell.home, count)
+        check_disk_space(estimate_disk_space(prepared, plan), shell.home, count)
     return plan
 
 
@@ -135,9 +135,9 @@ def _train(shell: Shell, progress: Any, prepared: Any, count: int) -> tuple[Any,
 
 
 def _follow(shell: Shell, prepared: Any) -> None:
-    from labelkit.train.run import follow
+    from labelkit.train.run import train_worker
 
-    follow(prepared, shell.home)
+    train_worker(prepared, shell.home)
 
 
 def _show_plan(shell: Shell, plan: Any, prepared: Any) -> None:

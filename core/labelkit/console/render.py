@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from labelkit.plugins.catalog import PluginInfo
     from labelkit.records import Example, Labelled
     from labelkit.registry import Group
-    from labelkit.train.preparation import Prepared
+    from labelkit.train.preparation import PreparedRun
     from labelkit.train.run import RunResult
 
 COLOURS = (
@@ -64,7 +64,7 @@ def figure(value: object) -> str:
 # -- run --------------------------------------------------------------------------------------------------------------
 
 
-def plan(console: Console, checked: Plan, prepared: Prepared) -> None:
+def plan(console: Console, checked: Plan, prepared: PreparedRun) -> None:
     """Print a plan, where each value came from, and what was found."""
     name = f"task {checked.task.name}, recipe {checked.recipe}"
     rows = [(key, _plain(item.value), item.origin) for key, item in checked.settings.items()]
@@ -82,7 +82,7 @@ def plan(console: Console, checked: Plan, prepared: Prepared) -> None:
     )
 
 
-def plan_document(checked: Plan, prepared: Prepared) -> dict[str, Any]:
+def plan_document(checked: Plan, prepared: PreparedRun) -> dict[str, Any]:
     """Return what :func:`plan` prints, ready for JSON."""
     corpus, encoder = prepared.corpus, prepared.encoder
     return {

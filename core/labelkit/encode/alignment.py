@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from labelkit.encode.windows import Cut, Ints, Pieces, cut, drop_long_words
+from labelkit.encode.windows import Ints, Subwords, WindowBounds, drop_long_words, split_into_windows
 from labelkit.errors import LabelkitError
-from labelkit.models.tokenizer import Frame, blank_ids, frame_of, spaced
+from labelkit.models.tokenizer import SpecialTokens, blank_ids, spaced, special_tokens_of
 from labelkit.records import Coverage, Example
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-IGNORED = -100
+IGNORE_INDEX = -100
 #: sub-tokens that belong to no word, or to a word that another window answers for
 NO_WORD = -1
 #: words whose sub-tokens are remembered, about, and how many characters such a word has at most
-KNOWN, SHORT = 1 << 16, 32
+WORD_CACHE_SIZE, SHORT = 1 << 16, 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +43,11 @@ class Window:
     @property
     def first(self) -> Ints:
         """Return the positions of the first sub-token of each word that the window answers for."""
-        return np.flatnonzero(first_mask(self.words)).astype(np.int32)
+        return np.flatnonzero(first_subword_mask(self.words)).astype(np.int32)
 
 
 @dataclass(frozen=True, slots=True)
-class Encoded:
+class EncodedExamples:
     """The windows of some examples, in order, and how each example was covered."""
 
     windows: list[Window]
@@ -67,7 +67,7 @@ class Encoding:
     """
 
     tokenizer: PreTrainedTokenizerBase
-    frame: Frame
+    special_tokens: SpecialTokens
     max_length: int
     overlap: int
     spaced: bool = False
@@ -81,25 +81,25 @@ class Encoding:
 
         :raises LabelkitError: nothing but special tokens would fit in a window.
         """
-        frame = frame_of(tokenizer)
-        if max_length - frame.size < 1:
+        special_tokens = special_tokens_of(tokenizer)
+        if max_length - special_tokens.size < 1:
             raise LabelkitError(
-                f"a window of {max_length} sub-tokens holds no word", hint=f"use at least {frame.size + 8}"
+                f"a window of {max_length} sub-tokens holds no word", hint=f"use at least {special_tokens.size + 8}"
             )
         # some models find the end of a text by its mark, and refuse a batch with more marks in one text than in another
-        ends = frame.suffix if tokenizer.split_special_tokens and tokenizer.unk_token_id is not None else ()
-        return cls(tokenizer, frame, max_length, overlap, spaced(tokenizer), blank_ids(tokenizer), ends)
+        ends = special_tokens.suffix if tokenizer.split_special_tokens and tokenizer.unk_token_id is not None else ()
+        return cls(tokenizer, special_tokens, max_length, overlap, spaced(tokenizer), blank_ids(tokenizer), ends)
 
     @property
     def capacity(self) -> int:
         """Return how many sub-tokens of the text fit in a window."""
-        return self.max_length - self.frame.size
+        return self.max_length - self.special_tokens.size
 
 
-def first_mask(words: NDArray[Any]) -> NDArray[np.bool_]:
+def first_subword_mask(words: NDArray[Any]) -> NDArray[np.bool_]:
     """Return where each word starts in the ``words`` of a window, or of several as rows.
 
-    >>> first_mask(np.array([4, 4, 5, -1])).tolist()
+    >>> first_subword_mask(np.array([4, 4, 5, -1])).tolist()
     [True, False, True, False]
     """
     before = np.full((*words.shape[:-1], 1), NO_WORD, words.dtype)
@@ -124,13 +124,13 @@ def tokenize(
     *,
     spaced: bool = False,
     known: dict[str, tuple[int, ...]] | None = None,
-) -> list[Pieces]:
+) -> list[Subwords]:
     """Return the sub-tokens of each sequence of words, without special tokens and uncut.
 
     What a word becomes does not depend on the words around it, so each is tokenized once.
 
     :param spaced: put a space before each word but the first, as in running text.
-    :param known: sub-tokens of words seen before; it grows, and begins anew at :data:`KNOWN` words.
+    :param known: sub-tokens of words seen before; it grows, and begins anew at :data:`WORD_CACHE_SIZE` words.
     """
     sequences = [_with_spaces(surface) if spaced else surface for surface in surfaces]
     found = _pieces_of(tokenizer, {word for words in sequences for word in words}, {} if known is None else known)
@@ -144,15 +144,15 @@ def _pieces_of(
     new = [word for word in words if word not in found]
     made = _encode_batch(tokenizer, [[word] for word in new], is_pretokenized=True)
     found.update({word: tuple(item.ids) for word, item in zip(new, made, strict=True)})
-    if len(known) > KNOWN:
+    if len(known) > WORD_CACHE_SIZE:
         known.clear()
     known.update({word: found[word] for word in new if len(word) <= SHORT})
     return found
 
 
-def _joined(pieces: Sequence[tuple[int, ...]]) -> Pieces:
+def _joined(pieces: Sequence[tuple[int, ...]]) -> Subwords:
     ids = np.array(list(chain.from_iterable(pieces)), np.int32)
-    return Pieces(ids, np.repeat(np.arange(len(pieces), dtype=np.int32), list(map(len, pieces))))
+    return Subwords(ids, np.repeat(np.arange(len(pieces), dtype=np.int32), list(map(len, pieces))))
 
 
 def _with_spaces(words: Sequence[str]) -> list[str]:
@@ -180,21 +180,21 @@ def _repaired(text: Any) -> Any:
     return [_repaired(word) for word in text]
 
 
-def encode(encoding: Encoding, surfaces: Sequence[Sequence[str]]) -> Encoded:
+def encode(encoding: Encoding, surfaces: Sequence[Sequence[str]]) -> EncodedExamples:
     """Cut each sequence of words into windows; nothing is truncated."""
     windows: list[Window] = []
     coverage: list[Coverage] = []
     found = tokenize(encoding.tokenizer, surfaces, spaced=encoding.spaced, known=encoding.known)
     for index, pieces in enumerate(found):
         kept, too_long = drop_long_words(pieces, encoding.capacity)
-        cuts = cut(kept.words, encoding.capacity, encoding.overlap)
+        cuts = split_into_windows(kept.words, encoding.capacity, encoding.overlap)
         answering = _without_blanks(kept, encoding.blanks)
-        windows.extend(_window(encoding.frame, answering, piece, index) for piece in cuts)
+        windows.extend(_window(encoding.special_tokens, answering, piece, index) for piece in cuts)
         coverage.append(_coverage(len(surfaces[index]), pieces, kept, too_long, len(cuts)))
-    return Encoded(windows, coverage)
+    return EncodedExamples(windows, coverage)
 
 
-def encode_texts(encoding: Encoding, texts: Sequence[str]) -> Encoded:
+def encode_texts(encoding: Encoding, texts: Sequence[str]) -> EncodedExamples:
     """Cut each text into windows that may part anywhere; a text is word 0 of its windows, blank text has none."""
     windows: list[Window] = []
     coverage: list[Coverage] = []
@@ -202,18 +202,18 @@ def encode_texts(encoding: Encoding, texts: Sequence[str]) -> Encoded:
         size = len(item.ids)
         ids = np.array(item.ids, np.int32)
         ids[np.isin(ids, encoding.ends)] = encoding.tokenizer.unk_token_id or 0
-        pieces = Pieces(ids, np.arange(size, dtype=np.int32))
-        cuts = cut(pieces.words, encoding.capacity, encoding.overlap)
-        whole = Pieces(pieces.ids, np.zeros(size, np.int32))
+        pieces = Subwords(ids, np.arange(size, dtype=np.int32))
+        cuts = split_into_windows(pieces.words, encoding.capacity, encoding.overlap)
+        whole = Subwords(pieces.ids, np.zeros(size, np.int32))
         for piece in cuts:
             weight = (piece.own_stop - piece.own_start) / size
-            windows.append(replace(_window(encoding.frame, whole, piece, index), weight=weight))
+            windows.append(replace(_window(encoding.special_tokens, whole, piece, index), weight=weight))
         empty = 0 if cuts else 1
         coverage.append(Coverage(words=1, windows=len(cuts), fallback=empty, no_subtokens=empty))
-    return Encoded(windows, coverage)
+    return EncodedExamples(windows, coverage)
 
 
-def _without_blanks(pieces: Pieces, blanks: Sequence[int]) -> Pieces:
+def _without_blanks(pieces: Subwords, blanks: Sequence[int]) -> Subwords:
     """Return the pieces so that no word is answered for by the mere space before it.
 
     A tokenizer may make ``▁ 1990`` of a word: in running text the space is between the words, and an encoder that
@@ -221,15 +221,15 @@ def _without_blanks(pieces: Pieces, blanks: Sequence[int]) -> Pieces:
     """
     if not blanks or not len(pieces.ids):
         return pieces
-    starts = first_mask(pieces.words)
+    starts = first_subword_mask(pieces.words)
     goes_on = np.append(~starts[1:], False)
-    return Pieces(pieces.ids, np.where(starts & goes_on & np.isin(pieces.ids, blanks), NO_WORD, pieces.words))
+    return Subwords(pieces.ids, np.where(starts & goes_on & np.isin(pieces.ids, blanks), NO_WORD, pieces.words))
 
 
-def _window(frame: Frame, pieces: Pieces, piece: Cut, example: int) -> Window:
-    first, stop = len(frame.prefix), len(frame.prefix) + piece.stop - piece.start
-    ids = np.empty(stop + len(frame.suffix), np.int32)
-    ids[:first], ids[stop:] = frame.prefix, frame.suffix
+def _window(special_tokens: SpecialTokens, pieces: Subwords, piece: WindowBounds, example: int) -> Window:
+    first, stop = len(special_tokens.prefix), len(special_tokens.prefix) + piece.stop - piece.start
+    ids = np.empty(stop + len(special_tokens.suffix), np.int32)
+    ids[:first], ids[stop:] = special_tokens.prefix, special_tokens.suffix
     ids[first:stop] = pieces.ids[piece.start : piece.stop]
     words = np.full(len(ids), NO_WORD, np.int32)
     shift = first - piece.start
@@ -237,7 +237,7 @@ def _window(frame: Frame, pieces: Pieces, piece: Cut, example: int) -> Window:
     return Window(ids, words, example)
 
 
-def _coverage(words: int, pieces: Pieces, kept: Pieces, too_long: int, windows: int) -> Coverage:
+def _coverage(words: int, pieces: Subwords, kept: Subwords, too_long: int, windows: int) -> Coverage:
     seen = 1 + int(np.count_nonzero(np.diff(kept.words))) if len(kept.words) else 0  # they ascend
     return Coverage(
         words=words,
@@ -248,13 +248,13 @@ def _coverage(words: int, pieces: Pieces, kept: Pieces, too_long: int, windows: 
     )
 
 
-def labels_of(window: Window, label_ids: Sequence[int] | Ints, *, every: bool) -> Ints:
-    """Return a label id for each sub-token of ``window``, :data:`IGNORED` where none is learned.
+def align_labels(window: Window, label_ids: Sequence[int] | Ints, *, every: bool) -> Ints:
+    """Return a label id for each sub-token of ``window``, :data:`IGNORE_INDEX` where none is learned.
 
     :param label_ids: the example's labels, one id per word.
     :param every: label all sub-tokens of a word with the word's label, not only the first.
     """
-    labels = np.full(len(window.ids), IGNORED, np.int32)
+    labels = np.full(len(window.ids), IGNORE_INDEX, np.int32)
     where = np.flatnonzero(window.words != NO_WORD) if every else window.first
     labels[where] = np.asarray(label_ids, np.int32)[window.words[where]]
     return labels

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from labelkit.encode.alignment import IGNORED, NO_WORD
-from labelkit.models.tokenizer import Frame
+from labelkit.encode.alignment import IGNORE_INDEX, NO_WORD
+from labelkit.models.tokenizer import SpecialTokens
 
 
 def pad(rows: Sequence[Sequence[int] | NDArray[np.int32]], value: int, *, left: bool = False) -> NDArray[np.int64]:
@@ -21,7 +21,7 @@ def pad(rows: Sequence[Sequence[int] | NDArray[np.int32]], value: int, *, left: 
 
 
 def model_inputs(
-    rows: Sequence[Sequence[int] | NDArray[np.int32]], frame: Frame, pad_id: int, *, left: bool = False
+    rows: Sequence[Sequence[int] | NDArray[np.int32]], special_tokens: SpecialTokens, pad_id: int, *, left: bool = False
 ) -> dict[str, NDArray[np.int64]]:
     """Return ``input_ids``, ``attention_mask`` and, where the model takes them, ``token_type_ids``."""
     ids = pad(rows, pad_id, left=left)
@@ -29,21 +29,22 @@ def model_inputs(
         "input_ids": ids,
         "attention_mask": pad([np.ones(len(row), np.int32) for row in rows], 0, left=left),
     }
-    if frame.types is not None:
-        inputs["token_type_ids"] = pad([token_types(frame, len(row)) for row in rows], 0, left=left)
+    if special_tokens.types is not None:
+        inputs["token_type_ids"] = pad([token_types(special_tokens, len(row)) for row in rows], 0, left=left)
     return inputs
 
 
-def token_types(frame: Frame, length: int) -> NDArray[np.int32]:
+def token_types(special_tokens: SpecialTokens, length: int) -> NDArray[np.int32]:
     """Return the token types of a window of ``length`` sub-tokens."""
-    before, body, after = frame.types or (0, 0, 0)
-    inside = length - frame.size
-    return np.repeat(np.array([before, body, after], np.int32), [len(frame.prefix), inside, len(frame.suffix)])
+    before, body, after = special_tokens.types or (0, 0, 0)
+    inside = length - special_tokens.size
+    before_count, after_count = len(special_tokens.prefix), len(special_tokens.suffix)
+    return np.repeat(np.array([before, body, after], np.int32), [before_count, inside, after_count])
 
 
 def pad_labels(rows: Sequence[Sequence[int] | NDArray[np.int32]], *, left: bool = False) -> NDArray[np.int64]:
     """Return label rows as one array; padding is never learned."""
-    return pad(rows, IGNORED, left=left)
+    return pad(rows, IGNORE_INDEX, left=left)
 
 
 def pad_words(rows: Sequence[NDArray[np.int32]], *, left: bool = False) -> NDArray[np.int64]:
@@ -51,12 +52,12 @@ def pad_words(rows: Sequence[NDArray[np.int32]], *, left: bool = False) -> NDArr
     return pad(rows, NO_WORD, left=left)
 
 
-def by_budget(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:
+def batch_by_tokens(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:
     """Yield batches of positions, longest first, whose padded size stays within ``budget`` sub-tokens.
 
     A window longer than the budget makes a batch of its own. Longest first, so that memory peaks at once if at all.
 
-    >>> list(by_budget([3, 9, 4, 1], 10))
+    >>> list(batch_by_tokens([3, 9, 4, 1], 10))
     [[1], [2, 0], [3]]
     """
     order = sorted(range(len(lengths)), key=lambda position: -lengths[position])

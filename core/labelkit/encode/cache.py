@@ -15,12 +15,12 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from labelkit.encode.alignment import (
-    Encoded,
+    EncodedExamples,
     Encoding,
     Window,
+    align_labels,
     encode,
     encode_texts,
-    labels_of,
     surfaces_of,
     texts_of,
 )
@@ -40,7 +40,7 @@ COVERAGE = b"coverage"
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class LabelTarget:
     """What is learned from an example.
 
     :param every: learn the label on every sub-token of a word.
@@ -56,7 +56,7 @@ class Target:
         rows = (example.labels[self.layer] for example in examples)
         return [[index[label] for label in ([row] if isinstance(row, str) else row)] for row in rows]
 
-    def encode(self, encoding: Encoding, examples: Sequence[Example]) -> Encoded:
+    def encode(self, encoding: Encoding, examples: Sequence[Example]) -> EncodedExamples:
         """Return the windows of some examples of the schema's kind."""
         if self.schema.kind == "text":
             return encode_texts(encoding, texts_of(examples))
@@ -64,7 +64,7 @@ class Target:
 
     def labels(self, window: Window, ids: Sequence[int]) -> Sequence[int] | Ints:
         """Return what is learned from a window: a label per sub-token, or one for kind ``text``."""
-        return ids if self.schema.kind == "text" else labels_of(window, ids, every=self.every)
+        return ids if self.schema.kind == "text" else align_labels(window, ids, every=self.every)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +145,7 @@ def cached_windows(
     examples: Sequence[Example],
     content: str,
     encoding: Encoding,
-    target: Target,
+    target: LabelTarget,
     cache: Path,
     *,
     preprocessing: Sequence[str] = (),
@@ -168,14 +168,14 @@ def cached_windows(
     return store
 
 
-def _key(content: str, encoding: Encoding, target: Target, preprocessing: Sequence[str]) -> str:
+def _key(content: str, encoding: Encoding, target: LabelTarget, preprocessing: Sequence[str]) -> str:
     parts = {
         "version": VERSION,
         "content": content,
         "tokenizer": fingerprint(encoding.tokenizer),
         "max_length": encoding.max_length,
         "overlap": encoding.overlap,
-        "frame": asdict(encoding.frame),
+        "frame": asdict(encoding.special_tokens),
         "labels": target.schema.label_names,
         "layer": target.layer,
         "every": target.every,
@@ -198,7 +198,7 @@ def _write(
     path: Path,
     examples: Sequence[Example],
     encoding: Encoding,
-    target: Target,
+    target: LabelTarget,
     progress: Callable[[int], object] | None,
 ) -> None:
     """Write block by block, so that memory stays flat; each block carries its own coverage."""
@@ -212,7 +212,7 @@ def _write(
                 progress(start + len(block))
 
 
-def _batch(windows: Sequence[Window], examples: Sequence[Example], target: Target, offset: int) -> pa.RecordBatch:
+def _batch(windows: Sequence[Window], examples: Sequence[Example], target: LabelTarget, offset: int) -> pa.RecordBatch:
     ids = target.ids(examples)
     labels = [target.labels(window, ids[window.example]) for window in windows]
     columns = [

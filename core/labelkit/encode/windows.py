@@ -13,7 +13,7 @@ Ints = NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True)
-class Pieces:
+class Subwords:
     """The sub-tokens of one example, special tokens left out.
 
     :param ids: sub-token ids, int32 of shape (n,).
@@ -25,7 +25,7 @@ class Pieces:
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
+class WindowBounds:
     """One window over an example's sub-tokens: it reads ``[start, stop)`` and answers for ``[own_start, own_stop)``."""
 
     start: int
@@ -34,16 +34,16 @@ class Cut:
     own_stop: int
 
 
-def drop_long_words(pieces: Pieces, capacity: int) -> tuple[Pieces, int]:
+def drop_long_words(pieces: Subwords, capacity: int) -> tuple[Subwords, int]:
     """Return the pieces without words of more than ``capacity`` sub-tokens, and how many words were left out."""
     if len(pieces.ids) <= capacity:
         return pieces, 0
     words, inverse, counts = np.unique(pieces.words, return_inverse=True, return_counts=True)
     keep = (counts <= capacity)[inverse]
-    return Pieces(pieces.ids[keep], pieces.words[keep]), int((counts > capacity).sum()) if len(words) else 0
+    return Subwords(pieces.ids[keep], pieces.words[keep]), int((counts > capacity).sum()) if len(words) else 0
 
 
-def cut(words: Sequence[int] | Ints, capacity: int, overlap: int) -> list[Cut]:
+def split_into_windows(words: Sequence[int] | Ints, capacity: int, overlap: int) -> list[WindowBounds]:
     """Cut sub-tokens into windows of at most ``capacity``, at word borders.
 
     Neighbours share up to ``overlap`` sub-tokens, and every sub-token is owned by exactly one window: the one in
@@ -53,12 +53,12 @@ def cut(words: Sequence[int] | Ints, capacity: int, overlap: int) -> list[Cut]:
     :param capacity: sub-tokens in a window, special ones not counted.
     :param overlap: at most half of ``capacity``.
 
-    >>> [(c.start, c.stop, c.own_start, c.own_stop) for c in cut([0, 1, 2, 3, 4, 5], 4, 2)]
+    >>> [(c.start, c.stop, c.own_start, c.own_stop) for c in split_into_windows([0, 1, 2, 3, 4, 5], 4, 2)]
     [(0, 4, 0, 3), (2, 6, 3, 6)]
     """
     total = len(words)
     if total <= capacity:
-        return [Cut(0, total, 0, total)] if total else []
+        return [WindowBounds(0, total, 0, total)] if total else []
     borders = _word_borders(np.asarray(words))
     reads = _reads(borders, total, capacity, min(overlap, capacity // 2))
     owned = [
@@ -66,7 +66,7 @@ def cut(words: Sequence[int] | Ints, capacity: int, overlap: int) -> list[Cut]:
         *(_handover(borders, left[1], right[0]) for left, right in pairwise(reads)),
         total,
     ]
-    return [Cut(start, stop, owned[i], owned[i + 1]) for i, (start, stop) in enumerate(reads)]
+    return [WindowBounds(start, stop, owned[i], owned[i + 1]) for i, (start, stop) in enumerate(reads)]
 
 
 def _word_borders(words: Ints) -> Ints:

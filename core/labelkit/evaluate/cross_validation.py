@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from labelkit.plugins.catalog import Catalog
     from labelkit.registry import RunDetails
     from labelkit.train.listeners import Listener
-    from labelkit.train.preparation import Prepared
+    from labelkit.train.preparation import PreparedRun
 
 FOLDS = 5
 
@@ -39,7 +39,7 @@ class CrossValidation:
     :param seconds: that all trainings may take, by what the run took; None where nobody knows.
     """
 
-    prepared: Prepared
+    prepared: PreparedRun
     parts: Sequence[Sequence[int]]
     seconds: float | None
 
@@ -67,9 +67,9 @@ def plan_folds(
     :raises LabelkitError: the data cannot be read, or there are fewer examples than folds.
     """
     from labelkit.train.preparation import prepare
-    from labelkit.train.resumption import request_of
+    from labelkit.train.resumption import recorded_request
 
-    request = replace(request_of(details), name=None)
+    request = replace(recorded_request(details), name=None)
     prepared = prepare(request, catalog, environment, home, say=lambda stage, detail: None)
     examples = prepared.corpus.splits["train"].examples
     parts = divide(examples, folds, prepared.plan["train.seed"])
@@ -142,7 +142,7 @@ def _without(corpus: Corpus, part: Sequence[int]) -> Corpus:
 
 
 def _scores(
-    prepared: Prepared, examples: Sequence[Example], catalog: Catalog, folder: Path, listeners: Sequence[Listener]
+    prepared: PreparedRun, examples: Sequence[Example], catalog: Catalog, folder: Path, listeners: Sequence[Listener]
 ) -> WordScores:
     from labelkit.inference.calibration import apply_temperature
     from labelkit.label.labeller import Labeller

@@ -25,9 +25,9 @@ def corpus_of(details: RunDetails, catalog: Catalog, environment: Environment, h
     """
     from labelkit.config.plan import make_plan
     from labelkit.train.preparation import load_context, read_corpus
-    from labelkit.train.resumption import request_of
+    from labelkit.train.resumption import recorded_request
 
-    plan = make_plan(request_of(details), catalog)
+    plan = make_plan(recorded_request(details), catalog)
     return read_corpus(plan, catalog, load_context(plan, environment, home.cache))
 
 

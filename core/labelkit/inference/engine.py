@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from labelkit.encode.alignment import Encoding, Window, first_mask
-from labelkit.encode.batches import by_budget, model_inputs, pad_words
+from labelkit.encode.alignment import Encoding, Window, first_subword_mask
+from labelkit.encode.batches import batch_by_tokens, model_inputs, pad_words
 from labelkit.errors import LabelkitError
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ class Engine:
             rest = waiting.popleft()
             budget = min(self.budget, self.memory.budget or self.budget)
             lengths = [len(window.ids) for window in rest]
-            batches = [[rest[position] for position in batch] for batch in by_budget(lengths, budget)]
+            batches = [[rest[position] for position in batch] for batch in batch_by_tokens(lengths, budget)]
             with self._computed(compute, batches) as results:
                 for number, chosen in enumerate(batches):
                     if stop is not None and stop.is_set():
@@ -191,7 +191,7 @@ class Engine:
     def _forward(self, windows: Sequence[Window]) -> Floats:
         """Return the scores of the words that ``windows`` answer for, in order: float32 of shape (words, labels)."""
         left = self.encoding.tokenizer.padding_side == "left"
-        return self._scores(windows, first_mask(pad_words([window.words for window in windows], left=left)))
+        return self._scores(windows, first_subword_mask(pad_words([window.words for window in windows], left=left)))
 
     def _pooled(self, windows: Sequence[Window]) -> Floats:
         """Return the scores of each window as a whole: float32 of shape (windows, labels)."""
@@ -201,7 +201,9 @@ class Engine:
         """Return the log-probabilities at the places that are wanted, in order."""
         tokenizer, device = self.encoding.tokenizer, self.model.device
         left = tokenizer.padding_side == "left"
-        inputs = model_inputs([w.ids for w in windows], self.encoding.frame, tokenizer.pad_token_id or 0, left=left)
+        inputs = model_inputs(
+            [w.ids for w in windows], self.encoding.special_tokens, tokenizer.pad_token_id or 0, left=left
+        )
         if self.session is not None:
             # not with torch: its threads would wait for more work, spinning, on the cores that the session needs
             return _log_softmax(self.session.logits(inputs, wanted))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from labelkit.data.preprocess import apply
-from labelkit.encode.alignment import Encoded, Encoding, encode, encode_texts, surfaces_of, texts_of
+from labelkit.encode.alignment import EncodedExamples, Encoding, encode, encode_texts, surfaces_of, texts_of
 from labelkit.errors import LabelkitError, nearest
 from labelkit.formats.labelled import carried
 from labelkit.inference.calibration import apply_temperature
@@ -43,7 +43,7 @@ class PreparedBatch:
     """Examples that only wait for the model: words split, preprocessors applied, windows cut."""
 
     examples: Sequence[Example]
-    encoded: Encoded
+    encoded: EncodedExamples
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +190,7 @@ class Labeller:
                 found, values=found.values[words], lengths=found.lengths[start:stop], covered=found.covered[words]
             )
             whole = [self._whole(example) for example in examples[start:stop]]
-            ready = PreparedBatch(whole, Encoded([], list(coverage[start:stop])))
+            ready = PreparedBatch(whole, EncodedExamples([], list(coverage[start:stop])))
             yield from self._records(ready, ScoredBatch(part, self._used.name))
 
     def prepare(self, examples: Sequence[Example]) -> PreparedBatch:
@@ -270,7 +270,7 @@ class Labeller:
     def _records(self, ready: PreparedBatch, computed: ScoredBatch) -> list[Labelled]:
         return self._label_texts(ready, computed) if self.info.kind == "text" else self._label_words(ready, computed)
 
-    def _encode(self, examples: Sequence[Example]) -> Encoded:
+    def _encode(self, examples: Sequence[Example]) -> EncodedExamples:
         if self.info.kind == "text":
             return encode_texts(self._engine.encoding, texts_of(examples))
         return encode(self._engine.encoding, surfaces_of(examples))
@@ -372,12 +372,12 @@ def _engine(folder: Path, info: CheckpointInfo, precision: str, wanted: str, cac
     from labelkit.inference.engine import Engine
     from labelkit.inference.onnx.engine import ENGINES, load_onnx_engine
     from labelkit.models import architectures
-    from labelkit.models.loading import load_classifier, quiet
+    from labelkit.models.loading import load_classifier, silence_transformers
     from labelkit.models.tokenizer import load_tokenizer
 
     if wanted not in ENGINES:
         raise LabelkitError(f"unknown engine '{wanted}'", hint=nearest(wanted, ENGINES))
-    with quiet():
+    with silence_transformers():
         model: Any = load_classifier(folder, info.schema, trained=True)
         tokenizer = load_tokenizer(folder)
     onnx = wanted not in ("auto", "torch") and cache is not None

@@ -42,7 +42,7 @@ def kinds_of() -> dict[str, tuple[Kind, ...]]:
     return {name: tuple(kind for kind, names in mapped.items() if name in names) for name in names}
 
 
-def own_tokenizer(architecture: str) -> str | None:
+def tokenizer_class_of(architecture: str) -> str | None:
     """Return the name of the tokenizer class that transformers has for an architecture; None: any fast one."""
     from transformers.models.auto.tokenization_auto import TOKENIZER_MAPPING_NAMES
 
@@ -58,7 +58,7 @@ def architecture_of(folder: Path) -> str:
         return ""
 
 
-def no_text(model: Any) -> str | None:
+def required_inputs(model: Any) -> str | None:
     """Return what a model reads beside tokens, without which they make no sense to it; None: nothing.
 
     :param model: a classifier, or its class.
@@ -67,7 +67,7 @@ def no_text(model: Any) -> str | None:
     return next((meaning for name, meaning in OTHER_INPUTS.items() if name in takes), None)
 
 
-def is_one_sided(architecture: str) -> bool:
+def is_causal(architecture: str) -> bool:
     """Return whether a token of this architecture sees only the tokens before it.
 
     Such are the causal language models that transformers gives no objective which reads both ways.
@@ -86,7 +86,7 @@ def is_one_sided(architecture: str) -> bool:
 def warnings(folder: Path, kind: Kind) -> list[str]:
     """Return what somebody who trains the encoder in ``folder`` should know, one line each."""
     architecture = architecture_of(folder)
-    if kind == "token" and is_one_sided(architecture):
+    if kind == "token" and is_causal(architecture):
         said = f"{architecture} reads only to the left: a word is labelled without the words after it"
         return [f"{said}; an encoder that reads both ways usually labels better"]
     return []
@@ -114,15 +114,15 @@ def precision_for(config: PreTrainedConfig, found: tuple[str, str]) -> tuple[str
     return found
 
 
-def width_of(config: PreTrainedConfig) -> int:
+def hidden_size_of(config: PreTrainedConfig) -> int:
     """Return the hidden size of the part that reads text."""
     return int(getattr(config.get_text_config(), "hidden_size", 0))
 
 
-def window_for(limit: int) -> tuple[int, str]:
+def default_max_length(limit: int) -> tuple[int, str]:
     """Return the longest window that is chosen by itself for an encoder that reads ``limit`` sub-tokens, and why.
 
-    >>> window_for(512)
+    >>> default_max_length(512)
     (512, 'the encoder reads 512 sub-tokens')
     """
     if limit > LONGEST_WINDOW:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labelkit.errors import ModelError
-from labelkit.models.architectures import is_one_sided, no_text
+from labelkit.models.architectures import is_causal, required_inputs
 from labelkit.models.tokenizer import load_tokenizer
 from labelkit.records import Schema
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @contextlib.contextmanager
-def quiet() -> Iterator[None]:
+def silence_transformers() -> Iterator[None]:
     """Keep transformers from talking for a while: what matters is reported by labelkit. Also a decorator."""
     from transformers.utils import logging
 
@@ -84,7 +84,7 @@ def load_classifier(
             f"the model in {folder} cannot be loaded: {_one_line(error)}", hint="try --model bundled"
         ) from error
     model: PreTrainedModel = found[0]
-    if why := no_text(model):
+    if why := required_inputs(model):
         raise ModelError(
             f"{model.config.model_type} {why}, so it cannot label running text", hint="try --model bundled"
         )
@@ -122,7 +122,7 @@ def _settle(folder: Path, model: PreTrainedModel) -> None:
     """Set what decoders leave open: by which token a batch is filled up, and that nothing will be generated."""
     whole: Any = model.config
     text = whole.get_text_config()
-    if text.pad_token_id is None or is_one_sided(whole.model_type):
+    if text.pad_token_id is None or is_causal(whole.model_type):
         # where its classifiers find the end of a text; the tokenizer fills up with this one
         whole.pad_token_id = text.pad_token_id = load_tokenizer(folder).pad_token_id
     if getattr(text, "use_cache", False):

@@ -8,10 +8,10 @@ import tempfile
 from pathlib import Path
 
 from labelkit.errors import ModelError, nearest
-from labelkit.models.architectures import is_one_sided, own_tokenizer
-from labelkit.models.loading import quiet
+from labelkit.models.architectures import is_causal, tokenizer_class_of
+from labelkit.models.loading import silence_transformers
 from labelkit.models.tiny_configs import tiny_config
-from labelkit.models.tiny_tokenizers import BERT, DECODER, ROBERTA, TOKENIZERS, Special, make
+from labelkit.models.tiny_tokenizers import BERT, DECODER, ROBERTA, TOKENIZERS, SpecialTokenNames, make
 from labelkit.models.tokenizer import FIRST_POSITIONS_UNUSED
 
 #: raise it when what is made changes, so that old caches are not used
@@ -42,7 +42,7 @@ def make_tiny(reference: str, cache: Path) -> Path:
     cache.mkdir(parents=True, exist_ok=True)
     beside = Path(tempfile.mkdtemp(prefix=f".{architecture}-", dir=cache))
     try:
-        with quiet():
+        with silence_transformers():
             _build(architecture, tokenizer or tokenizer_of(architecture), beside)
         _publish(beside, folder)
     finally:
@@ -52,7 +52,7 @@ def make_tiny(reference: str, cache: Path) -> Path:
 
 def tokenizer_of(architecture: str) -> str:
     """Return which of our tokenizers is most like the one of an architecture."""
-    own = own_tokenizer(architecture)
+    own = tokenizer_class_of(architecture)
     return "wordpiece" if own in WORD_PIECE else "unigram" if own in UNIGRAM else "bpe"
 
 
@@ -73,8 +73,8 @@ def _check(architecture: str, tokenizer: str) -> None:
         raise ModelError(f"unknown tiny tokenizer '{tokenizer}'", hint=f"known: {', '.join(TOKENIZERS)}")
 
 
-def _special(architecture: str, tokenizer: str) -> Special:
-    if is_one_sided(architecture):
+def _special(architecture: str, tokenizer: str) -> SpecialTokenNames:
+    if is_causal(architecture):
         return DECODER
     # RoBERTa's family counts positions from the padding token's id, and MPNet knows no other than 1
     return BERT if tokenizer == "wordpiece" and architecture not in FIRST_POSITIONS_UNUSED else ROBERTA

@@ -28,7 +28,7 @@ PIECES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Special:
+class SpecialTokenNames:
     """The special tokens of a tokenizer in the order of their ids.
 
     :param names: attribute of the tokenizer → token.
@@ -46,21 +46,21 @@ class Special:
         return list(self.names.values())
 
 
-BERT = Special(
+BERT = SpecialTokenNames(
     {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]", "mask_token": "[MASK]"},
     "cls_token",
     "sep_token",
 )
-ROBERTA = Special(
+ROBERTA = SpecialTokenNames(
     {"cls_token": "<s>", "pad_token": "<pad>", "sep_token": "</s>", "unk_token": "<unk>", "mask_token": "<mask>"},
     "cls_token",
     "sep_token",
 )
 #: decoders have no padding token, and nothing after a text
-DECODER = Special({"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}, "bos_token", None)
+DECODER = SpecialTokenNames({"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}, "bos_token", None)
 
 
-def word_piece(special: Special) -> Tokenizer:
+def word_piece(special: SpecialTokenNames) -> Tokenizer:
     """Return an uncased WordPiece as BERT's; each piece may begin a word or go on with one."""
     from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
 
@@ -75,7 +75,7 @@ def word_piece(special: Special) -> Tokenizer:
     return tokenizer
 
 
-def byte_level_bpe(special: Special) -> Tokenizer:
+def byte_level_bpe(special: SpecialTokenNames) -> Tokenizer:
     """Return a byte-level BPE as RoBERTa's; for decoders as Llama 3's."""
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
 
@@ -91,7 +91,7 @@ def byte_level_bpe(special: Special) -> Tokenizer:
     return _trained(tokenizer, VOCABULARY, special_tokens=special.tokens, initial_alphabet=alphabet)
 
 
-def unigram(special: Special) -> Tokenizer:
+def unigram(special: SpecialTokenNames) -> Tokenizer:
     """Return a Unigram as XLM-RoBERTa's and T5's; a piece scores the logarithm of its share in the corpus."""
     from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
 
@@ -107,14 +107,14 @@ def unigram(special: Special) -> Tokenizer:
     return tokenizer
 
 
-TOKENIZERS: dict[str, Callable[[Special], Tokenizer]] = {
+TOKENIZERS: dict[str, Callable[[SpecialTokenNames], Tokenizer]] = {
     "wordpiece": word_piece,
     "bpe": byte_level_bpe,
     "unigram": unigram,
 }
 
 
-def make(name: str, special: Special) -> PreTrainedTokenizerFast:
+def make(name: str, special: SpecialTokenNames) -> PreTrainedTokenizerFast:
     """Return one of :data:`TOKENIZERS`, trained and with its special tokens around a sequence."""
     from tokenizers import processors
     from transformers import PreTrainedTokenizerFast

@@ -34,7 +34,7 @@ DEFAULT_LENGTH = 512
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class SpecialTokens:
     """What the tokenizer puts around a sequence.
 
     :param prefix: special tokens before it.
@@ -85,14 +85,14 @@ def load_tokenizer(folder: Path, *, mark_case: bool = False) -> PreTrainedTokeni
 
 def _prepare_for_model(tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
     """Give the tokenizer what the model in ``folder`` needs; all of it is saved with the tokenizer."""
-    from labelkit.models.architectures import is_one_sided
+    from labelkit.models.architectures import is_causal
 
     if tokenizer.pad_token is None:
         tokenizer.pad_token = _padding_of(tokenizer)
     config = _config_of(folder)
     if config is None:
         return
-    if is_one_sided(config.model_type):
+    if is_causal(config.model_type):
         # to the right it comes after all that is read, and positions need no correction
         tokenizer.padding_side = "right"
     if config.model_type in LAST_POSITION:
@@ -172,7 +172,7 @@ def blank_ids(tokenizer: PreTrainedTokenizerBase) -> tuple[int, ...]:
     return tuple(found for found in found if found is not None and not backend.decode([found]).strip())
 
 
-def frame_of(tokenizer: PreTrainedTokenizerBase) -> Frame:
+def special_tokens_of(tokenizer: PreTrainedTokenizerBase) -> SpecialTokens:
     """Return the special tokens around a sequence, read off one tokenized word."""
     probe = tokenizer(
         ["a"], is_split_into_words=True, return_token_type_ids="token_type_ids" in tokenizer.model_input_names
@@ -182,7 +182,7 @@ def frame_of(tokenizer: PreTrainedTokenizerBase) -> Frame:
     start, stop = (inside[0], inside[-1] + 1) if inside else (len(ids), len(ids))
     types = probe.get("token_type_ids")
     kinds = (types[0], types[start], types[-1]) if types and inside else None
-    return Frame(tuple(ids[:start]), tuple(ids[stop:]), kinds)
+    return SpecialTokens(tuple(ids[:start]), tuple(ids[stop:]), kinds)
 
 
 def max_length_of(tokenizer: PreTrainedTokenizerBase, config: Any) -> int:

@@ -15,7 +15,7 @@ Save = Callable[[Path], Mapping[str, tuple[int, str]]]
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class SavedCheckpoint:
     """A checkpoint that is on disk."""
 
     path: Path
@@ -28,7 +28,7 @@ class Kept:
         return {"name": self.path.name, "step": self.step, "epoch": self.epoch, "figure": self.figure}
 
 
-class Selection:
+class CheckpointSelection:
     """Keeps the best and the last checkpoint of a run in ``folder``; each has a folder of its own, never rewritten.
 
     :param higher: whether a higher figure is better.
@@ -36,16 +36,16 @@ class Selection:
 
     def __init__(self, run: str, folder: Path, *, higher: bool, emit: Callable[[Event], object]) -> None:
         self._run, self._folder, self._higher, self._emit = run, folder, higher, emit
-        self.best: Kept | None = None
-        self.last: Kept | None = None
-        self._superseded: set[Kept] = set()
-        self._needed: set[Kept] = set()
+        self.best: SavedCheckpoint | None = None
+        self.last: SavedCheckpoint | None = None
+        self._superseded: set[SavedCheckpoint] = set()
+        self._needed: set[SavedCheckpoint] = set()
 
     def would_be_best(self, figure: float) -> bool:
         """Return whether a checkpoint with this figure would be the best so far."""
         return is_better(figure, self.best.figure if self.best else None, higher=self._higher) or self.best is None
 
-    def keep(self, step: int, epoch: float, figure: float, save: Save) -> Kept:
+    def keep(self, step: int, epoch: float, figure: float, save: Save) -> SavedCheckpoint:
         """Save a checkpoint and let go of the ones that it supersedes.
 
         :raises StorageError: the disk refuses; what was kept before is untouched.
@@ -54,7 +54,7 @@ class Selection:
         best = self.would_be_best(figure)
         files = save(path)
         self._emit(CheckpointSaved(run=self._run, path=path, step=step, epoch=epoch, best=best, files=files))
-        kept = Kept(path, step, epoch, figure)
+        kept = SavedCheckpoint(path, step, epoch, figure)
         self._superseded |= {old for old in (self.best, self.last) if old is not None}
         self.last, self.best = kept, kept if best else self.best
         self._let_go()
@@ -74,10 +74,10 @@ class Selection:
         self.best, self.last = (self._kept(content[name]) for name in ("best", "last"))
         self._needed = {kept for kept in (self.best, self.last) if kept is not None}
 
-    def _kept(self, content: Mapping[str, Any] | None) -> Kept | None:
+    def _kept(self, content: Mapping[str, Any] | None) -> SavedCheckpoint | None:
         if content is None:
             return None
-        return Kept(self._folder / content["name"], content["step"], content["epoch"], content["figure"])
+        return SavedCheckpoint(self._folder / content["name"], content["step"], content["epoch"], content["figure"])
 
     def _let_go(self) -> None:
         """Remove what is superseded, but for what the state on the disk names."""

@@ -13,7 +13,7 @@ from labelkit.config.plan import Plan
 from labelkit.errors import StorageError
 from labelkit.models.checkpoint_files import weights_of
 from labelkit.registry import Home
-from labelkit.train.preparation import Prepared
+from labelkit.train.preparation import PreparedRun
 
 #: checkpoints at once: the best, the last, and the one that is being written
 _KEPT, _WRITTEN = 2, 1
@@ -25,7 +25,7 @@ _MIB = 2**20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Needs:
+class DiskSpaceEstimate:
     """What a run takes on the disk at most, in bytes.
 
     :param checkpoint: one checkpoint.
@@ -43,11 +43,13 @@ class Needs:
         return before + (_KEPT + _WRITTEN) * self.checkpoint + self.state + self.cache
 
 
-def needs_of(prepared: Prepared, plan: Plan) -> Needs:
+def estimate_disk_space(prepared: PreparedRun, plan: Plan) -> DiskSpaceEstimate:
     """Return what a run would take."""
     weights = weight_count(prepared.encoder.folder) * _BYTES
     words = sum(split.words for split in prepared.corpus.splits.values())
-    return Needs(checkpoint=weights, state=(1 + _moments(plan["train.optim"])) * weights, cache=words * _CACHED)
+    return DiskSpaceEstimate(
+        checkpoint=weights, state=(1 + _moments(plan["train.optim"])) * weights, cache=words * _CACHED
+    )
 
 
 def _moments(optimizer: str) -> int:
@@ -69,7 +71,7 @@ def _count(file: Path) -> int:
     return sum(math.prod(entry["shape"]) for name, entry in header.items() if name != "__metadata__")
 
 
-def check_room(needs: Needs, home: Home, runs: int = 1) -> None:
+def check_disk_space(needs: DiskSpaceEstimate, home: Home, runs: int = 1) -> None:
     """Check that the disk of the home has room for a run, or for several one after the other.
 
     :raises StorageError: it has not.

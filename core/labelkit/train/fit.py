@@ -14,15 +14,15 @@ from labelkit.inference.engine import Engine
 from labelkit.inference.prediction import ScoringOptions, SplitScores, score_split
 from labelkit.models import loading as model
 from labelkit.models.checkpoint import CheckpointInfo, read_checkpoint, write_checkpoint
-from labelkit.train import distributed as processes
+from labelkit.train import distributed
 from labelkit.train import training_state as resume
 from labelkit.train.arguments import training_arguments
-from labelkit.train.checkpoint_selection import Kept, Selection
+from labelkit.train.checkpoint_selection import CheckpointSelection, SavedCheckpoint
 from labelkit.train.guards import TimeLimit, loss_guard
-from labelkit.train.resolution import Ready
-from labelkit.train.signals import Interrupts
+from labelkit.train.resolution import ResolvedRun
+from labelkit.train.signals import InterruptHandler
 from labelkit.train.trainer import WordLevelTrainer, bare
-from labelkit.train.training_state import State, States
+from labelkit.train.training_state import TrainingState, TrainingStateStore
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -38,7 +38,9 @@ class Fit:
     :param at_step: stop after this step in place of ``train.max_minutes``.
     """
 
-    def __init__(self, ready: Ready, emit: Emit, state: State | None, *, at_step: int | None = None) -> None:
+    def __init__(
+        self, ready: ResolvedRun, emit: Emit, state: TrainingState | None, *, at_step: int | None = None
+    ) -> None:
         from transformers import set_seed
 
         plan = ready.plan
@@ -48,12 +50,12 @@ class Fit:
         if plan["train.freeze_embeddings"]:
             model.freeze_embeddings(self._network)
         self._attention: str = self._network.config._attn_implementation
-        self._selection = Selection(
+        self._selection = CheckpointSelection(
             ready.id, ready.folder / "checkpoints", higher=plan.metrics[0].higher_is_better, emit=emit
         )
-        self._states = States(ready.folder / "resume", plan["train.save_minutes"] * 60)
+        self._states = TrainingStateStore(ready.folder / "resume", plan["train.save_minutes"] * 60)
         self._best: dict[str, Metrics] = {}
-        self._interrupts = Interrupts()
+        self._interrupts = InterruptHandler()
         self._each = self._steps = 0
         spent = state.progress.get("seconds", 0.0) if state else 0.0
         self._limit = TimeLimit(plan["train.max_minutes"], spent, at_step=at_step)
@@ -72,7 +74,7 @@ class Fit:
         if self._state is None or not self._state.trained:
             self._train()
 
-    def run(self) -> tuple[Kept, dict[str, Metrics]]:
+    def run(self) -> tuple[SavedCheckpoint, dict[str, Metrics]]:
         """Train, select, test; return the chosen checkpoint and its scores by split.
 
         :raises LabelkitError: nothing could be evaluated, or the disk refused.
@@ -105,7 +107,7 @@ class Fit:
                 after_step=self._after_step,
                 interrupts=self._interrupts,
             )
-            trainer.most, trainer.on_shortage = self._most, self._shortage
+            trainer.most, trainer.on_out_of_memory = self._most, self._shortage
             self._each, self._steps = _steps(trainer)
             done = self._state.step if self._state else 0
             epochs = float(arguments.num_train_epochs)
@@ -120,7 +122,7 @@ class Fit:
                     self._write_state(trainer)
                 raise
             step = max(done, trainer.state.global_step)
-        if processes.leads():
+        if distributed.is_main_process():
             self._states.write_trained(step, self._progress())
             self._selection.written()
 
@@ -142,19 +144,19 @@ class Fit:
         step, epoch = trainer.state.global_step, float(trainer.state.epoch or 0)
         self._guard.step(step, trainer.losses, now=self._states.due)
         self._emit(StepDone(run=self._ready.id, step=step, epoch=epoch))
-        word = processes.agreed(self._word(step), trainer.args.device.type)
-        if word == processes.STOP:
+        word = distributed.broadcast(self._word(step), trainer.args.device.type)
+        if word == distributed.STOP:
             self._emit(Noted(run=self._ready.id, text=self._limit.said(step, self._steps)))
             trainer.control.should_training_stop = self._stopped = True
-        if word == processes.INTERRUPTED:
+        if word == distributed.INTERRUPT:
             raise KeyboardInterrupt
         self._keep_state(trainer)
 
     def _word(self, step: int) -> int:
         """Return how training goes on after ``step``."""
         if self._interrupts.asked:
-            return processes.INTERRUPTED
-        return processes.STOP if step < self._steps and self._limit.over(step) else processes.GO_ON
+            return distributed.INTERRUPT
+        return distributed.STOP if step < self._steps and self._limit.over(step) else distributed.CONTINUE
 
     def _keep_state(self, trainer: WordLevelTrainer) -> None:
         if self._states.due:
@@ -163,7 +165,7 @@ class Fit:
     def _write_state(self, trainer: WordLevelTrainer) -> None:
         """Write where training is, unless it has not begun or that is on the disk already."""
         step = trainer.state.global_step
-        if processes.leads() and step > (self._state.step if self._state else 0):
+        if distributed.is_main_process() and step > (self._state.step if self._state else 0):
             self._states.write(trainer, self._progress(), scored=not self._owes_score(step))
             self._selection.written()
 
@@ -190,8 +192,8 @@ class Fit:
         self._emit(Noted(run=self._ready.id, text=text))
 
     def _after_epoch(self, step: int, epoch: float, loss: float | None) -> Metrics:
-        figures = self._select(step, epoch, loss) if processes.leads() else {}
-        processes.wait()
+        figures = self._select(step, epoch, loss) if distributed.is_main_process() else {}
+        distributed.wait_for_everyone()
         return figures
 
     def _select(self, step: int, epoch: float, loss: float | None) -> Metrics:
@@ -213,7 +215,7 @@ class Fit:
         )
         return figures
 
-    def _test(self, kept: Kept) -> None:
+    def _test(self, kept: SavedCheckpoint) -> None:
         ready = self._ready
         if "test" not in ready.windows:
             return
@@ -235,7 +237,7 @@ def _steps(trainer: WordLevelTrainer) -> tuple[int, int]:
     return each, int(-(-each * arguments.num_train_epochs // 1))
 
 
-def _score(ready: Ready, network: PreTrainedModel, split: str, temperature: float | None) -> SplitScores:
+def _score(ready: ResolvedRun, network: PreTrainedModel, split: str, temperature: float | None) -> SplitScores:
     """Score a split at ``temperature``; None fits it."""
     plan = ready.plan
     names = ready.corpus.schema.label_names
@@ -252,7 +254,7 @@ def _score(ready: Ready, network: PreTrainedModel, split: str, temperature: floa
 
 
 def _scored(
-    ready: Ready, split: str, step: int, epoch: float, figures: Metrics, loss: float | None, is_best: bool
+    ready: ResolvedRun, split: str, step: int, epoch: float, figures: Metrics, loss: float | None, is_best: bool
 ) -> Scored:
     return Scored(
         run=ready.id,
@@ -267,7 +269,13 @@ def _scored(
 
 
 def _save(
-    ready: Ready, network: PreTrainedModel, path: Path, step: int, epoch: float, figures: Metrics, temperature: float
+    ready: ResolvedRun,
+    network: PreTrainedModel,
+    path: Path,
+    step: int,
+    epoch: float,
+    figures: Metrics,
+    temperature: float,
 ) -> dict[str, tuple[int, str]]:
     plan = ready.plan
     info = CheckpointInfo(

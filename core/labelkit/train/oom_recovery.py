@@ -17,7 +17,7 @@ Batch = Mapping[str, torch.Tensor]
 _HINT = "choose a smaller --model, or shorter windows: --set data.max_length=128"
 
 
-def is_shortage(error: BaseException) -> bool:
+def is_out_of_memory(error: BaseException) -> bool:
     """Return whether ``error`` says that there is not enough memory, of a GPU or of the machine."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
@@ -27,7 +27,7 @@ def is_shortage(error: BaseException) -> bool:
 
 
 @contextlib.contextmanager
-def explained() -> Iterator[None]:
+def explain_out_of_memory() -> Iterator[None]:
     """Say a shortage of memory in plain words.
 
     :raises TrainingError: there was one.
@@ -35,7 +35,7 @@ def explained() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if not is_shortage(error):
+        if not is_out_of_memory(error):
             raise
         raise TrainingError(f"the memory does not suffice: {_first_line(error)}", hint=_HINT) from error
 
@@ -44,36 +44,36 @@ def _first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
 
 
-def size_of(batch: Batch) -> int:
+def subword_count(batch: Batch) -> int:
     """Return how many sub-tokens a batch has, padding included."""
     return batch["input_ids"].numel()
 
 
-def in_parts(batch: Batch, most: int | None) -> list[Batch]:
+def split_batch(batch: Batch, most: int | None) -> list[Batch]:
     """Cut a batch between its rows into parts of at most ``most`` sub-tokens, or of one row where that has more.
 
     :param batch: tensors of shape (rows, …).
     """
     rows = len(batch["input_ids"])
-    if most is None or size_of(batch) <= most:
+    if most is None or subword_count(batch) <= most:
         return [batch]
-    each = max(1, most * rows // size_of(batch))
+    each = max(1, most * rows // subword_count(batch))
     return [{name: value[start : start + each] for name, value in batch.items()} for start in range(0, rows, each)]
 
 
-class InParts(Trainer):
+class OutOfMemoryTrainer(Trainer):
     """A Trainer that computes a batch in parts once the memory did not suffice for so much at once.
 
     The loss of a batch is the sum over its labels divided by the labels of its optimizer step, so the gradients of
     parts add up to those of the whole. After a shortage the optimizer step is computed anew from its first batch.
 
     :ivar most: sub-tokens, padding included, that are computed at once; None as long as the memory sufficed.
-    :ivar on_shortage: told the sub-tokens that were too many, and how many are tried from now on.
+    :ivar on_out_of_memory: told the sub-tokens that were too many, and how many are tried from now on.
     """
 
     losses: Any
     most: int | None = None
-    on_shortage: Callable[[int, int], object] = staticmethod(lambda size, most: None)
+    on_out_of_memory: Callable[[int, int], object] = staticmethod(lambda size, most: None)
     _of_step: Sequence[Any] = ()
     _losses_before: Any = None
 
@@ -105,11 +105,11 @@ class InParts(Trainer):
         loss = None
         for batch in batches:
             loss = None
-            for part in in_parts(batch, self.most):
+            for part in split_batch(batch, self.most):
                 try:
                     one = super().training_step(model, dict(part), items)
                 except Exception as error:
-                    if not is_shortage(error):
+                    if not is_out_of_memory(error):
                         raise
                     self._halve(part, error)
                     return None
@@ -117,7 +117,7 @@ class InParts(Trainer):
         return loss
 
     def _halve(self, part: Batch, error: BaseException) -> None:
-        size, rows = size_of(part), len(part["input_ids"])
+        size, rows = subword_count(part), len(part["input_ids"])
         if self.args.world_size > 1:  # the others wait for the gradients of an attempt that is over
             raise TrainingError(
                 f"the memory of one device does not suffice for {size:,} sub-tokens at once",
@@ -128,4 +128,4 @@ class InParts(Trainer):
                 f"the memory does not suffice for one window of {size:,} sub-tokens: {_first_line(error)}", hint=_HINT
             ) from error
         self.most = size // 2
-        self.on_shortage(size, self.most)
+        self.on_out_of_memory(size, self.most)

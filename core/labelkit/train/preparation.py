@@ -16,11 +16,11 @@ from labelkit.plugins.catalog import Catalog
 from labelkit.records import LoadContext, ResolvedEncoder
 from labelkit.registry import RunDetails, names
 from labelkit.registry.home import Home
-from labelkit.train.resumption import check_data, check_resumable, request_of
+from labelkit.train.resumption import check_data, check_resumable, recorded_request
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Prepared:
+class PreparedRun:
     """A run that could start now; nothing has been written yet.
 
     :param plan: with its automatic choices still open.
@@ -41,7 +41,7 @@ def prepare(
     *,
     say: Callable[[str, str], object],
     resumes: RunDetails | None = None,
-) -> Prepared:
+) -> PreparedRun:
     """Check a request, read its data and find its encoder. Loads neither torch nor transformers, unless asked to.
 
     :param say: told the name and detail of each longer step.
@@ -65,17 +65,17 @@ def prepare(
             check_name(plan.name, home)
 
     plan = make_plan(request, catalog, checks=(named, locate, read))
-    return Prepared(plan=plan, corpus=found["corpus"], encoder=found["encoder"], resumes=resumes)
+    return PreparedRun(plan=plan, corpus=found["corpus"], encoder=found["encoder"], resumes=resumes)
 
 
-def prepare_again(
+def prepare_resumed(
     reference: str,
     catalog: Catalog,
     environment: Environment,
     home: Home,
     *,
     say: Callable[[str, str], object],
-) -> Prepared:
+) -> PreparedRun:
     """Prepare to go on with the run that ``reference`` means, by the plan that it has.
 
     :raises LabelkitError: there is no such run, it finished, its checkpoints are elsewhere, or its data has changed.
@@ -85,7 +85,7 @@ def prepare_again(
     with Registry.open(home, create=False) as registry:
         details = registry.show(registry.find(reference).id)
     check_resumable(details)
-    prepared = prepare(request_of(details), catalog, environment, home, say=say, resumes=details)
+    prepared = prepare(recorded_request(details), catalog, environment, home, say=say, resumes=details)
     check_data(details.record, {name: split.content_hash for name, split in prepared.corpus.splits.items()})
     return prepared
 

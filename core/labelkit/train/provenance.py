@@ -17,20 +17,20 @@ LIBRARIES = (
 )  # fmt: skip
 
 
-class Commit(NamedTuple):
+class GitCommit(NamedTuple):
     """The git commit of the working folder."""
 
     sha: str | None
     dirty: bool | None
 
 
-def git_commit() -> Commit:
+def git_commit() -> GitCommit:
     """Return the commit of the working folder, where it is in a git repository and git is there."""
     sha = _git("rev-parse", "HEAD")
     if sha is None:
-        return Commit(None, None)
+        return GitCommit(None, None)
     changes = _git("status", "--porcelain", "--untracked-files=no")
-    return Commit(sha, None if changes is None else bool(changes))
+    return GitCommit(sha, None if changes is None else bool(changes))
 
 
 def _git(*arguments: str) -> str | None:

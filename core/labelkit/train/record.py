@@ -11,10 +11,10 @@ from labelkit.hardware import Hardware
 from labelkit.plugins.catalog import Catalog
 from labelkit.registry import PlanValue, RunRecord, SplitRecord
 from labelkit.train import provenance as facts
-from labelkit.train.preparation import Prepared
+from labelkit.train.preparation import PreparedRun
 
 
-def run_record(run: str, plan: Plan, device: Hardware, prepared: Prepared, catalog: Catalog) -> RunRecord:
+def run_record(run: str, plan: Plan, device: Hardware, prepared: PreparedRun, catalog: Catalog) -> RunRecord:
     """Return the record with which the run called ``run`` starts; ``plan`` has its automatic choices frozen."""
     commit, corpus = facts.git_commit(), prepared.corpus
     metric = plan.metrics[0]

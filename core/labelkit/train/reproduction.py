@@ -11,8 +11,8 @@ from labelkit.errors import LabelkitError
 from labelkit.plugins.catalog import Catalog
 from labelkit.registry import Figure, Home, Registry, RunDetails
 from labelkit.train.listeners import Listener
-from labelkit.train.preparation import Prepared, prepare
-from labelkit.train.resumption import differences, request_of
+from labelkit.train.preparation import PreparedRun, prepare
+from labelkit.train.resumption import differences, recorded_request
 
 #: what must agree; versions, processor and threads only explain why it does not
 PARTS = ("data", "metrics", "weights")
@@ -22,7 +22,7 @@ _EXPLAINING = ("out of memory with", "processes train together")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Agreement:
+class ComparedPart:
     """Whether something is as it was the first time.
 
     :param compared: how many things were; 0 where it could not be asked.
@@ -39,7 +39,7 @@ class Agreement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Repetition:
+class Reproduction:
     """What came of a repetition.
 
     :param run: the new run; None where data or encoder are not what they were, and nothing was trained.
@@ -50,10 +50,10 @@ class Repetition:
 
     run: str | None
     repeats: str
-    data: Agreement
-    versions: Agreement
-    metrics: Agreement
-    weights: Agreement
+    data: ComparedPart
+    versions: ComparedPart
+    metrics: ComparedPart
+    weights: ComparedPart
 
     @property
     def differing(self) -> list[str]:
@@ -79,7 +79,7 @@ def repeat(
     say: Callable[[str, str], object] = lambda stage, detail: None,
     listeners: Sequence[Listener] = (),
     warn: Callable[[str], object] = lambda line: None,
-) -> Repetition:
+) -> Reproduction:
     """Train a run that finished again as a new one, and compare the two.
 
     Where the data or the encoder are not what they were nothing is trained: it would tell nothing.
@@ -94,16 +94,16 @@ def repeat(
             f"the run '{before.record.id}' did not finish ({before.shown}): there is nothing to compare with",
             hint=f"labelkit run --resume {before.record.id} goes on with it",
         )
-    request = replace(request_of(before), name=None)
+    request = replace(recorded_request(before), name=None)
     prepared = prepare(request, catalog, environment, home, say=say)
     data = _data(before, prepared)
     if not data.agrees:
-        nothing = Agreement(compared=0)
-        return Repetition(
+        nothing = ComparedPart(compared=0)
+        return Reproduction(
             run=None, repeats=before.record.id, data=data, versions=nothing, metrics=nothing, weights=nothing
         )
     after = _again(before, prepared, catalog, home, say=say, listeners=listeners, warn=warn)
-    return Repetition(
+    return Reproduction(
         run=after.record.id,
         repeats=before.record.id,
         data=data,
@@ -115,7 +115,7 @@ def repeat(
 
 def _again(
     before: RunDetails,
-    prepared: Prepared,
+    prepared: PreparedRun,
     catalog: Catalog,
     home: Home,
     *,
@@ -133,17 +133,17 @@ def _again(
         return registry.show(result.run)
 
 
-def _data(before: RunDetails, prepared: Prepared) -> Agreement:
+def _data(before: RunDetails, prepared: PreparedRun) -> ComparedPart:
     """Compare the content of the splits, and the encoder to start from."""
     was: dict[str, str | None] = {f"{one.split} data": one.content_hash for one in before.record.splits}
     now: dict[str, str | None] = {f"{name} data": split.content_hash for name, split in prepared.corpus.splits.items()}
     was["encoder"], now["encoder"] = before.record.model_sha256, prepared.encoder.sha256
-    return Agreement(compared=len(was), differences=tuple(_unequal(was, now)))
+    return ComparedPart(compared=len(was), differences=tuple(_unequal(was, now)))
 
 
-def _versions(before: RunDetails, after: RunDetails) -> Agreement:
+def _versions(before: RunDetails, after: RunDetails) -> ComparedPart:
     found = (*differences(before.record, after.record), *_happened(before, after))
-    return Agreement(compared=len(before.record.versions) + 5, differences=found)
+    return ComparedPart(compared=len(before.record.versions) + 5, differences=found)
 
 
 def _happened(before: RunDetails, after: RunDetails) -> Iterator[str]:
@@ -155,12 +155,12 @@ def _happened(before: RunDetails, after: RunDetails) -> Iterator[str]:
                 yield f"{when}: {text}"
 
 
-def _metrics(before: RunDetails, after: RunDetails) -> Agreement:
+def _metrics(before: RunDetails, after: RunDetails) -> ComparedPart:
     """Compare every figure of every step, the training loss too, to the last bit."""
     was, now = (
         {_name(one): one.value if one.text is None else one.text for one in run.metrics} for run in (before, after)
     )
-    return Agreement(compared=len(was), differences=tuple(_unequal(was, now)))
+    return ComparedPart(compared=len(was), differences=tuple(_unequal(was, now)))
 
 
 def _name(figure: Figure) -> str:
@@ -168,10 +168,10 @@ def _name(figure: Figure) -> str:
     return f"{figure.split}{type_}.{figure.name} at step {figure.step}"
 
 
-def _weights(before: RunDetails, after: RunDetails) -> Agreement:
+def _weights(before: RunDetails, after: RunDetails) -> ComparedPart:
     """Compare the SHA-256 of the weights of each checkpoint, also of those that were deleted since."""
     was, now = _hashes(before), _hashes(after)
-    return Agreement(compared=len(was), differences=tuple(_unequal(was, now)))
+    return ComparedPart(compared=len(was), differences=tuple(_unequal(was, now)))
 
 
 def _hashes(run: RunDetails) -> dict[str, str]:

@@ -11,7 +11,7 @@ from labelkit import hardware
 from labelkit.config.plan import Plan
 from labelkit.data.corpus import Corpus
 from labelkit.encode.alignment import Encoding
-from labelkit.encode.cache import Target, WindowStore, cached_windows
+from labelkit.encode.cache import LabelTarget, WindowStore, cached_windows
 from labelkit.errors import LabelkitError
 from labelkit.events import Event, Stage
 from labelkit.models import architectures
@@ -19,11 +19,11 @@ from labelkit.models import loading as model
 from labelkit.models.tokenizer import load_tokenizer, max_length_of
 from labelkit.registry import Home
 from labelkit.train.arguments import training_arguments
-from labelkit.train.preparation import Prepared
+from labelkit.train.preparation import PreparedRun
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ready:
+class ResolvedRun:
     """A run whose plan is resolved and whose data is encoded.
 
     :param encoder: the folder of the encoder to start from.
@@ -42,8 +42,8 @@ class Ready:
     device: hardware.Hardware
 
 
-@model.quiet()
-def resolve_automatic(prepared: Prepared) -> tuple[Plan, hardware.Hardware]:
+@model.silence_transformers()
+def resolve_plan(prepared: PreparedRun) -> tuple[Plan, hardware.Hardware]:
     """Return the plan with its automatic choices frozen, and the device that decided some of them.
 
     :raises LabelkitError: the tokenizer or the configuration cannot be used, a window is longer than the encoder or
@@ -57,8 +57,8 @@ def resolve_automatic(prepared: Prepared) -> tuple[Plan, hardware.Hardware]:
     if wanted != "auto" and wanted > limit:
         raise LabelkitError(f"data.max_length {wanted} is more than the {limit} sub-tokens that the encoder reads")
     choices = {
-        "data.max_length": architectures.window_for(limit),
-        "train.learning_rate": hardware.learning_rate_for(architectures.width_of(config)),
+        "data.max_length": architectures.default_max_length(limit),
+        "train.learning_rate": hardware.learning_rate_for(architectures.hidden_size_of(config)),
         "train.precision": architectures.precision_for(config, hardware.precision_for("auto", device)),
         "train.attention": hardware.attention_for(prepared.plan.task.kind, device),
     }
@@ -69,14 +69,14 @@ def resolve_automatic(prepared: Prepared) -> tuple[Plan, hardware.Hardware]:
     return plan, device
 
 
-def encode_data(
+def encode_splits(
     run: str,
     plan: Plan,
     device: hardware.Hardware,
-    prepared: Prepared,
+    prepared: PreparedRun,
     home: Home,
     emit: Callable[[Event], object],
-) -> Ready:
+) -> ResolvedRun:
     """Cut the data into windows, or find them in the cache.
 
     :raises LabelkitError: nothing of train becomes a sub-token.
@@ -84,7 +84,7 @@ def encode_data(
     corpus = prepared.corpus
     tokenizer = load_tokenizer(prepared.encoder.folder, mark_case=plan["data.mark_case"])
     encoding = Encoding.of(tokenizer, plan["data.max_length"], plan["data.overlap"])
-    target = Target(corpus.layer, corpus.schema, plan["data.label_all_tokens"])
+    target = LabelTarget(corpus.layer, corpus.schema, plan["data.label_all_tokens"])
     used = [f"{item.name} {item.version}" for item in plan.preprocessors]
     windows = {}
     for name, split in corpus.splits.items():
@@ -97,7 +97,7 @@ def encode_data(
             "nothing of train becomes a sub-token of this encoder, so there is nothing to learn",
             hint="choose another --model",
         )
-    return Ready(
+    return ResolvedRun(
         id=run,
         plan=plan,
         corpus=corpus,

@@ -14,10 +14,10 @@ from labelkit.registry import Home, PlanValue, Registry, RunDetails, RunRecord
 from labelkit.settings import SETTINGS
 
 if TYPE_CHECKING:
-    from labelkit.train.training_state import State
+    from labelkit.train.training_state import TrainingState
 
 
-def request_of(details: RunDetails) -> Request:
+def recorded_request(details: RunDetails) -> Request:
     """Return the request that gives the recorded plan again, automatic choices as they were frozen."""
     record = details.record
     overrides = {value.key: (_value(value), value.origin) for value in record.plan}
@@ -81,16 +81,16 @@ def differences(before: RunRecord, after: RunRecord) -> Iterator[str]:
             yield f"{one.kind} {one.name} was {old}, now it is {one.version}"
 
 
-def newest_state(run: str, home: Home) -> State | None:
+def find_training_state(run: str, home: Home) -> TrainingState | None:
     """Return the state from which a run would go on; None where it would begin anew.
 
     :raises ModelError: it is damaged.
     :raises LabelkitError: a checkpoint that it needs is gone.
     """
-    from labelkit.train.training_state import States  # loads torch
+    from labelkit.train.training_state import TrainingStateStore  # loads torch
 
     folder = home.runs / run
-    state = States(folder / "resume", 0).newest()
+    state = TrainingStateStore(folder / "resume", 0).newest()
     missing = [path for path in _kept(state, folder).values() if not path.is_dir()]
     if missing:
         raise LabelkitError(
@@ -100,7 +100,7 @@ def newest_state(run: str, home: Home) -> State | None:
     return state
 
 
-def rewind(registry: Registry, run: str, home: Home, state: State | None) -> None:
+def rewind(registry: Registry, run: str, home: Home, state: TrainingState | None) -> None:
     """Set registry and checkpoints back to what they were at ``state``; to nothing where there is none.
 
     :raises RegistryError: the registry refused.
@@ -113,7 +113,7 @@ def rewind(registry: Registry, run: str, home: Home, state: State | None) -> Non
             shutil.rmtree(other, ignore_errors=True)
 
 
-def _kept(state: State | None, folder: Path) -> dict[str, Path]:
+def _kept(state: TrainingState | None, folder: Path) -> dict[str, Path]:
     """Return the folders of the best and the last checkpoint of a state."""
     selection = state.progress["selection"] if state else {}
     return {role: folder / "checkpoints" / content["name"] for role, content in selection.items() if content}

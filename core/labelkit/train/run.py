@@ -19,16 +19,16 @@ from labelkit.models import loading as model
 from labelkit.plugins.catalog import Catalog
 from labelkit.registry import Group, Home, Registry, RegistryObserver, RunRecord, new_run_id
 from labelkit.registry.life import BEAT_SECONDS
-from labelkit.train import distributed as processes
+from labelkit.train import distributed
 from labelkit.train import oom_recovery as memory
-from labelkit.train.disk_space import check_room, needs_of
+from labelkit.train.disk_space import check_disk_space, estimate_disk_space
 from labelkit.train.fit import Fit
 from labelkit.train.listeners import Emitter, Listener
-from labelkit.train.preparation import Prepared
+from labelkit.train.preparation import PreparedRun
 from labelkit.train.record import run_record
-from labelkit.train.resolution import encode_data, resolve_automatic
-from labelkit.train.resumption import differences, newest_state, rewind
-from labelkit.train.training_state import State
+from labelkit.train.resolution import encode_splits, resolve_plan
+from labelkit.train.resumption import differences, find_training_state, rewind
+from labelkit.train.training_state import TrainingState
 
 Metrics = Mapping[str, Any]
 
@@ -60,9 +60,9 @@ class RunResult:
         return content
 
 
-@model.quiet()
+@model.silence_transformers()
 def train(
-    prepared: Prepared,
+    prepared: PreparedRun,
     catalog: Catalog,
     home: Home,
     *,
@@ -85,12 +85,12 @@ def train(
     """
     started = time.monotonic()
     emit = Emitter(listeners, catalog.observers(), warn)
-    plan, device = resolve_automatic(prepared)
+    plan, device = resolve_plan(prepared)
     run = prepared.resumes.record.id if prepared.resumes else new_run_id(plan.task.name)
     record = replace(run_record(run, plan, device, prepared, catalog), group=group)
     if not prepared.resumes:
-        check_room(needs_of(prepared, plan), home)
-    state = newest_state(run, home) if prepared.resumes else None
+        check_disk_space(estimate_disk_space(prepared, plan), home)
+    state = find_training_state(run, home) if prepared.resumes else None
     with Registry.open(home, create=True) as registry:
         _begin(registry, prepared, record, state, warn)
         emit.add_first(RegistryObserver(registry))
@@ -99,10 +99,10 @@ def train(
             for said in _worth_noting(note, prepared, plan):
                 emit(Noted(run=run, text=said))
             if prepared.resumes:
-                state = newest_state(run, home)  # asked again: until the run counted as running, gc could take it
+                state = find_training_state(run, home)  # again: gc could remove it before the run was running
                 rewind(registry, run, home, state)
-            ready = encode_data(run, plan, device, prepared, home, emit)
-            with memory.explained():
+            ready = encode_splits(run, plan, device, prepared, home, emit)
+            with memory.explain_out_of_memory():
                 kept, metrics = Fit(ready, emit, state, at_step=at_step).run()
     return RunResult(
         run=run,
@@ -117,7 +117,11 @@ def train(
 
 
 def _begin(
-    registry: Registry, prepared: Prepared, record: RunRecord, state: State | None, warn: Callable[[str], object]
+    registry: Registry,
+    prepared: PreparedRun,
+    record: RunRecord,
+    state: TrainingState | None,
+    warn: Callable[[str], object],
 ) -> None:
     """Record that the run begins, or goes on: then also say what is not as it was."""
     if prepared.resumes is None:
@@ -128,27 +132,27 @@ def _begin(
     registry.resume_run(record.id)
 
 
-def _worth_noting(note: str | None, prepared: Prepared, plan: Plan) -> list[str]:
+def _worth_noting(note: str | None, prepared: PreparedRun, plan: Plan) -> list[str]:
     """Return what goes into the record of the run in words."""
-    together = f"{processes.count()} processes train together" if processes.count() > 1 else None
+    together = f"{distributed.world_size()} processes train together" if distributed.world_size() > 1 else None
     found = (note, together, *architectures.warnings(prepared.encoder.folder, plan.task.kind))
     return [said for said in found if said]
 
 
-@model.quiet()
-def follow(prepared: Prepared, home: Home) -> None:
+@model.silence_transformers()
+def train_worker(prepared: PreparedRun, home: Home) -> None:
     """Train along with the process that leads and keeps the record, see :mod:`labelkit.train.distributed`.
 
     :raises LabelkitError: what stopped this process.
     """
-    plan, device = resolve_automatic(prepared)
+    plan, device = resolve_plan(prepared)
     run = prepared.resumes.record.id if prepared.resumes else "follower"
-    state = newest_state(run, home) if prepared.resumes else None
-    ready = encode_data(run, plan, device, prepared, home, emit=lambda event: None)
+    state = find_training_state(run, home) if prepared.resumes else None
+    ready = encode_splits(run, plan, device, prepared, home, emit=lambda event: None)
     Fit(ready, lambda event: None, state).follow()
 
 
-def _notes(before: RunRecord, now: RunRecord, state: State | None) -> Iterator[str]:
+def _notes(before: RunRecord, now: RunRecord, state: TrainingState | None) -> Iterator[str]:
     """Yield what the user should know of a run that goes on."""
     yield from differences(before, now)
     if state is None:

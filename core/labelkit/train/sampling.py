@@ -16,7 +16,7 @@ POOL = 50
 _POOLS = 4
 
 
-class TrainOrder(Sampler[int]):
+class TrainSampler(Sampler[int]):
     """Positions of train in an order that follows from seed and epoch alone, so that a resumed run goes on in it.
 
     :param lengths: sub-tokens of each window.
@@ -63,7 +63,7 @@ def _longest_first(steps: NDArray[np.int64], longest: NDArray[np.int64]) -> NDAr
     return np.concatenate([steps[first : first + 1], steps[:first], steps[first + 1 :]])
 
 
-class TokenBatches(Sampler[list[int]]):
+class TokenBatchSampler(Sampler[list[int]]):
     """Batches of windows of similar length whose padded size stays within a budget of sub-tokens.
 
     They are cut once from the lengths, so that every epoch has as many. Which windows of one length come together, and
@@ -84,7 +84,7 @@ class TokenBatches(Sampler[list[int]]):
         self._epoch = 0
 
     @property
-    def sampler(self) -> TokenBatches:
+    def sampler(self) -> TokenBatchSampler:
         """Return what accelerate tells the epoch."""
         return self
 

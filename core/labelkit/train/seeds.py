@@ -13,10 +13,10 @@ from labelkit.metrics.scoring import is_better
 from labelkit.plugins.catalog import Catalog
 from labelkit.registry import Group, Home, Registry, new_run_id
 from labelkit.settings import check
-from labelkit.train.disk_space import check_room, needs_of
+from labelkit.train.disk_space import check_disk_space, estimate_disk_space
 from labelkit.train.listeners import Listener
-from labelkit.train.preparation import Prepared, check_name
-from labelkit.train.resolution import resolve_automatic
+from labelkit.train.preparation import PreparedRun, check_name
+from labelkit.train.resolution import resolve_plan
 from labelkit.train.run import RunResult, train
 
 _ORIGIN = "--seeds"
@@ -54,7 +54,7 @@ def seeds_of(plan: Plan, count: int) -> list[int]:
     return list(range(first, first + count))
 
 
-def members(prepared: Prepared, count: int, home: Home) -> list[Prepared]:
+def prepare_seeds(prepared: PreparedRun, count: int, home: Home) -> list[PreparedRun]:
     """Return ``prepared`` once for each seed: the same data and validation split, each with a name of its own.
 
     :raises LabelkitError: a name is taken, there is a group of that name, or a seed is too great.
@@ -84,7 +84,7 @@ def _check_group(name: str, home: Home) -> None:
 
 
 def train_group(
-    prepared: Prepared,
+    prepared: PreparedRun,
     count: int,
     catalog: Catalog,
     home: Home,
@@ -102,10 +102,10 @@ def train_group(
     :raises SeedsFailedError: some runs failed.
     :raises LabelkitError: all did, or none could begin.
     """
-    plan, _ = resolve_automatic(prepared)
+    plan, _ = resolve_plan(prepared)
     group = plan.name or new_run_id(f"{plan.task.name}-seeds")
-    runs = members(replace(prepared, plan=plan), count, home)
-    check_room(needs_of(prepared, plan), home, count)
+    runs = prepare_seeds(replace(prepared, plan=plan), count, home)
+    check_disk_space(estimate_disk_space(prepared, plan), home, count)
     done: list[RunResult] = []
     failed: list[_Failure] = []
     for number, one in enumerate(runs, 1):

@@ -10,7 +10,7 @@ from typing import Any, Self
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-class Interrupts:
+class InterruptHandler:
     """A context in which an interrupt waits for the end of an optimizer step; a second one does not.
 
     :ivar busy: a step is being done; set by whoever does it.

@@ -20,14 +20,14 @@ from transformers import (
     TrainingArguments,
 )
 
-from labelkit.encode.alignment import IGNORED, Encoding
+from labelkit.encode.alignment import IGNORE_INDEX, Encoding
 from labelkit.encode.batches import model_inputs, pad_labels
 from labelkit.encode.cache import WindowStore
 from labelkit.records import Kind
 from labelkit.train import training_state as resume
-from labelkit.train.oom_recovery import InParts
-from labelkit.train.sampling import TokenBatches, TrainOrder
-from labelkit.train.signals import Interrupts
+from labelkit.train.oom_recovery import OutOfMemoryTrainer
+from labelkit.train.sampling import TokenBatchSampler, TrainSampler
+from labelkit.train.signals import InterruptHandler
 
 Item = Mapping[str, Any]
 #: called after each epoch with steps done, epochs done and the mean training loss since the last call
@@ -61,7 +61,7 @@ class Collator:
         left = tokenizer.padding_side == "left"
         rows = [item["input_ids"] for item in items]
         arrays: dict[str, NDArray[Any]] = {}
-        arrays.update(model_inputs(rows, self._encoding.frame, tokenizer.pad_token_id or 0, left=left))
+        arrays.update(model_inputs(rows, self._encoding.special_tokens, tokenizer.pad_token_id or 0, left=left))
         if self._kind == "token":
             arrays["labels"] = pad_labels([item["labels"] for item in items], left=left)
         else:
@@ -117,7 +117,7 @@ class Losses:
         self._total, self._steps = content[0], int(content[1])
 
 
-class WordLevelTrainer(InParts):
+class WordLevelTrainer(OutOfMemoryTrainer):
     """A Trainer that leaves evaluation to ``after_epoch``, which scores words and keeps checkpoints.
 
     :param batch_tokens: sub-tokens in a batch of windows of similar length; 0: as many windows as ``args`` say.
@@ -139,18 +139,18 @@ class WordLevelTrainer(InParts):
         after_epoch: AfterEpoch,
         after_evaluation: Callable[[WordLevelTrainer], object],
         after_step: Callable[[WordLevelTrainer], object],
-        interrupts: Interrupts,
+        interrupts: InterruptHandler,
     ) -> None:
         seed = args.data_seed if args.data_seed is not None else args.seed
-        self._order = TrainOrder(
+        self._order = TrainSampler(
             train.lengths(),
             args.train_batch_size * args.gradient_accumulation_steps,
             seed,
             by_length=args.train_sampling_strategy == "group_by_length",
         )
-        self._batches: TokenBatches | None = None
+        self._batches: TokenBatchSampler | None = None
         if batch_tokens:
-            self._batches = TokenBatches(train.lengths(), batch_tokens, seed, processes=args.world_size)
+            self._batches = TokenBatchSampler(train.lengths(), batch_tokens, seed, processes=args.world_size)
         super().__init__(
             model=model,
             args=args,
@@ -195,13 +195,13 @@ class WordLevelTrainer(InParts):
         losses = torch.nn.functional.cross_entropy(
             outputs.logits.float().flatten(0, -2),
             labels.flatten(),
-            ignore_index=IGNORED,
+            ignore_index=IGNORE_INDEX,
             reduction="none",
             label_smoothing=self.args.label_smoothing_factor,
         )
         if weights is not None:
             losses = losses * (weights / self._mean_weight)
-        count = (labels != IGNORED).sum() if num_items_in_batch is None else num_items_in_batch
+        count = (labels != IGNORE_INDEX).sum() if num_items_in_batch is None else num_items_in_batch
         loss = losses.sum() / count
         if self.args.world_size > 1 and num_items_in_batch is not None:
             loss = loss * self.args.world_size  # the items are those of all processes, whose gradients are averaged
@@ -219,7 +219,7 @@ class WordLevelTrainer(InParts):
 
     # What follows are the places where Trainer goes on from a checkpoint of its own, which would be pickles.
 
-    def _get_train_sampler(self, train_dataset: Any = None) -> TrainOrder:
+    def _get_train_sampler(self, train_dataset: Any = None) -> TrainSampler:
         return self._order
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: torch.nn.Module | None = None) -> None:
@@ -243,7 +243,7 @@ class _Steps(TrainerCallback):
         trainer: WordLevelTrainer,
         after_step: Callable[[WordLevelTrainer], object],
         due: Callable[[int], bool],
-        interrupts: Interrupts,
+        interrupts: InterruptHandler,
     ) -> None:
         self._trainer, self._after_step, self._due, self._interrupts = trainer, after_step, due, interrupts
 

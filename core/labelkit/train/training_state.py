@@ -32,7 +32,7 @@ STATE, TRAINER, WEIGHTS, TENSORS = "state.json", "trainer_state.json", "model.sa
 
 
 @dataclass(frozen=True, slots=True)
-class Unscored:
+class PendingEvaluation:
     """The end of an epoch that was not yet scored on validation, with its mean training loss."""
 
     epoch: float
@@ -40,22 +40,22 @@ class Unscored:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class State:
+class TrainingState:
     """A state on the disk.
 
     :param trained: training is over and only testing is left; then there are no tensors.
     :param unscored: what must be scored before training goes on.
-    :param progress: what the run knew of its checkpoints and scores, see :meth:`Selection.to_json`.
+    :param progress: what the run knew of its checkpoints and scores, see :meth:`CheckpointSelection.to_json`.
     """
 
     folder: Path
     step: int
     trained: bool
     progress: Mapping[str, Any]
-    unscored: Unscored | None = None
+    unscored: PendingEvaluation | None = None
 
 
-class States:
+class TrainingStateStore:
     """The states of a run in ``folder``: none or one, and for a moment two; their names sort by age.
 
     :param every: seconds of training that an interruption may cost at most.
@@ -67,7 +67,7 @@ class States:
         self._written = time.monotonic()
         self._newest = ""
 
-    def newest(self) -> State | None:
+    def newest(self) -> TrainingState | None:
         """Return the newest state, None where there is none.
 
         :raises ModelError: it is damaged.
@@ -130,7 +130,7 @@ def _write_json(path: Path, content: Mapping[str, Any]) -> None:
     path.write_text(json.dumps({"format": FORMAT, **content}, default=float), encoding="utf-8")
 
 
-def _read(folder: Path) -> State:
+def _read(folder: Path) -> TrainingState:
     content = _content(folder)
     if not content["trained"]:
         with _whole(folder):
@@ -138,12 +138,12 @@ def _read(folder: Path) -> State:
             for name in (WEIGHTS, TENSORS):
                 with safe_open(folder / name, framework="pt"):
                     """Its header says how long it must be, and that is checked."""
-    return State(
+    return TrainingState(
         folder=folder,
         step=content["step"],
         trained=content["trained"],
         progress=content["progress"],
-        unscored=Unscored(**content["unscored"]) if content["unscored"] else None,
+        unscored=PendingEvaluation(**content["unscored"]) if content["unscored"] else None,
     )
 
 

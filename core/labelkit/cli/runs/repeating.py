@@ -10,7 +10,7 @@ from labelkit.cli.common import Shell, command_options
 from labelkit.errors import TrainingError
 
 if TYPE_CHECKING:
-    from labelkit.train.reproduction import Agreement, Repetition
+    from labelkit.train.reproduction import ComparedPart, Reproduction
 
 _SHOWN = 8
 
@@ -43,7 +43,7 @@ def repeat(shell: Shell, run: str) -> None:
         )
 
 
-def _show(shell: Shell, found: Repetition) -> None:
+def _show(shell: Shell, found: Reproduction) -> None:
     from labelkit.cli.runs.drawing import line, title
     from labelkit.cli.runs.tables import Column, table
 
@@ -58,13 +58,13 @@ def _show(shell: Shell, found: Repetition) -> None:
             line(shell.out, f"  and {len(part.differences) - _SHOWN} more: --json has all")
 
 
-def _word(part: Agreement) -> str:
+def _word(part: ComparedPart) -> str:
     if not part.compared:
         return "not compared"
     return "agree" if part.agrees else f"{len(part.differences)} differ"
 
 
-def _hint(found: Repetition) -> str:
+def _hint(found: Reproduction) -> str:
     if found.run is None:
         return "bring the data and the encoder back that the run had"
     if found.versions.differences:

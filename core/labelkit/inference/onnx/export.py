@@ -280,7 +280,7 @@ def _difference(engine: Engine, session: RuntimeSession) -> float:
 def _samples(encoding: Encoding, shapes: tuple[tuple[int, ...], ...]) -> list[dict[str, Any]]:
     """Return padded batches of windows of random sub-tokens, one for each of ``shapes``: the lengths of its windows."""
     random = np.random.default_rng(0)
-    frame, tokenizer = encoding.frame, encoding.tokenizer
+    frame, tokenizer = encoding.special_tokens, encoding.tokenizer
     known = np.setdiff1d(np.arange(len(tokenizer)), tokenizer.all_special_ids)
     batches = []
     for lengths in shapes:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labelkit.encode.batches import by_budget, model_inputs
+from labelkit.encode.batches import batch_by_tokens, model_inputs
 from labelkit.errors import ModelError
 from labelkit.inference.onnx.export import LARGEST_FILE, MODEL, OnnxModel, lacks_vnni, one_line, quiet_exporters
 from labelkit.inference.onnx.weight_splitting import split_outlier_channels
@@ -37,8 +37,10 @@ def _batches(encoding: Encoding, windows: Sequence[Window]) -> list[dict[str, An
     tokenizer = encoding.tokenizer
     left = tokenizer.padding_side == "left"
     return [
-        model_inputs([chosen[place].ids for place in batch], encoding.frame, tokenizer.pad_token_id or 0, left=left)
-        for batch in by_budget([len(window.ids) for window in chosen], CALIBRATION // 64)
+        model_inputs(
+            [chosen[place].ids for place in batch], encoding.special_tokens, tokenizer.pad_token_id or 0, left=left
+        )
+        for batch in batch_by_tokens([len(window.ids) for window in chosen], CALIBRATION // 64)
     ]
 
 
