@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from labelkit.cli import main
-from labelkit.data.reading import format_for
 from labelkit.events import RunEnded
+from labelkit.formats.recognition import reader_for
 from labelkit.label.inputs import find_inputs
 from labelkit.plugins import isolation
 from labelkit.plugins.catalog import Catalog, PluginInfo
@@ -230,10 +230,10 @@ def test_a_format_that_claims_endings_of_core_changes_nothing_for_commands_that_
         place.touch()
     by_ending = {ending: find_inputs([str(place)], formats).files[0] for ending, place in places.items()}
     assert {ending: one.format.name for ending, one in by_ending.items()} == {"jsonl": "jsonl", "mine": "greedy"}
-    by_ending_of_data = {ending: format_for(place, "token", formats).name for ending, place in places.items()}
+    by_ending_of_data = {ending: reader_for(place, formats, kind="token").name for ending, place in places.items()}
     assert by_ending_of_data == {"jsonl": "jsonl", "mine": "greedy"}
     named_one = find_inputs([str(places["jsonl"])], formats, format_name="greedy").files[0]
-    assert named_one.format.name == format_for(places["jsonl"], "token", formats, "greedy").name == "greedy"
+    assert named_one.format.name == reader_for(places["jsonl"], formats, "greedy", kind="token").name == "greedy"
 
 
 def test_what_a_plugin_prints_arrives_on_stderr(install: Install, tmp_path: Path) -> None:

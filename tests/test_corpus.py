@@ -338,14 +338,14 @@ def test_formats_by_ending_by_name_and_by_default(tmp_path: Path, folder: Path) 
     assert "is not a gzip file" in failure(tmp_path / "a.odd.gz", shelf).message
     rival = replace(odd, name="rival")
     error = failure(tmp_path / "a.odd", Shelf(formats={"odd": odd, "rival": rival}))
-    assert error.message == f"{tmp_path}/a.odd could be read as odd and rival"
+    assert error.message == f"the ending of {tmp_path}/a.odd names several formats: odd and rival"
     assert load(tmp_path / "a.odd", Shelf(formats={"odd": odd, "rival": rival}), format="rival")
     greedy = Shelf(formats={"odd": replace(odd, suffixes=(".conll",), read=refusing), **Shelf().formats})
     (tmp_path / "a.conll").write_text(TRAIN)
     assert load(tmp_path / "a.conll", greedy).splits["train"].words  # core's keep their endings
     assert failure(tmp_path / "a.conll", greedy, format="odd").message == "not today"
     assert failure(folder, shelf, format="conl").hint == "did you mean conll?"
-    assert failure(folder, shelf, format="writer").message == "format 'writer' cannot read token examples"
+    assert failure(folder, shelf, format="writer").message == "format 'writer' cannot be read"
 
 
 @pytest.mark.parametrize("name", ["train.parquet", "train.jsonl.gz", "train.conllu"])

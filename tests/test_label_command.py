@@ -254,9 +254,9 @@ def test_a_checkpoint_from_elsewhere_labels_without_a_registry(
     ("arguments", "said"),
     [
         (("nowhere.txt",), "error: nowhere.txt does not exist\n  check the path; a text itself is given with --text"),
-        (("a.txt", "--to", "connl"), "error: unknown format 'connl'\n  formats: "),
-        (("a.txt", "-o", "o.connl"), "error: the ending of o.connl names no format\n  choose one with --to; formats: "),
-        (("a.txt", "--from", "connl"), "error: unknown format 'connl'\n  formats: "),
+        (("a.txt", "--to", "connl"), "error: unknown format 'connl'\n  did you mean conll"),
+        (("a.txt", "-o", "o.connl"), "error: the ending of o.connl names no format\n  choose one: --to NAME; did"),
+        (("a.txt", "--from", "connl"), "error: unknown format 'connl'\n  did you mean conll"),
         (("a.txt", "--from", "terminal"), "error: format 'terminal' cannot be read\n"),
         (("a.txt", "--to", "parquet"), "error: format 'parquet' needs a file\n"),
         (("a.txt", "-o", "there.jsonl"), "error: there.jsonl exists already\n  name another file, or replace it"),

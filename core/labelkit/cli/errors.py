@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from labelkit.events import Event
     from labelkit.inference.engine import WordScores
     from labelkit.label.labeller import Labeller
-    from labelkit.records import Example, Format, Schema
+    from labelkit.records import Example, Schema
     from labelkit.registry import RunDetails
 
 
@@ -174,11 +174,11 @@ def _write(shell: Shell, asked: _Asked, found: _Found) -> int:
     """Write the examples that are worth a second look, and return how many there are."""
     from labelkit.evaluate.evaluation import write_predictions
     from labelkit.evaluate.label_review import FIELD, keeps_field, to_review
-    from labelkit.label.output import writer_for
+    from labelkit.formats.recognition import writer_for
 
     if asked.output is None or not found.suspects:
         return 0
-    writer: Format = writer_for(asked.to, asked.output, found.schema.kind, shell.catalog.formats, default="jsonl")
+    writer = writer_for(asked.output, shell.catalog.formats, asked.to, kind=found.schema.kind)
     records = list(to_review(found.suspects, found.gold.examples, found.layer))
     write_predictions(asked.output, writer, records, force=asked.force)
     if not keeps_field(writer, records[0]):

@@ -107,9 +107,9 @@ def ready(shell: Shell, asked: Asked) -> None:
 def _writer(shell: Shell, asked: Asked, kind: Any) -> Format | None:
     if asked.output is None:
         return None
-    from labelkit.label.output import writer_for
+    from labelkit.formats.recognition import writer_for
 
-    return writer_for(asked.to, asked.output, kind, shell.catalog.formats, default="jsonl")
+    return writer_for(asked.output, shell.catalog.formats, asked.to, kind=kind)
 
 
 def details_of(shell: Shell, info: CheckpointInfo) -> RunDetails | None:

@@ -200,13 +200,13 @@ def _writer(shell: Shell, asked: _Asked, labeller: Labeller | None) -> Format:
     """Return the format to write; without a labeller only its name and place are checked."""
     from dataclasses import replace
 
+    from labelkit.formats.recognition import writer_for
     from labelkit.label import terminal
-    from labelkit.label.output import writer_for
 
     people = sys.stdout.isatty() and asked.output is None
     kind = labeller.info.kind if labeller else None
-    default = "terminal" if people else "jsonl"
-    chosen = writer_for(asked.to, asked.output, kind, shell.catalog.formats, default=default)
+    name = asked.to or (None if asked.output else "terminal" if people else "jsonl")
+    chosen = writer_for(asked.output, shell.catalog.formats, name, kind=kind)
     if labeller is None or chosen.name != "terminal":
         return chosen
     schema = labeller.info.schema

@@ -16,12 +16,13 @@ from typing import Any
 from labelkit.data.layer_schema import check_examples
 from labelkit.data.reading import Parts, kind_of, open_split
 from labelkit.data.scheme_conversion import place_of
-from labelkit.errors import DataError, UnknownNameError, nearest
+from labelkit.errors import DataError
 from labelkit.files.output import new_output
 from labelkit.formats.delimited import as_text
+from labelkit.formats.recognition import writer_for
 from labelkit.formats.record_fields import gold_coverage
 from labelkit.formats.tools.writing import as_iob2, notation_of
-from labelkit.records import Example, Format, Kind, Labelled, Labels, LoadContext
+from labelkit.records import Example, Kind, Labelled, Labels, LoadContext
 
 #: what can be left out knowingly, beside the layers and the caller's own fields by their names
 DROPPABLE = ("id", "text", "document", "scheme", "extra")
@@ -66,10 +67,9 @@ def convert(asked: Conversion, parts: Parts, ctx: LoadContext) -> Converted:
 
     :raises DataError: something cannot be read or written, or the target does not hold all of it.
     """
-    writer = _writer(asked.to, parts.formats)
+    writer_for(asked.target, parts.formats, asked.to)  # a wrong name is an error before data is read
     kind = kind_of(asked.reference, parts, ctx, asked.source_format)
-    if kind not in writer.kinds:
-        raise DataError(f"format '{asked.to}' cannot hold {kind} examples", hint="see: labelkit formats")
+    writer = writer_for(asked.target, parts.formats, asked.to, kind=kind)
     options = {**ctx.options, "kind": kind, **({"layer": asked.layer} if asked.layer else {})}
     tally = Counter[str]()
 
@@ -80,7 +80,7 @@ def convert(asked: Conversion, parts: Parts, ctx: LoadContext) -> Converted:
 
     with new_output(asked.target, force=asked.force) as output:
         counter = _Numbered()
-        assert writer.write is not None  # _writer offers writers only
+        assert writer.write is not None  # writer_for offers writers only
         writer.write(counter.each(examples(tally)), output)
         if not counter.count:
             raise DataError(f"'{asked.reference}' is empty: it holds no examples", hint="check the file")
@@ -143,15 +143,6 @@ def _joined(own: Mapping[str, Any], example: Example) -> dict[str, Any]:
             f"{place_of(example)}: the field '{clash[0]}' is there twice", hint=f"leave one out: --drop {clash[0]}"
         )
     return {**own, **example.extra}
-
-
-def _writer(name: str, formats: Mapping[str, Format]) -> Format:
-    writers = {known.name: known for known in formats.values() if known.write}
-    if name not in formats:
-        raise UnknownNameError(f"unknown format '{name}'", hint=nearest(name, writers))
-    if name not in writers:
-        raise DataError(f"format '{name}' cannot be written", hint=nearest(name, writers))
-    return writers[name]
 
 
 def _wanted(example: Example, asked: Conversion, kind: Kind) -> Example:

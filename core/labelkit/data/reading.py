@@ -13,36 +13,11 @@ from labelkit.data.hub_datasets import HubData, Read, find
 from labelkit.data.references import Reference, parse_reference, shards_of, split_files
 from labelkit.errors import DataError, UnknownNameError, nearest
 from labelkit.files.split_names import SPLITS, split_called
-from labelkit.formats.builtin import core_first
+from labelkit.formats.recognition import readable_suffixes, reader_for
 from labelkit.formats.tables import saved_splits
 from labelkit.formats.tools import brat
 from labelkit.hub import client as hub
 from labelkit.records import Example, Format, Kind, LoadContext, Schema, Source
-
-# Endings whose content is no CoNLL columns, whatever a fallback would make of it.
-_FOREIGN = frozenset(
-    (
-        ".json",
-        ".jsonl",
-        ".ndjson",
-        ".csv",
-        ".parquet",
-        ".arrow",
-        ".conllu",
-        ".spacy",
-        ".ann",
-        ".xml",
-        ".html",
-        ".zip",
-        ".tar",
-        ".tgz",
-        ".bz2",
-        ".xz",
-        ".pdf",
-        ".docx",
-        ".xlsx",
-    )
-)
 
 
 class Parts(Protocol):
@@ -118,7 +93,7 @@ def open_split(
     files = _files(reference, kind, parts, ctx)
     # a single file is the only split there is, whatever it is called
     path = files["train"] if list(files) == ["train"] and not reference.files else files[_in(split, files, text)]
-    chosen = format_for(path, kind, parts.formats, format_name)
+    chosen = reader_for(path, parts.formats, format_name, kind=kind)
     return _read_all(shards_of(path), chosen, ctx)
 
 
@@ -150,7 +125,7 @@ def kind_of(text: str, parts: Parts, ctx: LoadContext, format_name: str | None =
     else:
         files = _files(reference, None, parts, ctx)
     path = next(iter(files.values()))
-    chosen = format_for(path, None, parts.formats, format_name)
+    chosen = reader_for(path, parts.formats, format_name)
     if chosen.kinds == ("token",):
         return "token"
     try:
@@ -161,45 +136,6 @@ def kind_of(text: str, parts: Parts, ctx: LoadContext, format_name: str | None =
             raise
         return "token"
     return "token" if first is not None and first.words is not None else "text"
-
-
-def format_for(path: Path, kind: Kind | None, formats: Mapping[str, Format], name: str | None = None) -> Format:
-    """Return the format to read ``path`` with: the named one, the one of its ending, or else CoNLL columns.
-
-    :raises UnknownNameError: no format is called ``name``.
-    :raises DataError: none, or several, can read it.
-    """
-    readers = {known.name: known for known in formats.values() if _reads(known, kind)}
-    if name is not None:
-        if name not in formats:
-            raise UnknownNameError(f"unknown format '{name}'", hint=nearest(name, readers))
-        if name not in readers:
-            raise DataError(f"format '{name}' cannot read {kind or 'any'} examples", hint=nearest(name, readers))
-        return readers[name]
-    ending = _folder_ending(path) if path.is_dir() else path.name.lower().removesuffix(".gz")
-    fitting = core_first(one for one in readers.values() if one.suffixes and ending.endswith(one.suffixes))
-    if len(fitting) > 1:
-        names = " and ".join(sorted(reader.name for reader in fitting))
-        raise DataError(f"{path} could be read as {names}", hint="choose one: --set data.format=NAME")
-    if fitting:
-        return fitting[0]
-    if "conll" in readers and Path(ending).suffix not in _FOREIGN:
-        return readers["conll"]
-    raise DataError(
-        f"no format reads {path}{f' as {kind} examples' if kind else ''}",
-        hint="is it Label Studio's? --set data.format=label-studio (--from label-studio in data convert)"
-        if ending.endswith(".json") and "label-studio" in readers
-        else f"--set data.format=NAME chooses one; {nearest(Path(ending).suffix.lstrip('.'), readers)}",
-    )
-
-
-def _folder_ending(path: Path) -> str:
-    """Return the ending of the files of a folder that is read as one: of brat, or of datasets.save_to_disk."""
-    return ".ann" if brat.pairs_of(path) else ".arrow"
-
-
-def _reads(known: Format, kind: Kind | None) -> bool:
-    return known.read is not None and (kind is None or kind in known.kinds)
 
 
 def _from_hub(reference: Reference, kind: Kind, parts: Parts, ctx: LoadContext, format_name: str | None) -> Raw:
@@ -217,22 +153,16 @@ def _from_hub(reference: Reference, kind: Kind, parts: Parts, ctx: LoadContext, 
 def _hub_data(reference: Reference, kind: Kind | None, parts: Parts, ctx: LoadContext) -> HubData:
     assert reference.hub is not None  # a reference of kind "hub" has one
     wanted = hub.Wanted("dataset", reference.hub, reference.revision or "main")
-    return find(wanted, ctx, _suffixes(kind, parts))
+    return find(wanted, ctx, readable_suffixes(parts.formats, kind))
 
 
 def _reader(kind: Kind | None, parts: Parts, ctx: LoadContext, format_name: str | None) -> Read:
     def read(path: Path) -> Iterable[Example]:
-        chosen = format_for(path, kind, parts.formats, format_name)
-        assert chosen.read is not None  # format_for offers readers only
+        chosen = reader_for(path, parts.formats, format_name, kind=kind)
+        assert chosen.read is not None  # reader_for offers readers only
         return chosen.read(path, replace(ctx, path=path))
 
     return read
-
-
-def _suffixes(kind: Kind | None, parts: Parts) -> tuple[str, ...]:
-    """Return the endings of the files that can be read as examples of ``kind``."""
-    readable = [known for known in parts.formats.values() if _reads(known, kind)]
-    return tuple({suffix for known in readable for suffix in known.suffixes})
 
 
 def _in(split: str, splits: Collection[str], text: str) -> str:
@@ -267,7 +197,7 @@ def _files(reference: Reference, kind: Kind | None, parts: Parts, ctx: LoadConte
         return {"train": path}
     if (saved := saved_splits(path)) is not None:
         return _saved(path, saved)
-    return brat.pairs_of(path) or split_files(path, _suffixes(kind, parts))
+    return brat.pairs_of(path) or split_files(path, readable_suffixes(parts.formats, kind))
 
 
 def _is_lone(reference: Reference, files: Mapping[str, Path], ctx: LoadContext) -> bool:
@@ -329,7 +259,7 @@ def _distinct(files: Mapping[str, Path]) -> None:
 
 
 def _from_file(path: Path, kind: Kind, parts: Parts, ctx: LoadContext, format_name: str | None) -> Sequence[Example]:
-    chosen = format_for(path, kind, parts.formats, format_name)
+    chosen = reader_for(path, parts.formats, format_name, kind=kind)
     parts_of_it = shards_of(path)
     inside = sorted(path.rglob("*")) if path.is_dir() else parts_of_it
     files = [file for file in inside if file.is_file()]
@@ -341,7 +271,7 @@ def _from_file(path: Path, kind: Kind, parts: Parts, ctx: LoadContext, format_na
 
 def _read_all(parts: Sequence[Path], chosen: Format, ctx: LoadContext) -> Iterator[Example]:
     """Yield the examples of all parts of a file; those that are numbered in each part are numbered through."""
-    assert chosen.read is not None  # format_for offers readers only
+    assert chosen.read is not None  # reader_for offers readers only
     row = 0
     for part in parts:
         for number, example in enumerate(chosen.read(part, replace(ctx, path=part)), start=1):

@@ -3,32 +3,28 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Literal
 
-from labelkit.errors import DataError, UnknownNameError, nearest
+from labelkit.errors import DataError
 from labelkit.files.reading import STDIN, open_bytes, plain_errors, read_lines, whole_lines
-from labelkit.formats.builtin import core_first
 from labelkit.formats.labelled import Failed
+from labelkit.formats.recognition import reader_for, readers_of, recognise
 from labelkit.label.stream import chunks
 from labelkit.records import Example, Format, Kind, LoadContext, Place
 
 Unit = Literal["line", "document"]
 #: endings that are read as plain text; a file that is named may also have one that nobody knows
 TEXTS = (".txt", ".text", ".md", ".log")
-#: endings whose content is no plain text
-_FOREIGN = frozenset((
-    ".json", ".xml", ".html", ".htm", ".zip", ".tar", ".tgz", ".bz2", ".xz", ".pdf", ".doc", ".docx", ".xlsx", ".odt",
-    ".rtf", ".png", ".jpg", ".jpeg", ".gif", ".safetensors", ".bin", ".pt", ".pkl", ".npy", ".db", ".sqlite", ".so",
-))  # fmt: skip
 _SIGNATURES = (
     b"%PDF-", b"PK\x03\x04", b"\x7fELF", b"\x89PNG", b"GIF8", b"\xff\xd8\xff", b"SQLite format 3\0",
     b"\xd0\xcf\x11\xe0", b"PAR1", b"ARROW1", b"BZh", b"\xfd7zXZ", b"7z\xbc\xaf", b"\x1f\x8b",
 )  # fmt: skip
 _SNIFFED = 4096
+_OPTION = "--from NAME"
 #: bad records in a row after which a file is given up: it is something else than it seems
 _PATIENCE = 10_000
 
@@ -78,25 +74,33 @@ def find_inputs(
     :raises DataError: a path does not exist, or cannot be read as anything.
     :raises UnknownNameError: no format that reads is called ``format_name``.
     """
-    readers = {"text": text_format(unit), **{known.name: known for known in formats.values() if known.read}}
-    forced = _named(format_name, readers, formats) if format_name else None
-    away = {path.absolute() for path in leave_out}
+    known = {"text": text_format(unit), **formats}
+    excluded = {path.absolute() for path in leave_out}
     files: list[Input] = []
     skipped: list[Path] = []
+
+    def reader(path: Path) -> Format:
+        return reader_for(path, known, format_name, fallback="text", option=_OPTION)
+
     for name in names:
         path = Path(name)
         if name == "-":
-            files.append(Input(path=STDIN, format=forced or readers["text"]))
+            files.append(Input(path=STDIN, format=reader(STDIN)))
         elif path.is_dir() and not (path / "state.json").is_file():
-            found, others = _in_folder(path, readers, forced, away)
-            files += found
-            skipped += others
+            for file in _walk(path):
+                if file.absolute() in excluded:
+                    continue
+                if not format_name and not recognise(file, readers_of(known), fallback="text", option=_OPTION):
+                    skipped.append(file)
+                else:
+                    files.append(Input(path=file, format=reader(file)))
         elif not path.exists():
             raise DataError(f"{name} does not exist", hint='check the path; a text itself is given with --text "…"')
         else:
-            files.append(Input(path=path, format=forced or _format_of(path, readers)))
+            files.append(Input(path=path, format=reader(path)))
     if not files:
-        raise DataError(f"{', '.join(names)}: no file here can be read", hint=_known(readers))
+        readable = ", ".join(sorted(readers_of(known)))
+        raise DataError(f"{', '.join(names)}: no file here can be read", hint=f"formats: {readable}")
     return Inputs(files=tuple(files), skipped=tuple(skipped))
 
 
@@ -214,22 +218,6 @@ def _check_text(path: Path, encoding: str) -> None:
         )
 
 
-def _in_folder(
-    folder: Path, readers: Mapping[str, Format], forced: Format | None, away: Collection[Path]
-) -> tuple[list[Input], list[Path]]:
-    found: list[Input] = []
-    skipped: list[Path] = []
-    for path in _walk(folder):
-        if path.absolute() in away:
-            continue
-        known = forced or next(iter(_by_ending(path, readers)), None)
-        if known is None:
-            skipped.append(path)
-        else:
-            found.append(Input(path=path, format=known))
-    return found, skipped
-
-
 def _walk(folder: Path) -> Iterator[Path]:
     """Yield the files in a folder and the folders in it, in order, but for hidden ones."""
     for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
@@ -239,39 +227,3 @@ def _walk(folder: Path) -> Iterator[Path]:
             yield from _walk(Path(entry.path))
         elif entry.is_file():
             yield Path(entry.path)
-
-
-def _format_of(path: Path, readers: Mapping[str, Format]) -> Format:
-    fitting = _by_ending(path, readers)
-    if len(fitting) > 1:
-        names = " and ".join(sorted(known.name for known in fitting))
-        raise DataError(f"{path} could be read as {names}", hint="choose one: --from NAME")
-    if fitting:
-        return fitting[0]
-    ending = Path(_bare(path)).suffix
-    if ending in _FOREIGN:
-        raise DataError(f"no format reads {path}", hint=f"--from NAME chooses one; {_known(readers)}")
-    return readers["text"]
-
-
-def _by_ending(path: Path, readers: Mapping[str, Format]) -> list[Format]:
-    ending = ".arrow" if path.is_dir() else _bare(path)
-    if ending.endswith(TEXTS):
-        return [readers["text"]]  # columns in a .txt are read with --from conll
-    return core_first(known for known in readers.values() if known.suffixes and ending.endswith(known.suffixes))
-
-
-def _bare(path: Path) -> str:
-    return path.name.lower().removesuffix(".gz")
-
-
-def _named(name: str, readers: Mapping[str, Format], formats: Mapping[str, Format]) -> Format:
-    if name in readers:
-        return readers[name]
-    if name in formats:
-        raise DataError(f"format '{name}' cannot be read", hint=nearest(name, readers))
-    raise UnknownNameError(f"unknown format '{name}'", hint=_known(readers))
-
-
-def _known(names: Iterable[str]) -> str:
-    return f"formats: {', '.join(sorted(names))}"

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import BinaryIO
 
-from labelkit.errors import DataError, UnknownNameError
+from labelkit.errors import DataError
 from labelkit.formats.labelled import Failed
 from labelkit.label.stream import LabelResult
-from labelkit.records import Format, Kind, Labelled
+from labelkit.records import Labelled
 
 #: failures that are kept word by word
 LISTED = 20
@@ -77,40 +76,3 @@ class StandardOutput:
         :raises DataError: always.
         """
         raise DataError(f"format '{self._name}' writes several files, not a stream", hint="name one with -o FILE")
-
-
-def writer_for(
-    name: str | None, path: Path | None, kind: Kind | None, formats: Mapping[str, Format], *, default: str
-) -> Format:
-    """Return the format to write: the one called ``name``, else that of the ending of ``path``, else ``default``.
-
-    :param kind: what it must hold; None while that is not known.
-    :raises UnknownNameError: no format that writes is called ``name``; the hint lists those that there are.
-    :raises DataError: the ending says nothing, or the format cannot hold what is to be written, or not there.
-    """
-    writers = {known.name: known for known in formats.values() if known.write and kind in (None, *known.kinds)}
-    chosen = writers[default] if name is None and path is None else _chosen(name, path, kind, writers, formats)
-    if path is None and chosen.needs_file:
-        raise DataError(f"format '{chosen.name}' needs a file", hint="name one with -o FILE")
-    return chosen
-
-
-def _chosen(
-    name: str | None, path: Path | None, kind: Kind | None, writers: Mapping[str, Format], formats: Mapping[str, Format]
-) -> Format:
-    hint = f"formats: {', '.join(sorted(writers))}"
-    if name is not None:
-        if name in writers:
-            return writers[name]
-        if name not in formats:
-            raise UnknownNameError(f"unknown format '{name}'", hint=hint)
-        lacks = f"hold {kind} examples" if formats[name].write else "be written"
-        raise DataError(f"format '{name}' cannot {lacks}", hint=hint)
-    assert path is not None  # the caller has one or the other
-    ending = path.name.lower().removesuffix(".gz")
-    fitting = [known for known in writers.values() if known.suffixes and ending.endswith(known.suffixes)]
-    if len(fitting) != 1:
-        found = " and ".join(sorted(known.name for known in fitting))
-        problem = f"{path} could be written as {found}" if found else f"the ending of {path} names no format"
-        raise DataError(problem, hint=f"choose one with --to; {hint}")
-    return fitting[0]

@@ -1,0 +1,123 @@
+"""Recognise the format of a file: by the name that the user gave, or else by the file's ending."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from labelkit.errors import DataError, UnknownNameError, nearest
+from labelkit.formats.builtin import FORMATS
+from labelkit.formats.tools import brat
+from labelkit.records import Format, Kind
+
+#: endings of files that are neither CoNLL columns nor plain text, whether or not a format claims them
+FOREIGN_SUFFIXES = frozenset((
+    ".json", ".jsonl", ".ndjson", ".csv", ".parquet", ".arrow", ".conllu", ".spacy", ".ann", ".xml", ".html", ".htm",
+    ".zip", ".tar", ".tgz", ".bz2", ".xz", ".pdf", ".doc", ".docx", ".xlsx", ".odt", ".rtf", ".png", ".jpg", ".jpeg",
+    ".gif", ".safetensors", ".bin", ".pt", ".pkl", ".npy", ".db", ".sqlite", ".so",
+))  # fmt: skip
+
+
+def reader_for(
+    path: Path,
+    formats: Mapping[str, Format],
+    name: str | None = None,
+    *,
+    kind: Kind | None = None,
+    fallback: str = "conll",
+    option: str = "--set data.format=NAME (--from NAME in data convert)",
+) -> Format:
+    """Return the format to read a file with, or a folder that is read as one.
+
+    :param name: the format that the user chose; None for the one of the ending.
+    :param kind: the kind of the examples; None for either.
+    :param fallback: the format of unknown endings that are not foreign; no other format gets its own endings.
+    :param option: how the user chooses a format, for hints.
+    :raises UnknownNameError: no format is called ``name``.
+    :raises DataError: no format reads the file, or several do.
+    """
+    readers = readers_of(formats, kind)
+    if name is not None:
+        return _by_name(name, formats, readers, "read", kind)
+    if found := recognise(path, readers, fallback=fallback, option=option):
+        return found
+    suffix = Path(_data_name(path)).suffix
+    if fallback in readers and suffix not in FOREIGN_SUFFIXES:
+        return readers[fallback]
+    hint = f"choose one: {option}; {nearest(suffix.lstrip('.'), readers)}"
+    if suffix == ".json" and "label-studio" in readers:
+        hint = f"an export of Label Studio is read with {option.replace('NAME', 'label-studio')}"
+    raise DataError(f"no format reads {path}{f' as {kind} examples' if kind else ''}", hint=hint)
+
+
+def writer_for(
+    path: Path | None, formats: Mapping[str, Format], name: str | None = None, *, kind: Kind | None = None
+) -> Format:
+    """Return the format to write: the one called ``name``, or else the one of the ending of ``path``.
+
+    :param path: the file; None for standard output, which needs ``name``.
+    :param kind: the kind of the examples; None while it is unknown.
+    :raises UnknownNameError: no format is called ``name``.
+    :raises DataError: no format writes the file, several do, or the format cannot write to standard output.
+    """
+    writers = {known.name: known for known in formats.values() if known.write and kind in (None, *known.kinds)}
+    if name is not None:
+        chosen = _by_name(name, formats, writers, "written", kind)
+        if path is None and chosen.needs_file:
+            raise DataError(f"format '{name}' needs a file", hint="name one with -o FILE")
+        return chosen
+    assert path is not None
+    if found := recognise(path, writers, option="--to NAME"):
+        return found
+    suggestion = nearest(Path(_data_name(path)).suffix.lstrip("."), writers)
+    raise DataError(f"the ending of {path} names no format", hint=f"choose one: --to NAME; {suggestion}")
+
+
+def readers_of(formats: Mapping[str, Format], kind: Kind | None = None) -> dict[str, Format]:
+    """Return the formats that can read examples of ``kind`` (None for either), by name."""
+    return {known.name: known for known in formats.values() if known.read and kind in (None, *known.kinds)}
+
+
+def readable_suffixes(formats: Mapping[str, Format], kind: Kind | None = None) -> tuple[str, ...]:
+    """Return the endings of the files that can be read as examples of ``kind`` (None for either), without ``.gz``."""
+    return tuple({suffix for known in readers_of(formats, kind).values() for suffix in known.suffixes})
+
+
+def recognise(path: Path, formats: Mapping[str, Format], *, fallback: str | None = None, option: str) -> Format | None:
+    """Return the one of ``formats`` that claims the ending of a file; None for an unknown ending.
+
+    Core's formats keep their endings: no installed plugin changes what a command makes of a file.
+
+    :param fallback: the format that keeps its endings even from core's.
+    :param option: how the user chooses a format, for the hint.
+    :raises DataError: several formats claim the ending.
+    """
+    name = _data_name(path)
+    fitting = [known for known in formats.values() if known.suffixes and name.endswith(known.suffixes)]
+    first = [known for known in fitting if known.name == fallback] or [known for known in fitting if known in FORMATS]
+    fitting = first or fitting
+    if len(fitting) > 1:
+        names = " and ".join(sorted(known.name for known in fitting))
+        raise DataError(f"the ending of {path} names several formats: {names}", hint=f"choose one: {option}")
+    return fitting[0] if fitting else None
+
+
+def _by_name(
+    name: str, formats: Mapping[str, Format], usable: Mapping[str, Format], verb: str, kind: Kind | None
+) -> Format:
+    """Return the one of the ``usable`` formats that is called ``name``."""
+    if name in usable:
+        return usable[name]
+    if name not in formats:
+        raise UnknownNameError(f"unknown format '{name}'", hint=nearest(name, usable))
+    missing = (formats[name].read if verb == "read" else formats[name].write) is None
+    raise DataError(
+        f"format '{name}' cannot {f'be {verb}' if missing else f'hold {kind} examples'}", hint=nearest(name, usable)
+    )
+
+
+def _data_name(path: Path) -> str:
+    """Return the file name whose ending counts: in lower case, without ``.gz``; of a folder, one as its files have."""
+    if path.is_dir():
+        return "folder.ann" if brat.pairs_of(path) else "folder.arrow"
+    return path.name.lower().removesuffix(".gz")
