@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from labelkit.config.environment import Environment
 from labelkit.evaluate.label_errors import classes_of, rank
-from labelkit.evaluate.recorded_data import corpus_of, gold_of
+from labelkit.evaluate.recorded_data import gold_split, read_run_corpus
 from labelkit.inference.calibration import apply_temperature
 from labelkit.inference.prediction import gold_ids
 from labelkit.label.labeller import Labeller
@@ -48,7 +48,7 @@ def main() -> int:
     catalog = Catalog.load(only=environment.plugins)
     with Registry.open(home, create=False) as registry:
         details = registry.show(registry.find(run, finished=True).id)
-    gold = gold_of(corpus_of(details, catalog, environment, home), details, "validation")
+    gold = gold_split(read_run_corpus(details, catalog, environment, home), details, "validation")
     labeller = Labeller.open(run, home, catalog)
     schema = labeller.info.schema
     found, _ = labeller.scores(gold.examples)

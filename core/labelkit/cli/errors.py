@@ -118,7 +118,7 @@ def _found(shell: Shell, asked: _Asked) -> _Found:
 
 def _by_run(shell: Shell, asked: _Asked, labeller: Labeller, details: RunDetails | None) -> tuple[Gold, WordScores]:
     """Return gold data with the scores of the run's own model."""
-    from labelkit.evaluate.recorded_data import corpus_of, gold_of, hashes_of, record_look
+    from labelkit.evaluate.recorded_data import gold_split, read_run_corpus, record_test_inspection, recorded_hashes
     from labelkit.inference.calibration import apply_temperature
 
     if asked.data is not None:
@@ -126,17 +126,17 @@ def _by_run(shell: Shell, asked: _Asked, labeller: Labeller, details: RunDetails
     else:
         if details is None:
             raise LabelkitError("nothing is recorded of the data of this run", hint="add --data REF")
-        corpus = corpus_of(details, shell.catalog, shell.environment, shell.home)
-        gold = gold_of(corpus, details, asked.split or "validation")
+        corpus = read_run_corpus(details, shell.catalog, shell.environment, shell.home)
+        gold = gold_split(corpus, details, asked.split or "validation")
     if gold.split == "train":
         shell.say("note: the labeller learned from train, so its mistakes there say little: --train looks properly")
-    if details is not None and gold.content_hash in hashes_of(details, "test"):
+    if details is not None and gold.content_hash in recorded_hashes(details, "test"):
         shell.say(
             "note: these are the test data, and this look at them is counted:"
             " who trains by what they show here has no test left"
         )
     found, _ = labeller.scores(gold.examples)
-    if details is not None and (error := record_look(details, gold.content_hash, shell.home, "errors")):
+    if details is not None and (error := record_test_inspection(details, gold.content_hash, shell.home, "errors")):
         shell.say(f"note: not recorded: {error.message}")
     return gold, replace(found, values=apply_temperature(found.values, labeller.info.temperature))
 
@@ -146,7 +146,7 @@ def _by_folds(shell: Shell, asked: _Asked, details: RunDetails | None) -> tuple[
     from labelkit.cli.progress import Progress
     from labelkit.data.gold import Gold
     from labelkit.evaluate.cross_validation import held_out, plan_folds
-    from labelkit.evaluate.recorded_data import plain
+    from labelkit.evaluate.recorded_data import without_surfaces
 
     if details is None:
         raise LabelkitError("nothing is recorded of this run: its plan is not known", hint="name a recorded run")
@@ -155,7 +155,9 @@ def _by_folds(shell: Shell, asked: _Asked, details: RunDetails | None) -> tuple[
     with Progress(shell.err) as progress:
         found = held_out(work, shell.catalog, shell.home, listeners=[nameless(progress)], say=shell.say)
     split = work.prepared.corpus.splits["train"]
-    gold = Gold(split="train", examples=plain(split.examples), ref=split.ref, content_hash=split.content_hash)
+    gold = Gold(
+        split="train", examples=without_surfaces(split.examples), ref=split.ref, content_hash=split.content_hash
+    )
     return gold, found
 
 

@@ -128,12 +128,13 @@ def metrics_of(
     shell: Shell, labeller: Labeller, details: RunDetails | None, more: tuple[str, ...] = ()
 ) -> list[Metric]:
     """Return the metrics of a run, the one first that chose the checkpoint, and more ones: by name, or by path."""
+    from labelkit.evaluate.recorded_data import run_metrics
     from labelkit.metrics.evaluate_modules import metric_at
 
-    names = shell.catalog.find("task", labeller.info.task).metrics
-    own = details.record.metric if details and details.record.metric in shell.catalog.metrics else names[0]
+    own = run_metrics(labeller.info.task, details, shell.catalog)
     known = [name for name in more if "/" not in name and not name.endswith(".py")]
-    found = [shell.catalog.find("metric", name) for name in dict.fromkeys((own, *names, *known))]
+    added = [shell.catalog.find("metric", name) for name in dict.fromkeys(known)]
+    found = [*own, *(metric for metric in added if metric not in own)]
     if wrong := [metric for metric in found if metric.kind != labeller.info.kind]:
         raise LabelkitError(f"metric '{wrong[0].name}' is for kind {wrong[0].kind}, the labeller for the other one")
     return [*found, *(metric_at(Path(name), labeller.info.kind) for name in more if name not in known)]
@@ -145,13 +146,15 @@ def read(
     """Read the gold data that was asked for; by default the run's own."""
     from labelkit.data.corpus import DataOptions
     from labelkit.data.gold import UnknownLabelsError, read_gold
-    from labelkit.evaluate.recorded_data import corpus_of, gold_of
+    from labelkit.evaluate.recorded_data import gold_split, read_run_corpus
 
     info = labeller.info
     data, columns, encoding, sets = asked.data, asked.columns, asked.encoding, asked.sets
     if data is None:
         if details is not None and asked.split in {one.split for one in details.record.splits if one.carved}:
-            return gold_of(corpus_of(details, shell.catalog, shell.environment, shell.home), details, asked.split)
+            return gold_split(
+                read_run_corpus(details, shell.catalog, shell.environment, shell.home), details, asked.split
+            )
         data, columns, encoding, sets = _own_data(shell, asked.run, columns, sets)
     ctx = reading_context(shell, columns, encoding, (f"data.splitter={info.splitter}", *sets))
     options = DataOptions(
@@ -200,37 +203,13 @@ def _is_set(text: str | None) -> bool:
 def _record(
     shell: Shell, info: CheckpointInfo, gold: Gold, figures: dict[str, Any], seen: Seen, output: Path | None
 ) -> None:
-    """Put the scores beside their run, where the registry knows it and can be written."""
-    from labelkit.models.checkpoint_files import sha256_of
-    from labelkit.registry import Registry
+    from labelkit.evaluate.recorded_data import record_scores
 
     facts: dict[str, Any] = {f"seen_{split}": number for split, number in seen.shared.items()}
     if seen.test_score is not None:
         facts["test_score"] = float(seen.test_score)
-    with Registry.open(shell.home, create=False) as registry:
-        try:
-            registry.record_evaluation(
-                info.run,
-                task=info.task,
-                ref=gold.ref,
-                split=gold.split,
-                content_hash=gold.content_hash,
-                examples=len(gold.examples),
-                metrics={**figures, **facts},
-            )
-            if output is not None:
-                size, digest = output.stat().st_size, sha256_of(output)
-                registry.record_output(
-                    info.run,
-                    output,
-                    step=info.step,
-                    kind="predictions",
-                    size=size,
-                    sha256=digest,
-                    records=len(gold.examples),
-                )
-        except LabelkitError as error:
-            shell.say(f"note: not recorded: {error.message}")
+    if error := record_scores(info, gold, {**figures, **facts}, shell.home, predictions=output):
+        shell.say(f"note: not recorded: {error.message}")
 
 
 def _print(shell: Shell, info: CheckpointInfo, gold: Gold, figures: dict[str, Any], seen: Seen, asked: Asked) -> None:

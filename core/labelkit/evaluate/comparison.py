@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from labelkit.errors import LabelkitError
-from labelkit.evaluate.recorded_data import corpus_of, gold_of, hashes_of
+from labelkit.evaluate.recorded_data import gold_split, read_run_corpus, recorded_hashes
 from labelkit.labels.schemes import spans_of, tags_of
 from labelkit.metrics.significance import SHUFFLES, Difference, differences
 from labelkit.records import Labels, Metric, Predictions, Schema
@@ -51,7 +51,7 @@ def significance(runs: Sequence[RunDetails], catalog: Catalog, environment: Envi
     """
     first = runs[0]
     check(runs)
-    gold = gold_of(corpus_of(first, catalog, environment, home), first, SPLIT)
+    gold = gold_split(read_run_corpus(first, catalog, environment, home), first, SPLIT)
     metric = catalog.find("metric", first.record.metric)
     made = [_predictions(run, gold, catalog, home) for run in runs]
     return [_tested(runs[0], run, gold, metric, made[0], other) for run, other in zip(runs[1:], made[1:], strict=True)]
@@ -64,7 +64,7 @@ def check(runs: Sequence[RunDetails]) -> None:
     """
     first = runs[0]
     for run in runs:
-        if not hashes_of(run, SPLIT):
+        if not recorded_hashes(run, SPLIT):
             raise LabelkitError(f"the run '{run.record.id}' has no {SPLIT} split", hint="only tested runs are compared")
         if run.test_seen:
             raise LabelkitError(
@@ -72,7 +72,7 @@ def check(runs: Sequence[RunDetails]) -> None:
             )
         if run.record.task != first.record.task or run.record.metric != first.record.metric:
             raise LabelkitError(f"the task or the metric of '{run.record.id}' and '{first.record.id}' differ")
-        if hashes_of(run, SPLIT) != hashes_of(first, SPLIT):
+        if recorded_hashes(run, SPLIT) != recorded_hashes(first, SPLIT):
             raise LabelkitError(
                 f"the {SPLIT} data of '{run.record.id}' and '{first.record.id}' differ",
                 hint="significance needs the same sentences for both",

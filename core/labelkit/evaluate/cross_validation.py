@@ -15,7 +15,7 @@ from labelkit.data.corpus import Corpus, content_hash
 from labelkit.data.views import chosen
 from labelkit.errors import LabelkitError
 from labelkit.evaluate.leakage import fingerprints
-from labelkit.evaluate.recorded_data import plain
+from labelkit.evaluate.recorded_data import without_surfaces
 from labelkit.records import Example
 from labelkit.registry import Home
 
@@ -116,7 +116,7 @@ def held_out(
     """
     from labelkit.inference.engine import WordScores
 
-    examples, corpus = plain(asked.examples), asked.prepared.corpus
+    examples, corpus = without_surfaces(asked.examples), asked.prepared.corpus
     parts: list[tuple[Sequence[int], WordScores]] = []
     home.cache.mkdir(parents=True, exist_ok=True)
     for number, part in enumerate(asked.parts, 1):

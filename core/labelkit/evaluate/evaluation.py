@@ -11,7 +11,7 @@ from labelkit.data.gold import Gold
 from labelkit.errors import LabelkitError
 from labelkit.evaluate.label_mapping import LabelMap
 from labelkit.evaluate.leakage import SEEN, Seen, seen_by
-from labelkit.evaluate.recorded_data import corpus_of, hashes_of
+from labelkit.evaluate.recorded_data import read_run_corpus, recorded_hashes
 from labelkit.records import Coverage, Example, Format, Labelled, Labels, Metric, Predictions
 
 if TYPE_CHECKING:
@@ -68,9 +68,9 @@ def seen(gold: Gold, details: RunDetails | None, catalog: Catalog, environment: 
     if details is None:
         return Seen(examples=examples, unknown="the registry does not know the run")
     runs = [details, *_teachers(details, home)]
-    same = [split for split in SEEN if any(gold.content_hash in hashes_of(run, split) for run in runs)]
+    same = [split for split in SEEN if any(gold.content_hash in recorded_hashes(run, split) for run in runs)]
     try:
-        corpora = [_unchanged(run, corpus_of(run, catalog, environment, home)) for run in runs]
+        corpora = [_unchanged(run, read_run_corpus(run, catalog, environment, home)) for run in runs]
     except LabelkitError as error:
         if same:  # then all of it was
             return Seen(examples=examples, shared=dict.fromkeys(same, examples), either=examples)
@@ -97,7 +97,7 @@ def _unchanged(run: RunDetails, corpus: Corpus) -> Corpus:
     :raises LabelkitError: it is no longer what training and selection saw.
     """
     for split in SEEN:
-        if split in corpus.splits and corpus.splits[split].content_hash not in hashes_of(run, split):
+        if split in corpus.splits and corpus.splits[split].content_hash not in recorded_hashes(run, split):
             raise LabelkitError(f"the {split} data of run '{run.record.id}' has changed since")
     return corpus
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from labelkit.evaluate.recorded_data import hashes_of
+from labelkit.evaluate.recorded_data import recorded_hashes
 from labelkit.records import Example
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def seen_by(gold: Gold, details: RunDetails, corpora: Sequence[Corpus]) -> Seen:
         examples=len(wanted),
         shared={split: sum(one in prints for one in wanted) for split, prints in known.items()},
         either=sum(any(one in prints for prints in known.values()) for one in wanted),
-        own_test=gold.content_hash in hashes_of(details, "test"),
+        own_test=gold.content_hash in recorded_hashes(details, "test"),
         by="the run" if len(corpora) == 1 else "the run, or one that its encoder came from",
     )
 

@@ -1,27 +1,29 @@
-"""The data that a recorded run read, read again by its plan."""
+"""Read the data of a recorded run again, and record what its checkpoint scores on gold data."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 from labelkit.data.gold import Gold
 from labelkit.data.views import changed
 from labelkit.errors import LabelkitError
-from labelkit.records import Example
+from labelkit.records import Example, Metric
 
 if TYPE_CHECKING:
     from labelkit.config.environment import Environment
     from labelkit.data.corpus import Corpus
+    from labelkit.models.checkpoint import CheckpointInfo
     from labelkit.plugins.catalog import Catalog
     from labelkit.registry import Home, RunDetails
 
 
-def corpus_of(details: RunDetails, catalog: Catalog, environment: Environment, home: Home) -> Corpus:
-    """Return the splits of a run as it read them, a carved validation split too.
+def read_run_corpus(details: RunDetails, catalog: Catalog, environment: Environment, home: Home) -> Corpus:
+    """Return the splits of a run, read by its recorded plan; a validation split held out from train included.
 
-    :raises LabelkitError: they cannot be read any more.
+    :raises LabelkitError: the data cannot be read any more.
     """
     from labelkit.config.plan import make_plan
     from labelkit.train.preparation import load_context, read_corpus
@@ -31,35 +33,93 @@ def corpus_of(details: RunDetails, catalog: Catalog, environment: Environment, h
     return read_corpus(plan, catalog, load_context(plan, environment, home.cache))
 
 
-def gold_of(corpus: Corpus, details: RunDetails, split: str) -> Gold:
-    """Return a split of a run's own data, which must be what the run read.
+def gold_split(corpus: Corpus, details: RunDetails, split: str) -> Gold:
+    """Return a split of the corpus of a run as gold data, checked against the content hash that the run recorded.
 
-    :raises LabelkitError: there is none, or it has changed.
+    :raises LabelkitError: the run has no such split, or the data has changed since.
     """
     if split not in corpus.splits:
         raise LabelkitError(
             f"the run '{details.record.id}' has no {split} split", hint=f"it has: {', '.join(corpus.splits)}"
         )
     found = corpus.splits[split]
-    if found.content_hash not in hashes_of(details, split):
+    if found.content_hash not in recorded_hashes(details, split):
         raise LabelkitError(
             f"the {split} data of run '{details.record.id}' has changed since the run",
-            hint="bring the old data back, or give gold data: --data REF",
+            hint="restore the old data, or give gold data: --data REF",
         )
-    return Gold(split=split, examples=plain(found.examples), ref=found.ref, content_hash=found.content_hash)
+    return Gold(split=split, examples=without_surfaces(found.examples), ref=found.ref, content_hash=found.content_hash)
 
 
-def hashes_of(details: RunDetails, *splits: str) -> set[str]:
+def recorded_hashes(details: RunDetails, *splits: str) -> set[str]:
     """Return the content hashes that a run recorded of some of its splits."""
     return {one.content_hash for one in details.record.splits if one.split in splits}
 
 
-def record_look(
+def without_surfaces(examples: Sequence[Example]) -> Sequence[Example]:
+    """Return examples without the output of preprocessors, which a labeller applies itself."""
+    return changed(examples, lambda example: replace(example, surface=None))
+
+
+def run_metrics(task: str, details: RunDetails | None, catalog: Catalog) -> list[Metric]:
+    """Return the metrics of a task, the one that selected the checkpoint of a run first.
+
+    :param details: None for a checkpoint that is not in the registry.
+    """
+    names = catalog.find("task", task).metrics
+    own = details.record.metric if details and details.record.metric in catalog.metrics else names[0]
+    return [catalog.find("metric", name) for name in dict.fromkeys((own, *names))]
+
+
+def record_scores(
+    info: CheckpointInfo,
+    gold: Gold,
+    scores: Mapping[str, Any],
+    home: Home,
+    *,
+    source: Literal["evaluate", "onnx"] = "evaluate",
+    predictions: Path | None = None,
+) -> LabelkitError | None:
+    """Record the scores of a checkpoint on gold data with its run; return the error if they cannot be recorded.
+
+    :param predictions: a file with the predictions, recorded as an output of the run.
+    """
+    from labelkit.models.checkpoint_files import sha256_of
+    from labelkit.registry import Registry
+
+    try:
+        with Registry.open(home, create=False) as registry:
+            registry.record_evaluation(
+                info.run,
+                task=info.task,
+                ref=gold.ref,
+                split=gold.split,
+                content_hash=gold.content_hash,
+                examples=len(gold.examples),
+                metrics=scores,
+                source=source,
+            )
+            if predictions is not None:
+                registry.record_output(
+                    info.run,
+                    predictions,
+                    step=info.step,
+                    kind="predictions",
+                    size=predictions.stat().st_size,
+                    sha256=sha256_of(predictions),
+                    records=len(gold.examples),
+                )
+    except LabelkitError as error:
+        return error
+    return None
+
+
+def record_test_inspection(
     details: RunDetails, content_hash: str, home: Home, source: Literal["errors", "compare"]
 ) -> LabelkitError | None:
-    """Record that somebody looked at what a run labels in its own test data: it counts, as a score on it does.
+    """Count an inspection of a run's predictions on its own test split as a scoring of it.
 
-    Other data is left alone. Returns why it could not be recorded.
+    Nothing is recorded of other data. Return the error if it cannot be recorded.
     """
     from labelkit.registry import Registry
 
@@ -80,8 +140,3 @@ def record_look(
     except LabelkitError as error:
         return error
     return None
-
-
-def plain(examples: Sequence[Example]) -> Sequence[Example]:
-    """Return examples without what preprocessors made of them: a labeller applies its own."""
-    return changed(examples, lambda example: replace(example, surface=None))

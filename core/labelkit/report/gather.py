@@ -5,7 +5,7 @@ Test is another matter. Each look at it is counted, so a report takes what is re
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from labelkit.data.summary import SplitSummary, summarise_split
 from labelkit.errors import LabelkitError
 from labelkit.evaluate.comparison import CLOSE
-from labelkit.records import Metric, Predictions, Schema
+from labelkit.evaluate.recorded_data import run_metrics
+from labelkit.records import Predictions, Schema
 from labelkit.registry import nested
 from labelkit.report.material import Judged, Material, schema_of
 from labelkit.report.recorded_labels import LAYER, Recorded, recorded_labels
@@ -70,12 +71,12 @@ def gather(details: RunDetails, catalog: Catalog, environment: Environment, home
 
 def _corpus(details: RunDetails, catalog: Catalog, environment: Environment, home: Home) -> tuple[Corpus | None, str]:
     """Return the data of a run, or why it cannot be read."""
-    from labelkit.evaluate.recorded_data import corpus_of
+    from labelkit.evaluate.recorded_data import read_run_corpus
 
     if not details.record.splits:
         return None, "the run recorded no data"
     try:
-        return corpus_of(details, catalog, environment, home), ""
+        return read_run_corpus(details, catalog, environment, home), ""
     except LabelkitError as error:
         return None, f"the data of the run cannot be read: {error.message}"
 
@@ -121,7 +122,7 @@ def _from_file(work: _Work, split: str, recorded: Recorded) -> Judged | None:
     assert work.schema is not None  # else nothing was read
     references = [example.labels[LAYER] for example in recorded.examples]
     predictions = Predictions(references=references, predictions=recorded.predicted, schema=work.schema)
-    figures = score(metrics_of(work.details, work.catalog), predictions)
+    figures = score(run_metrics(work.details.record.task, work.details, work.catalog), predictions)
     if difference(work.details, split, figures):
         return None
     return Judged(
@@ -138,7 +139,7 @@ def _again(work: _Work, split: str) -> Judged:
     """Have the chosen checkpoint label a split."""
     from labelkit.evaluate.evaluation import evaluate
     from labelkit.evaluate.label_mapping import LabelMap
-    from labelkit.evaluate.recorded_data import gold_of
+    from labelkit.evaluate.recorded_data import gold_split
     from labelkit.inference.prediction import LabelSequences, decode_scores
     from labelkit.label.labeller import Labeller
     from labelkit.models.checkpoint import read_checkpoint
@@ -146,11 +147,11 @@ def _again(work: _Work, split: str) -> Judged:
     best = _best(work.details)
     if work.corpus is None:
         raise LabelkitError(work.unread)
-    gold = gold_of(work.corpus, work.details, split)
+    gold = gold_split(work.corpus, work.details, split)
     read_checkpoint(best, work.details.best.files if work.details.best else None)
     work.say(f"labelling {split} with the checkpoint ({len(gold.examples):,} examples)")
     labeller = Labeller.open(str(best), work.home, work.catalog)
-    outcome = evaluate(labeller, gold, metrics_of(work.details, work.catalog), LabelMap())
+    outcome = evaluate(labeller, gold, run_metrics(work.details.record.task, work.details, work.catalog), LabelMap())
     schema = labeller.info.schema
     return Judged(
         source="made anew by the chosen checkpoint",
@@ -177,13 +178,6 @@ def _best(details: RunDetails) -> Path:
     if not best.folder.is_dir():
         raise LabelkitError(f"the checkpoint is gone: {best.folder} does not exist")
     return best.folder
-
-
-def metrics_of(details: RunDetails, catalog: Catalog) -> Sequence[Metric]:
-    """Return the metrics of a run, the one first that chose the checkpoint."""
-    names: Sequence[str] = catalog.find("task", details.record.task).metrics
-    own = details.record.metric if details.record.metric in catalog.metrics else names[0]
-    return [catalog.find("metric", name) for name in dict.fromkeys((own, *names))]
 
 
 def difference(details: RunDetails, split: str, figures: Mapping[str, Any]) -> str:

@@ -63,13 +63,13 @@ def compare(
 
 def _significance(shell: Shell, details: list[RunDetails]) -> list[Tested]:
     from labelkit.evaluate.comparison import check, significance
-    from labelkit.evaluate.recorded_data import record_look
+    from labelkit.evaluate.recorded_data import record_test_inspection
 
     check(details)
     shell.say(f"labelling the test data with {len(details)} labellers")
     tested = significance(details, shell.catalog, shell.environment, shell.home)
     for run in details:
-        if error := record_look(run, tested[0].content_hash, shell.home, "compare"):
+        if error := record_test_inspection(run, tested[0].content_hash, shell.home, "compare"):
             shell.say(f"note: not recorded: {error.message}")
     return tested
 
