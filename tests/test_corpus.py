@@ -224,7 +224,7 @@ def test_not_utf8_unless_told(folder: Path) -> None:
         (
             "hub:labelkit-tests/nonesuch",
             NetworkError,
-            "data set 'labelkit-tests/nonesuch' is not in the local cache and HF_HUB_OFFLINE is set",
+            "dataset 'labelkit-tests/nonesuch' is not in the local cache and HF_HUB_OFFLINE is set",
             "give local files: --data PATH, or connect and try again",
         ),
         (

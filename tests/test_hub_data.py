@@ -157,7 +157,7 @@ def test_half_a_data_set_is_not_taken_for_the_whole(
     hub.stall = "data/validation-00000-of-00001.parquet"
     error = failure("hub:org/pets", catalog, tmp_path)
     assert isinstance(error, NetworkError)
-    assert error.message.startswith("data set 'org/pets' could not be fetched (")
+    assert error.message.startswith("dataset 'org/pets' could not be fetched (")
     hub.mode = "fails"
     for reference in ("hub:org/pets", f"hub:org/pets@{commit}"):
         assert isinstance(failure(reference, catalog, tmp_path), NetworkError)
@@ -301,7 +301,7 @@ def test_offline_nothing_is_asked(hub: Hub, catalog: Catalog, tmp_path: Path) ->
     hub.add("org/pets", splits())
     error = failure("hub:org/pets", catalog, tmp_path, offline=True)
     assert isinstance(error, NetworkError)
-    assert error.message == "data set 'org/pets' is not in the local cache and HF_HUB_OFFLINE is set"
+    assert error.message == "dataset 'org/pets' is not in the local cache and HF_HUB_OFFLINE is set"
     assert "--data PATH" in str(error.hint)
     assert hub.asked == []
 
@@ -316,7 +316,7 @@ def test_a_hub_that_does_not_answer_is_given_up_soon(hub: Hub, catalog: Catalog,
     error = failure("hub:org/pets", catalog, tmp_path)
     assert time.monotonic() - started < 10
     assert isinstance(error, NetworkError)
-    assert error.message.startswith("the Hugging Face Hub cannot be reached for data set 'org/pets' (")
+    assert error.message.startswith("the Hugging Face Hub cannot be reached for dataset 'org/pets' (")
     assert "--data PATH" in str(error.hint)
     assert len([path for path in hub.asked if "org/pets" in path]) <= 1
 
@@ -324,9 +324,9 @@ def test_a_hub_that_does_not_answer_is_given_up_soon(hub: Hub, catalog: Catalog,
 @pytest.mark.parametrize(
     ("reference", "message"),
     [
-        ("hub:org/nonesuch", "there is no data set 'org/nonesuch' on the Hub"),
-        ("hub:org/pets@v9", "data set 'org/pets' has no revision 'v9'"),
-        ("hub:org/p ts", "no data set of the Hub can be called 'org/p ts'"),
+        ("hub:org/nonesuch", "there is no dataset 'org/nonesuch' on the Hub"),
+        ("hub:org/pets@v9", "dataset 'org/pets' has no revision 'v9'"),
+        ("hub:org/p ts", "'org/p ts' is not a valid name of a dataset on the Hub"),
     ],
 )
 def test_what_the_hub_does_not_know_is_told(
@@ -344,7 +344,7 @@ def test_a_gated_data_set_is_told(hub: Hub, catalog: Catalog, tmp_path: Path) ->
     hub.gated = True
     error = failure("hub:org/pets", catalog, tmp_path)
     assert isinstance(error, DataError)
-    assert error.message == "data set 'org/pets' is gated on the Hub"
+    assert error.message == "dataset 'org/pets' is gated on the Hub"
     assert "hf auth login" in str(error.hint)
 
 
@@ -468,7 +468,7 @@ def test_a_mirror_that_is_out_of_reach_is_told(hub: Hub, catalog: Catalog, tmp_p
     error = failure("conll2003", catalog, tmp_path)
     assert isinstance(error, NetworkError)
     assert "'conll2003' needs its files" in error.message
-    assert "cannot be reached for data set 'lhoestq/conll2003'" in error.message
+    assert "cannot be reached for dataset 'lhoestq/conll2003'" in error.message
     assert "LABELKIT_DATA" in str(error.hint)
     assert not any("tomaarsen" in path for path in hub.asked)  # one attempt is enough
     asked = len(hub.asked)

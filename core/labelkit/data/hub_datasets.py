@@ -11,7 +11,7 @@ from labelkit.data.hub_files import Chosen, choose_files, class_names
 from labelkit.errors import DataError
 from labelkit.formats.fields import layout_of
 from labelkit.formats.rows import one_label
-from labelkit.hub import client as hub
+from labelkit.hub.repository import HubRepository
 from labelkit.records import Example, Labels, LoadContext, Place
 
 Read = Callable[[Path], Iterable[Example]]
@@ -70,56 +70,56 @@ class HubData:
         return lambda labels, place: {layer: _named(value, names.get(layer), place) for layer, value in labels.items()}
 
 
-def find(wanted: hub.Wanted, ctx: LoadContext, suffixes: Collection[str]) -> HubData:
+def find(repository: HubRepository, ctx: LoadContext, suffixes: Collection[str]) -> HubData:
     """Find a data set in the Hub's local cache, or fetch its data files.
 
     :param suffixes: file endings that can be read.
     :raises NetworkError: it is not cached and the Hub cannot be asked.
     :raises DataError: there is no such data set, or it has no data files, or needs a loading script.
     """
-    if found := find_cached(wanted, ctx, suffixes):
+    if found := find_cached(repository, ctx, suffixes):
         return found
     if ctx.offline:
-        raise hub.offline(wanted)
-    told = hub.about(wanted)
+        raise repository.offline_error()
+    told = repository.info()
     commit = str(told.sha)
     listing = [sibling.rfilename for sibling in told.siblings or ()]
-    _refuse_script(wanted, listing, ctx)
-    card = _card(hub.fetch(wanted, commit, [_CARD], first=True) if _CARD in listing else None)
-    chosen = _chosen(wanted, listing, card, ctx, suffixes)
-    folder = hub.fetch(wanted, commit, [_CARD, *(file for files in chosen.files.values() for file in files)])
-    return _data(wanted, folder, chosen, card)
+    _refuse_script(repository, listing, ctx)
+    card = _card(repository.download(commit, [_CARD], more_follows=True) if _CARD in listing else None)
+    chosen = _chosen(repository, listing, card, ctx, suffixes)
+    folder = repository.download(commit, [_CARD, *(file for files in chosen.files.values() for file in files)])
+    return _data(repository, folder, chosen, card)
 
 
-def find_cached(wanted: hub.Wanted, ctx: LoadContext, suffixes: Collection[str]) -> HubData | None:
+def find_cached(repository: HubRepository, ctx: LoadContext, suffixes: Collection[str]) -> HubData | None:
     """Return a data set as the local cache holds it, without asking the Hub; None where a file is missing."""
-    listing = hub.cached_listing(wanted)
+    listing = repository.cached_file_names()
     if listing is None and not ctx.offline:
         return None  # what is there may be a part
-    folder = hub.cached(wanted, None if listing is None else [_CARD])
+    folder = repository.cached_folder(None if listing is None else [_CARD])
     if folder is None:
         return None
     if listing is None:
         listing = tuple(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-    _refuse_script(wanted, listing, ctx)
+    _refuse_script(repository, listing, ctx)
     card = _card(folder)
-    chosen = _chosen(wanted, listing, card, ctx, suffixes)
+    chosen = _chosen(repository, listing, card, ctx, suffixes)
     whole = all((folder / file).is_file() for files in chosen.files.values() for file in files)
-    return _data(wanted, folder, chosen, card) if whole else None
+    return _data(repository, folder, chosen, card) if whole else None
 
 
-def _data(wanted: hub.Wanted, folder: Path, chosen: Chosen, card: Mapping[str, Any]) -> HubData:
+def _data(repository: HubRepository, folder: Path, chosen: Chosen, card: Mapping[str, Any]) -> HubData:
     return HubData(
-        name=wanted.name,
+        name=repository.name,
         commit=folder.name,
         files={split: tuple(folder / file for file in files) for split, files in chosen.files.items()},
         names=class_names(card, chosen.config),
-        notes=tuple(f"hub:{wanted.name}: {note}" for note in chosen.notes),
+        notes=tuple(f"hub:{repository.name}: {note}" for note in chosen.notes),
     )
 
 
 def _chosen(
-    wanted: hub.Wanted,
+    repository: HubRepository,
     listing: Collection[str],
     card: Mapping[str, Any],
     ctx: LoadContext,
@@ -128,25 +128,27 @@ def _chosen(
     try:
         chosen = choose_files(listing, card, suffixes, ctx.options.get("config"))
     except DataError as error:
-        raise DataError(f"hub:{wanted.name}: {error.message}", hint=error.hint) from error
+        raise DataError(f"hub:{repository.name}: {error.message}", hint=error.hint) from error
     if not chosen.files:
         have = "; ".join(chosen.notes) or f"it holds {', '.join(sorted(listing)[:8]) or 'no files'}"
         raise DataError(
-            f"hub:{wanted.name} has no data files of train, validation or test ({have})",
+            f"hub:{repository.name} has no data files of train, validation or test ({have})",
             hint=f"readable are {', '.join(sorted(suffixes))}; or give local files: --data train=PATH,…",
         )
     return chosen
 
 
-def _refuse_script(wanted: hub.Wanted, listing: Collection[str], ctx: LoadContext) -> None:
+def _refuse_script(repository: HubRepository, listing: Collection[str], ctx: LoadContext) -> None:
     """Refuse a data set with a loading script; by its name, as ``datasets`` finds it."""
-    script = f"{wanted.name.rpartition('/')[2]}.py"
+    script = f"{repository.name.rpartition('/')[2]}.py"
     if script not in listing:
         return
     hint = "give local files: --data train=PATH,validation=PATH,test=PATH"
-    if not ctx.offline and hub.has_revision(replace(wanted, revision=CONVERTED)):
-        hint = f"the Hub has it as plain files: --data hub:{wanted.name}@{CONVERTED}"
-    raise DataError(f"hub:{wanted.name} needs its loading script {script}, and no code of the Hub is run", hint=hint)
+    if not ctx.offline and replace(repository, revision=CONVERTED).exists():
+        hint = f"the Hub has it as plain files: --data hub:{repository.name}@{CONVERTED}"
+    raise DataError(
+        f"hub:{repository.name} needs its loading script {script}, and no code of the Hub is run", hint=hint
+    )
 
 
 def _card(folder: Path | None) -> Mapping[str, Any]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from labelkit.data.hub_datasets import CONVERTED, HubData, find, find_cached
 from labelkit.errors import DataError, NetworkError
 from labelkit.formats import tables
-from labelkit.hub.client import Wanted
+from labelkit.hub.repository import HubRepository
 from labelkit.records import Example, Kind, LoadContext
 
 _SUFFIXES = (".parquet",)
@@ -29,9 +29,9 @@ class Mirror:
     labels: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def wanted(self) -> Wanted:
+    def repository(self) -> HubRepository:
         """The repository and revision."""
-        return Wanted("dataset", self.name, self.revision)
+        return HubRepository("dataset", self.name, self.revision)
 
 
 _CONLL2003 = {"tokens": "tokens", "pos": "pos_tags", "chunk": "chunk_tags", "ner": "ner_tags"}
@@ -97,7 +97,7 @@ def _find(source: str, ctx: LoadContext, absent: DataError) -> tuple[Mirror, Hub
     mirrors = MIRRORS.get(source, ())
     plain = replace(ctx, options={name: value for name, value in ctx.options.items() if name != "config"})
     for mirror in mirrors:
-        if found := find_cached(mirror.wanted, plain, _SUFFIXES):
+        if found := find_cached(mirror.repository, plain, _SUFFIXES):
             return mirror, found
     if not mirrors:
         raise absent
@@ -108,7 +108,7 @@ def _find(source: str, ctx: LoadContext, absent: DataError) -> tuple[Mirror, Hub
     faults: list[str] = []
     for mirror in mirrors:
         try:
-            return mirror, find(mirror.wanted, plain, _SUFFIXES)
+            return mirror, find(mirror.repository, plain, _SUFFIXES)
         except NetworkError as error:
             hint = f"set LABELKIT_DATA to the folder that holds {source}/, or connect and try again"
             raise NetworkError(f"{absent.message}; {error.message}", hint=hint) from error

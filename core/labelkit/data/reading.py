@@ -16,7 +16,7 @@ from labelkit.files.split_names import SPLITS, split_called
 from labelkit.formats.recognition import readable_suffixes, reader_for
 from labelkit.formats.tables import saved_splits
 from labelkit.formats.tools import brat
-from labelkit.hub import client as hub
+from labelkit.hub.repository import HubRepository
 from labelkit.records import Example, Format, Kind, LoadContext, Schema, Source
 
 
@@ -152,8 +152,8 @@ def _from_hub(reference: Reference, kind: Kind, parts: Parts, ctx: LoadContext, 
 
 def _hub_data(reference: Reference, kind: Kind | None, parts: Parts, ctx: LoadContext) -> HubData:
     assert reference.hub is not None  # a reference of kind "hub" has one
-    wanted = hub.Wanted("dataset", reference.hub, reference.revision or "main")
-    return find(wanted, ctx, readable_suffixes(parts.formats, kind))
+    repository = HubRepository("dataset", reference.hub, reference.revision or "main")
+    return find(repository, ctx, readable_suffixes(parts.formats, kind))
 
 
 def _reader(kind: Kind | None, parts: Parts, ctx: LoadContext, format_name: str | None) -> Read:

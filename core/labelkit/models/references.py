@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from labelkit.errors import LabelkitError, ModelError, nearest
-from labelkit.hub import client as hub
+from labelkit.hub.repository import HubRepository, short_reason
 from labelkit.models.checkpoint_files import sha256_of, weights_of
 from labelkit.records import LoadContext, ResolvedEncoder
 
@@ -104,12 +104,12 @@ def resolve_hub(rest: str, ctx: LoadContext) -> ResolvedEncoder:
     name, _, revision = rest.partition("@")
     if name.count("/") > 1 or not name.strip("/"):
         raise ModelError(f"'{rest}' names no model of the Hub", hint="write it as org/name or hub:org/name@REVISION")
-    wanted = hub.Wanted("model", name, revision or ctx.revision or "main")
-    folder = hub.cached(wanted, HUB_FILES)
+    repository = HubRepository("model", name, revision or ctx.revision or "main")
+    folder = repository.cached_folder(HUB_FILES)
     if folder is None or not _is_whole(folder):
         if ctx.offline:
-            raise hub.offline(wanted)
-        folder = hub.fetch(wanted, str(hub.about(wanted).sha), HUB_FILES)
+            raise repository.offline_error()
+        folder = repository.download(str(repository.info().sha), HUB_FILES)
     return ResolvedEncoder(folder=folder, revision=folder.name, sha256=check_encoder_folder(folder))
 
 
@@ -150,7 +150,7 @@ def resolve(reference: str, encoders: Any, ctx: LoadContext) -> ResolvedEncoder:
         raise
     except Exception as error:
         raise ModelError(
-            f"model '{reference}' could not be resolved: {type(error).__name__}: {hub.reason(error)}"
+            f"model '{reference}' could not be resolved: {type(error).__name__}: {short_reason(error)}"
         ) from error
     if not isinstance(found, ResolvedEncoder):
         raise ModelError(f"the encoder '{kind}' returned {type(found).__name__}, not a ResolvedEncoder")
