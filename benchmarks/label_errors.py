@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelkit.config.environment import Environment
-from labelkit.evaluate.label_errors import classes_of, rank
+from labelkit.evaluate.label_errors import label_classes, rank_labels
 from labelkit.evaluate.recorded_data import gold_split, read_run_corpus
 from labelkit.inference.calibration import apply_temperature
 from labelkit.inference.prediction import gold_ids
@@ -53,8 +53,8 @@ def main() -> int:
     schema = labeller.info.schema
     found, _ = labeller.scores(gold.examples)
     labels, _ = gold_ids(gold.examples, labeller.info.layer, schema)
-    changed, words = spoiled(labels, classes_of(schema)[1], np.random.default_rng(SEED))
-    ranking = rank(apply_temperature(found.values, labeller.info.temperature), changed, schema)
+    changed, words = spoiled(labels, label_classes(schema)[1], np.random.default_rng(SEED))
+    ranking = rank_labels(apply_temperature(found.values, labeller.info.temperature), changed, schema)
     top = ranking.order[: round(TOP * len(labels))]
     share = float(np.isin(words, top).mean())
     print(f"{gold.ref}: {len(labels):,} words, {len(words):,} of them changed")

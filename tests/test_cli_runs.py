@@ -512,7 +512,8 @@ def test_the_page_documents_every_name_option_and_command() -> None:
     assert all(f"`{name}`" in PAGE for name in MANY)
     for name in ("list", "show", "compare", "best", "query", "export"):
         assert f"## labelkit runs {name}" in PAGE
-    from labelkit.cli.runs import asking, comparing, listing
+    from labelkit.cli.runs import asking, listing
+    from labelkit.cli.runs import compare as comparing
 
     for command_ in (listing.list_runs, comparing.compare, comparing.best, asking.query, asking.export):
         common = {"--json", "--debug", "--no-plugin", "--trace-plugins"}

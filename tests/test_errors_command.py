@@ -19,10 +19,10 @@ from labelkit.cli import main
 from labelkit.cli.errors import nameless
 from labelkit.errors import LabelkitError
 from labelkit.evaluate import label_errors as suspects
-from labelkit.evaluate.cross_validation import divide
-from labelkit.evaluate.error_analysis import SPAN_KINDS, analyse
-from labelkit.evaluate.label_errors import classes_of, rank
-from labelkit.evaluate.label_review import suspects_of, to_review
+from labelkit.evaluate.cross_validation import split_folds
+from labelkit.evaluate.error_analysis import SPAN_KINDS, analyse_errors
+from labelkit.evaluate.label_errors import label_classes, rank_labels
+from labelkit.evaluate.label_review import find_label_errors, review_records
 from labelkit.events import CheckpointSaved, Event, Noted, RunStarted, Stage
 from labelkit.labels.schemes import SCHEMES, spans_of, tags_of
 from labelkit.records import Example, Schema, Scheme
@@ -59,7 +59,7 @@ def example(number: int, tags: str, words: str | None = None) -> Example:
     ],
 )
 def test_each_mistake_has_its_kind(gold: str, guess: str, kinds: dict[str, int]) -> None:
-    found = analyse([example(1, gold)], "ner", [tuple(guess.split())], SCHEMA)
+    found = analyse_errors([example(1, gold)], "ner", [tuple(guess.split())], SCHEMA)
     assert found.kinds == {**NONE, **kinds}
 
 
@@ -69,7 +69,7 @@ def test_every_span_is_right_or_in_one_mistake(scheme: Scheme, data: st.DataObje
     names = st.lists(st.sampled_from(schema.label_names), min_size=7, max_size=7)
     gold, guess = (tuple(data.draw(names)) for _ in range(2))
     gold = tags_of(spans_of(gold, scheme), 7, scheme)
-    found = analyse([example(1, " ".join(gold))], "ner", [guess], schema)
+    found = analyse_errors([example(1, " ".join(gold))], "ner", [guess], schema)
     wanted, given_ = spans_of(gold, scheme), spans_of(guess, scheme)
     wrong = Counter(mistake.gold for mistake in found.mistakes if mistake.gold)
     other = Counter(mistake.predicted for mistake in found.mistakes if mistake.predicted)
@@ -86,7 +86,7 @@ def test_mistakes_are_counted_by_type_and_by_frequency() -> None:
         example(2, "O B-LOC", "in ROME"),
         example(3, "B-PER O", "Bob slept"),
     ]
-    found = analyse(rows, "ner", [("O", "O"), ("O", "O"), ("B-LOC", "B-PER")], SCHEMA)
+    found = analyse_errors(rows, "ner", [("O", "O"), ("O", "O"), ("B-LOC", "B-PER")], SCHEMA)
     assert found.by_type == {
         "LOC": {"gold": 2, "right": 0, **NONE, "missed": 2},
         "PER": {"gold": 1, "right": 0, **NONE, "wrong type": 1, "spurious": 1},
@@ -98,14 +98,14 @@ def test_mistakes_are_counted_by_type_and_by_frequency() -> None:
 
 def test_plain_labels_and_texts_are_taken_for_one_another() -> None:
     tags = Schema(name="ner", kind="token", labels=("NOUN", "VERB"))
-    found = analyse([example(1, "NOUN VERB", "dogs bark")], "ner", [("NOUN", "NOUN")], tags)
+    found = analyse_errors([example(1, "NOUN VERB", "dogs bark")], "ner", [("NOUN", "NOUN")], tags)
     assert found.kinds == {"wrong label": 1}
     assert found.by_type["VERB"] == {"gold": 1, "right": 0, "wrong label": 1}
     assert found.by_type["NOUN"] == {"gold": 1, "right": 1, "wrong label": 0}
     assert found.frequent[0].text == "bark"
     classes = Schema(name="ner", kind="text", labels=("good", "bad"))
     texts = [Example(id=str(n), text=f"text {n}", labels={"ner": "good"}) for n in range(2)]
-    found = analyse(texts, "ner", ["bad", "bad"], classes)
+    found = analyse_errors(texts, "ner", ["bad", "bad"], classes)
     assert [(one.gold, one.predicted, one.count, one.text) for one in found.frequent] == [("good", "bad", 2, "")]
 
 
@@ -115,7 +115,7 @@ def test_plain_labels_and_texts_are_taken_for_one_another() -> None:
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_tags_are_looked_at_by_type(scheme: Scheme) -> None:
     schema = Schema(name="x", kind="token", types=("PER", "LOC"), scheme=scheme)
-    classes, class_of = classes_of(schema)
+    classes, class_of = label_classes(schema)
     names = ["O" if name == "O" else name.split("-")[1] for name in schema.label_names]
     assert [classes[number] for number in class_of] == names
 
@@ -128,7 +128,7 @@ def noisy(count: int = 2000, share: float = 0.02) -> tuple[Any, Any, Any]:
     values[np.arange(count), labels] += 6
     values -= np.logaddexp.reduce(values, axis=1, keepdims=True)
     wrong = random.choice(count, round(share * count), replace=False)
-    classes = classes_of(SCHEMA)[1]
+    classes = label_classes(SCHEMA)[1]
     changed = labels.copy()
     for word in wrong:
         changed[word] = random.choice(np.flatnonzero(classes != classes[labels[word]]))
@@ -137,23 +137,23 @@ def noisy(count: int = 2000, share: float = 0.02) -> tuple[Any, Any, Any]:
 
 def test_changed_labels_stand_at_the_top() -> None:
     values, labels, wrong = noisy()
-    found = rank(values, labels, SCHEMA)
+    found = rank_labels(values, labels, SCHEMA)
     top = set(found.order[:100].tolist())
     assert len(top & set(wrong.tolist())) >= 0.9 * len(wrong)
     assert found.flagged[wrong].mean() > 0.7
     assert not found.doubtful
-    assert rank(*noisy(share=0.4)[:2], SCHEMA).doubtful
+    assert rank_labels(*noisy(share=0.4)[:2], SCHEMA).doubtful
     assert sorted(found.order.tolist()) == list(range(len(labels)))
     assert (np.diff(found.quality[found.order]) >= 0).all()
     assert all(found.suggested[word] != found.given[word] for word in found.suspects)
 
 
 def test_nothing_and_a_single_class_have_no_suspects() -> None:
-    empty = rank(np.zeros((0, 5), np.float32), np.zeros(0, np.int64), SCHEMA)
+    empty = rank_labels(np.zeros((0, 5), np.float32), np.zeros(0, np.int64), SCHEMA)
     assert len(empty.order) == 0
     assert not empty.doubtful
     only = Schema(name="x", kind="token", labels=("X",))
-    assert len(rank(np.zeros((3, 1), np.float32), np.zeros(3, np.int64), only).suspects) == 0
+    assert len(rank_labels(np.zeros((3, 1), np.float32), np.zeros(3, np.int64), only).suspects) == 0
 
 
 def test_suspects_are_reviewed_example_by_example_the_likeliest_first() -> None:
@@ -166,15 +166,15 @@ def test_suspects_are_reviewed_example_by_example_the_likeliest_first() -> None:
     values[np.arange(7), likely] = np.log(0.99)
     values[6] = np.log([0.9, 0.025, 0.025, 0.025, 0.025])
     many = np.concatenate([values] + [values[[0, 2, 6]]] * 0)
-    ranking = rank(many, np.array(labels), SCHEMA)
+    ranking = rank_labels(many, np.array(labels), SCHEMA)
     forced = np.isin(np.arange(7), [3, 6])
     object.__setattr__(ranking, "flagged", forced)
-    found = suspects_of(ranking, rows, np.array([2, 3, 2]))
+    found = find_label_errors(ranking, rows, np.array([2, 3, 2]))
     assert [(one.rank, one.example, one.word, one.given, one.suggested) for one in found] == [
         (1, 1, 1, "O", "LOC"),
         (2, 2, 1, "LOC", "O"),
     ]
-    records = list(to_review(found, rows, "ner"))
+    records = list(review_records(found, rows, "ner"))
     assert [record.id for record in records] == ["2", "3"]
     assert records[0].labels == ("B-PER", "O", "O")
     assert records[0].extra["suspects"][0]["suggested"] == "LOC"
@@ -185,24 +185,24 @@ def test_suspects_are_reviewed_example_by_example_the_likeliest_first() -> None:
 
 def test_folds_hold_every_example_once_and_keep_the_same_words_together() -> None:
     rows = [example(n, "O O", f"word{n % 30} x") for n in range(100)]
-    parts = divide(rows, 5, seed=1)
+    parts = split_folds(rows, 5, seed=1)
     assert sorted(place for part in parts for place in part) == list(range(100))
     assert max(map(len, parts)) - min(map(len, parts)) <= 4
     where = {place: number for number, part in enumerate(parts) for place in part}
     assert all(where[n] == where[n + 30] for n in range(70))
-    assert parts != divide(rows, 5, seed=2)
-    assert parts == divide(rows, 5, seed=1)
+    assert parts != split_folds(rows, 5, seed=2)
+    assert parts == split_folds(rows, 5, seed=1)
 
 
 def test_documents_stay_whole() -> None:
     rows = [Example(id=str(n), words=(f"w{n}",), labels={"ner": ("O",)}, document=f"d{n // 4}") for n in range(80)]
-    where = {place: number for number, part in enumerate(divide(rows, 5, seed=0)) for place in part}
+    where = {place: number for number, part in enumerate(split_folds(rows, 5, seed=0)) for place in part}
     assert all(where[n] == where[n // 4 * 4] for n in range(80))
 
 
 def test_too_few_examples_for_the_folds() -> None:
     with pytest.raises(LabelkitError, match="only 1 different examples, too few for 5 folds"):
-        divide([example(n, "O", "same") for n in range(9)], 5, seed=0)
+        split_folds([example(n, "O", "same") for n in range(9)], 5, seed=0)
 
 
 # -- the command ------------------------------------------------------------------------------------------------------

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from labelkit.metrics import intervals
-from labelkit.metrics.classes import METRICS as CLASSES
-from labelkit.metrics.intervals import draws, of_roc_auc, recomputed, sample
+from labelkit.metrics.classification import METRICS as CLASSES
+from labelkit.metrics.intervals import bootstrap_weights, recomputed_intervals, roc_auc_interval, sample
 from labelkit.metrics.scoring import score
-from labelkit.metrics.spans import METRICS as SPANS
+from labelkit.metrics.seqeval_metrics import METRICS as SPANS
 from labelkit.records import Metric, Predictions, Schema
 
 SCHEMA = Schema.bio("x", "PER", "LOC", "RARE")
@@ -53,7 +53,7 @@ def test_sums_over_sentences_give_the_figures_of_the_resampled_sentences(metric:
     given = sentences() if metric.kind == "token" else texts(40, 0.7)
     assert metric.counts is not None
     counts = metric.counts(given)
-    (drawn,) = draws(len(given.references), resamples=20)
+    (drawn,) = bootstrap_weights(len(given.references), resamples=20)
     found = flat(counts.figures(drawn @ counts.rows))
     absent = 0
     for number, row in enumerate(drawn.astype(int)):
@@ -96,12 +96,12 @@ def test_sentences_are_drawn_not_words() -> None:
 
 
 def test_draws_come_in_blocks_of_the_same_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = np.concatenate(list(draws(7, resamples=50)))
+    whole = np.concatenate(list(bootstrap_weights(7, resamples=50)))
     assert whole.shape == (50, 7)
     assert (whole.sum(axis=1) == 7).all()
     assert len({tuple(row) for row in whole.tolist()}) > 40
     monkeypatch.setattr(intervals, "BLOCK", 21)
-    blocks = list(draws(7, resamples=50))
+    blocks = list(bootstrap_weights(7, resamples=50))
     assert [len(block) for block in blocks] == [3] * 16 + [2]
     assert np.array_equal(np.concatenate(blocks), whole)
 
@@ -122,7 +122,7 @@ def test_samples_for_which_a_metric_fails_are_left_out() -> None:
         return {"points": 1.0}
 
     metric = Metric(name="moody", kind="text", compute=moody, key="points")
-    assert recomputed(metric, texts(20, 0.5)) == {"points": [1.0, 1.0]}
+    assert recomputed_intervals(metric, texts(20, 0.5)) == {"points": [1.0, 1.0]}
 
 
 def test_scores_go_with_the_words_of_their_sentence() -> None:
@@ -142,6 +142,6 @@ def test_nothing_at_all_has_no_interval() -> None:
 
 
 def test_the_area_under_the_curve_has_one() -> None:
-    found = of_roc_auc(texts(200, 0.7))
+    found = roc_auc_interval(texts(200, 0.7))
     low, high = found["roc_auc"]
     assert 0 <= low < high <= 1

@@ -20,12 +20,12 @@ import labelkit
 from labelkit.console import render
 from labelkit.errors import LabelkitError
 from labelkit.labels.schemes import SCHEMES, spans_of, tags_of, violations
-from labelkit.metrics.chunks import Mode, Spans, Vocabulary, find_spans, rules_of
-from labelkit.metrics.classes import METRICS as CLASSES
+from labelkit.metrics.chunks import Mode, SpanArrays, TagVocabulary, find_spans, transition_rules
+from labelkit.metrics.classification import METRICS as CLASSES
 from labelkit.metrics.entities import entity_scores
 from labelkit.metrics.evaluate_modules import metric_at
 from labelkit.metrics.scoring import score
-from labelkit.metrics.spans import METRICS as SPANS
+from labelkit.metrics.seqeval_metrics import METRICS as SPANS
 from labelkit.records import Predictions, Schema, Scheme
 
 PREFIXES = {"IOB1": "BI", "IOB2": "BI", "BIOES": "BIES", "BILOU": "BILU"}
@@ -48,10 +48,10 @@ def random_rows(scheme: Scheme, count: int = MANY, seed: int = 0) -> tuple[Rows,
 
 def found(rows: Rows, scheme: Scheme, mode: Mode) -> list[set[tuple[int, int, str]]]:
     """Return the spans of each sequence."""
-    vocabulary = Vocabulary()
+    vocabulary = TagVocabulary()
     tags = vocabulary.read(rows)
     types, type_of = vocabulary.types()
-    spans: Spans = find_spans(tags, vocabulary.prefixes(mode), type_of, rules_of(mode, scheme))
+    spans: SpanArrays = find_spans(tags, vocabulary.prefixes(mode), type_of, transition_rules(mode, scheme))
     begins = np.concatenate(([0], np.cumsum(tags.lengths)))
     sets: list[set[tuple[int, int, str]]] = [set() for _ in rows]
     for sentence, first, stop, type_ in zip(spans.sentence, spans.first, spans.stop, spans.type, strict=True):
@@ -332,7 +332,7 @@ def test_roc_auc_is_left_out_where_it_does_not_apply() -> None:
 def test_weighted_areas_are_those_of_texts_that_are_there_so_often() -> None:
     from sklearn.metrics import roc_auc_score
 
-    from labelkit.metrics.roc_auc import areas
+    from labelkit.metrics.roc_auc import weighted_roc_auc
 
     given_ = texts(("no", "yes"), 80)
     random = np.random.default_rng(0)
@@ -340,7 +340,7 @@ def test_weighted_areas_are_those_of_texts_that_are_there_so_often() -> None:
     gold = [label == "yes" for label in given_.references]
     assert given_.scores is not None
     expected = [roc_auc_score(gold, given_.scores[:, 1], sample_weight=row) for row in weights]
-    assert areas(given_, weights).tolist() == pytest.approx(expected)
+    assert weighted_roc_auc(given_, weights).tolist() == pytest.approx(expected)
 
 
 def test_tags_of_words_are_counted_word_by_word() -> None:

@@ -26,10 +26,10 @@ from labelkit.data.summary import summarise_split
 from labelkit.records import Example, Labels, Schema
 from labelkit.registry import Group, Home, Note, PlanValue, Registry, RunDetails, SplitRecord, Spread, VersionRecord
 from labelkit.report.charts import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, chart, round_numbers
-from labelkit.report.material import Judged, Material, schema_of
+from labelkit.report.contents import ReportContents, SplitPredictions, schema_of
 from labelkit.report.page import file_name, make_page, render
-from labelkit.report.recorded_labels import recorded_labels
-from labelkit.report.scores import MATRIX, confused, scores
+from labelkit.report.recorded_predictions import recorded_predictions
+from labelkit.report.score_tables import MATRIX, confused, scores
 from recorded_runs import START, ended, start
 
 pytest_plugins = ("recorded_home",)
@@ -79,7 +79,7 @@ class Parsed(HTMLParser):
         return [attributes for name, attributes in self.tags if name == tag]
 
 
-def page_of(material: Material) -> str:
+def page_of(material: ReportContents) -> str:
     return render(make_page(material, labelkit="0.1.0", written=NOW))
 
 
@@ -87,9 +87,11 @@ def an_example(number: int, words: str, tags: str) -> Example:
     return Example(id=str(number), words=tuple(words.split()), labels={"ner": tuple(tags.split())})
 
 
-def judged(examples: Sequence[Example], guess: Sequence[Labels], schema: Schema = SCHEMA, **facts: Any) -> Judged:
+def judged(
+    examples: Sequence[Example], guess: Sequence[Labels], schema: Schema = SCHEMA, **facts: Any
+) -> SplitPredictions:
     given_: dict[str, Any] = {"source": "made up", "layer": "ner", "figures": {}}
-    return Judged(examples=examples, predicted=guess, schema=schema, **{**given_, **facts})
+    return SplitPredictions(examples=examples, predicted=guess, schema=schema, **{**given_, **facts})
 
 
 @pytest.fixture
@@ -132,7 +134,7 @@ FIGURES: Mapping[str, Any] = {
 
 def test_a_page_is_well_formed_and_can_be_found_ones_way_in(details: RunDetails) -> None:
     examples = [an_example(1, "Ada met Bob", "B-PER O B-PER")]
-    page = Parsed(page_of(Material(details=details, schema=SCHEMA, judged={
+    page = Parsed(page_of(ReportContents(details=details, schema=SCHEMA, judged={
         "validation": judged(examples, [("B-PER", "O", "B-LOC")])}, unjudged={"test": "why"})))  # fmt: skip
     assert page.faults == []
     ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
@@ -148,7 +150,7 @@ def test_a_page_is_well_formed_and_can_be_found_ones_way_in(details: RunDetails)
 
 
 def test_it_needs_nothing_from_elsewhere(details: RunDetails) -> None:
-    html = page_of(Material(details=details, schema=SCHEMA))
+    html = page_of(ReportContents(details=details, schema=SCHEMA))
     page = Parsed(html)
     assert {name for name, _ in page.tags}.isdisjoint({"script", "img", "link", "iframe", "object", "embed", "base"})
     assert not [a for _, a in page.tags if {"src", "srcset", "action"} & set(a) or any(n[:2] == "on" for n in a)]
@@ -159,7 +161,7 @@ def test_it_needs_nothing_from_elsewhere(details: RunDetails) -> None:
 
 
 def test_scores_stand_with_their_intervals(details: RunDetails) -> None:
-    text = Parsed(page_of(Material(details=details, schema=SCHEMA))).text
+    text = Parsed(page_of(ReportContents(details=details, schema=SCHEMA))).text
     assert "validation f1 0.5000 [0.3012, 0.6034]" in text
     assert "test f1 0.4567 [0.3012, 0.6034]" in text
     assert "PER 0.7500 [0.5056, 0.9078]" in text
@@ -170,7 +172,7 @@ def test_scores_stand_with_their_intervals(details: RunDetails) -> None:
 
 
 def test_confusion_and_curves_are_those_recorded(details: RunDetails) -> None:
-    page = page_of(Material(details=details, schema=SCHEMA))
+    page = page_of(ReportContents(details=details, schema=SCHEMA))
     text = Parsed(page).text
     assert "gold ↓ predicted → PER LOC O all PER 7 2 · 9 LOC · · · 0 O 5 · · 5" in text
     assert "Loss from step 10 to 20: training from 2.5000 to 1.2500, validation from 0.7500 to 0.5000" in text
@@ -183,12 +185,12 @@ def test_data_is_shown_as_it_was_read(details: RunDetails) -> None:
     split = Split(name="train", examples=examples, ref="d", content_hash="x", words=5)
     summaries = {"train": summarise_split(split, "ner", "IOB2")}
     unread = {"validation": "it has changed", "test": "it has changed"}
-    text = Parsed(page_of(Material(details=details, schema=SCHEMA, summaries=summaries, unread=unread))).text
+    text = Parsed(page_of(ReportContents(details=details, schema=SCHEMA, summaries=summaries, unread=unread))).text
     assert f"train 3 12 d:train {'tr' * 32}" in text
     # of the other two it is what the scores tell
     assert "label train validation test PER 2 66.7% 3 75.0% 3 75.0% LOC 1 33.3% 1 25.0% 1 25.0%" in text
     bare = dataclasses.replace(details, scores=())
-    text = Parsed(page_of(Material(details=bare, schema=SCHEMA, summaries=summaries, unread=unread))).text
+    text = Parsed(page_of(ReportContents(details=bare, schema=SCHEMA, summaries=summaries, unread=unread))).text
     assert "No label distribution of test: it has changed." in text
 
 
@@ -200,7 +202,7 @@ def test_mistakes_stand_with_their_sentences(details: RunDetails) -> None:
         an_example(4, "it rains", "O O"),
     ]
     guess = [("B-PER", "O", "B-LOC"), ("O", "O", "B-LOC", "O"), ("O",) * 60, ("B-PER", "O")]
-    material = Material(details=details, schema=SCHEMA, judged={"validation": judged(examples, guess)})
+    material = ReportContents(details=details, schema=SCHEMA, judged={"validation": judged(examples, guess)})
     text = Parsed(page_of(material)).text
     assert "type gold right missed wrong type wrong borders wrong type and borders spurious" in text
     assert "all 4 1 1 1 1 0 1" in text
@@ -214,7 +216,7 @@ def test_mistakes_stand_with_their_sentences(details: RunDetails) -> None:
 
 def test_frequent_mistakes_come_first_and_the_rest_is_counted(details: RunDetails) -> None:
     examples = [an_example(n, f"Ada{n if n > 2 else ''} sleeps", "B-PER O") for n in range(20)]
-    material = Material(details=details, schema=SCHEMA, judged={"test": judged(examples, [("O", "O")] * 20)})
+    material = ReportContents(details=details, schema=SCHEMA, judged={"test": judged(examples, [("O", "O")] * 20)})
     text = Parsed(page_of(material)).text
     assert "Missed: 20 A gold span where nothing was found. The 8 most frequent of 18 different ones. 3 × ada" in text
 
@@ -222,12 +224,12 @@ def test_frequent_mistakes_come_first_and_the_rest_is_counted(details: RunDetail
 def test_texts_and_plain_tags_have_errors_too(details: RunDetails) -> None:
     tags = Schema(name="ner", kind="token", labels=("NOUN", "VERB"))
     examples = [an_example(1, "dogs bark", "NOUN VERB")]
-    text = Parsed(page_of(Material(details=details, schema=tags, judged={
+    text = Parsed(page_of(ReportContents(details=details, schema=tags, judged={
         "validation": judged(examples, [("NOUN", "NOUN")], tags)}))).text  # fmt: skip
     assert "1 × bark : VERB → NOUN example 1 gold dogs bark VERB found dogs bark NOUN" in text
     classes = Schema(name="ner", kind="text", labels=("good", "bad"))
     texts = [Example(id=str(n), text="I liked it " * 100, labels={"ner": "good"}) for n in range(7, 9)]
-    text = Parsed(page_of(Material(details=details, schema=classes, judged={
+    text = Parsed(page_of(ReportContents(details=details, schema=classes, judged={
         "validation": judged(texts, ["bad"] * 2, classes)}))).text  # fmt: skip
     assert "2 × good → bad text I liked it" in text
     assert "… example 7 text I liked" in text
@@ -245,7 +247,7 @@ def test_many_labels_are_shown_by_the_pairs_confused_most() -> None:
 def test_a_group_is_shown_with_its_spread(details: RunDetails) -> None:
     metrics = {"test": {"ner": {"f1": Spread(mean=0.5, std=0.0123, min=0.4, max=0.6, runs=2), "per_type": {}}}}
     group = Group(id="g", metric_key="f1", seeds=(1, 2), runs=("a", "b"), others=("c",), metrics=metrics)
-    text = Parsed(page_of(Material(details=dataclasses.replace(details, group=group), schema=SCHEMA))).text
+    text = Parsed(page_of(ReportContents(details=dataclasses.replace(details, group=group), schema=SCHEMA))).text
     assert "Group g : 2 finished runs, seeds 1, 2; not finished: c ." in text
     assert "test f1 0.5000 0.0123 0.4000 0.6000" in text
 
@@ -255,7 +257,7 @@ def test_plan_and_versions_are_told_with_their_origins(registry: Registry) -> No
     run = recorded(registry, versions=versions, device_type="cpu", device_name="EPYC", device_count=2, precision="bf16")
     registry.note(run, "odd\nrate")
     registry.tag(run, "keep")
-    text = Parsed(page_of(Material(details=registry.show(run), schema=SCHEMA))).text
+    text = Parsed(page_of(ReportContents(details=registry.show(run), schema=SCHEMA))).text
     assert "data.scheme auto --set" in text
     assert "library torch 2.1" in text
     assert "device cpu: 2 × EPYC, bf16" in text
@@ -267,7 +269,7 @@ def test_a_test_split_that_is_none_is_called_so(registry: Registry) -> None:
     splits = tuple(
         SplitRecord(split=name, ref="d", content_hash="ab" * 32, examples=3, words=12) for name in SPLITS[1:]
     )
-    text = Parsed(page_of(Material(details=registry.show(recorded(registry, splits=splits)), schema=SCHEMA))).text
+    text = Parsed(page_of(ReportContents(details=registry.show(recorded(registry, splits=splits)), schema=SCHEMA))).text
     assert "test f1 (no test) 0.4567" in text
     assert "No test scores: it is the validation split once more." in text
     assert "no: seen in training or selection" in text
@@ -276,7 +278,7 @@ def test_a_test_split_that_is_none_is_called_so(registry: Registry) -> None:
 # -- text of users ----------------------------------------------------------------------------------------------------
 
 
-def hostile_material(registry: Registry, text: str, id_: str = "ner-1") -> Material:
+def hostile_material(registry: Registry, text: str, id_: str = "ner-1") -> ReportContents:
     """Return material that has a text wherever users can have one."""
     types = tuple(f"{text}{n}" for n in range(2))
     schema = Schema.bio("ner", *types)
@@ -299,7 +301,7 @@ def hostile_material(registry: Registry, text: str, id_: str = "ner-1") -> Mater
     words = (text, "x", text)
     example = Example(id=text, words=words, labels={"ner": (f"B-{types[0]}", "O", "O")})
     mistakes = judged([example], [("O", "O", f"B-{types[1]}")], schema, source=text, note=text)
-    return Material(
+    return ReportContents(
         details=found, schema=schema, judged={"validation": mistakes}, unjudged={"test": text}, unread={"train": text}
     )
 
@@ -322,7 +324,9 @@ def test_any_words_make_a_page(words: list[str], place: int) -> None:
     labels = ["O"] * len(words)
     labels[place % len(words)] = "B-PER"
     example = Example(id="1", words=tuple(words), labels={"ner": tuple(labels)})
-    material = Material(details=_BARE, schema=SCHEMA, judged={"validation": judged([example], [("O",) * len(words)])})
+    material = ReportContents(
+        details=_BARE, schema=SCHEMA, judged={"validation": judged([example], [("O",) * len(words)])}
+    )
     page = Parsed(page_of(material).encode().decode())
     assert page.faults == []
     assert "Missed: 1" in page.text
@@ -331,7 +335,7 @@ def test_any_words_make_a_page(words: list[str], place: int) -> None:
 @pytest.mark.parametrize(("text", "shown"), [("a\x00b\x1b[31m", "a␀b␛[31m"), ("\ud800x", "\\ud800x")])
 def test_what_html_cannot_hold_is_made_visible(details: RunDetails, text: str, shown: str) -> None:
     noted = dataclasses.replace(details, notes=(Note(created=START, text=text),))
-    assert shown in page_of(Material(details=noted, schema=SCHEMA)).encode().decode()
+    assert shown in page_of(ReportContents(details=noted, schema=SCHEMA)).encode().decode()
 
 
 @pytest.mark.parametrize(
@@ -393,7 +397,9 @@ def test_ticks_are_round_and_hold_all_values(low: float, width: float) -> None:
 
 
 def test_an_empty_record_still_makes_a_page() -> None:
-    text = Parsed(page_of(Material(details=_BARE, unjudged={"validation": "the run has no validation split"}))).text
+    text = Parsed(
+        page_of(ReportContents(details=_BARE, unjudged={"validation": "the run has no validation split"}))
+    ).text
     for line in (
         "Nothing is recorded of the data.",
         "Nothing to draw: the run recorded no figures by step.",
@@ -409,7 +415,7 @@ def test_an_empty_record_still_makes_a_page() -> None:
 def test_scores_of_an_older_labelkit_say_why_intervals_are_missing(registry: Registry) -> None:
     run = registry.show(recorded(registry, figures={}))
     labels = judged([an_example(1, "x", "O")], [("O",)], figures={"f1": 0.5001, **FIGURES})
-    material = Material(details=run, schema=SCHEMA, judged={"validation": labels}, unjudged={"test": "it counts"})
+    material = ReportContents(details=run, schema=SCHEMA, judged={"validation": labels}, unjudged={"test": "it counts"})
     text = Parsed(page_of(material)).text
     assert "validation f1 0.5000 [0.3012, 0.6034]" in text
     assert "95% intervals: bootstrap over sentences, of labels made up." in text
@@ -429,7 +435,9 @@ def test_a_later_scoring_of_the_same_examples_lends_its_intervals(registry: Regi
             run, task="ner", ref="d", split="test", content_hash=digest, examples=3,
             metrics={"f1": value, "intervals": intervals if digest[0] == "t" else {"f1": [0.0, 1.0]}},
         )  # fmt: skip
-    text = Parsed(page_of(Material(details=registry.show(run), schema=SCHEMA, unjudged={"test": "it counts"}))).text
+    text = Parsed(
+        page_of(ReportContents(details=registry.show(run), schema=SCHEMA, unjudged={"test": "it counts"}))
+    ).text
     assert "test f1 0.4567 [0.3567, 0.5567]" in text
     assert "recorded by labelkit evaluate on" in text
 
@@ -439,7 +447,7 @@ def test_the_row_of_all_types_is_named_by_its_mean(registry: Registry) -> None:
     runs = [
         registry.show(recorded(registry, id_, name=id_, figures=each)) for id_, each in (("a", FIGURES), ("b", plain))
     ]
-    pages = [scores(Material(details=run, schema=SCHEMA))[0] for run in runs]
+    pages = [scores(ReportContents(details=run, schema=SCHEMA))[0] for run in runs]
     assert [[row.name for row in page.rows] for page in pages] == [["LOC", "PER", "all"], ["LOC", "PER", "macro"]]
     assert [page.how for page in pages] == ["mode default", "mode default"]
 
@@ -585,7 +593,7 @@ def test_recorded_labels_of_validation_spare_the_second_labelling(copied: Report
     assert copied("shared", "--split", "validation", "-o", "v.jsonl", command=("evaluate",)).status == 0
     schema = schema_of(shown(tmp_path).record.schema)
     assert schema is not None
-    assert [split for split, _ in recorded_labels(shown(tmp_path), schema)] == ["validation"]
+    assert [split for split, _ in recorded_predictions(shown(tmp_path), schema)] == ["validation"]
     shutil.rmtree(tmp_path / "home" / "runs")
     done = copied("shared", "--json")
     assert "v.jsonl" in done.document["errors"]["validation"]["from"]

@@ -17,10 +17,10 @@ import pytest
 import labelkit
 from labelkit.cli import main
 from labelkit.evaluate.comparison import _alike
-from labelkit.metrics.classes import METRICS as CLASSES
+from labelkit.metrics.classification import METRICS as CLASSES
 from labelkit.metrics.entities import entity_scores
-from labelkit.metrics.significance import Difference, differences
-from labelkit.metrics.spans import METRICS as SPANS
+from labelkit.metrics.seqeval_metrics import METRICS as SPANS
+from labelkit.metrics.significance import ScoreDifference, differences
 from labelkit.records import Metric, Predictions, Schema
 from labelkit.registry import Home, Registry
 
@@ -31,7 +31,7 @@ def predictions(*rows: tuple[str, ...], schema: Schema = SCHEMA) -> Callable[[An
     return lambda guess: Predictions(references=list(rows), predictions=list(guess), schema=schema)
 
 
-def by_name(found: list[Difference], type_: str | None = None) -> dict[str, Difference]:
+def by_name(found: list[ScoreDifference], type_: str | None = None) -> dict[str, ScoreDifference]:
     return {one.name: one for one in found if one.type == type_}
 
 

@@ -10,7 +10,7 @@ from labelkit.formats.builtin import FORMATS
 from labelkit.hookspecs import hookimpl
 from labelkit.inference.decoders import DECODERS
 from labelkit.label import terminal
-from labelkit.metrics import classes, spans
+from labelkit.metrics import classification, seqeval_metrics
 from labelkit.models.references import resolve_bundled, resolve_hub, resolve_path, resolve_tiny
 from labelkit.records import Decoder, Encoder, Format, Metric, Schema, Source
 
@@ -58,8 +58,8 @@ def labelkit_formats() -> Iterable[Format]:
 
 @hookimpl
 def labelkit_metrics() -> Iterable[Metric]:
-    """Yield the scores of spans, tags and classes."""
-    yield from (*spans.METRICS, *classes.METRICS)
+    """Yield the metrics of spans, tags and classes."""
+    yield from (*seqeval_metrics.METRICS, *classification.METRICS)
 
 
 @hookimpl

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from labelkit.data.gold import Gold
-    from labelkit.evaluate.error_analysis import Analysis, Mistake, Stretch
-    from labelkit.evaluate.label_errors import Ranking
-    from labelkit.evaluate.label_review import Suspect
+    from labelkit.evaluate.error_analysis import ErrorAnalysis, LabelledSpan, Mistake
+    from labelkit.evaluate.label_errors import LabelQuality
+    from labelkit.evaluate.label_review import LabelError
     from labelkit.events import Event
     from labelkit.inference.engine import WordScores
     from labelkit.label.labeller import Labeller
@@ -43,9 +43,9 @@ class _Found:
     gold: Gold
     layer: str
     schema: Schema
-    analysis: Analysis
-    ranking: Ranking
-    suspects: list[Suspect]
+    analysis: ErrorAnalysis
+    ranking: LabelQuality
+    suspects: list[LabelError]
 
 
 @click.command()
@@ -84,7 +84,7 @@ def errors(shell: Shell, **given: Any) -> None:
     if shell.as_json:
         shell.json(_document(asked, found, written))
         return
-    from labelkit.cli import mistakes
+    from labelkit.cli import error_display as mistakes
 
     mistakes.show(shell.out, found.gold, found.layer, found.schema, found.analysis, found.suspects, asked.limit)
     _tell(shell, asked, found, written)
@@ -98,9 +98,9 @@ def _check(asked: _Asked) -> None:
 
 
 def _found(shell: Shell, asked: _Asked) -> _Found:
-    from labelkit.evaluate.error_analysis import analyse
-    from labelkit.evaluate.label_errors import rank
-    from labelkit.evaluate.label_review import suspects_of
+    from labelkit.evaluate.error_analysis import analyse_errors
+    from labelkit.evaluate.label_errors import rank_labels
+    from labelkit.evaluate.label_review import find_label_errors
     from labelkit.inference.prediction import LabelSequences, decode_scores, gold_ids
     from labelkit.label.labeller import Labeller
 
@@ -109,10 +109,10 @@ def _found(shell: Shell, asked: _Asked) -> _Found:
     details = gold_data.details_of(shell, info)
     gold, found = _by_folds(shell, asked, details) if asked.train else _by_run(shell, asked, labeller, details)
     ids = decode_scores(found, labeller.decoder, info.schema)
-    analysis = analyse(gold.examples, info.layer, LabelSequences(ids, found.lengths, info.schema), info.schema)
+    analysis = analyse_errors(gold.examples, info.layer, LabelSequences(ids, found.lengths, info.schema), info.schema)
     labels, _ = gold_ids(gold.examples, info.layer, info.schema)
-    ranking = rank(found.values, labels, info.schema)
-    suspects = suspects_of(ranking, gold.examples, found.lengths)
+    ranking = rank_labels(found.values, labels, info.schema)
+    suspects = find_label_errors(ranking, gold.examples, found.lengths)
     return _Found(gold, info.layer, info.schema, analysis, ranking, suspects)
 
 
@@ -145,15 +145,15 @@ def _by_folds(shell: Shell, asked: _Asked, details: RunDetails | None) -> tuple[
     """Return the run's train split with scores of models that did not see it."""
     from labelkit.cli.progress import Progress
     from labelkit.data.gold import Gold
-    from labelkit.evaluate.cross_validation import held_out, plan_folds
+    from labelkit.evaluate.cross_validation import cross_val_predict, plan_cross_validation
     from labelkit.evaluate.recorded_data import without_surfaces
 
     if details is None:
         raise LabelkitError("nothing is recorded of this run: its plan is not known", hint="name a recorded run")
-    work = plan_folds(details, asked.folds, shell.catalog, shell.environment, shell.home)
+    work = plan_cross_validation(details, asked.folds, shell.catalog, shell.environment, shell.home)
     shell.say(work.told)
     with Progress(shell.err) as progress:
-        found = held_out(work, shell.catalog, shell.home, listeners=[nameless(progress)], say=shell.say)
+        found = cross_val_predict(work, shell.catalog, shell.home, listeners=[nameless(progress)], say=shell.say)
     split = work.prepared.corpus.splits["train"]
     gold = Gold(
         split="train", examples=without_surfaces(split.examples), ref=split.ref, content_hash=split.content_hash
@@ -175,15 +175,15 @@ def nameless(shown: Callable[[Event], None]) -> Callable[[Event], None]:
 def _write(shell: Shell, asked: _Asked, found: _Found) -> int:
     """Write the examples that are worth a second look, and return how many there are."""
     from labelkit.evaluate.evaluation import write_predictions
-    from labelkit.evaluate.label_review import FIELD, keeps_field, to_review
+    from labelkit.evaluate.label_review import FIELD, preserves_field, review_records
     from labelkit.formats.recognition import writer_for
 
     if asked.output is None or not found.suspects:
         return 0
     writer = writer_for(asked.output, shell.catalog.formats, asked.to, kind=found.schema.kind)
-    records = list(to_review(found.suspects, found.gold.examples, found.layer))
+    records = list(review_records(found.suspects, found.gold.examples, found.layer))
     write_predictions(asked.output, writer, records, force=asked.force)
-    if not keeps_field(writer, records[0]):
+    if not preserves_field(writer, records[0]):
         shell.say(f"note: format '{writer.name}' has no place for the field '{FIELD}': what is odd is not in the file")
     return len({suspect.example for suspect in found.suspects})
 
@@ -239,7 +239,7 @@ def _place(mistake: Mistake, example: Example) -> dict[str, Any]:
     }
 
 
-def _stretch(name: str, stretch: Stretch | None) -> Iterator[tuple[str, Any]]:
+def _stretch(name: str, stretch: LabelledSpan | None) -> Iterator[tuple[str, Any]]:
     yield name, None if stretch is None else {"start": stretch.start, "stop": stretch.stop, "label": stretch.label}
 
 

@@ -16,7 +16,7 @@ from labelkit.errors import LabelkitError
 if TYPE_CHECKING:
     from labelkit.data.gold import Gold
     from labelkit.evaluate.label_mapping import LabelMap
-    from labelkit.evaluate.leakage import Seen
+    from labelkit.evaluate.leakage import Leakage
     from labelkit.label.labeller import Labeller
     from labelkit.models.checkpoint import CheckpointInfo
     from labelkit.records import Format, Metric
@@ -71,7 +71,7 @@ def evaluate(shell: Shell, **given: Any) -> None:
     labelkit evaluate latest --decoder viterbi --metric seqeval-strict
     """
     from labelkit.evaluate import evaluation
-    from labelkit.evaluate.label_mapping import LabelMap, read_map
+    from labelkit.evaluate.label_mapping import LabelMap, read_label_map
     from labelkit.label.labeller import Labeller
 
     asked = Asked(**given)
@@ -79,7 +79,7 @@ def evaluate(shell: Shell, **given: Any) -> None:
         raise click.UsageError("--to is the format of the predictions: name a file for them with -o FILE")
     ready(shell, asked)
     labeller = Labeller.open(asked.run, shell.home, shell.catalog, decoder=asked.decoder)
-    mapping = read_map(asked.mapping, labeller.info.schema) if asked.mapping else LabelMap()
+    mapping = read_label_map(asked.mapping, labeller.info.schema) if asked.mapping else LabelMap()
     details = details_of(shell, labeller.info)
     writer = _writer(shell, asked, labeller.info.kind)
     metrics = metrics_of(shell, labeller, details, asked.metrics)
@@ -201,7 +201,7 @@ def _is_set(text: str | None) -> bool:
 
 
 def _record(
-    shell: Shell, info: CheckpointInfo, gold: Gold, figures: dict[str, Any], seen: Seen, output: Path | None
+    shell: Shell, info: CheckpointInfo, gold: Gold, figures: dict[str, Any], seen: Leakage, output: Path | None
 ) -> None:
     from labelkit.evaluate.recorded_data import record_scores
 
@@ -212,7 +212,9 @@ def _record(
         shell.say(f"note: not recorded: {error.message}")
 
 
-def _print(shell: Shell, info: CheckpointInfo, gold: Gold, figures: dict[str, Any], seen: Seen, asked: Asked) -> None:
+def _print(
+    shell: Shell, info: CheckpointInfo, gold: Gold, figures: dict[str, Any], seen: Leakage, asked: Asked
+) -> None:
     if shell.as_json:
         shell.json(
             {

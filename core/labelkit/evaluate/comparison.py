@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from labelkit.errors import LabelkitError
 from labelkit.evaluate.recorded_data import gold_split, read_run_corpus, recorded_hashes
 from labelkit.labels.schemes import spans_of, tags_of
-from labelkit.metrics.significance import SHUFFLES, Difference, differences
+from labelkit.metrics.significance import SHUFFLES, ScoreDifference, differences
 from labelkit.records import Labels, Metric, Predictions, Schema
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ CLOSE = 5e-4
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Tested:
+class SignificanceTest:
     """How a run differs from the first one on the same test data.
 
     :param differences: of the deciding metric, its key figure first, whole splits before types.
@@ -39,12 +39,14 @@ class Tested:
     content_hash: str
     examples: int
     metric: str
-    differences: tuple[Difference, ...]
+    differences: tuple[ScoreDifference, ...]
     shuffles: int = SHUFFLES
     notes: tuple[str, ...] = ()
 
 
-def significance(runs: Sequence[RunDetails], catalog: Catalog, environment: Environment, home: Home) -> list[Tested]:
+def significance(
+    runs: Sequence[RunDetails], catalog: Catalog, environment: Environment, home: Home
+) -> list[SignificanceTest]:
     """Compare each of the runs with the first one on their test data.
 
     :raises LabelkitError: they have no test data in common, it cannot be read or has changed, or a checkpoint is gone.
@@ -93,13 +95,13 @@ def _predictions(run: RunDetails, gold: Gold, catalog: Catalog, home: Home) -> P
 
 def _tested(
     first: RunDetails, second: RunDetails, gold: Gold, metric: Metric, one: Predictions, other: Predictions
-) -> Tested:
+) -> SignificanceTest:
     # the gold labels are in the scheme of the first run
     one, other = _alike(one, replace(other, references=one.references), one.schema)
     key = first.record.metric_key
     found = differences(metric, one, other)
     found.sort(key=lambda each: (each.type is not None, each.type is None and each.name != key, each.type or ""))
-    return Tested(
+    return SignificanceTest(
         first=first.record.id,
         second=second.record.id,
         split=SPLIT,
@@ -136,7 +138,7 @@ def _as_iob2(labels: Labels, schema: Schema) -> Labels:
     return tags_of(spans_of(labels, schema.scheme), len(labels), "IOB2")
 
 
-def _notes(first: RunDetails, second: RunDetails, key: Difference | None) -> list[str]:
+def _notes(first: RunDetails, second: RunDetails, key: ScoreDifference | None) -> list[str]:
     notes = []
     for run, value in ((first, key and key.first), (second, key and key.second)):
         recorded: Any = next(

@@ -59,10 +59,10 @@ class CrossValidation:
         return f"{what}: about {f'{minutes:.0f} minutes' if minutes >= 2 else f'{self.seconds:.0f} seconds'}"
 
 
-def plan_folds(
+def plan_cross_validation(
     details: RunDetails, folds: int, catalog: Catalog, environment: Environment, home: Home
 ) -> CrossValidation:
-    """Read the data of a run and divide its train split.
+    """Read the data of a run and divide its train split into folds.
 
     :raises LabelkitError: the data cannot be read, or there are fewer examples than folds.
     """
@@ -72,12 +72,12 @@ def plan_folds(
     request = replace(recorded_request(details), name=None)
     prepared = prepare(request, catalog, environment, home, say=lambda stage, detail: None)
     examples = prepared.corpus.splits["train"].examples
-    parts = divide(examples, folds, prepared.plan["train.seed"])
+    parts = split_folds(examples, folds, prepared.plan["train.seed"])
     seconds = details.seconds * (len(parts) - 1) if details.seconds is not None else None
     return CrossValidation(prepared=prepared, parts=parts, seconds=seconds)
 
 
-def divide(examples: Sequence[Example], folds: int, seed: int) -> list[list[int]]:
+def split_folds(examples: Sequence[Example], folds: int, seed: int) -> list[list[int]]:
     """Return the positions of each fold's examples, in order, the folds about equally large.
 
     Documents stay whole where there are enough of them; else examples with the same words stay together.
@@ -100,7 +100,7 @@ def divide(examples: Sequence[Example], folds: int, seed: int) -> list[list[int]
     return [sorted(part) for part in parts]
 
 
-def held_out(
+def cross_val_predict(
     asked: CrossValidation,
     catalog: Catalog,
     home: Home,

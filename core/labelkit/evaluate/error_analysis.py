@@ -11,14 +11,14 @@ from labelkit.labels.schemes import spans_of
 from labelkit.metrics.entities import NONE
 from labelkit.records import Example, Labels, Schema
 
-Kind = Literal["missed", "wrong type", "wrong borders", "wrong type and borders", "spurious", "wrong label"]
+MistakeKind = Literal["missed", "wrong type", "wrong borders", "wrong type and borders", "spurious", "wrong label"]
 #: of spans, in the order in which they are shown
-SPAN_KINDS: tuple[Kind, ...] = ("missed", "wrong type", "wrong borders", "wrong type and borders", "spurious")
+SPAN_KINDS: tuple[MistakeKind, ...] = ("missed", "wrong type", "wrong borders", "wrong type and borders", "spurious")
 #: examples that are kept of each frequent mistake
 KEPT = 3
 
 
-class Stretch(NamedTuple):
+class LabelledSpan(NamedTuple):
     """Words ``[start, stop)`` of a sentence with their label."""
 
     start: int
@@ -34,14 +34,14 @@ class Mistake:
     :param gold: what should be there; None for a spurious span. ``predicted`` is what was found; None for a missed one.
     """
 
-    kind: Kind
+    kind: MistakeKind
     example: int
-    gold: Stretch | None
-    predicted: Stretch | None
+    gold: LabelledSpan | None
+    predicted: LabelledSpan | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Frequent:
+class FrequentMistake:
     """The same mistake on the same words.
 
     :param text: the words, in small letters.
@@ -49,7 +49,7 @@ class Frequent:
     :param places: the first few of them.
     """
 
-    kind: Kind
+    kind: MistakeKind
     text: str
     gold: str
     predicted: str
@@ -58,7 +58,7 @@ class Frequent:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Analysis:
+class ErrorAnalysis:
     """All mistakes of a split.
 
     :param kinds: how many mistakes there are of each kind that there can be, 0 included.
@@ -69,25 +69,27 @@ class Analysis:
 
     kinds: Mapping[str, int]
     by_type: Mapping[str, Mapping[str, int]]
-    frequent: Sequence[Frequent]
+    frequent: Sequence[FrequentMistake]
     mistakes: Sequence[Mistake] = field(default=())
 
 
-def kinds_of(schema: Schema) -> tuple[Kind, ...]:
+def mistake_kinds(schema: Schema) -> tuple[MistakeKind, ...]:
     """Return the kinds of mistakes that there can be, in the order in which they are shown."""
     return SPAN_KINDS if schema.scheme else ("wrong label",)
 
 
-def analyse(examples: Sequence[Example], layer: str, predicted: Iterable[Labels], schema: Schema) -> Analysis:
+def analyse_errors(
+    examples: Sequence[Example], layer: str, predicted: Iterable[Labels], schema: Schema
+) -> ErrorAnalysis:
     """Return the mistakes in the predicted labels of gold examples."""
     found: list[Mistake] = []
     counts: dict[str, Counter[str]] = {}
-    same: dict[tuple[Kind, str, str, str], list[Mistake]] = {}
+    same: dict[tuple[MistakeKind, str, str, str], list[Mistake]] = {}
     for number, (example, guess) in enumerate(zip(examples, predicted, strict=True)):
-        wanted = stretches(example.labels[layer], schema)
+        wanted = label_spans(example.labels[layer], schema)
         for stretch in wanted:
             counts.setdefault(stretch.label, Counter())["gold"] += 1
-        here = list(_compare(number, wanted, stretches(guess, schema), schema))
+        here = list(_compare(number, wanted, label_spans(guess, schema), schema))
         wrong = {mistake.gold for mistake in here}
         for stretch in wanted:
             counts[stretch.label]["right"] += stretch not in wrong
@@ -97,9 +99,9 @@ def analyse(examples: Sequence[Example], layer: str, predicted: Iterable[Labels]
         found += here
     # of equally frequent ones that which came first
     order = sorted(same.items(), key=lambda item: -len(item[1]))
-    kinds = kinds_of(schema)
+    kinds = mistake_kinds(schema)
     all_of = Counter(mistake.kind for mistake in found)
-    return Analysis(
+    return ErrorAnalysis(
         kinds={kind: all_of[kind] for kind in kinds},
         by_type={name: {each: counts[name][each] for each in ("gold", "right", *kinds)} for name in sorted(counts)},
         frequent=[_frequent(key, mistakes) for key, mistakes in order],
@@ -107,21 +109,21 @@ def analyse(examples: Sequence[Example], layer: str, predicted: Iterable[Labels]
     )
 
 
-def stretches(labels: Labels, schema: Schema) -> list[Stretch]:
+def label_spans(labels: Labels, schema: Schema) -> list[LabelledSpan]:
     """Return the spans of a sentence; with plain labels each word, or the text, is one."""
     if isinstance(labels, str):
-        return [Stretch(0, 1, labels)]
+        return [LabelledSpan(0, 1, labels)]
     if schema.scheme is None:
-        return [Stretch(index, index + 1, label) for index, label in enumerate(labels)]
-    return [Stretch(*span) for span in spans_of(labels, schema.scheme)]
+        return [LabelledSpan(index, index + 1, label) for index, label in enumerate(labels)]
+    return [LabelledSpan(*span) for span in spans_of(labels, schema.scheme)]
 
 
-def words_of(example: Example, stretch: Stretch) -> str:
+def words_of(example: Example, stretch: LabelledSpan) -> str:
     """Return the words of a stretch, or the text."""
     return example.text or "" if example.words is None else " ".join(example.words[stretch.start : stretch.stop])
 
 
-def _compare(number: int, gold: list[Stretch], guess: list[Stretch], schema: Schema) -> Iterator[Mistake]:
+def _compare(number: int, gold: list[LabelledSpan], guess: list[LabelledSpan], schema: Schema) -> Iterator[Mistake]:
     if schema.scheme is None:
         for one, other in zip(gold, guess, strict=True):
             if one != other:
@@ -137,7 +139,7 @@ def _compare(number: int, gold: list[Stretch], guess: list[Stretch], schema: Sch
     yield from (Mistake("spurious", number, None, one) for one in rest)
 
 
-def _pairs(gold: Sequence[Stretch], guess: Sequence[Stretch]) -> list[tuple[Stretch, Stretch]]:
+def _pairs(gold: Sequence[LabelledSpan], guess: Sequence[LabelledSpan]) -> list[tuple[LabelledSpan, LabelledSpan]]:
     """Return gold and predicted spans that share words, each once: those first that share the most."""
     shared = [
         (min(one.stop, other.stop) - max(one.start, other.start), one[:2] == other[:2], one.label == other.label, one,
@@ -146,14 +148,14 @@ def _pairs(gold: Sequence[Stretch], guess: Sequence[Stretch]) -> list[tuple[Stre
         if min(one.stop, other.stop) > max(one.start, other.start)
     ]  # fmt: skip
     shared.sort(key=lambda pair: (not pair[1], -pair[0], not pair[2], pair[3].start, pair[4].start))
-    pairs: list[tuple[Stretch, Stretch]] = []
+    pairs: list[tuple[LabelledSpan, LabelledSpan]] = []
     for *_, one, other in shared:
         if all(one != taken and other != given for taken, given in pairs):
             pairs.append((one, other))
     return pairs
 
 
-def _kind(gold: Stretch, guess: Stretch) -> Kind:
+def _kind(gold: LabelledSpan, guess: LabelledSpan) -> MistakeKind:
     if gold[:2] == guess[:2]:
         return "wrong type"
     return "wrong borders" if gold.label == guess.label else "wrong type and borders"
@@ -165,7 +167,7 @@ def _type_of(mistake: Mistake) -> str:
     return stretch.label
 
 
-def _key(mistake: Mistake, example: Example) -> tuple[Kind, str, str, str]:
+def _key(mistake: Mistake, example: Example) -> tuple[MistakeKind, str, str, str]:
     stretch = mistake.gold or mistake.predicted
     assert stretch is not None
     labels = (one.label if one else NONE for one in (mistake.gold, mistake.predicted))
@@ -174,8 +176,8 @@ def _key(mistake: Mistake, example: Example) -> tuple[Kind, str, str, str]:
     return (mistake.kind, text, *labels)  # type: ignore[return-value]
 
 
-def _frequent(key: tuple[Kind, str, str, str], mistakes: Sequence[Mistake]) -> Frequent:
+def _frequent(key: tuple[MistakeKind, str, str, str], mistakes: Sequence[Mistake]) -> FrequentMistake:
     kind, text, gold, predicted = key
-    return Frequent(
+    return FrequentMistake(
         kind=kind, text=text, gold=gold, predicted=predicted, count=len(mistakes), places=tuple(mistakes[:KEPT])
     )

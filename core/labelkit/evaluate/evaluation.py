@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from labelkit.data.gold import Gold
 from labelkit.errors import LabelkitError
 from labelkit.evaluate.label_mapping import LabelMap
-from labelkit.evaluate.leakage import SEEN, Seen, seen_by
+from labelkit.evaluate.leakage import FITTED_SPLITS, Leakage, count_overlap
 from labelkit.evaluate.recorded_data import read_run_corpus, recorded_hashes
 from labelkit.records import Coverage, Example, Format, Labelled, Labels, Metric, Predictions
 
@@ -27,7 +27,7 @@ GOLD = "gold"
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class EvaluationResult:
     """What became of the gold examples.
 
     :param found: the scores of all words (or texts).
@@ -38,7 +38,7 @@ class Outcome:
     coverage: Sequence[Coverage]
 
 
-def evaluate(labeller: Labeller, gold: Gold, metrics: Sequence[Metric], mapping: LabelMap) -> Outcome:
+def evaluate(labeller: Labeller, gold: Gold, metrics: Sequence[Metric], mapping: LabelMap) -> EvaluationResult:
     """Score a labeller on gold data.
 
     :param metrics: the deciding one first.
@@ -53,29 +53,29 @@ def evaluate(labeller: Labeller, gold: Gold, metrics: Sequence[Metric], mapping:
     if mapping.predicted:
         references: list[Labels] = [example.labels[layer] for example in gold.examples]
         given = Predictions(references=references, predictions=LabelSequences(ids, found.lengths, own), schema=own)
-        return Outcome(score(metrics, mapping.predictions(given, own), patient=True), found, coverage)
+        return EvaluationResult(score(metrics, mapping.predictions(given, own), patient=True), found, coverage)
     wanted, _ = gold_ids(gold.examples, layer, own)
     figures, _ = ScoredPredictions(found, wanted, ids, own).figures(metrics, labeller.info.temperature, patient=True)
-    return Outcome(figures, found, coverage)
+    return EvaluationResult(figures, found, coverage)
 
 
-def seen(gold: Gold, details: RunDetails | None, catalog: Catalog, environment: Environment, home: Home) -> Seen:
+def seen(gold: Gold, details: RunDetails | None, catalog: Catalog, environment: Environment, home: Home) -> Leakage:
     """Return what the run, and those that its encoder came from, saw of gold data.
 
     Nothing is known of a run that is not in the registry.
     """
     examples = len(gold.examples)
     if details is None:
-        return Seen(examples=examples, unknown="the registry does not know the run")
+        return Leakage(examples=examples, unknown="the registry does not know the run")
     runs = [details, *_teachers(details, home)]
-    same = [split for split in SEEN if any(gold.content_hash in recorded_hashes(run, split) for run in runs)]
+    same = [split for split in FITTED_SPLITS if any(gold.content_hash in recorded_hashes(run, split) for run in runs)]
     try:
         corpora = [_unchanged(run, read_run_corpus(run, catalog, environment, home)) for run in runs]
     except LabelkitError as error:
         if same:  # then all of it was
-            return Seen(examples=examples, shared=dict.fromkeys(same, examples), either=examples)
-        return Seen(examples=examples, unknown=error.message)
-    return seen_by(gold, details, corpora)
+            return Leakage(examples=examples, shared=dict.fromkeys(same, examples), either=examples)
+        return Leakage(examples=examples, unknown=error.message)
+    return count_overlap(gold, details, corpora)
 
 
 def _teachers(details: RunDetails, home: Home) -> list[RunDetails]:
@@ -96,7 +96,7 @@ def _unchanged(run: RunDetails, corpus: Corpus) -> Corpus:
 
     :raises LabelkitError: it is no longer what training and selection saw.
     """
-    for split in SEEN:
+    for split in FITTED_SPLITS:
         if split in corpus.splits and corpus.splits[split].content_hash not in recorded_hashes(run, split):
             raise LabelkitError(f"the {split} data of run '{run.record.id}' has changed since")
     return corpus
@@ -115,7 +115,7 @@ def write_predictions(path: Path, writer: Format, records: Iterable[Labelled], *
         writer.write(records, output)
 
 
-def predictions(labeller: Labeller, gold: Gold, outcome: Outcome) -> Iterator[Labelled]:
+def predictions(labeller: Labeller, gold: Gold, outcome: EvaluationResult) -> Iterator[Labelled]:
     """Yield the predictions as records, with the gold labels as an own field."""
     layer = labeller.info.layer
     made = labeller.records(gold.examples, outcome.found, outcome.coverage)

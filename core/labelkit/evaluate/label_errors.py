@@ -21,7 +21,7 @@ DOUBTFUL = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Ranking:
+class LabelQuality:
     """Every word (or text), the likeliest annotation mistake first.
 
     :param order: positions of all words.
@@ -51,7 +51,7 @@ class Ranking:
         return bool(self.flagged.any() and self.flagged.mean() > DOUBTFUL)
 
 
-def rank(values: NDArray[np.float32], labels: Ids, schema: Schema) -> Ranking:
+def rank_labels(values: NDArray[np.float32], labels: Ids, schema: Schema) -> LabelQuality:
     """Rank words by how little their label agrees with what a model makes of them.
 
     Tags of spans are looked at by their type, so that B and I are the same: O is a class, too.
@@ -62,7 +62,7 @@ def rank(values: NDArray[np.float32], labels: Ids, schema: Schema) -> Ranking:
     from cleanlab.filter import find_label_issues
     from cleanlab.rank import get_label_quality_scores
 
-    classes, class_of = classes_of(schema)
+    classes, class_of = label_classes(schema)
     given = class_of[labels]
     chances = _by_class(values, class_of, len(classes))
     words = np.arange(len(given))
@@ -73,7 +73,7 @@ def rank(values: NDArray[np.float32], labels: Ids, schema: Schema) -> Ranking:
         flagged = np.asarray(find_label_issues(given, chances, filter_by="confident_learning", n_jobs=1), np.bool_)
     elif len(words):
         quality, flagged = np.ones(len(words)), np.zeros(len(words), np.bool_)
-    return Ranking(
+    return LabelQuality(
         order=np.argsort(quality, kind="stable"),
         quality=quality,
         flagged=flagged & (suggested != given),
@@ -84,7 +84,7 @@ def rank(values: NDArray[np.float32], labels: Ids, schema: Schema) -> Ranking:
     )
 
 
-def classes_of(schema: Schema) -> tuple[tuple[str, ...], Ids]:
+def label_classes(schema: Schema) -> tuple[tuple[str, ...], Ids]:
     """Return what words are told apart by, and the class of each label."""
     if schema.scheme is None:
         return schema.label_names, np.arange(len(schema.label_names))

@@ -64,7 +64,7 @@ class LabelMap:
         return replace(given, predictions=guessed, schema=self.schema(own), scores=None)
 
 
-def read_map(path: Path, schema: Schema) -> LabelMap:
+def read_label_map(path: Path, schema: Schema) -> LabelMap:
     """Read a mapping file.
 
     :param schema: the labeller's; plain labels cannot be left out.

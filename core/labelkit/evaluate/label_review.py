@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelkit.data.convert import to_labelled
-from labelkit.evaluate.label_errors import Ranking
+from labelkit.evaluate.label_errors import LabelQuality
 from labelkit.records import Example, Format, Labelled
 
 #: the own field of a record to review that says what is odd
@@ -20,7 +20,7 @@ FIELD = "suspects"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Suspect:
+class LabelError:
     """A word (or text) that may be annotated wrongly.
 
     :param rank: 1 for the likeliest mistake.
@@ -45,7 +45,9 @@ class Suspect:
         return {**found, "chance": round(self.chance, 6), "quality": round(self.quality, 6)}
 
 
-def suspects_of(ranking: Ranking, examples: Sequence[Example], lengths: NDArray[np.int64]) -> list[Suspect]:
+def find_label_errors(
+    ranking: LabelQuality, examples: Sequence[Example], lengths: NDArray[np.int64]
+) -> list[LabelError]:
     """Return the words that confident learning takes for mistaken, the likeliest mistake first.
 
     :param lengths: words of each example, int64 of shape (examples,).
@@ -58,7 +60,7 @@ def suspects_of(ranking: Ranking, examples: Sequence[Example], lengths: NDArray[
         example = examples[number]
         word = None if example.words is None else place - int(borders[number])
         found.append(
-            Suspect(
+            LabelError(
                 rank=rank,
                 example=number,
                 word=word,
@@ -72,7 +74,7 @@ def suspects_of(ranking: Ranking, examples: Sequence[Example], lengths: NDArray[
     return found
 
 
-def keeps_field(writer: Format, record: Labelled) -> bool:
+def preserves_field(writer: Format, record: Labelled) -> bool:
     """Return whether a format writes down the field that says what is odd: some hold labels alone."""
     from labelkit.evaluate.evaluation import write_predictions
 
@@ -83,12 +85,12 @@ def keeps_field(writer: Format, record: Labelled) -> bool:
         return any(mark.encode() in one.read_bytes() for one in path.parent.rglob("*") if one.is_file())
 
 
-def to_review(suspects: Sequence[Suspect], examples: Sequence[Example], layer: str) -> Iterator[Labelled]:
+def review_records(suspects: Sequence[LabelError], examples: Sequence[Example], layer: str) -> Iterator[Labelled]:
     """Yield the examples that hold suspects as they are annotated, the one with the likeliest mistake first.
 
     What is odd about each stands in its field ``suspects``.
     """
-    by_example: dict[int, list[Suspect]] = {}
+    by_example: dict[int, list[LabelError]] = {}
     for suspect in suspects:
         by_example.setdefault(suspect.example, []).append(suspect)
     for number, here in by_example.items():

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from labelkit.registry import RunDetails
 
 #: the splits that training and selection look at
-SEEN = ("train", "validation")
+FITTED_SPLITS = ("train", "validation")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Seen:
+class Leakage:
     """What a run knew of the data that it is scored on.
 
     :param examples: sentences (or texts) scored.
@@ -64,16 +64,16 @@ class Seen:
         return f"not a test score: {many}"
 
 
-def seen_by(gold: Gold, details: RunDetails, corpora: Sequence[Corpus]) -> Seen:
+def count_overlap(gold: Gold, details: RunDetails, corpora: Sequence[Corpus]) -> Leakage:
     """Return what a run saw of gold data.
 
     :param corpora: the run's own data first, then that of the runs that its encoder came from.
     """
     wanted = fingerprints(gold.examples)
     known: dict[str, set[bytes]] = {}
-    for split, corpus in ((split, corpus) for split in SEEN for corpus in corpora if split in corpus.splits):
+    for split, corpus in ((split, corpus) for split in FITTED_SPLITS for corpus in corpora if split in corpus.splits):
         known.setdefault(split, set()).update(fingerprints(corpus.splits[split].examples))
-    return Seen(
+    return Leakage(
         examples=len(wanted),
         shared={split: sum(one in prints for one in wanted) for split, prints in known.items()},
         either=sum(any(one in prints for prints in known.values()) for one in wanted),

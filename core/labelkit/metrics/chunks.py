@@ -29,7 +29,7 @@ _AS_BIOES = {"L": "E", "U": "S"}
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class TransitionRules:
     """What happens between two tags: bool arrays of shape (prefix before, prefix, whether the types are the same).
 
     :param start: a span may start at the tag; ``end``: one may end before it.
@@ -42,7 +42,7 @@ class Rules:
 
 
 @dataclass(frozen=True, slots=True)
-class Spans:
+class SpanArrays:
     """The spans of all sentences, in order: four int64 arrays of shape (spans,).
 
     :param first: the first word, counted over all sentences; ``stop``: the word after the last one.
@@ -59,7 +59,7 @@ class Spans:
 
 
 @dataclass(frozen=True, slots=True)
-class Tags:
+class TagArrays:
     """The tags of all words, one sentence after the other.
 
     :param ids: numbers of ``names``, of shape (words,).
@@ -70,18 +70,18 @@ class Tags:
     lengths: Ids
 
 
-class Vocabulary:
+class TagVocabulary:
     """Tags by number, shared by everything that is to be compared."""
 
     def __init__(self) -> None:
         self._numbers: dict[str, int] = {}
 
-    def read(self, sentences: Sequence[Labels]) -> Tags:
+    def read(self, sentences: Sequence[Labels]) -> TagArrays:
         """Return the tags of ``sentences`` by number."""
         numbers = self._numbers
         rows = [[numbers.setdefault(tag, len(numbers)) for tag in sentence] for sentence in sentences]
         lengths = np.array([len(row) for row in rows], np.int64)
-        return Tags(np.array([number for row in rows for number in row], np.int64), lengths)
+        return TagArrays(np.array([number for row in rows for number in row], np.int64), lengths)
 
     @property
     def names(self) -> list[str]:
@@ -101,12 +101,12 @@ class Vocabulary:
         return types, np.array([-1 if type_ is None else types.index(type_) for type_ in found], np.int64)
 
 
-def rules_of(mode: Mode, scheme: Scheme) -> Rules:
+def transition_rules(mode: Mode, scheme: Scheme) -> TransitionRules:
     """Return seqeval's rules: those of its default mode, or of its strict mode with a scheme."""
     return _strict_rules(scheme) if mode == "strict" else _default_rules()
 
 
-def find_spans(tags: Tags, prefixes: Ids, types: Ids, rules: Rules) -> Spans:
+def find_spans(tags: TagArrays, prefixes: Ids, types: Ids, rules: TransitionRules) -> SpanArrays:
     """Return the spans of all sentences.
 
     :param prefixes: tag → position in :data:`PREFIXES`; ``types``: tag → number of its type, -1 for O.
@@ -121,10 +121,10 @@ def find_spans(tags: Tags, prefixes: Ids, types: Ids, rules: Rules) -> Spans:
     pairs = prefix[:-1], prefix[1:], (type_[:-1] == type_[1:]).astype(np.int64)
     firsts, stops = _between(rules, pairs)
     sentence = np.searchsorted(ends, firsts + 1)
-    return Spans(sentence, firsts - sentence, stops - sentence, type_[firsts + 1])
+    return SpanArrays(sentence, firsts - sentence, stops - sentence, type_[firsts + 1])
 
 
-def _between(rules: Rules, pairs: tuple[Ids, Ids, Ids]) -> tuple[Ids, Ids]:
+def _between(rules: TransitionRules, pairs: tuple[Ids, Ids, Ids]) -> tuple[Ids, Ids]:
     """Return where spans start and stop, counted in ``pairs`` of neighbours."""
     starts, ends = rules.start[pairs], rules.end[pairs]
     if rules.inside is None:
@@ -150,17 +150,17 @@ def _table(decide: Callable[[str, str, bool], bool], known: str) -> Bools:
 
 
 @lru_cache(maxsize=1)
-def _default_rules() -> Rules:
+def _default_rules() -> TransitionRules:
     from seqeval.metrics.sequence_labeling import end_of_chunk, start_of_chunk
 
     def asked(rule: Callable[..., bool]) -> Bools:
         return _table(lambda before, prefix, same: rule(before, prefix, "x", "x" if same else "y"), "OBIES")
 
-    return Rules(asked(start_of_chunk), asked(end_of_chunk))
+    return TransitionRules(asked(start_of_chunk), asked(end_of_chunk))
 
 
 @lru_cache(maxsize=4)
-def _strict_rules(scheme: Scheme) -> Rules:
+def _strict_rules(scheme: Scheme) -> TransitionRules:
     from seqeval import scheme as schemes
 
     token: Any = getattr(schemes, "IOBES" if scheme == "BIOES" else scheme)
@@ -175,4 +175,4 @@ def _strict_rules(scheme: Scheme) -> Rules:
 
         return _table(decide, known)
 
-    return Rules(asked("is_start"), asked("is_end"), asked("is_inside"))
+    return TransitionRules(asked("is_start"), asked("is_end"), asked("is_inside"))

@@ -15,8 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelkit.labels.schemes import split_tag, violations
-from labelkit.metrics.chunks import PREFIXES, Mode, Spans, Tags, Vocabulary, find_spans, rules_of
-from labelkit.metrics.ratios import Nested, by_type, divided, mean_of, plain, prf
+from labelkit.metrics.chunks import PREFIXES, Mode, SpanArrays, TagArrays, TagVocabulary, find_spans, transition_rules
+from labelkit.metrics.precision_recall import (
+    Nested,
+    by_type,
+    macro_average,
+    precision_recall_f1,
+    safe_divide,
+    to_floats,
+)
 from labelkit.records import Counts, Labels, Scheme
 
 Floats = NDArray[np.float64]
@@ -25,7 +32,7 @@ NONE = "O"
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class SpanComparison:
     """Gold and predicted spans of the same words.
 
     :param types: by number.
@@ -34,20 +41,22 @@ class Compared:
     """
 
     types: Sequence[str]
-    gold: Spans
-    guess: Spans
+    gold: SpanArrays
+    guess: SpanArrays
     lengths: NDArray[np.int64]
     right_words: NDArray[np.int64]
     improper: int
 
 
-def compare(references: Sequence[Labels], predictions: Sequence[Labels], scheme: Scheme, mode: Mode) -> Compared:
+def compare_spans(
+    references: Sequence[Labels], predictions: Sequence[Labels], scheme: Scheme, mode: Mode
+) -> SpanComparison:
     """Read the spans of gold and predicted tags.
 
     :raises DataError: a label is no tag.
     :raises ValueError: there is not one predicted tag for each gold one.
     """
-    vocabulary = Vocabulary()
+    vocabulary = TagVocabulary()
     gold, guess = vocabulary.read(references), vocabulary.read(predictions)
     if not np.array_equal(gold.lengths, guess.lengths):
         raise ValueError("gold and predicted tags are not of the same number")
@@ -55,10 +64,10 @@ def compare(references: Sequence[Labels], predictions: Sequence[Labels], scheme:
         if name not in PREFIXES:  # a prefix alone has the same type everywhere
             split_tag(name)
     types, type_of = vocabulary.types()
-    rules, prefixes = rules_of(mode, scheme), vocabulary.prefixes(mode)
+    rules, prefixes = transition_rules(mode, scheme), vocabulary.prefixes(mode)
     sentence = np.repeat(np.arange(len(gold.lengths)), gold.lengths)
     right = np.bincount(sentence, gold.ids == guess.ids, minlength=len(gold.lengths)).astype(np.int64)
-    return Compared(
+    return SpanComparison(
         types=types,
         gold=find_spans(gold, prefixes, type_of, rules),
         guess=find_spans(guess, prefixes, type_of, rules),
@@ -68,36 +77,36 @@ def compare(references: Sequence[Labels], predictions: Sequence[Labels], scheme:
     )
 
 
-def counts_of(compared: Compared) -> Counts:
+def span_counts(compared: SpanComparison) -> Counts:
     """Return right, found and wanted spans of each type, right borders, right words and words of each sentence."""
     gold, guess, types = compared.gold, compared.guess, len(compared.types)
     sentences = len(compared.lengths)
-    partner = partners(gold, guess, int(compared.lengths.sum()))
+    partner = match_boundaries(gold, guess, int(compared.lengths.sum()))
     same = partner >= 0
     right = same & (gold.type[partner] == guess.type) if len(gold) else same
 
-    def table(spans: Spans, chosen: Any = slice(None)) -> Floats:
+    def table(spans: SpanArrays, chosen: Any = slice(None)) -> Floats:
         cells = np.bincount(spans.sentence[chosen] * types + spans.type[chosen], minlength=sentences * types)
         return cells.reshape(sentences, types).astype(np.float64)
 
     borders = np.bincount(guess.sentence[same], minlength=sentences)
     columns = (borders, compared.right_words, compared.lengths)
     rows = np.hstack((table(guess, right), table(guess), table(gold), np.stack(columns, axis=1).astype(np.float64)))
-    return Counts(rows=rows, figures=partial(figures_of, types=tuple(compared.types)))
+    return Counts(rows=rows, figures=partial(span_figures, types=tuple(compared.types)))
 
 
-def figures_of(sums: Floats, types: Sequence[str]) -> Nested:
+def span_figures(sums: Floats, types: Sequence[str]) -> Nested:
     """Return the figures of summed counts, of shape (..., 3 × types + 3): each is an array of shape (...)."""
     size = len(types)
     right, found, wanted = (sums[..., size * part : size * (part + 1)] for part in range(3))
     borders, right_words, words = (sums[..., 3 * size + part] for part in range(3))
     here = (found + wanted) > 0
-    each = prf(right, found, wanted)
-    spans = prf(borders, found.sum(axis=-1), wanted.sum(axis=-1))
+    each = precision_recall_f1(right, found, wanted)
+    spans = precision_recall_f1(borders, found.sum(axis=-1), wanted.sum(axis=-1))
     return {
-        **prf(right.sum(axis=-1), found.sum(axis=-1), wanted.sum(axis=-1)),
-        "accuracy": divided(right_words, words),
-        **{f"macro_{name}": mean_of(values, here) for name, values in each.items()},
+        **precision_recall_f1(right.sum(axis=-1), found.sum(axis=-1), wanted.sum(axis=-1)),
+        "accuracy": safe_divide(right_words, words),
+        **{f"macro_{name}": macro_average(values, here) for name, values in each.items()},
         **{f"span_{name}": values for name, values in spans.items()},
         "per_type": by_type(types, each, here),
     }
@@ -111,9 +120,9 @@ def entity_scores(
     Figures that are undefined are 0. ``repaired`` counts the predicted tags that do not fit the scheme and that default
     mode reads as the start of an entity; strict mode repairs nothing: there they are ``improper`` in its place.
     """
-    compared = compare(references, predictions, scheme, mode)
-    counts = counts_of(compared)
-    figures = plain(counts.figures(counts.rows.sum(axis=0)))
+    compared = compare_spans(references, predictions, scheme, mode)
+    counts = span_counts(compared)
+    figures = to_floats(counts.figures(counts.rows.sum(axis=0)))
     support = np.bincount(compared.gold.type, minlength=len(compared.types)).tolist()
     per_type = {
         type_: {**row, "support": number}
@@ -124,19 +133,19 @@ def entity_scores(
         "support": len(compared.gold),
         **figures,
         "per_type": per_type,
-        "confusion": confusion_of(compared),
+        "confusion": confusion_matrix(compared),
         "scheme": scheme,
         "mode": mode,
         "repaired" if mode == "default" else "improper": compared.improper,
     }
 
 
-def confusion_of(compared: Compared) -> dict[str, dict[str, int]]:
+def confusion_matrix(compared: SpanComparison) -> dict[str, dict[str, int]]:
     """Return ``{gold type: {predicted type: spans}}`` of spans with the same borders; :data:`NONE` for no span."""
     gold, guess = compared.gold, compared.guess
     names = [*compared.types, NONE if NONE not in compared.types else f"({NONE})"]
     none, words = len(compared.types), int(compared.lengths.sum())
-    forth, back = partners(gold, guess, words), partners(guess, gold, words)
+    forth, back = match_boundaries(gold, guess, words), match_boundaries(guess, gold, words)
     pairs = np.concatenate(
         (
             np.stack((gold.type, np.where(back >= 0, _at(guess.type, back), none))),
@@ -150,7 +159,7 @@ def confusion_of(compared: Compared) -> dict[str, dict[str, int]]:
     return rows
 
 
-def partners(these: Spans, others: Spans, words: int) -> NDArray[np.int64]:
+def match_boundaries(these: SpanArrays, others: SpanArrays, words: int) -> NDArray[np.int64]:
     """Return for each of ``others`` the number of the span among ``these`` that has the same borders, or -1."""
     starting = np.full(words + 1, -1, np.int64)
     starting[these.first] = np.arange(len(these))
@@ -168,7 +177,7 @@ def _counted(pairs: NDArray[np.int64]) -> list[tuple[tuple[int, int], int]]:
     return [((a, b), number) for (a, b), number in zip(found.T.tolist(), numbers.tolist(), strict=True)]
 
 
-def _improper(tags: Tags, names: Sequence[str], scheme: Scheme) -> int:
+def _improper(tags: TagArrays, names: Sequence[str], scheme: Scheme) -> int:
     """Count the tags that do not fit the scheme: each trio of neighbours is looked at once."""
     size = len(names) + 1  # the last number is what stands between sentences, which counts as O
     padded = np.full(int(tags.lengths.sum()) + len(tags.lengths) + 1, size - 1, np.int64)

@@ -33,19 +33,21 @@ def intervals(metric: Metric, predictions: Predictions) -> dict[str, Any]:
     if metric.counts is None or not 0 < examples * 3 * len(predictions.schema.label_names) <= MOST:
         return {}
     counts = metric.counts(predictions)
-    sums = np.concatenate([drawn @ counts.rows for drawn in draws(examples)])
+    sums = np.concatenate([drawn @ counts.rows for drawn in bootstrap_weights(examples)])
     return between(counts.figures(sums))
 
 
-def of_roc_auc(predictions: Predictions) -> dict[str, Any]:
+def roc_auc_interval(predictions: Predictions) -> dict[str, Any]:
     """Return the interval of ``roc_auc``, which is no function of sums."""
-    from labelkit.metrics.roc_auc import areas
+    from labelkit.metrics.roc_auc import weighted_roc_auc
 
     examples = len(predictions.references)
-    return between({"roc_auc": np.concatenate([areas(predictions, drawn) for drawn in draws(examples)])})
+    return between(
+        {"roc_auc": np.concatenate([weighted_roc_auc(predictions, drawn) for drawn in bootstrap_weights(examples)])}
+    )
 
 
-def recomputed(metric: Metric, predictions: Predictions) -> dict[str, Any]:
+def recomputed_intervals(metric: Metric, predictions: Predictions) -> dict[str, Any]:
     """Return the intervals of any metric, which is computed anew for each of :data:`RECOMPUTED` samples.
 
     A sample for which it fails is left out.
@@ -70,7 +72,7 @@ def sample(predictions: Predictions, chosen: NDArray[np.int64]) -> Predictions:
     )
 
 
-def draws(examples: int, resamples: int = RESAMPLES, seed: int = SEED) -> Iterator[Floats]:
+def bootstrap_weights(examples: int, resamples: int = RESAMPLES, seed: int = SEED) -> Iterator[Floats]:
     """Yield how often each example is drawn, float64 of shape (some resamples, examples), block by block."""
     random = np.random.default_rng(seed)
     block = max(1, BLOCK // max(1, examples))

@@ -21,11 +21,11 @@ def roc_auc(predictions: Predictions) -> float | None:
     """
     if predictions.scores is None:
         return None
-    value = float(areas(predictions, np.ones((1, len(predictions.references))))[0])
+    value = float(weighted_roc_auc(predictions, np.ones((1, len(predictions.references))))[0])
     return None if np.isnan(value) else value
 
 
-def areas(predictions: Predictions, weights: Floats) -> Floats:
+def weighted_roc_auc(predictions: Predictions, weights: Floats) -> Floats:
     """Return the area for each row of ``weights``, which say how often each text counts; NaN where it is undefined.
 
     :param weights: of shape (samples, texts).

@@ -41,11 +41,11 @@ def _sure(metric: Metric, predictions: Predictions, figures: Mapping[str, Any], 
     """Return the intervals of the figures that a metric gave."""
     try:
         if metric.counts is None:
-            found = intervals.recomputed(metric, predictions) if patient else {}
+            found = intervals.recomputed_intervals(metric, predictions) if patient else {}
         else:
             found = intervals.intervals(metric, predictions)
             if "roc_auc" in figures:
-                found |= intervals.of_roc_auc(predictions)
+                found |= intervals.roc_auc_interval(predictions)
     except Exception as error:
         raise LabelkitError(f"metric '{metric.name}' failed: {type(error).__name__}: {error}") from error
     return {name: value for name, value in found.items() if name in figures}

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from labelkit.metrics.intervals import BLOCK, LEVEL, RECOMPUTED, SEED, draws
+from labelkit.metrics.intervals import BLOCK, LEVEL, RECOMPUTED, SEED, bootstrap_weights
 from labelkit.records import Counts, Metric, Predictions
 
 Floats = NDArray[np.float64]
@@ -25,7 +25,7 @@ ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Difference:
+class ScoreDifference:
     """How far a figure of the second labeller is from that of the first.
 
     :param type: the label type that it is about; None for all of the split.
@@ -43,7 +43,7 @@ class Difference:
     p_value: float
 
 
-def differences(metric: Metric, first: Predictions, second: Predictions) -> list[Difference]:
+def differences(metric: Metric, first: Predictions, second: Predictions) -> list[ScoreDifference]:
     """Return the differences in all figures of a metric; one that is never defined for both is left out.
 
     Metrics without counts are computed anew, for fewer shuffles and without types.
@@ -58,7 +58,7 @@ def differences(metric: Metric, first: Predictions, second: Predictions) -> list
         halves = both.rows[:examples], both.rows[examples:]
         real = _of(both, *(rows.sum(axis=0) for rows in halves))
         shuffled = _joined(_of(both, *sums) for sums in _swapped(*halves))
-        drawn = _joined(_of(both, *(some @ rows for rows in halves)) for some in draws(examples))
+        drawn = _joined(_of(both, *(some @ rows for rows in halves)) for some in bootstrap_weights(examples))
     return [
         found
         for key, (one, other) in real.items()
@@ -70,7 +70,7 @@ Key = tuple[str | None, str]
 Pairs = dict[Key, tuple[Any, Any]]
 
 
-def _difference(key: Key, one: float, other: float, shuffled: Any, drawn: Any) -> Difference | None:
+def _difference(key: Key, one: float, other: float, shuffled: Any, drawn: Any) -> ScoreDifference | None:
     if np.isnan(one) or np.isnan(other) or shuffled is None or drawn is None:
         return None
     real = other - one
@@ -81,7 +81,7 @@ def _difference(key: Key, one: float, other: float, shuffled: Any, drawn: Any) -
     low, high = np.percentile(spread, LEVEL).tolist()
     larger = int((np.abs(by_chance) >= abs(real) - ROUNDING).sum())
     type_, name = key
-    return Difference(
+    return ScoreDifference(
         name=name,
         type=type_,
         first=one,

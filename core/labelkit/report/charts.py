@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from labelkit.registry.models import Figure, RunDetails
-from labelkit.report.words import figure
+from labelkit.report.formatting import figure
 
 #: of a drawing, in its own units, and what is left free for the writing around it
 WIDTH, HEIGHT = 460, 200

@@ -11,8 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from labelkit.formats.tools.html import visible
 from labelkit.registry.models import RunDetails, Spread
-from labelkit.report import charts, facts, scores, sentences, words
-from labelkit.report.material import Material
+from labelkit.report import charts
+from labelkit.report import error_examples as sentences
+from labelkit.report import formatting as words
+from labelkit.report import overview as facts
+from labelkit.report import score_tables as scores
+from labelkit.report.contents import ReportContents
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -32,18 +36,18 @@ class Page:
     title: str
     run: RunDetails
     about: facts.Pairs
-    splits: Sequence[facts.SplitFacts]
-    distribution: facts.Distribution
+    splits: Sequence[facts.SplitRow]
+    distribution: facts.LabelDistribution
     charts: Sequence[charts.Chart]
     steps: tuple[Sequence[str], Sequence[Sequence[str]]]
-    scores: Sequence[scores.SplitScores]
+    scores: Sequence[scores.SplitScoreTable]
     tested: str
-    scorings: Sequence[facts.Scoring]
-    errors: Sequence[sentences.SplitErrors]
+    scorings: Sequence[facts.ScoringRow]
+    errors: Sequence[sentences.SplitMistakes]
     unjudged: Sequence[tuple[str, str]]
     device: str | None
     spreads: Sequence[tuple[str, Spread, bool]]
-    checkpoints: Sequence[facts.Checkpoint]
+    checkpoints: Sequence[facts.CheckpointRow]
     written: str
     labelkit: str
 
@@ -64,7 +68,7 @@ class Page:
         }
 
 
-def make_page(material: Material, *, labelkit: str, written: datetime) -> Page:
+def make_page(material: ReportContents, *, labelkit: str, written: datetime) -> Page:
     """Return what the page of a run shows.
 
     :param labelkit: the version that writes it, at the moment ``written``.

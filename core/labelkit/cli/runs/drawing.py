@@ -13,7 +13,7 @@ from labelkit.cli.runs.tables import Column, table
 from labelkit.console.text import literal
 
 if TYPE_CHECKING:
-    from labelkit.evaluate.comparison import Tested
+    from labelkit.evaluate.comparison import SignificanceTest
     from labelkit.registry.compare import ComparedScore, Comparison
     from labelkit.registry.models import Group, RunSummary, Spread
     from labelkit.registry.query import ResultTable
@@ -209,7 +209,7 @@ def _fact(name: str, value: object) -> str:
     return mebibytes(value) if name == "peak_memory" and isinstance(value, int) else figure(value)
 
 
-def significance(console: Console, tested: Tested, second: str, *, per_type: bool) -> None:
+def significance(console: Console, tested: SignificanceTest, second: str, *, per_type: bool) -> None:
     """Print how sure the differences of a run to the first one are.
 
     :param second: the letter of the run; the first one is A.

@@ -10,9 +10,9 @@ from labelkit.metrics.intervals import interval_of
 from labelkit.registry import nested
 from labelkit.registry.figures import PER_TYPE
 from labelkit.registry.models import CheckpointRecord, Evaluation, Group, RunDetails, Spread
-from labelkit.report import words
-from labelkit.report.material import Material
-from labelkit.report.scores import FIRST, ORDER, SUPPORT, colours_of, figures_of, no_test
+from labelkit.report import formatting as words
+from labelkit.report.contents import ReportContents
+from labelkit.report.score_tables import FIRST, ORDER, SUPPORT, colours_of, figures_of, no_test
 
 SYNTHETIC = "Synthetic text: these scores say nothing about real text."
 Pairs = Sequence[tuple[str, str]]
@@ -21,7 +21,7 @@ _COMMANDS = {"compare": "runs compare --significance"}
 
 
 @dataclass(frozen=True, slots=True)
-class SplitFacts:
+class SplitRow:
     """A split as the run read it."""
 
     name: str
@@ -34,7 +34,7 @@ class SplitFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class Distribution:
+class LabelDistribution:
     """How often each label occurs.
 
     :param rows: label, its colour, and for each of ``splits`` the number and the share in hundredths, or None.
@@ -48,7 +48,7 @@ class Distribution:
 
 
 @dataclass(frozen=True, slots=True)
-class Scoring:
+class ScoringRow:
     """A scoring after training, or the run's own one of test."""
 
     when: str
@@ -62,7 +62,7 @@ class Scoring:
 
 
 @dataclass(frozen=True, slots=True)
-class Checkpoint:
+class CheckpointRow:
     """A checkpoint."""
 
     step: str
@@ -116,12 +116,12 @@ def device(run: RunDetails) -> str | None:
     return f"{record.device_type}: {record.device_count} × {record.device_name}, {record.precision}"
 
 
-def splits(material: Material) -> list[SplitFacts]:
+def splits(material: ReportContents) -> list[SplitRow]:
     """Return the splits, train first."""
     found = sorted(material.details.record.splits, key=lambda one: ORDER.get(one.split, len(ORDER)))
     documents = {name: summary.documents for name, summary in material.summaries.items()}
     return [
-        SplitFacts(
+        SplitRow(
             name=one.split,
             examples=f"{one.examples:,}",
             words=f"{one.words:,}",
@@ -134,7 +134,7 @@ def splits(material: Material) -> list[SplitFacts]:
     ]
 
 
-def distribution(material: Material) -> Distribution:
+def distribution(material: ReportContents) -> LabelDistribution:
     """Return how often each label occurs: as read again, else as the scores tell."""
     spans = bool(material.schema and material.schema.scheme)
     counts = {name: dict(summary.spans if spans else summary.labels) for name, summary in material.summaries.items()}
@@ -155,10 +155,12 @@ def distribution(material: Material) -> Distribution:
     if order:
         rows.sort(key=lambda row: -counts[order[0]].get(row[0], 0))
     kind = "spans" if spans else "texts" if material.details.record.kind == "text" else "words"
-    return Distribution(what=f"{kind} of each {'type' if spans else 'label'}", splits=order, rows=rows, missing=missing)
+    return LabelDistribution(
+        what=f"{kind} of each {'type' if spans else 'label'}", splits=order, rows=rows, missing=missing
+    )
 
 
-def _supports(material: Material, split: str) -> dict[str, int]:
+def _supports(material: ReportContents, split: str) -> dict[str, int]:
     tasks = nested(material.details.scores).get(split, {})
     types = next(iter(tasks.values()), {}).get(PER_TYPE, {})
     return {name: int(row[SUPPORT]) for name, row in types.items() if isinstance(row.get(SUPPORT), int | float)}
@@ -168,17 +170,17 @@ def _share(number: int, total: int) -> tuple[str, float]:
     return f"{number:,}", 100 * number / total if total else 0.0
 
 
-def scorings(run: RunDetails) -> list[Scoring]:
+def scorings(run: RunDetails) -> list[ScoringRow]:
     """Return every scoring of the run's checkpoints after training, in order."""
     scores = nested(run.scores)
     return [_scoring(one, run, scores.get(one.split, {}).get(one.task, {})) for one in run.evaluations]
 
 
-def _scoring(one: Evaluation, run: RunDetails, recorded: Mapping[str, Any]) -> Scoring:
+def _scoring(one: Evaluation, run: RunDetails, recorded: Mapping[str, Any]) -> ScoringRow:
     own, key = one.source == "run", run.record.metric_key
     figures = recorded if own else figures_of(one)
     tested = (0 if no_test(run, one.split) else 1) if own else figures.get("test_score")
-    return Scoring(
+    return ScoringRow(
         when=words.when(one.created),
         by="the run itself" if own else f"labelkit {_COMMANDS.get(one.source, one.source)}",
         split=one.split,
@@ -190,14 +192,14 @@ def _scoring(one: Evaluation, run: RunDetails, recorded: Mapping[str, Any]) -> S
     )
 
 
-def checkpoints(run: RunDetails) -> list[Checkpoint]:
+def checkpoints(run: RunDetails) -> list[CheckpointRow]:
     """Return the checkpoints in the order in which they were made, deleted ones too."""
     return [_checkpoint(one) for one in run.checkpoints]
 
 
-def _checkpoint(one: CheckpointRecord) -> Checkpoint:
+def _checkpoint(one: CheckpointRecord) -> CheckpointRow:
     weights = next((sha256 for name, (_, sha256) in sorted(one.files.items()) if name.endswith(".safetensors")), "")
-    return Checkpoint(
+    return CheckpointRow(
         step=f"{one.step:,}",
         epoch=words.epoch(one.epoch),
         marks=", ".join(name for name, marked in (("best", one.best), ("last", one.last)) if marked),

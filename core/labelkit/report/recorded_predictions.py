@@ -20,7 +20,7 @@ _SUFFIX = ".jsonl"
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class RecordedPredictions:
     """Gold examples and the labels that they were given, from a file."""
 
     path: Path
@@ -28,7 +28,7 @@ class Recorded:
     predicted: list[Labels]
 
 
-def recorded_labels(details: RunDetails, schema: Schema) -> Iterator[tuple[str, Recorded]]:
+def recorded_predictions(details: RunDetails, schema: Schema) -> Iterator[tuple[str, RecordedPredictions]]:
     """Yield the split and the content of each file of predictions that is here, as it was written, newest first.
 
     Content decides which split it is: the hash of its words and gold labels is that of the split.
@@ -56,10 +56,10 @@ def _is_here(output: OutputRecord) -> bool:
         return False
 
 
-def _read(path: Path, schema: Schema) -> Recorded | None:
+def _read(path: Path, schema: Schema) -> RecordedPredictions | None:
     """Return the examples of a file; None for one that does not hold gold labels beside predicted ones."""
     known = set(schema.label_names)
-    found = Recorded(path, [], [])
+    found = RecordedPredictions(path, [], [])
     try:
         with path.open(encoding="utf-8") as lines:
             for line in lines:

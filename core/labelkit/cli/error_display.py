@@ -10,11 +10,18 @@ from rich.text import Text
 
 from labelkit.console.render import cell, colours, table
 from labelkit.console.text import literal, shorten
-from labelkit.evaluate.error_analysis import Analysis, Frequent, Mistake, Stretch, kinds_of, stretches
+from labelkit.evaluate.error_analysis import (
+    ErrorAnalysis,
+    FrequentMistake,
+    LabelledSpan,
+    Mistake,
+    label_spans,
+    mistake_kinds,
+)
 
 if TYPE_CHECKING:
     from labelkit.data.gold import Gold
-    from labelkit.evaluate.label_review import Suspect
+    from labelkit.evaluate.label_review import LabelError
     from labelkit.records import Example, Schema
 
 #: words shown on either side of a mistake, and characters of a text
@@ -26,8 +33,8 @@ def show(
     gold: Gold,
     layer: str,
     schema: Schema,
-    analysis: Analysis,
-    suspects: Sequence[Suspect],
+    analysis: ErrorAnalysis,
+    suspects: Sequence[LabelError],
     limit: int,
 ) -> None:
     """Print mistakes by type, the most frequent ones, and the likeliest annotation mistakes, with their sentences."""
@@ -46,8 +53,8 @@ def show(
             _suspect(console, suspect, gold.examples[suspect.example], layer, schema, palette)
 
 
-def _by_type(console: Console, gold: Gold, schema: Schema, analysis: Analysis) -> None:
-    kinds = kinds_of(schema)
+def _by_type(console: Console, gold: Gold, schema: Schema, analysis: ErrorAnalysis) -> None:
+    kinds = mistake_kinds(schema)
     rows = [(name, *(f"{number:,}" for number in row.values())) for name, row in analysis.by_type.items()]
     total = [sum(row[column] for row in analysis.by_type.values()) for column in ("gold", "right", *kinds)]
     rows.append(("all", *(f"{number:,}" for number in total)))
@@ -57,7 +64,7 @@ def _by_type(console: Console, gold: Gold, schema: Schema, analysis: Analysis) -
 
 def _frequent(
     console: Console,
-    one: Frequent,
+    one: FrequentMistake,
     examples: Sequence[Example],
     layer: str,
     schema: Schema,
@@ -75,7 +82,7 @@ def _frequent(
 
 
 def _suspect(
-    console: Console, suspect: Suspect, example: Example, layer: str, schema: Schema, palette: dict[str, str]
+    console: Console, suspect: LabelError, example: Example, layer: str, schema: Schema, palette: dict[str, str]
 ) -> None:
     head = Text(f"{suspect.rank:>5}   ", style="bold")
     if suspect.word is not None:
@@ -87,7 +94,7 @@ def _suspect(
     head.append_text(cell(place or f"example {example.id}"))
     console.print(head, soft_wrap=True)
     word = suspect.word or 0
-    here = Mistake("wrong label", suspect.example, Stretch(word, word + 1, suspect.given), None)
+    here = Mistake("wrong label", suspect.example, LabelledSpan(word, word + 1, suspect.given), None)
     console.print(_sentence(example, layer, schema, palette, here), soft_wrap=True)
 
 
@@ -107,7 +114,7 @@ def _sentence(example: Example, layer: str, schema: Schema, palette: dict[str, s
         return shown
     marked = _marked(mistake)
     first, last = max(0, marked.start - AROUND), min(len(example.words), marked.stop + AROUND)
-    starts = {stretch.start: stretch for stretch in stretches(example.labels[layer], schema)}
+    starts = {stretch.start: stretch for stretch in label_spans(example.labels[layer], schema)}
     inside = {word: stretch for stretch in starts.values() for word in range(stretch.start, stretch.stop)}
     shown.append("… " if first else "")
     for word in range(first, last):

@@ -16,8 +16,8 @@ from labelkit.evaluate.comparison import CLOSE
 from labelkit.evaluate.recorded_data import run_metrics
 from labelkit.records import Predictions, Schema
 from labelkit.registry import nested
-from labelkit.report.material import Judged, Material, schema_of
-from labelkit.report.recorded_labels import LAYER, Recorded, recorded_labels
+from labelkit.report.contents import ReportContents, SplitPredictions, schema_of
+from labelkit.report.recorded_predictions import LAYER, RecordedPredictions, recorded_predictions
 
 if TYPE_CHECKING:
     from labelkit.config.environment import Environment
@@ -44,10 +44,10 @@ class _Work:
     schema: Schema | None
     corpus: Corpus | None
     unread: str
-    recorded: dict[str, list[Recorded]] = field(default_factory=dict)
+    recorded: dict[str, list[RecordedPredictions]] = field(default_factory=dict)
 
 
-def gather(details: RunDetails, catalog: Catalog, environment: Environment, home: Home, say: Say) -> Material:
+def collect(details: RunDetails, catalog: Catalog, environment: Environment, home: Home, say: Say) -> ReportContents:
     """Return all that can be found out about a run, and why the rest cannot.
 
     :param say: told what takes a while.
@@ -55,7 +55,7 @@ def gather(details: RunDetails, catalog: Catalog, environment: Environment, home
     corpus, unread = _corpus(details, catalog, environment, home)
     schema = schema_of(details.record.schema)
     work = _Work(details, catalog, home, say, schema, corpus, unread)
-    for split, found in recorded_labels(details, schema) if schema else ():
+    for split, found in recorded_predictions(details, schema) if schema else ():
         work.recorded.setdefault(split, []).append(found)
     judged, unjudged = {}, {}
     for split in LOOKED_AT:
@@ -64,7 +64,7 @@ def gather(details: RunDetails, catalog: Catalog, environment: Environment, home
         except LabelkitError as error:
             unjudged[split] = error.message + (f"; {error.hint}" if error.hint else "")
     summaries, changed = _summaries(work)
-    return Material(
+    return ReportContents(
         details=details, schema=schema, summaries=summaries, unread=changed, judged=judged, unjudged=unjudged
     )
 
@@ -96,7 +96,7 @@ def _summaries(work: _Work) -> tuple[dict[str, SplitSummary], dict[str, str]]:
     return found, missing
 
 
-def _judged(work: _Work, split: str) -> Judged:
+def _judged(work: _Work, split: str) -> SplitPredictions:
     """Return the predictions for a split: recorded ones, else those of the checkpoint, but for test.
 
     :raises LabelkitError: there are none, with the reason.
@@ -115,7 +115,7 @@ def _judged(work: _Work, split: str) -> Judged:
     return _again(work, split)
 
 
-def _from_file(work: _Work, split: str, recorded: Recorded) -> Judged | None:
+def _from_file(work: _Work, split: str, recorded: RecordedPredictions) -> SplitPredictions | None:
     """Return predictions of a file; None where they do not give the recorded score: another decoder made them."""
     from labelkit.metrics.scoring import score
 
@@ -125,7 +125,7 @@ def _from_file(work: _Work, split: str, recorded: Recorded) -> Judged | None:
     figures = score(run_metrics(work.details.record.task, work.details, work.catalog), predictions)
     if difference(work.details, split, figures):
         return None
-    return Judged(
+    return SplitPredictions(
         source=f"as recorded in {recorded.path}",
         examples=recorded.examples,
         layer=LAYER,
@@ -135,7 +135,7 @@ def _from_file(work: _Work, split: str, recorded: Recorded) -> Judged | None:
     )
 
 
-def _again(work: _Work, split: str) -> Judged:
+def _again(work: _Work, split: str) -> SplitPredictions:
     """Have the chosen checkpoint label a split."""
     from labelkit.evaluate.evaluation import evaluate
     from labelkit.evaluate.label_mapping import LabelMap
@@ -153,7 +153,7 @@ def _again(work: _Work, split: str) -> Judged:
     labeller = Labeller.open(str(best), work.home, work.catalog)
     outcome = evaluate(labeller, gold, run_metrics(work.details.record.task, work.details, work.catalog), LabelMap())
     schema = labeller.info.schema
-    return Judged(
+    return SplitPredictions(
         source="made anew by the chosen checkpoint",
         examples=gold.examples,
         layer=labeller.info.layer,

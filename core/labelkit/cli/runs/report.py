@@ -46,10 +46,10 @@ def _write(shell: Shell, details: RunDetails, path: Path, *, force: bool) -> Non
     import labelkit
     from labelkit.files.output import new_output
     from labelkit.registry.life import now
-    from labelkit.report.gather import gather
+    from labelkit.report.collect import collect
     from labelkit.report.page import make_page, render
 
-    material = gather(details, shell.catalog, shell.environment, shell.home, shell.say)
+    material = collect(details, shell.catalog, shell.environment, shell.home, shell.say)
     page = make_page(material, labelkit=labelkit.__version__, written=now())
     content = render(page).encode()
     with new_output(path, force=force) as written:

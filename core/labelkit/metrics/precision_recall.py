@@ -12,20 +12,20 @@ Floats = NDArray[np.float64]
 Nested = dict[str, Any]
 
 
-def divided(part: Floats, whole: Floats) -> Floats:
+def safe_divide(part: Floats, whole: Floats) -> Floats:
     """Return ``part / whole``, and 0 where there is nothing to divide by."""
     return np.divide(part, whole, out=np.zeros(np.broadcast(part, whole).shape), where=whole != 0)
 
 
-def prf(right: Floats, found: Floats, wanted: Floats) -> dict[str, Floats]:
+def precision_recall_f1(right: Floats, found: Floats, wanted: Floats) -> dict[str, Floats]:
     """Return precision, recall and F1 of equally shaped counts; 0 where they are undefined, as seqeval has it."""
-    precision, recall = divided(right, found), divided(right, wanted)
-    return {"precision": precision, "recall": recall, "f1": divided(2 * precision * recall, precision + recall)}
+    precision, recall = safe_divide(right, found), safe_divide(right, wanted)
+    return {"precision": precision, "recall": recall, "f1": safe_divide(2 * precision * recall, precision + recall)}
 
 
-def mean_of(values: Floats, here: NDArray[np.bool_]) -> Floats:
+def macro_average(values: Floats, here: NDArray[np.bool_]) -> Floats:
     """Return the mean over the last axis of what is ``here``; 0 where nothing is."""
-    return divided(np.where(here, values, 0.0).sum(axis=-1), here.sum(axis=-1).astype(np.float64))
+    return safe_divide(np.where(here, values, 0.0).sum(axis=-1), here.sum(axis=-1).astype(np.float64))
 
 
 def by_type(names: Sequence[str], figures: Mapping[str, Floats], here: NDArray[np.bool_]) -> dict[str, Nested]:
@@ -34,9 +34,9 @@ def by_type(names: Sequence[str], figures: Mapping[str, Floats], here: NDArray[n
     return {type_: {name: values[..., index] for name, values in shown.items()} for index, type_ in enumerate(names)}
 
 
-def plain(figures: Mapping[str, Any]) -> Nested:
+def to_floats(figures: Mapping[str, Any]) -> Nested:
     """Return the figures of one sample as Python's numbers; what is undefined is 0."""
     return {
-        name: plain(value) if isinstance(value, Mapping) else float(np.nan_to_num(value, nan=0.0))
+        name: to_floats(value) if isinstance(value, Mapping) else float(np.nan_to_num(value, nan=0.0))
         for name, value in figures.items()
     }

@@ -30,7 +30,7 @@ def counts(predictions: Predictions, mode: Mode = "default") -> Counts:
     from labelkit.metrics import entities
 
     scheme = predictions.schema.scheme or "IOB2"
-    return entities.counts_of(entities.compare(predictions.references, predictions.predictions, scheme, mode))
+    return entities.span_counts(entities.compare_spans(predictions.references, predictions.predictions, scheme, mode))
 
 
 METRICS = (

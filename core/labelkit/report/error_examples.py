@@ -5,11 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from labelkit.evaluate.error_analysis import Analysis, Frequent, Kind, Mistake, Stretch, analyse, kinds_of, stretches
+from labelkit.evaluate.error_analysis import (
+    ErrorAnalysis,
+    FrequentMistake,
+    LabelledSpan,
+    Mistake,
+    MistakeKind,
+    analyse_errors,
+    label_spans,
+    mistake_kinds,
+)
 from labelkit.records import Example, Labels
-from labelkit.report.material import Judged
-from labelkit.report.scores import colours_of
-from labelkit.report.words import cut
+from labelkit.report.contents import SplitPredictions
+from labelkit.report.formatting import cut
+from labelkit.report.score_tables import colours_of
 
 #: mistakes shown of each kind; words around a mistake, characters of a word, of a text
 SHOWN, AROUND, LETTERS, CHARACTERS = 8, 14, 80, 400
@@ -24,7 +33,7 @@ MEANING: Mapping[str, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class TextPiece:
     """Words that belong together.
 
     :param label: of the span that they are; None for words between spans.
@@ -39,7 +48,7 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class MistakeExample:
     """A mistake, with one place where it was made.
 
     :param words: what it is about, as it stands there.
@@ -52,13 +61,13 @@ class Case:
     gold_label: str
     found_label: str
     place: str = ""
-    gold: Sequence[Piece] = ()
-    found: Sequence[Piece] = ()
+    gold: Sequence[TextPiece] = ()
+    found: Sequence[TextPiece] = ()
     texts: Sequence[tuple[str, str]] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class MistakeGroup:
     """Mistakes of one kind.
 
     :param different: how many there are when the same one on the same words counts once.
@@ -68,11 +77,11 @@ class Group:
     meaning: str
     count: int
     different: int
-    cases: Sequence[Case]
+    cases: Sequence[MistakeExample]
 
 
 @dataclass(frozen=True, slots=True)
-class SplitErrors:
+class SplitMistakes:
     """The mistakes in a split.
 
     :param rows: type, its colour, and the numbers of ``columns``.
@@ -85,20 +94,20 @@ class SplitErrors:
     spans: bool
     columns: Sequence[str]
     rows: Sequence[tuple[str, int | None, Sequence[int]]]
-    groups: Sequence[Group]
+    groups: Sequence[MistakeGroup]
 
 
-def errors(split: str, judged: Judged) -> SplitErrors:
+def errors(split: str, judged: SplitPredictions) -> SplitMistakes:
     """Return the mistakes in a split, by type, and the most frequent ones of each kind."""
-    analysis = analyse(judged.examples, judged.layer, judged.predicted, judged.schema)
-    kinds = kinds_of(judged.schema)
+    analysis = analyse_errors(judged.examples, judged.layer, judged.predicted, judged.schema)
+    kinds = mistake_kinds(judged.schema)
     columns = ("gold", "right", *kinds)
     colours = colours_of(judged.schema, analysis.by_type)
     rows: list[tuple[str, int | None, Sequence[int]]] = [
         (name, colours[name], [row[column] for column in columns]) for name, row in analysis.by_type.items()
     ]
     total = [sum(numbers) for numbers in zip(*(row[2] for row in rows), strict=True)]
-    return SplitErrors(
+    return SplitMistakes(
         split=split,
         source=judged.source,
         note=judged.note,
@@ -110,11 +119,13 @@ def errors(split: str, judged: Judged) -> SplitErrors:
     )
 
 
-def _group(kind: Kind, analysis: Analysis, judged: Judged, colours: Mapping[str, int]) -> Group | None:
+def _group(
+    kind: MistakeKind, analysis: ErrorAnalysis, judged: SplitPredictions, colours: Mapping[str, int]
+) -> MistakeGroup | None:
     here = [one for one in analysis.frequent if one.kind == kind]
     if not here:
         return None
-    return Group(
+    return MistakeGroup(
         kind=kind,
         meaning=MEANING[kind],
         count=sum(one.count for one in here),
@@ -123,14 +134,14 @@ def _group(kind: Kind, analysis: Analysis, judged: Judged, colours: Mapping[str,
     )
 
 
-def _case(one: Frequent, judged: Judged, colours: Mapping[str, int]) -> Case:
+def _case(one: FrequentMistake, judged: SplitPredictions, colours: Mapping[str, int]) -> MistakeExample:
     mistake = one.places[0]
     example, guess = judged.examples[mistake.example], judged.predicted[mistake.example]
     if example.words is None:
         places = [(judged.examples[place.example], place) for place in one.places]
         texts = [(cut(each.text or "", CHARACTERS), _place(each, place)) for each, place in places]
-        return Case(count=one.count, words="", gold_label=one.gold, found_label=one.predicted, texts=texts)
-    return Case(
+        return MistakeExample(count=one.count, words="", gold_label=one.gold, found_label=one.predicted, texts=texts)
+    return MistakeExample(
         count=one.count,
         words=cut(one.text, LETTERS),
         gold_label=one.gold,
@@ -142,31 +153,33 @@ def _case(one: Frequent, judged: Judged, colours: Mapping[str, int]) -> Case:
 
 
 def sentence(
-    words: Sequence[str], labels: Labels, mistake: Mistake, judged: Judged, colours: Mapping[str, int]
-) -> list[Piece]:
+    words: Sequence[str], labels: Labels, mistake: Mistake, judged: SplitPredictions, colours: Mapping[str, int]
+) -> list[TextPiece]:
     """Return the words around a mistake in pieces: spans, and what stands between them."""
     marked = _marked(mistake)
     first, last = max(0, marked.start - AROUND), min(len(words), marked.stop + AROUND)
-    starts = {one.start: one for one in stretches(labels, judged.schema) if _is_shown(one, judged, marked)}
+    starts = {one.start: one for one in label_spans(labels, judged.schema) if _is_shown(one, judged, marked)}
     # a span that begins before is shown whole
     position = min([first, *(one.start for one in starts.values() if one.start < first < one.stop)])
-    pieces = [Piece("…")] if position else []
+    pieces = [TextPiece("…")] if position else []
     while position < last:
         here = starts.get(position)
         stop = here.stop if here else _next(position, last, starts, marked)
         text = " ".join(cut(word, LETTERS) for word in words[position:stop])
         hit = position < marked.stop and stop > marked.start
-        pieces.append(Piece(text, here.label, colours.get(here.label, 0), hit) if here else Piece(text, marked=hit))
+        pieces.append(
+            TextPiece(text, here.label, colours.get(here.label, 0), hit) if here else TextPiece(text, marked=hit)
+        )
         position = stop
-    return [*pieces, Piece("…")] if position < len(words) else pieces
+    return [*pieces, TextPiece("…")] if position < len(words) else pieces
 
 
-def _is_shown(stretch: Stretch, judged: Judged, marked: range) -> bool:
+def _is_shown(stretch: LabelledSpan, judged: SplitPredictions, marked: range) -> bool:
     """Return whether a label is shown: each span is, but of plain labels only the mistaken one."""
     return judged.schema.scheme is not None or stretch.start in marked
 
 
-def _next(position: int, last: int, starts: Mapping[int, Stretch], marked: range) -> int:
+def _next(position: int, last: int, starts: Mapping[int, LabelledSpan], marked: range) -> int:
     """Return where a piece without a label ends: at a span, or at the borders of the mistake."""
     ends = (*starts, marked.start, marked.stop, last)
     return min(one for one in ends if one > position)

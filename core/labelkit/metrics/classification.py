@@ -12,22 +12,22 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from labelkit.metrics.ratios import Nested
+    from labelkit.metrics.precision_recall import Nested
 
 Rows = Sequence[Sequence[str]]
 
 
-def tags(predictions: Predictions) -> Mapping[str, Any]:
+def token_scores(predictions: Predictions) -> Mapping[str, Any]:
     """Score the tags of words."""
     return class_scores(predictions.references, predictions.predictions)
 
 
-def tag_counts(predictions: Predictions) -> Counts:
+def token_counts(predictions: Predictions) -> Counts:
     """Return what the scores of tags are made of, sentence by sentence."""
-    return counts_of(predictions.references, predictions.predictions)
+    return class_counts(predictions.references, predictions.predictions)
 
 
-def texts(predictions: Predictions) -> Mapping[str, Any]:
+def text_scores(predictions: Predictions) -> Mapping[str, Any]:
     """Score the classes of texts; with ``roc_auc`` where the scores are known and two classes or more occur."""
     from labelkit.metrics.roc_auc import roc_auc
 
@@ -38,7 +38,7 @@ def texts(predictions: Predictions) -> Mapping[str, Any]:
 
 def text_counts(predictions: Predictions) -> Counts:
     """Return what the scores of classes are made of, text by text."""
-    return counts_of(*_texts(predictions))
+    return class_counts(*_texts(predictions))
 
 
 def class_scores(references: Rows, predictions: Rows) -> Nested:
@@ -49,13 +49,13 @@ def class_scores(references: Rows, predictions: Rows) -> Nested:
     """
     import numpy as np
 
-    from labelkit.metrics.ratios import plain
+    from labelkit.metrics.precision_recall import to_floats
 
     labels, gold, guess, _ = _numbers(references, predictions)
     size = len(labels)
     table = np.bincount(gold * size + guess, minlength=size * size).reshape(size, size)
     sums = np.concatenate((table.diagonal(), table.sum(axis=0), table.sum(axis=1)))
-    figures = plain(figures_of(sums.astype(np.float64), labels))
+    figures = to_floats(class_figures(sums.astype(np.float64), labels))
     for label, number in zip(labels, table.sum(axis=1).tolist(), strict=True):
         figures["per_type"][label]["support"] = number
     return {
@@ -71,7 +71,7 @@ def class_scores(references: Rows, predictions: Rows) -> Nested:
     }
 
 
-def counts_of(references: Rows, predictions: Rows) -> Counts:
+def class_counts(references: Rows, predictions: Rows) -> Counts:
     """Return right, predicted and gold labels of each kind, in each example."""
     import numpy as np
 
@@ -83,20 +83,20 @@ def counts_of(references: Rows, predictions: Rows) -> Counts:
         return cells.reshape(shape).astype(np.float64)
 
     rows = np.hstack((table(gold, gold == guess), table(guess), table(gold)))
-    return Counts(rows=rows, figures=partial(figures_of, labels=labels))
+    return Counts(rows=rows, figures=partial(class_figures, labels=labels))
 
 
-def figures_of(sums: NDArray[np.float64], labels: Sequence[str]) -> Nested:
+def class_figures(sums: NDArray[np.float64], labels: Sequence[str]) -> Nested:
     """Return the figures of summed counts, of shape (..., 3 × labels): each is an array of shape (...)."""
-    from labelkit.metrics.ratios import by_type, divided, mean_of, prf
+    from labelkit.metrics.precision_recall import by_type, macro_average, precision_recall_f1, safe_divide
 
     size = len(labels)
     right, found, wanted = (sums[..., size * part : size * (part + 1)] for part in range(3))
-    each, here, total = prf(right, found, wanted), (found + wanted) > 0, wanted.sum(axis=-1)
+    each, here, total = precision_recall_f1(right, found, wanted), (found + wanted) > 0, wanted.sum(axis=-1)
     return {
-        "accuracy": divided(right.sum(axis=-1), total),
-        **{name: mean_of(values, here) for name, values in each.items()},
-        "weighted_f1": divided((each["f1"] * wanted).sum(axis=-1), total),
+        "accuracy": safe_divide(right.sum(axis=-1), total),
+        **{name: macro_average(values, here) for name, values in each.items()},
+        "weighted_f1": safe_divide((each["f1"] * wanted).sum(axis=-1), total),
         "per_type": by_type(labels, each, here),
     }
 
@@ -127,15 +127,15 @@ METRICS = (
     Metric(
         name="accuracy",
         kind="token",
-        compute=tags,
-        counts=tag_counts,
+        compute=token_scores,
+        counts=token_counts,
         key="accuracy",
         summary="share of words with the right tag",
     ),
     Metric(
         name="classification",
         kind="text",
-        compute=texts,
+        compute=text_scores,
         counts=text_counts,
         key="accuracy",
         summary="share of texts with the right class",

@@ -13,8 +13,8 @@ from labelkit.records import Schema
 from labelkit.registry import nested
 from labelkit.registry.figures import PER_TYPE
 from labelkit.registry.models import Evaluation, RunDetails
-from labelkit.report import words
-from labelkit.report.material import Material
+from labelkit.report import formatting as words
+from labelkit.report.contents import ReportContents
 
 #: figures that say most, in the order in which they are shown after the deciding one
 FIRST = ("precision", "recall", "f1", "accuracy")
@@ -30,7 +30,7 @@ ORDER = {"train": 0, "validation": 1, "test": 2}
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class ScoreCell:
     """A figure with its interval, in words."""
 
     value: str
@@ -47,7 +47,7 @@ class Whisker:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TypeRow:
     """The figures of a type, or of all.
 
     :param colour: the number of the type; None for all of them.
@@ -55,25 +55,25 @@ class Row:
 
     name: str
     colour: int | None
-    cells: Sequence[Cell]
+    cells: Sequence[ScoreCell]
     support: str
     whisker: Whisker | None
 
 
 @dataclass(frozen=True, slots=True)
-class Whole:
+class OverallScore:
     """A figure of a whole split.
 
     :param key: it chose the checkpoint.
     """
 
     name: str
-    cell: Cell
+    cell: ScoreCell
     key: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Confused:
+class ConfusionTable:
     """Gold labels against predicted ones.
 
     :param columns: predicted labels; ``rows`` of gold ones: name, cells of number, share of the row and whether right.
@@ -88,7 +88,7 @@ class Confused:
 
 
 @dataclass(frozen=True, slots=True)
-class SplitScores:
+class SplitScoreTable:
     """All scores of a split.
 
     :param warning: why they are no test scores, of a test split that is none; else empty.
@@ -100,19 +100,19 @@ class SplitScores:
 
     split: str
     warning: str
-    whole: Sequence[Whole]
+    whole: Sequence[OverallScore]
     unit: str
     columns: Sequence[str]
-    rows: Sequence[Row]
+    rows: Sequence[TypeRow]
     drawn: str
     how: str
     intervals: bool
     sure: str
-    confusion: Confused | None
+    confusion: ConfusionTable | None
     no_confusion: str
 
     @property
-    def key(self) -> Whole | None:
+    def key(self) -> OverallScore | None:
         """The deciding figure."""
         return next((one for one in self.whole if one.key), None)
 
@@ -130,7 +130,7 @@ class _Found:
     missing: str = ""
 
 
-def scores(material: Material) -> list[SplitScores]:
+def scores(material: ReportContents) -> list[SplitScoreTable]:
     """Return the scores of the chosen checkpoint on each split."""
     run = material.details
     recorded = nested(run.scores)
@@ -141,7 +141,7 @@ def scores(material: Material) -> list[SplitScores]:
     ]
 
 
-def _completed(material: Material, split: str, figures: Mapping[str, Any]) -> _Found:
+def _completed(material: ReportContents, split: str, figures: Mapping[str, Any]) -> _Found:
     """Add intervals and confusion where only a later scoring of the same checkpoint on the same examples has them."""
     figures = {name: value for name, value in figures.items() if name not in _NESTED or _is_nested(value)}
     if set(_NESTED) <= set(figures):
@@ -153,7 +153,7 @@ def _completed(material: Material, split: str, figures: Mapping[str, Any]) -> _F
     return _Found(figures, _RECORDED if NAME in figures else "", _why_missing(material, split))
 
 
-def _why_missing(material: Material, split: str) -> str:
+def _why_missing(material: ReportContents, split: str) -> str:
     """Return why there are no intervals, or no confusion, of a split."""
     if split in material.unjudged:
         return "none recorded, and there are no labels to compute them from (see Errors)"
@@ -166,7 +166,7 @@ def _is_nested(value: object) -> bool:
     return isinstance(value, Mapping) and all(isinstance(one, Mapping | list | tuple) for one in value.values())
 
 
-def _others(material: Material, split: str) -> Iterable[tuple[str, Mapping[str, Any]]]:
+def _others(material: ReportContents, split: str) -> Iterable[tuple[str, Mapping[str, Any]]]:
     """Yield other scores of a split, the newest recorded ones first, and where they come from."""
     run = material.details
     hashes = {one.content_hash for one in run.record.splits if one.split == split}
@@ -193,7 +193,7 @@ def no_test(run: RunDetails, split: str) -> str:
     return f"it is the {run.test_seen[0]} split once more" if split == "test" and run.test_seen else ""
 
 
-def _split(split: str, found: _Found, material: Material) -> SplitScores:
+def _split(split: str, found: _Found, material: ReportContents) -> SplitScoreTable:
     figures, schema, key = found.figures, material.schema, material.details.record.metric_key
     types: Mapping[str, Mapping[str, Any]] = figures.get(PER_TYPE) or {}
     numbers = [name for name, value in figures.items() if isinstance(value, int | float)]
@@ -207,11 +207,12 @@ def _split(split: str, found: _Found, material: Material) -> SplitScores:
     confusion = confused(figures.get(CONFUSION), schema)
     of_what = "texts" if schema and schema.kind == "text" else "sentences"
     missing = f"No 95% intervals: {found.missing}."
-    return SplitScores(
+    return SplitScoreTable(
         split=split,
         warning=no_test(material.details, split),
         whole=[
-            Whole(name, _cell(figures, figures, name), name == key) for name in _ordered(set(numbers) - {SUPPORT}, key)
+            OverallScore(name, _cell(figures, figures, name), name == key)
+            for name in _ordered(set(numbers) - {SUPPORT}, key)
         ],
         unit="label" if schema and schema.scheme is None else "type",
         columns=columns,
@@ -241,9 +242,9 @@ def _row(
     colour: int | None,
     *,
     whole: bool = False,
-) -> Row:
+) -> TypeRow:
     type_ = None if whole else name
-    return Row(
+    return TypeRow(
         name=name,
         colour=colour,
         cells=[_cell(row, figures, column, type_) for column in columns],
@@ -252,8 +253,8 @@ def _row(
     )
 
 
-def _cell(row: Mapping[str, Any], figures: Mapping[str, Any], name: str, type_: str | None = None) -> Cell:
-    return Cell(words.figure(row.get(name), name), words.interval(interval_of(figures, name, type_)))
+def _cell(row: Mapping[str, Any], figures: Mapping[str, Any], name: str, type_: str | None = None) -> ScoreCell:
+    return ScoreCell(words.figure(row.get(name), name), words.interval(interval_of(figures, name, type_)))
 
 
 def _whisker(value: object, pair: Sequence[float] | None) -> Whisker | None:
@@ -268,7 +269,7 @@ def colours_of(schema: Schema | None, names: Iterable[str] = ()) -> dict[str, in
     return {name: number for number, name in enumerate(dict.fromkeys((*known, *sorted(names))))}
 
 
-def confused(rows: Mapping[str, Mapping[str, float]] | None, schema: Schema | None) -> Confused | None:
+def confused(rows: Mapping[str, Mapping[str, float]] | None, schema: Schema | None) -> ConfusionTable | None:
     """Return a confusion as a matrix, or as the pairs confused most where there are many labels; None where none is."""
     if not rows or not all(isinstance(row, Mapping) for row in rows.values()):
         return None
@@ -280,8 +281,10 @@ def confused(rows: Mapping[str, Mapping[str, float]] | None, schema: Schema | No
     spans = schema is not None and schema.scheme is not None
     if len(names) > MATRIX:
         pairs = [(gold, guess, int(n)) for gold, row in rows.items() for guess, n in row.items() if gold != guess]
-        return Confused(pairs=sorted(pairs, key=lambda pair: -pair[2])[:PAIRS], spans=spans)
-    return Confused(columns=names, rows=[_confused_row(name, rows.get(name, {}), names) for name in names], spans=spans)
+        return ConfusionTable(pairs=sorted(pairs, key=lambda pair: -pair[2])[:PAIRS], spans=spans)
+    return ConfusionTable(
+        columns=names, rows=[_confused_row(name, rows.get(name, {}), names) for name in names], spans=spans
+    )
 
 
 def _confused_row(

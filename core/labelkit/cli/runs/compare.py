@@ -11,7 +11,7 @@ from labelkit.cli.common import Shell, command_options
 from labelkit.cli.runs.listing import as_document
 
 if TYPE_CHECKING:
-    from labelkit.evaluate.comparison import Tested
+    from labelkit.evaluate.comparison import SignificanceTest
     from labelkit.registry import RunDetails
 
 
@@ -61,7 +61,7 @@ def compare(
     shell.json(document)
 
 
-def _significance(shell: Shell, details: list[RunDetails]) -> list[Tested]:
+def _significance(shell: Shell, details: list[RunDetails]) -> list[SignificanceTest]:
     from labelkit.evaluate.comparison import check, significance
     from labelkit.evaluate.recorded_data import record_test_inspection
 

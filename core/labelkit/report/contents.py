@@ -12,7 +12,7 @@ from labelkit.registry.models import RunDetails
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Judged:
+class SplitPredictions:
     """Gold examples of a split beside the labels that the chosen checkpoint gave them.
 
     :param source: where these come from, in words.
@@ -31,7 +31,7 @@ class Judged:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Material:
+class ReportContents:
     """Everything a report is made of.
 
     :param schema: of the labels; None where nothing is recorded of them.
@@ -45,7 +45,7 @@ class Material:
     schema: Schema | None = None
     summaries: Mapping[str, SplitSummary] = field(default_factory=dict)
     unread: Mapping[str, str] = field(default_factory=dict)
-    judged: Mapping[str, Judged] = field(default_factory=dict)
+    judged: Mapping[str, SplitPredictions] = field(default_factory=dict)
     unjudged: Mapping[str, str] = field(default_factory=dict)
 
 
