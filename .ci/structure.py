@@ -115,8 +115,8 @@ def long_prose(root: Path) -> Iterator[str]:
 def figures_at(revision: str) -> dict[str, float]:
     """Return the figures of a commit, from a copy of its files; in a process of its own, as modules share a name."""
     archive = subprocess.run(["git", "archive", revision], cwd=ROOT, check=True, capture_output=True).stdout
-    with tempfile.TemporaryDirectory() as folder:
-        tarfile.open(fileobj=io.BytesIO(archive)).extractall(folder, filter="data")
+    with tempfile.TemporaryDirectory() as folder, tarfile.open(fileobj=io.BytesIO(archive)) as files:
+        files.extractall(folder, filter="data")
         return figures(Path(folder))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
@@ -32,6 +34,11 @@ def a_sentence(random: Random) -> list[tuple[str, str]]:
 
 def as_conll(sentences: list[list[tuple[str, str]]]) -> str:
     return "".join("".join(f"{word} {tag}\n" for word, tag in sentence) + "\n" for sentence in sentences)
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Return how many processes run the tests: one for each core, but no more than memory is sure to hold."""
+    return min(os.cpu_count() or 1, 8)
 
 
 @pytest.fixture(scope="session")
@@ -76,12 +83,16 @@ def registry_home(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ho
 
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with a tiny random BERT that reads 128 sub-tokens; torch gets one thread."""
+    """Return a folder with a tiny random BERT that reads 128 subword tokens; torch gets one thread."""
     import torch
+    from transformers import Trainer  # noqa: F401
 
     from labelkit.models.tiny import make_tiny
 
     torch.set_num_threads(1)
+    # Trainer collects garbage twice a run: 0.4 s each time while it walks through all modules and tests, for nothing
+    gc.collect()
+    gc.freeze()
     return make_tiny("bert", tmp_path_factory.mktemp("tiny"))
 
 
