@@ -14,7 +14,7 @@ from labelkit.data.arrow_cache import Tally, gather
 from labelkit.data.corpus import DataOptions, context_for
 from labelkit.data.reading import Parts, kind_of, open_split, splits_of
 from labelkit.errors import DataError, nearest
-from labelkit.files.reading import whole_lines
+from labelkit.files.reading import lines_with_ends
 from labelkit.formats.fields import ROLES
 from labelkit.records import Example, Kind, LoadContext, Schema, Source
 
@@ -53,7 +53,7 @@ class Lenient(LoadContext):
 
     def lines(self, path: Path) -> Iterator[tuple[int, str]]:
         """Yield ``(number, line)`` of a text file, without line ends."""
-        for number, line in enumerate(whole_lines(path, self.encoding, "surrogateescape"), start=1):
+        for number, line in enumerate(lines_with_ends(path, self.encoding, "surrogateescape"), start=1):
             yield number, line.removesuffix("\n").removesuffix("\r")
 
 

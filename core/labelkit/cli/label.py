@@ -128,7 +128,7 @@ def _show_texts(shell: Shell, asked: _Asked) -> None:
 
 def _label(shell: Shell, asked: _Asked) -> None:
     from labelkit.cli.labelling import LabelProgress, ReadMeter
-    from labelkit.files.reading import OPENED
+    from labelkit.files.reading import OPEN_LISTENER
     from labelkit.label.job import LabellingJob, refuse_existing, to_file, to_standard_output
 
     if asked.output:
@@ -139,7 +139,7 @@ def _label(shell: Shell, asked: _Asked) -> None:
     writer, meter = _writer(shell, asked, labeller), ReadMeter()
     bar = asked.output is not None or not sys.stdout.isatty()
     with LabelProgress(shell.err, meter, inputs.size if inputs else None, bar=bar) as progress:
-        OPENED.set(meter)
+        OPEN_LISTENER.set(meter)
         items = _items(shell, asked, inputs, labeller)
         job = LabellingJob(
             labeller=labeller,
@@ -159,7 +159,7 @@ def _label(shell: Shell, asked: _Asked) -> None:
         except KeyboardInterrupt:
             _interrupted(shell, asked)
         finally:
-            OPENED.set(None)
+            OPEN_LISTENER.set(None)
     _close(shell, asked, job, totals)
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class ReadMeter:
-    """Knows how much of some files was read; give it to :data:`labelkit.files.reading.OPENED`."""
+    """Knows how much of some files was read; give it to :data:`labelkit.files.reading.OPEN_LISTENER`."""
 
     def __init__(self) -> None:
         self._path: Path | None = None

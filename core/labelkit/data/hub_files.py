@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from labelkit.errors import DataError, nearest
-from labelkit.files.split_names import SPLITS, split_called
+from labelkit.files.split_names import SPLITS, canonical_split
 
 Card = Mapping[str, Any]
 Groups = dict[str, list[str]]
@@ -132,7 +132,7 @@ def _of_one_format(files: Sequence[str]) -> list[str]:
 
 def _of_config(files: Sequence[str], config: str | None) -> list[str]:
     """Keep the files of one configuration where they stand as CONFIG/SPLIT/FILE, as the Hub converts them."""
-    configs = {file.split("/")[0] for file in files if file.count("/") == 2 and split_called(file.split("/")[1])}
+    configs = {file.split("/")[0] for file in files if file.count("/") == 2 and canonical_split(file.split("/")[1])}
     if config is None and (not configs or any(file.split("/")[0] not in configs for file in files)):
         return list(files)
     name = _pick(configs, config)
@@ -150,16 +150,16 @@ def _split_of(file: str) -> str:
     """Return the split that a path tells of, in its own word; an empty text where it tells of none."""
     path = PurePosixPath(file.lower())
     if match := _SHARD.match(path.name):
-        words = [word for word in re.split(r"[^a-z]+", match[1]) if split_called(word)]
+        words = [word for word in re.split(r"[^a-z]+", match[1]) if canonical_split(word)]
         return words[0] if len(words) == 1 else match[1]
-    words = [word for word in re.split(r"[^a-z]+", path.name) if split_called(word)]
-    folders = [folder for folder in reversed(path.parent.parts) if split_called(folder)]
+    words = [word for word in re.split(r"[^a-z]+", path.name) if canonical_split(word)]
+    folders = [folder for folder in reversed(path.parent.parts) if canonical_split(folder)]
     return words[0] if len(words) == 1 else folders[0] if folders and not words else ""
 
 
 def _mapped(groups: Groups) -> Chosen:
     """Name the splits as we do."""
-    known = {split: split_called(split) for split in groups}
+    known = {split: canonical_split(split) for split in groups}
     if not any(known.values()) and len(groups) == 1:
         split, files = next(iter(groups.items()))
         note = (f"its only split, '{split}', is taken as train",) if split else ()

@@ -12,7 +12,7 @@ from labelkit.data.arrow_cache import Tally, gather, place_for, stored
 from labelkit.data.hub_datasets import HubData, Read, find
 from labelkit.data.references import Reference, parse_reference, shards_of, split_files
 from labelkit.errors import DataError, UnknownNameError, nearest
-from labelkit.files.split_names import SPLITS, split_called
+from labelkit.files.split_names import SPLITS, canonical_split
 from labelkit.formats.recognition import readable_suffixes, reader_for
 from labelkit.formats.tables import saved_splits
 from labelkit.formats.tools import brat
@@ -214,7 +214,7 @@ def _saved(folder: Path, saved: Mapping[str, Path]) -> dict[str, Path]:
         return {"train": folder}
     found: dict[str, Path] = {}
     for name, path in saved.items():
-        split = split_called(name)
+        split = canonical_split(name)
         if split in found:
             raise DataError(
                 f"two data sets for the {split} split: {found[split]} and {path}",

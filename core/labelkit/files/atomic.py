@@ -1,4 +1,4 @@
-"""Files and folders that appear whole or not at all, and plain words for a disk that refuses."""
+"""Atomic writes: files and folders that appear complete or not at all, with clear errors of the disk."""
 
 from __future__ import annotations
 
@@ -12,101 +12,89 @@ from pathlib import Path
 
 from labelkit.errors import StorageError
 
-FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-REFUSED = {errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST, errno.EISDIR}
+_DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_NOT_WRITABLE = {errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST, errno.EISDIR}
 
 
 @contextlib.contextmanager
 def storage_errors(path: Path) -> Iterator[None]:
-    """Turn what the disk says while ``path`` is written into one clear line.
+    """Raise what the system reports while ``path`` is written as a :class:`StorageError` of one line.
 
-    :raises StorageError: the disk is full, read-only or out of bounds.
+    :raises StorageError: the disk is full, or ``path`` cannot be written.
     """
     try:
         yield
     except Exception as error:
-        if (explained := explain(error, path)) is None:
+        number = error_number(error)
+        if number in _DISK_FULL:
+            message = f"the disk is full: {path} could not be written"
+            hint = "free some space, or set LABELKIT_HOME to another disk"
+        elif number in _NOT_WRITABLE:
+            message = f"{path} cannot be written: {os.strerror(number).lower()}"
+            hint = "check its permissions, or set LABELKIT_HOME to another folder"
+        else:
             raise
-        raise explained from error
+        raise StorageError(message, hint=hint) from error
 
 
-def explain(error: Exception, path: Path) -> StorageError | None:
-    """Return a plain error for a disk that refuses, None when ``error`` is about something else."""
-    number = _errno(error)
-    if number in FULL:
-        return StorageError(
-            f"the disk is full: {path} could not be written",
-            hint="free some space, or set LABELKIT_HOME to another disk",
-        )
-    if number in REFUSED:
-        reason = os.strerror(number).lower()
-        return StorageError(
-            f"{path} cannot be written: {reason}",
-            hint="check its permissions, or set LABELKIT_HOME to another folder",
-        )
-    return None
-
-
-def _errno(error: Exception) -> int | None:
-    """Return the system's error number; safetensors and pyarrow only mention it in their text."""
+def error_number(error: Exception) -> int | None:
+    """Return the system's error number of ``error``; None if it is not about storage."""
     if isinstance(error, OSError) and error.errno is not None:
         return error.errno
-    text = str(error)
-    for number in (*FULL, *REFUSED):
-        if f"os error {number})" in text or f"[errno {number}]" in text.lower():
-            return number
-    return None
+    text = str(error).lower()  # safetensors and pyarrow only mention the number in their messages
+    known = (*_DISK_FULL, *_NOT_WRITABLE)
+    return next((number for number in known if f"os error {number})" in text or f"[errno {number}]" in text), None)
 
 
 @contextlib.contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
-    """Give a folder beside ``path`` to fill; synced and renamed to ``path`` at the end, removed on any error.
+    """Give a temporary folder beside ``path``; sync and rename it to ``path`` at the end, remove it on any error.
 
-    :raises StorageError: the disk refuses.
+    :raises StorageError: the disk is full, or ``path`` cannot be written.
     """
     with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside = _beside(path)
+        temporary = _temporary_path(path)
         try:
-            beside.mkdir(mode=0o700)  # in here: an interrupt may come as soon as the folder is there
-            yield beside
-            for file in beside.rglob("*"):
+            temporary.mkdir(mode=0o700)  # inside try: an interrupt may come as soon as the folder exists
+            yield temporary
+            for file in temporary.rglob("*"):
                 if file.is_file():
                     sync(file)
-            sync(beside)
-            beside.chmod(0o755)
-            os.replace(beside, path)
+            sync(temporary)
+            temporary.chmod(0o755)
+            os.replace(temporary, path)
             sync(path.parent)
         finally:
-            shutil.rmtree(beside, ignore_errors=True)
+            shutil.rmtree(temporary, ignore_errors=True)
 
 
 @contextlib.contextmanager
 def new_file(path: Path) -> Iterator[Path]:
-    """Give a file beside ``path`` to write; synced and renamed to ``path`` at the end, removed on any error.
+    """Give a temporary file beside ``path``; sync and rename it to ``path`` at the end, remove it on any error.
 
-    :raises StorageError: the disk refuses.
+    :raises StorageError: the disk is full, or ``path`` cannot be written.
     """
     with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside = _beside(path)
+        temporary = _temporary_path(path)
         try:
-            beside.touch(mode=0o600, exist_ok=False)
-            yield beside
-            sync(beside)
-            os.replace(beside, path)
+            temporary.touch(mode=0o600, exist_ok=False)
+            yield temporary
+            sync(temporary)
+            os.replace(temporary, path)
             sync(path.parent)
         finally:
-            beside.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
 
 
-def _beside(path: Path) -> Path:
-    """Return a hidden name in the folder of ``path`` that nobody else has."""
+def _temporary_path(path: Path) -> Path:
+    """Return a unique hidden path in the folder of ``path``."""
     return path.with_name(f".{path.name}-{secrets.token_hex(6)}")
 
 
 def sync(path: Path) -> None:
-    """Have the system write a file or folder to the disk."""
+    """Flush a file or folder to the disk."""
     if path.is_dir() and os.name == "nt":
         return  # Windows cannot open folders
     handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)

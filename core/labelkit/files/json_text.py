@@ -1,4 +1,4 @@
-"""JSON as labelkit writes it: one rule for what JSON cannot say."""
+"""JSON as labelkit writes it, with one rule for values that JSON lacks."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-#: half a surrogate pair, which JSON can hold when it is escaped and no stream takes as it is
-_LONE = re.compile("[\ud800-\udfff]")
+#: half a surrogate pair: JSON can hold it escaped, UTF-8 cannot
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def to_json(document: object) -> str:
-    """Return ``document`` as indented JSON; NaN and infinities, which JSON lacks, become null, paths and times text.
+    """Return ``document`` as indented JSON; NaN and infinities become null, paths and times text.
 
     >>> print(to_json({"loss": float("nan"), "ids": (1, 2)}))
     {
@@ -25,7 +25,7 @@ def to_json(document: object) -> str:
     }
     """
     text = json.dumps(_finite(document), ensure_ascii=False, indent=2, default=str, allow_nan=False)
-    return _LONE.sub(lambda half: f"\\u{ord(half[0]):04x}", text)
+    return _SURROGATE.sub(lambda half: f"\\u{ord(half[0]):04x}", text)
 
 
 def _finite(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Files that a format writes: each beside its place, renamed when all is well, gone when it is not."""
+"""The output of a format: one file or several, renamed into place together at the end."""
 
 from __future__ import annotations
 
@@ -16,81 +16,76 @@ from labelkit.files.atomic import new_file
 
 
 class FileOutput:
-    """An :class:`labelkit.records.Output` into files.
+    """An :class:`labelkit.records.Output` to files.
 
-    :param path: where the main stream will be.
+    :param path: the final path of the main file.
     """
 
     def __init__(self, path: Path, files: contextlib.ExitStack, *, force: bool) -> None:
         self._path, self._files, self._force = path, files, force
         self._open: list[BinaryIO] = []
-        self._beside: list[tuple[str, Path]] = []
-        self.written, self._main = self._new(path)
+        self._temporary: dict[str, Path] = {}  # final name → temporary file, the main one first
+        self._main = self._open_new(path)
 
     @property
     def stream(self) -> BinaryIO:
-        """The main stream."""
+        """The stream of the main file."""
         return self._main
 
     def beside(self, suffix: str) -> BinaryIO:
-        """Open a file next to the main one, called like it but for its ``suffix``.
+        """Open a second file next to the main one, with the same name but for its ``suffix``.
 
-        :raises DataError: the main one has that suffix itself, or the file exists.
+        :raises DataError: the main file has that suffix itself, or the second file exists.
         """
         path = self._path.with_suffix(suffix)
         if path == self._path:
             raise DataError(f"{path} is needed for a second file", hint="name the first one with another ending")
-        file, stream = self._new(path)
-        self._beside.append((path.name, file))
-        return stream
+        return self._open_new(path)
 
     @contextlib.contextmanager
     def readable(self) -> Iterator[Path]:
-        """Give a path at which the closed files can be read; several stand there side by side by their final names."""
-        if not self._beside:
-            yield self.written
+        """Give a path where the closed main file can be read; other files lie beside it by their final names."""
+        if len(self._temporary) == 1:
+            yield self._temporary[self._path.name]
             return
         with tempfile.TemporaryDirectory(prefix=f".{self._path.name}-", dir=self._path.parent) as folder:
-            for name, file in ((self._path.name, self.written), *self._beside):
-                _linked(file, Path(folder) / name)
+            for name, file in self._temporary.items():
+                try:
+                    os.link(file, Path(folder) / name)
+                except OSError:  # not every file system has links
+                    shutil.copyfile(file, Path(folder) / name)
             yield Path(folder) / self._path.name
 
     def close(self) -> None:
-        """Close the streams, so that what was written can be read from :attr:`written`."""
+        """Close the streams."""
         for stream in reversed(self._open):
             stream.close()
         self._open.clear()
 
-    def _new(self, path: Path) -> tuple[Path, BinaryIO]:
+    def _open_new(self, path: Path) -> BinaryIO:
         if path.is_dir() or (path.exists() and not self._force):
             raise DataError(
                 f"{path} {'is a folder' if path.is_dir() else 'exists already'}",
                 hint="name another file, or replace it with --force",
             )
         file = self._files.enter_context(new_file(path))
-        file.chmod(0o644)  # made private, as temporary files are
+        file.chmod(0o644)  # temporary files are private
+        self._temporary[path.name] = file
         stream: BinaryIO = file.open("wb")
         self._open.append(stream)
         if path.suffix == ".gz":
             stream = cast(BinaryIO, gzip.GzipFile(fileobj=stream, mode="wb", filename="", mtime=0))
             self._open.append(stream)
-        return file, stream
-
-
-def _linked(file: Path, place: Path) -> None:
-    try:
-        os.link(file, place)
-    except OSError:  # not every file system has links
-        shutil.copyfile(file, place)
+        return stream
 
 
 @contextlib.contextmanager
 def new_output(path: Path, *, force: bool = False) -> Iterator[FileOutput]:
-    """Give an output that becomes ``path`` at the end; nothing is left of it after an error.
+    """Give an output whose files appear at the end, the main one at ``path``; an error leaves none of them.
 
     :param force: replace files that exist.
-    :raises DataError: the file exists.
-    :raises StorageError: the disk refuses.
+    :raises DataError: a file exists.
+    :raises StorageError: the disk is full, or a file cannot be written.
     """
     with contextlib.ExitStack() as files:
         output = FileOutput(path, files, force=force)

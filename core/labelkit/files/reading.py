@@ -1,4 +1,4 @@
-"""Text files line by line, and folders of corpora."""
+"""Reading text files line by line, plain or gzipped, with errors that name file and line."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _GZIP_MAGIC = b"\x1f\x8b"
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _UNDECODED = re.compile("[\udc80-\udcff]")
 _CHUNK = 1 << 20
-#: the path that means standard input
+#: the path that stands for standard input
 STDIN = Path("<stdin>")
-#: called with each file that is opened, so that whoever shows progress can see how far it was read
-OPENED: ContextVar[Callable[[Path, BinaryIO], None] | None] = ContextVar("OPENED", default=None)
+#: called with each file that is opened, to show how far it has been read
+OPEN_LISTENER: ContextVar[Callable[[Path, BinaryIO], None] | None] = ContextVar("OPEN_LISTENER", default=None)
 
 
 def read_lines(
@@ -31,25 +31,27 @@ def read_lines(
 ) -> Iterator[tuple[int, str]]:
     r"""Yield ``(number, line)`` of a plain or gzipped text file, counted from 1, without line ends.
 
-    Only ``\n`` and ``\r\n`` end a line: U+2028, form feed and the like stay inside their line. One byte order
-    mark at the start is dropped.
+    Only ``\n`` and ``\r\n`` end a line; U+2028, form feed and the like do not. A byte order mark at the start is
+    dropped.
 
-    :param skip: called with the error of a line that is not in ``encoding``, which is then left out; None raises it.
-    :raises DataError: the file is missing, a folder, not readable, broken gzip, or not in ``encoding``; or in UTF-16
-        where UTF-8 is expected, as then no line of it can be read.
+    :param skip: called with the error of a line that is not in ``encoding``, which is then skipped; None raises it.
+    :raises DataError: the file is missing, a folder, not readable, broken gzip, or not in ``encoding``. A file in
+        UTF-16 where UTF-8 is expected is never skipped line by line.
     """
-    for number, line in enumerate(whole_lines(path, encoding, "surrogateescape" if skip else "strict"), start=1):
+    for number, line in enumerate(lines_with_ends(path, encoding, "surrogateescape" if skip else "strict"), start=1):
         if skip and not line.isascii() and (found := _UNDECODED.search(line)):
-            skip(_line_error(f"{path}:{number}", encoding, line, found.start()))
+            offset = len(line[: found.start()].encode(encoding, "surrogateescape"))
+            byte = ord(found[0]) - 0xDC00
+            skip(_encoding_error(f"{path}:{number}", encoding, f"byte offset of the line {offset}", byte))
         else:
             yield number, line.removesuffix("\n").removesuffix("\r")
 
 
-def whole_lines(path: Path, encoding: str = "utf-8", errors: str = "strict") -> Iterator[str]:
+def lines_with_ends(path: Path, encoding: str = "utf-8", errors: str = "strict") -> Iterator[str]:
     """Yield the lines of a text file as :func:`read_lines` does, with their ends."""
-    codec = _codec(encoding)
-    with plain_errors(path), open_bytes(path) as stream:
-        if codec == "utf-8-sig" and (mark := _start(stream)) in _UTF16:
+    codec = text_codec(encoding)
+    with reading_errors(path), open_bytes(path) as stream:
+        if codec == "utf-8-sig" and (mark := cast(io.BufferedReader, stream).peek(2)[:2]) in _UTF16:
             raise DataError(
                 f"{path}:1: not {encoding.upper()} at byte offset 0 (0x{mark[0]:02x}): it begins like UTF-16",
                 hint="give the right encoding, --encoding utf-16, or write the file anew in UTF-8",
@@ -63,34 +65,24 @@ def whole_lines(path: Path, encoding: str = "utf-8", errors: str = "strict") -> 
 
 @contextmanager
 def open_bytes(path: Path) -> Iterator[BinaryIO]:
-    """Open a file for reading, unpacking it where it is gzipped.
+    """Open a file for reading, and decompress it if it is gzipped.
 
-    :raises DataError: its name ends in ``.gz`` but its content is something else.
+    :raises DataError: its name ends in ``.gz`` but it is not gzipped.
     """
-    with _raw(path) as raw:
-        if watch := OPENED.get():
-            watch(path, raw)
-        packed = raw.peek(2)[:2] == _GZIP_MAGIC
-        if path.suffix == ".gz" and not packed:
+    # standard input as a file of its own, so that closing it leaves sys.stdin open
+    with open(sys.stdin.fileno(), "rb", closefd=False) if path == STDIN else path.open("rb") as raw:
+        if listener := OPEN_LISTENER.get():
+            listener(path, raw)
+        gzipped = raw.peek(2)[:2] == _GZIP_MAGIC
+        if path.suffix == ".gz" and not gzipped:
             raise DataError(f"{path} is not a gzip file", hint="drop .gz from its name if it is plain text")
-        yield cast(BinaryIO, gzip.GzipFile(fileobj=raw)) if packed else raw
-
-
-def _start(stream: BinaryIO) -> bytes:
-    """Return the first two bytes of a stream without reading them."""
-    return cast(io.BufferedReader | gzip.GzipFile, stream).peek(2)[:2]
-
-
-def _raw(path: Path) -> io.BufferedReader:
-    if path == STDIN:  # a file of its own, so that closing it leaves sys.stdin alone
-        return open(sys.stdin.fileno(), "rb", closefd=False)
-    return path.open("rb")
+        yield cast(BinaryIO, gzip.GzipFile(fileobj=raw)) if gzipped else raw
 
 
 def corpus_folder(name: str, path: Path | None, root: Path | None) -> Path:
-    """Return ``path`` where the user gave one, or else the folder ``name`` under ``root``.
+    """Return the folder of a corpus: ``path`` if the user gave one, or else ``name`` in the folder ``root``.
 
-    :raises DataError: neither exists.
+    :raises DataError: the folder does not exist, or neither is given.
     """
     if path is not None:
         if not path.exists():
@@ -107,9 +99,13 @@ def corpus_folder(name: str, path: Path | None, root: Path | None) -> Path:
     return folder
 
 
-def _codec(encoding: str) -> str:
+def text_codec(encoding: str) -> str:
+    """Return Python's name of an encoding of text; that of UTF-8 drops a byte order mark.
+
+    :raises DataError: the encoding is unknown, or does not encode text.
+    """
     try:
-        # Unlike codecs.lookup alone, this refuses codecs that do not give text, e.g. "hex".
+        # Unlike codecs.lookup alone, this raises for codecs that do not decode to text, e.g. "hex".
         io.TextIOWrapper(io.BytesIO(), encoding=encoding)
         name = codecs.lookup(encoding).name
     except (LookupError, UnicodeError, ValueError) as error:
@@ -118,8 +114,8 @@ def _codec(encoding: str) -> str:
 
 
 @contextmanager
-def plain_errors(path: Path) -> Iterator[None]:
-    """Say in one line what the system or zlib found wrong with ``path``."""
+def reading_errors(path: Path) -> Iterator[None]:
+    """Raise what the system or zlib reports while ``path`` is read as a :class:`DataError` of one line."""
     try:
         yield
     except FileNotFoundError as error:
@@ -133,7 +129,7 @@ def plain_errors(path: Path) -> Iterator[None]:
 
 
 def _undecodable(path: Path, encoding: str) -> DataError:
-    """Find the first byte that does not decode; a text stream only knows its place within a chunk."""
+    """Return the error for the first byte that cannot be decoded; a text stream only knows its place in a chunk."""
     decoder = codecs.getincrementaldecoder(encoding)()
     read, lines, chunk = 0, 1, b""
     with open_bytes(path) as stream:
@@ -147,19 +143,14 @@ def _undecodable(path: Path, encoding: str) -> DataError:
         except UnicodeDecodeError as error:
             start = error.start - pending
             lines += chunk.count(b"\n", 0, max(start, 0))
-            return _not_encoded(f"{path}:{lines}", encoding, read + start, error.object[error.start])
+            offset = f"byte offset {read + start}"
+            return _encoding_error(f"{path}:{lines}", encoding, offset, error.object[error.start])
     return DataError(f"{path} is not {encoding.upper()}")
 
 
-def _line_error(place: str, encoding: str, line: str, at: int) -> DataError:
-    offset = len(line[:at].encode(encoding, "surrogateescape"))
-    error = _not_encoded(place, encoding, offset, ord(line[at]) - 0xDC00)
-    return DataError(error.message.replace("at byte offset", "at byte offset of the line"), hint=error.hint)
-
-
-def _not_encoded(place: str, encoding: str, offset: int, byte: int) -> DataError:
+def _encoding_error(place: str, encoding: str, offset: str, byte: int) -> DataError:
     other = "latin-1" if encoding.lower().replace("-", "").startswith("utf8") else "utf-8"
     return DataError(
-        f"{place}: not {encoding.upper()} at byte offset {offset} (0x{byte:02x})",
+        f"{place}: not {encoding.upper()} at {offset} (0x{byte:02x})",
         hint=f"give the right encoding, e.g. --encoding {other}",
     )

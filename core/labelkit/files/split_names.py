@@ -1,4 +1,4 @@
-"""The names of splits, and what files and folders commonly call them."""
+"""The names of splits, and the names that files and folders commonly give them."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ SPLIT_ALIASES = {
 }
 
 
-def split_called(name: str) -> str | None:
-    """Return the split that goes by ``name``; None where it is none of ours.
+def canonical_split(name: str) -> str | None:
+    """Return the split that ``name`` is a name of; None for any other name.
 
-    >>> split_called("dev")
+    >>> canonical_split("dev")
     'validation'
     """
     return SPLIT_ALIASES.get(name.lower())

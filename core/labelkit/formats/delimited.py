@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from labelkit.errors import DataError
-from labelkit.files.reading import whole_lines
+from labelkit.files.reading import lines_with_ends
 from labelkit.formats.fields import Layout, layout_of
 from labelkit.formats.record_fields import to_record, without_ours
 from labelkit.formats.rows import Record, check_columns, fraction, read_rows
@@ -91,7 +91,7 @@ def as_text(value: Any) -> str:
 def _rows(path: Path, ctx: LoadContext, separator: str, *, quotes: bool) -> Iterator[tuple[int, Record]]:
     csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # a text may be long; the limit is one for all of Python
     quoting: Any = csv.QUOTE_MINIMAL if quotes else csv.QUOTE_NONE
-    lines = whole_lines(path, ctx.encoding, ctx.options.get("undecodable", "strict"))
+    lines = lines_with_ends(path, ctx.encoding, ctx.options.get("undecodable", "strict"))
     table = csv.reader(lines, delimiter=separator, quoting=quoting, strict=True)
     header: list[str] | None = None
     line = 1

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from labelkit.errors import DataError
-from labelkit.files.reading import open_bytes, plain_errors
+from labelkit.files.reading import open_bytes, reading_errors
 from labelkit.formats.record_fields import is_gold, to_record, without_ours
 from labelkit.formats.rows import Names, Record, check_columns, read_rows
 from labelkit.records import Example, Format, Labelled, LoadContext, Output
@@ -134,7 +134,7 @@ def one_line(error: Exception) -> str:
 def _opened(path: Path, what: str) -> Iterator[BinaryIO]:
     import pyarrow as pa
 
-    with plain_errors(path), open_bytes(path) as stream:
+    with reading_errors(path), open_bytes(path) as stream:
         try:
             yield stream
         except (pa.ArrowException, OSError) as error:

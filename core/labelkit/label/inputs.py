@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from labelkit.errors import DataError
-from labelkit.files.reading import STDIN, open_bytes, plain_errors, read_lines, whole_lines
+from labelkit.files.reading import STDIN, lines_with_ends, open_bytes, read_lines, reading_errors
 from labelkit.formats.labelled import Failed
 from labelkit.formats.recognition import reader_for, readers_of, recognise
 from labelkit.label.stream import chunks
@@ -193,7 +193,7 @@ def _lines(path: Path, ctx: LoadContext) -> Iterator[Example]:
 
 
 def _document(path: Path, ctx: LoadContext) -> Iterator[Example]:
-    text = "".join(whole_lines(path, ctx.encoding))
+    text = "".join(lines_with_ends(path, ctx.encoding))
     yield Example(id=path.name, text=text, place=Place(file=str(path), line=1))
 
 
@@ -204,7 +204,7 @@ def _check_text(path: Path, encoding: str) -> None:
     """
     if not path.is_file():
         return  # of a pipe nothing can be read twice
-    with plain_errors(path), open_bytes(path) as stream:
+    with reading_errors(path), open_bytes(path) as stream:
         start = stream.read(_SNIFFED)
     if encoding.lower().replace("-", "").replace("_", "").startswith(("utf16", "utf32")):
         return

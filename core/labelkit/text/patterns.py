@@ -1,4 +1,4 @@
-"""The patterns behind the splitters: word boundaries of Unicode (UAX #29) from ``regex``, and what stays whole."""
+"""The regular expressions of the splitters: Unicode word boundaries (UAX #29), and what is never split."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Self
 
 import regex
 
-# White space as str.isspace() has it; regex's own \s lacks the separators U+001C to U+001F.
+# White space as str.isspace() defines it; regex's own \s lacks the separators U+001C to U+001F.
 _BLANK = r"\s\x1c-\x1f"
 _VISIBLE = rf"[^{_BLANK}]"
 _QUOTED = '"“”„«»'
 
-# Abbreviations that keep their full stop; single letters and U.S. and its like do without a list.
+# Abbreviations that keep their full stop; single letters and dotted letters (U.S.) need no list.
 _ABBREVIATIONS = """
     Mr Mrs Ms Mme Mlle Messrs Dr Prof Rev Hon St Jr Sr Ph.D Gov Sen Sens Rep Reps Gen Col Lt Capt Sgt Maj Cpl Adm
     Inc Corp Ltd Co Cos Bros Bhd Dept Univ vs vol approx etc cf al ca
@@ -20,15 +20,11 @@ _ABBREVIATIONS = """
     Ala Ariz Ark Calif Colo Conn Del Fla Ga Ill Ind Kan Ky La Mass Md Mich Minn Mo Mont Neb Nev Okla Ore Pa Tenn Tex
     Va Vt Wash Wis Wyo
 """
-
-
-def _either(names: str) -> str:
-    return "|".join(map(regex.escape, names.split()))
-
+_ABBREVIATED = "|".join(map(regex.escape, (_ABBREVIATIONS + _ABBREVIATIONS.upper()).split()))
 
 _CLITIC = r"(?:[nN]['’][tT]|['’](?i:s|re|ve|ll|d|m))(?!\w)"
 _ABBREVIATION = rf"""(?:(?<!\w)(?:
-    {_either(_ABBREVIATIONS + _ABBREVIATIONS.upper())}
+    {_ABBREVIATED}
   | \p{{L}}\.\p{{L}}(?:\.\p{{L}})*+    # U.S., e.g.
   | \p{{Lu}}(?!\.\s*\Z)                # an initial, except at the very end: vitamin C.
   | [Nn]o(?=\.\s*\d)
@@ -39,7 +35,7 @@ _PART = rf"(?:{_ABBREVIATION}|{_UNIT})"
 _LINK = r"(?:(?:https?|ftp)://|www\.)"
 
 _WORD = rf"""
-    [A-Za-z]++(?=[{_BLANK},;!?)"”]|\Z)                               # most words: no rule below would say otherwise
+    [A-Za-z]++(?=[{_BLANK},;!?)"”]|\Z)                               # most words, fast: the rules below agree
   | {_LINK}[^{_BLANK}<>{_QUOTED}]*[\w/=\#&%~+$-]                    # links, without the punctuation behind
   | (?<![\w@])[\w.+-]{{1,64}}+@\w[\w-]*+(?:\.\w[\w-]*+)+              # mail addresses
   | (?<!\w)(?:
@@ -56,7 +52,7 @@ _WORD = rf"""
     (?:(?!{_CLITIC})(?:[-‐‑/&+=_@.'’]|\*+|\\/|(?<=\d):(?=\d))(?=\w){_PART})*+
     (?:(?:[-+=/]|(?<=\d)--|[-=]{{3,}})(?!{_VISIBLE})|[-+](?![-+\w])|\*+(?!\w))?
   | {_UNIT}
-  | \p{{GCB=Prepend}} | (?={_VISIBLE})\X                             # anything else, as people see it
+  | \p{{GCB=Prepend}} | (?={_VISIBLE})\X                             # anything else, a grapheme cluster each
 """
 _CHARACTER = rf"\p{{GCB=Prepend}}+(?=[{_BLANK}]|\Z) | (?={_VISIBLE})\X"
 _ALONE = r"""(?<!\S)(?:[.,;:!?()\[\]{}"“”'’]|``|''|[nN]['’][tT]|['’](?i:s|re|ve|ll|d|m))(?!\S)"""
@@ -69,10 +65,10 @@ class Patterns:
 
     :param word: one word of raw text.
     :param character: one grapheme cluster.
-    :param alone: a mark between blanks.
-    :param attached: a mark at a word.
-    :param full_stop: a full stop at a word that is no abbreviation.
-    :param link: a text that is nothing but a link.
+    :param alone: a punctuation mark or clitic between white space.
+    :param attached: a punctuation mark next to a word.
+    :param full_stop: a full stop next to a word that is not an abbreviation.
+    :param link: a text that is one link.
     """
 
     word: regex.Pattern[str]
@@ -84,7 +80,7 @@ class Patterns:
 
     @classmethod
     def compile(cls) -> Self:
-        """Return them; the flag WORD makes ``\\b`` a word boundary of UAX #29."""
+        """Compile the patterns; the flag WORD makes ``\\b`` a word boundary of UAX #29."""
         flags = regex.VERBOSE | regex.WORD | regex.V1
         return cls(
             word=regex.compile(_WORD, flags),

@@ -1,7 +1,8 @@
-"""How raw text becomes words. The splitter's name is part of a checkpoint: a change of behaviour gets a new name.
+"""Splitters of raw text into words. A checkpoint records the splitter by name: a change of behaviour gets a new name.
 
-Every splitter gives ``(start, end)`` in code points of the untouched text, ascending, without overlap; each character
-that is no white space belongs to exactly one word, and none holds white space. Time grows in proportion to the text.
+Every splitter returns the offsets ``(start, end)`` of the words in code points of the unchanged text, ascending and
+without overlap. Each character that is not white space belongs to exactly one word, and no word contains white space.
+Splitting takes linear time.
 """
 
 from __future__ import annotations
@@ -20,14 +21,14 @@ Offsets = tuple[tuple[int, int], ...]
 Splitter = Callable[[str], Offsets]
 
 _VISIBLE = re.compile(r"\S+")
-_WEAK = frozenset(":;!?")  # French and chat put blanks before these in raw text as well
+_WEAK = frozenset(":;!?")  # French and chat put spaces before these in raw text as well
 
 
 def words(text: str) -> Offsets:
     """Split into Unicode words (UAX #29) and punctuation, as corpora are split.
 
-    ``'s`` and ``n't`` stand alone; abbreviations, numbers, links, ``@names``, ``#tags`` and emoticons stay whole. A
-    text whose punctuation stands between blanks has been split before, and is split at white space only.
+    ``'s`` and ``n't`` are words of their own; abbreviations, numbers, links, ``@names``, ``#tags`` and emoticons stay
+    whole. A text that :func:`is_pretokenized` is split at white space only.
 
     >>> text = "Tim's in the U.S., 14-6 :-)"
     >>> [text[start:end] for start, end in words(text)]
@@ -36,10 +37,9 @@ def words(text: str) -> Offsets:
     >>> [text[start:end] for start, end in words(text)]
     ["I'm", 'in', ',', "she's", 'out', '.']
     """
-    patterns = _patterns()
-    if _is_split(text, patterns):
+    if is_pretokenized(text):
         return whitespace(text)
-    return tuple([match.span() for match in patterns.word.finditer(text)])
+    return tuple([match.span() for match in _patterns().word.finditer(text)])
 
 
 def whitespace(text: str) -> Offsets:
@@ -52,7 +52,7 @@ def whitespace(text: str) -> Offsets:
 
 
 def characters(text: str) -> Offsets:
-    """Make each character as people see it (grapheme cluster) a word: for Chinese, Japanese and the like.
+    """Make each grapheme cluster a word, for languages without spaces such as Chinese and Japanese.
 
     >>> text = "東京 🇯🇵"
     >>> [text[start:end] for start, end in characters(text)]
@@ -62,7 +62,7 @@ def characters(text: str) -> Offsets:
 
 
 def none(text: str) -> Offsets:
-    """Refuse: the input of this labeller is words.
+    """Raise: the labeller takes words, not raw text.
 
     :raises DataError: always.
     """
@@ -78,7 +78,7 @@ SPLITTERS: dict[str, Splitter] = {"words": words, "whitespace": whitespace, "cha
 def find_splitter(name: str) -> Splitter:
     """Return the splitter called ``name``.
 
-    :raises LabelkitError: this version has none of that name.
+    :raises LabelkitError: the name is unknown.
     """
     if name not in SPLITTERS:
         raise LabelkitError(f"unknown word splitter '{name}'", hint=nearest(name, SPLITTERS))
@@ -86,20 +86,21 @@ def find_splitter(name: str) -> Splitter:
 
 
 def split(text: str, splitter: str) -> Offsets:
-    """Return where the words of ``text`` stand, by the splitter of that name.
+    """Return the offsets of the words of ``text``, by the splitter of that name.
 
-    :raises LabelkitError: there is no such splitter, or it is ``none``.
+    :raises LabelkitError: the name is unknown, or the splitter is ``none``.
     """
     return find_splitter(splitter)(text)
 
 
-def _is_split(text: str, patterns: Patterns) -> bool:
-    """Return whether a text was split before, as its punctuation tells.
+def is_pretokenized(text: str) -> bool:
+    """Return whether the words of ``text`` are already separated by spaces, judging by its punctuation.
 
-    Commas, full stops, brackets, quotes and clitics that stand alone hardly occur in raw text: they must outnumber the
-    attached ones by two to one. The marks ``: ; ! ?`` alone tell something only where nothing is attached. A text that
-    is only a link is one word.
+    Commas, full stops, brackets, quotes and clitics between spaces are rare in raw text: they must outnumber those
+    attached to words two to one. The marks ``: ; ! ?`` between spaces count only if no mark is attached. A text that
+    is one link is one word.
     """
+    patterns = _patterns()
     alone = patterns.alone.findall(text)
     if not alone:
         return patterns.link.fullmatch(text) is not None
@@ -111,7 +112,7 @@ def _is_split(text: str, patterns: Patterns) -> bool:
 
 @functools.cache
 def _patterns() -> Patterns:
-    """Compile on first use: most commands split nothing."""
+    """Return the patterns, compiled on first use: most commands split nothing."""
     from labelkit.text.patterns import Patterns
 
     return Patterns.compile()

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from labelkit.errors import DataError
-from labelkit.files.reading import open_bytes, plain_errors
-from labelkit.files.split_names import split_called
+from labelkit.files.reading import open_bytes, reading_errors
+from labelkit.files.split_names import canonical_split
 from labelkit.formats.tools.reading import Anchor, Found, left_out, read_each
 from labelkit.formats.tools.writing import marked
 from labelkit.labels.spans import TextSpan
@@ -82,7 +82,7 @@ def pairs_of(folder: Path) -> dict[str, Path] | None:
     except OSError:  # whoever reads it as something else says what is wrong
         return None
     for found in ([one for one in inside if one.is_dir() and _holds(one)], [f for f in inside if f.suffix == ".ann"]):
-        splits = {split: one for one in found if (split := split_called(one.stem))}
+        splits = {split: one for one in found if (split := canonical_split(one.stem))}
         if "train" in splits:
             return splits
     return {"train": folder} if _holds(folder) else None
@@ -168,7 +168,7 @@ def _pair(path: Path, ctx: LoadContext, document: str | None = None) -> Iterator
 
 def _text(path: Path, encoding: str) -> str:
     """Return the text, every character of it: offsets count line ends as they are, and a byte order mark too."""
-    with plain_errors(path), open_bytes(path) as stream:
+    with reading_errors(path), open_bytes(path) as stream:
         content = stream.read()
     try:
         return content.decode(encoding)

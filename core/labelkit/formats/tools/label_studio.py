@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from labelkit.errors import DataError
-from labelkit.files.reading import open_bytes, plain_errors
+from labelkit.files.reading import open_bytes, reading_errors
 from labelkit.formats.fields import ROLES
 from labelkit.formats.record_fields import is_gold
 from labelkit.formats.tools.reading import (
@@ -110,7 +110,7 @@ def _tasks(path: Path) -> Iterator[Any]:
     """Yield the tasks of the file one by one; it may be larger than memory."""
     import ijson
 
-    with plain_errors(path), open_bytes(path) as stream:
+    with reading_errors(path), open_bytes(path) as stream:
         start = cast(Any, stream).peek(64)[:64]  # both kinds of stream can look ahead
         if start.startswith(codecs.BOM_UTF8):
             stream.read(len(codecs.BOM_UTF8))

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labelkit.errors import DataError
-from labelkit.files.reading import open_bytes, plain_errors
+from labelkit.files.reading import open_bytes, reading_errors
 from labelkit.formats.tools.reading import Found, aside_of, kind_wanted, left_out, read_each, unlabelled_wanted
 from labelkit.formats.tools.writing import ASIDE, Marked, beside, json_bytes, marked, misfit
 from labelkit.labels.spans import Offsets, TextSpan
@@ -160,7 +160,7 @@ def _docs(path: Path) -> Iterator[Doc]:
     tokens = _spacy()
     from spacy.vocab import Vocab
 
-    with plain_errors(path), open_bytes(path) as stream:
+    with reading_errors(path), open_bytes(path) as stream:
         content = stream.read()
     try:
         box = tokens.DocBin(store_user_data=True).from_bytes(content)
