@@ -12,7 +12,7 @@ import pytest
 
 from labelkit.checks.findings import CHECKS, Finding
 from labelkit.checks.loading import load
-from labelkit.checks.run import Asked, check
+from labelkit.checks.run import CheckOptions, check
 from labelkit.cli import main
 from labelkit.data.corpus import DataOptions
 from labelkit.encode.alignment import Encoding
@@ -40,7 +40,7 @@ def findings(catalog: Catalog, encoding: Encoding, tmp_path: Path) -> Callable[.
         ctx = LoadContext(columns=options.pop("columns", {}), options=options)
         settings = DataOptions(format=options.get("format"))
         data = load(reference, layer, catalog, ctx, settings, folder=tmp_path / "stored", limit=100)
-        return list(check(data, Asked(scheme=scheme, encoding=encoding, limit=100)).findings)
+        return list(check(data, CheckOptions(scheme=scheme, encoding=encoding, limit=100)).findings)
 
     return run
 

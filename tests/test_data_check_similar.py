@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 
 from labelkit.checks import similar
-from labelkit.checks.duplicates import copies_of, duplicates, near_duplicates
+from labelkit.checks.duplicates import duplicates, index_duplicates, near_duplicates
 from labelkit.records import Example
 
 
@@ -39,7 +39,7 @@ def brute_force(splits: Sequence[Sequence[Sequence[str]]]) -> set[tuple[int, int
 
 def joined(splits: Sequence[Sequence[Sequence[str]]]) -> set[tuple[int, int]]:
     starts = [0, *accumulate(len(split) for split in splits)]
-    matches = list(similar.near((text for split in splits for text in split), starts))
+    matches = list(similar.similar_pairs((text for split in splits for text in split), starts))
     texts = [text for split in splits for text in split]
     for match in matches:
         one, other = grams(texts[match.text]), grams(texts[match.earlier])
@@ -64,7 +64,7 @@ def test_texts_that_are_like_an_earlier_one_are_those_of_brute_force(splits: lis
 
 @given(st.integers(0, 2**32), st.integers(1, 3))
 @settings(max_examples=60, deadline=None)
-def test_changed_copies_of_long_texts_are_found_as_by_brute_force(seed: int, count: int) -> None:
+def test_changed_index_duplicates_long_texts_are_found_as_by_brute_force(seed: int, count: int) -> None:
     random = Random(seed)
     words = [f"w{number}" for number in range(40)]
     originals = [random.choices(words, k=random.randint(3, 60)) for _ in range(6)]
@@ -119,7 +119,7 @@ def test_many_texts_that_are_all_alike_do_not_take_forever() -> None:
     body = [f"w{number}" for number in range(60)]
     split = [[*body[:30], f"x{number}", *body[30:]] for number in range(20_000)]
 
-    found = sum(1 for _ in similar.near(iter(split), [0, len(split)]))
+    found = sum(1 for _ in similar.similar_pairs(iter(split), [0, len(split)]))
 
     assert found == len(split) - 1
 
@@ -130,7 +130,7 @@ def test_what_is_the_same_is_no_near_duplicate(splits: list[list[list[str]]]) ->
         f"s{number}": [Example(id=str(at), words=tuple(words)) for at, words in enumerate(split)]
         for number, split in enumerate(splits)
     }
-    copies = copies_of(named)
+    index = index_duplicates(named)
     flat = [(number, words) for number, split in enumerate(splits) for words in split]
     same = {
         (later, number)
@@ -139,8 +139,8 @@ def test_what_is_the_same_is_no_near_duplicate(splits: list[list[list[str]]]) ->
         if words and words == earlier
     }
 
-    counted = sum(finding.count for finding in duplicates(copies, 3))
-    near = sum(finding.count for finding in near_duplicates(copies, 3))
+    counted = sum(finding.count for finding in duplicates(index, 3))
+    near = sum(finding.count for finding in near_duplicates(index, 3))
 
     assert counted == len(same)
     assert near == len(brute_force(splits) - same)

@@ -1,4 +1,4 @@
-"""What the checks share: splits, places, and the labels of one layer."""
+"""What the checks share: the type of splits, and the labels, words and text of an example."""
 
 from __future__ import annotations
 
@@ -9,61 +9,50 @@ from labelkit.records import Example
 
 Splits = Mapping[str, Sequence[Example]]
 
-#: white space, and what shows as nothing
+#: white space and zero-width characters
 INVISIBLE = re.compile("[\\s\u00ad\u034f\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]")
 
 
-def labels_of(example: Example, layer: str) -> tuple[str, ...]:
-    """Return the labels of an example, one per word or one for the text; none where they do not fit."""
-    labels = example.labels.get(layer)
-    if labels is None or fault_of(example, layer):
-        return ()
-    return (labels,) if isinstance(labels, str) else labels
-
-
-def fault_of(example: Example, layer: str) -> str | None:
-    """Return what is wrong with the number of an example's labels."""
+def label_count_fault(example: Example, layer: str) -> str | None:
+    """Return how the labels of a layer do not match the words; None where each word, or the text, has one label."""
     labels = example.labels.get(layer)
     if labels is None:
         return f"no labels of '{layer}'"
-    if example.words is None or isinstance(labels, str):
+    if example.words is None or isinstance(labels, str) or len(labels) == len(example.words):
         return None
-    if len(labels) != len(example.words):
-        return f"{_count(len(example.words), 'word')}, {_count(len(labels), 'label')}"
-    return None
+    words, found = len(example.words), len(labels)
+    return f"{words} word{'' if words == 1 else 's'}, {found} label{'' if found == 1 else 's'}"
 
 
 def labelled(examples: Sequence[Example], layer: str) -> Iterator[tuple[Example, tuple[str, ...]]]:
-    """Yield the examples whose labels fit their words, with these labels."""
+    """Yield the examples whose labels match their words, each with its labels: one per word, or one for the text."""
     for example in examples:
-        if labels := labels_of(example, layer):
-            yield example, labels
+        labels = example.labels.get(layer, ())
+        values = (labels,) if isinstance(labels, str) else labels
+        if values and not label_count_fault(example, layer):
+            yield example, values
 
 
 def words_of(example: Example) -> Sequence[str]:
-    """Return the words of an example; those of a text are what white space separates."""
+    """Return the words of an example, or its text split at white space."""
     return (example.text or "").split() if example.words is None else example.words
 
 
 def content_of(example: Example) -> str:
-    """Return the text of an example, or its words with a space between them."""
+    """Return the text of an example, or its words joined by spaces."""
     return (example.text or "") if example.words is None else " ".join(example.words)
 
 
-def word_at(example: Example, index: int) -> int | None:
-    """Return the position of a label's word; None where the label is that of a whole text."""
-    return None if example.words is None else index
+def noun_of(examples: Sequence[Example]) -> str:
+    """Return ``texts`` for examples that are whole texts, and ``words`` for examples with words."""
+    return "texts" if any(example.words is None for example in examples[:1]) else "words"
 
 
-def spelled(text: str) -> str:
-    """Return a text in which nothing is hidden: characters that cannot be seen, but for spaces, by their code points.
+def show_invisible(text: str) -> str:
+    """Return ``text`` with the code points of invisible characters in place of them; spaces stay.
 
-    >>> spelled("New York\\u200b")
+    >>> show_invisible("New York\\u200b")
     'New York[U+200B]'
     """
-    hidden = (mark for mark in set(text) if mark != " " and (INVISIBLE.match(mark) or not mark.isprintable()))
-    return text.translate({ord(mark): f"[U+{ord(mark):04X}]" for mark in hidden})
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
+    invisible = (mark for mark in set(text) if mark != " " and (INVISIBLE.match(mark) or not mark.isprintable()))
+    return text.translate({ord(mark): f"[U+{ord(mark):04X}]" for mark in invisible})

@@ -1,36 +1,37 @@
-"""Checks of what stands in the data more than once."""
+"""Checks of duplicates: the same, or nearly the same, content within a split and across splits."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import accumulate
 
 from labelkit.checks.common import Splits, content_of, words_of
-from labelkit.checks.findings import Cases, Finding, excerpt
-from labelkit.checks.similar import near
+from labelkit.checks.findings import CaseCollector, Finding, excerpt
+from labelkit.checks.similar import similar_pairs
 from labelkit.data.scheme_conversion import place_of
-from labelkit.records import Example
+from labelkit.records import Example, Labels
 
-_NOTHING = b""
+SplitPair = tuple[int, int]
+"""The number of the split of an earlier example, and of the split of its duplicate."""
 
 
 @dataclass(frozen=True, slots=True)
-class Copies:
-    """All examples of all splits, one after the other, and which of them say the same.
+class DuplicateIndex:
+    """The examples of all splits, numbered one split after the other, and which have the same content.
 
     :param names: of the splits.
-    :param starts: the position of the first example of each split, and at last how many examples there are.
-    :param first: position → split → the first earlier example of that split with the same content.
+    :param starts: the position of the first example of each split, and at last the number of all examples.
+    :param earlier: position → split → the first earlier example of that split with the same content.
     """
 
     splits: Splits
     names: tuple[str, ...]
     starts: tuple[int, ...]
-    first: dict[int, dict[int, int]]
+    earlier: dict[int, dict[int, int]]
 
     def at(self, position: int) -> Example:
         """Return the example at a position."""
@@ -42,109 +43,95 @@ class Copies:
         return next(number for number, start in enumerate(self.starts[1:]) if position < start)
 
 
-def copies_of(splits: Splits) -> Copies:
-    """Find the examples with the same words, or the same text; blank ones are like no other."""
+def index_duplicates(splits: Splits) -> DuplicateIndex:
+    """Find the examples with the same words, or the same text; blank ones have no duplicates."""
     names = tuple(splits)
     starts = (0, *accumulate(len(splits[name]) for name in names))
-    seen: defaultdict[bytes, dict[int, int]] = defaultdict(dict)
-    first: dict[int, dict[int, int]] = {}
+    first_by_content: defaultdict[bytes, dict[int, int]] = defaultdict(dict)
+    earlier: dict[int, dict[int, int]] = {}
     position = 0
     for number, name in enumerate(names):
         for example in splits[name]:
-            if key := _key(example):
-                if before := seen[key]:
-                    first[position] = dict(before)
+            if (content := content_of(example)).strip():
+                key = content if example.words is None else json.dumps(example.words)
+                digest = hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+                if before := first_by_content[digest]:
+                    earlier[position] = dict(before)
                 before.setdefault(number, position)
             position += 1
-    return Copies(splits, names, starts, first)
+    return DuplicateIndex(splits, names, starts, earlier)
 
 
-def duplicates(copies: Copies, limit: int) -> Iterator[Finding]:
-    """Yield what stands again in the same split, or in an earlier one too."""
-    found: defaultdict[tuple[int, int], Cases] = defaultdict(lambda: Cases(limit))
-    for position, before in copies.first.items():
+def duplicates(index: DuplicateIndex, limit: int) -> Iterator[Finding]:
+    """Yield the examples with the same content as an earlier one of their split, or of a split before it."""
+    found: defaultdict[SplitPair, CaseCollector] = defaultdict(lambda: CaseCollector(limit))
+    for position, before in index.earlier.items():
         for split, earlier in before.items():
-            _add(found[split, copies.split_of(position)], copies, position, earlier, "")
-    yield from _findings("duplicates", copies, found, "the same")
+            _add_duplicate(found[split, index.split_of(position)], index, position, earlier)
+    yield from _duplicate_findings("duplicates", index, found, "the same")
 
 
-def near_duplicates(copies: Copies, limit: int) -> Iterator[Finding]:
-    """Yield what is nearly, but not exactly, the same as something before it in its split, or in an earlier one."""
-    found: defaultdict[tuple[int, int], Cases] = defaultdict(lambda: Cases(limit))
-    words = (words_of(example) for name in copies.names for example in copies.splits[name])
-    for match in near(words, copies.starts):
-        if match.split not in copies.first.get(match.text, {}):
-            cases = found[match.split, copies.split_of(match.text)]
-            _add(cases, copies, match.text, match.earlier, f", {match.similarity:.0%} alike")
-    yield from _findings("near-duplicates", copies, found, "nearly the same")
+def near_duplicates(index: DuplicateIndex, limit: int) -> Iterator[Finding]:
+    """Yield the examples with nearly, but not exactly, the same content as an earlier one."""
+    found: defaultdict[SplitPair, CaseCollector] = defaultdict(lambda: CaseCollector(limit))
+    words = (words_of(example) for name in index.names for example in index.splits[name])
+    for pair in similar_pairs(words, index.starts):
+        if pair.split not in index.earlier.get(pair.text, {}):
+            cases = found[pair.split, index.split_of(pair.text)]
+            _add_duplicate(cases, index, pair.text, pair.earlier, f", {pair.similarity:.0%} alike")
+    yield from _duplicate_findings("near-duplicates", index, found, "nearly the same")
 
 
-def conflicts(copies: Copies, layer: str, limit: int) -> Iterator[Finding]:
-    """Yield what has other labels than the same words or text had before."""
-    found: dict[int, Cases] = {number: Cases(limit) for number in range(len(copies.names))}
-    for position, before in copies.first.items():
-        example, other = copies.at(position), copies.at(min(before.values()))
+def conflicts(index: DuplicateIndex, layer: str, limit: int) -> Iterator[Finding]:
+    """Yield the examples whose labels differ from those of the first example with the same content."""
+    found = [CaseCollector(limit) for _ in index.names]
+    for position, before in index.earlier.items():
+        example, other = index.at(position), index.at(min(before.values()))
         labels, others = example.labels.get(layer), other.labels.get(layer)
         if labels is not None and others is not None and labels != others:
-            cases = found[copies.split_of(position)]
-            cases.add(place_of(example), _difference(example, other, layer) if cases.wanted else "")
-    for number, cases in found.items():
-        if cases.count:
-            yield Finding(
-                check="conflicts",
-                severity="warning",
-                split=copies.names[number],
-                layer=layer,
-                count=cases.count,
-                total=len(copies.splits[copies.names[number]]),
-                examples=cases.kept,
-                message="examples have other labels than the same one before",
-                advice="see which is right: at least one of each is likely to be a mistake",
-            )
+            cases = found[index.split_of(position)]
+            difference = first_difference(example, labels, others, place_of(other)) if cases.has_room else ""
+            cases.add(place_of(example), difference)
+    message = "examples have other labels than an earlier one with the same content"
+    advice = "see which is right: at least one of each is likely to be a mistake"
+    for split, cases in zip(index.names, found, strict=True):
+        total = len(index.splits[split])
+        yield from cases.findings("conflicts", "warning", split, message, advice, total=total, layer=layer)
 
 
-def _key(example: Example) -> bytes:
-    content = content_of(example) if example.words is None else json.dumps(example.words)
-    if not content_of(example).strip():
-        return _NOTHING
-    return hashlib.blake2b(content.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+def first_difference(example: Example, labels: Labels, others: Labels, place: str) -> str:
+    """Describe the first label of an example that differs from those of an example with the same content.
+
+    :param others: the labels of that example, which is at ``place``.
+    """
+    content = excerpt(content_of(example))
+    if isinstance(labels, str) or isinstance(others, str) or len(labels) != len(others) or example.words is None:
+        shown = [values if isinstance(values, str) else " ".join(values[:10]) for values in (labels, others)]
+        return f"{shown[0]}, but {shown[1]} in {place}: {content}"
+    word = next(index for index, pair in enumerate(zip(labels, others, strict=True)) if pair[0] != pair[1])
+    return f"{example.words[word]}: {labels[word]}, but {others[word]} in {place}: {content}"
 
 
-def _add(cases: Cases, copies: Copies, position: int, earlier: int, how: str) -> None:
-    if not cases.wanted:
+def _add_duplicate(
+    cases: CaseCollector, index: DuplicateIndex, position: int, earlier: int, similarity: str = ""
+) -> None:
+    if not cases.has_room:  # spares reading the examples
         cases.add("", "")
         return
-    example = copies.at(position)
-    cases.add(place_of(example), f"{excerpt(content_of(example))} (as {place_of(copies.at(earlier))}{how})")
+    example = index.at(position)
+    cases.add(place_of(example), f"{excerpt(content_of(example))} (as {place_of(index.at(earlier))}{similarity})")
 
 
-def _findings(check: str, copies: Copies, found: dict[tuple[int, int], Cases], what: str) -> Iterator[Finding]:
-    for (earlier, split), cases in sorted(found.items()):
-        name, other = copies.names[split], copies.names[earlier]
-        within = earlier == split
-        across = f"keep them in one of the two: what {name} shares with {other} makes its scores look better"
-        yield Finding(
-            check=check,
-            severity="note" if within else "warning",
-            split=name,
-            against=None if within else other,
-            count=cases.count,
-            total=len(copies.splits[name]),
-            examples=cases.kept,
-            message=f"examples are {what} as {'an earlier one' if within else f'one of {other}'}",
-            advice="keep one of each, unless they are meant to count more" if within else across,
-        )
-
-
-def _difference(example: Example, other: Example, layer: str) -> str:
-    """Say which label is another one, the first where there are several."""
-    labels, others = example.labels[layer], other.labels[layer]
-    place = place_of(other)
-    if isinstance(labels, str) or isinstance(others, str) or len(labels) != len(others) or example.words is None:
-        return f"{_shown(labels)}, but {_shown(others)} in {place}: {excerpt(content_of(example))}"
-    word = next(index for index, pair in enumerate(zip(labels, others, strict=True)) if pair[0] != pair[1])
-    return f"{example.words[word]}: {labels[word]}, but {others[word]} in {place}: {excerpt(content_of(example))}"
-
-
-def _shown(labels: Sequence[str] | str) -> str:
-    return labels if isinstance(labels, str) else " ".join(labels[:10])
+def _duplicate_findings(
+    check: str, index: DuplicateIndex, found: dict[SplitPair, CaseCollector], likeness: str
+) -> Iterator[Finding]:
+    for (earlier, number), cases in sorted(found.items()):
+        split, other, total = index.names[number], index.names[earlier], len(index.splits[index.names[number]])
+        if earlier == number:
+            message = f"examples are {likeness} as an earlier one"
+            advice = "keep one of each, unless they are meant to count more"
+            yield from cases.findings(check, "note", split, message, advice, total=total)
+        else:
+            message = f"examples are {likeness} as one of {other}"
+            advice = f"keep them in one of the two: examples shared with {other} inflate the scores on {split}"
+            yield from cases.findings(check, "warning", split, message, advice, total=total, against=other)

@@ -1,41 +1,41 @@
-"""What a check of data reports: records, and the counters that make them."""
+"""The findings of ``labelkit data check``, and the collector that makes them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 Severity = Literal["error", "warning", "note"]
 
-#: check → what it looks for, in the order in which findings are told
+#: check → what it finds, in the order in which findings are listed
 CHECKS: Mapping[str, str] = {
     "reading": "lines and records that cannot be read, and are left out",
-    "encoding": "bytes that are not in the encoding, replacement characters, text that was decoded wrongly",
+    "encoding": "bytes that are not in the encoding, replacement characters, wrongly decoded text (mojibake)",
     "spans": "spans on text that overlap, cut a word, hold none, or lie outside of the text",
     "labels": "examples without labels, or with more or fewer labels than words",
-    "empty": "examples without words, blank texts, words that show nothing",
+    "empty": "empty splits, examples without words, blank texts, invisible words",
     "characters": "control and invisible characters, private use, white space within words",
-    "scheme": "tags that cannot be read, and splits in different tagging schemes",
-    "transitions": "tags that the tagging scheme does not allow where they stand",
-    "types": "types and labels that one split has and another has not",
+    "scheme": "invalid tags, and splits in different tagging schemes",
+    "transitions": "tags that the tagging scheme does not allow after the tag before",
+    "types": "types and labels of one split that another split lacks",
     "spelling": "types and labels that differ only by spelling",
     "conflicts": "the same words or text with different labels",
     "duplicates": "the same words or text again, within a split and across splits",
-    "near-duplicates": "nearly the same: Jaccard of word 5-grams of at least 0.8",
-    "balance": "types and labels that are rare, or as frequent in one split as they are not in another",
+    "near-duplicates": "near duplicates: Jaccard similarity of word 5-grams of at least 0.8",
+    "balance": "rare types and labels, and splits with another label distribution than train",
     "order": "train sorted by label",
-    "subtokens": "words and texts that mean nothing to the encoder",
-    "windows": "examples that are longer than the encoder reads at once",
+    "subtokens": "words and texts without subword tokens",
+    "windows": "examples that are longer than the encoder's maximum length",
 }
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Case:
-    """One example of a finding.
+    """One case of a finding.
 
-    :param place: ``file:line`` where it is known, or else the example's id; empty where it stands nowhere.
-    :param text: what is there.
+    :param place: ``file:line`` where it is known, or else the example's id; empty for a case without a place.
+    :param text: a description of the case.
     """
 
     place: str
@@ -44,18 +44,17 @@ class Case:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Finding:
-    """What one check found in one split.
+    """One kind of fault in one split.
 
     :param check: one of :data:`CHECKS`.
-    :param severity: ``error``: training stops, or learns what is wrong; ``warning``: scores or labels suffer;
+    :param severity: ``error``: training stops, or learns from wrong data; ``warning``: scores or labels suffer;
         ``note``: worth knowing.
-    :param split: where it was found.
-    :param count: how often, all of it.
-    :param examples: some of it, in the order of the data.
-    :param advice: what to do.
-    :param message: what was found, without the count.
-    :param total: out of how many; None where that means nothing.
-    :param layer: of the labels, for checks of labels.
+    :param count: the number of cases.
+    :param examples: some cases, in the order of the data.
+    :param advice: how to correct it.
+    :param message: what the cases are, to follow the count.
+    :param total: the number of examples, words or the like among which the cases were found, where there is one.
+    :param layer: the layer, for checks of labels.
     :param against: the other split, where two are compared.
     """
 
@@ -76,36 +75,58 @@ class Finding:
         return self.count / self.total if self.total else None
 
 
-class Cases:
-    """Counts everything and keeps the first few.
+class CaseCollector:
+    """Counts the cases of a finding and keeps the first ones as examples.
 
-    :param limit: how many are kept.
+    :param limit: how many examples are kept.
     """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
+        self._examples: list[Case] = []
         self.count = 0
-        self._kept: list[Case] = []
 
     @property
-    def wanted(self) -> bool:
-        """Return whether the next case is kept, so that it is worth describing."""
-        return len(self._kept) < self._limit
-
-    @property
-    def kept(self) -> tuple[Case, ...]:
-        """Return the first few."""
-        return tuple(self._kept)
+    def has_room(self) -> bool:
+        """Return whether the next case becomes an example, so that it is worth describing."""
+        return len(self._examples) < self._limit
 
     def add(self, place: str, text: str, times: int = 1) -> None:
-        """Count a case, and keep it where there is room."""
-        if self.wanted:
-            self._kept.append(Case(place=place, text=text))
+        """Count a case ``times``; the first ones are kept as examples."""
+        if self.has_room:
+            self._examples.append(Case(place=place, text=text))
         self.count += times
+
+    def findings(
+        self,
+        check: str,
+        severity: Severity,
+        split: str,
+        message: str,
+        advice: str,
+        *,
+        total: int | None = None,
+        layer: str | None = None,
+        against: str | None = None,
+    ) -> Iterator[Finding]:
+        """Yield one :class:`Finding` of the collected cases; nothing without cases."""
+        if self.count:
+            yield Finding(
+                check=check,
+                severity=severity,
+                split=split,
+                count=self.count,
+                examples=tuple(self._examples),
+                advice=advice,
+                message=message,
+                total=total,
+                layer=layer,
+                against=against,
+            )
 
 
 def excerpt(text: str, start: int = 0, stop: int | None = None, room: int = 30) -> str:
-    """Return a stretch of a text with ``room`` characters on either side of it; the first 80 where none is given.
+    """Return ``text[start:stop]`` with ``room`` characters around it; without ``stop`` the first 80 characters.
 
     >>> excerpt("It was a dark and stormy night", 9, 13, 5)
     '…as a dark and …'

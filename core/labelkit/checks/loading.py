@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from labelkit.checks.findings import Cases, Finding
+from labelkit.checks.findings import CaseCollector, Finding
 from labelkit.data.arrow_cache import Tally, gather
 from labelkit.data.corpus import DataOptions, context_for
 from labelkit.data.reading import Parts, kind_of, open_split, splits_of
@@ -27,7 +27,7 @@ Tell = Callable[[str], object]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Loaded:
+class CheckedDataset:
     """What a check looks at.
 
     :param layers: those whose labels are checked.
@@ -48,7 +48,7 @@ class Loaded:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Lenient(LoadContext):
+class LenientContext(LoadContext):
     """Surroundings in which a byte that is not in the encoding becomes half a surrogate pair, and reading goes on."""
 
     def lines(self, path: Path) -> Iterator[tuple[int, str]]:
@@ -67,7 +67,7 @@ def load(
     folder: Path,
     limit: int,
     tell: Tell = lambda split: None,
-) -> Loaded:
+) -> CheckedDataset:
     """Read all splits of a data reference as far as they can be read.
 
     :param layer: the only layer to look at; None for all that the source has or ``--columns`` names.
@@ -89,9 +89,9 @@ def load(
     failures: list[DataError] = []
     for split in refs:
         tell(split)
-        faults = _Faults(split, limit)
+        faults = ReadingFaults(split, limit)
         opened = partial(open_split, reference, split, kind, catalog, _with(ctx, faults.options()), options.format)
-        examples = gather(faults.as_far_as_possible(opened), folder / f"{split}.arrow", Tally())
+        examples = gather(faults.read(opened), folder / f"{split}.arrow", Tally())
         if faults.failed is None:
             splits[split] = examples
         else:
@@ -103,7 +103,7 @@ def load(
         raise DataError(f"'{reference}' is empty: it holds no examples", hint="check the files")
     if layer is not None and source is None:
         _must_hold(layer, splits, reference)
-    return Loaded(
+    return CheckedDataset(
         reference=reference,
         kind=kind,
         layers=layers,
@@ -115,18 +115,18 @@ def load(
     )
 
 
-def _lenient(ctx: LoadContext, options: DataOptions) -> Lenient:
+def _lenient(ctx: LoadContext, options: DataOptions) -> LenientContext:
     path = ctx.path if options.path is None else Path(options.path).expanduser()
     given = {name: getattr(ctx, name) for name in LoadContext.__dataclass_fields__}
     wanted = {"undecodable": "surrogateescape", "as_written": True}
-    return Lenient(**{**given, "path": path, "options": {**ctx.options, **wanted}})
+    return LenientContext(**{**given, "path": path, "options": {**ctx.options, **wanted}})
 
 
-def _with(ctx: Lenient, options: Mapping[str, object]) -> Lenient:
+def _with(ctx: LenientContext, options: Mapping[str, object]) -> LenientContext:
     return replace(ctx, options={**ctx.options, **options})
 
 
-def _skipping(ctx: Lenient) -> Lenient:
+def _skipping(ctx: LenientContext) -> LenientContext:
     """Return surroundings in which what cannot be read is left out without a word."""
     return _with(ctx, {"skip": lambda error: None, "skip_span": lambda error: None})
 
@@ -187,23 +187,23 @@ def _notes(source: Source | None, splits: Mapping[str, Sequence[Example]], ctx: 
             yield f"{source.name}: {split} has {len(splits[split]):,} examples, {published:,} were published"
 
 
-class _Faults:
-    """Collects what cannot be read of one split.
+class ReadingFaults:
+    """Collects the records of one split that cannot be read.
 
-    :ivar failed: why nothing of it can be read.
+    :ivar failed: why nothing of the split can be read.
     """
 
     def __init__(self, split: str, limit: int) -> None:
         self.failed: DataError | None = None
         self._split = split
-        self._records, self._bytes, self._spans = Cases(limit), Cases(limit), Cases(limit)
-        self._stopped = Cases(1)
+        self._records, self._lines, self._spans = CaseCollector(limit), CaseCollector(limit), CaseCollector(limit)
+        self._stopped = CaseCollector(1)
 
     def options(self) -> dict[str, object]:
-        """Return the options that have readers go on."""
-        return {"skip": self._record, "skip_span": lambda error: _note(self._spans, error)}
+        """Return the options that have readers skip records and spans."""
+        return {"skip": self._skip_record, "skip_span": lambda error: _add_error(self._spans, error)}
 
-    def as_far_as_possible(self, opened: Callable[[], Iterable[Example]]) -> Iterator[Example]:
+    def read(self, opened: Callable[[], Iterable[Example]]) -> Iterator[Example]:
         """Yield examples until reading stops."""
         started = False
         try:
@@ -211,69 +211,36 @@ class _Faults:
                 started = True
                 yield example
         except DataError as error:
-            if started or self._records.count or self._bytes.count:
-                _note(self._stopped, error)
+            if started or self._records.count or self._lines.count:
+                _add_error(self._stopped, error)
             else:
                 self.failed = error
 
-    def _record(self, error: DataError) -> None:
-        _note(self._bytes if _NOT_ENCODED.search(error.message) else self._records, error)
+    def _skip_record(self, error: DataError) -> None:
+        _add_error(self._lines if _NOT_ENCODED.search(error.message) else self._records, error)
 
     def findings(self) -> Iterator[Finding]:
-        """Yield a finding for each kind of fault that there was."""
+        """Yield a finding for each kind of fault."""
         if self.failed is not None:
-            yield self._failure(self.failed)
-        for check, cases, message, advice in (
-            (
-                "reading",
-                self._stopped,
-                "reading stopped here, what follows was not checked",
-                "correct this place and check again",
-            ),
-            (
-                "reading",
-                self._records,
-                "cannot be read and were left out",
-                "correct them, or take them out: labelkit run stops at the first one",
-            ),
-            (
-                "encoding",
-                self._bytes,
-                "lines are not in the encoding and were left out",
-                "give the right encoding with --encoding, or write the file anew in UTF-8",
-            ),
-            (
-                "spans",
-                self._spans,
-                "spans cannot be written as labels of words and were left out",
-                "correct them, or give the words as a list; of two that overlap data.drop_overlaps=true keeps one",
-            ),
-        ):
-            if cases.count:
-                yield Finding(
-                    check=check,
-                    severity="error",
-                    split=self._split,
-                    count=cases.count,
-                    examples=cases.kept,
-                    message=message,
-                    advice=advice,
-                )
-
-    def _failure(self, error: DataError) -> Finding:
-        cases = Cases(1)
-        _note(cases, error)
-        return Finding(
-            check="encoding" if _NOT_ENCODED.search(error.message) else "reading",
-            severity="error",
-            split=self._split,
-            count=1,
-            examples=cases.kept,
-            message="split cannot be read at all and was left out",
-            advice=error.hint or "correct it and check again",
-        )
+            cases, advice = CaseCollector(1), self.failed.hint or "correct it and check again"
+            _add_error(cases, self.failed)
+            check = "encoding" if _NOT_ENCODED.search(self.failed.message) else "reading"
+            message = "split cannot be read at all and was left out"
+            yield from cases.findings(check, "error", self._split, message, advice)
+        message, advice = "reading stopped here, what follows was not checked", "correct this place and check again"
+        yield from self._stopped.findings("reading", "error", self._split, message, advice)
+        message = "cannot be read and were left out"
+        advice = "correct them, or remove them: labelkit run stops at the first one"
+        yield from self._records.findings("reading", "error", self._split, message, advice)
+        message = "lines are not in the encoding and were left out"
+        advice = "give the right encoding with --encoding, or convert the file to UTF-8"
+        yield from self._lines.findings("encoding", "error", self._split, message, advice)
+        message = "spans cannot be written as labels of words and were left out"
+        advice = "correct them, or give the words as a list; of two that overlap data.drop_overlaps=true keeps one"
+        yield from self._spans.findings("spans", "error", self._split, message, advice)
 
 
-def _note(cases: Cases, error: DataError) -> None:
+def _add_error(cases: CaseCollector, error: DataError) -> None:
+    """Add an error as a case, with the place that its message begins with."""
     match = _PLACED.fullmatch(error.message)
     cases.add(match[1] if match else "", match[2] if match else error.message)

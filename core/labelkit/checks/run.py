@@ -1,4 +1,4 @@
-"""All checks, one after the other."""
+"""Run all checks of ``labelkit data check``."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from itertools import chain
 
 from labelkit.checks import characters, duplicates, encoder, tags, types
 from labelkit.checks.findings import CHECKS, Finding
-from labelkit.checks.loading import Loaded
+from labelkit.checks.loading import CheckedDataset
 from labelkit.encode.alignment import Encoding
 from labelkit.records import Scheme
 
-Tell = Callable[[str, int | None, int | None], object]
-"""Told what is being done, and how much of how many examples is done where that is known."""
+CheckProgress = Callable[[str, int | None, int | None], object]
+"""Called with what is being checked, and how many of how many examples are done where that is known."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Asked:
+class CheckOptions:
     """What to check, and how.
 
-    :param scheme: the tagging scheme of the data; None to find it.
-    :param max_labels: more different classes of texts than this are taken for a wrong column.
-    :param encoding: how the encoder takes examples; None where there is none.
+    :param scheme: the tagging scheme of the data; None to detect it.
+    :param max_labels: more different classes of texts than this are a sign of a wrong column.
+    :param encoding: how the encoder tokenizes examples; None where there is no encoder.
     :param skip: names of checks that are left out.
     :param limit: how many examples a finding keeps.
     """
@@ -35,8 +35,8 @@ class Asked:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Checked:
-    """What the checks found.
+class CheckReport:
+    """The findings of all checks.
 
     :param schemes: layer → the tagging scheme that it was read in; None for plain labels.
     :param findings: in the order of :data:`~labelkit.checks.findings.CHECKS`.
@@ -46,68 +46,71 @@ class Checked:
     findings: tuple[Finding, ...]
 
 
-def check(data: Loaded, asked: Asked, tell: Tell = lambda what, done, total: None) -> Checked:
+def check(
+    data: CheckedDataset, options: CheckOptions, progress: CheckProgress = lambda what, done, total: None
+) -> CheckReport:
     """Run every check that is not skipped."""
-    schemes = {layer: _scheme(data, layer, asked) for layer in data.layers}
+    layer_schemes: dict[str, Scheme | None] = {}
+    for layer in data.layers:
+        # the scheme of the tags as written, which need not be the one that a source reads them into
+        plain = layer in data.schemas and data.schemas[layer].scheme is None
+        layer_schemes[layer] = None if plain else tags.detect_scheme(data.splits, layer, options.scheme)
     found = chain(
         data.findings,
-        _of_content(data, asked, tell),
-        chain.from_iterable(_of_labels(data, layer, scheme, asked, tell) for layer, scheme in schemes.items()),
-        _of_copies(data, asked, tell),
-        _of_encoder(data, asked, tell),
+        _check_content(data, options, progress),
+        *(_check_labels(data, layer, scheme, options, progress) for layer, scheme in layer_schemes.items()),
+        _check_duplicates(data, options, progress),
+        _check_encoding(data, options, progress),
     )
-    order = {name: number for number, name in enumerate(CHECKS)}
-    kept = [finding for finding in found if finding.check not in asked.skip]
-    return Checked(schemes=schemes, findings=tuple(sorted(kept, key=lambda finding: order[finding.check])))
+    order = list(CHECKS)
+    kept = [finding for finding in found if finding.check not in options.skip]
+    return CheckReport(
+        schemes=layer_schemes, findings=tuple(sorted(kept, key=lambda finding: order.index(finding.check)))
+    )
 
 
-def _scheme(data: Loaded, layer: str, asked: Asked) -> Scheme | None:
-    """Return the scheme that the tags are written in, which need not be the one that a source reads them into."""
-    if layer in data.schemas and data.schemas[layer].scheme is None:
-        return None
-    return tags.scheme_of(data.splits, layer, asked.scheme)
+def _check_content(data: CheckedDataset, options: CheckOptions, progress: CheckProgress) -> Iterator[Finding]:
+    progress("characters", None, None)
+    for check_ in (characters.encoding, characters.empty, characters.characters):
+        yield from check_(data.splits, options.limit)
 
 
-def _of_content(data: Loaded, asked: Asked, tell: Tell) -> Iterator[Finding]:
-    tell("characters", None, None)
-    yield from characters.encoding(data.splits, asked.limit)
-    yield from characters.empty(data.splits, asked.limit)
-    yield from characters.characters(data.splits, asked.limit)
-
-
-def _of_labels(data: Loaded, layer: str, scheme: Scheme | None, asked: Asked, tell: Tell) -> Iterator[Finding]:
-    tell(f"labels of {layer}", None, None)
-    limit, train = asked.limit, data.splits.get("train", ())
+def _check_labels(
+    data: CheckedDataset, layer: str, scheme: Scheme | None, options: CheckOptions, progress: CheckProgress
+) -> Iterator[Finding]:
+    progress(f"labels of {layer}", None, None)
+    limit, train = options.limit, data.splits.get("train", ())
     yield from tags.labels(data.splits, layer, limit)
     if scheme is not None:
-        yield from tags.scheme(data.splits, layer, scheme, limit)
-        yield from tags.transitions(data.splits, layer, scheme, limit)
-    found = types.types_of(data.splits, layer, scheme, data.kind)
-    yield from types.types(found, data.schemas.get(layer), data.kind, len(train), asked.max_labels, limit)
-    yield from types.spelling(found, limit)
-    yield from types.balance(found, data.kind, limit)
-    yield from types.order(train, layer, scheme, data.kind, limit)
+        yield from tags.invalid_tags(data.splits, layer, limit)
+        yield from tags.violations(data.splits, layer, scheme, limit)
+    counted = types.count_types(data.splits, layer, scheme, data.kind)
+    yield from types.types(counted, data.schemas.get(layer), data.kind, len(train), options.max_labels, limit)
+    yield from types.spelling(counted, limit)
+    yield from types.balance(counted, data.kind, limit)
+    yield from types.order(train, layer, scheme, limit)
 
 
-def _of_copies(data: Loaded, asked: Asked, tell: Tell) -> Iterator[Finding]:
-    if {"duplicates", "near-duplicates", "conflicts"} <= set(asked.skip):
+def _check_duplicates(data: CheckedDataset, options: CheckOptions, progress: CheckProgress) -> Iterator[Finding]:
+    if {"duplicates", "near-duplicates", "conflicts"} <= set(options.skip):
         return
-    tell("duplicates", None, None)
-    copies = duplicates.copies_of(data.splits)
+    progress("duplicates", None, None)
+    index = duplicates.index_duplicates(data.splits)
     for layer in data.layers:
-        yield from duplicates.conflicts(copies, layer, asked.limit)
-    yield from duplicates.duplicates(copies, asked.limit)
-    if "near-duplicates" not in asked.skip:
-        tell("near-duplicates", None, None)
-        yield from duplicates.near_duplicates(copies, asked.limit)
+        yield from duplicates.conflicts(index, layer, options.limit)
+    yield from duplicates.duplicates(index, options.limit)
+    if "near-duplicates" not in options.skip:
+        progress("near-duplicates", None, None)
+        yield from duplicates.near_duplicates(index, options.limit)
 
 
-def _of_encoder(data: Loaded, asked: Asked, tell: Tell) -> Iterator[Finding]:
-    if asked.encoding is None or {"subtokens", "windows"} <= set(asked.skip):
+def _check_encoding(data: CheckedDataset, options: CheckOptions, progress: CheckProgress) -> Iterator[Finding]:
+    if options.encoding is None or {"subtokens", "windows"} <= set(options.skip):
         return
-    sizes = {split: len(examples) for split, examples in data.splits.items()}
-    found = encoder.covered(
-        data.splits, asked.encoding, asked.limit, lambda split, done: tell(f"sub-tokens of {split}", done, sizes[split])
-    )
+
+    def tokenizing(split: str, done: int) -> None:
+        progress(f"subword tokens of {split}", done, len(data.splits[split]))
+
+    found = encoder.measure_coverage(data.splits, options.encoding, options.limit, tokenizing)
     yield from encoder.subtokens(found)
-    yield from encoder.windows(found, asked.encoding.max_length)
+    yield from encoder.windows(found, options.encoding.max_length)

@@ -1,4 +1,4 @@
-"""Texts that are nearly the same, found exactly: a set-similarity join over hashed word 5-grams.
+"""Find near duplicates exactly: a set-similarity join over hashed word 5-grams.
 
 Two sets with a Jaccard similarity of at least 0.8 share at least four fifths of the grams of either. So, with the grams
 of each text put in one order, rarest first, they share one of the first fifth of each (the prefix filter of Chaudhuri
@@ -33,10 +33,10 @@ _MULTIPLIERS = np.array(
 
 
 @dataclass(frozen=True, slots=True)
-class Match:
+class SimilarPair:
     """A text and an earlier one of ``split`` that is nearly the same, both by position.
 
-    :param similarity: Jaccard of their 5-grams.
+    :param similarity: the Jaccard similarity of their 5-grams.
     """
 
     text: int
@@ -45,186 +45,167 @@ class Match:
     similarity: float
 
 
-class _Sets(NamedTuple):
-    """The grams of each text that other texts have too, as ranks: the rarest is 0.
+class GramSets(NamedTuple):
+    """The grams of each text that other texts share, as ranks by frequency: the rarest is 0.
 
-    :param sizes: how many different grams each text has, those of its own included.
-    :param borders: the grams of text ``i`` are ``ranks[borders[i]:borders[i + 1]]``, ascending.
+    :param sizes: the number of different grams of each text, unshared ones included; of shape (texts,).
+    :param offsets: the grams of text ``i`` are ``ranks[offsets[i]:offsets[i + 1]]``, ascending.
     """
 
     sizes: Ints
-    borders: Ints
+    offsets: Ints
     ranks: Ints
 
+    @classmethod
+    def build(cls, hashes: Hashes, counts: Ints) -> GramSets:
+        """Rank the grams that :func:`hash_grams` returns."""
+        number = len(counts)
+        ordered = np.sort(hashes)
+        repeated = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+        if not len(repeated):
+            return cls(counts, np.zeros(number + 1, np.int64), np.zeros(0, np.int64))
+        texts = np.repeat(np.arange(number, dtype=np.int64), counts)
+        grams = np.minimum(np.searchsorted(repeated, hashes), len(repeated) - 1)
+        is_repeated = repeated[grams] == hashes
+        unshared = np.bincount(texts[~is_repeated], minlength=number)
+        pairs = np.unique(texts[is_repeated] << 32 | grams[is_repeated])
+        texts, grams = pairs >> 32, pairs & 0xFFFFFFFF
+        frequency = np.bincount(grams, minlength=len(repeated))
+        in_one_text = frequency[grams] == 1  # the text repeats itself
+        unshared += np.bincount(texts[in_one_text], minlength=number)
+        rank = np.empty(len(repeated), np.int64)
+        rank[np.argsort(frequency, kind="stable")] = np.arange(len(repeated))
+        ranks = np.sort(texts[~in_one_text] << 32 | rank[grams[~in_one_text]])
+        shared = np.bincount(ranks >> 32, minlength=number)
+        return cls(unshared + shared, np.concatenate(([0], np.cumsum(shared))), ranks & 0xFFFFFFFF)
+
     def of(self, text: int) -> Ints:
-        return self.ranks[self.borders[text] : self.borders[text + 1]]
+        """Return the shared grams of a text."""
+        return self.ranks[self.offsets[text] : self.offsets[text + 1]]
 
     def prefix(self, text: int) -> Ints:
-        """Return the shared grams among those of which a similar text must have one."""
-        shared = int(self.borders[text + 1] - self.borders[text])
-        return self.of(text)[: max(0, shared - _needed(int(self.sizes[text])) + 1)]
+        """Return the rarest shared grams of a text, of which every similar text has at least one."""
+        grams = self.of(text)
+        return grams[: max(0, len(grams) - min_shared(int(self.sizes[text])) + 1)]
 
-    def alive(self) -> Ints:
-        """Return the texts that share enough grams with others to be like one of them."""
-        shared = np.diff(self.borders)
-        return np.flatnonzero((shared >= _needed(self.sizes)) & (shared > 0))
+    def candidates(self) -> Ints:
+        """Return the texts that share enough grams with others to be similar to one of them."""
+        shared = np.diff(self.offsets)
+        return np.flatnonzero((shared >= min_shared(self.sizes)) & (shared > 0))
 
 
-def near(texts: Iterable[Sequence[str]], starts: Sequence[int]) -> Iterator[Match]:
+def similar_pairs(texts: Iterable[Sequence[str]], starts: Sequence[int]) -> Iterator[SimilarPair]:
     """Yield for each text, and each split up to its own, one earlier text of that split that is nearly the same.
 
-    A text of fewer than five words is one gram as a whole; one without words is like no other.
+    A text of fewer than five words is one gram as a whole; a text without words has no similar ones.
 
-    :param texts: the words of each, all splits one after the other.
-    :param starts: the position of the first text of each split, and at last how many texts there are.
+    :param texts: the words of each text, all splits one after the other.
+    :param starts: the position of the first text of each split, and at last the number of texts.
     """
-    sets = _sets(*_hashed(texts))
-    yield from _Join(sets, np.asarray(starts, np.int64)).matches()
+    sets = GramSets.build(*hash_grams(texts))
+    yield from SimilarityJoin(sets, np.asarray(starts, np.int64)).pairs()
 
 
-def _needed(size: Any) -> Any:
-    """Return how many grams of a text another must share: four fifths, rounded up."""
-    above, below = THRESHOLD
-    return (above * size + below - 1) // below
+def min_shared(size: Any) -> Any:
+    """Return how many of its ``size`` grams a text shares with every similar one: four fifths, rounded up."""
+    numerator, denominator = THRESHOLD
+    return (numerator * size + denominator - 1) // denominator
 
 
-def _hashed(texts: Iterable[Sequence[str]]) -> tuple[Hashes, Ints]:
-    """Return the hashes of all 5-grams, text by text, and how many each text has."""
+def hash_grams(texts: Iterable[Sequence[str]]) -> tuple[Hashes, Ints]:
+    """Return the hashes of the 5-grams of all texts, one text after the other, and the number of each text's grams."""
     numbers: defaultdict[str, int] = defaultdict(count(1).__next__)
     words, lengths = array("Q"), array("q")
     hashes: list[Hashes] = []
     done = 0
     for text in texts:
         words.extend([numbers[word] for word in text])
-        missing = SIZE - len(text) if 0 < len(text) < SIZE else 0
-        words.extend([0] * missing)
-        lengths.append(len(text) + missing)
+        padding = SIZE - len(text) if 0 < len(text) < SIZE else 0
+        words.extend([0] * padding)
+        lengths.append(len(text) + padding)
         if len(words) >= _BLOCK:
-            hashes.append(_grams(words, lengths[done:]))
+            hashes.append(_hash_block(words, lengths[done:]))
             words, done = array("Q"), len(lengths)
-    hashes.append(_grams(words, lengths[done:]))
-    counts = np.maximum(np.array(lengths, np.int64) - (SIZE - 1), 0)
-    return np.concatenate(hashes), counts
+    hashes.append(_hash_block(words, lengths[done:]))
+    return np.concatenate(hashes), np.maximum(np.array(lengths, np.int64) - (SIZE - 1), 0)
 
 
-def _grams(words: array[int], lengths: array[int]) -> Hashes:
-    """Return the hashes of the grams of some texts; none reaches over the end of one."""
+def _hash_block(words: array[int], lengths: array[int]) -> Hashes:
+    """Return the hashes of the grams of some texts; no gram crosses the end of a text."""
     ids = np.array(words, np.uint64)
     if len(ids) < SIZE:
         return np.zeros(0, np.uint64)
-    found = np.zeros(len(ids) - SIZE + 1, np.uint64)
+    hashes = np.zeros(len(ids) - SIZE + 1, np.uint64)
     for offset, multiplier in enumerate(_MULTIPLIERS):
-        found += ids[offset : offset + len(found)] * multiplier
-    whole = np.ones(len(ids), bool)
+        hashes += ids[offset : offset + len(hashes)] * multiplier
+    within_text = np.ones(len(ids), bool)
     ends = np.cumsum([length for length in lengths if length])
     for back in range(1, SIZE):
-        whole[ends - back] = False
-    return found[whole[: len(found)]]
+        within_text[ends - back] = False
+    return hashes[within_text[: len(hashes)]]
 
 
-def _sets(hashes: Hashes, counts: Ints) -> _Sets:
-    number = len(counts)
-    texts = np.repeat(np.arange(number, dtype=np.int64), counts)
-    repeated = _repeated(hashes)
-    grams, shared = _positions(repeated, hashes)
-    alone = np.bincount(texts[~shared], minlength=number)
-    pairs = np.unique(texts[shared] << 32 | grams[shared])
-    texts, grams = pairs >> 32, pairs & 0xFFFFFFFF
-    frequency = np.bincount(grams, minlength=len(repeated))
-    own = frequency[grams] == 1  # the text repeats itself
-    alone += np.bincount(texts[own], minlength=number)
-    rank = np.empty(len(repeated), np.int64)
-    rank[np.argsort(frequency, kind="stable")] = np.arange(len(repeated))
-    ordered = np.sort(texts[~own] << 32 | rank[grams[~own]])
-    held = np.bincount(ordered >> 32, minlength=number)
-    borders = np.concatenate(([0], np.cumsum(held)))
-    return _Sets(alone + held, borders, ordered & 0xFFFFFFFF)
-
-
-def _repeated(hashes: Hashes) -> Hashes:
-    """Return the hashes that occur more than once, ascending."""
-    ordered = np.sort(hashes)
-    return np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
-
-
-def _positions(known: Hashes, hashes: Hashes) -> tuple[Ints, NDArray[np.bool_]]:
-    """Return where each hash stands in ``known``, and whether it does."""
-    if not len(known):
-        return np.zeros(len(hashes), np.int64), np.zeros(len(hashes), bool)
-    where = np.minimum(np.searchsorted(known, hashes), len(known) - 1)
-    return where, known[where] == hashes
-
-
-class _Join:
+class SimilarityJoin:
     """Looks up each text among the earlier ones.
 
-    Texts with the very same grams are one class: of each class and split only the first text is compared with others.
+    Texts with exactly the same grams form a class: of each class and split only the first text is compared with others.
 
-    :param starts: where each split starts, and where the last one ends.
+    :param starts: the position of the first text of each split, and at last the number of texts.
     """
 
-    def __init__(self, sets: _Sets, starts: Ints) -> None:
+    def __init__(self, sets: GramSets, starts: Ints) -> None:
         self._sets, self._starts = sets, starts
-        self._alive = [int(text) for text in sets.alive()]
-        self._splits = np.searchsorted(starts, self._alive, side="right") - 1
+        self._texts: list[int] = sets.candidates().tolist()
+        self._splits: list[int] = (np.searchsorted(starts, self._texts, side="right") - 1).tolist()
+        self._classes: list[bytes | int] = []
         self._first: dict[tuple[bytes | int, int], int] = {}
-        self._classes = [self._class(text) for text in self._alive]
-        for text, split, class_ in zip(self._alive, self._splits, self._classes, strict=True):
-            self._first.setdefault((class_, int(split)), text)
-        self._index()
-        self._marked = np.zeros(int(sets.ranks.max(initial=0)) + 1, bool)
-
-    def _class(self, text: int) -> bytes | int:
-        """Return what texts with the same grams have in common; the text itself where it has grams of its own."""
-        grams = self._sets.of(text)
-        return grams.tobytes() if len(grams) == self._sets.sizes[text] else text
-
-    def _index(self) -> None:
-        """List for each gram the texts that have it in their prefix, in the order of the texts."""
+        for text, split in zip(self._texts, self._splits, strict=True):
+            grams = sets.of(text)
+            # a text with unshared grams is the only one of its class
+            class_ = grams.tobytes() if len(grams) == sets.sizes[text] else text
+            self._classes.append(class_)
+            self._first.setdefault((class_, split), text)
+        # for each gram the texts with the gram in their prefix, in the order of the texts
         texts = sorted(self._first.values())
-        prefixes = [self._sets.prefix(text) for text in texts]
-        lengths = [len(prefix) for prefix in prefixes]
+        prefixes = [sets.prefix(text) for text in texts]
         grams = np.concatenate([np.zeros(0, np.int64), *prefixes])
         order = np.argsort(grams, kind="stable")
-        self._grams = grams[order]
-        self._having = np.repeat(np.array(texts, np.int64), lengths)[order]
+        self._prefix_grams = grams[order]
+        self._prefix_texts = np.repeat(np.array(texts, np.int64), [len(prefix) for prefix in prefixes])[order]
+        self._marked = np.zeros(int(sets.ranks.max(initial=0)) + 1, bool)
 
-    def matches(self) -> Iterator[Match]:
+    def pairs(self) -> Iterator[SimilarPair]:
+        """Yield for each text and split the first similar text that is found."""
         found: dict[tuple[bytes | int, int, int], tuple[int, float] | None] = {}
-        for text, own, class_ in zip(self._alive, map(int, self._splits), self._classes, strict=True):
+        for text, own, class_ in zip(self._texts, self._splits, self._classes, strict=True):
             for split in range(own + 1):
                 first = self._first.get((class_, split), text)
                 if first < text:
-                    yield Match(text, first, split, 1.0)
+                    yield SimilarPair(text, first, split, 1.0)
                     continue
                 key = (class_, own, split)
                 if key not in found:
-                    found[key] = self._look_up(text, split)
+                    grams = self._sets.of(text)
+                    self._marked[grams] = True
+                    found[key] = self._find_similar(text, split)
+                    self._marked[grams] = False
                 if (match := found[key]) is not None:
-                    yield Match(text, match[0], split, match[1])
+                    yield SimilarPair(text, match[0], split, match[1])
 
-    def _look_up(self, text: int, split: int) -> tuple[int, float] | None:
-        """Return the first text of ``split`` before ``text`` that is found to be similar, and how much it is."""
-        grams = self._sets.of(text)
-        self._marked[grams] = True
-        try:
-            return next(self._similar(text, int(self._starts[split]), min(text, int(self._starts[split + 1]))), None)
-        finally:
-            self._marked[grams] = False
-
-    def _similar(self, text: int, low: int, high: int) -> Iterator[tuple[int, float]]:
-        size, tried = int(self._sets.sizes[text]), set()
+    def _find_similar(self, text: int, split: int) -> tuple[int, float] | None:
+        """Return an earlier text of ``split`` that is similar to ``text``, whose grams are marked, and how similar."""
+        low, high = int(self._starts[split]), min(text, int(self._starts[split + 1]))
+        size, seen = int(self._sets.sizes[text]), set()
         for gram in self._sets.prefix(text):
-            begin, end = np.searchsorted(self._grams, (gram, gram + 1))
-            having = self._having[begin:end]
-            for other in having[np.searchsorted(having, low) : np.searchsorted(having, high)].tolist():
-                if other in tried:
+            begin, end = np.searchsorted(self._prefix_grams, (gram, gram + 1))
+            others = self._prefix_texts[begin:end]
+            for other in others[np.searchsorted(others, low) : np.searchsorted(others, high)].tolist():
+                other_size = int(self._sets.sizes[other])
+                if other in seen or min(size, other_size) < min_shared(max(size, other_size)):
                     continue
-                tried.add(other)
-                theirs = int(self._sets.sizes[other])
-                if min(size, theirs) < _needed(max(size, theirs)):
-                    continue
+                seen.add(other)
                 common = int(np.count_nonzero(self._marked[self._sets.of(other)]))
-                either = size + theirs - common
-                if THRESHOLD[1] * common >= THRESHOLD[0] * either:
-                    yield other, common / either
+                union = size + other_size - common
+                if THRESHOLD[1] * common >= THRESHOLD[0] * union:
+                    return other, common / union
+        return None

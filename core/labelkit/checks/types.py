@@ -1,4 +1,4 @@
-"""Checks of the types of spans, or of plain labels and classes: how often which split has which."""
+"""Checks of the types of spans, or of plain labels and classes: how often each split has which."""
 
 from __future__ import annotations
 
@@ -9,38 +9,38 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import fsum
 
-from labelkit.checks.common import INVISIBLE, Splits, labelled, spelled
-from labelkit.checks.findings import Case, Cases, Finding, Severity
-from labelkit.checks.tags import spans_of
+from labelkit.checks.common import INVISIBLE, Splits, labelled, show_invisible
+from labelkit.checks.findings import Case, CaseCollector, Finding, Severity
+from labelkit.checks.tags import valid_spans
 from labelkit.data.layer_schema import check_classes
 from labelkit.data.scheme_conversion import place_of
 from labelkit.errors import DataError
 from labelkit.records import Example, Kind, Schema, Scheme
 
-#: fewer than this in train are hardly learned
+#: types with fewer spans, words or texts in train are hardly learned
 RARE = 10
 #: a class of texts is rare where the most frequent one is more than this many times as frequent
-LOPSIDED = 10
-#: the share of spans or labels that would have to change for two splits to have them equally often
+IMBALANCE = 10
+#: the share of spans or labels that would have to change for two splits to have the same distribution
 SHIFTED = 0.2
-#: a spelling that is at most this share of another one, and one edit away, looks like a slip
-_SLIP = 0.02
-_SLIP_LENGTH = 3
-_SLIP_LENGTH_PLAIN = 4  # tags of parts of speech are short, and near each other on purpose
-_SLIP_LONGEST = 40  # what is longer is hardly a type
-#: train is sorted where labels change this much more seldom than in random order, or where each label comes in one go
-_SORTED, _SORTED_WHOLE = 0.1, 0.2
+#: a spelling at most this many times as frequent as another one, and one edit away, is probably a typo
+_TYPO_SHARE = 0.02
+_TYPO_LENGTH = 3
+_TYPO_LENGTH_PLAIN = 4  # tags of parts of speech are short, and near each other on purpose
+_TYPO_LONGEST = 40  # longer strings are hardly types
+#: train is sorted where labels change this much more seldom than in random order, or where each label is one block
+_SORTED, _SORTED_BLOCKS = 0.1, 0.2
 _SORTED_SIZE = 20
 _SEPARATORS = re.compile(rf"[_./-]|{INVISIBLE.pattern}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Types:
+class TypeCounts:
     """The types of one layer by split: those of spans, or plain labels.
 
     :param counts: split → type → how often.
-    :param places: split → type → where it is first seen.
-    :param noun: what is counted, in the plural.
+    :param places: split → type → the place of the first one.
+    :param noun: what is counted: ``spans``, ``words`` or ``texts``.
     """
 
     layer: str
@@ -48,217 +48,194 @@ class Types:
     places: Mapping[str, Mapping[str, str]]
     noun: str
 
-    def case(self, split: str, type_: str) -> Case:
-        """Return where a type is first seen in a split, and how often it is there."""
-        return Case(place=self.places[split].get(type_, ""), text=f"{spelled(type_)} ({self.counts[split][type_]:,})")
+    def findings(
+        self,
+        check: str,
+        severity: Severity,
+        split: str,
+        types: Sequence[str],
+        message: str,
+        advice: str,
+        limit: int,
+        against: str | None = None,
+    ) -> Iterator[Finding]:
+        """Yield a finding about some types of a split; nothing without types."""
+        cases, counts = CaseCollector(limit), self.counts[split]
+        for type_ in types:
+            cases.add(self.places[split].get(type_, ""), f"{show_invisible(type_)} ({counts[type_]:,})")
+        yield from cases.findings(
+            check, severity, split, message, advice, total=len(counts), layer=self.layer, against=against
+        )
 
 
-def types_of(splits: Splits, layer: str, scheme: Scheme | None, kind: Kind) -> Types:
-    """Count the types of a layer."""
+def count_types(splits: Splits, layer: str, scheme: Scheme | None, kind: Kind) -> TypeCounts:
+    """Count the types of a layer in each split."""
     counts: dict[str, Counter[str]] = {}
     places: dict[str, dict[str, str]] = {}
     for split, examples in splits.items():
         counts[split], places[split] = Counter(), {}
         for example, labels in labelled(examples, layer):
-            for word, type_ in _types(labels, scheme):
+            for word, type_ in _types_of(labels, scheme):
                 counts[split][type_] += 1
                 if type_ not in places[split]:
                     places[split][type_] = place_of(example, None if example.words is None else word)
     noun = "spans" if scheme else "texts" if kind == "text" else "words"
-    return Types(layer=layer, counts=counts, places=places, noun=noun)
+    return TypeCounts(layer=layer, counts=counts, places=places, noun=noun)
 
 
-def types(found: Types, schema: Schema | None, kind: Kind, texts: int, most: int, limit: int) -> Iterator[Finding]:
-    """Yield types that a schema does not know, that train lacks, or that only train has.
+def types(
+    counted: TypeCounts, schema: Schema | None, kind: Kind, texts: int, max_labels: int, limit: int
+) -> Iterator[Finding]:
+    """Yield too many classes, types that train lacks, and types that only train has.
 
     :param schema: the one that the source names; None where the types of train are all there are.
-    :param texts: how many texts train has.
-    :param most: how many different classes of texts there may be.
+    :param texts: the number of texts in train.
+    :param max_labels: how many different classes of texts there may be.
     """
-    if "train" not in found.counts:
+    if "train" not in counted.counts:
         return
-    yield from _too_many(found, kind, texts, most, limit)
-    train = found.counts["train"]
+    train = counted.counts["train"]
+    if kind == "text" and train:
+        names = tuple(sorted(train))
+        try:
+            check_classes(Schema(name=counted.layer, kind=kind, labels=names), texts, most=max_labels)
+        except DataError as error:
+            message, advice = "too many to be classes", str(error.hint)
+            yield from counted.findings("types", "error", "train", names, message, advice, limit)
     known = set(train) if schema is None else {*train, *(schema.types or schema.labels)}
-    for split, counts in found.counts.items():
+    for split, counts in counted.counts.items():
         if split == "train":
             continue
         new = [type_ for type_ in counts if type_ not in train]
         severity: Severity = "error" if set(new) - known else "warning"
+        message = "train has none of these"
         advice = (
             "correct them, move some examples to train, or accept them with --allow-new-labels: they can only be missed"
         )
-        yield from _listed("types", severity, found, split, new, "train has none of these", advice, limit, "train")
+        yield from counted.findings("types", severity, split, new, message, advice, limit, "train")
         absent = [type_ for type_ in train if type_ not in counts]
-        advice = f"no score of {split} says anything about them"
-        yield from _listed("types", "note", found, "train", absent, f"{split} has none of these", advice, limit, split)
+        message, advice = f"{split} has none of these", f"scores on {split} say nothing about them"
+        yield from counted.findings("types", "note", "train", absent, message, advice, limit, split)
 
 
-def spelling(found: Types, limit: int) -> Iterator[Finding]:
-    """Yield types that are the same but for case and separators, or that look like a slip of the pen."""
-    total = sum(found.counts.values(), Counter[str]())
-    usual = _usual_spellings(total, _SLIP_LENGTH_PLAIN if found.noun == "words" else _SLIP_LENGTH)
-    for split, counts in found.counts.items():
-        cases = Cases(limit)
-        for rare, other in usual.items():
-            if counts[rare]:
-                text = f"'{spelled(rare)}' ({total[rare]:,}) and '{spelled(other)}' ({total[other]:,})"
-                cases.add(found.places[split][rare], text, times=counts[rare])
-        if cases.count:
-            yield Finding(
-                check="spelling",
-                severity="error",
-                split=split,
-                layer=found.layer,
-                count=cases.count,
-                examples=cases.kept,
-                message=f"{found.noun} of types that differ from another only by spelling",
-                advice="write each type in one way; otherwise they are learned as different types",
-            )
+def spelling(counted: TypeCounts, limit: int) -> Iterator[Finding]:
+    """Yield types that differ from another one only in case and separators, or by a probable typo."""
+    total = sum(counted.counts.values(), Counter[str]())
+    variants = spelling_variants(total, _TYPO_LENGTH_PLAIN if counted.noun == "words" else _TYPO_LENGTH)
+    message = f"{counted.noun} of types that differ from another only by spelling"
+    advice = "write each type in one way; otherwise they are learned as different types"
+    for split, counts in counted.counts.items():
+        cases = CaseCollector(limit)
+        for variant, usual in variants.items():
+            if counts[variant]:
+                names = [f"'{show_invisible(name)}' ({total[name]:,})" for name in (variant, usual)]
+                cases.add(counted.places[split][variant], " and ".join(names), times=counts[variant])
+        yield from cases.findings("spelling", "error", split, message, advice, layer=counted.layer)
 
 
-def balance(found: Types, kind: Kind, limit: int) -> Iterator[Finding]:
-    """Yield types that train hardly has, classes of texts that are rare, and splits that are made up otherwise.
-
-    A train split with one label only comes first: there, nothing else matters.
-    """
-    train = found.counts.get("train")
+def balance(counted: TypeCounts, kind: Kind, limit: int) -> Iterator[Finding]:
+    """Yield a train split with a single label, types that are rare in train, and splits with another distribution."""
+    train = counted.counts.get("train")
     if not train:
         return
-    if len(train) == 1 and found.noun != "spans":
-        what = "label is the only one that train has: there is nothing to learn"
+    if len(train) == 1 and counted.noun != "spans":
+        message = "label is the only one that train has: there is nothing to learn"
         advice = "choose the column of the labels with --columns, or find examples with other labels"
-        yield from _listed("balance", "error", found, "train", list(train), what, advice, limit)
+        yield from counted.findings("balance", "error", "train", list(train), message, advice, limit)
         return
     top = max(train.values())
-    rare = [type_ for type_, times in train.items() if times < RARE or (kind == "text" and times * LOPSIDED < top)]
+    rare = [type_ for type_, times in train.items() if times < RARE or (kind == "text" and times * IMBALANCE < top)]
     rare.sort(key=lambda type_: (train[type_], type_))
-    what = f"types with fewer than {RARE} {found.noun}"
+    message = f"types with fewer than {RARE} {counted.noun}"
     if kind == "text":
-        what = f"classes with fewer than {RARE} texts, or not a tenth of the most frequent one ({top:,})"
+        message = f"classes with fewer than {RARE} texts, or not a tenth of the most frequent one ({top:,})"
     advice = "they are hardly learned: find more examples, join types, and look at the scores of each type"
-    yield from _listed("balance", "note", found, "train", rare, what, advice, limit)
-    for split, counts in found.counts.items():
-        shifts = _shifts(train, counts)
-        # the total variation distance: the share that would have to change
-        distance = fsum(map(abs, shifts.values())) / 2
-        if split != "train" and counts and distance > SHIFTED:
-            moved = sorted(shifts, key=lambda type_: (-abs(shifts[type_]), type_))
-            shares = [Case(place="", text=_shares(type_, split, train, counts)) for type_ in moved[:limit]]
-            yield Finding(
-                check="balance",
-                severity="note",
-                split=split,
-                layer=found.layer,
-                against="train",
-                count=round(distance * counts.total()),
-                total=counts.total(),
-                examples=tuple(shares),
-                message=f"{found.noun} would have to be of another type for {split} to be made up as train is",
-                advice=f"split at random, or mind that scores of {split} tell of other data than was learned",
-            )
+    yield from counted.findings("balance", "note", "train", rare, message, advice, limit)
+    for split, counts in counted.counts.items():
+        if split != "train" and counts:
+            yield from distribution_shift(counted, train, split, limit)
 
 
-def order(examples: Sequence[Example], layer: str, scheme: Scheme | None, kind: Kind, limit: int) -> Iterator[Finding]:
-    """Yield train where it is sorted by label: neighbours carry other labels much more seldom than by chance."""
-    keys: list[tuple[str, ...]] = []
-    changes = Cases(limit)
+def distribution_shift(counted: TypeCounts, train: Counter[str], split: str, limit: int) -> Iterator[Finding]:
+    """Yield a finding where the distribution of types of a split differs from that of train."""
+    counts = counted.counts[split]
+    shares = {name: (train[name] / train.total(), counts[name] / counts.total()) for name in {*train, *counts}}
+    # the total variation distance: the share that would have to change
+    distance = fsum(abs(there - here) for there, here in shares.values()) / 2
+    if distance <= SHIFTED:
+        return
+    moved = sorted(shares.items(), key=lambda item: (-abs(item[1][1] - item[1][0]), item[0]))[:limit]
+    yield Finding(
+        check="balance",
+        severity="note",
+        split=split,
+        layer=counted.layer,
+        against="train",
+        count=round(distance * counts.total()),
+        total=counts.total(),
+        examples=tuple(
+            Case(place="", text=f"{name}: {there:.1%} of train, {here:.1%} of {split}") for name, (there, here) in moved
+        ),
+        message=f"{counted.noun} would need another type for {split} to be distributed as train",
+        advice=f"split at random, or mind that scores on {split} are on other data than was learned",
+    )
+
+
+def order(examples: Sequence[Example], layer: str, scheme: Scheme | None, limit: int) -> Iterator[Finding]:
+    """Yield a train split that is sorted by label: neighbours have other labels much more seldom than by chance."""
+    label_sets: list[tuple[str, ...]] = []
+    changes = CaseCollector(limit)
     for example, labels in labelled(examples, layer):
-        keys.append(tuple(sorted({type_ for _, type_ in _types(labels, scheme)})))
-        if len(keys) > 1 and keys[-1] != keys[-2]:
-            changes.add(place_of(example), f"from here on {', '.join(keys[-1]) or 'none'}" if changes.wanted else "")
-    if len(keys) < _SORTED_SIZE or not changes.count:
+        label_sets.append(tuple(sorted({type_ for _, type_ in _types_of(labels, scheme)})))
+        if len(label_sets) > 1 and label_sets[-1] != label_sets[-2]:
+            names = ", ".join(label_sets[-1]) or "none"
+            changes.add(place_of(example), f"from here on {names}" if changes.has_room else "")
+    count = len(label_sets)
+    if count < _SORTED_SIZE:
         return
-    by_chance = (len(keys) - 1) * (1 - sum((times / len(keys)) ** 2 for times in Counter(keys).values()))
-    whole = changes.count == len(set(keys)) - 1
-    if changes.count < (_SORTED_WHOLE if whole else _SORTED) * by_chance:
-        yield Finding(
-            check="order",
-            severity="note",
-            split="train",
-            layer=layer,
-            count=changes.count,
-            total=len(keys) - 1,
-            examples=changes.kept,
-            message=f"changes of label between neighbours, some {by_chance:,.0f} in random order: it is sorted",
-            advice="labelkit shuffles train itself; shuffle the file before taking its first examples",
-        )
+    by_chance = (count - 1) * (1 - sum((times / count) ** 2 for times in Counter(label_sets).values()))
+    in_blocks = changes.count == len(set(label_sets)) - 1
+    if changes.count < (_SORTED_BLOCKS if in_blocks else _SORTED) * by_chance:
+        message = f"changes of label between neighbours, some {by_chance:,.0f} in random order: it is sorted"
+        advice = "labelkit shuffles train itself; shuffle the file before taking its first examples"
+        yield from changes.findings("order", "note", "train", message, advice, total=count - 1, layer=layer)
 
 
-def _types(labels: Sequence[str], scheme: Scheme | None) -> Iterator[tuple[int, str]]:
-    """Yield the position and the type of each span, or of each label."""
-    if scheme is None:
-        yield from enumerate(labels)
-    else:
-        yield from ((start, type_) for start, _, type_ in spans_of(labels, scheme))
+def spelling_variants(total: Counter[str], shortest: int) -> dict[str, str]:
+    """Return rare spelling → the most frequent type that differs from it only in case, separators or one edit.
 
-
-def _listed(
-    check: str,
-    severity: Severity,
-    found: Types,
-    split: str,
-    names: Sequence[str],
-    message: str,
-    advice: str,
-    limit: int,
-    against: str | None = None,
-) -> Iterator[Finding]:
-    """Yield a finding about some types of a split, where there are any."""
-    if names:
-        yield Finding(
-            check=check,
-            severity=severity,
-            split=split,
-            layer=found.layer,
-            against=against,
-            count=len(names),
-            total=len(found.counts[split]),
-            examples=tuple(found.case(split, name) for name in names[:limit]),
-            message=message,
-            advice=advice,
-        )
-
-
-def _too_many(found: Types, kind: Kind, texts: int, most: int, limit: int) -> Iterator[Finding]:
-    names = tuple(sorted(found.counts["train"]))
-    if kind != "text" or not names:
-        return
-    try:
-        check_classes(Schema(name=found.layer, kind=kind, labels=names), texts, most=most)
-    except DataError as error:
-        yield from _listed("types", "error", found, "train", names, "too many to be classes", str(error.hint), limit)
-
-
-def _usual_spellings(total: Counter[str], shortest: int) -> dict[str, str]:
-    """Return for each type that is another one in another spelling the most frequent such type.
-
-    :param shortest: the fewest characters of a type that can be a slip of the pen.
+    :param total: type → how often.
+    :param shortest: the fewest characters of a type that can be a typo.
     """
-    found: dict[str, str] = {}
+    variants: dict[str, str] = {}
     same: dict[str, str] = {}
     near: defaultdict[str, list[str]] = defaultdict(list)
     for type_ in sorted(total, key=lambda type_: (-total[type_], type_)):
         plain = _SEPARATORS.sub("", unicodedata.normalize("NFKC", type_).casefold())
         usual = same.setdefault(plain or type_, type_)
         if usual != type_:
-            found[type_] = usual
+            variants[type_] = usual
             continue
-        if not shortest <= len(plain) <= _SLIP_LONGEST:
+        if not shortest <= len(plain) <= _TYPO_LONGEST:
             continue
+        # two strings one edit apart share one of these keys
         keys = {plain, *(plain[:at] + plain[at + 1 :] for at in range(len(plain)))}
-        others = {other for key in keys for other in near[key] if _one_edit(*sorted((plain, other), key=len))}
-        frequent = [same[other] for other in others if total[type_] <= _SLIP * total[same[other]]]
+        others = {other for key in keys for other in near[key] if is_one_edit(*sorted((plain, other), key=len))}
+        frequent = [same[other] for other in others if total[type_] <= _TYPO_SHARE * total[same[other]]]
         if frequent:
-            found[type_] = min(frequent, key=lambda type_: (-total[type_], type_))
-        elif total[type_] * _SLIP >= 1:
+            variants[type_] = min(frequent, key=lambda type_: (-total[type_], type_))
+        elif total[type_] * _TYPO_SHARE >= 1:
             for key in keys:
                 near[key].append(plain)
-    return found
+    return variants
 
 
-def _one_edit(short: str, long: str) -> bool:
-    """Return whether one character was added, exchanged, or swapped with its neighbour."""
+def is_one_edit(short: str, long: str) -> bool:
+    """Return whether one character was added, exchanged, or swapped with its neighbour.
+
+    >>> is_one_edit("PERSON", "PRESON")
+    True
+    """
     start = next((index for index, pair in enumerate(zip(short, long, strict=False)) if pair[0] != pair[1]), len(short))
     left, right = short[start:], long[start:]
     if len(long) - len(short) == 1:
@@ -267,13 +244,9 @@ def _one_edit(short: str, long: str) -> bool:
     return len(long) == len(short) and (swapped or left[1:] == right[1:])
 
 
-def _shifts(first: Counter[str], second: Counter[str]) -> dict[str, float]:
-    """Return by how much the share of each type differs; nothing where one has no types."""
-    if not first or not second:
-        return {}
-    all_first, all_second = first.total(), second.total()
-    return {type_: second[type_] / all_second - first[type_] / all_first for type_ in {*first, *second}}
-
-
-def _shares(type_: str, split: str, train: Counter[str], counts: Counter[str]) -> str:
-    return f"{type_}: {train[type_] / train.total():.1%} of train, {counts[type_] / counts.total():.1%} of {split}"
+def _types_of(labels: Sequence[str], scheme: Scheme | None) -> Iterator[tuple[int, str]]:
+    """Yield the position and the type of each span, or of each label."""
+    if scheme is None:
+        yield from enumerate(labels)
+    else:
+        yield from ((start, type_) for start, _, type_ in valid_spans(labels, scheme))

@@ -21,8 +21,8 @@ from labelkit.errors import LabelkitError, ModelError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from labelkit.checks.loading import Loaded
-    from labelkit.checks.run import Checked, Tell
+    from labelkit.checks.loading import CheckedDataset
+    from labelkit.checks.run import CheckProgress, CheckReport
     from labelkit.encode.alignment import Encoding
     from labelkit.records import LoadContext
 
@@ -69,7 +69,7 @@ def check(
     labelkit data check data/ --strict --skip windows --skip balance
     """
     from labelkit.checks.loading import load
-    from labelkit.checks.run import Asked
+    from labelkit.checks.run import CheckOptions
     from labelkit.checks.run import check as run
     from labelkit.data.corpus import DataOptions, scheme_named
 
@@ -89,7 +89,7 @@ def check(
             limit=examples,
             tell=lambda split: tell(f"reading {split}", None, None),
         )
-        asked = Asked(
+        asked = CheckOptions(
             scheme=scheme,
             max_labels=ctx.options.get("max_labels", 200),
             encoding=encoder,
@@ -143,7 +143,7 @@ def _encoding(shell: Shell, model: str, ctx: LoadContext) -> Encoding:
 
 
 @contextmanager
-def _progress(shell: Shell) -> Iterator[Tell]:
+def _progress(shell: Shell) -> Iterator[CheckProgress]:
     """Show in a terminal what is being done."""
     if not shell.err.is_terminal:
         yield lambda what, done, total: None
@@ -162,7 +162,9 @@ def _progress(shell: Shell) -> Iterator[Tell]:
         yield tell
 
 
-def _document(data: Loaded, found: Checked, encoder: Encoding | None, skipped: dict[str, str]) -> dict[str, Any]:
+def _document(
+    data: CheckedDataset, found: CheckReport, encoder: Encoding | None, skipped: dict[str, str]
+) -> dict[str, Any]:
     counts = Counter(finding.severity for finding in found.findings)
     return {
         "reference": data.reference,
@@ -179,7 +181,7 @@ def _document(data: Loaded, found: Checked, encoder: Encoding | None, skipped: d
     }
 
 
-def _draw(console: Console, data: Loaded, found: Checked, skipped: dict[str, str]) -> None:
+def _draw(console: Console, data: CheckedDataset, found: CheckReport, skipped: dict[str, str]) -> None:
     """Print the findings, the gravest first; text of users literally."""
     from rich.padding import Padding
     from rich.text import Text

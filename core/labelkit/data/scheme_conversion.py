@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from itertools import chain, islice
 
 from labelkit.data.views import changed
@@ -83,6 +83,16 @@ def place_of(example: Example, word: int | None = None) -> str:
     return f"example '{example.id}'" + ("" if word is None else f", word {word + 1}")
 
 
+@lru_cache(maxsize=1 << 16)
+def is_tag(label: str) -> bool:
+    """Return whether a label is a valid tag, e.g. ``O`` or ``B-PER``."""
+    try:
+        schemes.split_tag(label)
+    except DataError:
+        return False
+    return True
+
+
 def with_labels(example: Example, layer: str, labels: Labels) -> Example:
     """Return the example with other labels in ``layer``."""
     return replace(example, labels={**example.labels, layer: labels})
@@ -101,16 +111,8 @@ def _repairs(example: Example, layer: str, read: Scheme) -> int:
     try:
         return schemes.repair(found, read)[1]
     except DataError as error:
-        word = next(index for index in range(len(found)) if not _readable(found[index]))
+        word = next(index for index in range(len(found)) if not is_tag(found[index]))
         raise located(example, word, error) from error
-
-
-def _readable(tag: str) -> bool:
-    try:
-        schemes.split_tag(tag)
-    except DataError:
-        return False
-    return True
 
 
 def _misfit(example: Example, layer: str, word: int, read: Scheme, best: Scheme) -> DataError:
