@@ -119,21 +119,21 @@ def test_the_model_goes_on_while_records_are_made_and_read(labeller: Labeller, m
 
 
 def test_whoever_stops_reading_does_not_wait_for_the_rest(labeller: Labeller, monkeypatch: pytest.MonkeyPatch) -> None:
-    forward, compute, chunks_begun, batches = Engine._forward, Labeller.compute, list[int](), list[int]()
+    forward, compute, chunks_begun, batches = Engine.forward, Labeller.compute, list[int](), list[int]()
     go_on = threading.Event()
 
     def spy(self: Labeller, *given: Any, **options: Any) -> Any:
         chunks_begun.append(1)
         return compute(self, *given, **options)
 
-    def slow(self: Engine, windows: Any) -> Any:
+    def slow(self: Engine, windows: Any, **options: Any) -> Any:
         if len(chunks_begun) > 1:
             batches.append(1)
             assert go_on.wait(20)
-        return forward(self, windows)
+        return forward(self, windows, **options)
 
     monkeypatch.setattr(Labeller, "compute", spy)
-    monkeypatch.setattr(Engine, "_forward", slow)
+    monkeypatch.setattr(Engine, "forward", slow)
     monkeypatch.setattr(labeller, "_engine", replace(labeller.engine, budget=64))
     stream: Any = label_stream(labeller, examples(64 + 128 + 256))
     next(stream)
@@ -274,16 +274,16 @@ class _Full:
         from labelkit.inference.engine import Engine
 
         self.largest = 0
-        forward = Engine._forward
+        forward = Engine.forward
 
-        def limited(engine: Engine, windows: Any) -> Any:
+        def limited(engine: Engine, windows: Any, **options: Any) -> Any:
             size = max(len(window.ids) for window in windows) * len(windows)
             if size > room:
                 raise error
             self.largest = max(self.largest, size)
-            return forward(engine, windows)
+            return forward(engine, windows, **options)
 
-        monkeypatch.setattr(Engine, "_forward", limited)
+        monkeypatch.setattr(Engine, "forward", limited)
 
 
 @pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory")])
@@ -307,7 +307,7 @@ def test_a_window_that_memory_does_not_hold_is_an_error(
     trained: labelkit.RunResult, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _Full(monkeypatch, 3, MemoryError())
-    with pytest.raises(LabelkitError, match="memory does not hold a single window of 5 sub-tokens"):
+    with pytest.raises(LabelkitError, match="out of memory: the device does not hold a single window of 5 subwords"):
         labelkit.load(str(trained.checkpoint)).label("Rome .")
 
 

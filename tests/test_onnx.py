@@ -99,13 +99,13 @@ def without_openvino(monkeypatch: pytest.MonkeyPatch) -> None:
 def exports(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """Return a list that grows with every model that is traced."""
     made: list[Path] = []
-    trace = onnx_export._trace
+    trace = onnx_export.trace
 
     def counted(engine: Engine, path: Path) -> None:
         made.append(path)
         trace(engine, path)
 
-    monkeypatch.setattr(onnx_export, "_trace", counted)
+    monkeypatch.setattr(onnx_export, "trace", counted)
     return made
 
 
@@ -125,7 +125,7 @@ def test_an_exported_model_scores_as_torch_does(architecture: str, kind: str, ru
     assert model.unusable_runtimes == {}
     other = onnx_engine.with_onnx_model(engine, model, runtime)
     assert other.name == f"{runtime}-fp32"
-    for inputs in onnx_export._samples(engine.encoding, ((64,), (3, 40), (5, 9, 2, 30))):
+    for inputs in onnx_export.random_batches(engine.encoding, ((64,), (3, 40), (5, 9, 2, 30))):
         with torch.inference_mode():
             wanted = engine.model(**{name: torch.from_numpy(array) for name, array in inputs.items()}).logits.numpy()
         assert other.session is not None
@@ -160,7 +160,7 @@ def test_the_keys_of_each_layer_are_left_as_they_lie(
 
 def test_a_model_that_differs_from_torch_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     engine, checkpoint = tiny_engine("bert", "token", tmp_path)
-    trace = onnx_export._trace
+    trace = onnx_export.trace
 
     def other_weights(engine: Engine, path: Path) -> None:
         trace(engine, path)
@@ -168,7 +168,7 @@ def test_a_model_that_differs_from_torch_is_refused(tmp_path: Path, monkeypatch:
             for weight in engine.model.parameters():
                 weight.mul_(1.5)
 
-    monkeypatch.setattr(onnx_export, "_trace", other_weights)
+    monkeypatch.setattr(onnx_export, "trace", other_weights)
     with pytest.raises(ModelError, match="differs from torch by"):
         onnx_export.export_model(engine, checkpoint, "fp32", tmp_path / "cache")
     assert not list((tmp_path / "cache").rglob("*.onnx"))
@@ -276,7 +276,7 @@ def test_int8_divides_large_neurons_and_keeps_the_rest_in_fp32(tmp_path: Path, m
     neurons = engine.model.config.intermediate_size
     shapes = [tuple(one.dims) for one in onnx.load(written.path).graph.initializer]
     assert any(neurons + neurons // 4 in shape for shape in shapes)
-    assert [file.name for file in written.folder.iterdir() if "watched" in file.name] == []
+    assert [file.name for file in written.folder.iterdir() if "observed" in file.name] == []
 
 
 # -- labelling --------------------------------------------------------------------------------------------------------
@@ -330,7 +330,7 @@ def test_batches_that_wait_are_dropped_where_labelling_ends(opened: Callable[[st
         assert go_on.wait(20)
 
     def interrupted() -> None:
-        with engine._computed(compute, [[]] * 50):
+        with engine.map_batches(compute, [[]] * 50):
             Timer(0.1, go_on.set).start()
             raise KeyboardInterrupt
 
@@ -490,7 +490,7 @@ def test_int8_is_used_only_once_it_was_accepted(
         refused = command("label", "shared", texts, "--engine", engine)
         assert refused.status == 1
         assert refused.err.splitlines() == [
-            "error: there is no int8 model of this checkpoint that was compared with torch",
+            "error: no accepted int8 model of this checkpoint",
             "  labelkit onnx RUN --int8",
         ]
     done = command("onnx", "shared", "--int8", "--threshold", "0.2")
@@ -512,11 +512,11 @@ def test_a_model_that_scores_lower_is_refused_and_removed(
 
     tried: list[int] = []
 
-    def ruined(source: Any, path: Path, encoding: Encoding, windows: list[Window], spared: int) -> None:
+    def ruined(source: Any, path: Path, encoding: Encoding, windows: list[Window], fp32_level: int) -> None:
         import onnx
         from onnx import numpy_helper
 
-        tried.append(spared)
+        tried.append(fp32_level)
         quantize(source, path, encoding, windows, 0)
         model = onnx.load(path)
         for one in model.graph.initializer:

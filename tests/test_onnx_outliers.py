@@ -1,4 +1,4 @@
-"""Neurons divided among copies: the same values, smaller steps, and only where it is safe."""
+"""Weight splitting of outlier channels: the same outputs, smaller ranges, and only where it is safe."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def weights_of(model: Any) -> dict[str, Any]:
 def test_divided_neurons_compute_the_same(steps: Any, bias: bool, tmp_path: Path) -> None:
     model, inputs = layer(steps, bias=bias), batch()
     wanted = computed(model, inputs)
-    assert split_outlier_channels(model, [inputs], tmp_path / "watched.onnx") == 1
+    assert split_outlier_channels(model, [inputs], tmp_path / "observed.onnx") == 1
     np.testing.assert_allclose(computed(model, inputs), wanted, rtol=1e-4, atol=1e-2)
     weights = weights_of(model)
     # the large one has all the copies, and its weights are that much smaller
@@ -99,7 +99,7 @@ def test_padding_makes_no_neuron_large(tmp_path: Path) -> None:
     gate = weights_of(model)["before"]
     # what stands in the padding would make neuron 3 the largest by far
     inputs["in"][2, 4] = 1e4 * gate[:, 3]
-    split_outlier_channels(model, [inputs], tmp_path / "watched.onnx")
+    split_outlier_channels(model, [inputs], tmp_path / "observed.onnx")
     np.testing.assert_array_equal(weights_of(model)["before"][:, 7], gate[:, 7])
     np.testing.assert_array_equal(weights_of(model)["before"][:, 8], gate[:, 7])
 
@@ -121,7 +121,7 @@ GATED = [("MatMul", ["in", "gate"], "g"), ("Mul", ["s", "g"], "y")]
 def test_other_layers_stay_as_they_are(model: Any, tmp_path: Path) -> None:
     before = model.SerializeToString()
     assert find_feed_forwards(model.graph) == []
-    assert split_outlier_channels(model, [batch()], tmp_path / "watched.onnx") == 0
+    assert split_outlier_channels(model, [batch()], tmp_path / "observed.onnx") == 0
     assert model.SerializeToString() == before
 
 
@@ -129,7 +129,7 @@ def test_a_bias_that_layers_share_is_divided_for_one_of_them(tmp_path: Path) -> 
     other = [("MatMul", ["in", "gate"], "z0"), ("Add", ["z0", "bias"], "z")]
     model, inputs = layer(RELU, more=other, outputs=("out", "z")), batch()
     wanted = computed(model, inputs)
-    assert split_outlier_channels(model, [inputs], tmp_path / "watched.onnx") == 1
+    assert split_outlier_channels(model, [inputs], tmp_path / "observed.onnx") == 1
     np.testing.assert_allclose(computed(model, inputs), wanted, rtol=1e-4, atol=1e-2)
     assert {one.shape for name, one in weights_of(model).items() if name.startswith("bias")} == {
         (NEURONS,),

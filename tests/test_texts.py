@@ -73,7 +73,7 @@ def test_a_text_in_one_window_scores_as_the_model_says(engine: Engine) -> None:
 def test_a_long_text_scores_the_weighted_mean_of_its_windows(engine: Engine) -> None:
     encoded = encode_texts(engine.encoding, [LONG])
     found = engine.score_texts(encoded.windows, 1).values[0]
-    each = np.stack([engine._pooled([window])[0] for window in encoded.windows])
+    each = np.stack([engine.forward([window], pooled=True)[0] for window in encoded.windows])
     mean = (each * np.array([[window.weight] for window in encoded.windows])).sum(axis=0)
     assert found == pytest.approx(mean - np.logaddexp.reduce(mean), abs=1e-4)
     assert np.exp(found).sum() == pytest.approx(1)
@@ -161,6 +161,6 @@ def test_gradient_weights_do_not_depend_on_the_batch(engine: Engine, tmp_path: P
     together, apart = loss(items), sum(loss([item]) for item in items)
     assert together == pytest.approx(apart, rel=1e-4)
     scores = engine.score_texts([store[n] for n in range(len(store))], 2)
-    each = [engine._pooled([store[n]])[0, 1] * store[n].weight for n in range(len(store))]
+    each = [engine.forward([store[n]], pooled=True)[0, 1] * store[n].weight for n in range(len(store))]
     assert together == pytest.approx(-sum(each) / 2, rel=1e-3)
     assert scores.covered.all()

@@ -236,13 +236,13 @@ def test_of_equal_labels_the_lower_id_is_taken() -> None:
 def test_a_mistake_that_moves_on_word_by_word_takes_a_few_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each word is an inside that has to become O, and makes the next one wrong: else it would take 500 rounds."""
     rounds: list[int] = []
-    label = module._Decoding._label
+    decode_segments = module.SegmentDecoder.decode_segments
 
-    def counted(self: module._Decoding, starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> None:
+    def counted(self: module.SegmentDecoder, starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> None:
         rounds.append(len(starts))
-        label(self, starts, lengths)
+        decode_segments(self, starts, lengths)
 
-    monkeypatch.setattr(module._Decoding, "_label", counted)
+    monkeypatch.setattr(module.SegmentDecoder, "decode_segments", counted)
     assert one_sentence(a_schema("IOB2"), *[{"I-A": 0.6, "O": 0.4, "B-A": 1e-300}] * 500) == ("O",) * 500
     assert len(rounds) < 12
 

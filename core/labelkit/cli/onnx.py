@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from labelkit.data.corpus import DataOptions
     from labelkit.data.gold import Gold
     from labelkit.encode.alignment import Window
-    from labelkit.inference.onnx.comparison import Comparison
+    from labelkit.inference.onnx.comparison import OnnxComparison
     from labelkit.inference.onnx.export import OnnxModel
     from labelkit.label.labeller import Labeller
     from labelkit.records import Example, LoadContext, Metric
@@ -106,7 +106,7 @@ def onnx(shell: Shell, **given: Any) -> None:
     _record(shell, labeller, gold, document)
     accepted = document["accepted"]
     if accepted:
-        model.checked({name: value for name, value in document.items() if name != "model"})
+        model.write_check({name: value for name, value in document.items() if name != "model"})
         if asked.output is not None:
             _copy(model, labeller.folder, asked.output)
     else:
@@ -135,26 +135,26 @@ class _Compared:
     metrics: list[Metric]
 
 
-def _good_enough(shell: Shell, asked: _Asked, labeller: Labeller, by: _Compared) -> tuple[OnnxModel, Comparison]:
+def _good_enough(shell: Shell, asked: _Asked, labeller: Labeller, by: _Compared) -> tuple[OnnxModel, OnnxComparison]:
     """Write the model and compare it; with int8 spare more until the score is good enough, or all was tried."""
     from labelkit.inference.onnx.comparison import compare
     from labelkit.inference.onnx.export import export_model
-    from labelkit.inference.onnx.quantization import SPARED
+    from labelkit.inference.onnx.quantization import FP32_LEVELS
 
-    last = len(SPARED) - 1 if asked.int8 and not asked.force else 0
+    last = len(FP32_LEVELS) - 1 if asked.int8 and not asked.force else 0
     for spared in range(last + 1):
         model = export_model(
             labeller.engine,
             labeller.folder,
             asked.precision,
             shell.home.cache,
-            spared=spared,
+            fp32_level=spared,
             calibration=by.windows,
         )
         result = compare(labeller, labeller.with_onnx_model(model, asked.runtime), by.gold.examples, by.metrics)
         if result.accepts(asked.limit) or spared == last:
             break
-        kept = ", ".join(SPARED[: spared + 2])
+        kept = ", ".join(FP32_LEVELS[: spared + 2])
         shell.say(f"{result.key} is {result.loss:.4f} worse with int8: once more without int8 in {kept}")
         model.remove()
     return model, result
@@ -238,7 +238,9 @@ def _read(shell: Shell, labeller: Labeller, data: str, split: str, ctx: LoadCont
     return read_gold(data, split, layer=info.layer, schema=info.schema, catalog=shell.catalog, ctx=ctx, options=options)
 
 
-def _document(asked: _Asked, labeller: Labeller, model: OnnxModel, gold: Gold, result: Comparison) -> dict[str, Any]:
+def _document(
+    asked: _Asked, labeller: Labeller, model: OnnxModel, gold: Gold, result: OnnxComparison
+) -> dict[str, Any]:
     return {
         "run": labeller.info.run,
         "task": labeller.info.task,

@@ -1,4 +1,4 @@
-"""The decoders of core. Light to import: plugins are listed without NumPy."""
+"""The built-in decoders. Imports no NumPy, so that listing plugins stays fast."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ if TYPE_CHECKING:
 
 
 def argmax(scores: Scores) -> NDArray[Any]:
-    """Give each word its likeliest label."""
+    """Return the likeliest label of each word."""
     ids: NDArray[Any] = scores.values.argmax(axis=1)
     return ids
 
 
 def viterbi(scores: Scores) -> NDArray[Any]:
-    """Give each sentence the likeliest labels that its scheme allows."""
+    """Return the likeliest valid label sequence of each sentence."""
     from labelkit.inference.viterbi import viterbi
 
     return viterbi(scores)

@@ -1,4 +1,4 @@
-"""From scores to label ids with any decoder, and on to labels."""
+"""Decode scores into label ids, and label ids into labels and spans."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from labelkit.records import Decoder, Schema, Scores
 
 
 def decode(decoder: Decoder, scores: Scores) -> NDArray[np.int64]:
-    """Return the label ids that ``decoder`` gives, checked.
+    """Return the label ids that ``decoder`` predicts, int64 of shape (words,).
 
-    :raises LabelkitError: the decoder failed, or gave something else than one label id per word.
+    :raises LabelkitError: if the decoder raises, or does not return one valid label id per word.
     """
     try:
         ids = np.asarray(decoder.decode(scores))
@@ -25,7 +25,7 @@ def decode(decoder: Decoder, scores: Scores) -> NDArray[np.int64]:
     labels = len(scores.schema.label_names)
     if ids.shape != (len(scores.values),) or (len(ids) and not (ids.min() >= 0 and ids.max() < labels)):
         raise LabelkitError(
-            f"decoder '{decoder.name}' did not give one of {labels} label ids for each of {len(scores.values)} words"
+            f"decoder '{decoder.name}' must return one of {labels} label ids for each of {len(scores.values)} words"
         )
     return ids.astype(np.int64)
 
@@ -40,9 +40,10 @@ def label_sequences(ids: NDArray[np.int64], scores: Scores) -> Iterator[tuple[st
 
 
 def repair_label_ids(ids: NDArray[np.int64], scores: Scores) -> NDArray[np.int64]:
-    """Return label ids that fit the scheme and mean the same spans, as :func:`labelkit.labels.schemes.repair` does.
+    """Return label ids that are valid in the scheme and mean the same spans.
 
-    Labels that fit already, and plain ones, stay as they are.
+    The same as :func:`labelkit.labels.schemes.repair`, for all sentences at once. Valid tags and plain
+    labels do not change.
 
     :param ids: label ids, int64 of shape (words,).
     """
@@ -50,33 +51,37 @@ def repair_label_ids(ids: NDArray[np.int64], scores: Scores) -> NDArray[np.int64
     if schema.scheme is None:
         return ids
     borders = np.concatenate(([0], np.cumsum(scores.lengths)))
-    firsts, stops, kinds = _spans(ids, borders, schema)
-    # the position of its prefix among those of a type: B I in IOB1 and IOB2, B I E S, B I L U
-    place = np.ones(len(ids), np.int64)
+    firsts, stops, kinds = _span_bounds(ids, borders, schema)
+    # label ids are ordered by type, then by prefix: B I in IOB1 and IOB2, B I E S, B I L U
+    prefix = np.ones(len(ids), np.int64)
     if schema.scheme == "IOB1":
         same = (firsts[1:] == stops[:-1]) & (kinds[1:] == kinds[:-1]) & ~np.isin(firsts[1:], borders)
-        place[firsts[1:][same]] = 0
+        prefix[firsts[1:][same]] = 0
     else:
-        place[firsts] = 0
+        prefix[firsts] = 0
     if schema.scheme in ("BIOES", "BILOU"):
-        place[stops - 1] = np.where(stops - firsts == 1, 3, 2)
+        prefix[stops - 1] = np.where(stops - firsts == 1, 3, 2)
     span = np.repeat(np.arange(len(firsts)), stops - firsts)
     words = np.arange(len(span)) + (firsts - np.cumsum(stops - firsts) + stops - firsts)[span]
     prefixes = (len(schema.label_names) - 1) // max(len(schema.types), 1)
     fixed = np.zeros_like(ids)
-    fixed[words] = 1 + kinds[span] * prefixes + place[words]
+    fixed[words] = 1 + kinds[span] * prefixes + prefix[words]
     return fixed
 
 
 def count_changes(before: NDArray[np.int64], after: NDArray[np.int64], scores: Scores) -> list[int]:
-    """Return how many label ids of each sentence are others in ``after`` than in ``before``."""
+    """Return for each sentence the number of label ids that differ between ``before`` and ``after``."""
     so_far = np.concatenate(([0], np.cumsum(before != after)))
     counts: list[int] = np.diff(so_far[np.concatenate(([0], np.cumsum(scores.lengths)))]).tolist()
     return counts
 
 
 class WordSpan(NamedTuple):
-    """A span of words: ``[first, stop)`` of its sentence, its type and the chance of its least certain word."""
+    """A span of the words ``[first, stop)`` of a sentence.
+
+    :param label: the span's type.
+    :param score: confidence of the least confident word, rounded to 4 digits.
+    """
 
     first: int
     stop: int
@@ -84,34 +89,39 @@ class WordSpan(NamedTuple):
     score: float
 
 
-def decode_spans(ids: NDArray[np.int64], chances: NDArray[np.float32], scores: Scores) -> Iterator[list[WordSpan]]:
-    """Yield the spans of each sentence, as :func:`labelkit.labels.schemes.spans_of` reads its tags, all at once.
+def decode_spans(ids: NDArray[np.int64], confidence: NDArray[np.float32], scores: Scores) -> Iterator[list[WordSpan]]:
+    """Yield the spans of each sentence.
 
-    Plain labels make one span per word.
+    The same as :func:`labelkit.labels.schemes.spans_of`, for all sentences at once. Plain labels make one span
+    per word.
 
     :param ids: label ids, int64 of shape (words,).
-    :param chances: the probability of each word's label, float32 of shape (words,).
+    :param confidence: the probability of each word's label, float32 of shape (words,).
     """
     borders = np.concatenate(([0], np.cumsum(scores.lengths)))
-    firsts, stops, kinds = _spans(ids, borders, scores.schema)
+    firsts, stops, kinds = _span_bounds(ids, borders, scores.schema)
     types = scores.schema.types or scores.schema.labels
     names = [types[kind] for kind in kinds.tolist()]
     if len(firsts):
         edges = np.stack((firsts, stops), axis=1).ravel()
-        least = np.minimum.reduceat(np.append(chances, np.float32(1)), edges)[::2]
+        least = np.minimum.reduceat(np.append(confidence, np.float32(1)), edges)[::2]
     else:
         least = np.zeros(0, np.float32)
     inside = np.searchsorted(firsts, borders)
-    starts, ends, chance = firsts.tolist(), stops.tolist(), np.round(least.astype(np.float64), 4).tolist()
+    starts, ends, rounded = firsts.tolist(), stops.tolist(), np.round(least.astype(np.float64), 4).tolist()
     for number, base in enumerate(borders[:-1].tolist()):
         here = range(int(inside[number]), int(inside[number + 1]))
-        yield [WordSpan(starts[i] - base, ends[i] - base, names[i], chance[i]) for i in here]
+        yield [WordSpan(starts[i] - base, ends[i] - base, names[i], rounded[i]) for i in here]
 
 
-def _spans(
+def _span_bounds(
     ids: NDArray[np.int64], borders: NDArray[np.int64], schema: Schema
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Return where spans start and stop, counted over all words, and the numbers of their types (or plain labels)."""
+    """Return first word, stop and type id of every span; words are counted over all sentences.
+
+    :param borders: the first word of each sentence, and the number of all words.
+    :returns: three arrays of shape (spans,); without a scheme the third holds label ids.
+    """
     if schema.scheme is None:
         firsts = np.arange(len(ids))
         return firsts, firsts + 1, ids

@@ -1,4 +1,4 @@
-"""Run an encoder with its head over windows and bring back a score for every word; used to score and to label alike."""
+"""Run a model over windows of text and return log-probabilities of words or texts."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from threading import Event
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -22,19 +23,19 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 Floats = NDArray[np.float32]
-#: the log-probability of every label but the fallback for a word that no window covers; finite, as sums must be
+#: log-probability of all labels but the fallback for a word that no window covers; finite, because scores are summed
 IMPOSSIBLE = -1e4
-#: a blank text says nothing: every label is about as likely, and the fallback comes first
+#: advantage of the fallback label for a text without subwords, whose labels are otherwise equally likely
 BLANK_TEXT_BIAS = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
 class WordScores:
-    """Scores of some examples' words, one example after the other.
+    """Log-probabilities of the words of several examples, one example after the other.
 
-    :param values: log-probabilities, float32 of shape (words, labels).
-    :param lengths: words of each example, int64 of shape (examples,).
-    :param covered: whether the encoder saw the word, bool of shape (words,).
+    :param values: float32 of shape (words, labels).
+    :param lengths: number of words of each example, int64 of shape (examples,).
+    :param covered: whether a window covers the word, bool of shape (words,).
     """
 
     values: Floats
@@ -44,25 +45,42 @@ class WordScores:
 
 @dataclass(slots=True)
 class OutOfMemoryState:
-    """What was learned of the device's memory.
+    """Out-of-memory recovery: the batch size that the device has been found to hold.
 
-    :param budget: the largest batch, in sub-tokens, that is still tried; None while nothing ran out.
-    :param backoffs: how often a batch did not fit.
+    :param budget: largest batch to try, in subwords; None while no batch was out of memory.
+    :param backoffs: number of batches that were out of memory.
     """
 
     budget: int | None = None
     backoffs: int = 0
 
+    def back_off(self, batch: Sequence[Window], error: Exception) -> None:
+        """Halve the budget to less than ``batch``, which was out of memory.
+
+        :raises LabelkitError: if the batch is a single window.
+        """
+        longest = max(len(window.ids) for window in batch)
+        if len(batch) == 1:
+            raise LabelkitError(
+                f"out of memory: the device does not hold a single window of {longest} subwords",
+                hint="free some memory of the device, or use the processor: CUDA_VISIBLE_DEVICES=",
+            ) from error
+        self.backoffs += 1
+        self.budget = longest * len(batch) // 2
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
 
 class InferenceStoppedError(Exception):
-    """Nobody waits for the scores any more."""
+    """Inference was cancelled: its results are no longer needed."""
 
 
 class RuntimeSession(Protocol):
-    """What computes in place of torch's model.
+    """A runtime that computes logits in place of torch.
 
-    :ivar runtime: its name in that of the engine; ``precision``: in which it computes; ``streams``: how many batches
-        it computes at once, each for a thread that asks.
+    :ivar runtime: the runtime's name, part of the engine's.
+    :ivar precision: in which it computes.
+    :ivar streams: number of batches that it computes at once, each called from a thread of its own.
     """
 
     @property
@@ -76,12 +94,12 @@ class RuntimeSession(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """A model ready to score windows.
+    """A model ready for inference.
 
     :param precision: ``"fp32"``, ``"bf16"``, or ``"int8"`` with an ONNX model.
-    :param budget: sub-tokens in a batch, padding included; halved whenever the device's memory runs out.
+    :param budget: batch size in subwords, padding included; halved whenever the device runs out of memory.
     :param fallback: id of the label for words that no window covers.
-    :param session: computes in place of the model; None: torch does.
+    :param session: the runtime that computes in place of torch; None: torch computes.
     """
 
     model: PreTrainedModel
@@ -94,24 +112,24 @@ class Engine:
 
     @property
     def name(self) -> str:
-        """Return what computes, and in which precision."""
+        """Return runtime and precision, such as ``torch-fp32``."""
         return f"{self.session.runtime if self.session else 'torch'}-{self.precision}"
 
     def score(self, windows: Sequence[Window], words: Sequence[int], stop: Event | None = None) -> WordScores:
         """Return a log-probability for each label of each word.
 
         :param windows: of all examples, as :func:`labelkit.encode.alignment.encode` cuts them.
-        :param words: how many words each example has.
-        :param stop: once it is set nobody waits for the scores.
-        :raises InferenceStoppedError: ``stop`` was set.
+        :param words: number of words of each example.
+        :param stop: event that cancels inference.
+        :raises InferenceStoppedError: if ``stop`` is set before the last batch.
         """
         lengths = np.array(words, np.int64)
         starts = np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
         values = np.full((int(starts[-1]), int(self.model.config.num_labels or 0)), IMPOSSIBLE, np.float32)
         values[:, self.fallback] = 0.0
         covered = np.zeros(len(values), np.bool_)
-        for chosen, found in self._batches(windows, self._forward, stop):
-            rows = np.concatenate([starts[window.example] + window.words[window.first] for window in chosen])
+        for batch, found in self._batches(windows, self.forward, stop):
+            rows = np.concatenate([starts[window.example] + window.words[window.first] for window in batch])
             values[rows] = found
             covered[rows] = True
         return WordScores(values, lengths, covered)
@@ -119,14 +137,14 @@ class Engine:
     def score_texts(self, windows: Sequence[Window], texts: int, stop: Event | None = None) -> WordScores:
         """Return a log-probability for each label of each text: the weighted mean over its windows, normalised.
 
-        :param stop: once it is set nobody waits for the scores.
-        :raises InferenceStoppedError: ``stop`` was set.
+        :param stop: event that cancels inference.
+        :raises InferenceStoppedError: if ``stop`` is set before the last batch.
         """
         values = np.zeros((texts, int(self.model.config.num_labels or 0)), np.float32)
         covered = np.zeros(texts, np.bool_)
-        for chosen, found in self._batches(windows, self._pooled, stop):
-            rows = np.array([window.example for window in chosen])
-            weights = np.array([window.weight for window in chosen], np.float32)
+        for batch, found in self._batches(windows, partial(self.forward, pooled=True), stop):
+            rows = np.array([window.example for window in batch])
+            weights = np.array([window.weight for window in batch], np.float32)
             np.add.at(values, rows, found * weights[:, None])
             covered[rows] = True
         values[~covered, self.fallback] = BLANK_TEXT_BIAS
@@ -136,19 +154,19 @@ class Engine:
     def _batches(
         self, windows: Sequence[Window], compute: Callable[[Sequence[Window]], Floats], stop: Event | None
     ) -> Iterator[tuple[list[Window], Floats]]:
-        """Yield windows of similar length with what is computed of them; a batch that does not fit is divided.
+        """Yield batches of windows of similar length with their results; split a batch that is out of memory.
 
-        :raises InferenceStoppedError: ``stop`` was set.
-        :raises LabelkitError: a single window does not fit in the memory.
+        :raises InferenceStoppedError: if ``stop`` is set before the last batch.
+        :raises LabelkitError: if a single window is out of memory.
         """
-        waiting = deque([list(windows)])
-        while waiting:
-            rest = waiting.popleft()
+        pending = deque([list(windows)])
+        while pending:
+            remaining = pending.popleft()
             budget = min(self.budget, self.memory.budget or self.budget)
-            lengths = [len(window.ids) for window in rest]
-            batches = [[rest[position] for position in batch] for batch in batch_by_tokens(lengths, budget)]
-            with self._computed(compute, batches) as results:
-                for number, chosen in enumerate(batches):
+            lengths = [len(window.ids) for window in remaining]
+            batches = [[remaining[position] for position in batch] for batch in batch_by_tokens(lengths, budget)]
+            with self.map_batches(compute, batches) as results:
+                for number, batch in enumerate(batches):
                     if stop is not None and stop.is_set():
                         raise InferenceStoppedError
                     try:
@@ -156,16 +174,16 @@ class Engine:
                     except (MemoryError, RuntimeError) as error:
                         if not is_out_of_memory(error):
                             raise
-                        self._back_off(chosen, error)
-                        waiting.append([window for later in batches[number:] for window in later])
+                        self.memory.back_off(batch, error)
+                        pending.append([window for later in batches[number:] for window in later])
                         break
-                    yield chosen, found
+                    yield batch, found
 
     @contextlib.contextmanager
-    def _computed(
+    def map_batches(
         self, compute: Callable[[Sequence[Window]], Floats], batches: list[list[Window]]
     ) -> Iterator[Iterator[Floats]]:
-        """Give what is computed of each batch, in order; by as many threads as the session has streams."""
+        """Yield the results of all batches in order, computed in as many threads as the session has streams."""
         streams = self.session.streams if self.session else 1
         if streams == 1 or len(batches) == 1:
             yield map(compute, batches)
@@ -174,61 +192,46 @@ class Engine:
         try:
             yield pool.map(compute, batches)
         finally:
-            pool.shutdown(cancel_futures=True)  # after Ctrl-C nobody waits for the rest
+            pool.shutdown(cancel_futures=True)  # Ctrl-C does not wait for batches that have not started
 
-    def _back_off(self, windows: Sequence[Window], error: Exception) -> None:
-        longest = max(len(window.ids) for window in windows)
-        if len(windows) == 1:
-            raise LabelkitError(
-                f"the memory does not hold a single window of {longest} sub-tokens",
-                hint="free some memory of the device, or use the processor: CUDA_VISIBLE_DEVICES=",
-            ) from error
-        self.memory.backoffs += 1
-        self.memory.budget = longest * len(windows) // 2
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+    def forward(self, windows: Sequence[Window], *, pooled: bool = False) -> Floats:
+        """Run the model on one padded batch of windows and return log-probabilities in order, as float32.
 
-    def _forward(self, windows: Sequence[Window]) -> Floats:
-        """Return the scores of the words that ``windows`` answer for, in order: float32 of shape (words, labels)."""
-        left = self.encoding.tokenizer.padding_side == "left"
-        return self._scores(windows, first_subword_mask(pad_words([window.words for window in windows], left=left)))
-
-    def _pooled(self, windows: Sequence[Window]) -> Floats:
-        """Return the scores of each window as a whole: float32 of shape (windows, labels)."""
-        return self._scores(windows, np.ones(len(windows), np.bool_))
-
-    def _scores(self, windows: Sequence[Window], wanted: NDArray[np.bool_]) -> Floats:
-        """Return the log-probabilities at the places that are wanted, in order."""
+        :param pooled: one row for each window: shape (windows, labels). Else one row for the first subword of each word
+            that the windows answer for: shape (words, labels).
+        """
         tokenizer, device = self.encoding.tokenizer, self.model.device
         left = tokenizer.padding_side == "left"
         inputs = model_inputs(
             [w.ids for w in windows], self.encoding.special_tokens, tokenizer.pad_token_id or 0, left=left
         )
+        if pooled:
+            wanted = np.ones(len(windows), np.bool_)
+        else:
+            wanted = first_subword_mask(pad_words([window.words for window in windows], left=left))
+        result: Floats
         if self.session is not None:
-            # not with torch: its threads would wait for more work, spinning, on the cores that the session needs
-            return _log_softmax(self.session.logits(inputs, wanted))
+            # softmax without torch, whose threads would spin on the cores that the session needs
+            found = self.session.logits(inputs, wanted)
+            shifted = found - found.max(axis=-1, keepdims=True)
+            result = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+            return result
         tensors: dict[str, Any] = {name: torch.from_numpy(array).to(device) for name, array in inputs.items()}
         with torch.inference_mode():
             with autocast(self.precision, device.type), eval_mode(self.model):
                 logits: torch.Tensor = self.model(**tensors).logits
             chosen = logits[torch.from_numpy(wanted).to(device)].float()
-            result: Floats = torch.log_softmax(chosen, dim=-1).cpu().numpy()
+            result = torch.log_softmax(chosen, dim=-1).cpu().numpy()
         return result
 
 
 def is_out_of_memory(error: Exception) -> bool:
-    """Return whether ``error`` says that there is no memory left; for the processor torch has no class of its own."""
+    """Return whether ``error`` means out of memory; on processors torch has no exception class for it."""
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
-def _log_softmax(logits: Floats) -> Floats:
-    shifted = logits - logits.max(axis=-1, keepdims=True)
-    result: Floats = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
-    return result
-
-
 def autocast(precision: str, device: str) -> contextlib.AbstractContextManager[Any]:
-    """Return the context in which the model computes in ``precision``."""
+    """Return the context in which torch computes in ``precision``."""
     if precision == "fp32":
         return contextlib.nullcontext()
     return torch.autocast(device_type=device, dtype=torch.bfloat16 if precision == "bf16" else torch.float16)
@@ -236,7 +239,7 @@ def autocast(precision: str, device: str) -> contextlib.AbstractContextManager[A
 
 @contextlib.contextmanager
 def eval_mode(model: PreTrainedModel) -> Iterator[None]:
-    """Switch dropout off for a while."""
+    """Put a model in evaluation mode (no dropout), and back in its former mode afterwards."""
     was_training = model.training
     model.eval()
     try:

@@ -1,4 +1,4 @@
-"""Score a model on a split: the same engine and decoder that label new text."""
+"""Evaluate a model on a split, with the engine and the decoder that label new text."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ Ids = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class ScoringOptions:
-    """What turns an engine's scores into figures.
+    """How predictions are decoded and scored.
 
-    :param layer: the gold labels of the examples.
-    :param metrics: the deciding one first.
-    :param temperature: that of the checkpoint; None to fit it to these very examples.
+    :param layer: the layer of the gold labels.
+    :param metrics: the one that selects checkpoints first.
+    :param temperature: the checkpoint's; None to fit it on the scored examples.
     """
 
     layer: str
@@ -37,17 +37,17 @@ class ScoringOptions:
 
 
 class SplitScores(NamedTuple):
-    """The figures of a split, and the temperature that was given or fitted."""
+    """The scores of a split, and the temperature, given or fitted."""
 
     figures: dict[str, Any]
     temperature: float
 
 
 class LabelSequences(Sequence[Labels]):
-    """Labels by example, held as ids: a split may be larger than its labels would be as text.
+    """Labels of each example, converted from ids on access: strings of a large split take too much memory.
 
-    :param ids: of all examples, one after the other.
-    :param lengths: labels of each example, int64 of shape (examples,).
+    :param ids: of all examples, one after the other, int64 of shape (words,).
+    :param lengths: number of labels of each example, int64 of shape (examples,).
     """
 
     def __init__(self, ids: Ids, lengths: NDArray[np.int64], schema: Schema) -> None:
@@ -72,9 +72,11 @@ class LabelSequences(Sequence[Labels]):
 
 @dataclass(frozen=True, slots=True)
 class ScoredPredictions:
-    """Gold labels beside what a model made of the same words (or texts).
+    """Gold and predicted labels of the same words (or texts).
 
-    :param gold: label ids, int64 of shape (words,); ``ids``: those that the decoder gave.
+    :param found: the model's scores.
+    :param gold: gold label ids, int64 of shape (words,).
+    :param ids: predicted label ids, of the same shape.
     """
 
     found: WordScores
@@ -84,7 +86,7 @@ class ScoredPredictions:
 
     @property
     def predictions(self) -> Predictions:
-        """The same as metrics are given it."""
+        """The input of metrics."""
         return Predictions(
             references=LabelSequences(self.gold, self.found.lengths, self.schema),
             predictions=LabelSequences(self.ids, self.found.lengths, self.schema),
@@ -93,24 +95,34 @@ class ScoredPredictions:
         )
 
     def figures(self, metrics: Sequence[Metric], temperature: float | None, *, patient: bool = False) -> SplitScores:
-        """Return the figures of the metrics, and some of the words (or texts) that the encoder saw.
+        """Compute the metrics, and loss and calibration over the words (or texts) that a window covers.
 
-        These are the mean ``loss``, the ``temperature``, and the expected calibration error as the scores come from the
-        model (``ece``) and at that temperature (``ece_calibrated``). A metric's own figure of such a name takes its
-        place.
+        The latter are the mean ``loss``, the ``temperature``, and the expected calibration error without (``ece``) and
+        with the temperature (``ece_calibrated``). A metric's own score of such a name replaces it.
 
-        :param temperature: None to fit it to these very words.
+        :param temperature: None to fit it on these words.
         :param patient: as for :func:`labelkit.metrics.scoring.score`.
         """
-        own, temperature = _figures(self.found, self.gold, self.ids, temperature)
+        rows = np.flatnonzero(self.found.covered)
+        values, gold, ids = self.found.values[rows], self.gold[rows], self.ids[rows]
+        words = np.arange(len(rows))
+        if temperature is None:
+            temperature = fit_temperature(values, gold)
         scored = score(metrics, self.predictions, patient=patient)
-        return SplitScores({"loss": own.pop("loss"), **scored, **own} | scored, temperature)
+        before, after = (np.exp(each[words, ids]) for each in (values, apply_temperature(values, temperature)))
+        calibration = {
+            "ece": calibration_error(before, ids == gold),
+            "ece_calibrated": calibration_error(after, ids == gold),
+            "temperature": temperature,
+        }
+        loss = float(-values[words, gold].mean()) if len(rows) else 0.0
+        return SplitScores({"loss": loss, **scored, **calibration} | scored, temperature)
 
 
 def score_split(
     engine: Engine, windows: Sequence[Window], examples: Sequence[Example], scoring: ScoringOptions
 ) -> SplitScores:
-    """Score all gold words: see :meth:`ScoredPredictions.figures`."""
+    """Run the model over a split and score it: see :meth:`ScoredPredictions.figures`."""
     schema = scoring.schema
     gold, lengths = gold_ids(examples, scoring.layer, schema)
     found = score_windows(engine, windows, lengths, schema)
@@ -119,21 +131,21 @@ def score_split(
 
 
 def score_windows(engine: Engine, windows: Sequence[Window], lengths: NDArray[np.int64], schema: Schema) -> WordScores:
-    """Return the scores of all words, or of all texts.
+    """Run the model and return the scores of all words, or of all texts.
 
-    :param lengths: labels of each example, int64 of shape (examples,).
+    :param lengths: number of labels of each example, int64 of shape (examples,).
     """
     text = schema.kind == "text"
     return engine.score_texts(windows, len(lengths)) if text else engine.score(windows, lengths.tolist())
 
 
 def decode_scores(found: WordScores, decoder: Decoder, schema: Schema) -> Ids:
-    """Return the label ids that ``decoder`` gives."""
+    """Return the label ids that ``decoder`` predicts, int64 of shape (words,)."""
     return decode(decoder, Scores(values=found.values, lengths=found.lengths, schema=schema))
 
 
 def gold_ids(examples: Iterable[Example], layer: str, schema: Schema) -> tuple[Ids, NDArray[np.int64]]:
-    """Return the ids of all gold labels, and how many each example has."""
+    """Return the ids of all gold labels, of shape (words,), and the number of labels of each example."""
     number = {label: index for index, label in enumerate(schema.label_names)}
     ids, lengths = array("q"), array("q")
     for example in examples:
@@ -142,20 +154,3 @@ def gold_ids(examples: Iterable[Example], layer: str, schema: Schema) -> tuple[I
         ids.extend(number[label] for label in labels)
         lengths.append(len(labels))
     return np.array(ids, np.int64), np.array(lengths, np.int64)
-
-
-def _figures(found: WordScores, gold: Ids, ids: Ids, temperature: float | None) -> tuple[dict[str, float], float]:
-    """Return loss and calibration of the words seen, and the temperature."""
-    rows = np.flatnonzero(found.covered)
-    values, gold, ids = found.values[rows], gold[rows], ids[rows]
-    words = np.arange(len(rows))
-    if temperature is None:
-        temperature = fit_temperature(values, gold)
-    plain, cooled = (np.exp(each[words, ids]) for each in (values, apply_temperature(values, temperature)))
-    figures = {
-        "loss": float(-values[words, gold].mean()) if len(rows) else 0.0,
-        "ece": calibration_error(plain, ids == gold),
-        "ece_calibrated": calibration_error(cooled, ids == gold),
-        "temperature": temperature,
-    }
-    return figures, temperature

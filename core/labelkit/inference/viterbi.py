@@ -1,9 +1,9 @@
-"""The best labels that a tagging scheme allows, exactly, for many sentences at once.
+"""Exact Viterbi decoding under a tagging scheme, for many sentences at once.
 
-The likeliest labels break a scheme in a few places only. So every word begins as a piece of its own, whose best labels
-are found alone; where the labels of two neighbouring pieces may not stand side by side, both become one piece, and its
-best labels are found anew. Taken alone, pieces never score less than the best allowed labels of the whole sentence, as
-nothing ties them together: once their labels fit each other, there are no better ones.
+The likeliest labels violate a scheme in a few places only. So every word begins as a segment of its own, decoded alone;
+where two neighbouring segments make an invalid transition they are merged and decoded again. Segments decoded alone
+never score less than within the best valid sequence of the sentence, since no transition constrains them: once all
+transitions are valid, the labels are that best sequence.
 """
 
 from __future__ import annotations
@@ -21,24 +21,26 @@ Ids = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float32]
 
-#: words whose steps are held in memory at once
+#: words decoded at once: bounds memory
 BLOCK = 1 << 16
-#: stands for a score that is no number, or infinite; any number of them can be added up
+#: replaces NaN and infinite scores; sums of it stay finite
 EXTREME = 1e30
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
-    """What a scheme allows, by label id.
+class TransitionRules:
+    """Valid transitions of a scheme, by label id.
 
-    In each of the schemes all labels may follow the same ``common`` ones, but for the ``inside`` labels: each of these
-    continues a span, and may only follow the two labels of ``openers``, in ascending order.
+    In every scheme each label may follow the same ``common`` labels, except the ``inside`` labels: these continue a
+    span and may only follow their two ``openers``.
 
-    :param first: labels that may begin a sentence, bool of shape (labels,); ``last``: those that may end one.
+    :param first: labels that may begin a sentence, bool of shape (labels,).
+    :param last: labels that may end a sentence, bool of shape (labels,).
     :param follow: whether a label (column) may follow another (row), bool of shape (labels, labels).
-    :param common: ascending ids.
-    :param inside: ids, of shape (inside,); ``openers`` of shape (inside, 2).
-    :param position: the position of a label in ``inside``, or -1; of shape (labels,).
+    :param common: label ids, ascending.
+    :param inside: label ids, of shape (inside,).
+    :param openers: label ids, ascending in each row, of shape (inside, 2).
+    :param position: the position of a label in ``inside``, or -1, of shape (labels,).
     """
 
     first: Bools
@@ -51,16 +53,16 @@ class Rules:
 
 
 @lru_cache(maxsize=8)
-def rules_of(schema: Schema) -> Rules:
-    """Return the rules of a schema that has a scheme."""
+def rules_of(schema: Schema) -> TransitionRules:
+    """Return the transition rules of a schema that has a scheme."""
     names, scheme = schema.label_names, schema.scheme
     assert scheme is not None
     follow = np.array([[may_follow(before, name, scheme) for name in names] for before in names])
-    same = (follow == follow[:, :1]).all(axis=0)  # label 0 is O, which continues nothing
+    same = (follow == follow[:, :1]).all(axis=0)  # label 0 is O, which continues no span
     inside = np.flatnonzero(~same)
     position = np.full(len(names), -1)
     position[inside] = np.arange(len(inside))
-    return Rules(
+    return TransitionRules(
         first=np.array([may_follow(None, name, scheme) for name in names]),
         last=np.array([may_follow(name, None, scheme) for name in names]),
         follow=follow,
@@ -72,9 +74,9 @@ def rules_of(schema: Schema) -> Rules:
 
 
 def viterbi(scores: Scores) -> Ids:
-    """Give each sentence its likeliest labels among those that the scheme allows; of equal ones those of lower id.
+    """Return the likeliest valid label sequence of each sentence, as label ids of shape (words,).
 
-    Labels without a scheme follow each other freely, and each word gets its likeliest one.
+    Of equal scores the lower id wins. Without a scheme every sequence is valid.
     """
     values: Floats = scores.values
     if scores.schema.scheme is None or not len(values):
@@ -82,13 +84,13 @@ def viterbi(scores: Scores) -> Ids:
         return plain
     if not np.isfinite(values).all():
         values = np.nan_to_num(values, nan=-EXTREME, neginf=-EXTREME, posinf=EXTREME)
-    return _Decoding(values, scores.lengths, rules_of(scores.schema)).run()
+    return SegmentDecoder(values, scores.lengths, rules_of(scores.schema)).decode()
 
 
-class _Decoding:
-    """The labels of all words, one sentence after the other, on their way to the best allowed ones."""
+class SegmentDecoder:
+    """Decodes all words, one sentence after the other, and merges segments until every transition is valid."""
 
-    def __init__(self, values: Floats, lengths: Ids, rules: Rules) -> None:
+    def __init__(self, values: Floats, lengths: Ids, rules: TransitionRules) -> None:
         self._values, self._rules = values, rules
         lengths = lengths[lengths > 0]
         self._stops = np.cumsum(lengths)
@@ -98,28 +100,25 @@ class _Decoding:
         self._ends[self._stops - 1] = True
         self._ids: Ids = values.argmax(axis=1)
 
-    def run(self) -> Ids:
-        """Return the labels."""
+    def decode(self) -> Ids:
+        """Return the label ids."""
         rules, ids = self._rules, self._ids
         wrong = np.flatnonzero((self._begins & ~rules.first[ids]) | (self._ends & ~rules.last[ids]))
-        ids[wrong] = self._at(wrong).argmax(axis=1)
+        ids[wrong] = self._scores(wrong).argmax(axis=1)
         cuts, reach = np.ones(len(ids), np.bool_), 0
-        while len(clashes := self._clashes()):
-            cuts &= ~self._around(clashes, reach)
+        while True:
+            invalid = np.flatnonzero(~(rules.follow[ids[:-1], ids[1:]] | self._begins[1:])) + 1
+            if not len(invalid):
+                return ids
+            cuts &= ~self.neighbourhood(invalid, reach)
             starts = np.flatnonzero(cuts)
-            hit = np.unique(np.searchsorted(starts, clashes, side="right") - 1)
+            hit = np.unique(np.searchsorted(starts, invalid, side="right") - 1)
             lengths = np.diff(np.append(starts, len(ids)))[hit]
-            self._label(starts[hit], lengths)
-            reach = 2 * reach + 1  # so that pieces at least double, and a few rounds do
-        return ids
+            self.decode_segments(starts[hit], lengths)
+            reach = 2 * reach + 1  # segments at least double, so that a few rounds are enough
 
-    def _clashes(self) -> Ids:
-        """Return the words whose label may not follow the one before."""
-        fits = self._rules.follow[self._ids[:-1], self._ids[1:]] | self._begins[1:]
-        return np.flatnonzero(~fits) + 1
-
-    def _around(self, words: Ids, reach: int) -> Bools:
-        """Mark ``words`` and those of their sentence up to ``reach`` words away, but not its beginning."""
+    def neighbourhood(self, words: Ids, reach: int) -> Bools:
+        """Mark ``words`` and the words of their sentence up to ``reach`` away, except its first word."""
         sentence = np.searchsorted(self._starts, words, side="right") - 1
         change = np.zeros(len(self._ids) + 1, np.int64)
         np.add.at(change, np.maximum(words - reach, self._starts[sentence]), 1)
@@ -127,27 +126,28 @@ class _Decoding:
         near: Bools = (np.cumsum(change[:-1]) > 0) & ~self._begins
         return near
 
-    def _at(self, words: Ids) -> NDArray[np.float64]:
-        """Return the scores of some words, without those of labels that the border of a sentence forbids."""
+    def _scores(self, words: Ids) -> NDArray[np.float64]:
+        """Return the scores of some words, -inf for labels that are invalid at the border of a sentence."""
         values = self._values[words].astype(np.float64)
         for border, allowed in ((self._begins, self._rules.first), (self._ends, self._rules.last)):
             if not allowed.all() and (there := np.flatnonzero(border[words])).size:
                 values[np.ix_(there, np.flatnonzero(~allowed))] = -np.inf
         return values
 
-    def _label(self, starts: Ids, lengths: Ids) -> None:
-        """Find the best labels of each piece anew; pieces of similar length go together."""
+    def decode_segments(self, starts: Ids, lengths: Ids) -> None:
+        """Decode each segment again, those of similar length together."""
         order = np.argsort(-lengths, kind="stable")
         starts, lengths = starts[order], lengths[order]
         block = np.cumsum(lengths) // BLOCK
         for some in np.split(np.arange(len(starts)), np.flatnonzero(np.diff(block)) + 1):
-            self._label_block(starts[some], lengths[some])
+            self._decode_block(starts[some], lengths[some])
 
-    def _label_block(self, starts: Ids, lengths: Ids) -> None:
-        """Do it for pieces that are given from the longest to the shortest one."""
+    def _decode_block(self, starts: Ids, lengths: Ids) -> None:
+        """Run Viterbi over segments that are ordered from the longest to the shortest."""
         rules = self._rules
-        active = np.searchsorted(-lengths, -np.arange(lengths[0]), side="left").tolist()  # pieces longer than that
-        total = self._at(starts)
+        # at each step, the number of segments that are longer than it
+        active = np.searchsorted(-lengths, -np.arange(lengths[0]), side="left").tolist()
+        total = self._scores(starts)
         steps: list[tuple[Ids, Bools]] = []
         for step, count in enumerate(active[1:], 1):
             before = total[:count]
@@ -155,14 +155,14 @@ class _Decoding:
             best = shared.argmax(axis=1)
             left, right = before[:, rules.openers[:, 0]], before[:, rules.openers[:, 1]]
             later = right > left
-            now = self._at(starts[:count] + step)
+            now = self._scores(starts[:count] + step)
             continued = now[:, rules.inside] + np.where(later, right, left)
             now += shared[np.arange(count), best][:, None]
             now[:, rules.inside] = continued
             total[:count] = now
             steps.append((rules.common[best], later))
         labels: Ids = total.argmax(axis=1)
-        for step in range(len(steps), 0, -1):
+        for step in range(len(steps), 0, -1):  # backtrack
             best, later = steps[step - 1]
             count = active[step]
             here = labels[:count]

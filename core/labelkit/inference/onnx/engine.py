@@ -1,4 +1,4 @@
-"""An ONNX model in torch's place, run by ONNX Runtime or OpenVINO, and when it is taken without being asked."""
+"""Run ONNX models in ONNX Runtime or OpenVINO in place of torch, and choose the faster runtime of a machine."""
 
 from __future__ import annotations
 
@@ -25,25 +25,24 @@ from labelkit.inference.onnx.openvino_graph import OUTPUT_TOKENS, fold_key_trans
 if TYPE_CHECKING:
     from labelkit.inference.engine import Engine, RuntimeSession
 
-#: what may be asked for
+#: values of the option ``--engine``
 ENGINES = ("auto", "torch", "onnx", "onnx-int8", "openvino", "openvino-int8")
-#: sub-tokens in a batch for each thread, padding included: what a core's cache holds, not what the memory does
+#: batch size of ONNX Runtime in subwords per thread, padding included: bounded by a core's cache, not by memory
 BUDGET = 512
-#: the same for each stream of OpenVINO, and how many of them there are at most
+#: batch size of each OpenVINO stream, and the largest number of streams
 STREAM_BUDGET, STREAMS = 768, 8
-#: sub-tokens that answer are asked for in multiples of this
+#: output tokens are padded to a multiple of this: OpenVINO compiles a kernel for each number of them
 OUTPUT_TOKENS_STEP = 64
 
 
 class OnnxError(LabelkitError):
-    """ONNX Runtime or OpenVINO failed while it computed."""
+    """ONNX Runtime or OpenVINO failed."""
 
 
 class OnnxSession:
     """An ONNX model in ONNX Runtime, on the processor.
 
-    :param threads: that compute.
-    :raises OnnxError: ONNX Runtime does not open it.
+    :raises OnnxError: if ONNX Runtime cannot load the model.
     """
 
     runtime: ClassVar[str] = "onnx"
@@ -55,10 +54,10 @@ class OnnxSession:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
-        # threads that spin while they wait take the tokenizer's time
+        # spinning threads would take processor time from the tokenizer
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        options.enable_mem_pattern = False  # of use where every batch has the same shape
-        options.log_severity_level = 4  # its errors are raised as well
+        options.enable_mem_pattern = False  # helps only if all batches have the same shape
+        options.log_severity_level = 4  # errors are raised anyway
         try:
             self._session = onnxruntime.InferenceSession(str(model.path), options, providers=["CPUExecutionProvider"])
         except Exception as error:
@@ -66,12 +65,13 @@ class OnnxSession:
         self.precision = model.precision
 
     def logits(self, inputs: Mapping[str, NDArray[np.int64]], wanted: NDArray[np.bool_]) -> NDArray[np.float32]:
-        """Return the logits of some sub-tokens of padded windows, or of some windows, in order.
+        """Return the logits of some subwords of padded windows, or of some windows, in order.
 
-        :param inputs: as :func:`labelkit.encode.batches.model_inputs` gives them.
-        :param wanted: which ones, of shape (windows, length) or (windows,).
-        :raises MemoryError: the memory does not hold the batch.
-        :raises OnnxError: something else went wrong.
+        :param inputs: from :func:`labelkit.encode.batches.model_inputs`.
+        :param wanted: mask of shape (windows, length) or (windows,).
+        :returns: float32 of shape (n, labels).
+        :raises MemoryError: if the batch is out of memory.
+        :raises OnnxError: if ONNX Runtime fails otherwise.
         """
         try:
             found: NDArray[np.float32] = self._session.run(["logits"], dict(inputs))[0]
@@ -83,11 +83,10 @@ class OnnxSession:
 class OpenvinoSession:
     """An ONNX model in OpenVINO, compiled for this processor.
 
-    Each batch has a core of its own: cores that share one wait for each other after every product.
+    Each batch is computed on a core of its own: cores that share a batch wait for each other after every product.
 
-    :param threads: that compute.
-    :param bf16: compute a model of fp32 in bf16.
-    :raises OnnxError: OpenVINO does not open it.
+    :param bf16: compute an fp32 model in bf16.
+    :raises OnnxError: if OpenVINO cannot load the model.
     """
 
     runtime: ClassVar[str] = "openvino"
@@ -103,10 +102,15 @@ class OpenvinoSession:
         }
         try:
             core = openvino.Core()
-            network = core.read_model(str(model.path))
-            self._answers = gather_output_tokens(network)
-            fold_key_transposes(network)
-            compiled = _compiled(core, network, properties)
+            graph = core.read_model(str(model.path))
+            self._gathers = gather_output_tokens(graph)
+            fold_key_transposes(graph)
+            try:
+                # without SNIPPETS_MODE attention is one kernel that is compiled for each shape of a batch; hardly two
+                # batches have the same, and compiling costs more than the kernel saves unless all windows are long
+                compiled = core.compile_model(graph, "CPU", {**properties, "SNIPPETS_MODE": "DISABLE"})
+            except RuntimeError:  # not a public property: other versions may not know it
+                compiled = core.compile_model(graph, "CPU", properties)
             self._requests: SimpleQueue[Any] = SimpleQueue()
             for _ in range(self.streams):
                 self._requests.put(compiled.create_infer_request())
@@ -115,23 +119,23 @@ class OpenvinoSession:
         self.precision = "bf16" if bf16 else model.precision
 
     def logits(self, inputs: Mapping[str, NDArray[np.int64]], wanted: NDArray[np.bool_]) -> NDArray[np.float32]:
-        """Return the logits of some sub-tokens of padded windows, or of some windows; several threads may ask at once.
+        """Return the logits of some subwords of padded windows, or of some windows, in order; thread-safe.
 
-        :param inputs: as :func:`labelkit.encode.batches.model_inputs` gives them.
-        :param wanted: which ones, of shape (windows, length) or (windows,).
-        :raises MemoryError: the memory does not hold the batch.
-        :raises OnnxError: something else went wrong.
+        :param inputs: from :func:`labelkit.encode.batches.model_inputs`.
+        :param wanted: mask of shape (windows, length) or (windows,).
+        :returns: float32 of shape (n, labels).
+        :raises MemoryError: if the batch is out of memory.
+        :raises OnnxError: if OpenVINO fails otherwise.
         """
         given, count = dict(inputs), int(np.count_nonzero(wanted))
-        if self._answers:
-            # a kernel is made for each number of answers: few numbers, few kernels
+        if self._gathers:
             given[OUTPUT_TOKENS] = np.zeros((-(-count // OUTPUT_TOKENS_STEP) * OUTPUT_TOKENS_STEP, 2), np.int64)
             given[OUTPUT_TOKENS][:count] = np.argwhere(wanted)
         request = self._requests.get()
         try:
             request.infer(given, share_inputs=True)
             output = request.get_output_tensor(0).data
-            found: NDArray[np.float32] = (output[0, :count] if self._answers else output[wanted]).astype(np.float32)
+            found: NDArray[np.float32] = (output[0, :count] if self._gathers else output[wanted]).astype(np.float32)
         except Exception as error:
             raise _failed(error, "OpenVINO") from error
         finally:
@@ -139,23 +143,12 @@ class OpenvinoSession:
         return found
 
 
-def _compiled(core: Any, network: Any, properties: Mapping[str, Any]) -> Any:
-    """Compile a network, its attention in single steps where OpenVINO can be told so.
-
-    The one kernel that it makes of attention otherwise is made anew for each shape of a batch, and hardly two batches
-    have the same; that costs more than it saves unless all windows are long.
-    """
-    try:
-        return core.compile_model(network, "CPU", {**properties, "SNIPPETS_MODE": "DISABLE"})
-    except RuntimeError:  # no public property: another version may not know it
-        return core.compile_model(network, "CPU", properties)
-
-
-#: how the runtimes say that there is no memory left
+#: out-of-memory messages of the runtimes
 _NO_MEMORY = ("bad_alloc", "bad allocation", "failed to allocate", "could not create a memory object")
 
 
 def _failed(error: Exception, runtime: str) -> Exception:
+    """Return the exception to raise for an error of a runtime."""
     text = " ".join(str(error).split())[:300]
     if any(sign in text.lower() for sign in _NO_MEMORY):
         return MemoryError(text)
@@ -163,11 +156,10 @@ def _failed(error: Exception, runtime: str) -> Exception:
 
 
 def load_onnx_engine(engine: Engine, checkpoint: Path, wanted: str, cache: Path) -> Engine:
-    """Return an engine that computes with an ONNX model what ``engine`` computes with torch.
+    """Return ``engine`` with the checkpoint's ONNX model, exported unless the cache holds it.
 
-    :param wanted: one of :data:`ENGINES` but the first two. The model is written where the cache lacks it; in int8 it
-        must have been accepted.
-    :raises LabelkitError: the extra is missing, the model cannot be exported, or no int8 model was accepted.
+    :param wanted: one of :data:`ENGINES` except the first two. An int8 model must have been accepted before.
+    :raises LabelkitError: if a package is missing, the model cannot be exported, or no int8 model was accepted.
     """
     runtime, _, precision = wanted.partition("-")
     require_runtime(runtime)
@@ -175,18 +167,16 @@ def load_onnx_engine(engine: Engine, checkpoint: Path, wanted: str, cache: Path)
         return with_onnx_model(engine, export_model(engine, checkpoint, "fp32", cache), runtime)
     model = find_model(checkpoint, "int8", cache)
     if model is None or not (model.check or {}).get("accepted"):
-        raise LabelkitError(
-            "there is no int8 model of this checkpoint that was compared with torch", hint="labelkit onnx RUN --int8"
-        )
+        raise LabelkitError("no accepted int8 model of this checkpoint", hint="labelkit onnx RUN --int8")
     return with_onnx_model(engine, model, runtime)
 
 
 def with_onnx_model(engine: Engine, model: OnnxModel, runtime: str) -> Engine:
     """Return ``engine`` with an ONNX model in place of torch's.
 
-    :param runtime: ``"onnx"`` or ``"openvino"``, which computes in bf16 where ``engine`` does. What an int8 model has
-        in fp32 stays so: bf16 would be a twentieth quicker, and lower the score further.
-    :raises ModelError: this runtime gave something else than torch when the model was written.
+    :param runtime: ``"onnx"``; or ``"openvino"``, in bf16 if ``engine`` computes in bf16. The fp32 layers of an int8
+        model stay in fp32: bf16 would be a twentieth faster, and lower the score further.
+    :raises ModelError: if the runtime differed from torch when the model was exported.
     """
     import torch
 
@@ -206,17 +196,17 @@ def with_onnx_model(engine: Engine, model: OnnxModel, runtime: str) -> Engine:
 
 
 def faster_runtime(engine: Engine, cache: Path) -> str | None:
-    """Return through what many records should go in place of ``engine``, None where nothing is quicker.
+    """Return the runtime that labels large inputs faster than ``engine``; None if torch is the fastest.
 
-    Facts about the machine decide, never timings: on a processor OpenVINO, else ONNX Runtime, gives torch's labels in
-    less time. A GPU is quicker still, and so is torch where the processor multiplies whole matrices in bf16 (AMX).
-    The precision stays, and ONNX Runtime has no bf16 on processors. The cache lies in a home that exists: labelling
-    makes none.
+    Decided by the hardware and the installed packages, never by timings: on a processor OpenVINO, else ONNX Runtime, is
+    faster than torch with the same labels. A GPU is faster still, and so is torch on processors with bf16 matrix
+    products (AMX). The precision does not change, and ONNX Runtime has no bf16 on processors. None if the home of the
+    cache does not exist: labelling creates no home.
     """
     from labelkit.hardware import cpu_flags
 
-    here = engine.session is None and engine.model.device.type == "cpu" and cache.parent.is_dir()
-    if not here or "amx_bf16" in cpu_flags() or not onnx_installed():
+    usable = engine.session is None and engine.model.device.type == "cpu" and cache.parent.is_dir()
+    if not usable or "amx_bf16" in cpu_flags() or not onnx_installed():
         return None
     if openvino_installed():
         return "openvino"

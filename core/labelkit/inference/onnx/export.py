@@ -1,4 +1,4 @@
-"""Write a checkpoint as an ONNX model into the cache: once, and never without comparing it with torch."""
+"""Export a checkpoint to ONNX into the cache, once, and compare each exported model with torch."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ if TYPE_CHECKING:
     from labelkit.encode.alignment import Encoding, Window
     from labelkit.inference.engine import Engine, RuntimeSession
 
-#: raise it when what is written changes, so that old caches are not used
+#: version of the exported graph; raise it to invalidate cached models
 EXPORTER = 3
 OPSET = 17
-#: how far a log-probability may be from torch's
+#: largest accepted difference of a log-probability from torch
 TOLERANCE = 1e-3
 MODEL, META, CHECK = "model.onnx", "meta.json", "check.json"
-#: one file of protobuf holds no more; the weights then stand beside it
+#: limit of one protobuf file; larger weights are written beside it
 LARGEST_FILE = 2_000_000_000
-#: windows longer than this are not tried after an export: they cost much and show nothing new
+#: longest window of the comparison with torch: longer ones are slow and show nothing new
 LONGEST_TRIED = 1024
 
 
 @dataclass(frozen=True, slots=True)
 class OnnxModel:
-    """An ONNX model in a folder of its own.
+    """An exported model in a folder of its own.
 
     :param precision: ``"fp32"`` or ``"int8"``.
     """
@@ -52,49 +52,49 @@ class OnnxModel:
 
     @property
     def path(self) -> Path:
-        """The file that ONNX Runtime opens."""
+        """The ONNX file."""
         return self.folder / MODEL
 
     @property
     def size(self) -> int:
-        """Its bytes on the disk, weights in files of their own included."""
+        """Bytes on disk, external weights included."""
         return sum(size for size, _ in _read(self.folder / META).get("files", {}).values())
 
     @property
     def unusable_runtimes(self) -> dict[str, str]:
-        """Why not, for each runtime that must not compute this model."""
+        """The runtimes that must not run this model, with the reason."""
         found: dict[str, str] = _read(self.folder / META).get("unfit", {})
         return found
 
     @property
     def check(self) -> dict[str, Any] | None:
-        """What scoring it on validation data gave; None where nobody did."""
+        """The comparison with torch on gold data; None before there was one."""
         return _read(self.folder / CHECK) or None
 
-    def checked(self, found: Mapping[str, Any]) -> None:
-        """Keep what scoring it gave."""
+    def write_check(self, found: Mapping[str, Any]) -> None:
+        """Write the comparison with torch beside the model."""
         with new_file(self.folder / CHECK) as beside:
             beside.write_text(to_json(found) + "\n", encoding="utf-8")
 
     def remove(self) -> None:
-        """Delete it."""
+        """Delete the model."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def onnx_installed() -> bool:
-    """Return whether ONNX models can be written and run here."""
+    """Return whether the packages to export and run ONNX models are installed."""
     return find_spec("onnxruntime") is not None and find_spec("onnx") is not None
 
 
 def openvino_installed() -> bool:
-    """Return whether OpenVINO can run them."""
+    """Return whether OpenVINO is installed."""
     return find_spec("openvino") is not None
 
 
 def require_runtime(runtime: str = "onnx") -> None:
-    """Check that ONNX models can be written here, and run by ``runtime``.
+    """Check that ONNX models can be exported, and run by ``runtime``.
 
-    :raises LabelkitError: they cannot.
+    :raises LabelkitError: if a package is not installed.
     """
     if not onnx_installed():
         raise LabelkitError("ONNX Runtime is not installed", hint="pip install 'labelkit[fast]'")
@@ -103,18 +103,19 @@ def require_runtime(runtime: str = "onnx") -> None:
 
 
 def model_folder(checkpoint: Path, precision: str, cache: Path) -> Path:
-    """Return where the ONNX model of a checkpoint lies, whether it is there or not.
+    """Return the folder of a checkpoint's ONNX model in the cache, whether it exists or not.
 
-    The name holds all that it depends on: the weights and their configuration, and the versions that wrote it.
+    Its name is a fingerprint of all that the model depends on: weights, configuration and the versions of packages.
     """
     packages = ("torch", "transformers", "onnxruntime", "openvino", "nncf")
     names = [f"{name}{version(name)}" for name in packages if find_spec(name) is not None]
     kind = f"{precision}-reduced" if precision == "int8" and lacks_vnni() else precision
-    return cache / "onnx" / _digest(checkpoint) / "-".join([kind, str(EXPORTER), *names])
+    digest = sha256_of(*weights_of(checkpoint), checkpoint / "config.json")
+    return cache / "onnx" / digest / "-".join([kind, str(EXPORTER), *names])
 
 
 def find_model(checkpoint: Path, precision: str, cache: Path) -> OnnxModel | None:
-    """Return the ONNX model of a checkpoint where the cache holds it whole."""
+    """Return the cached ONNX model of a checkpoint; None if it is missing or damaged."""
     model = OnnxModel(model_folder(checkpoint, precision, cache), precision)
     files = _read(model.folder / META).get("files", {})
     if MODEL not in files:
@@ -132,48 +133,46 @@ def export_model(
     precision: str,
     cache: Path,
     *,
-    spared: int = 0,
+    fp32_level: int = 0,
     calibration: Sequence[Window] = (),
 ) -> OnnxModel:
-    """Return the ONNX model of a checkpoint; it is written where the cache lacks it.
+    """Return the ONNX model of a checkpoint, exported unless the cache holds it.
 
     :param engine: the checkpoint's, on the processor.
-    :param spared: with int8, how much of :data:`SPARED` is not in int8 when the model is written.
-    :param calibration: with int8, windows of text like that it will label, best of what it was trained on.
-    :raises LabelkitError: the extra is missing, the architecture cannot be exported, or the model differs from torch.
-    :raises StorageError: the disk refuses.
+    :param fp32_level: for int8, as in :func:`labelkit.inference.onnx.quantization.quantize`.
+    :param calibration: for int8, calibration data, preferably windows of the training data.
+    :raises LabelkitError: if a package is missing, the architecture cannot be exported, or the model differs from
+        torch.
+    :raises StorageError: if the cache cannot be written.
     """
     require_runtime()
     if (found := find_model(checkpoint, precision, cache)) is not None:
         return found
     source = export_model(engine, checkpoint, "fp32", cache) if precision == "int8" else None
     model = OnnxModel(model_folder(checkpoint, precision, cache), precision)
-    model.remove()  # damaged
+    model.remove()  # it may be damaged
     try:
         with new_folder(model.folder) as beside:
             if source is None:
-                _trace(engine, beside / MODEL)
-                facts = _differences(engine, OnnxModel(beside, precision))
+                trace(engine, beside / MODEL)
+                facts = compare_runtimes(engine, OnnxModel(beside, precision))
             else:
                 from labelkit.inference.onnx.quantization import quantize
 
-                quantize(source, beside / MODEL, engine.encoding, calibration, spared)
-                facts = {"spared": spared, "unfit": source.unusable_runtimes}
+                quantize(source, beside / MODEL, engine.encoding, calibration, fp32_level)
+                facts = {"spared": fp32_level, "unfit": source.unusable_runtimes}
             files = {file.name: (file.stat().st_size, sha256_of(file)) for file in sorted(beside.iterdir())}
             meta = {"precision": precision, "files": files, **facts}
             (beside / META).write_text(to_json(meta) + "\n", encoding="utf-8")
     except (OSError, StorageError):
         if (found := find_model(checkpoint, precision, cache)) is None:
             raise
-        return found  # another process wrote the same one meanwhile
+        return found  # another process exported it at the same time
     return model
 
 
-def _digest(checkpoint: Path) -> str:
-    return sha256_of(*weights_of(checkpoint), checkpoint / "config.json")
-
-
 def _read(path: Path) -> dict[str, Any]:
+    """Return a JSON object from a file; empty if the file is missing or invalid."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -182,24 +181,27 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def lacks_vnni() -> bool:
-    """Return whether the processor adds products of bytes in 16 bits, which full 8-bit weights would overflow."""
+    """Return whether the processor accumulates int8 products in 16 bits, which full 8-bit weights would overflow."""
     from labelkit.hardware import cpu_flags
 
     return platform.machine().lower() in {"x86_64", "amd64"} and not {"avx512_vnni", "avx_vnni"} & cpu_flags()
 
 
-def _trace(engine: Engine, path: Path) -> None:
-    """Write the model as torch's tracing exporter does: it needs no other package and takes a second."""
+def trace(engine: Engine, path: Path) -> None:
+    """Export the model with torch's tracing exporter, which takes a second and needs no other package.
+
+    :raises ModelError: if the architecture cannot be exported.
+    """
     import torch
 
     from labelkit.models.loading import attention
 
     model = engine.model
-    inputs = _samples(engine.encoding, ((24, 15),))[0]
+    inputs = random_batches(engine.encoding, ((24, 15),))[0]
     names = list(inputs)
 
     class Logits(torch.nn.Module):
-        """The model with its inputs by position and the logits alone."""
+        """The model with positional inputs and the logits as its only output."""
 
         def __init__(self) -> None:
             super().__init__()
@@ -210,8 +212,8 @@ def _trace(engine: Engine, path: Path) -> None:
             return logits
 
     axes = {name: {0: "windows", 1: "length"} for name in (*names, "logits")}
-    # torch's own attention is exported with a guard against rows that attend to nothing: no window has one, it costs a
-    # tenth of the time of long windows, and runtimes cannot fuse what it parts
+    # torch's fused attention is exported with a guard against rows that attend to nothing. No window has such rows, the
+    # guard costs a tenth of the time of long windows, and runtimes cannot fuse attention around it
     with quiet_exporters(), attention(model, "eager"), torch.no_grad():
         try:
             torch.onnx.export(
@@ -232,19 +234,19 @@ def _trace(engine: Engine, path: Path) -> None:
             ) from error
 
 
-def _differences(engine: Engine, model: OnnxModel) -> dict[str, Any]:
-    """Return the largest difference of a log-probability from torch for each runtime, and which must not be used.
+def compare_runtimes(engine: Engine, model: OnnxModel) -> dict[str, Any]:
+    """Return the largest difference from torch for each runtime, and the runtimes that must not be used.
 
-    :raises ModelError: that of ONNX Runtime is larger than :data:`TOLERANCE`.
+    :raises ModelError: if that of ONNX Runtime is larger than :data:`TOLERANCE`.
     """
     from labelkit.inference.onnx.engine import OnnxError, OnnxSession, OpenvinoSession
 
-    found, unfit = {"onnx": _difference(engine, OnnxSession(model, 1))}, {}
+    found, unfit = {"onnx": _largest_difference(engine, OnnxSession(model, 1))}, {}
     if why := _too_large(found["onnx"]):
         raise ModelError(f"the ONNX model {why}", hint="label with torch: --engine torch")
     if openvino_installed():
         try:
-            found["openvino"] = _difference(engine, OpenvinoSession(model, 1, bf16=False))
+            found["openvino"] = _largest_difference(engine, OpenvinoSession(model, 1, bf16=False))
             why = _too_large(found["openvino"])
         except (OnnxError, MemoryError) as error:
             why = f"cannot be computed: {one_line(error)}"
@@ -254,18 +256,18 @@ def _differences(engine: Engine, model: OnnxModel) -> dict[str, Any]:
 
 
 def _too_large(difference: float) -> str | None:
-    if difference <= TOLERANCE:  # what is not a number is not
+    if difference <= TOLERANCE:  # False for NaN
         return None
     return f"differs from torch by {difference:.2g} in a log-probability, {TOLERANCE:g} is allowed"
 
 
-def _difference(engine: Engine, session: RuntimeSession) -> float:
-    """Return the largest difference of a log-probability between torch and ``session`` on some windows."""
+def _largest_difference(engine: Engine, session: RuntimeSession) -> float:
+    """Return the largest difference of a log-probability between torch and ``session``; NaN if one is NaN."""
     import torch
 
     longest = min(engine.encoding.max_length, LONGEST_TRIED)
     worst = 0.0
-    for inputs in _samples(engine.encoding, ((1,), (24, 15), (60, 2, 33), (longest, 7))):
+    for inputs in random_batches(engine.encoding, ((1,), (24, 15), (60, 2, 33), (longest, 7))):
         with torch.inference_mode():
             logits = engine.model(**{name: torch.from_numpy(array) for name, array in inputs.items()}).logits
         # padding has no label
@@ -277,8 +279,11 @@ def _difference(engine: Engine, session: RuntimeSession) -> float:
     return worst
 
 
-def _samples(encoding: Encoding, shapes: tuple[tuple[int, ...], ...]) -> list[dict[str, Any]]:
-    """Return padded batches of windows of random sub-tokens, one for each of ``shapes``: the lengths of its windows."""
+def random_batches(encoding: Encoding, shapes: tuple[tuple[int, ...], ...]) -> list[dict[str, Any]]:
+    """Return padded batches of windows of random subwords.
+
+    :param shapes: for each batch the lengths of its windows.
+    """
     random = np.random.default_rng(0)
     frame, tokenizer = encoding.special_tokens, encoding.tokenizer
     known = np.setdiff1d(np.arange(len(tokenizer)), tokenizer.all_special_ids)
@@ -295,7 +300,7 @@ def _samples(encoding: Encoding, shapes: tuple[tuple[int, ...], ...]) -> list[di
 
 @contextlib.contextmanager
 def quiet_exporters() -> Iterator[None]:
-    """Keep the exporters from talking for a while: what matters is measured afterwards."""
+    """Silence the warnings and the output of exporters: each model is compared with torch instead."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
@@ -307,5 +312,5 @@ def quiet_exporters() -> Iterator[None]:
 
 
 def one_line(error: Exception) -> str:
-    """Return what an error says, not too much of it."""
+    """Return an error message on one line, of 300 characters at most."""
     return " ".join(str(error).split())[:300]

@@ -1,8 +1,9 @@
-"""Make a network cheaper for OpenVINO without changing what it says.
+"""Rewrite an OpenVINO graph so that it computes less and returns the same numbers.
 
-Behind the last attention nothing looks at its neighbours any more, and a label is read off the first sub-token of each
-word alone: in text with many pieces a word, half of the last layer would be computed for nothing. And OpenVINO turns
-the keys of attention number by number, where its product could read them as they lie.
+- :func:`gather_output_tokens`: after the last attention every token is computed on its own, and only the first subword
+  of each word has a label that is used. In text with many subwords per word that saves half of the last layer.
+- :func:`fold_key_transposes`: OpenVINO transposes the keys of attention element by element, although its MatMul reads
+  a transposed operand at no cost.
 """
 
 from __future__ import annotations
@@ -11,187 +12,141 @@ from typing import Any
 
 import numpy as np
 
-#: the input that says which sub-tokens answer: their windows and places, int64 of shape (n, 2)
-OUTPUT_TOKENS = "answers"
-#: what a network does with each number by itself
-_ELEMENTWISE = frozenset(
-    [
-        "Abs",
-        "Add",
-        "Clamp",
-        "Convert",
-        "Divide",
-        "Elu",
-        "Erf",
-        "Exp",
-        "FakeQuantize",
-        "Gelu",
-        "HSigmoid",
-        "HSwish",
-        "Maximum",
-        "Minimum",
-        "Mish",
-        "Multiply",
-        "Negative",
-        "Power",
-        "PRelu",
-        "Relu",
-        "Sigmoid",
-        "SoftPlus",
-        "Sqrt",
-        "SquaredDifference",
-        "Subtract",
-        "Swish",
-        "Tanh",
-    ]
-)
-#: what it does with the numbers of each sub-token, where weights or axes say so
-_BY_TOKEN = frozenset(("MatMul", "MVN", "ReduceMean"))
+#: the added input of :func:`gather_output_tokens`: windows and positions of tokens, int64 of shape (n, 2)
+OUTPUT_TOKENS = "output_tokens"
+_ELEMENTWISE = frozenset((
+    "Abs", "Add", "Clamp", "Convert", "Divide", "Elu", "Erf", "Exp", "FakeQuantize", "Gelu", "HSigmoid", "HSwish",
+    "Maximum", "Minimum", "Mish", "Multiply", "Negative", "Power", "PRelu", "Relu", "Sigmoid", "SoftPlus", "Sqrt",
+    "SquaredDifference", "Subtract", "Swish", "Tanh",
+))  # fmt: skip
+#: operations on the values of each token, if their weights or axes say so
+_TOKENWISE = frozenset(("MatMul", "MVN", "ReduceMean"))
 _MOVES = frozenset(("Reshape", "Squeeze", "Transpose", "Unsqueeze"))
 
 
 def gather_output_tokens(model: Any) -> bool:
-    """Make the model compute only what :data:`OUTPUT_TOKENS` asks for behind the last attention; in place.
+    """Compute only the tokens of the input :data:`OUTPUT_TOKENS` after the last attention; in place.
 
-    Its output then has the shape (1, n, labels). What makes sure that it is right is the comparison with torch that
-    follows each export.
+    The output then has the shape (1, n, labels). Each export is compared with torch, which verifies this rewrite too.
 
-    :param model: an ``openvino.Model`` that gives each sub-token its logits.
-    :returns: whether it does now; a network of another make stays as it is.
+    :param model: an ``openvino.Model`` that returns logits for each token.
+    :returns: whether the model was rewritten; a model of another structure is left unchanged.
     """
+    import openvino.opset13 as opset
+
     operations = model.get_ordered_ops()
-    fixed = _fixed(operations)
-    last = _last_attention(operations, fixed)
-    if last is None:
+    constants: set[str] = set()  # weights, and what is computed from weights alone
+    for each in operations:
+        inputs = each.inputs()
+        if each.get_type_name() == "Constant" or (inputs and all(_source_name(one) in constants for one in inputs)):
+            constants.add(each.get_name())
+    attention = _last_attention_output(operations, constants)
+    reads = [] if attention is None else _tokenwise_inputs(attention, operations, constants)
+    if not reads:
         return False
-    inside, borders = _behind(last, operations, fixed)
-    if inside is None or not inside:
-        return False
-    _gather(model, borders)
+    tokens = opset.parameter([-1, 2], np.int64, name=OUTPUT_TOKENS)
+    tokens.output(0).set_names({OUTPUT_TOKENS})
+    front = opset.constant(np.array([0], np.int64))
+    gathered: dict[tuple[str, int], Any] = {}
+    for read in reads:
+        source = read.get_source_output()
+        key = (_source_name(read), source.get_index())
+        if key not in gathered:  # the added first axis keeps the number of axes
+            gathered[key] = opset.unsqueeze(opset.gather_nd(source, tokens, 0), front).output(0)
+        read.replace_source_output(gathered[key])
+    model.add_parameters([tokens])
+    model.validate_nodes_and_infer_types()
     return True
 
 
 def fold_key_transposes(model: Any) -> int:
-    """Let products turn the keys of attention as they read them, where they were turned before; in place.
+    """Fold the transpose of attention keys into the MatMul that reads them; in place.
 
-    Heads are still moved in front of sub-tokens, but whole rows at a time.
+    The heads are still moved in front of the tokens, but whole rows at a time.
 
     :param model: an ``openvino.Model``.
-    :returns: how many products read them so now.
+    :returns: the number of folded transposes.
     """
-    import openvino.opset13 as operations
+    import openvino.opset13 as opset
 
     count = 0
-    for product in model.get_ordered_ops():
-        turned = product.input(1).get_source_output().get_node() if product.get_type_name() == "MatMul" else None
-        if turned is None or turned.get_type_name() != "Transpose" or product.get_attributes()["transpose_b"]:
+    for matmul in model.get_ordered_ops():
+        keys = matmul.input(1).get_source_output().get_node() if matmul.get_type_name() == "MatMul" else None
+        if keys is None or keys.get_type_name() != "Transpose" or matmul.get_attributes()["transpose_b"]:
             continue
-        order = _numbers(turned.input(1))
+        order = _constant_integers(keys.input(1))
         if len(order) < 3 or order[-2] != len(order) - 1:
             continue
-        axes = operations.constant(np.array([*order[:-2], order[-1], order[-2]], np.int64))
-        rows = operations.transpose(turned.input(0).get_source_output(), axes)
-        across = product.get_attributes()["transpose_a"]
-        new = operations.matmul(product.input(0).get_source_output(), rows, across, True)
-        new.set_friendly_name(product.get_friendly_name())
-        for reader in list(product.output(0).get_target_inputs()):
+        axes = opset.constant(np.array([*order[:-2], order[-1], order[-2]], np.int64))
+        rows = opset.transpose(keys.input(0).get_source_output(), axes)
+        transpose_a = matmul.get_attributes()["transpose_a"]
+        new = opset.matmul(matmul.input(0).get_source_output(), rows, transpose_a, True)
+        new.set_friendly_name(matmul.get_friendly_name())
+        for reader in list(matmul.output(0).get_target_inputs()):
             reader.replace_source_output(new.output(0))
         count += 1
     return count
 
 
-def _name(source: Any) -> str:
-    name: str = source.get_node().get_name()
+def _source_name(read: Any) -> str:
+    """Return the name of the operation that an input reads."""
+    name: str = read.get_source_output().get_node().get_name()
     return name
 
 
-def _fixed(operations: list[Any]) -> set[str]:
-    """Return the names of what does not depend on the input: weights, and what is made of them."""
-    found: set[str] = set()
-    for one in operations:
-        kind, inputs = one.get_type_name(), one.inputs()
-        if kind == "Constant" or (inputs and all(_name(each.get_source_output()) in found for each in inputs)):
-            found.add(one.get_name())
-    return found
-
-
-def _last_attention(operations: list[Any], fixed: set[str]) -> Any | None:
-    """Return the operation that gives what the last attention found, as (windows, length, width)."""
-    products = [
-        one
-        for one in operations
-        if one.get_type_name() == "MatMul"
-        and not any(_name(each.get_source_output()) in fixed for each in one.inputs())
-    ]
-    if not products:
-        return None
-    one = products[-1]
-    while True:
-        readers = [each.get_node() for each in one.output(0).get_target_inputs()]
+def _last_attention_output(operations: list[Any], constants: set[str]) -> Any | None:
+    """Return the operation that outputs the last attention as (windows, length, width)."""
+    found: Any | None = None
+    for each in operations:
+        if each.get_type_name() == "MatMul" and not any(_source_name(one) in constants for one in each.inputs()):
+            found = each
+    while found is not None:
+        readers = [one.get_node() for one in found.output(0).get_target_inputs()]
         if len(readers) != 1 or readers[0].get_type_name() not in _MOVES:
             break
-        one = readers[0]
-    return one if one.get_type_name() == "Reshape" and len(one.output(0).get_partial_shape()) == 3 else None
+        found = readers[0]
+    whole = found is not None and found.get_type_name() == "Reshape"
+    return found if found is not None and whole and len(found.output(0).get_partial_shape()) == 3 else None
 
 
-def _behind(last: Any, operations: list[Any], fixed: set[str]) -> tuple[set[str] | None, list[Any]]:
-    """Return the operations behind ``last``, None where one of them looks at several sub-tokens, and what they read."""
-    inside: set[str] = set()
-    borders: list[Any] = []
-    for one in operations:
-        inputs = one.inputs()
-        names = [_name(each.get_source_output()) for each in inputs]
-        if not any(name in inside or name == last.get_name() for name in names) or one.get_type_name() == "Result":
+def _tokenwise_inputs(attention: Any, operations: list[Any], constants: set[str]) -> list[Any]:
+    """Return what operations after ``attention`` read from before; empty if one of them mixes tokens."""
+    after: set[str] = set()
+    reads: list[Any] = []
+    for each in operations:
+        names = [_source_name(one) for one in each.inputs()]
+        if each.get_type_name() == "Result" or not any(name in after or name == attention.get_name() for name in names):
             continue
-        if not _by_token(one, names, fixed):
-            return None, []
-        inside.add(one.get_name())
-        borders += [each for each, name in zip(inputs, names, strict=True) if name not in inside and name not in fixed]
-    return inside, borders
+        if not _is_tokenwise(each, names, constants):
+            return []
+        after.add(each.get_name())
+        inputs = zip(each.inputs(), names, strict=True)
+        reads += [one for one, name in inputs if name not in after and name not in constants]
+    return reads
 
 
-def _by_token(one: Any, names: list[str], fixed: set[str]) -> bool:
-    kind = one.get_type_name()
-    if kind in _ELEMENTWISE:
-        return all(_for_all_tokens(each) for each, name in zip(one.inputs(), names, strict=True) if name in fixed)
-    if kind not in _BY_TOKEN or names[1] not in fixed or any(name in fixed for name in names[:1]):
+def _is_tokenwise(operation: Any, names: list[str], constants: set[str]) -> bool:
+    """Return whether an operation computes each token on its own.
+
+    :param names: of the operations that it reads.
+    """
+    kind, inputs = operation.get_type_name(), operation.inputs()
+    if kind in _ELEMENTWISE:  # a constant must be the same for every token: only its last axis may be longer than 1
+        shapes = [one.get_partial_shape() for one, name in zip(inputs, names, strict=True) if name in constants]
+        return all(shape.is_static and all(size == 1 for size in list(shape.to_shape())[:-1]) for shape in shapes)
+    if kind not in _TOKENWISE or names[1] not in constants or names[0] in constants:
         return False
     if kind == "MatMul":
-        return not one.get_attributes()["transpose_a"] and len(one.input(1).get_partial_shape()) == 2
-    return _numbers(one.input(1)) in ([-1], [2])
+        return not operation.get_attributes()["transpose_a"] and len(inputs[1].get_partial_shape()) == 2
+    return _constant_integers(inputs[1]) in ([-1], [2])
 
 
-def _numbers(given: Any) -> list[int]:
-    """Return whole numbers that do not depend on the input: a constant, or a range of such."""
-    source = given.get_source_output().get_node()
+def _constant_integers(read: Any) -> list[int]:
+    """Return the integers of a constant, or of a range of constants; empty for anything else."""
+    source = read.get_source_output().get_node()
     if source.get_type_name() == "Constant":
         return [int(number) for number in np.ravel(source.data)]
-    limits = [_numbers(each) for each in source.inputs()] if source.get_type_name() == "Range" else []
+    limits = [_constant_integers(one) for one in source.inputs()] if source.get_type_name() == "Range" else []
     if len(limits) == 3 and all(len(each) == 1 for each in limits):
         return list(range(*(each[0] for each in limits)))
     return []
-
-
-def _for_all_tokens(constant: Any) -> bool:
-    """Return whether a constant is the same for every sub-token: only its last axis is longer than 1."""
-    shape = constant.get_partial_shape()
-    return bool(shape.is_static) and all(size == 1 for size in list(shape.to_shape())[:-1])
-
-
-def _gather(model: Any, borders: list[Any]) -> None:
-    """Put in front of each input that is read the choice of the sub-tokens that answer."""
-    import openvino.opset13 as operations
-
-    wanted = operations.parameter([-1, 2], np.int64, name=OUTPUT_TOKENS)
-    wanted.output(0).set_names({OUTPUT_TOKENS})
-    front = operations.constant(np.array([0], np.int64))
-    chosen: dict[tuple[str, int], Any] = {}
-    for each in borders:
-        source = each.get_source_output()
-        key = (_name(source), source.get_index())
-        if key not in chosen:
-            # with an axis in front the shapes have as many axes as before
-            chosen[key] = operations.unsqueeze(operations.gather_nd(source, wanted, 0), front).output(0)
-        each.replace_source_output(chosen[key])
-    model.add_parameters([wanted])
-    model.validate_nodes_and_infer_types()

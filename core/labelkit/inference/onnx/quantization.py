@@ -1,4 +1,4 @@
-"""Write an ONNX model in 8-bit integers with NNCF: weights and activations, their ranges learned from text."""
+"""Static quantization of an ONNX model with NNCF: int8 weights and activations, their ranges from calibration data."""
 
 from __future__ import annotations
 
@@ -18,42 +18,38 @@ if TYPE_CHECKING:
 
     from labelkit.encode.alignment import Encoding, Window
 
-#: what int8 leaves as it is, step by step, where the score asks for it
-SPARED = ("the head and attention", "the first layer", "the products behind activations")
-#: what gains nothing by int8: the tables of sub-tokens and positions are looked up, not multiplied
-_KEPT = ["Gather"]
-#: how much of the spread of activations is moved into the weights. On validation of WNUT-17 the mean divergence of the
-#: labels' probabilities from fp32 is 86 millionths at 0.75, 85 at 0.8, 79 at 0.85, 96 at 0.9. F1 decides nothing: it
-#: goes up and down by 0.005 with a dozen words
+#: layers that stay in fp32, one level after the other, until the score is high enough
+FP32_LEVELS = ("the head and attention", "the first layer", "the products behind activations")
+#: share of the spread of activations that SmoothQuant moves into the weights. On validation of WNUT-17 the mean
+#: divergence of the labels' probabilities from fp32 is 86 millionths at 0.75, 85 at 0.8, 79 at 0.85, 96 at 0.9. F1 says
+#: nothing: it goes up and down by 0.005 with a dozen words
 SMOOTHING = 0.85
-#: sub-tokens of text from which int8 learns how large activations become
+#: subwords of calibration data
 CALIBRATION = 16_384
 
 
-def _batches(encoding: Encoding, windows: Sequence[Window]) -> list[dict[str, Any]]:
-    """Return batches of windows from all over ``windows``, :data:`CALIBRATION` sub-tokens of them, nearly unpadded."""
+def calibration_batches(encoding: Encoding, windows: Sequence[Window]) -> list[dict[str, Any]]:
+    """Return batches with little padding of :data:`CALIBRATION` subwords, from windows spread over all ``windows``."""
     step = max(1, sum(len(window.ids) for window in windows) // CALIBRATION)
     chosen = windows[::step]
     tokenizer = encoding.tokenizer
     left = tokenizer.padding_side == "left"
     return [
-        model_inputs(
-            [chosen[place].ids for place in batch], encoding.special_tokens, tokenizer.pad_token_id or 0, left=left
-        )
+        model_inputs([chosen[i].ids for i in batch], encoding.special_tokens, tokenizer.pad_token_id or 0, left=left)
         for batch in batch_by_tokens([len(window.ids) for window in chosen], CALIBRATION // 64)
     ]
 
 
-def quantize(source: OnnxModel, path: Path, encoding: Encoding, windows: Sequence[Window], spared: int) -> None:
-    """Write a model whose products are in 8-bit integers, weights and activations alike; all else stays.
+def quantize(source: OnnxModel, path: Path, encoding: Encoding, windows: Sequence[Window], fp32_level: int) -> None:
+    """Write a model whose products are computed in int8, weights and activations; other operations stay in fp32.
 
-    :param windows: of text as the model will see it: the ranges of the activations are learned from them.
-    :param spared: how much of :data:`SPARED` stays, too.
-    :raises ModelError: it cannot be written so.
+    :param windows: calibration data: text like that which the model will label.
+    :param fp32_level: index into :data:`FP32_LEVELS`: these layers and those before stay in fp32 too.
+    :raises ModelError: if the model cannot be quantized.
     """
     import onnx
 
-    batches = _batches(encoding, windows)
+    batches = calibration_batches(encoding, windows)
     with quiet_exporters(), without_telemetry():
         try:
             import nncf
@@ -64,53 +60,51 @@ def quantize(source: OnnxModel, path: Path, encoding: Encoding, windows: Sequenc
             )
 
             model = onnx.load(str(source.path))
-            split_outlier_channels(model, batches, path.with_name("watched.onnx"))
-            more = AdvancedQuantizationParameters(
+            split_outlier_channels(model, batches, path.with_name("observed.onnx"))
+            advanced = AdvancedQuantizationParameters(
                 overflow_fix=OverflowFix.ENABLE if lacks_vnni() else OverflowFix.DISABLE,
                 smooth_quant_alphas=AdvancedSmoothQuantParameters(matmul=SMOOTHING),
             )
+            # embeddings ("Gather") are looked up, not multiplied: int8 gains nothing there
+            ignored = nncf.IgnoredScope(names=fp32_products(model, fp32_level), types=["Gather"], validate=False)
             found = nncf.quantize(
                 model,
                 nncf.Dataset(batches),
                 model_type=nncf.ModelType.TRANSFORMER,
                 preset=nncf.QuantizationPreset.MIXED,
                 subset_size=len(batches),
-                ignored_scope=nncf.IgnoredScope(names=_spared(model, spared), types=_KEPT, validate=False),
-                advanced_parameters=more,
+                ignored_scope=ignored,
+                advanced_parameters=advanced,
             )
-            onnx.save(
-                found,
-                str(path),
-                save_as_external_data=source.size > LARGEST_FILE,
-                location=f"{MODEL}.data",
-            )
+            large = source.size > LARGEST_FILE
+            onnx.save(found, str(path), save_as_external_data=large, location=f"{MODEL}.data")
         except Exception as error:
             raise ModelError(
-                f"the model cannot be written in int8: {one_line(error)}", hint="without --int8 it is written in fp32"
+                f"the model cannot be quantized to int8: {one_line(error)}", hint="export it in fp32: leave --int8 out"
             ) from error
 
 
-def _spared(model: ModelProto, spared: int) -> list[str]:
-    """Return the names of the products that are not in int8, as :data:`SPARED` says.
+def fp32_products(model: ModelProto, level: int) -> list[str]:
+    """Return the names of the products that stay in fp32, as :data:`FP32_LEVELS` says.
 
-    Attention always: moving its bytes about costs what int8 saves, windows being short.
+    Attention always does: in short windows the conversion of its operands costs what int8 saves.
     """
     weights = {one.name: tuple(one.dims) for one in model.graph.initializer}
     products = [node for node in model.graph.node if node.op_type in {"MatMul", "Gemm"}]
     weighted = [node for node in products if node.input[1] in weights]
-    narrowing = [node.name for node in weighted if _narrows(node, weights)]
+    narrowing = [node.name for node in weighted if _is_narrowing(node, weights)]
     names = {node.name for node in products if node.input[1] not in weights}
     names.update(node.name for node in weighted[-1:])
-    if spared >= 1 and narrowing:
+    if level >= 1 and narrowing:
         order = [node.name for node in products]
         names.update(order[: order.index(narrowing[0]) + 1])
-    if spared >= 2:
+    if level >= 2:
         names.update(narrowing)
     return sorted(names)
 
 
-def _narrows(node: NodeProto, weights: Mapping[str, tuple[int, ...]]) -> bool:
-    """Return whether a product makes its input less wide, as the one behind a feed-forward layer's activation does."""
+def _is_narrowing(node: NodeProto, weights: Mapping[str, tuple[int, ...]]) -> bool:
+    """Return whether the output of a product is narrower than its input, as after a feed-forward layer's activation."""
     shape = weights[node.input[1]]
     if len(shape) != 2:
         return False
@@ -121,7 +115,7 @@ def _narrows(node: NodeProto, weights: Mapping[str, tuple[int, ...]]) -> bool:
 
 @contextlib.contextmanager
 def without_telemetry() -> Iterator[None]:
-    """Let NNCF be imported without what would tell its makers of each use."""
+    """Disable NNCF's telemetry while it is imported."""
     before = os.environ.get("NNCF_CI")
     os.environ["NNCF_CI"] = "1"
     try:

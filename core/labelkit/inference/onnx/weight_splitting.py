@@ -1,9 +1,9 @@
-"""Divide the few neurons with by far the largest values among copies of themselves, so that 8 bits suffice for all.
+"""Weight splitting of outlier channels, so that int8 represents the other channels accurately.
 
-A feed-forward layer of many encoders has one neuron or two whose values and weights are ten to fifty times as large as
-the others'. Steps of 8 bits that reach that far are too coarse for the rest. With ``k`` copies, each with a ``k``-th of
-the weights behind it, the layer computes exactly the same, and what is left to represent is ``k`` times smaller
-("outlier channel splitting", Zhao et al. 2019; here along the neurons between the two products of a layer).
+The feed-forward layer of many encoders has one or two channels whose values and weights are ten to fifty times as large
+as the others'. An int8 range that includes them is too coarse for the rest. With ``k`` copies of such a channel, each
+with a ``k``-th of its outgoing weights, the layer computes the same function, and the range shrinks by ``k``
+("outlier channel splitting", Zhao et al. 2019; here between the two products of a layer).
 """
 
 from __future__ import annotations
@@ -21,40 +21,14 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, NodeProto, TensorProto
 
-#: neurons for which a layer gets one copy more
+#: a layer gets one more channel for so many that it has
 CHANNELS_PER_COPY = 64
-#: what an activation function is made of: each value by itself
-_ELEMENTWISE = frozenset(
-    [
-        "Abs",
-        "Add",
-        "Cast",
-        "Celu",
-        "Clip",
-        "Div",
-        "Elu",
-        "Erf",
-        "Exp",
-        "Gelu",
-        "HardSigmoid",
-        "HardSwish",
-        "Identity",
-        "LeakyRelu",
-        "Max",
-        "Min",
-        "Mish",
-        "Mul",
-        "Pow",
-        "Relu",
-        "Selu",
-        "Sigmoid",
-        "Softplus",
-        "Softsign",
-        "Sqrt",
-        "Sub",
-        "Tanh",
-    ]
-)
+#: what activation functions are exported as
+_ELEMENTWISE = frozenset((
+    "Abs", "Add", "Cast", "Celu", "Clip", "Div", "Elu", "Erf", "Exp", "Gelu", "HardSigmoid", "HardSwish", "Identity",
+    "LeakyRelu", "Max", "Min", "Mish", "Mul", "Pow", "Relu", "Selu", "Sigmoid", "Softplus", "Softsign", "Sqrt", "Sub",
+    "Tanh",
+))  # fmt: skip
 
 Floats = NDArray[np.float32]
 
@@ -63,169 +37,178 @@ Floats = NDArray[np.float32]
 class FeedForward:
     """Two products with an activation function between them.
 
-    :param widening: the product that gives the neurons, its weights of shape (inputs, neurons).
-    :param bias: the name of what is added to it, of shape (neurons,); None: nothing is.
-    :param narrowing: the product behind the activation function, its weights of shape (neurons, outputs).
+    :param up: the product that computes the channels, its weights of shape (inputs, channels).
+    :param bias: name of the bias that is added to it, of shape (channels,); None without one.
+    :param down: the product after the activation function, its weights of shape (channels, outputs).
     """
 
-    widening: NodeProto
+    up: NodeProto
     bias: str | None
-    narrowing: NodeProto
+    down: NodeProto
+
+    def split(self, graph: GraphProto, tensors: Mapping[str, TensorProto], copies: NDArray[np.int64]) -> None:
+        """Split the weights of each channel among its copies; in place.
+
+        :param copies: number of copies of each channel, of shape (channels,).
+        """
+        channels = np.repeat(np.arange(len(copies)), copies)
+        shares = np.repeat(1 / copies, copies).astype(np.float32)
+        up, down = tensors[self.up.input[1]], tensors[self.down.input[1]]
+        _set_array(up, _array(up)[:, channels])
+        _set_array(down, _array(down)[channels] * shares[:, None])
+        if self.bias is None:
+            return
+        bias = tensors[self.bias]
+        [adding] = [node for node in graph.node if self.up.output[0] in node.input]
+        if sum(self.bias in node.input for node in graph.node) > 1:  # exporters write equal tensors once
+            shared, bias = bias, graph.initializer.add()
+            bias.CopyFrom(shared)
+            bias.name = f"{shared.name}/{self.down.name}"
+            adding.input[list(adding.input).index(shared.name)] = bias.name
+        _set_array(bias, _array(bias)[channels])
+
+
+class GraphIndex:
+    """Lookups in a graph: shapes of weights, the node that makes a tensor, and how often a tensor is read."""
+
+    def __init__(self, graph: GraphProto) -> None:
+        self.shapes = {one.name: tuple(one.dims) for one in graph.initializer}
+        self.producers = {output: node for node in graph.node for output in node.output}
+        self.reads = Counter(name for node in graph.node for name in node.input)
+        self.reads.update(output.name for output in graph.output)
+
+    def bias_of(self, node: NodeProto, channels: int) -> str | None:
+        """Return the name of the bias that ``node`` adds; None if it adds none."""
+        if node.op_type != "Add":
+            return None
+        return next((name for name in node.input if self.shapes.get(name) == (channels,)), None)
+
+    def is_scalar(self, name: str) -> bool:
+        """Return whether a tensor is a constant of one number."""
+        if name in self.shapes:
+            return int(np.prod(self.shapes[name])) == 1
+        node = self.producers.get(name)
+        if node is None or node.op_type != "Constant":
+            return False
+        return all(int(np.prod(one.t.dims)) == 1 for one in node.attribute if one.name == "value")
+
+    def activation_input(self, output: str, channels: int) -> NodeProto | None:
+        """Return the node whose output an elementwise activation function turns into ``output``.
+
+        None if there is no such node, or if another node reads a tensor in between.
+        """
+        reads: Counter[str] = Counter([output])
+        pending, seen, sources = [output], set(), set()
+        while pending:
+            name = pending.pop()
+            if name in seen:
+                continue
+            seen.add(name)
+            node = self.producers.get(name)
+            if node is None:
+                return None
+            if node.op_type == "MatMul" or self.bias_of(node, channels) is not None:
+                sources.add(name)
+                continue
+            if node.op_type not in _ELEMENTWISE:
+                return None
+            tensors = [each for each in node.input if each and not self.is_scalar(each)]
+            reads.update(tensors)
+            pending.extend(tensors)
+        private = all(self.reads[name] == reads[name] for name in seen)
+        return self.producers[sources.pop()] if len(sources) == 1 and private else None
+
+    def feed_forward(self, down: NodeProto) -> FeedForward | None:
+        """Return the layer that ends with the product ``down``; None if its structure is another."""
+        channels = self.shapes[down.input[1]][0]
+        up = self.activation_input(down.input[0], channels)
+        bias = None if up is None else self.bias_of(up, channels)
+        if up is not None and bias is not None:
+            [product] = [name for name in up.input if name != bias]
+            up = self.producers.get(product) if self.reads[product] == 1 else None
+        if up is None or up.op_type != "MatMul":
+            return None
+        fits = self.shapes.get(up.input[1], ())[1:] == (channels,) and self.reads[up.input[1]] == 1
+        return FeedForward(up, bias, down) if fits else None
 
 
 def split_outlier_channels(model: ModelProto, batches: Sequence[Mapping[str, Any]], scratch: Path) -> int:
-    """Give each feed-forward layer some more neurons, copies of those that are hardest to represent; in place.
+    """Add copies of the channels that are hardest to represent in int8 to each feed-forward layer; in place.
 
-    :param batches: inputs of the model; how large the neurons' values become is seen on them.
-    :param scratch: a file that is written meanwhile, and another with its name and ``.data`` behind it.
-    :returns: how many layers were found; layers of another make stay as they are.
+    :param batches: calibration data, as inputs of the model.
+    :param scratch: a temporary file, written with another one of its name and ``.data``.
+    :returns: the number of layers; layers of another structure are left unchanged.
     """
     layers = find_feed_forwards(model.graph)
     if not layers or not batches:
         return 0
-    largest = _largest(model, [layer.narrowing.input[0] for layer in layers], batches, scratch)
+    largest = channel_maxima(model, [layer.down.input[0] for layer in layers], batches, scratch)
     tensors = {one.name: one for one in model.graph.initializer}
     for layer, values in zip(layers, largest, strict=True):
-        weights = _array(tensors[layer.narrowing.input[1]])
-        shares = copy_counts(values * np.abs(weights).max(axis=1), len(values) // CHANNELS_PER_COPY)
-        _divide(layer, model.graph, tensors, shares)
+        weights = _array(tensors[layer.down.input[1]])
+        copies = copy_counts(values * np.abs(weights).max(axis=1), len(values) // CHANNELS_PER_COPY)
+        layer.split(model.graph, tensors, copies)
     return len(layers)
 
 
 def copy_counts(difficulty: Floats, more: int) -> NDArray[np.int64]:
-    """Return how often each neuron is there when ``more`` of them are added: always for the one that is hardest.
+    """Return the number of copies of each channel: each of ``more`` copies goes to the channel that is hardest then.
 
     >>> copy_counts(np.array([1.0, 9.0, 2.0], np.float32), 4).tolist()
     [1, 5, 1]
     """
     counts = np.ones(len(difficulty), np.int64)
-    hardest = [(-float(value), place) for place, value in enumerate(difficulty)]
+    hardest = [(-float(value), channel) for channel, value in enumerate(difficulty)]
     heapq.heapify(hardest)
     for _ in range(more):
-        place = hardest[0][1]
-        counts[place] += 1
-        heapq.heapreplace(hardest, (-float(difficulty[place]) / float(counts[place]), place))
+        channel = hardest[0][1]
+        counts[channel] += 1
+        heapq.heapreplace(hardest, (-float(difficulty[channel]) / float(counts[channel]), channel))
     return counts
 
 
 def find_feed_forwards(graph: GraphProto) -> list[FeedForward]:
-    """Return the layers whose neurons nothing but one activation function and one product reads."""
-    weights = {one.name: tuple(one.dims) for one in graph.initializer}
-    makers = {output: node for node in graph.node for output in node.output}
-    uses = Counter(name for node in graph.node for name in node.input)
-    uses.update(output.name for output in graph.output)
+    """Return the feed-forward layers whose channels are read by one activation function and one product only."""
+    index = GraphIndex(graph)
     found = []
     for node in graph.node:
-        shape = weights.get(node.input[1], ()) if node.op_type == "MatMul" else ()
-        if len(shape) == 2 and shape[0] > shape[1] and uses[node.input[1]] == 1:
-            layer = _layer(node, shape[0], weights, makers, uses)
+        shape = index.shapes.get(node.input[1], ()) if node.op_type == "MatMul" else ()
+        if len(shape) == 2 and shape[0] > shape[1] and index.reads[node.input[1]] == 1:
+            layer = index.feed_forward(node)
             if layer is not None:
                 found.append(layer)
     return found
 
 
-def _layer(
-    narrowing: NodeProto,
-    neurons: int,
-    weights: Mapping[str, tuple[int, ...]],
-    makers: Mapping[str, NodeProto],
-    uses: Mapping[str, int],
-) -> FeedForward | None:
-    """Return the layer that ends with ``narrowing``, None where it is made otherwise."""
-    read: Counter[str] = Counter([narrowing.input[0]])
-    waiting, seen, sources = [narrowing.input[0]], set(), set()
-    while waiting:
-        name = waiting.pop()
-        if name in seen:
-            continue
-        seen.add(name)
-        node = makers.get(name)
-        if node is None:
-            return None
-        if node.op_type == "MatMul" or _bias(node, neurons, weights) is not None:
-            sources.add(name)
-            continue
-        if node.op_type not in _ELEMENTWISE:
-            return None
-        inside = [each for each in node.input if each and not _single(each, weights, makers)]
-        read.update(inside)
-        waiting.extend(inside)
-    if len(sources) != 1 or any(uses[name] != read[name] for name in seen):
-        return None
-    source = makers[sources.pop()]
-    bias = _bias(source, neurons, weights)
-    widening: NodeProto | None = source
-    if bias is not None:
-        [product] = [name for name in source.input if name != bias]
-        widening = makers.get(product)
-        if uses[product] != 1:
-            return None
-    if widening is None or widening.op_type != "MatMul":
-        return None
-    shape = weights.get(widening.input[1], ())
-    return FeedForward(widening, bias, narrowing) if shape[1:] == (neurons,) and uses[widening.input[1]] == 1 else None
-
-
-def _bias(node: NodeProto, neurons: int, weights: Mapping[str, tuple[int, ...]]) -> str | None:
-    if node.op_type != "Add":
-        return None
-    return next((name for name in node.input if weights.get(name) == (neurons,)), None)
-
-
-def _single(name: str, weights: Mapping[str, tuple[int, ...]], makers: Mapping[str, NodeProto]) -> bool:
-    """Return whether it is one number, the same for all neurons."""
-    if name in weights:
-        return int(np.prod(weights[name])) == 1
-    node = makers.get(name)
-    if node is None or node.op_type != "Constant":
-        return False
-    return all(int(np.prod(one.t.dims)) == 1 for one in node.attribute if one.name == "value")
-
-
-def _largest(
+def channel_maxima(
     model: ModelProto, names: Sequence[str], batches: Sequence[Mapping[str, Any]], scratch: Path
 ) -> list[Floats]:
-    """Return the largest magnitude of each neuron of each layer, padding aside."""
+    """Return the largest magnitude of each channel of some tensors over all tokens but padding.
+
+    :param names: of tensors of shape (windows, length, channels).
+    :returns: for each tensor, float32 of shape (channels,).
+    """
     import onnx
     import onnxruntime
 
-    watched = onnx.ModelProto()
-    watched.CopyFrom(model)
-    watched.graph.output.extend(onnx.helper.make_empty_tensor_value_info(name) for name in names)
+    observed = onnx.ModelProto()
+    observed.CopyFrom(model)
+    observed.graph.output.extend(onnx.helper.make_empty_tensor_value_info(name) for name in names)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     data = scratch.with_name(f"{scratch.name}.data")
     try:
-        onnx.save(watched, str(scratch), save_as_external_data=True, location=data.name)
+        onnx.save(observed, str(scratch), save_as_external_data=True, location=data.name)
         session = onnxruntime.InferenceSession(str(scratch), options, providers=["CPUExecutionProvider"])
         found: list[Any] = [0.0] * len(names)
         for batch in batches:
             real = np.asarray(batch["attention_mask"]).astype(bool)
-            for place, values in enumerate(session.run(list(names), dict(batch))):
-                found[place] = np.maximum(found[place], np.abs(values[real]).max(axis=0))
+            for number, values in enumerate(session.run(list(names), dict(batch))):
+                found[number] = np.maximum(found[number], np.abs(values[real]).max(axis=0))
     finally:
         scratch.unlink(missing_ok=True)
         data.unlink(missing_ok=True)
     return found
-
-
-def _divide(
-    layer: FeedForward, graph: GraphProto, tensors: Mapping[str, TensorProto], counts: NDArray[np.int64]
-) -> None:
-    places = np.repeat(np.arange(len(counts)), counts)
-    shares = np.repeat(1 / counts, counts).astype(np.float32)
-    before, behind = tensors[layer.widening.input[1]], tensors[layer.narrowing.input[1]]
-    _replace(before, _array(before)[:, places])
-    _replace(behind, _array(behind)[places] * shares[:, None])
-    if layer.bias is not None:
-        bias = tensors[layer.bias]
-        [adding] = [node for node in graph.node if layer.widening.output[0] in node.input]
-        if sum(layer.bias in node.input for node in graph.node) > 1:  # exporters keep equal tensors once
-            shared, bias = bias, graph.initializer.add()
-            bias.CopyFrom(shared)
-            bias.name = f"{shared.name}/{layer.narrowing.name}"
-            adding.input[list(adding.input).index(shared.name)] = bias.name
-        _replace(bias, _array(bias)[places])
 
 
 def _array(tensor: TensorProto) -> Floats:
@@ -235,7 +218,7 @@ def _array(tensor: TensorProto) -> Floats:
     return found
 
 
-def _replace(tensor: TensorProto, values: Floats) -> None:
+def _set_array(tensor: TensorProto, values: Floats) -> None:
     from onnx import numpy_helper
 
     tensor.CopyFrom(numpy_helper.from_array(np.ascontiguousarray(values), tensor.name))
