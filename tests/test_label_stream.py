@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 import labelkit
 from labelkit import Example, Labelled, Labeller, Preprocessor, Schema
 from labelkit.errors import LabelkitError
-from labelkit.formats.labelled import Failed, above, carried
 from labelkit.inference.decoding import decode_spans
 from labelkit.inference.engine import Engine
 from labelkit.label import stream
+from labelkit.label.records import FailedRecord, drop_low_scores, rename_reserved_fields
 from labelkit.label.stream import chunks, label_stream
 from labelkit.labels.schemes import spans_of
 from labelkit.records import Coverage, Place, Scores, Span
@@ -166,15 +166,15 @@ def test_a_record_that_cannot_be_labelled_is_told_and_the_others_go_on(trained: 
     labeller._preprocessors = (Preprocessor(name="picky", kind="token", apply=picky),)
     place = Place(file="a.txt", line=2)
     items: list[Any] = [
-        Example(id="1", text="Ada sleeps"), Failed("a.txt:1: broken"), Example(id="2", text="Bob", place=place),
+        Example(id="1", text="Ada sleeps"), FailedRecord("a.txt:1: broken"), Example(id="2", text="Bob", place=place),
         Example(id="3", text="Cleo"),
     ]  # fmt: skip
     (found,) = label_stream(labeller, items)
     one, two, three, four = found
     assert isinstance(one, Labelled)
     assert isinstance(four, Labelled)
-    assert (one.text, four.text, two) == ("Ada sleeps", "Cleo", Failed("a.txt:1: broken"))
-    assert isinstance(three, Failed)
+    assert (one.text, four.text, two) == ("Ada sleeps", "Cleo", FailedRecord("a.txt:1: broken"))
+    assert isinstance(three, FailedRecord)
     assert three.message == "a.txt:2: preprocessor 'picky' failed on example 2: ValueError: not Bob"
     with pytest.raises(LabelkitError, match="preprocessor 'picky' failed on example 2"):
         list(label_stream(labeller, items, strict=True))
@@ -230,22 +230,22 @@ def a_record(**changes: Any) -> Labelled:
 
 
 def test_spans_below_the_lowest_score_go_and_their_words_are_outside() -> None:
-    found = above(a_record(), 0.5, "IOB2")
+    found = drop_low_scores(a_record(), 0.5, "IOB2")
     assert (found.labels, [span.label for span in found.spans or ()]) == (("O", "B-B", "I-B"), ["B"])
     assert (found.words, found.coverage.below_min_score) == (("a", "b", "c"), 1)
-    assert above(a_record(), 0.7, "IOB2").labels == ("O", "O", "O")
-    assert above(a_record(), 0.4, "IOB2") == a_record()
+    assert drop_low_scores(a_record(), 0.7, "IOB2").labels == ("O", "O", "O")
+    assert drop_low_scores(a_record(), 0.4, "IOB2") == a_record()
 
 
 def test_what_stays_beside_a_span_that_goes_fits_the_scheme() -> None:
     spans = tuple(Span(start=2 * i, end=2 * i + 1, label="A", text="x", score=i / 2) for i in range(2))
-    found = above(a_record(words=("a", "b"), labels=("I-A", "B-A"), spans=spans), 0.3, "IOB1")
+    found = drop_low_scores(a_record(words=("a", "b"), labels=("I-A", "B-A"), spans=spans), 0.3, "IOB1")
     assert (found.labels, found.spans) == (("O", "I-A"), spans[1:])
 
 
 def test_a_plain_label_below_the_lowest_score_stays_and_its_span_goes() -> None:
     spans = tuple(Span(start=i, end=i + 1, label="N", text="x", score=i / 2) for i in range(2))
-    found = above(a_record(words=("a", "b"), labels=("N", "N"), spans=spans), 0.3, None)
+    found = drop_low_scores(a_record(words=("a", "b"), labels=("N", "N"), spans=spans), 0.3, None)
     assert (found.labels, found.spans, found.coverage.below_min_score) == (("N", "N"), spans[1:], 1)
 
 
@@ -253,15 +253,19 @@ def test_the_label_of_a_text_below_the_lowest_score_is_none_and_its_scores_stay(
     record = Labelled(
         id="1", text="a", label="x", score=0.6, scores={"x": 0.6, "y": 0.4}, coverage=Coverage(words=1, windows=1)
     )
-    found = above(record, 0.7, None)
+    found = drop_low_scores(record, 0.7, None)
     assert (found.label, found.score, found.scores) == (None, 0.6, record.scores)
     assert found.coverage.below_min_score == 1
-    assert above(record, 0.6, None) == record
+    assert drop_low_scores(record, 0.6, None) == record
 
 
 def test_fields_called_like_ours_get_another_name() -> None:
-    assert carried({"words": 1, "author": 2, "label": 3}, "token") == {"input_words": 1, "author": 2, "label": 3}
-    assert carried({"input_label": 1, "label": 2}, "text") == {"input_label": 1, "input_input_label": 2}
+    assert rename_reserved_fields({"words": 1, "author": 2, "label": 3}, "token") == {
+        "input_words": 1,
+        "author": 2,
+        "label": 3,
+    }
+    assert rename_reserved_fields({"input_label": 1, "label": 2}, "text") == {"input_label": 1, "input_input_label": 2}
 
 
 # -- memory -----------------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import labelkit
 from labelkit import Labelled, Labeller
 from labelkit.errors import RegistryError
-from labelkit.formats.labelled import to_json
+from labelkit.formats.labelled_json import to_json
 from labelkit.labels.schemes import repair, spans_of, violations
 from labelkit.records import Coverage, Span
 

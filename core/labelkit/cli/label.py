@@ -109,13 +109,14 @@ def label(shell: Shell, **given: Any) -> None:
 
 def _show_texts(shell: Shell, asked: _Asked) -> None:
     """Show some texts with their spans in colour, or as JSON."""
-    from labelkit.formats.labelled import above, to_json
+    from labelkit.formats.labelled_json import to_json
+    from labelkit.label.records import drop_low_scores
 
     labeller = _labeller(shell, asked)
     schema = labeller.info.schema
     records = labeller.label_all(asked.texts)
     if asked.min_score is not None:
-        records = [above(record, asked.min_score, schema.scheme) for record in records]
+        records = [drop_low_scores(record, asked.min_score, schema.scheme) for record in records]
     if shell.as_json:
         documents = [to_json(record) for record in records]
         shell.json(documents[0] if len(documents) == 1 else documents)

@@ -8,8 +8,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO, Self
 
 from labelkit.console.text import literal
-from labelkit.formats.labelled import Failed
 from labelkit.label.output import LISTED, LabellingSummary
+from labelkit.label.records import FailedRecord
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -54,7 +54,7 @@ class LabelProgress:
         self._task: TaskID | None = None
         self._started = time.monotonic()
         self._totals = LabellingSummary()
-        self._held: list[Failed] = []
+        self._held: list[FailedRecord] = []
 
     def __enter__(self) -> Self:
         if self._bar:
@@ -75,7 +75,7 @@ class LabelProgress:
     def __call__(self, chunk: list[LabelResult]) -> None:
         """Show that ``chunk`` is done."""
         for result in chunk:
-            if isinstance(result, Failed) and self._totals.failed < LISTED:
+            if isinstance(result, FailedRecord) and self._totals.failed < LISTED:
                 self._held.append(result)
             self._totals.add(result)
         if self._totals.records:  # where not a single record can be read, that is an error of its own

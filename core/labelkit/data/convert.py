@@ -19,8 +19,8 @@ from labelkit.data.scheme_conversion import place_of
 from labelkit.errors import DataError
 from labelkit.files.output import new_output
 from labelkit.formats.delimited import as_text
+from labelkit.formats.labelled_json import gold_coverage
 from labelkit.formats.recognition import writer_for
-from labelkit.formats.record_fields import gold_coverage
 from labelkit.formats.tools.writing import as_iob2, notation_of
 from labelkit.records import Example, Kind, Labelled, Labels, LoadContext
 

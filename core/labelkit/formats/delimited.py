@@ -18,7 +18,7 @@ from typing import Any
 from labelkit.errors import DataError
 from labelkit.files.reading import lines_with_ends
 from labelkit.formats.fields import Layout, layout_of
-from labelkit.formats.record_fields import to_record, without_ours
+from labelkit.formats.labelled_json import to_record, without_predictions
 from labelkit.formats.rows import Record, check_columns, fraction, read_rows
 from labelkit.records import Example, Format, Labelled, LoadContext, Output
 
@@ -123,7 +123,7 @@ def _with_lists(rows: Iterable[tuple[int, Record]], ctx: LoadContext) -> Iterato
             record = {name: _parsed(value) if name in columns else value for name, value in record.items()}
             if "tokens" in layout.roles and (text := layout.roles.get("text")) is not None:
                 record[text] = record[text] or ""  # no words
-        yield line, without_ours(record)
+        yield line, without_predictions(record)
 
 
 def _parsed(value: Any) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 
 from labelkit.errors import DataError
 from labelkit.files.reading import read_lines
-from labelkit.formats.record_fields import to_record, without_ours
+from labelkit.formats.labelled_json import to_record, without_predictions
 from labelkit.formats.rows import Record, read_rows
 from labelkit.records import Example, Format, Labelled, LoadContext, Output
 
@@ -19,7 +19,7 @@ def read(path: Path, ctx: LoadContext) -> Iterator[Example]:
 
     :raises DataError: a line is no JSON object, or lacks what is needed; names file and line.
     """
-    return read_rows(path, ctx, ((number, without_ours(record)) for number, record in objects(path, ctx)))
+    return read_rows(path, ctx, ((number, without_predictions(record)) for number, record in objects(path, ctx)))
 
 
 def write(records: Iterable[Labelled], output: Output) -> None:

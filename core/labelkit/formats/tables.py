@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from labelkit.errors import DataError
 from labelkit.files.reading import open_bytes, reading_errors
-from labelkit.formats.record_fields import is_gold, to_record, without_ours
+from labelkit.formats.labelled_json import is_gold, to_record, without_predictions
 from labelkit.formats.rows import Names, Record, check_columns, read_rows
 from labelkit.records import Example, Format, Labelled, LoadContext, Output
 
@@ -163,7 +163,7 @@ def _examples(
 def _rows(batch: pa.RecordBatch) -> Iterator[Record]:
     for start in range(0, batch.num_rows, _ROWS):
         for row in batch.slice(start, _ROWS).to_pylist():
-            yield without_ours({name: _plain(value) for name, value in row.items()})
+            yield without_predictions({name: _plain(value) for name, value in row.items()})
 
 
 def _plain(value: Any) -> Any:

@@ -11,8 +11,8 @@ from typing import Literal
 
 from labelkit.errors import DataError
 from labelkit.files.reading import STDIN, lines_with_ends, open_bytes, read_lines, reading_errors
-from labelkit.formats.labelled import Failed
 from labelkit.formats.recognition import reader_for, readers_of, recognise
+from labelkit.label.records import FailedRecord
 from labelkit.label.stream import chunks
 from labelkit.records import Example, Format, Kind, LoadContext, Place
 
@@ -106,7 +106,7 @@ def find_inputs(
 
 def read_inputs(
     inputs: Inputs, kind: Kind, layer: str, ctx: LoadContext, *, strict: bool
-) -> Iterator[Example | Failed]:
+) -> Iterator[Example | FailedRecord]:
     """Return every record of the inputs, in order, read as it is asked for; labels that are there are ignored.
 
     With several files each record has its own field ``file``.
@@ -119,7 +119,9 @@ def read_inputs(
     return _no_classes(items) if kind == "token" else items
 
 
-def _read_all(inputs: Inputs, kind: Kind, layer: str, ctx: LoadContext, *, strict: bool) -> Iterator[Example | Failed]:
+def _read_all(
+    inputs: Inputs, kind: Kind, layer: str, ctx: LoadContext, *, strict: bool
+) -> Iterator[Example | FailedRecord]:
     # of texts the fields tell whether words are given; for words a text alone will do as well
     options = {**ctx.options, "labels": "ignored", "layer": layer, "kind": kind if kind == "token" else None}
     for one in inputs.files:
@@ -129,7 +131,7 @@ def _read_all(inputs: Inputs, kind: Kind, layer: str, ctx: LoadContext, *, stric
             yield item
 
 
-def _no_classes(items: Iterator[Example | Failed]) -> Iterator[Example | Failed]:
+def _no_classes(items: Iterator[Example | FailedRecord]) -> Iterator[Example | FailedRecord]:
     """Pass the items on, unless all of the first chunk are texts with one label: that is another task's data."""
     first = next(chunks(items), [])
     columns = [_labelled_by(item) for item in first if isinstance(item, Example)]
@@ -158,7 +160,7 @@ def text_format(unit: Unit = "line") -> Format:
     )
 
 
-def _read(one: Input, ctx: LoadContext, *, strict: bool) -> Iterator[Example | Failed]:
+def _read(one: Input, ctx: LoadContext, *, strict: bool) -> Iterator[Example | FailedRecord]:
     bad: list[DataError] = []
 
     def skip(error: DataError) -> None:
@@ -168,8 +170,8 @@ def _read(one: Input, ctx: LoadContext, *, strict: bool) -> Iterator[Example | F
         if len(bad) > _PATIENCE:
             raise DataError(f"{one.name}: {len(bad):,} records in a row cannot be read", hint="is its format another?")
 
-    def failed() -> Iterator[Failed]:
-        yield from [Failed(error.message, error.hint) for error in bad]
+    def failed() -> Iterator[FailedRecord]:
+        yield from [FailedRecord(error.message, error.hint) for error in bad]
         bad.clear()
 
     assert one.format.read is not None  # find_inputs takes readers only
@@ -184,7 +186,7 @@ def _read(one: Input, ctx: LoadContext, *, strict: bool) -> Iterator[Example | F
         if strict:
             raise
         yield from failed()
-        yield Failed(error.message, error.hint, ends_file=True)
+        yield FailedRecord(error.message, error.hint, ends_file=True)
 
 
 def _lines(path: Path, ctx: LoadContext) -> Iterator[Example]:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from labelkit.errors import DataError
 from labelkit.files.output import new_output
-from labelkit.formats.labelled import Failed, above
 from labelkit.label.journal import Journal, journal_path
 from labelkit.label.output import LabellingSummary, StandardOutput
+from labelkit.label.records import FailedRecord, drop_low_scores
 from labelkit.label.stream import InputRecord, LabelResult, label_stream
 from labelkit.records import Format, Labelled
 
@@ -53,7 +53,7 @@ class LabellingJob:
         started = time.monotonic()
         for chunk in label_stream(self.labeller, self.items, strict=self.strict, done=done, many=self.many):
             if least is not None:
-                chunk = [above(r, least, scheme) if isinstance(r, Labelled) else r for r in chunk]
+                chunk = [drop_low_scores(r, least, scheme) if isinstance(r, Labelled) else r for r in chunk]
             for result in chunk:
                 self.labelled.add(result)
             self.seconds = time.monotonic() - started
@@ -150,6 +150,6 @@ def _unwritable(error: DataError, records: int) -> DataError:
 
 def _check_some(totals: LabellingSummary) -> None:
     if totals.failures and not totals.records:
-        first: Failed = totals.failures[0]
+        first: FailedRecord = totals.failures[0]
         more = totals.failed + totals.unfinished - 1
         raise DataError(f"{first.message}{f' (and {more:,} more like it)' if more else ''}", hint=first.hint)

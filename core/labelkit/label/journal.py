@@ -19,7 +19,7 @@ from typing import Any, BinaryIO
 from labelkit.errors import DataError, LabelkitError, StorageError
 from labelkit.files.atomic import storage_errors
 from labelkit.formats.jsonl import line_of
-from labelkit.formats.labelled import Failed
+from labelkit.label.records import FailedRecord
 from labelkit.label.stream import InputRecord, LabelResult
 from labelkit.records import Coverage, Example, Labelled, Span
 
@@ -176,7 +176,7 @@ def _closing(chunk: int, items: int, checksum: int) -> bytes:
 
 
 def _packed(result: LabelResult) -> dict[str, Any]:
-    if isinstance(result, Failed):
+    if isinstance(result, FailedRecord):
         return {"failed": result.message, "hint": result.hint, "ends_file": result.ends_file}
     found = {name: getattr(result, name) for name in ("id", "text", "words", "labels", "offsets", "extra", "engine")}
     if result.words is None:
@@ -188,7 +188,7 @@ def _packed(result: LabelResult) -> dict[str, Any]:
 
 def _unpacked(found: dict[str, Any]) -> LabelResult:
     if "failed" in found:
-        return Failed(found["failed"], found["hint"], found["ends_file"])
+        return FailedRecord(found["failed"], found["hint"], found["ends_file"])
     coverage = Coverage(**found.pop("coverage"))
     if found["words"] is None:
         return Labelled(**found, coverage=coverage)
@@ -204,9 +204,9 @@ def _unpacked(found: dict[str, Any]) -> LabelResult:
 
 def _same(result: LabelResult, item: InputRecord) -> bool:
     """Return whether ``result`` can have come of ``item``."""
-    if isinstance(item, Failed):
+    if isinstance(item, FailedRecord):
         return result == item
-    if isinstance(result, Failed):  # it could be read, and then not be labelled
+    if isinstance(result, FailedRecord):  # it could be read, and then not be labelled
         return item.place is None or result.message.startswith(f"{item.place}:")
     return result.id == item.id and (
         result.text == item.text if item.words is None else item.words in (result.words, tuple(result.text.split(" ")))

@@ -14,9 +14,9 @@ import numpy as np
 from labelkit.data.preprocess import apply
 from labelkit.encode.alignment import EncodedExamples, Encoding, encode, encode_texts, surfaces_of, texts_of
 from labelkit.errors import LabelkitError, nearest
-from labelkit.formats.labelled import carried
 from labelkit.inference.calibration import apply_temperature
 from labelkit.inference.decoding import WordSpan, count_changes, decode, decode_spans, label_sequences, repair_label_ids
+from labelkit.label.records import rename_reserved_fields
 from labelkit.labels.spans import joined_offsets, offsets_of
 from labelkit.models.checkpoint import CheckpointInfo, read_checkpoint
 from labelkit.plugins.catalog import Catalog
@@ -282,7 +282,7 @@ class Labeller:
             extra.setdefault("document", example.document)
         text, words, offsets = example.text, example.words, example.offsets
         if self.info.kind == "text":
-            extra = carried(extra, "text")
+            extra = rename_reserved_fields(extra, "text")
             text = " ".join(words or ()) if text is None else text
             return replace(example, text=text, words=None, offsets=None, labels={}, extra=extra)
         if words is None:
@@ -295,7 +295,7 @@ class Labeller:
             if text is not None:
                 extra["text"] = text
             text, offsets = " ".join(words), joined_offsets(words)
-        extra = carried(extra, "token")
+        extra = rename_reserved_fields(extra, "token")
         return replace(example, text=text, words=words, offsets=offsets, labels={}, extra=extra)
 
     def _label_texts(self, ready: PreparedBatch, computed: ScoredBatch) -> list[Labelled]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from labelkit.errors import DataError
-from labelkit.formats.labelled import Failed
+from labelkit.label.records import FailedRecord
 from labelkit.label.stream import LabelResult
 from labelkit.records import Labelled
 
@@ -33,11 +33,11 @@ class LabellingSummary:
     repaired: int = 0
     failed: int = 0
     unfinished: int = 0
-    failures: list[Failed] = field(default_factory=list)
+    failures: list[FailedRecord] = field(default_factory=list)
 
     def add(self, result: LabelResult) -> None:
         """Count a result."""
-        if isinstance(result, Failed):
+        if isinstance(result, FailedRecord):
             self.failed += not result.ends_file
             self.unfinished += result.ends_file
             if len(self.failures) < LISTED:

@@ -15,7 +15,7 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 from labelkit.errors import LabelkitError
-from labelkit.formats.labelled import Failed
+from labelkit.label.records import FailedRecord
 from labelkit.records import Example, Labelled
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ CHARACTERS = 1 << 18
 #: chunks, of about 2,000 records in all, after which an input is large: a quicker engine then pays for its start
 LARGE_INPUT_CHUNKS = 5
 
-InputRecord = Example | Failed
-LabelResult = Labelled | Failed
+InputRecord = Example | FailedRecord
+LabelResult = Labelled | FailedRecord
 
 
 def label_stream(
@@ -79,7 +79,7 @@ def chunks(items: Iterable[InputRecord], done: int = 0) -> Iterator[list[InputRe
 
 
 def _size(item: InputRecord) -> int:
-    if isinstance(item, Failed):
+    if isinstance(item, FailedRecord):
         return 0
     return len(item.text or "") if item.words is None else sum(map(len, item.words))
 
@@ -98,7 +98,7 @@ class _Chunk:
 
 def _prepared(labeller: Labeller, chunk: Sequence[InputRecord], strict: bool, many: bool) -> _Chunk:
     examples = [item for item in chunk if isinstance(item, Example)]
-    places: list[LabelResult | None] = [item if isinstance(item, Failed) else None for item in chunk]
+    places: list[LabelResult | None] = [item if isinstance(item, FailedRecord) else None for item in chunk]
     try:
         return _Chunk(places, labeller.prepare(examples), many=many)
     except LabelkitError:
@@ -113,7 +113,7 @@ def _prepared(labeller: Labeller, chunk: Sequence[InputRecord], strict: bool, ma
                 fine.append(item)
             except LabelkitError as error:
                 where = f"{item.place}: " if item.place else ""
-                places[place] = Failed(f"{where}{error.message}", error.hint)
+                places[place] = FailedRecord(f"{where}{error.message}", error.hint)
     return _Chunk(places, labeller.prepare(fine), many=many)
 
 

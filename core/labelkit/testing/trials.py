@@ -166,7 +166,7 @@ def _data(trial: Trial) -> str:
     """Write the examples as the three splits of a data reference."""
     from labelkit.data.convert import to_labelled
     from labelkit.formats.jsonl import line_of
-    from labelkit.formats.record_fields import to_record
+    from labelkit.formats.labelled_json import to_record
 
     layer = trial.task.layer
     bare = (_bare(example, {layer: example.labels[layer]}) for example in trial.task.examples)

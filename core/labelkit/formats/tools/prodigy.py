@@ -12,7 +12,7 @@ from typing import Any
 
 from labelkit.errors import DataError
 from labelkit.formats.jsonl import line_of, objects
-from labelkit.formats.record_fields import is_gold
+from labelkit.formats.labelled_json import is_gold
 from labelkit.formats.tools.reading import (
     Anchor,
     Found,

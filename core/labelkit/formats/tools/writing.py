@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from labelkit.errors import DataError
-from labelkit.formats.record_fields import is_gold
+from labelkit.formats.labelled_json import is_gold
 from labelkit.labels.schemes import SpanTuple, spans_of, tags_of
 from labelkit.labels.span_tags import Notation
 from labelkit.labels.spans import Offsets, TextSpan, covered, joined_offsets, offsets_of

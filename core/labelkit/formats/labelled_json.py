@@ -1,0 +1,67 @@
+"""Labelled records as JSON objects, by the field names that users and programs rely on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from typing import Any
+
+from labelkit.errors import DataError
+from labelkit.records import Coverage, Labelled
+
+#: figures of the coverage that are left out when they are 0
+_OPTIONAL_COVERAGE = ("below_min_score", "repaired")
+#: fields that labelling adds to a record; not needed to read it back as data
+_PREDICTED = ("spans", "score", "scores", "coverage")
+
+
+def is_gold(labelled: Labelled) -> bool:
+    """Return whether the labels of a record were read from data, not predicted: it has no score and no windows."""
+    coverage = labelled.coverage
+    return coverage.windows == 0 and coverage.fallback == 0 and coverage.words > 0
+
+
+def gold_coverage(words: int) -> Coverage:
+    """Return the coverage of a record whose labels were read from data."""
+    return Coverage(words=max(words, 1), windows=0)
+
+
+def to_json(record: Labelled) -> dict[str, Any]:
+    """Return a labelled record ready for JSON; labelkit's fields replace the user's own fields of the same name."""
+    fields: dict[str, Any] = {"id": record.id, "text": record.text}
+    if record.words is not None:
+        fields |= {"words": list(record.words), "labels": list(record.labels or ())}
+        fields["spans"] = [asdict(span) for span in record.spans or ()]
+    else:
+        fields |= {"label": record.label, "score": record.score, "scores": dict(record.scores or {})}
+    coverage = asdict(record.coverage)
+    fields["coverage"] = {name: value for name, value in coverage.items() if value or name not in _OPTIONAL_COVERAGE}
+    if record.engine:
+        fields["coverage"]["engine"] = record.engine
+    return {**record.extra, **fields}
+
+
+def to_record(labelled: Labelled) -> dict[str, Any]:
+    """Return the fields of a record for a file: labelkit's own first, then the user's.
+
+    A gold record has only its labels; a labelled one has the fields of :func:`to_json`.
+
+    :raises DataError: one of the user's fields has the name of one of labelkit's.
+    """
+    fields = to_json(replace(labelled, extra={}))
+    if is_gold(labelled):
+        fields = {name: value for name, value in fields.items() if name not in _PREDICTED}
+    if clash := [name for name in labelled.extra if name in fields]:
+        raise DataError(
+            f"record '{labelled.id}': its own field '{clash[0]}' would be overwritten by labelkit's",
+            hint="rename it, or leave it out",
+        )
+    return {**fields, **labelled.extra}
+
+
+def without_predictions(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the fields of a record without what labelling added; a record that labelkit did not label as it is."""
+    coverage = record.get("coverage")
+    if isinstance(coverage, dict) and {"words", "windows"} <= coverage.keys():
+        return {name: value for name, value in record.items() if name not in _PREDICTED}
+    return record
