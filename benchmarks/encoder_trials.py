@@ -102,7 +102,9 @@ class Trial:
         inputs = model_inputs(rows, self.encoding.special_tokens, tokenizer.pad_token_id or 0, left=left)
         with autocast(precision, "cpu"):
             logits = self.model(**{name: torch.from_numpy(array) for name, array in inputs.items()}).logits
-        gold = [align_labels(window, [n % len(LABELS) for n in range(1000)], every=False) for window in windows]
+        gold = [
+            align_labels(window, [n % len(LABELS) for n in range(1000)], label_all_tokens=False) for window in windows
+        ]
         target = pad_labels(gold, left=left) if self.kind == "token" else np.arange(len(windows)) % len(LABELS)
         return torch.nn.functional.cross_entropy(
             logits.float().flatten(0, -2), torch.from_numpy(target).flatten(), ignore_index=IGNORE_INDEX
@@ -314,7 +316,7 @@ def info_of(trial: Trial) -> CheckpointInfo:
         splitter="whitespace",
         fallback="O",
         max_length=trial.encoding.max_length,
-        overlap=trial.encoding.overlap,
+        overlap=trial.encoding.stride,
         step=1,
         epoch=1.0,
     )

@@ -86,8 +86,8 @@ def test_a_saved_tokenizer_marks_wherever_it_is_opened(marked: PreTrainedTokeniz
 
 
 def test_marks_are_not_put_twice(marked: PreTrainedTokenizerBase) -> None:
-    assert not case.applies(marked)
-    assert case.marking(marked) is marked
+    assert not case.supports_case_marks(marked)
+    assert case.add_case_marks(marked) is marked
 
 
 def test_a_tokenizer_that_keeps_capitals_stays_as_it_is(tiny: Path) -> None:
@@ -95,7 +95,7 @@ def test_a_tokenizer_that_keeps_capitals_stays_as_it_is(tiny: Path) -> None:
 
     kept = load_tokenizer(tiny)
     kept.backend_tokenizer.normalizer = normalizers.NFC()
-    assert case.marking(kept) is kept
+    assert case.add_case_marks(kept) is kept
 
 
 def test_offsets_still_point_at_the_text(marked: PreTrainedTokenizerBase) -> None:

@@ -172,7 +172,7 @@ def test_a_dry_run_shows_where_each_value_came_from_and_writes_nothing(
     assert re.search(r"0\.001 +--lr *$", lines["train.learning_rate"])
     assert re.search(r"0\.5 +--set *$", lines["train.weight_decay"])
     assert re.search(r"42 +default *$", lines["train.seed"])
-    assert re.search(r"128 +automatic: the encoder reads 128 sub-tokens", lines["data.max_length"])
+    assert re.search(r"128 +automatic: the encoder reads 128 subwords", lines["data.max_length"])
     assert lines["train"].split()[1] == "48"
     document = command(*arguments, "--dry-run", "--json").document
     assert document["plan"]["train.learning_rate"] == {"value": 0.001, "from": "--lr"}

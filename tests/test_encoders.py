@@ -263,11 +263,11 @@ def test_a_labeller_of_such_an_encoder_computes_in_fp32(cache: Path, corpus: Pat
 
 
 def test_a_window_is_no_longer_than_is_reasonable() -> None:
-    assert architectures.default_max_length(512) == (512, "the encoder reads 512 sub-tokens")
+    assert architectures.default_max_length(512) == (512, "the encoder reads 512 subwords")
     assert architectures.default_max_length(8192)[0] == 8192
     assert architectures.default_max_length(131_072) == (
         8192,
-        "the encoder reads 131072 sub-tokens, of which 8192 are used",
+        "the encoder reads 131072 subwords, of which 8192 are used",
     )
 
 

@@ -61,7 +61,7 @@ class Counted:
 @pytest.fixture(scope="module")
 def counted() -> dict[str, Counted]:
     """Return how often :func:`trio` read data and encoded a split."""
-    return {"read": Counted(load_corpus), "encoded": Counted(store._write)}
+    return {"read": Counted(load_corpus), "encoded": Counted(store.write_windows)}
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,7 @@ def trio(train: Train, place: Path, counted: dict[str, Counted]) -> labelkit.Run
     """Return what training with three seeds gave."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(prepare, "load_corpus", counted["read"])
-        patch.setattr(store, "_write", counted["encoded"])
+        patch.setattr(store, "write_windows", counted["encoded"])
         return train(home=place, name="trio", seeds=3)
 
 

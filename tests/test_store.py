@@ -11,13 +11,13 @@ import pytest
 
 from labelkit.encode import cache as store
 from labelkit.encode.alignment import Encoding, align_labels, encode, surfaces_of
-from labelkit.encode.cache import LabelTarget, WindowStore, cached_windows, total
+from labelkit.encode.cache import LabelTarget, WindowStore, cached_windows, total_coverage
 from labelkit.errors import StorageError
 from labelkit.models.tokenizer import load_tokenizer
 from labelkit.records import Coverage, Example, Schema
 
 SCHEMA = Schema.bio("ner", "PER", "LOC")
-TARGET = LabelTarget("ner", SCHEMA, every=False)
+TARGET = LabelTarget("ner", SCHEMA, label_all_tokens=False)
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def same(found: WindowStore, wanted: Sequence[Any]) -> bool:
 
 @pytest.mark.parametrize("every", [False, True])
 def test_what_is_read_back_equals_direct_encoding(encoding: Encoding, tmp_path: Path, every: bool) -> None:
-    data, target = examples(), LabelTarget("ner", SCHEMA, every=every)
+    data, target = examples(), LabelTarget("ner", SCHEMA, label_all_tokens=every)
     direct = encode(encoding, surfaces_of(data))
     label_ids = [[SCHEMA.label_names.index(label) for label in example.labels["ner"]] for example in data]
     assert len(direct.windows) > len(data)
@@ -66,7 +66,7 @@ def test_what_is_read_back_equals_direct_encoding(encoding: Encoding, tmp_path: 
         assert same(found, direct.windows)
         assert found.lengths() == [len(window.ids) for window in direct.windows]
         for index, window in enumerate(direct.windows):
-            expected = align_labels(window, label_ids[window.example], every=every)
+            expected = align_labels(window, label_ids[window.example], label_all_tokens=every)
             assert found.labels(index).tolist() == expected.tolist()
         assert same(WindowStoreSlice(found, slice(2, 9)), direct.windows[2:9])
         assert found[-1].ids.tolist() == direct.windows[-1].ids.tolist()
@@ -87,26 +87,24 @@ def test_coverage_is_the_total_of_all_blocks(encoding: Encoding, tmp_path: Path)
     assert found.too_long == 1
     assert found.fallback == found.no_subtokens + found.too_long
     assert found.windows == len(cached_windows(data, "hash", encoding, TARGET, tmp_path))
-    assert found == total(encode(encoding, surfaces_of(data)).coverage)
+    assert found == total_coverage(encode(encoding, surfaces_of(data)).coverage)
 
 
 def test_the_total_of_coverages_adds_every_figure() -> None:
     one, other = Coverage(words=5, windows=2, fallback=3, no_subtokens=2, too_long=1), Coverage(words=1, windows=1)
-    assert total([one, other]) == Coverage(words=6, windows=3, fallback=3, no_subtokens=2, too_long=1)
-    assert total([]) == Coverage(words=0, windows=0)
-    assert asdict(total([one])) == asdict(one)
+    assert total_coverage([one, other]) == Coverage(words=6, windows=3, fallback=3, no_subtokens=2, too_long=1)
+    assert total_coverage([]) == Coverage(words=0, windows=0)
+    assert asdict(total_coverage([one])) == asdict(one)
 
 
 def test_the_same_question_is_answered_without_encoding_again(
     encoding: Encoding, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    done: list[int] = []
-    cached_windows(examples(), "hash", encoding, TARGET, tmp_path, progress=done.append)
-    assert done == [3, 6, 8]
+    cached_windows(examples(), "hash", encoding, TARGET, tmp_path)
     before = files(tmp_path)
-    monkeypatch.setattr(store, "_write", None)
-    cached_windows(examples(), "hash", encoding, TARGET, tmp_path, progress=done.append)
-    assert (files(tmp_path), done) == (before, [3, 6, 8])
+    monkeypatch.setattr(store, "write_windows", None)
+    cached_windows(examples(), "hash", encoding, TARGET, tmp_path)
+    assert files(tmp_path) == before
 
 
 def test_whatever_decides_the_windows_has_a_file_of_its_own(encoding: Encoding, tiny: Path, tmp_path: Path) -> None:
@@ -118,7 +116,7 @@ def test_whatever_decides_the_windows_has_a_file_of_its_own(encoding: Encoding, 
         ("hash", Encoding.of(other_tokenizer, 20, 6), TARGET, []),
         ("hash", Encoding.of(encoding.tokenizer, 21, 6), TARGET, []),
         ("hash", Encoding.of(encoding.tokenizer, 20, 5), TARGET, []),
-        ("hash", encoding, replace(TARGET, every=True), []),
+        ("hash", encoding, replace(TARGET, label_all_tokens=True), []),
         ("hash", encoding, replace(TARGET, schema=Schema.bio("ner", "PER", "LOC", "ORG")), []),
         ("hash", encoding, replace(TARGET, schema=Schema.bio("ner", "LOC", "PER")), []),
         ("hash", encoding, TARGET, ["lowercase 1"]),

@@ -144,7 +144,7 @@ def test_gradient_weights_do_not_depend_on_the_batch(engine: Engine, tmp_path: P
     from labelkit.train.trainer import Collator, TrainingWindows, WordLevelTrainer
 
     examples = [Example(id=str(n), text=text, labels={"x": "good"}) for n, text in enumerate([LONG, "good"])]
-    target = LabelTarget("x", SCHEMA, every=False)
+    target = LabelTarget("x", SCHEMA, label_all_tokens=False)
     store = cached_windows(examples, content_hash(examples, "x", None), engine.encoding, target, tmp_path)
     arguments = TrainingArguments(output_dir=str(tmp_path), use_cpu=True, report_to="none")
     trainer = WordLevelTrainer(

@@ -18,12 +18,12 @@ from labelkit.encode.alignment import NO_WORD, Encoding, align_labels, encode, e
 from labelkit.errors import LabelkitError, ModelError
 from labelkit.models.tiny_tokenizers import PIECES
 from labelkit.models.tokenizer import (
-    DEFAULT_LENGTH,
+    DEFAULT_MAX_LENGTH,
     SpecialTokens,
     blank_ids,
     load_tokenizer,
     max_length_of,
-    spaced,
+    needs_leading_space,
     special_tokens_of,
 )
 
@@ -196,9 +196,9 @@ def test_words_tokenized_once_are_what_the_sentence_gives(
     loaded: dict[str, Any], name: str, words: list[str], seen: list[str]
 ) -> None:
     known: dict[str, tuple[int, ...]] = {}
-    tokenize(loaded[name], [seen, words[::2]], known=known)
+    tokenize(loaded[name], [seen, words[::2]], word_cache=known)
     before = dict(known)
-    (pieces,) = tokenize(loaded[name], [words], known=known)
+    (pieces,) = tokenize(loaded[name], [words], word_cache=known)
     whole = loaded[name].backend_tokenizer.encode(words, is_pretokenized=True, add_special_tokens=False)
     assert pieces.ids.tolist() == whole.ids
     assert pieces.words.tolist() == whole.word_ids
@@ -211,8 +211,8 @@ def test_what_is_remembered_of_words_is_bounded(loaded: dict[str, Any], monkeypa
     for number in range(20):
         words = ["Ada", f"word{number}", "x" * 5000]
         assert encode(encoding, [words]).coverage[0].words == 3
-        assert len(encoding.known) <= 8
-        assert max(map(len, encoding.known)) <= align.SHORT
+        assert len(encoding.word_cache) <= 8
+        assert max(map(len, encoding.word_cache)) <= align.MAX_CACHED_WORD
 
 
 def test_a_word_without_sub_tokens_shifts_no_label(loaded: dict[str, Any]) -> None:
@@ -222,7 +222,7 @@ def test_a_word_without_sub_tokens_shifts_no_label(loaded: dict[str, Any]) -> No
     (window,) = encoded.windows
     seen = sorted(set(window.words.tolist()) - {NO_WORD})
     assert seen == [0, 2, 4, 6]
-    labels = align_labels(window, [10, 11, 12, 13, 14, 15, 16], every=False)
+    labels = align_labels(window, [10, 11, 12, 13, 14, 15, 16], label_all_tokens=False)
     assert [label for label in labels.tolist() if label >= 0] == [10, 12, 14, 16]
     (coverage,) = encoded.coverage
     assert (coverage.words, coverage.fallback, coverage.no_subtokens, coverage.too_long) == (7, 3, 3, 0)
@@ -258,7 +258,7 @@ def test_long_examples_are_cut_and_each_window_has_its_special_tokens(loaded: di
 
 
 def test_a_window_that_holds_no_word_is_refused(loaded: dict[str, Any]) -> None:
-    with pytest.raises(LabelkitError, match="a window of 2 sub-tokens holds no word") as caught:
+    with pytest.raises(LabelkitError, match="max length 2 leaves no room beside the special tokens") as caught:
         Encoding.of(loaded["word piece"], 2, 0)
     assert caught.value.hint == "use at least 10"
     assert Encoding.of(loaded["word piece"], 3, 0).capacity == 1
@@ -308,7 +308,7 @@ LETTERS = st.text("abcdefAB0123456789'-.,;()äß中", min_size=1, max_size=8)
 @settings(max_examples=150, deadline=None)
 def test_words_become_the_sub_tokens_of_running_text(spacing: dict[str, Any], name: str, words: list[str]) -> None:
     tokenizer = spacing[name]
-    assert spaced(tokenizer)
+    assert needs_leading_space(tokenizer)
     text = " ".join(words)
     theirs = tokenizer.backend_tokenizer.encode(text, add_special_tokens=False)
     (window,) = encode(Encoding.of(tokenizer, 512, 8), [words]).windows
@@ -324,7 +324,7 @@ def test_words_become_the_sub_tokens_of_running_text(spacing: dict[str, Any], na
 
 
 def test_others_need_none(loaded: dict[str, Any]) -> None:
-    assert not any(spaced(tokenizer) for tokenizer in loaded.values())
+    assert not any(needs_leading_space(tokenizer) for tokenizer in loaded.values())
 
 
 def test_no_space_is_put_before_parts_of_a_word(spacing: dict[str, Any]) -> None:
@@ -347,7 +347,7 @@ def test_a_label_is_not_carried_by_the_space_before_a_word(spacing: dict[str, An
         words = ["in", "1990", "7", "Rome"]
         (window,) = encode(Encoding.of(tokenizer, 64, 8), [words]).windows
         for every in (False, True):
-            labels = align_labels(window, [1, 2, 3, 4], every=every)
+            labels = align_labels(window, [1, 2, 3, 4], label_all_tokens=every)
             for piece, label in zip(window.ids.tolist(), labels.tolist(), strict=True):
                 text = tokenizer.convert_ids_to_tokens(piece).strip("Ġ▁")
                 assert (label != -100) <= bool(text), (piece, label)
@@ -492,10 +492,10 @@ def test_a_frame_may_be_empty_or_one_sided_with_types_of_its_own(folders: dict[s
         (int(1e30), {"model_type": "xlm-roberta", "max_position_embeddings": 514, "pad_token_id": 1}, 512),
         (int(1e30), {"model_type": "longformer", "max_position_embeddings": 4098, "pad_token_id": 1}, 4096),
         (384, {"model_type": "mpnet", "max_position_embeddings": 514, "pad_token_id": 1}, 384),
-        (int(1e30), {"model_type": "xlnet", "max_position_embeddings": None}, DEFAULT_LENGTH),
+        (int(1e30), {"model_type": "xlnet", "max_position_embeddings": None}, DEFAULT_MAX_LENGTH),
         (int(1e30), {"model_type": "deberta-v2", "max_position_embeddings": 512}, 512),
-        (int(1e30), {"model_type": "xlnet", "max_position_embeddings": -1}, DEFAULT_LENGTH),
-        (int(1e30), {"model_type": "t5"}, DEFAULT_LENGTH),
+        (int(1e30), {"model_type": "xlnet", "max_position_embeddings": -1}, DEFAULT_MAX_LENGTH),
+        (int(1e30), {"model_type": "t5"}, DEFAULT_MAX_LENGTH),
         (int(1e30), {"model_type": "mpt", "max_seq_len": 2048}, 2048),
         (int(1e30), {"model_type": "mistral4", "max_position_embeddings": 1_048_576}, 1_048_576),
         (1024, {"model_type": "bloom"}, 1024),
@@ -506,7 +506,9 @@ def test_windows_are_as_long_as_the_encoder_reads(declared: int, config: dict[st
     assert max_length_of(tokenizer, SimpleNamespace(**config)) == length
 
 
-@pytest.mark.parametrize(("name", "length"), [("gemma3", 131_072), ("modernvbert", 8192), ("xlnet", DEFAULT_LENGTH)])
+@pytest.mark.parametrize(
+    ("name", "length"), [("gemma3", 131_072), ("modernvbert", 8192), ("xlnet", DEFAULT_MAX_LENGTH)]
+)
 def test_the_part_that_reads_text_says_how_much(name: str, length: int) -> None:
     from transformers import CONFIG_MAPPING
 

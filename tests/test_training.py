@@ -88,7 +88,7 @@ def test_a_run_is_recorded_with_plan_splits_versions_and_device(
     plan = {item.key: (item.text, item.origin) for item in record.plan}
     assert plan["train.num_train_epochs"] == ("6.0", "--epochs")
     assert plan["train.learning_rate"][1] == "--lr"
-    assert plan["data.max_length"] == ("128", "automatic: the encoder reads 128 sub-tokens")
+    assert plan["data.max_length"] == ("128", "automatic: the encoder reads 128 subwords")
     assert "auto" not in [text for key, (text, _) in plan.items() if key != "data.scheme"]
     splits = {split.split: split for split in record.splits}
     assert {name: split.examples for name, split in splits.items()} == {"train": 48, "validation": 12, "test": 12}

@@ -157,7 +157,7 @@ def a_window(*words: int) -> Window:
 )
 def test_labels_stand_on_first_or_all_sub_tokens_of_owned_words(every: bool, expected: list[int]) -> None:
     window = a_window(-1, -1, 2, 2, 3, 5, 5, 5, -1)
-    assert align_labels(window, [10, 11, 12, 13, 14, 15], every=every).tolist() == expected
+    assert align_labels(window, [10, 11, 12, 13, 14, 15], label_all_tokens=every).tolist() == expected
     assert window.first.tolist() == [2, 4, 5]
 
 

@@ -1,1 +1,1 @@
-"""From words to what an encoder reads, and the encoders themselves."""
+"""Encoding: words to subwords, windows, aligned labels, padded batches, and their cache."""

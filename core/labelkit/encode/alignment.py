@@ -1,4 +1,4 @@
-"""Words to sub-tokens and back, by ``word_ids`` only: positions are never counted, so nothing can shift."""
+"""Tokenize words into subwords and align labels with them, by word ids alone: positions are never counted."""
 
 from __future__ import annotations
 
@@ -12,27 +12,28 @@ from numpy.typing import NDArray
 
 from labelkit.encode.windows import Ints, Subwords, WindowBounds, drop_long_words, split_into_windows
 from labelkit.errors import LabelkitError
-from labelkit.models.tokenizer import SpecialTokens, blank_ids, spaced, special_tokens_of
+from labelkit.models.tokenizer import SpecialTokens, blank_ids, needs_leading_space, special_tokens_of
 from labelkit.records import Coverage, Example
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
+#: label id of subwords that the loss leaves out
 IGNORE_INDEX = -100
-#: sub-tokens that belong to no word, or to a word that another window answers for
+#: special tokens, and subwords of words that another window owns
 NO_WORD = -1
-#: words whose sub-tokens are remembered, about, and how many characters such a word has at most
-WORD_CACHE_SIZE, SHORT = 1 << 16, 32
+#: the cache of tokenized words: about how many words it holds, and how many characters a cached word has at most
+WORD_CACHE_SIZE, MAX_CACHED_WORD = 1 << 16, 32
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """What the encoder reads at once.
+    """One input of the encoder: some subwords of an example, with special tokens around them.
 
-    :param ids: sub-token ids with the special ones around them, int32 of shape (n,).
-    :param words: for each of them the word it answers for, or :data:`NO_WORD`, int32 of shape (n,).
-    :param example: which example it comes from, by position.
-    :param weight: its share of a text, for kind ``text``: the windows of a text weigh one together.
+    :param ids: subword ids, special tokens included, int32 of shape (n,).
+    :param words: the word that each subword belongs to, or :data:`NO_WORD`, int32 of shape (n,).
+    :param example: the position of its example.
+    :param weight: its share of a text, for kind ``text``: the weights of the windows of a text sum to one.
     """
 
     ids: Ints
@@ -42,13 +43,13 @@ class Window:
 
     @property
     def first(self) -> Ints:
-        """Return the positions of the first sub-token of each word that the window answers for."""
+        """Return the position of the first subword of each word that the window owns."""
         return np.flatnonzero(first_subword_mask(self.words)).astype(np.int32)
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedExamples:
-    """The windows of some examples, in order, and how each example was covered."""
+    """The windows of some examples, in order, and the coverage of each example."""
 
     windows: list[Window]
     coverage: list[Coverage]
@@ -56,48 +57,62 @@ class EncodedExamples:
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """How examples become windows.
+    """How examples become windows: the tokenizer, the window length and the stride.
 
-    :param max_length: sub-tokens in a window, special ones included.
-    :param overlap: sub-tokens that neighbouring windows share.
-    :param spaced: words but the first are given to the tokenizer with a space before them.
-    :param blanks: ids of sub-tokens that are nothing but the space before a word.
-    :param ends: ids that mark the end of a text and must not come out of the text itself.
-    :param known: the sub-tokens of words that were seen before.
+    :param max_length: subwords in a window, special tokens included.
+    :param stride: subwords that neighbouring windows share.
+    :param leading_space: put a space before each word but the first.
+    :param blank_ids: ids of subwords that are only the space before a word.
+    :param end_ids: ids that mark the end of a text and must not occur inside it.
+    :param word_cache: word → ids of its subwords.
     """
 
     tokenizer: PreTrainedTokenizerBase
     special_tokens: SpecialTokens
     max_length: int
-    overlap: int
-    spaced: bool = False
-    blanks: tuple[int, ...] = ()
-    ends: tuple[int, ...] = ()
-    known: dict[str, tuple[int, ...]] = field(default_factory=dict, repr=False, compare=False)
+    stride: int
+    leading_space: bool = False
+    blank_ids: tuple[int, ...] = ()
+    end_ids: tuple[int, ...] = ()
+    word_cache: dict[str, tuple[int, ...]] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
-    def of(cls, tokenizer: PreTrainedTokenizerBase, max_length: int, overlap: int) -> Encoding:
-        """Return an encoding for ``tokenizer``.
+    def of(cls, tokenizer: PreTrainedTokenizerBase, max_length: int, stride: int) -> Encoding:
+        """Return the encoding of ``tokenizer``.
 
-        :raises LabelkitError: nothing but special tokens would fit in a window.
+        :raises LabelkitError: a window has only room for special tokens.
         """
-        special_tokens = special_tokens_of(tokenizer)
-        if max_length - special_tokens.size < 1:
+        special = special_tokens_of(tokenizer)
+        if max_length - special.size < 1:
             raise LabelkitError(
-                f"a window of {max_length} sub-tokens holds no word", hint=f"use at least {special_tokens.size + 8}"
+                f"max length {max_length} leaves no room beside the special tokens",
+                hint=f"use at least {special.size + 8}",
             )
-        # some models find the end of a text by its mark, and refuse a batch with more marks in one text than in another
-        ends = special_tokens.suffix if tokenizer.split_special_tokens and tokenizer.unk_token_id is not None else ()
-        return cls(tokenizer, special_tokens, max_length, overlap, spaced(tokenizer), blank_ids(tokenizer), ends)
+        # BART's classifiers find the end of a text by its EOS, and refuse a batch whose texts differ in EOS tokens
+        ends = special.suffix if tokenizer.split_special_tokens and tokenizer.unk_token_id is not None else ()
+        leading_space = needs_leading_space(tokenizer)
+        return cls(tokenizer, special, max_length, stride, leading_space, blank_ids(tokenizer), ends)
 
     @property
     def capacity(self) -> int:
-        """Return how many sub-tokens of the text fit in a window."""
+        """Return how many subwords fit in a window beside the special tokens."""
         return self.max_length - self.special_tokens.size
+
+    def window(self, subwords: Subwords, bounds: WindowBounds, example: int) -> Window:
+        """Return the window within ``bounds``, with special tokens around it."""
+        prefix, suffix = self.special_tokens.prefix, self.special_tokens.suffix
+        first, stop = len(prefix), len(prefix) + bounds.stop - bounds.start
+        ids = np.empty(stop + len(suffix), np.int32)
+        ids[:first], ids[stop:] = prefix, suffix
+        ids[first:stop] = subwords.ids[bounds.start : bounds.stop]
+        words = np.full(len(ids), NO_WORD, np.int32)
+        shift = first - bounds.start
+        words[bounds.own_start + shift : bounds.own_stop + shift] = subwords.words[bounds.own_start : bounds.own_stop]
+        return Window(ids, words, example)
 
 
 def first_subword_mask(words: NDArray[Any]) -> NDArray[np.bool_]:
-    """Return where each word starts in the ``words`` of a window, or of several as rows.
+    """Return a mask of the first subword of each word, for the ``words`` of one window or of several as rows.
 
     >>> first_subword_mask(np.array([4, 4, 5, -1])).tolist()
     [True, False, True, False]
@@ -109,152 +124,132 @@ def first_subword_mask(words: NDArray[Any]) -> NDArray[np.bool_]:
 
 
 def surfaces_of(examples: Sequence[Example]) -> list[tuple[str, ...]]:
-    """Return what the tokenizer sees of each example: its surface where a preprocessor set one, else its words."""
+    """Return the words that the tokenizer gets: the surface where a preprocessor set one, else the words."""
     return [tuple(example.surface or example.words or ()) for example in examples]
 
 
 def texts_of(examples: Sequence[Example]) -> list[str]:
-    """Return what the tokenizer sees of each example of kind ``text``."""
+    """Return the texts that the tokenizer gets, for kind ``text``."""
     return [example.surface if isinstance(example.surface, str) else example.text or "" for example in examples]
 
 
 def tokenize(
     tokenizer: PreTrainedTokenizerBase,
-    surfaces: Sequence[Sequence[str]],
+    sequences: Sequence[Sequence[str]],
     *,
-    spaced: bool = False,
-    known: dict[str, tuple[int, ...]] | None = None,
+    leading_space: bool = False,
+    word_cache: dict[str, tuple[int, ...]] | None = None,
 ) -> list[Subwords]:
-    """Return the sub-tokens of each sequence of words, without special tokens and uncut.
+    """Return the subwords of each sequence of words, without special tokens and untruncated.
 
-    What a word becomes does not depend on the words around it, so each is tokenized once.
+    The subwords of a word do not depend on its neighbours, so each distinct word is tokenized once.
 
-    :param spaced: put a space before each word but the first, as in running text.
-    :param known: sub-tokens of words seen before; it grows, and begins anew at :data:`WORD_CACHE_SIZE` words.
+    :param leading_space: put a space before each word but the first, as in running text.
+    :param word_cache: subword ids of known words; it grows, and is cleared above :data:`WORD_CACHE_SIZE` words.
     """
-    sequences = [_with_spaces(surface) if spaced else surface for surface in surfaces]
-    found = _pieces_of(tokenizer, {word for words in sequences for word in words}, {} if known is None else known)
-    return [_joined([found[word] for word in words]) for words in sequences]
+    if leading_space:
+        sequences = [add_leading_spaces(words) for words in sequences]
+    cache = {} if word_cache is None else word_cache
+    distinct = {word for words in sequences for word in words}
+    ids = {word: cache[word] for word in distinct if word in cache}
+    new = [word for word in distinct if word not in ids]
+    encodings = _encode_batch(tokenizer, [[word] for word in new], is_pretokenized=True)
+    ids.update({word: tuple(item.ids) for word, item in zip(new, encodings, strict=True)})
+    if len(cache) > WORD_CACHE_SIZE:
+        cache.clear()
+    cache.update({word: ids[word] for word in new if len(word) <= MAX_CACHED_WORD})
+    return [_concatenate([ids[word] for word in words]) for words in sequences]
 
 
-def _pieces_of(
-    tokenizer: PreTrainedTokenizerBase, words: set[str], known: dict[str, tuple[int, ...]]
-) -> dict[str, tuple[int, ...]]:
-    found = {word: known[word] for word in words if word in known}
-    new = [word for word in words if word not in found]
-    made = _encode_batch(tokenizer, [[word] for word in new], is_pretokenized=True)
-    found.update({word: tuple(item.ids) for word, item in zip(new, made, strict=True)})
-    if len(known) > WORD_CACHE_SIZE:
-        known.clear()
-    known.update({word: found[word] for word in new if len(word) <= SHORT})
-    return found
+def _concatenate(words: Sequence[tuple[int, ...]]) -> Subwords:
+    ids = np.array(list(chain.from_iterable(words)), np.int32)
+    return Subwords(ids, np.repeat(np.arange(len(words), dtype=np.int32), list(map(len, words))))
 
 
-def _joined(pieces: Sequence[tuple[int, ...]]) -> Subwords:
-    ids = np.array(list(chain.from_iterable(pieces)), np.int32)
-    return Subwords(ids, np.repeat(np.arange(len(pieces), dtype=np.int32), list(map(len, pieces))))
-
-
-def _with_spaces(words: Sequence[str]) -> list[str]:
-    """Return the words with a space before each but the first; what is blank stays as it is, to become nothing new."""
-    found: list[str] = []
+def add_leading_spaces(words: Sequence[str]) -> list[str]:
+    """Return the words with a space before each but the first; blank words are unchanged, to add no subword."""
+    spaced: list[str] = []
     begun = False
     for word in words:
         blank = not word.strip()
-        found.append(f" {word}" if begun and not blank and not word[0].isspace() else word)
+        spaced.append(f" {word}" if begun and not blank and not word[0].isspace() else word)
         begun = begun or not blank
-    return found
+    return spaced
 
 
 def _encode_batch(tokenizer: PreTrainedTokenizerBase, inputs: list[Any], *, is_pretokenized: bool) -> list[Any]:
     options: dict[str, Any] = {"is_pretokenized": is_pretokenized, "add_special_tokens": False}
     try:
         return list(tokenizer.backend_tokenizer.encode_batch(inputs, **options))
-    except TypeError:  # half a surrogate pair, which JSON can smuggle in, is no text to it
-        return list(tokenizer.backend_tokenizer.encode_batch([_repaired(each) for each in inputs], **options))
+    except TypeError:  # a lone surrogate, which JSON can hold, is no text to it
+        return list(tokenizer.backend_tokenizer.encode_batch([_replace_surrogates(each) for each in inputs], **options))
 
 
-def _repaired(text: Any) -> Any:
+def _replace_surrogates(text: Any) -> Any:
     if isinstance(text, str):
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return [_repaired(word) for word in text]
+    return [_replace_surrogates(word) for word in text]
 
 
-def encode(encoding: Encoding, surfaces: Sequence[Sequence[str]]) -> EncodedExamples:
-    """Cut each sequence of words into windows; nothing is truncated."""
+def encode(encoding: Encoding, sequences: Sequence[Sequence[str]]) -> EncodedExamples:
+    """Split each sequence of words into windows; nothing is truncated."""
     windows: list[Window] = []
     coverage: list[Coverage] = []
-    found = tokenize(encoding.tokenizer, surfaces, spaced=encoding.spaced, known=encoding.known)
-    for index, pieces in enumerate(found):
-        kept, too_long = drop_long_words(pieces, encoding.capacity)
-        cuts = split_into_windows(kept.words, encoding.capacity, encoding.overlap)
-        answering = _without_blanks(kept, encoding.blanks)
-        windows.extend(_window(encoding.special_tokens, answering, piece, index) for piece in cuts)
-        coverage.append(_coverage(len(surfaces[index]), pieces, kept, too_long, len(cuts)))
+    tokenized = tokenize(
+        encoding.tokenizer, sequences, leading_space=encoding.leading_space, word_cache=encoding.word_cache
+    )
+    for index, subwords in enumerate(tokenized):
+        kept, too_long = drop_long_words(subwords, encoding.capacity)
+        bounds = split_into_windows(kept.words, encoding.capacity, encoding.stride)
+        labelled = _skip_blanks(kept, encoding.blank_ids)
+        windows.extend(encoding.window(labelled, each, index) for each in bounds)
+        total = len(sequences[index])
+        # word ids ascend, so that the number of words is one more than the number of changes
+        fallback = total - (1 + int(np.count_nonzero(np.diff(kept.words))) if len(kept.words) else 0)
+        counts = {"fallback": fallback, "no_subtokens": fallback - too_long, "too_long": too_long}
+        coverage.append(Coverage(words=total, windows=len(bounds), **counts))
     return EncodedExamples(windows, coverage)
 
 
 def encode_texts(encoding: Encoding, texts: Sequence[str]) -> EncodedExamples:
-    """Cut each text into windows that may part anywhere; a text is word 0 of its windows, blank text has none."""
+    """Split each text into windows, at any subword; a text is word 0 of its windows, and a blank text has none."""
     windows: list[Window] = []
     coverage: list[Coverage] = []
     for index, item in enumerate(_encode_batch(encoding.tokenizer, list(texts), is_pretokenized=False)):
         size = len(item.ids)
         ids = np.array(item.ids, np.int32)
-        ids[np.isin(ids, encoding.ends)] = encoding.tokenizer.unk_token_id or 0
-        pieces = Subwords(ids, np.arange(size, dtype=np.int32))
-        cuts = split_into_windows(pieces.words, encoding.capacity, encoding.overlap)
-        whole = Subwords(pieces.ids, np.zeros(size, np.int32))
-        for piece in cuts:
-            weight = (piece.own_stop - piece.own_start) / size
-            windows.append(replace(_window(encoding.special_tokens, whole, piece, index), weight=weight))
-        empty = 0 if cuts else 1
-        coverage.append(Coverage(words=1, windows=len(cuts), fallback=empty, no_subtokens=empty))
+        ids[np.isin(ids, encoding.end_ids)] = encoding.tokenizer.unk_token_id or 0
+        bounds = split_into_windows(np.arange(size, dtype=np.int32), encoding.capacity, encoding.stride)
+        subwords = Subwords(ids, np.zeros(size, np.int32))
+        for each in bounds:
+            weight = (each.own_stop - each.own_start) / size
+            windows.append(replace(encoding.window(subwords, each, index), weight=weight))
+        blank = 0 if bounds else 1
+        coverage.append(Coverage(words=1, windows=len(bounds), fallback=blank, no_subtokens=blank))
     return EncodedExamples(windows, coverage)
 
 
-def _without_blanks(pieces: Subwords, blanks: Sequence[int]) -> Subwords:
-    """Return the pieces so that no word is answered for by the mere space before it.
+def _skip_blanks(subwords: Subwords, blank_ids: Sequence[int]) -> Subwords:
+    """Return the subwords with the mere space before a word belonging to no word.
 
-    A tokenizer may make ``▁ 1990`` of a word: in running text the space is between the words, and an encoder that
-    reads only to the left has not seen the word there.
+    A tokenizer may split a word into ``▁ 1990``. In running text the space is between the words, and a decoder has not
+    read the word there, so that the word is labelled on the subword after it.
     """
-    if not blanks or not len(pieces.ids):
-        return pieces
-    starts = first_subword_mask(pieces.words)
-    goes_on = np.append(~starts[1:], False)
-    return Subwords(pieces.ids, np.where(starts & goes_on & np.isin(pieces.ids, blanks), NO_WORD, pieces.words))
+    if not blank_ids or not len(subwords.ids):
+        return subwords
+    starts = first_subword_mask(subwords.words)
+    continues = np.append(~starts[1:], False)
+    blank = starts & continues & np.isin(subwords.ids, blank_ids)
+    return Subwords(subwords.ids, np.where(blank, NO_WORD, subwords.words))
 
 
-def _window(special_tokens: SpecialTokens, pieces: Subwords, piece: WindowBounds, example: int) -> Window:
-    first, stop = len(special_tokens.prefix), len(special_tokens.prefix) + piece.stop - piece.start
-    ids = np.empty(stop + len(special_tokens.suffix), np.int32)
-    ids[:first], ids[stop:] = special_tokens.prefix, special_tokens.suffix
-    ids[first:stop] = pieces.ids[piece.start : piece.stop]
-    words = np.full(len(ids), NO_WORD, np.int32)
-    shift = first - piece.start
-    words[piece.own_start + shift : piece.own_stop + shift] = pieces.words[piece.own_start : piece.own_stop]
-    return Window(ids, words, example)
+def align_labels(window: Window, label_ids: Sequence[int] | Ints, *, label_all_tokens: bool) -> Ints:
+    """Return a label id for each subword of ``window``, :data:`IGNORE_INDEX` where none is learned.
 
-
-def _coverage(words: int, pieces: Subwords, kept: Subwords, too_long: int, windows: int) -> Coverage:
-    seen = 1 + int(np.count_nonzero(np.diff(kept.words))) if len(kept.words) else 0  # they ascend
-    return Coverage(
-        words=words,
-        windows=windows,
-        fallback=words - seen,
-        no_subtokens=words - seen - too_long,
-        too_long=too_long,
-    )
-
-
-def align_labels(window: Window, label_ids: Sequence[int] | Ints, *, every: bool) -> Ints:
-    """Return a label id for each sub-token of ``window``, :data:`IGNORE_INDEX` where none is learned.
-
-    :param label_ids: the example's labels, one id per word.
-    :param every: label all sub-tokens of a word with the word's label, not only the first.
+    :param label_ids: the label ids of the example, one per word.
+    :param label_all_tokens: label each subword of a word, not only its first one.
     """
     labels = np.full(len(window.ids), IGNORE_INDEX, np.int32)
-    where = np.flatnonzero(window.words != NO_WORD) if every else window.first
-    labels[where] = np.asarray(label_ids, np.int32)[window.words[where]]
+    labelled = np.flatnonzero(window.words != NO_WORD) if label_all_tokens else window.first
+    labels[labelled] = np.asarray(label_ids, np.int32)[window.words[labelled]]
     return labels

@@ -1,4 +1,4 @@
-"""Pad windows into arrays, and pick windows of similar length under a token budget. Pure."""
+"""Pad windows into arrays, and batch windows of similar length under a token budget. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from labelkit.models.tokenizer import SpecialTokens
 
 
 def pad(rows: Sequence[Sequence[int] | NDArray[np.int32]], value: int, *, left: bool = False) -> NDArray[np.int64]:
-    """Return ``rows`` as one int64 array of shape (rows, longest), filled up with ``value``."""
+    """Return ``rows`` as one int64 array of shape (rows, longest row), padded with ``value``."""
     longest = max(len(row) for row in rows)
     array = np.full((len(rows), longest), value, np.int64)
     for target, row in zip(array, rows, strict=True):
@@ -21,12 +21,19 @@ def pad(rows: Sequence[Sequence[int] | NDArray[np.int32]], value: int, *, left: 
 
 
 def model_inputs(
-    rows: Sequence[Sequence[int] | NDArray[np.int32]], special_tokens: SpecialTokens, pad_id: int, *, left: bool = False
+    rows: Sequence[Sequence[int] | NDArray[np.int32]],
+    special_tokens: SpecialTokens,
+    pad_id: int,
+    *,
+    left: bool = False,
 ) -> dict[str, NDArray[np.int64]]:
-    """Return ``input_ids``, ``attention_mask`` and, where the model takes them, ``token_type_ids``."""
-    ids = pad(rows, pad_id, left=left)
+    """Return ``input_ids``, ``attention_mask`` and, where the model takes them, ``token_type_ids``.
+
+    :param rows: the subword ids of each window, special tokens included.
+    :param left: pad on the left.
+    """
     inputs = {
-        "input_ids": ids,
+        "input_ids": pad(rows, pad_id, left=left),
         "attention_mask": pad([np.ones(len(row), np.int32) for row in rows], 0, left=left),
     }
     if special_tokens.types is not None:
@@ -35,27 +42,27 @@ def model_inputs(
 
 
 def token_types(special_tokens: SpecialTokens, length: int) -> NDArray[np.int32]:
-    """Return the token types of a window of ``length`` sub-tokens."""
-    before, body, after = special_tokens.types or (0, 0, 0)
-    inside = length - special_tokens.size
-    before_count, after_count = len(special_tokens.prefix), len(special_tokens.suffix)
-    return np.repeat(np.array([before, body, after], np.int32), [before_count, inside, after_count])
+    """Return the token type ids of a window of ``length`` subwords, special tokens included."""
+    prefix, suffix = len(special_tokens.prefix), len(special_tokens.suffix)
+    types = np.array(special_tokens.types or (0, 0, 0), np.int32)
+    return np.repeat(types, [prefix, length - prefix - suffix, suffix])
 
 
 def pad_labels(rows: Sequence[Sequence[int] | NDArray[np.int32]], *, left: bool = False) -> NDArray[np.int64]:
-    """Return label rows as one array; padding is never learned."""
+    """Return rows of label ids as one array, padded with the index that the loss ignores."""
     return pad(rows, IGNORE_INDEX, left=left)
 
 
 def pad_words(rows: Sequence[NDArray[np.int32]], *, left: bool = False) -> NDArray[np.int64]:
-    """Return the words that each sub-token answers for as one array."""
+    """Return the ``words`` of windows as one array."""
     return pad(rows, NO_WORD, left=left)
 
 
 def batch_by_tokens(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:
-    """Yield batches of positions, longest first, whose padded size stays within ``budget`` sub-tokens.
+    """Yield batches of positions, longest first, whose padded size stays within ``budget`` subwords.
 
-    A window longer than the budget makes a batch of its own. Longest first, so that memory peaks at once if at all.
+    A window longer than the budget makes a batch of its own. Longest first, so that running out of memory shows at
+    once.
 
     >>> list(batch_by_tokens([3, 9, 4, 1], 10))
     [[1], [2, 0], [3]]

@@ -1,11 +1,11 @@
-"""Encoded splits in Arrow files, kept under a hash of content, tokenizer and options, and read by memory map."""
+"""Encoded splits in Arrow files, cached under a hash of content, tokenizer and options, and read by memory map."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import overload
@@ -29,8 +29,9 @@ from labelkit.files.atomic import new_file
 from labelkit.models.tokenizer import fingerprint
 from labelkit.records import Coverage, Example, Schema
 
-#: raise it when windows are cut or stored in another way
+#: part of the cache key: raise it when windows are encoded or stored in another way
 VERSION = 3
+#: examples in a record batch
 BLOCK = 2000
 ROWS = pa.list_(pa.int32())
 SCHEMA = pa.schema(
@@ -41,60 +42,69 @@ COVERAGE = b"coverage"
 
 @dataclass(frozen=True, slots=True)
 class LabelTarget:
-    """What is learned from an example.
+    """Which labels of an example are learned, and on which subwords.
 
-    :param every: learn the label on every sub-token of a word.
+    :param label_all_tokens: learn the label of a word on each of its subwords, not only on the first.
     """
 
     layer: str
     schema: Schema
-    every: bool
+    label_all_tokens: bool
 
-    def ids(self, examples: Sequence[Example]) -> list[list[int]]:
-        """Return the label ids of each example's words; of its text, for kind ``text``."""
+    def label_ids(self, examples: Sequence[Example]) -> list[list[int]]:
+        """Return the label ids of the words of each example; of its text, for kind ``text``."""
         index = {label: position for position, label in enumerate(self.schema.label_names)}
         rows = (example.labels[self.layer] for example in examples)
         return [[index[label] for label in ([row] if isinstance(row, str) else row)] for row in rows]
 
     def encode(self, encoding: Encoding, examples: Sequence[Example]) -> EncodedExamples:
-        """Return the windows of some examples of the schema's kind."""
+        """Return the windows of examples of the schema's kind."""
         if self.schema.kind == "text":
             return encode_texts(encoding, texts_of(examples))
         return encode(encoding, surfaces_of(examples))
 
-    def labels(self, window: Window, ids: Sequence[int]) -> Sequence[int] | Ints:
-        """Return what is learned from a window: a label per sub-token, or one for kind ``text``."""
-        return ids if self.schema.kind == "text" else align_labels(window, ids, every=self.every)
+    def align(self, window: Window, label_ids: Sequence[int]) -> Sequence[int] | Ints:
+        """Return the labels learned from a window: one per subword, or a single one for kind ``text``."""
+        if self.schema.kind == "text":
+            return label_ids
+        return align_labels(window, label_ids, label_all_tokens=self.label_all_tokens)
+
+
+#: a list column of Arrow: the offsets of its rows, and all values
+_Lists = tuple[Ints, Ints]
 
 
 @dataclass(frozen=True, slots=True)
-class _Chunk:
+class _Block:
+    """A record batch as arrays, and the position of its first window."""
+
     start: int
-    ids: tuple[Ints, Ints]
-    words: tuple[Ints, Ints]
-    labels: tuple[Ints, Ints]
+    ids: _Lists
+    words: _Lists
+    labels: _Lists
     example: Ints
     weight: NDArray[np.float32]
 
 
 class WindowStore(Sequence[Window]):
-    """The windows of a split, by position, and the label ids that go with them.
+    """The windows of a split, by position, and their label ids.
 
-    :param coverage: how the whole split was covered.
+    :ivar coverage: of the whole split.
     """
 
     def __init__(self, batches: Iterable[tuple[pa.RecordBatch, Coverage]]) -> None:
-        self._chunks: list[_Chunk] = []
+        self._blocks: list[_Block] = []
         self._size = 0
         coverage = []
         for batch, covered in batches:
-            ids, words, labels = (_flat(batch.column(name)) for name in ("ids", "words", "labels"))
+            columns = (batch.column(name) for name in ("ids", "words", "labels"))
+            ids, words, labels = ((column.offsets.to_numpy(), column.values.to_numpy()) for column in columns)
             example, weight = (batch.column(name).to_numpy() for name in ("example", "weight"))
-            self._chunks.append(_Chunk(self._size, ids, words, labels, example, weight))
+            self._blocks.append(_Block(self._size, ids, words, labels, example, weight))
             self._size += batch.num_rows
             coverage.append(covered)
-        self._starts = np.array([chunk.start for chunk in self._chunks])
-        self.coverage = total(coverage)
+        self._starts = np.array([block.start for block in self._blocks])
+        self.coverage = total_coverage(coverage)
 
     def __len__(self) -> int:
         return self._size
@@ -106,37 +116,33 @@ class WindowStore(Sequence[Window]):
     def __getitem__(self, index: int | slice) -> Window | list[Window]:
         if isinstance(index, slice):
             return [self[position] for position in range(*index.indices(len(self)))]
-        chunk, row = self._find(index)
-        example, weight = int(chunk.example[row]), float(chunk.weight[row])
-        return Window(_row(chunk.ids, row), _row(chunk.words, row), example, weight)
+        block, row = self._find(index)
+        example, weight = int(block.example[row]), float(block.weight[row])
+        return Window(_row(block.ids, row), _row(block.words, row), example, weight)
 
     def labels(self, index: int) -> Ints:
-        """Return the label ids of the sub-tokens of a window."""
-        chunk, row = self._find(index)
-        return _row(chunk.labels, row)
+        """Return the label ids of the subwords of a window."""
+        block, row = self._find(index)
+        return _row(block.labels, row)
 
     @property
     def mean_weight(self) -> float:
         """Return the mean weight of a window: texts divided by windows, for kind ``text``."""
-        return float(np.mean(np.concatenate([chunk.weight for chunk in self._chunks]))) if self._size else 1.0
+        return float(np.mean(np.concatenate([block.weight for block in self._blocks]))) if self._size else 1.0
 
     def lengths(self) -> list[int]:
-        """Return how many sub-tokens each window has."""
-        return [int(length) for chunk in self._chunks for length in np.diff(chunk.ids[0])]
+        """Return the number of subwords of each window, special tokens included."""
+        return [int(length) for block in self._blocks for length in np.diff(block.ids[0])]
 
-    def _find(self, index: int) -> tuple[_Chunk, int]:
+    def _find(self, index: int) -> tuple[_Block, int]:
         if not -self._size <= index < self._size:
             raise IndexError(index)
         position = index % self._size
-        chunk = self._chunks[int(np.searchsorted(self._starts, position, side="right")) - 1]
-        return chunk, position - chunk.start
+        block = self._blocks[int(np.searchsorted(self._starts, position, side="right")) - 1]
+        return block, position - block.start
 
 
-def _flat(column: pa.ListArray) -> tuple[Ints, Ints]:
-    return column.offsets.to_numpy(), column.values.to_numpy()
-
-
-def _row(lists: tuple[Ints, Ints], row: int) -> Ints:
+def _row(lists: _Lists, row: int) -> Ints:
     offsets, values = lists
     return values[offsets[row] : offsets[row + 1]]
 
@@ -149,43 +155,42 @@ def cached_windows(
     cache: Path,
     *,
     preprocessing: Sequence[str] = (),
-    progress: Callable[[int], object] | None = None,
 ) -> WindowStore:
-    """Return the windows of a split, from the cache where the same ones were made before.
+    """Return the windows of a split, from the cache where they were encoded before.
 
-    :param content: the hash of the examples' content.
+    :param content: the content hash of the examples.
     :param preprocessing: names and versions of the preprocessors that set the surfaces.
-    :param progress: called with the number of examples done after each block.
     :raises StorageError: the cache cannot be written.
     """
-    path = cache / "encoded" / f"{_key(content, encoding, target, preprocessing)}.arrow"
+    key = _cache_key(content, encoding, target, preprocessing)
+    path = cache / "encoded" / f"{key}.arrow"
     if (store := _open(path)) is None:
         with new_file(path) as beside:
-            _write(beside, examples, encoding, target, progress)
+            write_windows(beside, examples, encoding, target)
         store = _open(path)
     if store is None:
         raise OSError(f"{path} cannot be read back")
     return store
 
 
-def _key(content: str, encoding: Encoding, target: LabelTarget, preprocessing: Sequence[str]) -> str:
+def _cache_key(content: str, encoding: Encoding, target: LabelTarget, preprocessing: Sequence[str]) -> str:
     parts = {
         "version": VERSION,
         "content": content,
         "tokenizer": fingerprint(encoding.tokenizer),
         "max_length": encoding.max_length,
-        "overlap": encoding.overlap,
+        "overlap": encoding.stride,
         "frame": asdict(encoding.special_tokens),
         "labels": target.schema.label_names,
         "layer": target.layer,
-        "every": target.every,
+        "every": target.label_all_tokens,
         "preprocessing": list(preprocessing),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 def _open(path: Path) -> WindowStore | None:
-    """Return the windows in ``path``; None where there is no whole, readable file."""
+    """Return the windows in ``path``; None where the file is missing or damaged."""
     try:
         reader = pa.ipc.open_file(pa.memory_map(str(path)))
         found = [reader.get_batch_with_custom_metadata(number) for number in range(reader.num_record_batches)]
@@ -194,39 +199,30 @@ def _open(path: Path) -> WindowStore | None:
         return None
 
 
-def _write(
-    path: Path,
-    examples: Sequence[Example],
-    encoding: Encoding,
-    target: LabelTarget,
-    progress: Callable[[int], object] | None,
-) -> None:
-    """Write block by block, so that memory stays flat; each block carries its own coverage."""
+def write_windows(path: Path, examples: Sequence[Example], encoding: Encoding, target: LabelTarget) -> None:
+    """Write the windows of ``examples`` and their labels, block by block so that memory stays flat.
+
+    Each block carries its own coverage.
+    """
     with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, SCHEMA) as writer:
         for start in range(0, len(examples), BLOCK):
             block = examples[start : start + BLOCK]
-            encoded = target.encode(encoding, block)
-            covered = json.dumps(asdict(total(encoded.coverage)))
-            writer.write_batch(_batch(encoded.windows, block, target, start), custom_metadata={COVERAGE: covered})
-            if progress:
-                progress(start + len(block))
+            encoded, label_ids = target.encode(encoding, block), target.label_ids(block)
+            windows = encoded.windows
+            columns = [
+                pa.array([window.ids for window in windows], ROWS),
+                pa.array([window.words for window in windows], ROWS),
+                pa.array([target.align(window, label_ids[window.example]) for window in windows], ROWS),
+                pa.array([window.example + start for window in windows], pa.int32()),
+                pa.array([window.weight for window in windows], pa.float32()),
+            ]
+            covered = json.dumps(asdict(total_coverage(encoded.coverage)))
+            batch = pa.RecordBatch.from_arrays(columns, schema=SCHEMA)
+            writer.write_batch(batch, custom_metadata={COVERAGE: covered})
 
 
-def _batch(windows: Sequence[Window], examples: Sequence[Example], target: LabelTarget, offset: int) -> pa.RecordBatch:
-    ids = target.ids(examples)
-    labels = [target.labels(window, ids[window.example]) for window in windows]
-    columns = [
-        pa.array([window.ids for window in windows], ROWS),
-        pa.array([window.words for window in windows], ROWS),
-        pa.array(labels, ROWS),
-        pa.array([window.example + offset for window in windows], pa.int32()),
-        pa.array([window.weight for window in windows], pa.float32()),
-    ]
-    return pa.RecordBatch.from_arrays(columns, schema=SCHEMA)
-
-
-def total(parts: Iterable[Coverage]) -> Coverage:
-    """Return the sum of some coverage records."""
+def total_coverage(parts: Iterable[Coverage]) -> Coverage:
+    """Return the sum of coverage records, field by field."""
     sums = Counter[str]()
     for part in parts:
         sums.update(asdict(part))

@@ -1,4 +1,4 @@
-"""Cut long examples into overlapping windows, so that every word is read with as much context as there is. Pure."""
+"""Split long examples into overlapping windows, so that each word is read in as much context as possible. Pure."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ Ints = NDArray[np.int32]
 
 @dataclass(frozen=True, slots=True)
 class Subwords:
-    """The sub-tokens of one example, special tokens left out.
+    """The subwords of one example, without special tokens.
 
-    :param ids: sub-token ids, int32 of shape (n,).
-    :param words: the word that each belongs to, int32 of shape (n,), ascending; words without sub-tokens are absent.
+    :param ids: subword ids, int32 of shape (n,).
+    :param words: the word of each subword, int32 of shape (n,), ascending; words without subwords are absent.
     """
 
     ids: Ints
@@ -26,7 +26,10 @@ class Subwords:
 
 @dataclass(frozen=True, slots=True)
 class WindowBounds:
-    """One window over an example's sub-tokens: it reads ``[start, stop)`` and answers for ``[own_start, own_stop)``."""
+    """A window over the subwords of an example: it reads ``[start, stop)`` and owns ``[own_start, own_stop)``.
+
+    A word is labelled in the window that owns its subwords.
+    """
 
     start: int
     stop: int
@@ -34,62 +37,53 @@ class WindowBounds:
     own_stop: int
 
 
-def drop_long_words(pieces: Subwords, capacity: int) -> tuple[Subwords, int]:
-    """Return the pieces without words of more than ``capacity`` sub-tokens, and how many words were left out."""
-    if len(pieces.ids) <= capacity:
-        return pieces, 0
-    words, inverse, counts = np.unique(pieces.words, return_inverse=True, return_counts=True)
+def drop_long_words(subwords: Subwords, capacity: int) -> tuple[Subwords, int]:
+    """Return the subwords without words of more than ``capacity`` subwords, and how many words were dropped."""
+    if len(subwords.ids) <= capacity:
+        return subwords, 0
+    _, inverse, counts = np.unique(subwords.words, return_inverse=True, return_counts=True)
     keep = (counts <= capacity)[inverse]
-    return Subwords(pieces.ids[keep], pieces.words[keep]), int((counts > capacity).sum()) if len(words) else 0
+    return Subwords(subwords.ids[keep], subwords.words[keep]), int((counts > capacity).sum())
 
 
-def split_into_windows(words: Sequence[int] | Ints, capacity: int, overlap: int) -> list[WindowBounds]:
-    """Cut sub-tokens into windows of at most ``capacity``, at word borders.
+def split_into_windows(words: Sequence[int] | Ints, capacity: int, stride: int) -> list[WindowBounds]:
+    """Split subwords into windows of at most ``capacity`` subwords, at word boundaries.
 
-    Neighbours share up to ``overlap`` sub-tokens, and every sub-token is owned by exactly one window: the one in
-    which its word stands furthest from a cut. No word may have more than ``capacity`` sub-tokens.
+    Neighbouring windows share up to ``stride`` subwords. Each subword is owned by exactly one window: the one in which
+    its word is furthest from an edge.
 
-    :param words: the word of each sub-token, ascending.
-    :param capacity: sub-tokens in a window, special ones not counted.
-    :param overlap: at most half of ``capacity``.
+    :param words: the word of each subword, ascending; no word may have more than ``capacity`` subwords.
+    :param capacity: subwords in a window, special tokens not counted.
+    :param stride: capped at half of ``capacity``.
 
-    >>> [(c.start, c.stop, c.own_start, c.own_stop) for c in split_into_windows([0, 1, 2, 3, 4, 5], 4, 2)]
+    >>> [(b.start, b.stop, b.own_start, b.own_stop) for b in split_into_windows([0, 1, 2, 3, 4, 5], 4, 2)]
     [(0, 4, 0, 3), (2, 6, 3, 6)]
     """
     total = len(words)
     if total <= capacity:
         return [WindowBounds(0, total, 0, total)] if total else []
-    borders = _word_borders(np.asarray(words))
-    reads = _reads(borders, total, capacity, min(overlap, capacity // 2))
-    owned = [
-        0,
-        *(_handover(borders, left[1], right[0]) for left, right in pairwise(reads)),
-        total,
-    ]
-    return [WindowBounds(start, stop, owned[i], owned[i + 1]) for i, (start, stop) in enumerate(reads)]
+    starts = np.flatnonzero(np.diff(np.asarray(words), prepend=words[0] - 1))
+    boundaries = np.append(starts, total).astype(np.int32)
+    spans = _window_spans(boundaries, capacity, min(stride, capacity // 2))
+    owned = [0]
+    for (_, stop), (start, _) in pairwise(spans):
+        # ownership changes at the word boundary nearest the middle of what both windows read
+        shared = boundaries[np.searchsorted(boundaries, start) : np.searchsorted(boundaries, stop, side="right")]
+        owned.append(int(shared[np.abs(shared - (stop + start) / 2).argmin()]))
+    owned.append(total)
+    return [WindowBounds(start, stop, *own) for (start, stop), own in zip(spans, pairwise(owned), strict=True)]
 
 
-def _word_borders(words: Ints) -> Ints:
-    """Return the positions at which a word starts, and the end."""
-    starts = np.flatnonzero(np.diff(words, prepend=words[0] - 1))
-    return np.append(starts, len(words)).astype(np.int32)
-
-
-def _reads(borders: Ints, total: int, capacity: int, overlap: int) -> list[tuple[int, int]]:
-    reads: list[tuple[int, int]] = []
+def _window_spans(boundaries: Ints, capacity: int, stride: int) -> list[tuple[int, int]]:
+    """Return ``[start, stop)`` of each window."""
+    spans: list[tuple[int, int]] = []
     start = 0
     while True:
-        stop = int(borders[np.searchsorted(borders, start + capacity, side="right") - 1])
-        reads.append((start, stop))
-        if stop == total:
-            return reads
-        next_word_ends = int(borders[np.searchsorted(borders, stop, side="right")])
-        # from further back the next word would not fit, and the window would read nothing new
-        earliest = max(stop - overlap, next_word_ends - capacity)
-        start = int(borders[np.searchsorted(borders, earliest, side="left")])
-
-
-def _handover(borders: Ints, left_stop: int, right_start: int) -> int:
-    """Return the border at which the right window takes over: the one nearest the middle of what both read."""
-    inside = borders[np.searchsorted(borders, right_start) : np.searchsorted(borders, left_stop, side="right")]
-    return int(inside[np.abs(inside - (left_stop + right_start) / 2).argmin()])
+        stop = int(boundaries[np.searchsorted(boundaries, start + capacity, side="right") - 1])
+        spans.append((start, stop))
+        if stop == boundaries[-1]:
+            return spans
+        next_word_ends = int(boundaries[np.searchsorted(boundaries, stop, side="right")])
+        # any earlier and the next word would not fit: the window would read nothing new
+        earliest = max(stop - stride, next_word_ends - capacity)
+        start = int(boundaries[np.searchsorted(boundaries, earliest, side="left")])

@@ -1,4 +1,4 @@
-"""What transformers maps to classification, and what labelkit must know of an architecture before it trains one."""
+"""Facts about architectures: which have classifiers, read one way only, need fp32 or other inputs than text."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ if TYPE_CHECKING:
 
     from labelkit.records import Kind
 
-#: the longest window that is chosen by itself: attention over more costs more than it brings
+#: the longest automatic max length: attention over longer windows costs more than it gains
 LONGEST_WINDOW = 8192
-#: architectures that mix fp32 numbers into half-precision ones in a way that torch refuses
+#: architectures that mix fp32 and half-precision tensors in a way that torch refuses
 FP32_ONLY = frozenset({"deberta", "xmod"})
-#: what else some models take beside tokens, and what they read therefore
+#: inputs beside tokens that some models require → what such a model reads
 OTHER_INPUTS = {
     "bbox": "reads where words stand on a page",
     "xpath_tags_seq": "reads where words stand in a web page",
     "inputs": "reads arrays",
 }
-#: causal language models that read both ways all the same where nothing is masked
-BOTH_WAYS = frozenset({"xlnet"})
+#: causal language models that are bidirectional where nothing is masked
+BIDIRECTIONAL = frozenset({"xlnet"})
 #: causal language models that transformers lists under other tasks only
-ONE_WAY = frozenset({"mistral4"})
+CAUSAL = frozenset({"mistral4"})
 
 
 def kinds_of() -> dict[str, tuple[Kind, ...]]:
-    """Return each architecture that transformers maps to a classifier, and of what kinds it has one."""
+    """Return each architecture that transformers maps to a classifier, and the kinds of its classifiers."""
     from transformers.models.auto import modeling_auto
 
     mapped: dict[Kind, Any] = {
@@ -43,7 +43,7 @@ def kinds_of() -> dict[str, tuple[Kind, ...]]:
 
 
 def tokenizer_class_of(architecture: str) -> str | None:
-    """Return the name of the tokenizer class that transformers has for an architecture; None: any fast one."""
+    """Return the name of the tokenizer class of an architecture; None where any fast tokenizer fits."""
     from transformers.models.auto.tokenization_auto import TOKENIZER_MAPPING_NAMES
 
     name: str | None = TOKENIZER_MAPPING_NAMES.get(architecture)
@@ -51,7 +51,7 @@ def tokenizer_class_of(architecture: str) -> str | None:
 
 
 def architecture_of(folder: Path) -> str:
-    """Return what the config.json of a model calls its architecture; nothing where it does not say."""
+    """Return the ``model_type`` in the config.json of a model folder; empty where there is none."""
     try:
         return str(json.loads((folder / "config.json").read_text(encoding="utf-8")).get("model_type", ""))
     except (OSError, ValueError, AttributeError):
@@ -59,72 +59,72 @@ def architecture_of(folder: Path) -> str:
 
 
 def required_inputs(model: Any) -> str | None:
-    """Return what a model reads beside tokens, without which they make no sense to it; None: nothing.
+    """Return which input beside tokens a model requires, in words; None where it reads plain text.
 
     :param model: a classifier, or its class.
     """
-    takes = inspect.signature(model.forward).parameters
-    return next((meaning for name, meaning in OTHER_INPUTS.items() if name in takes), None)
+    parameters = inspect.signature(model.forward).parameters
+    return next((meaning for name, meaning in OTHER_INPUTS.items() if name in parameters), None)
 
 
 def is_causal(architecture: str) -> bool:
-    """Return whether a token of this architecture sees only the tokens before it.
+    """Return whether an architecture is causal: a token attends only to the tokens before it.
 
-    Such are the causal language models that transformers gives no objective which reads both ways.
+    These are the causal language models for which transformers has no bidirectional objective.
     """
     from transformers.models.auto import modeling_auto
 
-    both = {
+    bidirectional = {
         *modeling_auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES,
         *modeling_auto.MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES,
-        *BOTH_WAYS,
+        *BIDIRECTIONAL,
     }
-    causal = {*modeling_auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, *ONE_WAY}
-    return architecture in causal - both
+    causal = {*modeling_auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, *CAUSAL}
+    return architecture in causal - bidirectional
 
 
 def warnings(folder: Path, kind: Kind) -> list[str]:
-    """Return what somebody who trains the encoder in ``folder`` should know, one line each."""
+    """Return warnings about training the encoder in ``folder`` for a kind of task, one line each."""
     architecture = architecture_of(folder)
     if kind == "token" and is_causal(architecture):
-        said = f"{architecture} reads only to the left: a word is labelled without the words after it"
-        return [f"{said}; an encoder that reads both ways usually labels better"]
+        causal = f"{architecture} reads only to the left: a word is labelled without the words after it"
+        return [f"{causal}; a bidirectional encoder usually labels better"]
     return []
 
 
-def check_precision(config: PreTrainedConfig, training: str, scoring: str) -> None:
-    """Check that an encoder can be trained in a precision, and scored in another.
+def check_precision(config: PreTrainedConfig, training: str, evaluation: str) -> None:
+    """Raise if an encoder can not be trained, or not be evaluated, in a precision.
 
-    :raises LabelkitError: it cannot.
+    :raises LabelkitError: it computes in fp32 only.
     """
-    for setting, precision in (("train.precision", training), ("train.eval_precision", scoring)):
+    for setting, precision in (("train.precision", training), ("train.eval_precision", evaluation)):
         if precision != "fp32" and config.model_type in FP32_ONLY:
             raise LabelkitError(
                 f"{config.model_type} computes in fp32 only, not in {precision}", hint=f"--set {setting}=fp32"
             )
 
 
-def precision_for(config: PreTrainedConfig, found: tuple[str, str]) -> tuple[str, str]:
-    """Return the precision and the fact that decided it.
+def precision_for(config: PreTrainedConfig, preferred: tuple[str, str]) -> tuple[str, str]:
+    """Return the training precision of an encoder and the reason for it.
 
-    :param found: what the hardware would choose, and why.
+    :param preferred: the choice for the hardware, and the reason.
     """
-    if found[0] != "fp32" and config.model_type in FP32_ONLY:
+    if preferred[0] != "fp32" and config.model_type in FP32_ONLY:
         return "fp32", f"{config.model_type} computes in fp32 only"
-    return found
+    return preferred
 
 
 def hidden_size_of(config: PreTrainedConfig) -> int:
-    """Return the hidden size of the part that reads text."""
+    """Return the hidden size of the text encoder."""
     return int(getattr(config.get_text_config(), "hidden_size", 0))
 
 
 def default_max_length(limit: int) -> tuple[int, str]:
-    """Return the longest window that is chosen by itself for an encoder that reads ``limit`` sub-tokens, and why.
+    """Return the automatic max length for an encoder of at most ``limit`` subwords, and the reason for it.
 
     >>> default_max_length(512)
-    (512, 'the encoder reads 512 sub-tokens')
+    (512, 'the encoder reads 512 subwords')
     """
     if limit > LONGEST_WINDOW:
-        return LONGEST_WINDOW, f"the encoder reads {limit} sub-tokens, of which {LONGEST_WINDOW} are used"
-    return limit, f"the encoder reads {limit} sub-tokens"
+        return LONGEST_WINDOW, f"the encoder reads {limit} subwords, of which {LONGEST_WINDOW} are used"
+    return limit, f"the encoder reads {limit} subwords"

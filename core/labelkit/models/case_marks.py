@@ -1,8 +1,8 @@
-"""Let a tokenizer that lower-cases everything keep a trace of capitals: names are found by them.
+"""Case marks: uncased tokenizers keep a trace of capitals, by which names are found.
 
-A sign that the tokenizer knows is put after each capitalised word, by a rule inside of ``tokenizer.json``. So a
-checkpoint stays a plain folder that tokenizes alike wherever it is opened. After and not before: labels are learned on
-the first sub-token of a word, which stays one that the encoder knows what to make of.
+A normalizer inside ``tokenizer.json`` puts a known character after each capitalised word, so that a checkpoint stays a
+plain folder which tokenizes alike wherever it is loaded. After and not before the word: labels are learned on its
+first subword, which thus stays one that was pre-trained.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-#: put after a capitalised word; a sign of its own for tokenizers that split at punctuation
+#: put after a capitalised word; a subword of its own for tokenizers that split at punctuation
 MARK = "^"
-#: the place behind a word that begins with a capital
-BEHIND = r"(?<![\p{L}\p{M}])\p{Lu}[\p{L}\p{M}]*+\K"
+#: matches the empty string after a capitalised word
+AFTER_CAPITALISED = r"(?<![\p{L}\p{M}])\p{Lu}[\p{L}\p{M}]*+\K"
 
 
-def marking(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase:
-    """Return a tokenizer that marks words which begin with a capital; one that keeps capitals is returned as it is."""
+def add_case_marks(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase:
+    """Return a tokenizer with case marks; one that is cased, or cannot have them, is returned unchanged."""
     from tokenizers import Regex, Tokenizer, normalizers
     from transformers import PreTrainedTokenizerFast
 
-    if not applies(tokenizer):
+    if not supports_case_marks(tokenizer):
         return tokenizer
     backend = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
-    backend.normalizer = normalizers.Sequence([normalizers.Replace(Regex(BEHIND), MARK), backend.normalizer])
-    # the class of a model would build its own normalizer again when the checkpoint is opened, the generic one does not
+    backend.normalizer = normalizers.Sequence([normalizers.Replace(Regex(AFTER_CAPITALISED), MARK), backend.normalizer])
+    # a model's own tokenizer class would rebuild its normalizer when the checkpoint is loaded, the generic one does not
     return PreTrainedTokenizerFast(
         tokenizer_object=backend,
         model_max_length=tokenizer.model_max_length,
@@ -40,11 +40,11 @@ def marking(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase:
     )
 
 
-def applies(tokenizer: PreTrainedTokenizerBase) -> bool:
-    """Return whether capitals are lost, and the mark would be a sub-token of its own."""
+def supports_case_marks(tokenizer: PreTrainedTokenizerBase) -> bool:
+    """Return whether a tokenizer is uncased, has no case marks, and would make the mark a subword of its own."""
     normalizer = json.loads(tokenizer.backend_tokenizer.to_str()).get("normalizer")
     if any(part.get("content") == MARK for part in _parts(normalizer)):
-        return False  # it marks already
+        return False
     lowers = any(part["type"] == "Lowercase" or part.get("lowercase") for part in _parts(normalizer))
     ids = tokenizer(["a", f"a{MARK}"], is_split_into_words=True, add_special_tokens=False)["input_ids"]
     return lowers and len(ids) == 3 and ids[2] != tokenizer.unk_token_id

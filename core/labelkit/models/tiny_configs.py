@@ -1,4 +1,4 @@
-"""Configurations of any architecture shrunk to a few thousand weights: sizes are known by the names of fields."""
+"""Tiny configurations of any architecture: sizes are set by the names of their fields."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _named(value: int, names: str) -> dict[str, int]:
     return dict.fromkeys(names.split(), value)
 
 
-#: name of a field → its size; architectures call the same thing by many names
+#: name of a field → its size; architectures have many names for the same size
 SIZES: dict[str, Any] = {
     **_named(32, "hidden_size d_model n_embd dim emb_dim embedding_size input_embedding_size word_embed_proj_dim"),
     **_named(32, "output_embedding_size prediction_head_size pronunciation_embed_dim shape_embed_dim q_lora_rank"),
@@ -37,7 +37,7 @@ SIZES: dict[str, Any] = {
     **_named(POSITIONS, "max_position_embeddings n_positions n_ctx max_seq_len"),
     **_named(64, "image_size input_size entity_vocab_size entity_emb_size"),
 }
-#: what one architecture needs beside that
+#: fields that single architectures need beside that
 EXCEPTIONS: dict[str, dict[str, Any]] = {
     "cohere_compass_text": {"rope_parameters": {"full_attention": {"rope_type": "default", "rope_theta": 10_000.0}}},
     "funnel": {"block_sizes": [1, 1], "architectures": ["FunnelModel"]},
@@ -53,7 +53,7 @@ EXCEPTIONS: dict[str, dict[str, Any]] = {
     "zamba": {"num_hidden_layers": 3, "layers_block_type": ["linear_attention", "hybrid", "hybrid"]},
     "zamba2": {"layers_block_type": ["linear_attention", "hybrid"], "n_mamba_heads": 8, "mamba_headdim": 8},
 }
-#: rows of the embedding that no token uses: many models have such, and some tokenizer classes add a token
+#: unused rows of the embedding: many models have them, and some tokenizer classes add a token
 SPARE = 16
 #: name of a field → the special token whose id it holds
 TOKEN_IDS = {
@@ -66,23 +66,17 @@ TOKEN_IDS = {
 
 
 def tiny_config(architecture: str, tokenizer: PreTrainedTokenizerBase) -> PreTrainedConfig:
-    """Return a tiny configuration of an architecture that reads what ``tokenizer`` gives."""
+    """Return a tiny configuration of an architecture, with the vocabulary and token ids of ``tokenizer``."""
     from transformers import CONFIG_MAPPING
 
-    return _shrunk(CONFIG_MAPPING[architecture], _token_ids(tokenizer), len(tokenizer) + SPARE)
-
-
-def _token_ids(tokenizer: PreTrainedTokenizerBase) -> dict[str, int | None]:
-    known: dict[str, Any] = {
-        name: getattr(tokenizer, name) for name in ("pad_token_id", "mask_token_id", "unk_token_id")
-    }
-    first = tokenizer.bos_token_id if tokenizer.cls_token_id is None else tokenizer.cls_token_id
-    last = tokenizer.eos_token_id if tokenizer.sep_token_id is None else tokenizer.sep_token_id
-    return {**known, "first": first, "last": last}
+    ids: dict[str, Any] = {name: getattr(tokenizer, name) for name in ("pad_token_id", "mask_token_id", "unk_token_id")}
+    ids["first"] = tokenizer.bos_token_id if tokenizer.cls_token_id is None else tokenizer.cls_token_id
+    ids["last"] = tokenizer.eos_token_id if tokenizer.sep_token_id is None else tokenizer.sep_token_id
+    return _shrunk(CONFIG_MAPPING[architecture], ids, len(tokenizer) + SPARE)
 
 
 def _shrunk(kind: type[PreTrainedConfig], ids: Mapping[str, int | None], vocabulary: int) -> PreTrainedConfig:
-    """Return a small configuration of a class, its parts small as well."""
+    """Return a small configuration of a class, with small sub-configurations."""
     fields = {field.name: field.type for field in dataclasses.fields(kind)}
     sizes = {name: value for name, value in SIZES.items() if name in fields}
     tokens = {name: ids[token] for name, token in TOKEN_IDS.items() if name in fields}
@@ -92,7 +86,7 @@ def _shrunk(kind: type[PreTrainedConfig], ids: Mapping[str, int | None], vocabul
     parts = {
         name: _shrunk(_class_of(spec), ids, vocabulary) for name, spec in (kind.sub_configs_defaults or {}).items()
     }
-    if getattr(kind, "is_encoder_decoder", False):  # T5's has no field for it, yet its classifiers read it
+    if getattr(kind, "is_encoder_decoder", False):  # T5 has no field for it, yet its classifiers read it
         tokens["decoder_start_token_id"] = ids["first"]
     if kind.model_type in FIRST_POSITIONS_UNUSED and ids["pad_token_id"] is not None:
         sizes["max_position_embeddings"] += ids["pad_token_id"] + 1
@@ -100,7 +94,7 @@ def _shrunk(kind: type[PreTrainedConfig], ids: Mapping[str, int | None], vocabul
 
 
 def _class_of(spec: Any) -> Any:
-    """Return the class of a part: named outright, or by its model type."""
+    """Return the class of a sub-configuration, which is given itself or by its model type."""
     from transformers import CONFIG_MAPPING, PreTrainedConfig
 
     if issubclass(spec.config_class, PreTrainedConfig):

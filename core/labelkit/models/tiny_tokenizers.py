@@ -1,7 +1,7 @@
-"""Three tiny tokenizers trained on the sample corpus, each as one family of encoders has it.
+"""Three tiny tokenizers trained on the sample corpus, each like those of one family of encoders.
 
-All learn their pieces by byte-pair merges, which come out the same every time: the trainers of WordPiece and Unigram go
-through a hash table whose order is another in each process.
+All learn their vocabulary as BPE, whose trainer is deterministic: the trainers of WordPiece and Unigram iterate over a
+hash table whose order differs between processes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 SENTENCES = 600
 VOCABULARY = 800
-#: what takes words apart before byte-level BPE in the manner of GPT-4 and of most models after it
+#: pre-tokenization before byte-level BPE, as in GPT-4 and most models after it
 PIECES = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}"
     r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
@@ -29,11 +29,11 @@ PIECES = (
 
 @dataclass(frozen=True, slots=True)
 class SpecialTokenNames:
-    """The special tokens of a tokenizer in the order of their ids.
+    """The special tokens of a tiny tokenizer.
 
-    :param names: attribute of the tokenizer → token.
+    :param names: attribute of the tokenizer → token, in the order of the ids.
     :param prefix: the attribute of the token before a sequence.
-    :param suffix: of the one after it; None: there is none.
+    :param suffix: the attribute of the token after it, or None.
     """
 
     names: dict[str, str]
@@ -42,7 +42,7 @@ class SpecialTokenNames:
 
     @property
     def tokens(self) -> list[str]:
-        """Return the tokens, by id."""
+        """Return the tokens in the order of their ids."""
         return list(self.names.values())
 
 
@@ -61,7 +61,7 @@ DECODER = SpecialTokenNames({"bos_token": "<s>", "eos_token": "</s>", "unk_token
 
 
 def word_piece(special: SpecialTokenNames) -> Tokenizer:
-    """Return an uncased WordPiece as BERT's; each piece may begin a word or go on with one."""
+    """Return an uncased WordPiece tokenizer like BERT's; each piece may begin or continue a word."""
     from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
 
     tokenizer = Tokenizer(models.BPE())
@@ -76,7 +76,7 @@ def word_piece(special: SpecialTokenNames) -> Tokenizer:
 
 
 def byte_level_bpe(special: SpecialTokenNames) -> Tokenizer:
-    """Return a byte-level BPE as RoBERTa's; for decoders as Llama 3's."""
+    """Return a byte-level BPE tokenizer like RoBERTa's; for decoders like Llama 3's."""
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
 
     tokenizer = Tokenizer(models.BPE())
@@ -92,7 +92,7 @@ def byte_level_bpe(special: SpecialTokenNames) -> Tokenizer:
 
 
 def unigram(special: SpecialTokenNames) -> Tokenizer:
-    """Return a Unigram as XLM-RoBERTa's and T5's; a piece scores the logarithm of its share in the corpus."""
+    """Return a Unigram tokenizer like XLM-RoBERTa's and T5's; the score of a piece is its log frequency."""
     from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
 
     tokenizer = Tokenizer(models.BPE())
@@ -115,7 +115,7 @@ TOKENIZERS: dict[str, Callable[[SpecialTokenNames], Tokenizer]] = {
 
 
 def make(name: str, special: SpecialTokenNames) -> PreTrainedTokenizerFast:
-    """Return one of :data:`TOKENIZERS`, trained and with its special tokens around a sequence."""
+    """Return one of :data:`TOKENIZERS`, trained, with its special tokens around a sequence."""
     from tokenizers import processors
     from transformers import PreTrainedTokenizerFast
 
@@ -129,9 +129,9 @@ def make(name: str, special: SpecialTokenNames) -> PreTrainedTokenizerFast:
 
 
 def _trained(tokenizer: Tokenizer, size: int, **options: Any) -> Tokenizer:
-    """Teach ``tokenizer`` byte-pair merges, and return it.
+    """Train ``tokenizer`` as BPE, and return it.
 
-    :param size: how many pieces it has in the end.
+    :param size: of the vocabulary.
     """
     from tokenizers import trainers
 
@@ -141,7 +141,7 @@ def _trained(tokenizer: Tokenizer, size: int, **options: Any) -> Tokenizer:
 
 
 def _counted(tokenizer: Tokenizer) -> dict[str, int]:
-    """Return the pieces of ``tokenizer`` by id, and how often each one is used in the corpus; at least once."""
+    """Return the pieces of ``tokenizer`` by id, and the count of each in the corpus, at least 1."""
     vocabulary = tokenizer.get_vocab()
     used = Counter(piece for one in tokenizer.encode_batch(_sentences()) for piece in one.tokens)
     return {piece: max(1, used[piece]) for piece in sorted(vocabulary, key=vocabulary.__getitem__)}

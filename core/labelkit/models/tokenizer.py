@@ -1,4 +1,4 @@
-"""Load a tokenizer the way labelkit needs it: fast, untruncated, unpadded, right for words that are split already."""
+"""Load fast tokenizers, without truncation and padding, prepared for pre-split words."""
 
 from __future__ import annotations
 
@@ -9,37 +9,37 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labelkit.errors import ModelError
-from labelkit.models import case_marks as case
+from labelkit.models.case_marks import add_case_marks
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-#: what a tokenizer without a limit of its own reports is far above this
+#: a tokenizer without a limit reports a ``model_max_length`` far above this
 UNLIMITED = 1_000_000
-#: architectures whose position ids start after the padding id, so that the first positions are never used
+#: architectures whose position ids start after the padding id, so that the first positions are unused
 FIRST_POSITIONS_UNUSED = frozenset({
     "camembert", "data2vec-text", "esm", "ibert", "layoutlmv3", "lilt", "longformer", "luke", "markuplm", "mpnet",
     "roberta", "roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl", "xmod",
 })  # fmt: skip
-#: architectures whose classifiers of texts look at the last position, whatever stands there
+#: architectures whose text classifiers pool the last position, padding or not
 LAST_POSITION = frozenset({"xlnet"})
-#: how configurations call the number of positions
+#: names of the number of positions in configurations
 POSITIONS = ("max_position_embeddings", "n_positions", "max_seq_len")
-#: what else may fill up a batch where there is no padding token; what is padding is never looked at
-PADDING = ("eos_token", "bos_token", "sep_token", "unk_token")
-#: words to find out how a tokenizer likes its words: given with a space before them, or without
+#: special tokens that pad where there is no padding token; padding is masked
+PADDING_TOKENS = ("eos_token", "bos_token", "sep_token", "unk_token")
+#: pairs of words by which :func:`needs_leading_space` tries a tokenizer
 PROBES = (("in", "the"), ("Ada", "lives"), ("a", "b"), ("we", "read"))
-#: windows for encoders without a limit of their own
-DEFAULT_LENGTH = 512
+#: max length of encoders without a limit
+DEFAULT_MAX_LENGTH = 512
 
 
 @dataclass(frozen=True, slots=True)
 class SpecialTokens:
-    """What the tokenizer puts around a sequence.
+    """The ids of the special tokens around a sequence.
 
-    :param prefix: special tokens before it.
-    :param suffix: special tokens after it.
-    :param types: token types of prefix, body and suffix, where the model takes ``token_type_ids``; else None.
+    :param prefix: before the sequence.
+    :param suffix: after it.
+    :param types: token type ids of prefix, sequence and suffix; None where the model takes no ``token_type_ids``.
     """
 
     prefix: tuple[int, ...]
@@ -53,10 +53,10 @@ class SpecialTokens:
 
 
 def load_tokenizer(folder: Path, *, mark_case: bool = False) -> PreTrainedTokenizerBase:
-    """Load the fast tokenizer in ``folder``; truncation and padding that were saved with it are cleared.
+    """Load the fast tokenizer in ``folder``, without the truncation and padding that were saved with it.
 
-    :param mark_case: let one that lower-cases keep a trace of capitals, see :mod:`labelkit.models.case_marks`.
-    :raises ModelError: there is none, it is broken, or the architecture has no fast tokenizer.
+    :param mark_case: add case marks to an uncased tokenizer, see :mod:`labelkit.models.case_marks`.
+    :raises ModelError: there is none, it is damaged, or the architecture has no fast tokenizer.
     """
     from transformers import AutoTokenizer
 
@@ -71,90 +71,74 @@ def load_tokenizer(folder: Path, *, mark_case: bool = False) -> PreTrainedTokeni
         ) from error
     if not getattr(tokenizer, "is_fast", False):
         raise ModelError(
-            f"{type(tokenizer).__name__} in {folder} is not a fast tokenizer, so sub-tokens cannot be matched to words",
+            f"{type(tokenizer).__name__} in {folder} is not a fast tokenizer, so subwords cannot be aligned with words",
             hint="choose an encoder with a tokenizer.json, or convert this one with transformers",
         )
     if not any((folder / name).is_file() for name in tokenizer.vocab_files_names.values()):
-        # transformers would make an empty one, to which every word is unknown
+        # transformers would make an empty one, with only unknown words
         raise ModelError(f"no tokenizer is in {folder}", hint="the folder needs a tokenizer.json")
     tokenizer.backend_tokenizer.no_truncation()
     tokenizer.backend_tokenizer.no_padding()
     _prepare_for_model(tokenizer, folder)
-    return case.marking(prepare_for_words(tokenizer)) if mark_case else prepare_for_words(tokenizer)
+    prepare_for_words(tokenizer)
+    return add_case_marks(tokenizer) if mark_case else tokenizer
 
 
 def _prepare_for_model(tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
-    """Give the tokenizer what the model in ``folder`` needs; all of it is saved with the tokenizer."""
+    """Set padding and special tokens as the model in ``folder`` needs them; they are saved with the tokenizer."""
+    from transformers import AutoConfig
+
     from labelkit.models.architectures import is_causal
 
     if tokenizer.pad_token is None:
-        tokenizer.pad_token = _padding_of(tokenizer)
-    config = _config_of(folder)
-    if config is None:
-        return
+        token = next(filter(None, (getattr(tokenizer, name) for name in PADDING_TOKENS)), None)
+        if token is None:
+            raise ModelError(
+                f"{type(tokenizer).__name__} has no padding token and no other special token to pad with",
+                hint="set pad_token in its tokenizer_config.json",
+            )
+        tokenizer.pad_token = str(token)
+    try:
+        config = AutoConfig.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
+    except (OSError, ValueError):
+        return  # a tokenizer without a model
     if is_causal(config.model_type):
-        # to the right it comes after all that is read, and positions need no correction
+        # padding on the right comes after all that a causal model attends to, and shifts no positions
         tokenizer.padding_side = "right"
     if config.model_type in LAST_POSITION:
         tokenizer.padding_side = "left"
     if config.is_encoder_decoder:
-        # the end of a text must be marked once: what users wrote must not look like that mark
+        # the end of a text must be marked once: special tokens in the text itself are split
         tokenizer.split_special_tokens = tokenizer.init_kwargs["split_special_tokens"] = True
         tokenizer.backend_tokenizer.encode_special_tokens = True
 
 
-def _padding_of(tokenizer: PreTrainedTokenizerBase) -> str:
-    for name in PADDING:
-        if token := getattr(tokenizer, name):
-            return str(token)
-    raise ModelError(
-        f"{type(tokenizer).__name__} has no padding token and no other special one to use for it",
-        hint="set pad_token in its tokenizer_config.json",
-    )
+def prepare_for_words(tokenizer: PreTrainedTokenizerBase) -> None:
+    """Make a byte-level BPE tokenizer put a space before each pre-split word, as words were in pre-training.
 
-
-def _config_of(folder: Path) -> Any:
-    """Return the configuration of the model in ``folder``; None where there is none that transformers knows."""
-    from transformers import AutoConfig
-
-    try:
-        return AutoConfig.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
-    except (OSError, ValueError):
-        return None
-
-
-def prepare_for_words(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase:
-    """Make a byte-level BPE tokenizer put a space before each given word, as it saw words in pre-training.
-
-    Only a tokenizer whose pre-tokenizer begins with a byte-level one that glues words together is changed: where words
-    are split before that, each part would get a space; such tokenizers are :func:`spaced`. Passing the flag to
-    ``from_pretrained`` is not enough: a generic tokenizer class ignores it.
+    Only a tokenizer whose first pre-tokenizer is byte-level without ``add_prefix_space`` is changed. Where another one
+    splits words before that, each part would get a space; such tokenizers get it by :func:`needs_leading_space`.
+    Passing ``add_prefix_space`` to ``from_pretrained`` is not enough: generic tokenizer classes ignore it.
     """
     from tokenizers import Tokenizer
 
     state = json.loads(tokenizer.backend_tokenizer.to_str())
-    first = _first_part(state.get("pre_tokenizer"))
-    if first.get("type") != "ByteLevel" or first["add_prefix_space"]:
-        return tokenizer
+    first = state.get("pre_tokenizer")
+    while first and first.get("type") == "Sequence":
+        first = next(iter(first["pretokenizers"]), None)
+    if not first or first.get("type") != "ByteLevel" or first["add_prefix_space"]:
+        return
     first["add_prefix_space"] = True
-    # the classes of some models rebuild their pre-tokenizer from the flag, others keep what tokenizer.json says
+    # some tokenizer classes rebuild their pre-tokenizer from the flag, others keep the one of tokenizer.json
     tokenizer.backend_tokenizer.pre_tokenizer = Tokenizer.from_str(json.dumps(state)).pre_tokenizer
     tokenizer.add_prefix_space = True
     tokenizer.init_kwargs["add_prefix_space"] = True
-    return tokenizer
 
 
-def _first_part(node: dict[str, Any] | None) -> dict[str, Any]:
-    """Return the part of a serialised pre-tokenizer that sees the text first."""
-    while node and node.get("type") == "Sequence":
-        node = next(iter(node["pretokenizers"]), None)
-    return node or {}
+def needs_leading_space(tokenizer: PreTrainedTokenizerBase) -> bool:
+    """Return whether a pre-split word needs a space before it to give the same subwords as in running text.
 
-
-def spaced(tokenizer: PreTrainedTokenizerBase) -> bool:
-    """Return whether a word needs a space before it to become the sub-tokens that it is in running text.
-
-    So it is with the tokenizers of Llama 3, Qwen and Gemma. It is found out by trying.
+    This holds for the tokenizers of Llama 3, Qwen and Gemma; it is found by trying some words.
     """
     encode: Any = tokenizer.backend_tokenizer.encode
     plain = with_space = 0
@@ -166,14 +150,14 @@ def spaced(tokenizer: PreTrainedTokenizerBase) -> bool:
 
 
 def blank_ids(tokenizer: PreTrainedTokenizerBase) -> tuple[int, ...]:
-    """Return the ids of sub-tokens that are nothing but the space before a word."""
+    """Return the ids of subwords that are only the space before a word."""
     backend: Any = tokenizer.backend_tokenizer
     found = (backend.token_to_id(token) for token in ("Ġ", "▁", " "))
     return tuple(found for found in found if found is not None and not backend.decode([found]).strip())
 
 
 def special_tokens_of(tokenizer: PreTrainedTokenizerBase) -> SpecialTokens:
-    """Return the special tokens around a sequence, read off one tokenized word."""
+    """Return the special tokens around a sequence, found by tokenizing one word."""
     probe = tokenizer(
         ["a"], is_split_into_words=True, return_token_type_ids="token_type_ids" in tokenizer.model_input_names
     )
@@ -181,32 +165,28 @@ def special_tokens_of(tokenizer: PreTrainedTokenizerBase) -> SpecialTokens:
     ids = probe["input_ids"]
     start, stop = (inside[0], inside[-1] + 1) if inside else (len(ids), len(ids))
     types = probe.get("token_type_ids")
-    kinds = (types[0], types[start], types[-1]) if types and inside else None
-    return SpecialTokens(tuple(ids[:start]), tuple(ids[stop:]), kinds)
+    type_ids = (types[0], types[start], types[-1]) if types and inside else None
+    return SpecialTokens(tuple(ids[:start]), tuple(ids[stop:]), type_ids)
 
 
 def max_length_of(tokenizer: PreTrainedTokenizerBase, config: Any) -> int:
-    """Return how many sub-tokens, special ones included, the encoder reads at once.
+    """Return how many subwords, special tokens included, the encoder reads at most.
 
-    The smaller of what the tokenizer and the position embeddings allow; RoBERTa's family spends the first
-    ``pad_token_id + 1`` positions on padding.
+    It is the lesser of the limits of the tokenizer and of the position embeddings, of which RoBERTa's family leaves
+    the first ``pad_token_id + 1`` unused.
     """
-    declared = tokenizer.model_max_length if 0 < tokenizer.model_max_length < UNLIMITED else None
-    known = [limit for limit in (declared, _positions(config)) if limit is not None]
-    return min(known, default=DEFAULT_LENGTH)
-
-
-def _positions(config: Any) -> int | None:
-    """Return how many positions there are; None without a limit, for which some configurations say -1."""
     text = config.get_text_config() if hasattr(config, "get_text_config") else config
-    found = (getattr(text, name, None) for name in POSITIONS)
-    positions = next((int(number) for number in found if number and number > 0), None)
-    if positions is None or text.model_type not in FIRST_POSITIONS_UNUSED:
-        return positions
-    return positions - (text.pad_token_id or 0) - 1
+    numbers = (getattr(text, name, None) for name in POSITIONS)
+    # some configurations say -1 for no limit
+    limits = [int(number) for number in numbers if number and number > 0][:1]
+    if limits and text.model_type in FIRST_POSITIONS_UNUSED:
+        limits = [limit - (text.pad_token_id or 0) - 1 for limit in limits]
+    if 0 < tokenizer.model_max_length < UNLIMITED:
+        limits.append(tokenizer.model_max_length)
+    return min(limits, default=DEFAULT_MAX_LENGTH)
 
 
 def fingerprint(tokenizer: PreTrainedTokenizerBase) -> str:
-    """Return a SHA-256 over everything that decides how words become sub-tokens."""
+    """Return a SHA-256 of all that decides how a tokenizer splits words into subwords."""
     state = tokenizer.backend_tokenizer.to_str() + json.dumps(tokenizer.model_input_names)
     return hashlib.sha256(state.encode()).hexdigest()

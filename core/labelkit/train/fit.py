@@ -115,7 +115,7 @@ class Fit:
             self._limit.begin()
             try:
                 wanted = ready.plan["train.attention"]
-                with model.attention(self._network, self._attention if wanted == "default" else wanted):
+                with model.attention_implementation(self._network, self._attention if wanted == "default" else wanted):
                     self._go_on(trainer)
             except KeyboardInterrupt:
                 if not self._interrupts.busy:  # else weights and optimizer may be halfway through a step
@@ -200,7 +200,7 @@ class Fit:
         """Score validation, and keep a checkpoint."""
         self._guard.epoch(step, loss)
         ready, metric = self._ready, self._ready.plan.metrics[0]
-        with bare(self._network), model.attention(self._network, self._attention):
+        with bare(self._network), model.attention_implementation(self._network, self._attention):
             figures, temperature = _score(ready, self._network, "validation", None)
         self._guard.validation(step, figures)
         is_best = self._selection.would_be_best(figures[metric.key])
@@ -290,7 +290,7 @@ def _save(
         splitter=plan["data.splitter"],
         fallback=ready.fallback,
         max_length=ready.encoding.max_length,
-        overlap=ready.encoding.overlap,
+        overlap=ready.encoding.stride,
         step=step,
         epoch=epoch,
         synthetic=ready.corpus.synthetic,

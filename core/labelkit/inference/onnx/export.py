@@ -194,7 +194,7 @@ def trace(engine: Engine, path: Path) -> None:
     """
     import torch
 
-    from labelkit.models.loading import attention
+    from labelkit.models.loading import attention_implementation
 
     model = engine.model
     inputs = random_batches(engine.encoding, ((24, 15),))[0]
@@ -214,7 +214,7 @@ def trace(engine: Engine, path: Path) -> None:
     axes = {name: {0: "windows", 1: "length"} for name in (*names, "logits")}
     # torch's fused attention is exported with a guard against rows that attend to nothing. No window has such rows, the
     # guard costs a tenth of the time of long windows, and runtimes cannot fuse attention around it
-    with quiet_exporters(), attention(model, "eager"), torch.no_grad():
+    with quiet_exporters(), attention_implementation(model, "eager"), torch.no_grad():
         try:
             torch.onnx.export(
                 Logits().eval(),
