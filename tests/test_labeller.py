@@ -182,7 +182,7 @@ def test_windows_change_nothing_where_the_input_fits(labeller: Labeller, trained
     encoding = other._engine.encoding
     texts = ["Ada Lovelace lives in New York .", "Bob met Cleo in Lima ."]
     for overlap in (0, 5, 60):
-        other._engine = replace(other._engine, encoding=replace(encoding, overlap=overlap))
+        other._engine = replace(other._engine, encoding=replace(encoding, stride=overlap))
         assert [record.labels for record in other.label_all(texts)] == [
             record.labels for record in labeller.label_all(texts)
         ]
