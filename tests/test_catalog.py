@@ -96,7 +96,7 @@ def test_one_hook_may_have_two_implementations_in_a_plugin(install: Install) -> 
     assert {"one", "two"} <= catalog.metrics.keys()
 
 
-# -- a wall round each ------------------------------------------------------------------------------------------------
+# -- isolation --------------------------------------------------------------------------------------------------------
 
 BROKEN: dict[str, tuple[str, str]] = {
     # what is wrong: (the module, a part of the reason)
@@ -114,7 +114,7 @@ BROKEN: dict[str, tuple[str, str]] = {
     ),
     "misspelt hook": (
         f"{HEAD}@labelkit.hookimpl\ndef labelkit_metric():\n    return ()",
-        "there is no hook 'labelkit_metric' (did you mean labelkit_metrics",
+        "unknown hook 'labelkit_metric' (did you mean labelkit_metrics",
     ),
     "misspelt prefix": (f"{HEAD}@labelkit.hookimpl\ndef labelit_metrics():\n    return ()", "unknown hook"),
     "forgotten decorator": ("def labelkit_metrics():\n    return ()", "lacks the decorator @labelkit.hookimpl"),
@@ -136,8 +136,8 @@ BROKEN: dict[str, tuple[str, str]] = {
         f"{HEAD}@labelkit.hookimpl\ndef labelkit_metrics():\n    yield labelkit.Metric(name='half')",
         "missing 3 required",
     ),
-    "a name with blanks": (metric("half", "f one"), "called 'f one': names are"),
-    "an empty name": (metric("half", ""), "called ''"),
+    "a name with blanks": (metric("half", "f one"), "with the name 'f one': names are"),
+    "an empty name": (metric("half", ""), "with the name ''"),
     "a reserved name": (metric("half", "best"), "'best', which is a reserved word"),
     "the same name twice": (metric("half", "half"), "it yields the metric 'half' twice"),
     "hookwrapper": (

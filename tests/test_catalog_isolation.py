@@ -37,9 +37,9 @@ ENDED = RunEnded(run="r1", status="finished", seconds=1.0)
 
 #: what a plugin may do to the process while it is imported → what is said of it
 MISDEEDS: dict[str, tuple[str, str]] = {
-    "prints": ("print('Welcome to pets!')", "prints on stdout, which went to stderr"),
+    "prints": ("print('Welcome to pets!')", "printed to stdout (redirected to stderr)"),
     "writes to the buffer": ("import sys; sys.stdout.buffer.write(b'raw'); sys.stdout.flush()", ""),
-    "keeps stdout": ("import sys; out = sys.stdout; out.write('kept')", "prints on stdout"),
+    "keeps stdout": ("import sys; out = sys.stdout; out.write('kept')", "printed to stdout"),
     "closes stdout": ("import sys; sys.stdout.close()", ""),
     "replaces stdout": ("import io, sys; sys.stdout = io.StringIO(); print('x')", ""),
     "asks for the terminal": ("import sys; sys.stdout.isatty(); sys.stdout.encoding; sys.stdout.fileno()", ""),
@@ -48,10 +48,10 @@ MISDEEDS: dict[str, tuple[str, str]] = {
     "prints through the first stdout": ("import sys; print('Welcome', file=sys.__stdout__)", ""),
     "closes stderr": ("import sys; sys.stderr.close(); sys.stderr.write('still there')", ""),
     "replaces stderr": ("import sys; sys.stderr = None", ""),
-    "changes the directory": ("import os; os.chdir('/')", "changed the working directory, which was put back"),
+    "changes the directory": ("import os; os.chdir('/')", "changed the working directory (restored)"),
     "configures logging": (
         "import logging, sys; logging.basicConfig(level=0, stream=sys.__stdout__, force=True)",
-        "changed logging, which was put back",
+        "changed logging (restored)",
     ),
     "disables logging": ("import logging; logging.disable(logging.CRITICAL)", "changed logging"),
     "disables other loggers": (
@@ -64,7 +64,7 @@ MISDEEDS: dict[str, tuple[str, str]] = {
     ),
     "takes Ctrl-C": (
         "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)",
-        "changed the answer to Ctrl-C or SIGTERM, which was put back",
+        "changed signal handlers (restored)",
     ),
 }  # fmt: skip
 
@@ -141,8 +141,7 @@ def test_environment_variables_that_an_import_changes_are_put_back_and_told(
     before = dict(os.environ)
     (note,) = named(Catalog.load(), "pets").notes
     assert dict(os.environ) == before
-    assert note.startswith(f"changed environment variables ({told}")
-    assert note.endswith("which were put back")
+    assert note.startswith(f"changed environment variables (restored): {told}")
 
 
 def test_environment_variables_of_an_observer_stay(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,7 +163,7 @@ def test_handlers_that_were_there_stay_as_they_were(install: Install) -> None:
     logger = logging.getLogger("somebody.with.a.handler")
     logger.addHandler(handler)
     install("pets", "import logging\nlogging.getLogger('somebody.with.a.handler').handlers.clear()\n" + METRIC)
-    assert named(Catalog.load(), "pets").notes == ("changed logging, which was put back",)
+    assert named(Catalog.load(), "pets").notes == ("changed logging (restored)",)
     assert logger.handlers == [handler]
 
 
@@ -240,7 +239,7 @@ def test_what_a_plugin_prints_arrives_on_stderr(install: Install, tmp_path: Path
     install("pets", f"import os\nprint('from Python')\nos.system('echo from a program')\n{METRIC}")
     done = command(tmp_path, "plugins", "--json")
     row = next(row for row in json.loads(done.stdout) if row["name"] == "pets")
-    assert (row["status"], row["notes"]) == ("loaded", ["prints on stdout, which went to stderr"])
+    assert (row["status"], row["notes"]) == ("loaded", ["printed to stdout (redirected to stderr)"])
     assert {"from Python", "from a program"} <= set(done.stderr.splitlines())
 
 
@@ -249,7 +248,7 @@ def test_the_table_of_plugins_shows_what_went_wrong(install: Install, capsys: py
     install("worse", "import os\nos.chdir('/')\n1 / 0")
     assert main(["plugins"]) == 0
     lines = {line.split()[0]: " ".join(line.split()) for line in capsys.readouterr().out.splitlines()}
-    told = "changed the working directory, which was put back"
+    told = "changed the working directory (restored)"
     assert lines["pets"].endswith(f"metrics loaded {told}")
     assert lines["worse"].endswith(f"failed ZeroDivisionError: division by zero; {told}")
 
@@ -389,7 +388,7 @@ def test_a_slow_import_is_named_with_the_way_out(install: Install, monkeypatch: 
     lines: list[str] = []
     # the import waits for the line, so no clock decides
     waiter = "import threading, builtins\nbuiltins.told.wait(60)\n"
-    monkeypatch.setattr(isolation, "PATIENCE", 0.01)
+    monkeypatch.setattr(isolation, "SLOW_LOADING", 0.01)
     monkeypatch.setattr("builtins.told", (told := __import__("threading").Event()), raising=False)
     install("slow", waiter + METRIC)
 
@@ -406,7 +405,7 @@ def test_a_slow_import_is_named_with_the_way_out(install: Install, monkeypatch: 
 
 def test_core_is_not_named_as_what_to_leave_out(monkeypatch: pytest.MonkeyPatch) -> None:
     lines: list[str] = []
-    monkeypatch.setattr(isolation, "PATIENCE", 0.0)
+    monkeypatch.setattr(isolation, "SLOW_LOADING", 0.0)
     slow = Candidate("core", "1", "labelkit", "core", lambda: time.sleep(0.2))
     Catalog([slow], say=lines.append)
     Catalog([dataclasses.replace(slow, name="other")], say=lines.append)

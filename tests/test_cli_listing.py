@@ -142,7 +142,7 @@ def test_a_recipe_that_cannot_be_used_says_so_and_does_not_hide_the_others(
     install("pets", TASK.format(f", recipes={given.format(str(folder))}"))
     found = rows("recipes")
     assert found["pets/good"] == {"task": "pets", "name": "good", "summary": "fine", "settings": {"model": "x"}}
-    assert found["pets/bad"]["summary"].startswith(f"cannot be used: recipe {folder}/bad.toml: unknown setting 'modle'")
+    assert found["pets/bad"]["summary"].startswith(f"invalid: recipe {folder}/bad.toml: unknown setting 'modle'")
     assert "ner/best" in found
     assert "pets" in table(command("recipes"))[1]
 

@@ -12,7 +12,6 @@ import pytest
 
 from broken_packages import METRIC
 from labelkit.cli import main
-from labelkit.cli.plugins import FIRST_USE
 from labelkit.plugins import scaffold
 from labelkit.plugins.catalog import Catalog
 
@@ -197,11 +196,6 @@ def test_new_says_what_was_written_and_what_to_run_next(
     document = json.loads(command("new", "pets", "--kind", "metric", "--folder", str(tmp_path / "there"), "--json").out)
     assert document["files"] == [str(made / "pyproject.toml")]
     assert len(document["next"]) == 3
-
-
-@pytest.mark.parametrize("kind", FIRST_USE)
-def test_the_first_use_is_the_one_that_the_package_tells(kind: str) -> None:
-    assert FIRST_USE[kind].format(name="$name") == scaffold.KINDS[kind].first_use
 
 
 def test_new_refuses_a_kind_that_there_is_not(command: Callable[..., Done]) -> None:

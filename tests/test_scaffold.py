@@ -18,7 +18,7 @@ import pytest
 
 from labelkit import LoadContext
 from labelkit.cli import main
-from labelkit.cli.plugins import FIRST_USE
+from labelkit.cli.plugins import PLUGIN_KINDS
 from labelkit.errors import LabelkitError, StorageError
 from labelkit.plugins import scaffold
 from labelkit.plugins.catalog import Candidate, Catalog, find_candidates
@@ -47,7 +47,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 def test_there_are_five_kinds_and_the_command_offers_them_all() -> None:
-    assert set(KINDS) == set(NAMES) == set(FIRST_USE) == {"token", "text", "metric", "source", "format"}
+    assert set(KINDS) == set(NAMES) == set(PLUGIN_KINDS) == {"token", "text", "metric", "source", "format"}
 
 
 @pytest.mark.parametrize("kind", NAMES)
@@ -150,7 +150,7 @@ def test_the_sentences_to_begin_with_are_sound_and_those_of_test_are_not_in_trai
         ("best", "'best', which is a reserved word"),
         ("core", "'core', which is a reserved word"),
         ("labelkit", "'labelkit', which is a reserved word"),
-        ("labelkit-pets", "called 'labelkit-pets' anyway"),
+        ("labelkit-pets", "will be called 'labelkit-pets' anyway"),
         ("ner", "'ner' is taken by a plugin of labelkit (labelkit_ner)"),
         ("sample", "'sample' is taken by the source of plugin 'core'"),
     ],
@@ -175,7 +175,7 @@ def test_a_name_is_free_where_only_records_of_another_kind_have_it(tmp_path: Pat
 
 
 def test_an_unknown_kind_suggests_the_nearest(tmp_path: Path) -> None:
-    with pytest.raises(LabelkitError, match=r"no kind of plugin 'metrics' \(did you mean metric"):
+    with pytest.raises(LabelkitError, match=r"unknown kind of plugin 'metrics' \(did you mean metric"):
         create("pets", "metrics", tmp_path)
 
 
@@ -225,8 +225,13 @@ def test_the_wheel_holds_the_templates(tmp_path: Path) -> None:
         cwd=ROOT, check=True, capture_output=True,
     )  # fmt: skip
     (wheel,) = tmp_path.glob("*.whl")
-    inside = {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("labelkit/scaffold/templates/")}
-    here = {f"labelkit/scaffold/templates/{path.relative_to(TEMPLATES).as_posix()}" for path in TEMPLATES.rglob("*.*")}
+    inside = {
+        name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("labelkit/plugins/scaffold/templates/")
+    }
+    here = {
+        f"labelkit/plugins/scaffold/templates/{path.relative_to(TEMPLATES).as_posix()}"
+        for path in TEMPLATES.rglob("*.*")
+    }
     assert {name for name in here if not name.endswith("/workflows")} <= inside
 
 
@@ -285,7 +290,7 @@ def test_what_its_ci_runs_passes(installed: Installed) -> None:
 def test_a_package_runs_at_once(installed: Installed) -> None:
     *_, listing, use = installed.commands
     assert NAMES[installed.kind] in installed.give(listing)
-    assert use == FIRST_USE[installed.kind].format(name=NAMES[installed.kind])
+    assert use == KINDS[installed.kind].first_use.replace("$name", NAMES[installed.kind])
     installed.give(use)
     if installed.kind in ("token", "text"):
         assert installed.give('labelkit label latest --text "Rex sleeps."').strip()

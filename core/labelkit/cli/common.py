@@ -54,9 +54,9 @@ class Shell:
 
         trace = self.say if self.trace else None
         found = Catalog.load(blocked=self.blocked, only=self.environment.plugins, trace=trace, say=self.say)
-        for name in found.unknown(self.blocked):
+        for name in found.unknown_plugins(self.blocked):
             self.say(f"note: --no-plugin {name}: no plugin is called so; labelkit plugins lists them")
-        for name in found.unknown(self.environment.plugins or ()):
+        for name in found.unknown_plugins(self.environment.plugins or ()):
             self.say(f"note: LABELKIT_PLUGINS={name}: no plugin is called so; labelkit plugins lists them")
         return found
 

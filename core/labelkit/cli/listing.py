@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import click
@@ -14,20 +13,19 @@ from labelkit.errors import LabelkitError, UnknownNameError, nearest
 Row = dict[str, Any]
 
 
-def _print(shell: Shell, columns: Sequence[str], rows: list[Row]) -> None:
+def print_rows(shell: Shell, columns: Sequence[str], rows: list[Row]) -> None:
+    """Print the rows as one JSON document, or some of their columns as a table."""
     if shell.as_json:
         shell.json(rows)
         return
     from labelkit.console import render
 
-    cells = [[_cell(row[name]) for name in columns] for row in rows]
-    render.table(shell.out, columns, cells)
+    def cell(value: object) -> object:
+        if isinstance(value, list):
+            return ", ".join(map(str, value))
+        return ("no", "yes")[value] if isinstance(value, bool) else value
 
-
-def _cell(value: object) -> object:
-    if isinstance(value, list | tuple):
-        return ", ".join(map(str, value))
-    return ("no", "yes")[value] if isinstance(value, bool) else value
+    render.table(shell.out, columns, [[cell(row[name]) for name in columns] for row in rows])
 
 
 @click.command()
@@ -49,7 +47,7 @@ def tasks(shell: Shell) -> None:
         }
         for task in shell.catalog.tasks.values()
     ]
-    _print(shell, ("name", "kind", "source", "metrics", "recipes", "plugin", "summary"), rows)
+    print_rows(shell, ("name", "kind", "source", "metrics", "recipes", "plugin", "summary"), rows)
 
 
 @click.group(invoke_without_command=True)
@@ -57,7 +55,7 @@ def tasks(shell: Shell) -> None:
 def recipes(shell: Shell) -> None:
     """List the recipes of each task."""
     if click.get_current_context().invoked_subcommand is None:
-        _print(shell, ("task", "name", "summary"), _recipes(shell))
+        print_rows(shell, ("task", "name", "summary"), recipe_rows(shell))
 
 
 @recipes.command("show")
@@ -65,11 +63,11 @@ def recipes(shell: Shell) -> None:
 @command_options
 def show_recipe(shell: Shell, name: str) -> None:
     """Show every setting of the recipe NAME, of each task that has one, or of one task: TASK/NAME."""
-    task, _, wanted = name.rpartition("/")
-    known = _recipes(shell)
-    found = [row for row in known if row["name"] == wanted and task in ("", row["task"])]
+    task, _, recipe = name.rpartition("/")
+    rows = recipe_rows(shell)
+    found = [row for row in rows if row["name"] == recipe and task in ("", row["task"])]
     if not found:
-        raise UnknownNameError(f"no recipe is called '{name}'", hint=nearest(wanted, {row["name"] for row in known}))
+        raise UnknownNameError(f"unknown recipe '{name}'", hint=nearest(recipe, {row["name"] for row in rows}))
     if shell.as_json:
         shell.json(found)
         return
@@ -81,25 +79,21 @@ def show_recipe(shell: Shell, name: str) -> None:
         shell.out.print()
 
 
-def _recipes(shell: Shell) -> list[Row]:
-    from labelkit.config.recipes import recipes_of
+def recipe_rows(shell: Shell) -> list[Row]:
+    """Return task, name, summary and settings of every recipe; an invalid file has its error for a summary."""
+    from labelkit.config.recipes import read_recipe, recipes_of
 
-    return [
-        {"task": task.name, "name": name, **_recipe(path)}
-        for task in shell.catalog.tasks.values()
-        for name, path in recipes_of(task).items()
-    ]
-
-
-def _recipe(path: Path) -> Row:
-    """Return what a recipe file says, or why it cannot be used: one bad file does not hide the others."""
-    from labelkit.config.recipes import read_recipe
-
-    try:
-        recipe = read_recipe(path)
-    except LabelkitError as error:
-        return {"summary": f"cannot be used: {error}", "settings": {}}
-    return {"summary": recipe.summary, "settings": dict(recipe.settings)}
+    rows: list[Row] = []
+    for task in shell.catalog.tasks.values():
+        for name, path in recipes_of(task).items():
+            row: Row = {"task": task.name, "name": name}
+            try:
+                recipe = read_recipe(path)
+            except LabelkitError as error:
+                rows.append({**row, "summary": f"invalid: {error}", "settings": {}})
+            else:
+                rows.append({**row, "summary": recipe.summary, "settings": dict(recipe.settings)})
+    return rows
 
 
 @click.command()
@@ -117,4 +111,4 @@ def formats(shell: Shell) -> None:
         }
         for known in shell.catalog.formats.values()
     ]
-    _print(shell, ("name", "kinds", "suffixes", "reads", "writes", "summary"), rows)
+    print_rows(shell, ("name", "kinds", "suffixes", "reads", "writes", "summary"), rows)

@@ -1,4 +1,4 @@
-"""Which plugins are installed, and which of them may load; nothing of theirs is imported here."""
+"""Discover the installed plugins by their entry points, and decide which may load, without importing any."""
 
 from __future__ import annotations
 
@@ -18,7 +18,13 @@ BUILTIN = "labelkit.builtin"
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A plugin before it is imported."""
+    """A plugin before it is imported.
+
+    :param name: the name of its entry point.
+    :param version: the version of its distribution.
+    :param value: the module, or ``module:object``, that the entry point names.
+    :param load: imports and returns it.
+    """
 
     name: str
     version: str
@@ -28,17 +34,17 @@ class Candidate:
 
     @property
     def module(self) -> str:
-        """Return the name of the module that the entry point names."""
+        """The name of the module that the entry point names."""
         return self.value.partition(":")[0].strip()
 
     @property
     def origin(self) -> str:
-        """Return the distribution and the object behind the entry point."""
+        """The distribution, with the value of the entry point."""
         return f"{self.distribution} ({self.value})"
 
 
 @dataclass(frozen=True, slots=True)
-class Blocking:
+class PluginFilter:
     """Which plugins may load.
 
     :param blocked: names of plugins or distributions that are never imported (``--no-plugin``).
@@ -48,75 +54,66 @@ class Blocking:
     blocked: frozenset[str] = frozenset()
     only: frozenset[str] | None = None
 
-    def reason(self, plugin: Candidate) -> str:
-        """Return why ``plugin`` may not load, or an empty text."""
-        names = {normal(plugin.name), normal(plugin.distribution)}
+    def reason_to_block(self, plugin: Candidate) -> str:
+        """Return why ``plugin`` may not load; empty if it may."""
         if plugin.name == CORE:
             return ""
-        if names & set(map(normal, self.blocked)):
+        names = {normalized_name(plugin.name), normalized_name(plugin.distribution)}
+        if names & {normalized_name(name) for name in self.blocked}:
             return "blocked by --no-plugin"
-        if self.only is not None and not names & set(map(normal, self.only)):
+        if self.only is not None and not names & {normalized_name(name) for name in self.only}:
             return "not named in LABELKIT_PLUGINS"
         return ""
 
 
+def normalized_name(name: str) -> str:
+    """Return the name of a distribution as package indexes compare it (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
 def find_candidates() -> list[Candidate]:
-    """Return core, then the plugins of our own distribution, then everybody else's, by name."""
-    found = [candidate for distribution in _distributions() for candidate in _declared(distribution)]
-    found.sort(key=lambda plugin: (plugin.distribution != DISTRIBUTION, plugin.name, plugin.distribution))
-    return [_core(), *found]
+    """Return core, then the plugins of labelkit's own distribution, then all others by name."""
+    from labelkit import __version__
 
-
-def _distributions() -> Iterator[metadata.Distribution]:
-    """Yield what is installed; of two with one name the first on the path counts, as for imports."""
-    seen = set()
+    # core is loaded by name, as any plugin: this package does not import what core supplies
+    core = Candidate(CORE, __version__, DISTRIBUTION, BUILTIN, partial(import_module, BUILTIN))
+    found: list[Candidate] = []
+    seen: set[str] = set()
     for distribution in metadata.distributions():
-        # from the folder's name where there is one: reading the METADATA of everything takes a third of a second
-        name = _text(distribution, "_normalized_name") or _text(distribution, "name")
-        if not name or normal(name) not in seen:
-            yield distribution
-        seen.add(normal(name))
+        # the name is in the folder's, mostly: reading the METADATA of every distribution takes a third of a second
+        name = _metadata_text(distribution, "_normalized_name") or _metadata_text(distribution, "name")
+        if not name or normalized_name(name) not in seen:  # as for imports, the first of that name on the path counts
+            found.extend(_declared_plugins(distribution))
+        seen.add(normalized_name(name))
+    found.sort(key=lambda plugin: (plugin.distribution != DISTRIBUTION, plugin.name, plugin.distribution))
+    return [core, *found]
 
 
-def _declared(distribution: metadata.Distribution) -> Iterator[Candidate]:
+def _declared_plugins(distribution: metadata.Distribution) -> Iterator[Candidate]:
+    """Yield a candidate for each entry point, or one that fails to load where they cannot be parsed."""
     try:
         text = distribution.read_text("entry_points.txt") or ""
-    except Exception:  # not even text, so it cannot be meant for us
+    except Exception:  # it is not even text
         return
     if f"[{GROUP}]" not in text:
         return  # before METADATA is read: parsing that of every installed package takes a quarter of a second
-    # a dist-info folder that was half removed has neither name nor version
-    name, version = _text(distribution, "name") or "unknown", _text(distribution, "version")
+    # a half-removed dist-info folder has neither name nor version
+    name, version = _metadata_text(distribution, "name") or "unknown", _metadata_text(distribution, "version")
     try:
         entries = [entry for entry in distribution.entry_points if entry.group == GROUP]
-    except Exception as error:  # its entry_points.txt cannot be parsed
-        yield Candidate(name, version, name, "entry_points.txt", _raising(error))
-        return
-    for entry in entries:
-        yield Candidate(entry.name, version, name, entry.value, entry.load)
+    except Exception as error:
+        unreadable = CatalogError("its entry_points.txt cannot be read", hint=f"{type(error).__name__}: {error}")
+
+        def fail() -> object:
+            raise unreadable
+
+        yield Candidate(name, version, name, "entry_points.txt", fail)
+    else:
+        yield from (Candidate(entry.name, version, name, entry.value, entry.load) for entry in entries)
 
 
-def _text(distribution: metadata.Distribution, field: str) -> str:
+def _metadata_text(distribution: metadata.Distribution, field: str) -> str:
     try:
         return str(getattr(distribution, field) or "")
-    except Exception:  # no METADATA, or one that cannot be read
+    except Exception:  # there is no METADATA, or it cannot be read
         return ""
-
-
-def _raising(error: Exception) -> Callable[[], object]:
-    def load() -> object:
-        raise CatalogError("its entry_points.txt cannot be read", hint=f"{type(error).__name__}: {error}")
-
-    return load
-
-
-def _core() -> Candidate:
-    from labelkit import __version__
-
-    # by its name, as any plugin: this package knows nothing of what core supplies
-    return Candidate(CORE, __version__, DISTRIBUTION, BUILTIN, partial(import_module, BUILTIN))
-
-
-def normal(name: str) -> str:
-    """Return a distribution's name as package indexes compare it."""
-    return re.sub(r"[-_.]+", "-", name).lower()

@@ -1,6 +1,6 @@
-"""A wall round the code of plugins: what it does to the process is put back, and what takes long is named.
+"""Isolate the code of plugins: what it changes in the process is restored and reported, and slow loading is announced.
 
-What a wall cannot stop: ``os._exit``, threads that go on, and code that changes other modules on purpose.
+Isolation cannot stop ``os._exit``, threads that go on, and code that changes other modules on purpose.
 """
 
 from __future__ import annotations
@@ -12,45 +12,39 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from types import FrameType
 from typing import Any
 
-#: seconds that a plugin may take before a line names it
-PATIENCE = 5.0
-
-#: puts back what was noted before; returns what had changed, or an empty text
-Restore = Callable[[], str]
+#: seconds that a plugin may take to load before a line names it
+SLOW_LOADING = 5.0
 
 
 @contextlib.contextmanager
-def walled(*, loading: bool = False) -> Iterator[list[str]]:
+def isolate(*, loading: bool = False) -> Iterator[list[str]]:
     """Run code of a plugin so that the process is afterwards as it was before.
 
-    What it prints on stdout goes to stderr, be it from Python, C or another program; stderr stays open; logging, the
-    working directory and the answers to Ctrl-C and SIGTERM are put back. Gives a list that names afterwards what had
-    to be.
+    What it prints to stdout goes to stderr, be it from Python, C or another program; stderr stays open; logging, the
+    working directory and the handlers of SIGINT and SIGTERM are restored. Yields a list that afterwards names what had
+    to be restored.
 
-    :param loading: the plugin is being loaded: it finds nothing on stdin, which belongs to the command, and
-        environment variables are put back as well. Libraries that observers use keep theirs there.
+    :param loading: the plugin is being loaded: its stdin is empty, as the real one belongs to the command, and
+        environment variables are restored as well. Libraries that observers use keep theirs there.
     """
-    # stdin first: where it is closed, the copy that _stdout makes would take its number
-    kept = (*((_stdin, _variables) if loading else ()), _stderr, _stdout, _directory, _logging, _signals)
-    restores: list[Restore] = [note() for note in kept]
-    changes: list[str] = []
-    try:
-        yield changes
-    finally:
-        changes.extend(change for restore in reversed(restores) if (change := restore()))
+    notes: list[str] = []
+    guards = [unclosable_stderr, stdout_to_stderr, same_directory, same_logging, same_signal_handlers]
+    with contextlib.ExitStack() as stack:
+        for guard in [empty_stdin, same_environment, *guards] if loading else guards:
+            stack.enter_context(guard(notes))
+        yield notes
 
 
 @contextlib.contextmanager
-def named_when_slow(plugin: str, say: Callable[[str], object]) -> Iterator[None]:
-    """Tell people which plugin they are waiting for, once :data:`PATIENCE` is over."""
+def announce_slow_loading(plugin: str, warn: Callable[[str], object]) -> Iterator[None]:
+    """Name the plugin that is being loaded, once that takes more than :data:`SLOW_LOADING`."""
     line = (
-        f"note: the plugin '{plugin}' has been loading for {PATIENCE:g} s; Ctrl-C stops this command, and "
+        f"note: the plugin '{plugin}' has been loading for {SLOW_LOADING:g} s; Ctrl-C stops this command, and "
         f"--no-plugin {plugin} runs it without the plugin"
     )
-    timer = threading.Timer(PATIENCE, say, [line])
+    timer = threading.Timer(SLOW_LOADING, warn, [line])
     timer.daemon = True
     timer.start()
     try:
@@ -62,209 +56,168 @@ def named_when_slow(plugin: str, say: Callable[[str], object]) -> Iterator[None]
 # -- stdin, stdout, stderr --------------------------------------------------------------------------------------------
 
 
-class _Aside:
-    """What a plugin has for ``sys.stdout`` and ``sys.stderr``: stderr, which it cannot close.
-
-    It may keep it for good.
-    """
+class UnclosableStream:
+    """Stderr as plugins see it, under the name of ``sys.stdout`` too: they may keep it, but not close it."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
         self.used = False
 
     def write(self, text: str) -> int:
+        """Write ``text`` and note that something was written."""
         self.used = True
         return int(self._stream.write(text))
 
     def close(self) -> None:
-        """Leave it open."""
+        """Leave the stream open."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
 
-def _stderr() -> Restore:
-    before = sys.stderr
-    if before is not None:
-        sys.stderr = _Aside(before)  # it has all that a stream has
-
-    def restore() -> str:
-        sys.stderr = before
-        return ""
-
-    return restore
-
-
-def _stdin() -> Restore:
+@contextlib.contextmanager
+def empty_stdin(notes: list[str]) -> Iterator[None]:
+    """Let a plugin find nothing on stdin."""
     before = sys.stdin
-    put_back = _descriptor_in()
-    sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115  # until it is put back
-
-    def restore() -> str:
-        with contextlib.suppress(OSError, ValueError):
-            sys.stdin.close()
-        sys.stdin = before
-        put_back()
-        return ""
-
-    return restore
+    # where descriptor 0 is closed, this file gets its number, so no stream that is opened later does
+    with open(os.devnull, encoding="utf-8") as empty, redirected_descriptor(0, empty.fileno()):
+        sys.stdin = empty
+        try:
+            yield
+        finally:
+            sys.stdin = before
 
 
-def _descriptor_in() -> Callable[[], None]:
-    """Let file descriptor 0 lead nowhere, for C and other programs; return what undoes it."""
+@contextlib.contextmanager
+def unclosable_stderr(notes: list[str]) -> Iterator[None]:
+    """Keep stderr open, and put it back where a plugin replaces it."""
+    before: Any = sys.stderr
+    sys.stderr = None if before is None else UnclosableStream(before)
     try:
-        saved = os.dup(0)
-    except OSError:  # there is no stdin
-        return _nothing
-    nowhere = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nowhere, 0)
-    os.close(nowhere)
-
-    def undo() -> None:
-        os.dup2(saved, 0)
-        os.close(saved)
-
-    return undo
+        yield
+    finally:
+        sys.stderr = before
 
 
-def _stdout() -> Restore:
-    before, aside = sys.stdout, _Aside(sys.stderr)
-    put_back = _descriptor()
-    sys.stdout = aside  # it has all that a stream has
+@contextlib.contextmanager
+def stdout_to_stderr(notes: list[str]) -> Iterator[None]:
+    """Redirect what a plugin prints to stderr: stdout belongs to the output of the command."""
+    before, stream = sys.stdout, UnclosableStream(sys.stderr)
 
-    def restore() -> str:
-        with contextlib.suppress(OSError, ValueError):
-            sys.stdout.flush()
-        sys.stdout = before
-        put_back()
-        return "prints on stdout, which went to stderr" if aside.used else ""
+    def flush() -> None:
+        for each in {id(each): each for each in (sys.stdout, before, sys.__stdout__) if each is not None}.values():
+            with contextlib.suppress(OSError, ValueError):  # a broken pipe is noticed when there is more to write
+                each.flush()
 
-    return restore
+    flush()
+    with redirected_descriptor(1, 2):
+        sys.stdout = stream  # it has every method of a stream
+        try:
+            yield
+        finally:
+            flush()
+            sys.stdout = before
+    if stream.used:
+        notes.append("printed to stdout (redirected to stderr)")
 
 
-def _descriptor() -> Callable[[], None]:
-    """Let file descriptor 1 lead to stderr, for C and other programs; return what undoes it."""
+@contextlib.contextmanager
+def redirected_descriptor(descriptor: int, target: int) -> Iterator[None]:
+    """Redirect a file descriptor, for C code and other programs; do nothing where it is closed."""
     try:
-        _flush()
-        saved = os.dup(1)
-    except OSError:  # there is no stdout
-        return _nothing
-    with contextlib.suppress(OSError):
-        os.dup2(2, 1)
-
-    def undo() -> None:
-        _flush()
-        os.dup2(saved, 1)
+        saved = os.dup(descriptor)
+    except OSError:
+        yield
+        return
+    with contextlib.suppress(OSError):  # the target is closed
+        os.dup2(target, descriptor)
+    try:
+        yield
+    finally:
+        os.dup2(saved, descriptor)
         os.close(saved)
-
-    return undo
-
-
-def _flush() -> None:
-    """Send what Python holds back where it belongs at this moment."""
-    for stream in {id(stream): stream for stream in (sys.stdout, sys.__stdout__) if stream is not None}.values():
-        with contextlib.suppress(OSError, ValueError):  # a reader that has gone is noticed when there is more to say
-            stream.flush()
-
-
-def _nothing() -> None:
-    """Undo nothing."""
 
 
 # -- environment, working directory, logging, signals -----------------------------------------------------------------
 
 
-def _variables() -> Restore:
+@contextlib.contextmanager
+def same_environment(notes: list[str]) -> Iterator[None]:
+    """Restore environment variables."""
     before = dict(os.environ)
-
-    def restore() -> str:
+    try:
+        yield
+    finally:
         after = dict(os.environ)
         changed = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
         for name in changed:
-            if name in before:
-                os.environ[name] = before[name]
-            else:
-                del os.environ[name]
-        names = ", ".join(changed)
-        return f"changed environment variables ({names:.100}), which were put back" if changed else ""
-
-    return restore
+            os.environ.pop(name, None)
+        os.environ.update({name: before[name] for name in changed if name in before})
+        if changed:
+            notes.append(f"changed environment variables (restored): {', '.join(changed):.100}")
 
 
-def _directory() -> Restore:
-    before = _working_directory()
+@contextlib.contextmanager
+def same_directory(notes: list[str]) -> Iterator[None]:
+    """Restore the working directory."""
+    before = working_directory()
+    try:
+        yield
+    finally:
+        if before is not None and working_directory() != before:
+            with contextlib.suppress(OSError):  # it was deleted
+                os.chdir(before)
+            notes.append("changed the working directory (restored)")
 
-    def restore() -> str:
-        if before is None or _working_directory() == before:
-            return ""
-        with contextlib.suppress(OSError):  # it is gone
-            os.chdir(before)
-        return "changed the working directory, which was put back"
 
-    return restore
-
-
-def _working_directory() -> str | None:
+def working_directory() -> str | None:
+    """Return the working directory, or None where it was deleted."""
     try:
         return os.getcwd()
     except OSError:
         return None
 
 
-def _logging() -> Restore:
-    """Note how the loggers that exist are set; those that a plugin or its libraries make are their own."""
-    root = logging.getLogger()
-    known = [root, *(one for one in list(root.manager.loggerDict.values()) if isinstance(one, logging.Logger))]
-    before = [_logger_state(logger) for logger in known]
-    whole = (root.manager.disable, logging.getLoggerClass(), logging.getLogRecordFactory())
+@contextlib.contextmanager
+def same_logging(notes: list[str]) -> Iterator[None]:
+    """Restore logging and every logger that exists; those that a plugin or its libraries create stay as they are."""
+    manager = logging.root.manager
+    loggers = [logging.root, *(each for each in [*manager.loggerDict.values()] if isinstance(each, logging.Logger))]
 
-    def restore() -> str:
-        changed = [
-            (logger, state) for logger, state in zip(known, before, strict=True) if _logger_state(logger) != state
-        ]
-        for logger, state in changed:
-            _set_logger(logger, *state)
-        if whole == (root.manager.disable, logging.getLoggerClass(), logging.getLogRecordFactory()) and not changed:
-            return ""
-        logging.disable(whole[0])
-        logging.setLoggerClass(whole[1])
-        logging.setLogRecordFactory(whole[2])
-        return "changed logging, which was put back"
+    def state() -> tuple[Any, ...]:
+        return manager.disable, logging.getLoggerClass(), logging.getLogRecordFactory(), [*map(logger_state, loggers)]
 
-    return restore
-
-
-def _logger_state(logger: logging.Logger) -> tuple[int, bool, bool, list[logging.Handler], list[Any]]:
-    return logger.level, logger.propagate, logger.disabled, list(logger.handlers), list(logger.filters)
+    before = disabled, class_, factory, states = state()
+    try:
+        yield
+    finally:
+        if state() != before:
+            logging.disable(disabled)
+            logging.setLoggerClass(class_)
+            logging.setLogRecordFactory(factory)
+            for logger, (level, propagate, switched_off, handlers, filters) in zip(loggers, states, strict=True):
+                logger.setLevel(level)
+                logger.propagate, logger.disabled = propagate, switched_off
+                logger.handlers[:], logger.filters[:] = handlers, filters
+            notes.append("changed logging (restored)")
 
 
-def _set_logger(
-    logger: logging.Logger,
-    level: int,
-    propagate: bool,
-    disabled: bool,
-    handlers: list[logging.Handler],
-    filters: list[Any],
-) -> None:
-    logger.setLevel(level)
-    logger.propagate, logger.disabled = propagate, disabled
-    logger.handlers[:] = handlers
-    logger.filters[:] = filters
+def logger_state(logger: logging.Logger) -> tuple[int, bool, bool, list[logging.Handler], list[Any]]:
+    """Return everything about a logger that plugins may change."""
+    return logger.level, logger.propagate, logger.disabled, [*logger.handlers], [*logger.filters]
 
 
-def _signals() -> Restore:
+@contextlib.contextmanager
+def same_signal_handlers(notes: list[str]) -> Iterator[None]:
+    """Restore the handlers of SIGINT and SIGTERM."""
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def restore() -> str:
-        changed = {number: answer for number, answer in before.items() if signal.getsignal(number) != answer}
-        for number, answer in changed.items():
-            _answer(number, answer)
-        return "changed the answer to Ctrl-C or SIGTERM, which was put back" if changed else ""
-
-    return restore
-
-
-def _answer(number: int, answer: Callable[[int, FrameType | None], Any] | int | None) -> None:
-    if answer is not None:  # None: set by something that is not Python
-        with contextlib.suppress(ValueError):  # only the main thread may, so nobody else has changed it
-            signal.signal(number, answer)
+    try:
+        yield
+    finally:
+        changed = {number: handler for number, handler in before.items() if signal.getsignal(number) != handler}
+        for number, handler in changed.items():
+            if handler is not None:  # None: installed by something that is not Python
+                with contextlib.suppress(ValueError):  # other threads than the main one cannot have changed it
+                    signal.signal(number, handler)
+        if changed:
+            notes.append("changed signal handlers (restored)")

@@ -1,4 +1,4 @@
-"""What the hooks of a plugin, and the records that they yield, must be like to be let into the catalog."""
+"""Validate the hooks of a plugin, and the records that they yield, before they enter the catalog."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pluggy
 from labelkit.errors import CatalogError, nearest
 from labelkit.records import Decoder, Encoder, Example, Format, Metric, Preprocessor, Schema, Source, Task
 
-#: hook → (what one of its records is called, its class)
+#: hook → (the kind of record that it yields, the class of that record)
 RECORD_HOOKS: dict[str, tuple[str, type]] = {
     "labelkit_tasks": ("task", Task),
     "labelkit_sources": ("source", Source),
@@ -28,38 +28,38 @@ EVENT_HOOK = "labelkit_event"
 RESERVED = frozenset({"best", "latest"})
 
 _NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_-")
-_ORDERING = ("hookwrapper", "wrapper", "tryfirst", "trylast")
 
 R = TypeVar("R")
 
 
 def is_name(text: object) -> bool:
-    """Return whether a record may be called so, reserved words aside."""
+    """Return whether ``text`` is a valid name for a record; reserved words are not looked at."""
     return isinstance(text, str) and bool(text) and set(text) <= _NAME_CHARACTERS
 
 
 # -- hooks ------------------------------------------------------------------------------------------------------------
 
 
-def check_signatures(plugin: object) -> None:
-    """Refuse what pluggy would accept in silence or only complain about when it is called.
+def validate_hooks(plugin: object) -> None:
+    """Refuse what pluggy would accept in silence, or report only when the hook is called.
 
     :raises CatalogError: a hook is misspelt, or lacks the decorator.
     """
+    hooks = {*RECORD_HOOKS, EVENT_HOOK}
     for name in dir(plugin):
-        if name.startswith("labelkit_") and name not in RECORD_HOOKS and name != EVENT_HOOK:
-            if callable(getattr(plugin, name)) and not inspect.isclass(getattr(plugin, name)):
-                raise CatalogError(f"there is no hook '{name}'", hint=nearest(name, [*RECORD_HOOKS, EVENT_HOOK]))
-        elif (name in RECORD_HOOKS or name == EVENT_HOOK) and not hasattr(getattr(plugin, name), "labelkit_impl"):
-            raise CatalogError(f"{name} lacks the decorator @labelkit.hookimpl")
+        if name in hooks:
+            if not hasattr(getattr(plugin, name), "labelkit_impl"):
+                raise CatalogError(f"{name} lacks the decorator @labelkit.hookimpl")
+        elif name.startswith("labelkit_") and callable(getattr(plugin, name)) and not inspect.isclass(plugin):
+            raise CatalogError(f"unknown hook '{name}'", hint=nearest(name, hooks))
 
 
-def refuse_ordering(implementation: pluggy.HookImpl, hook: str) -> None:
+def validate_ordering(implementation: pluggy.HookImpl, hook: str) -> None:
     """Refuse an implementation that would change what other plugins do.
 
-    :raises CatalogError: it wraps, or asks to be first or last.
+    :raises CatalogError: it is a wrapper, or is marked to be called first or last.
     """
-    for option in _ORDERING:
+    for option in ("hookwrapper", "wrapper", "tryfirst", "trylast"):
         if getattr(implementation, option):
             raise CatalogError(f"{hook} is marked {option}: plugins may not wrap or reorder each other")
 
@@ -67,72 +67,65 @@ def refuse_ordering(implementation: pluggy.HookImpl, hook: str) -> None:
 # -- records ----------------------------------------------------------------------------------------------------------
 
 
-def checked(item: object, class_: type[R], hook: str) -> R:
-    """Return ``item``, a record of ``class_`` under a usable name, whose fields hold what they are declared to.
+def validate_record(item: object, class_: type[R], hook: str) -> R:
+    """Return ``item``, which is a record of ``class_`` with a valid name and fields of the declared types.
 
-    :raises TypeError: it is not; what a list or a lookup touches has to be right, or it would fail for everybody.
-    :raises ValueError: the name is not one.
+    Fields are checked here because a list or a lookup would otherwise fail for every plugin.
+
+    :raises TypeError: it is another kind of object, or a field holds a value of another type.
+    :raises ValueError: the name is invalid or reserved.
     """
     if not isinstance(item, class_):
         raise TypeError(f"{hook}() must yield labelkit.{class_.__name__}, it yielded {type(item).__name__}")
     name = getattr(item, "name", None)
     if not is_name(name):
-        raise ValueError(f"{hook}() yielded a {class_.__name__} called {name!r}: names are a-z, 0-9, - and _")
+        raise ValueError(f"{hook}() yielded a {class_.__name__} with the name {name!r}: names are a-z, 0-9, - and _")
     if name in RESERVED:
-        raise ValueError(f"{hook}() yielded a {class_.__name__} called '{name}', which is a reserved word")
-    if fault := _misfit(item) or _too_greedy(item):
+        raise ValueError(f"{hook}() yielded a {class_.__name__} with the name '{name}', which is a reserved word")
+    if fault := _invalid_field(item):
         raise TypeError(f"{hook}() yielded the {class_.__name__} '{name}' with {fault}")
     return item
 
 
-def check_unique(found: Iterable[tuple[str, Any]]) -> None:
-    """Refuse a name that one plugin gives to two records of a kind.
+def validate_unique_names(records: Iterable[tuple[str, Any]]) -> None:
+    """Refuse two records of one kind, ``(kind, record)``, with the same name.
 
-    :raises ValueError: there is one.
+    :raises ValueError: there are two.
     """
     seen: set[tuple[str, str]] = set()
-    for kind, item in found:
-        if (kind, item.name) in seen:
-            raise ValueError(f"it yields the {kind} '{item.name}' twice")
-        seen.add((kind, item.name))
+    for kind, record in records:
+        if (kind, record.name) in seen:
+            raise ValueError(f"it yields the {kind} '{record.name}' twice")
+        seen.add((kind, record.name))
 
 
-def _tuple_of(class_: type) -> Callable[[object], bool]:
-    return lambda value: isinstance(value, tuple | list) and all(isinstance(part, class_) for part in value)
+def _is_tuple_of(class_: type) -> Callable[[object], bool]:
+    return lambda value: isinstance(value, tuple | list) and all(isinstance(item, class_) for item in value)
 
 
-#: how a field is annotated → (whether a value fits, what to say that it should be)
-_FITS: dict[str, tuple[Callable[[Any], bool], str]] = {
+#: annotation of a field → (whether a value is of that type, how to name the type)
+_FIELD_TYPES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "str": (lambda value: isinstance(value, str), "a str"),
     "bool": (lambda value: isinstance(value, bool), "True or False"),
-    "tuple[str, ...]": (_tuple_of(str), "a tuple of str, e.g. ('one',)"),
-    "tuple[Kind, ...]": (_tuple_of(str), "a tuple, e.g. ('token',)"),
-    "tuple[Example, ...]": (_tuple_of(Example), "a tuple of labelkit.Example"),
+    "tuple[str, ...]": (_is_tuple_of(str), "a tuple of str, e.g. ('one',)"),
+    "tuple[Kind, ...]": (_is_tuple_of(str), "a tuple, e.g. ('token',)"),
+    "tuple[Example, ...]": (_is_tuple_of(Example), "a tuple of labelkit.Example"),
     "Path": (lambda value: isinstance(value, str | Path), "a pathlib.Path"),
     "Mapping": (lambda value: isinstance(value, Mapping), "a dict"),
     "Callable": (callable, "a function"),
 }
 
 
-def _misfit(record: Any) -> str:
-    """Return which field of a record holds something else than it is declared to; an empty text where all fit."""
+def _invalid_field(record: Any) -> str:
+    """Return which field of a record holds a value of another type than declared; empty if none does."""
     for field in dataclasses.fields(record):
-        fits, wanted = _FITS.get(_base(str(field.type)), (None, ""))
-        value = getattr(record, field.name)
-        left_out = value is None and str(field.type).endswith("| None")
-        if fits and not left_out and not fits(value):
-            return f"{field.name}={value!r:.60}: it must be {wanted}"
+        annotation, value = str(field.type), getattr(record, field.name)
+        declared = annotation.removesuffix(" | None")
+        known = _FIELD_TYPES.get(declared.partition("[")[0]) or _FIELD_TYPES.get(declared)
+        is_omitted = value is None and declared != annotation
+        if known and not is_omitted and not known[0](value):
+            return f"{field.name}={value!r:.60}: it must be {known[1]}"
+    for suffix in getattr(record, "suffixes", ()):
+        if len(suffix) < 2:  # nearly every file would have it, so that no other format could be found by its own
+            return f"suffixes={record.suffixes!r:.60}: a file ending is longer, e.g. '.conll'"
     return ""
-
-
-def _too_greedy(record: Any) -> str:
-    """Return which file ending of a format nearly every file has, so that no other format could be told by its own."""
-    short = [suffix for suffix in getattr(record, "suffixes", ()) if len(suffix) < 2]
-    return f"suffixes={record.suffixes!r:.60}: a file ending is longer, e.g. '.conll'" if short else ""
-
-
-def _base(annotation: str) -> str:
-    """Return the part of an annotation that decides: ``Callable[…] | None`` is a ``Callable``."""
-    plain = annotation.removesuffix(" | None")
-    outer = plain.partition("[")[0]
-    return outer if outer in _FITS else plain

@@ -102,11 +102,11 @@ def check_plugin(
     []
     """
     asked = list(checks(plugin, catalog))
-    reasons = checked_expectations(plugin, asked, expected)
+    reasons = validate_expected(plugin, asked, expected)
     return [judge(check, reasons.get(check.name)) for check in asked]
 
 
-def checked_expectations(plugin: str, asked: list[Check], expected: Mapping[str, str] | None) -> Mapping[str, str]:
+def validate_expected(plugin: str, asked: list[Check], expected: Mapping[str, str] | None) -> Mapping[str, str]:
     """Return ``expected``, which fits the checks of ``plugin``.
 
     :raises LabelkitError: it names a check that there is not, or gives no reason.

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from labelkit.testing.base import Broken, Check
-from labelkit.testing.checks import checked_expectations, checks, judge
+from labelkit.testing.checks import checks, judge, validate_expected
 
 if TYPE_CHECKING:
     import pytest
@@ -27,7 +27,7 @@ def contract(
     import pytest
 
     asked = list(checks(plugin, catalog))
-    reasons = checked_expectations(plugin, asked, expected)
+    reasons = validate_expected(plugin, asked, expected)
     cases = [
         pytest.param(_case(check, reasons.get(check.name)), id=check.name) for check in asked if not check.inapplicable
     ]

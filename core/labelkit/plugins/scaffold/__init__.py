@@ -1,70 +1,65 @@
-"""``labelkit plugins new``: a package with a plugin that installs, passes its own tests and runs at once."""
+"""Scaffold a plugin (``labelkit plugins new``): a package that installs, passes its own tests and runs at once."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from string import Template
 
 from labelkit.errors import LabelkitError, nearest
 from labelkit.files.atomic import new_folder, storage_errors
 from labelkit.plugins.catalog import Catalog
-from labelkit.plugins.discovery import CORE, DISTRIBUTION, normal
+from labelkit.plugins.discovery import CORE, DISTRIBUTION, normalized_name
 
 TEMPLATES = Path(__file__).parent / "templates"
-#: the ending of files in which names are put
-TEMPLATE = ".tmpl"
-LONGEST = 50
+MAX_NAME_LENGTH = 50
 
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _RESERVED = frozenset({"best", "latest", CORE, DISTRIBUTION})
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
-    """What a new package adds.
+class PluginKind:
+    """A kind of plugin that can be scaffolded. In its texts, ``$name`` and ``$module`` are replaced.
 
-    :param parts: folders of :data:`TEMPLATES` that it is made of.
+    :param templates: the folders of :data:`TEMPLATES` that its package is made of.
     :param records: the kinds of record that it yields under its own name.
-    :param description: one line; ``$name`` stands for the plugin's name.
-    :param first_use: the command that uses it at once.
-    :param what_to_change: what its author does next.
+    :param description: one line.
+    :param first_use: the command that tries it out.
+    :param what_to_change: what its author edits next.
     """
 
-    parts: tuple[str, ...]
+    templates: tuple[str, ...]
     records: tuple[str, ...]
     description: str
     first_use: str
     what_to_change: str
 
 
-KINDS: Mapping[str, Kind] = {
-    "token": Kind(
-        ("token", "sentences"),
+def _task_kind(templates: tuple[str, str], unit: str, units: str) -> PluginKind:
+    return PluginKind(
+        templates,
         ("task", "source", "schema"),
-        "The labelling task $name: a label for each word",
+        f"The labelling task $name: a label for each {unit}",
         "labelkit run $name",
         "`$module/__init__.py` holds the labels, a few examples and how the data is read; `$module/data` holds a "
-        "handful of sentences\nto begin with. Put your own there, or name a folder: `--set data.path=FOLDER`.",
-    ),
-    "text": Kind(
-        ("text", "texts"),
-        ("task", "source", "schema"),
-        "The labelling task $name: a label for each text",
-        "labelkit run $name",
-        "`$module/__init__.py` holds the labels, a few examples and how the data is read; `$module/data` holds a "
-        "handful of texts\nto begin with. Put your own there, or name a folder: `--set data.path=FOLDER`.",
-    ),
-    "metric": Kind(
+        f"handful of {units}\nto begin with. Put your own there, or name a folder: `--set data.path=FOLDER`.",
+    )
+
+
+KINDS: Mapping[str, PluginKind] = {
+    "token": _task_kind(("token", "sentences"), "word", "sentences"),
+    "text": _task_kind(("text", "texts"), "text", "texts"),
+    "metric": PluginKind(
         ("metric",),
         ("metric",),
         "The metric $name",
         "labelkit run ner --metric $name",
         "`$module/__init__.py` holds `compute`: gold labels and predictions in, figures out.",
     ),
-    "source": Kind(
+    "source": PluginKind(
         ("source", "sentences"),
         ("source", "schema"),
         "The corpus $name",
@@ -72,7 +67,7 @@ KINDS: Mapping[str, Kind] = {
         "`$module/__init__.py` holds how the corpus is read, `$module/data` a handful of sentences to begin with. "
         "Read your own from\nwherever it lies: a folder, a database, a service.",
     ),
-    "format": Kind(
+    "format": PluginKind(
         ("format",),
         ("format",),
         "The file format $name",
@@ -87,86 +82,77 @@ def create(name: str, kind: str, folder: Path, catalog: Catalog) -> Path:
 
     :param name: of the plugin and of what it yields: a-z, 0-9 and hyphens.
     :param kind: one of :data:`KINDS`.
-    :param folder: where the package's own folder ``labelkit-NAME`` is made; made itself where it does not exist.
-    :param catalog: what is there already.
+    :param folder: where the package's own folder ``labelkit-NAME`` is created, together with missing parents.
+    :param catalog: the installed plugins, whose names are taken.
     :returns: the package's folder.
-    :raises LabelkitError: the name cannot be used or is taken, there is no such kind, or the folder exists.
+    :raises LabelkitError: the name is invalid or taken, the kind is unknown, or the folder exists.
     """
     if kind not in KINDS:
-        raise LabelkitError(f"there is no kind of plugin '{kind}'", hint=nearest(kind, KINDS))
-    _check_name(name)
-    _check_free(name, KINDS[kind], catalog)
-    target = folder / _distribution(name)
+        raise LabelkitError(f"unknown kind of plugin '{kind}'", hint=nearest(kind, KINDS))
+    validate_name(name)
+    if user := next(_users_of(name, KINDS[kind], catalog), None):
+        raise LabelkitError(f"'{name}' is taken by {user}", hint="choose another name")
+    target = folder / f"{DISTRIBUTION}-{name}"
     if target.exists() or target.is_symlink():
         raise LabelkitError(f"{target} exists already", hint="choose another name, or another folder with --folder")
-    with storage_errors(target), new_folder(target) as made:
-        for place, content in _files(name, KINDS[kind]):
-            file = made / place
+    with storage_errors(target), new_folder(target) as package:
+        for path, content in _render(name, KINDS[kind]):
+            file = package / path
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(content, encoding="utf-8", newline="\n")
     return target
 
 
-def _check_name(name: str) -> None:
-    if normal(name).startswith(f"{DISTRIBUTION}-"):
-        short = normal(name).removeprefix(f"{DISTRIBUTION}-")
-        raise LabelkitError(f"a package of labelkit is called '{normal(name)}' anyway", hint=f"give only '{short}'")
+def validate_name(name: str) -> None:
+    """Refuse what cannot be the name of a plugin.
+
+    :raises LabelkitError: it is malformed, too long or reserved, or repeats the prefix of the distribution.
+    """
+    normalized = normalized_name(name)
+    if normalized.startswith(f"{DISTRIBUTION}-"):
+        short = normalized.removeprefix(f"{DISTRIBUTION}-")
+        raise LabelkitError(f"the package will be called '{normalized}' anyway", hint=f"give only '{short}'")
     if name in _RESERVED:
         raise LabelkitError(f"a plugin cannot be called '{name}', which is a reserved word", hint="choose another name")
-    if not _NAME.fullmatch(name) or len(name) > LONGEST:
+    if not _NAME.fullmatch(name) or len(name) > MAX_NAME_LENGTH:
         raise LabelkitError(
             f"a plugin cannot be called '{name}'",
-            hint=f"use a-z, 0-9 and single hyphens between them, at most {LONGEST} characters, e.g. sentence-ends",
+            hint=f"use a-z, 0-9 and single hyphens between them, at most {MAX_NAME_LENGTH} characters, "
+            "e.g. sentence-ends",
         )
 
 
-def _check_free(name: str, kind: Kind, catalog: Catalog) -> None:
-    """Refuse a name that is taken already: of two that yield it, nobody could use either."""
-    taken = [f"a plugin of {info.origin}" for info in catalog.plugins if info.name == name]
+def _users_of(name: str, kind: PluginKind, catalog: Catalog) -> Iterator[str]:
+    """Yield what has the name already: a name that two plugins claim is unusable."""
+    yield from (f"a plugin of {info.origin}" for info in catalog.plugins if info.name == name)
     for record in kind.records:
-        taken += [f"the {record} of plugin '{catalog.owner(record, name).name}'"] if _has(catalog, record, name) else []
+        if name in catalog.usable(record):
+            yield f"the {record} of plugin '{catalog.owner(record, name).name}'"
     if "format" in kind.records:
-        fitting = [one.name for one in catalog.formats.values() if f".{name}" in one.suffixes]
-        taken += [f"the file ending of format '{format_}'" for format_ in fitting]
-        taken += ["files that are packed with gzip: their ending is taken off before"] if name == "gz" else []
-    if taken:
-        raise LabelkitError(f"'{name}' is taken by {taken[0]}", hint="choose another name")
+        used = (other.name for other in catalog.formats.values() if f".{name}" in other.suffixes)
+        yield from (f"the file ending of format '{format_}'" for format_ in used)
+        if name == "gz":
+            yield "files that are packed with gzip: their ending is taken off before"
 
 
-def _has(catalog: Catalog, record: str, name: str) -> bool:
-    return name in getattr(catalog, f"{record}s")
+def _render(name: str, kind: PluginKind) -> Iterator[tuple[Path, str]]:
+    """Yield path and content of every file of the package.
 
-
-def _distribution(name: str) -> str:
-    return f"{DISTRIBUTION}-{name}"
-
-
-def _files(name: str, kind: Kind) -> Iterator[tuple[Path, str]]:
-    """Yield place and content of every file of the package."""
-    names = _names(name, kind)
-    for part in ("common", *kind.parts):
-        for file in sorted((TEMPLATES / part).rglob("*")):
-            if file.is_file() and "__pycache__" not in file.parts:
-                content = file.read_text(encoding="utf-8")
-                text = Template(content).substitute(names) if file.suffix == TEMPLATE else content
-                yield _place(PurePosixPath(file.relative_to(TEMPLATES / part).as_posix()), names["module"]), text
-
-
-def _names(name: str, kind: Kind) -> dict[str, str]:
+    In the paths of templates ``MODULE`` is the module, and ``dot_`` a dot at the beginning; only ``.tmpl`` files hold
+    names to replace.
+    """
     from labelkit import __version__
 
-    names = {
-        "name": name,
-        "module": _distribution(name).replace("-", "_"),
-        "distribution": _distribution(name),
-        "version": ".".join(__version__.split(".")[:2]),
-    }
-    texts = {"description": kind.description, "first_use": kind.first_use, "what_to_change": kind.what_to_change}
-    return {**names, **{key: Template(text).substitute(names) for key, text in texts.items()}}
-
-
-def _place(template: PurePosixPath, module: str) -> Path:
-    """Return where a template's file goes: ``MODULE`` is the package, ``dot_`` a dot at the beginning."""
-    parts = [module if part == "MODULE" else part for part in template.parts]
-    plain = [f".{part.removeprefix('dot_')}" if part.startswith("dot_") else part for part in parts]
-    return Path(*plain[:-1], plain[-1].removesuffix(TEMPLATE))
+    distribution = f"{DISTRIBUTION}-{name}"
+    module = distribution.replace("-", "_")
+    names = {"name": name, "module": module, "distribution": distribution}
+    names["version"] = ".".join(__version__.split(".")[:2])
+    for text in ("description", "first_use", "what_to_change"):
+        names[text] = Template(getattr(kind, text)).substitute(names)
+    for folder in ("common", *kind.templates):
+        for file in sorted((TEMPLATES / folder).rglob("*")):
+            if file.is_file() and "__pycache__" not in file.parts:
+                content = file.read_text(encoding="utf-8")
+                parts = file.relative_to(TEMPLATES / folder).as_posix().removesuffix(".tmpl").split("/")
+                path = Path(*(re.sub("^dot_", ".", module if part == "MODULE" else part) for part in parts))
+                yield path, Template(content).substitute(names) if file.suffix == ".tmpl" else content
