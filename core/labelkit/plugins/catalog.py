@@ -20,14 +20,7 @@ from labelkit.errors import CatalogError, UnknownNameError, explanation, nearest
 from labelkit.events import Event
 from labelkit.plugins.discovery import CORE, GROUP, Candidate, PluginFilter, find_candidates, normalized_name
 from labelkit.plugins.isolation import announce_slow_loading, isolate
-from labelkit.plugins.validation import (
-    EVENT_HOOK,
-    RECORD_HOOKS,
-    validate_hooks,
-    validate_ordering,
-    validate_record,
-    validate_unique_names,
-)
+from labelkit.plugins.validation import EVENT_HOOK, RECORD_HOOKS, validate_hooks, validate_ordering, validate_record
 from labelkit.plugins.versioning import incompatibility, requirements_in_source, requirements_of
 from labelkit.records import Decoder, Encoder, Format, Metric, Preprocessor, Schema, Source, Task
 
@@ -111,8 +104,8 @@ class Catalog:
         :param trace: called with a line for every import and hook call, with its time.
         :param say: called with a line that names a plugin which is slow to load; None: print it to stderr.
         """
-        chosen = None if only is None else frozenset(only)
-        return cls(find_candidates(), PluginFilter(frozenset(blocked), chosen), trace, say)
+        plugin_filter = PluginFilter(frozenset(blocked), None if only is None else frozenset(only))
+        return cls(find_candidates(), plugin_filter, trace, say)
 
     # -- loading, one plugin at a time ------------------------------------------------------------------------------
 
@@ -123,12 +116,10 @@ class Catalog:
             return replace(info, reason=reason)
         for other in self._infos:
             if other.name == info.name and other.status != "blocked":
-                return replace(
-                    info, status="failed", reason=f"another plugin is already called '{info.name}': {other.origin}"
-                )
-        announced = (  # core cannot be blocked
-            contextlib.nullcontext() if info.name == CORE else announce_slow_loading(info.name, self._say)
-        )
+                reason = f"another plugin is already called '{info.name}': {other.origin}"
+                return replace(info, status="failed", reason=reason)
+        # core cannot be blocked
+        announced = contextlib.nullcontext() if info.name == CORE else announce_slow_loading(info.name, self._say)
         try:
             with announced, isolate(loading=True) as notes:
                 info = self._load(candidate, info)
@@ -142,9 +133,7 @@ class Catalog:
         try:
             plugin = self._import(candidate)
             info = replace(info, hooks=self._register(plugin, info.name))
-            records = list(self._collect(plugin, info))
-            validate_unique_names(records)
-            clash = self._claim(info.name, records)
+            clash = self._claim(info.name, list(self._collect(plugin, info)))
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # SystemExit, and whatever else a plugin may raise
@@ -186,6 +175,7 @@ class Catalog:
 
     def _collect(self, plugin: object, info: PluginInfo) -> Iterator[tuple[str, Any]]:
         """Yield ``(kind, record)`` for every record that the hooks of a plugin yield."""
+        seen: set[tuple[str, str]] = set()
         for hook in info.hooks:
             if hook == EVENT_HOOK:
                 continue
@@ -194,13 +184,17 @@ class Catalog:
                 caller = self._caller_of(plugin, hook)
                 results = caller()
                 if len(results) < len(caller.get_hookimpls()):  # pluggy leaves out None
-                    results = [None]
+                    raise TypeError(f"{hook}() must yield records, it returned None")
                 for result in results:
                     if isinstance(result, str | bytes) or not isinstance(result, Iterable):
-                        returned = "None" if result is None else type(result).__name__
-                        raise TypeError(f"{hook}() must yield records, it returned {returned}")
+                        raise TypeError(f"{hook}() must yield records, it returned {type(result).__name__}")
                 items = [item for result in results for item in result]
-            yield from ((kind, validate_record(item, class_, hook)) for item in items)
+            for item in items:
+                record: Any = validate_record(item, class_, hook)
+                if (kind, record.name) in seen:
+                    raise ValueError(f"it yields the {kind} '{record.name}' twice")
+                seen.add((kind, record.name))
+                yield kind, record
 
     def _caller_of(self, plugin: object, hook: str) -> pluggy.HookCaller:
         """Return a function that calls the hook of this plugin alone."""
@@ -269,10 +263,8 @@ class Catalog:
         if (kind, name) in self._records:
             return self._records[kind, name][1]
         if refused := self._claimants.get((kind, name)):
-            raise CatalogError(
-                f"{kind} '{name}' comes from the plugin '{refused[0]}', which is not loaded",
-                hint="see: labelkit plugins",
-            )
+            message = f"{kind} '{name}' comes from the plugin '{refused[0]}', which is not loaded"
+            raise CatalogError(message, hint="see: labelkit plugins")
         hint = nearest(name, self.usable(kind))
         if failed := ", ".join(info.name for info in self._infos if info.status == "failed"):
             hint = f"{hint}; not loaded: {failed} (labelkit plugins says why)"

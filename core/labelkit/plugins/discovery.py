@@ -83,13 +83,13 @@ def find_candidates() -> list[Candidate]:
         # the name is in the folder's, mostly: reading the METADATA of every distribution takes a third of a second
         name = _metadata_text(distribution, "_normalized_name") or _metadata_text(distribution, "name")
         if not name or normalized_name(name) not in seen:  # as for imports, the first of that name on the path counts
-            found.extend(_declared_plugins(distribution))
+            found.extend(declared_plugins(distribution))
         seen.add(normalized_name(name))
     found.sort(key=lambda plugin: (plugin.distribution != DISTRIBUTION, plugin.name, plugin.distribution))
     return [core, *found]
 
 
-def _declared_plugins(distribution: metadata.Distribution) -> Iterator[Candidate]:
+def declared_plugins(distribution: metadata.Distribution) -> Iterator[Candidate]:
     """Yield a candidate for each entry point, or one that fails to load where they cannot be parsed."""
     try:
         text = distribution.read_text("entry_points.txt") or ""

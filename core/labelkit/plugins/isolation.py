@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 #: seconds that a plugin may take to load before a line names it
@@ -30,11 +30,20 @@ def isolate(*, loading: bool = False) -> Iterator[list[str]]:
         environment variables are restored as well. Libraries that observers use keep theirs there.
     """
     notes: list[str] = []
-    guards = [unclosable_stderr, stdout_to_stderr, same_directory, same_logging, same_signal_handlers]
-    with contextlib.ExitStack() as stack:
-        for guard in [empty_stdin, same_environment, *guards] if loading else guards:
-            stack.enter_context(guard(notes))
-        yield notes
+    output = UnclosableStream(sys.stderr)
+    variables, directory = dict(os.environ), working_directory()
+    known = [*logging.root.manager.loggerDict.values()]
+    loggers = [logging.root, *(logger for logger in known if isinstance(logger, logging.Logger))]
+    logs = logging_state(loggers)
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        # stdin first: where descriptor 0 is closed, the copy of descriptor 1 would get its number
+        with empty_stdin() if loading else contextlib.nullcontext(), stdout_to_stderr(output):
+            yield notes
+    finally:
+        notes += ["printed to stdout (redirected to stderr)"] if output.used else []
+        notes += restore_signal_handlers(handlers) + restore_logging(loggers, logs) + restore_directory(directory)
+        notes += restore_environment(variables) if loading else []
 
 
 @contextlib.contextmanager
@@ -76,10 +85,9 @@ class UnclosableStream:
 
 
 @contextlib.contextmanager
-def empty_stdin(notes: list[str]) -> Iterator[None]:
-    """Let a plugin find nothing on stdin."""
+def empty_stdin() -> Iterator[None]:
+    """Replace stdin by an empty file."""
     before = sys.stdin
-    # where descriptor 0 is closed, this file gets its number, so no stream that is opened later does
     with open(os.devnull, encoding="utf-8") as empty, redirected_descriptor(0, empty.fileno()):
         sys.stdin = empty
         try:
@@ -89,36 +97,23 @@ def empty_stdin(notes: list[str]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def unclosable_stderr(notes: list[str]) -> Iterator[None]:
-    """Keep stderr open, and put it back where a plugin replaces it."""
-    before: Any = sys.stderr
-    sys.stderr = None if before is None else UnclosableStream(before)
-    try:
-        yield
-    finally:
-        sys.stderr = before
-
-
-@contextlib.contextmanager
-def stdout_to_stderr(notes: list[str]) -> Iterator[None]:
-    """Redirect what a plugin prints to stderr: stdout belongs to the output of the command."""
-    before, stream = sys.stdout, UnclosableStream(sys.stderr)
+def stdout_to_stderr(output: UnclosableStream) -> Iterator[None]:
+    """Redirect stdout to stderr, which cannot be closed meanwhile; ``output`` replaces ``sys.stdout``."""
+    stdout, stderr = sys.stdout, sys.stderr
 
     def flush() -> None:
-        for each in {id(each): each for each in (sys.stdout, before, sys.__stdout__) if each is not None}.values():
+        for stream in {id(each): each for each in (sys.stdout, stdout, sys.__stdout__) if each is not None}.values():
             with contextlib.suppress(OSError, ValueError):  # a broken pipe is noticed when there is more to write
-                each.flush()
+                stream.flush()
 
     flush()
     with redirected_descriptor(1, 2):
-        sys.stdout = stream  # it has every method of a stream
+        sys.stdout, sys.stderr = output, stderr and UnclosableStream(stderr)  # which have every method of a stream
         try:
             yield
         finally:
             flush()
-            sys.stdout = before
-    if stream.used:
-        notes.append("printed to stdout (redirected to stderr)")
+            sys.stdout, sys.stderr = stdout, stderr
 
 
 @contextlib.contextmanager
@@ -141,33 +136,14 @@ def redirected_descriptor(descriptor: int, target: int) -> Iterator[None]:
 # -- environment, working directory, logging, signals -----------------------------------------------------------------
 
 
-@contextlib.contextmanager
-def same_environment(notes: list[str]) -> Iterator[None]:
-    """Restore environment variables."""
-    before = dict(os.environ)
-    try:
-        yield
-    finally:
-        after = dict(os.environ)
-        changed = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
-        for name in changed:
-            os.environ.pop(name, None)
-        os.environ.update({name: before[name] for name in changed if name in before})
-        if changed:
-            notes.append(f"changed environment variables (restored): {', '.join(changed):.100}")
-
-
-@contextlib.contextmanager
-def same_directory(notes: list[str]) -> Iterator[None]:
-    """Restore the working directory."""
-    before = working_directory()
-    try:
-        yield
-    finally:
-        if before is not None and working_directory() != before:
-            with contextlib.suppress(OSError):  # it was deleted
-                os.chdir(before)
-            notes.append("changed the working directory (restored)")
+def restore_environment(before: Mapping[str, str]) -> list[str]:
+    """Restore environment variables, and return a note if any was changed."""
+    after = dict(os.environ)
+    changed = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
+    for name in changed:
+        os.environ.pop(name, None)
+    os.environ.update({name: before[name] for name in changed if name in before})
+    return [f"changed environment variables (restored): {', '.join(changed):.100}"] if changed else []
 
 
 def working_directory() -> str | None:
@@ -178,46 +154,41 @@ def working_directory() -> str | None:
         return None
 
 
-@contextlib.contextmanager
-def same_logging(notes: list[str]) -> Iterator[None]:
-    """Restore logging and every logger that exists; those that a plugin or its libraries create stay as they are."""
-    manager = logging.root.manager
-    loggers = [logging.root, *(each for each in [*manager.loggerDict.values()] if isinstance(each, logging.Logger))]
-
-    def state() -> tuple[Any, ...]:
-        return manager.disable, logging.getLoggerClass(), logging.getLogRecordFactory(), [*map(logger_state, loggers)]
-
-    before = disabled, class_, factory, states = state()
-    try:
-        yield
-    finally:
-        if state() != before:
-            logging.disable(disabled)
-            logging.setLoggerClass(class_)
-            logging.setLogRecordFactory(factory)
-            for logger, (level, propagate, switched_off, handlers, filters) in zip(loggers, states, strict=True):
-                logger.setLevel(level)
-                logger.propagate, logger.disabled = propagate, switched_off
-                logger.handlers[:], logger.filters[:] = handlers, filters
-            notes.append("changed logging (restored)")
+def restore_directory(before: str | None) -> list[str]:
+    """Restore the working directory, and return a note if it was changed."""
+    if before is None or working_directory() == before:
+        return []
+    with contextlib.suppress(OSError):  # it was deleted
+        os.chdir(before)
+    return ["changed the working directory (restored)"]
 
 
-def logger_state(logger: logging.Logger) -> tuple[int, bool, bool, list[logging.Handler], list[Any]]:
-    """Return everything about a logger that plugins may change."""
-    return logger.level, logger.propagate, logger.disabled, [*logger.handlers], [*logger.filters]
+def logging_state(loggers: Iterable[logging.Logger]) -> list[tuple[Any, ...]]:
+    """Return everything about logging, and about each of the loggers, that plugins may change."""
+    module = (logging.root.manager.disable, logging.getLoggerClass(), logging.getLogRecordFactory())
+    return [module, *((x.level, x.propagate, x.disabled, [*x.handlers], [*x.filters]) for x in loggers)]
 
 
-@contextlib.contextmanager
-def same_signal_handlers(notes: list[str]) -> Iterator[None]:
-    """Restore the handlers of SIGINT and SIGTERM."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        changed = {number: handler for number, handler in before.items() if signal.getsignal(number) != handler}
-        for number, handler in changed.items():
-            if handler is not None:  # None: installed by something that is not Python
-                with contextlib.suppress(ValueError):  # other threads than the main one cannot have changed it
-                    signal.signal(number, handler)
-        if changed:
-            notes.append("changed signal handlers (restored)")
+def restore_logging(loggers: Iterable[logging.Logger], before: list[tuple[Any, ...]]) -> list[str]:
+    """Restore logging and the loggers, and return a note if any was changed."""
+    if logging_state(loggers) == before:
+        return []
+    (disabled, class_, factory), *states = before
+    logging.disable(disabled)
+    logging.setLoggerClass(class_)
+    logging.setLogRecordFactory(factory)
+    for logger, (level, propagate, switched_off, handlers, filters) in zip(loggers, states, strict=True):
+        logger.setLevel(level)
+        logger.propagate, logger.disabled = propagate, switched_off
+        logger.handlers[:], logger.filters[:] = handlers, filters
+    return ["changed logging (restored)"]
+
+
+def restore_signal_handlers(before: Mapping[signal.Signals, Any]) -> list[str]:
+    """Restore the handlers of signals, and return a note if any was changed."""
+    changed = {number: handler for number, handler in before.items() if signal.getsignal(number) != handler}
+    for number, handler in changed.items():
+        if handler is not None:  # None: installed by something that is not Python
+            with contextlib.suppress(ValueError):  # other threads than the main one cannot have changed it
+                signal.signal(number, handler)
+    return ["changed signal handlers (restored)"] if changed else []

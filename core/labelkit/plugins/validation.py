@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,14 +28,9 @@ RECORD_HOOKS: dict[str, tuple[str, type]] = {
 EVENT_HOOK = "labelkit_event"
 RESERVED = frozenset({"best", "latest"})
 
-_NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_-")
+_NAME = re.compile(r"[a-z0-9_-]+")
 
 R = TypeVar("R")
-
-
-def is_name(text: object) -> bool:
-    """Return whether ``text`` is a valid name for a record; reserved words are not looked at."""
-    return isinstance(text, str) and bool(text) and set(text) <= _NAME_CHARACTERS
 
 
 # -- hooks ------------------------------------------------------------------------------------------------------------
@@ -46,11 +42,11 @@ def validate_hooks(plugin: object) -> None:
     :raises CatalogError: a hook is misspelt, or lacks the decorator.
     """
     hooks = {*RECORD_HOOKS, EVENT_HOOK}
-    for name in dir(plugin):
-        if name in hooks:
-            if not hasattr(getattr(plugin, name), "labelkit_impl"):
-                raise CatalogError(f"{name} lacks the decorator @labelkit.hookimpl")
-        elif name.startswith("labelkit_") and callable(getattr(plugin, name)) and not inspect.isclass(plugin):
+    for name in (name for name in dir(plugin) if name.startswith("labelkit_")):
+        member = getattr(plugin, name)
+        if name in hooks and not hasattr(member, "labelkit_impl"):
+            raise CatalogError(f"{name} lacks the decorator @labelkit.hookimpl")
+        if name not in hooks and callable(member) and not inspect.isclass(member):
             raise CatalogError(f"unknown hook '{name}'", hint=nearest(name, hooks))
 
 
@@ -78,25 +74,13 @@ def validate_record(item: object, class_: type[R], hook: str) -> R:
     if not isinstance(item, class_):
         raise TypeError(f"{hook}() must yield labelkit.{class_.__name__}, it yielded {type(item).__name__}")
     name = getattr(item, "name", None)
-    if not is_name(name):
+    if not (isinstance(name, str) and _NAME.fullmatch(name)):
         raise ValueError(f"{hook}() yielded a {class_.__name__} with the name {name!r}: names are a-z, 0-9, - and _")
     if name in RESERVED:
         raise ValueError(f"{hook}() yielded a {class_.__name__} with the name '{name}', which is a reserved word")
-    if fault := _invalid_field(item):
+    if fault := invalid_field(item):
         raise TypeError(f"{hook}() yielded the {class_.__name__} '{name}' with {fault}")
     return item
-
-
-def validate_unique_names(records: Iterable[tuple[str, Any]]) -> None:
-    """Refuse two records of one kind, ``(kind, record)``, with the same name.
-
-    :raises ValueError: there are two.
-    """
-    seen: set[tuple[str, str]] = set()
-    for kind, record in records:
-        if (kind, record.name) in seen:
-            raise ValueError(f"it yields the {kind} '{record.name}' twice")
-        seen.add((kind, record.name))
 
 
 def _is_tuple_of(class_: type) -> Callable[[object], bool]:
@@ -116,7 +100,7 @@ _FIELD_TYPES: dict[str, tuple[Callable[[Any], bool], str]] = {
 }
 
 
-def _invalid_field(record: Any) -> str:
+def invalid_field(record: Any) -> str:
     """Return which field of a record holds a value of another type than declared; empty if none does."""
     for field in dataclasses.fields(record):
         annotation, value = str(field.type), getattr(record, field.name)

@@ -96,7 +96,7 @@ def create(name: str, kind: str, folder: Path, catalog: Catalog) -> Path:
     if target.exists() or target.is_symlink():
         raise LabelkitError(f"{target} exists already", hint="choose another name, or another folder with --folder")
     with storage_errors(target), new_folder(target) as package:
-        for path, content in _render(name, KINDS[kind]):
+        for path, content in render_package(name, KINDS[kind]):
             file = package / path
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(content, encoding="utf-8", newline="\n")
@@ -108,18 +108,14 @@ def validate_name(name: str) -> None:
 
     :raises LabelkitError: it is malformed, too long or reserved, or repeats the prefix of the distribution.
     """
-    normalized = normalized_name(name)
-    if normalized.startswith(f"{DISTRIBUTION}-"):
-        short = normalized.removeprefix(f"{DISTRIBUTION}-")
-        raise LabelkitError(f"the package will be called '{normalized}' anyway", hint=f"give only '{short}'")
+    prefix, _, rest = normalized_name(name).partition("-")
+    if prefix == DISTRIBUTION and rest:
+        raise LabelkitError(f"the package will be called '{prefix}-{rest}' anyway", hint=f"give only '{rest}'")
     if name in _RESERVED:
         raise LabelkitError(f"a plugin cannot be called '{name}', which is a reserved word", hint="choose another name")
     if not _NAME.fullmatch(name) or len(name) > MAX_NAME_LENGTH:
-        raise LabelkitError(
-            f"a plugin cannot be called '{name}'",
-            hint=f"use a-z, 0-9 and single hyphens between them, at most {MAX_NAME_LENGTH} characters, "
-            "e.g. sentence-ends",
-        )
+        rule = f"a-z, 0-9 and single hyphens between them, at most {MAX_NAME_LENGTH} characters, e.g. sentence-ends"
+        raise LabelkitError(f"a plugin cannot be called '{name}'", hint=f"use {rule}")
 
 
 def _users_of(name: str, kind: PluginKind, catalog: Catalog) -> Iterator[str]:
@@ -135,7 +131,7 @@ def _users_of(name: str, kind: PluginKind, catalog: Catalog) -> Iterator[str]:
             yield "files that are packed with gzip: their ending is taken off before"
 
 
-def _render(name: str, kind: PluginKind) -> Iterator[tuple[Path, str]]:
+def render_package(name: str, kind: PluginKind) -> Iterator[tuple[Path, str]]:
     """Yield path and content of every file of the package.
 
     In the paths of templates ``MODULE`` is the module, and ``dot_`` a dot at the beginning; only ``.tmpl`` files hold
