@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from labelkit.data.corpus import load_corpus
-from labelkit.metrics.intervals import intervals
+from labelkit.metrics.intervals import bootstrap_intervals
 from labelkit.plugins.catalog import Catalog
 from labelkit.records import LoadContext, Predictions
 
@@ -60,7 +60,7 @@ def main() -> int:
         metric = metrics[name]
         metric.compute(predictions)  # what it imports is not counted
         figures = seconds(lambda metric=metric: metric.compute(predictions))  # type: ignore[misc]
-        sure = seconds(lambda metric=metric: intervals(metric, predictions))  # type: ignore[misc]
+        sure = seconds(lambda metric=metric: bootstrap_intervals(metric, predictions))  # type: ignore[misc]
         print(f"{name:16} {words:,} words  figures {figures:.3f} s (≤ {FLOOR}), their intervals {sure:.3f} s")
         slowest = max(slowest, figures)
     return 0 if slowest <= FLOOR and words == WORDS else 1

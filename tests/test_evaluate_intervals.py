@@ -12,7 +12,7 @@ import pytest
 
 from labelkit.metrics import intervals
 from labelkit.metrics.classification import METRICS as CLASSES
-from labelkit.metrics.intervals import bootstrap_weights, recomputed_intervals, roc_auc_interval, sample
+from labelkit.metrics.intervals import bootstrap_weights, recomputed_intervals, resample, roc_auc_interval
 from labelkit.metrics.scoring import score
 from labelkit.metrics.seqeval_metrics import METRICS as SPANS
 from labelkit.records import Metric, Predictions, Schema
@@ -58,7 +58,7 @@ def test_sums_over_sentences_give_the_figures_of_the_resampled_sentences(metric:
     absent = 0
     for number, row in enumerate(drawn.astype(int)):
         chosen = np.repeat(np.arange(len(row)), row)
-        real = flat(metric.compute(sample(given, chosen)))
+        real = flat(metric.compute(resample(given, chosen)))
         for name, values in found.items():
             if np.isnan(values[number]):
                 absent += 1
@@ -110,7 +110,7 @@ def test_a_metric_without_counts_is_computed_anew_only_for_the_patient() -> None
     given = texts(300, 0.8)
     plain = replace(CLASSES[1], counts=None, name="plain")
     assert "intervals" not in score([plain], given)
-    figures = score([plain], given, patient=True)
+    figures = score([plain], given, recompute_intervals=True)
     slow, quick = figures["intervals"]["accuracy"], score([CLASSES[1]], given)["intervals"]["accuracy"]
     assert slow == pytest.approx(quick, abs=0.02)
 
@@ -129,7 +129,7 @@ def test_scores_go_with_the_words_of_their_sentence() -> None:
     given = replace(sentences(), scores=np.arange(0).reshape(0, 7).astype(np.float32))
     lengths = [len(row) for row in given.references]
     given = replace(given, scores=np.arange(sum(lengths), dtype=np.float32)[:, None])
-    part = sample(given, np.array([2, 0]))
+    part = resample(given, np.array([2, 0]))
     starts = np.concatenate(([0], np.cumsum(lengths)))
     assert part.scores is not None
     expected = [*range(starts[2], starts[3]), *range(starts[0], starts[1])]

@@ -49,7 +49,7 @@ def random_rows(scheme: Scheme, count: int = MANY, seed: int = 0) -> tuple[Rows,
 def found(rows: Rows, scheme: Scheme, mode: Mode) -> list[set[tuple[int, int, str]]]:
     """Return the spans of each sequence."""
     vocabulary = TagVocabulary()
-    tags = vocabulary.read(rows)
+    tags = vocabulary.encode(rows)
     types, type_of = vocabulary.types()
     spans: SpanArrays = find_spans(tags, vocabulary.prefixes(mode), type_of, transition_rules(mode, scheme))
     begins = np.concatenate(([0], np.cumsum(tags.lengths)))

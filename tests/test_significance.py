@@ -20,7 +20,7 @@ from labelkit.evaluate.comparison import _alike
 from labelkit.metrics.classification import METRICS as CLASSES
 from labelkit.metrics.entities import entity_scores
 from labelkit.metrics.seqeval_metrics import METRICS as SPANS
-from labelkit.metrics.significance import ScoreDifference, differences
+from labelkit.metrics.significance import ScoreDifference, paired_randomisation_test
 from labelkit.records import Metric, Predictions, Schema
 from labelkit.registry import Home, Registry
 
@@ -59,7 +59,7 @@ def test_the_p_value_is_the_share_of_all_swaps_with_so_large_a_difference() -> N
         change = entity_scores(GOLD, sides[1])["f1"] - entity_scores(GOLD, sides[0])["f1"]
         larger += abs(change) >= abs(real) - 1e-12
     make = predictions(*GOLD)
-    found = by_name(differences(SPANS[0], make(ONE), make(OTHER)))["f1"]
+    found = by_name(paired_randomisation_test(SPANS[0], make(ONE), make(OTHER)))["f1"]
     assert found.difference == pytest.approx(real)
     assert (found.first, found.second) == (entity_scores(GOLD, ONE)["f1"], entity_scores(GOLD, OTHER)["f1"])
     assert found.p_value == pytest.approx(larger / 2 ** len(GOLD), abs=0.015)
@@ -68,7 +68,7 @@ def test_the_p_value_is_the_share_of_all_swaps_with_so_large_a_difference() -> N
 
 def test_no_difference_is_never_significant() -> None:
     make = predictions(*GOLD)
-    for one in differences(SPANS[0], make(ONE), make(ONE)):
+    for one in paired_randomisation_test(SPANS[0], make(ONE), make(ONE)):
         assert (one.difference, one.p_value, one.interval) == (0.0, 1.0, (0.0, 0.0))
 
 
@@ -76,10 +76,10 @@ def test_many_sentences_that_agree_make_it_sure() -> None:
     gold = [("B-PER",)] * 200
     worse = [("O",)] * 40 + gold[40:]
     make = predictions(*gold)
-    found = by_name(differences(SPANS[0], make(worse), make(gold)))["f1"]
+    found = by_name(paired_randomisation_test(SPANS[0], make(worse), make(gold)))["f1"]
     assert found.p_value == pytest.approx(1 / 10_001)
     assert found.interval[0] > 0
-    back = by_name(differences(SPANS[0], make(gold), make(worse)))["f1"]
+    back = by_name(paired_randomisation_test(SPANS[0], make(gold), make(worse)))["f1"]
     assert back.difference == -found.difference
     assert back.p_value == found.p_value
 
@@ -89,7 +89,7 @@ def test_types_are_compared_too_by_the_same_columns() -> None:
     gold = [("B-PER", "B-LOC")] * 30
     one, other = [("B-PER", "O")] * 30, [("B-PER", "B-PER")] * 30
     make = predictions(*gold)
-    found = differences(SPANS[0], make(one), make(other))
+    found = paired_randomisation_test(SPANS[0], make(one), make(other))
     assert by_name(found, "PER")["precision"].second == 0.5
     assert by_name(found, "PER")["recall"].difference == 0
     assert by_name(found, "LOC")["recall"].first == 0
@@ -103,8 +103,8 @@ def test_a_metric_without_counts_is_computed_anew() -> None:
     worse = [flip[label] if place % 3 == 0 else label for place, label in enumerate(gold)]
     better = [flip[label] if place % 12 == 0 else label for place, label in enumerate(gold)]
     one, other = (Predictions(references=gold, predictions=rows, schema=schema) for rows in (worse, better))
-    quick = by_name(differences(CLASSES[1], one, other))["accuracy"]
-    slow = by_name(differences(replace(CLASSES[1], counts=None), one, other))["accuracy"]
+    quick = by_name(paired_randomisation_test(CLASSES[1], one, other))["accuracy"]
+    slow = by_name(paired_randomisation_test(replace(CLASSES[1], counts=None), one, other))["accuracy"]
     assert slow.difference == pytest.approx(quick.difference)
     assert slow.p_value == pytest.approx(quick.p_value, abs=0.02)
     assert slow.interval == pytest.approx(quick.interval, abs=0.05)
@@ -200,5 +200,5 @@ def test_without_the_option_nothing_is_labelled(
 def test_a_metric_may_be_wrapped() -> None:
     metric = Metric(name="len", kind="token", compute=lambda given: {"n": len(given.references)}, key="n")
     make = predictions(*GOLD)
-    (found,) = differences(metric, make(ONE), make(OTHER))
+    (found,) = paired_randomisation_test(metric, make(ONE), make(OTHER))
     assert (found.difference, found.p_value) == (0, 1)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from labelkit.errors import LabelkitError
 from labelkit.evaluate.recorded_data import gold_split, read_run_corpus, recorded_hashes
 from labelkit.labels.schemes import spans_of, tags_of
-from labelkit.metrics.significance import SHUFFLES, ScoreDifference, differences
+from labelkit.metrics.significance import SHUFFLES, ScoreDifference, paired_randomisation_test
 from labelkit.records import Labels, Metric, Predictions, Schema
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def _tested(
     # the gold labels are in the scheme of the first run
     one, other = _alike(one, replace(other, references=one.references), one.schema)
     key = first.record.metric_key
-    found = differences(metric, one, other)
+    found = paired_randomisation_test(metric, one, other)
     found.sort(key=lambda each: (each.type is not None, each.type is None and each.name != key, each.type or ""))
     return SignificanceTest(
         first=first.record.id,

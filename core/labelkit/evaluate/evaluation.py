@@ -53,9 +53,11 @@ def evaluate(labeller: Labeller, gold: Gold, metrics: Sequence[Metric], mapping:
     if mapping.predicted:
         references: list[Labels] = [example.labels[layer] for example in gold.examples]
         given = Predictions(references=references, predictions=LabelSequences(ids, found.lengths, own), schema=own)
-        return EvaluationResult(score(metrics, mapping.predictions(given, own), patient=True), found, coverage)
-    wanted, _ = gold_ids(gold.examples, layer, own)
-    figures, _ = ScoredPredictions(found, wanted, ids, own).figures(metrics, labeller.info.temperature, patient=True)
+        figures = score(metrics, mapping.predictions(given, own), recompute_intervals=True)
+    else:
+        wanted, _ = gold_ids(gold.examples, layer, own)
+        judged = ScoredPredictions(found, wanted, ids, own)
+        figures, _ = judged.figures(metrics, labeller.info.temperature, recompute_intervals=True)
     return EvaluationResult(figures, found, coverage)
 
 

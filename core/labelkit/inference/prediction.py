@@ -94,21 +94,23 @@ class ScoredPredictions:
             scores=self.found.values,
         )
 
-    def figures(self, metrics: Sequence[Metric], temperature: float | None, *, patient: bool = False) -> SplitScores:
+    def figures(
+        self, metrics: Sequence[Metric], temperature: float | None, *, recompute_intervals: bool = False
+    ) -> SplitScores:
         """Compute the metrics, and loss and calibration over the words (or texts) that a window covers.
 
         The latter are the mean ``loss``, the ``temperature``, and the expected calibration error without (``ece``) and
         with the temperature (``ece_calibrated``). A metric's own score of such a name replaces it.
 
         :param temperature: None to fit it on these words.
-        :param patient: as for :func:`labelkit.metrics.scoring.score`.
+        :param recompute_intervals: as for :func:`labelkit.metrics.scoring.score`.
         """
         rows = np.flatnonzero(self.found.covered)
         values, gold, ids = self.found.values[rows], self.gold[rows], self.ids[rows]
         words = np.arange(len(rows))
         if temperature is None:
             temperature = fit_temperature(values, gold)
-        scored = score(metrics, self.predictions, patient=patient)
+        scored = score(metrics, self.predictions, recompute_intervals=recompute_intervals)
         before, after = (np.exp(each[words, ids]) for each in (values, apply_temperature(values, temperature)))
         calibration = {
             "ece": calibration_error(before, ids == gold),

@@ -1,4 +1,4 @@
-"""Scores of spans. Light to import: what is heavy is imported when a score is computed."""
+"""The built-in metrics of spans. Light to import: NumPy and seqeval are imported when a score is computed."""
 
 from __future__ import annotations
 
@@ -13,24 +13,23 @@ if TYPE_CHECKING:
 
 
 def seqeval(predictions: Predictions, mode: Mode = "default") -> Mapping[str, Any]:
-    """Score entities at word level as seqeval does.
+    """Return seqeval's entity scores at word level.
 
-    Its default mode counts as the CoNLL shared task's scorer does: a predicted transition that the scheme does not
-    allow is read as the start of an entity, and counted as ``repaired``. That mode does not know L and U, so BILOU is
-    read as BIOES. Strict mode knows all four schemes; what is not tagged by the scheme's letter is no entity.
+    Default mode scores as the CoNLL shared task's scorer does: a predicted transition that the scheme does not allow is
+    read as the start of an entity, and counted as ``repaired``. It does not know L and U, so BILOU is read as BIOES.
+    Strict mode knows all four schemes; words that are not tagged by the scheme's rules are no entity.
     """
-    from labelkit.metrics import entities
+    from labelkit.metrics.entities import entity_scores
+
+    return entity_scores(predictions.references, predictions.predictions, predictions.schema.scheme or "IOB2", mode)
+
+
+def seqeval_counts(predictions: Predictions, mode: Mode = "default") -> Counts:
+    """Return the counts that these scores are computed from, sentence by sentence."""
+    from labelkit.metrics.entities import compare_spans, span_counts
 
     scheme = predictions.schema.scheme or "IOB2"
-    return entities.entity_scores(predictions.references, predictions.predictions, scheme, mode)
-
-
-def counts(predictions: Predictions, mode: Mode = "default") -> Counts:
-    """Return what these scores are made of, sentence by sentence."""
-    from labelkit.metrics import entities
-
-    scheme = predictions.schema.scheme or "IOB2"
-    return entities.span_counts(entities.compare_spans(predictions.references, predictions.predictions, scheme, mode))
+    return span_counts(compare_spans(predictions.references, predictions.predictions, scheme, mode))
 
 
 METRICS = (
@@ -38,7 +37,7 @@ METRICS = (
         name="seqeval",
         kind="token",
         compute=seqeval,
-        counts=counts,
+        counts=seqeval_counts,
         key="f1",
         summary="entity precision, recall, F1",
     ),
@@ -46,8 +45,8 @@ METRICS = (
         name="seqeval-strict",
         kind="token",
         compute=partial(seqeval, mode="strict"),
-        counts=partial(counts, mode="strict"),
+        counts=partial(seqeval_counts, mode="strict"),
         key="f1",
-        summary="the same in strict mode: entities must be tagged by their scheme",
+        summary="entity precision, recall, F1 in strict mode: only entities tagged by the scheme's rules",
     ),
 )

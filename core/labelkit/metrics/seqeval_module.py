@@ -1,6 +1,6 @@
 """The entity scores as an ``evaluate.Metric``, shipped with labelkit so that nothing is downloaded.
 
-Importing this module loads ``evaluate`` and with it torch.
+Importing this module imports ``evaluate``, and with it torch.
 """
 
 from __future__ import annotations
@@ -19,10 +19,9 @@ Tags = Sequence[Sequence[str]]
 
 
 class Entities(evaluate.Metric):  # type: ignore[misc]
-    """Precision, recall, F1 and support over entities: ``Entities(keep_in_memory=True).compute(…)``.
+    """Precision, recall, F1 and support of entities: ``Entities(keep_in_memory=True).compute(…)``.
 
-    In seqeval's default mode, which is the CoNLL scorer's, unless ``compute`` is given ``mode="strict"``; ``scheme`` is
-    the tagging scheme.
+    ``compute`` takes ``scheme``, the tagging scheme, and ``mode``: ``"default"`` (the CoNLL scorer's) or ``"strict"``.
     """
 
     def _info(self) -> evaluate.MetricInfo:
@@ -37,5 +36,5 @@ class Entities(evaluate.Metric):  # type: ignore[misc]
     def _compute(
         self, *, predictions: Tags, references: Tags, scheme: Scheme = "IOB2", mode: Mode = "default"
     ) -> dict[str, Any]:
-        gold, guess = ([tuple(tags) for tags in rows] for rows in (references, predictions))
-        return entity_scores(gold, guess, scheme, mode)
+        gold, predicted = ([tuple(tags) for tags in rows] for rows in (references, predictions))
+        return entity_scores(gold, predicted, scheme, mode)

@@ -1,37 +1,41 @@
-"""Whether one labeller is better than another on the same sentences: paired approximate randomisation.
+"""Significance of the difference between two labellers on the same sentences: paired approximate randomisation.
 
-If both were equally good, it would not matter which of them had labelled a sentence. So the two outputs of each
-sentence are swapped at random, many times over, and the p-value is the share of times that the difference is as large
-as the real one. The interval of the difference comes from the bootstrap, the same sentences drawn for both.
+Under the null hypothesis both are equally good, and it does not matter which of them labelled a sentence. So the two
+outputs of each sentence are swapped at random, many times; the p-value is the share of swaps whose difference is at
+least as large as the observed one. The 95% CI of the difference is a paired bootstrap: both on the same samples.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from labelkit.metrics.intervals import BLOCK, LEVEL, RECOMPUTED, SEED, bootstrap_weights
-from labelkit.records import Counts, Metric, Predictions
+from labelkit.metrics.intervals import BLOCK, LEVEL, RECOMPUTED, SEED, bootstrap_weights, scalar_scores
+from labelkit.records import Metric, Predictions
 
 Floats = NDArray[np.float64]
-#: how often the outputs are swapped
+#: label type (None for the whole split) and name of a score
+Key = tuple[str | None, str]
+#: each score of both labellers: one value, or an array of samples
+Pairs = dict[Key, tuple[Any, Any]]
+#: random swaps of all sentences
 SHUFFLES = 10_000
-#: a difference is as large as another one in spite of so much rounding
+#: differences that are as close as this are equal but for rounding
 ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ScoreDifference:
-    """How far a figure of the second labeller is from that of the first.
+    """The difference between two labellers in a score.
 
-    :param type: the label type that it is about; None for all of the split.
-    :param difference: the second less the first.
-    :param interval: the middle 95% of the difference.
-    :param p_value: of no difference at all, two-sided.
+    :param type: the label type that is scored; None for the whole split.
+    :param difference: the score of the second less that of the first.
+    :param interval: 95% CI of the difference.
+    :param p_value: two-sided.
     """
 
     name: str
@@ -43,83 +47,74 @@ class ScoreDifference:
     p_value: float
 
 
-def differences(metric: Metric, first: Predictions, second: Predictions) -> list[ScoreDifference]:
-    """Return the differences in all figures of a metric; one that is never defined for both is left out.
+def paired_randomisation_test(metric: Metric, first: Predictions, second: Predictions) -> list[ScoreDifference]:
+    """Return the difference in each score of a metric; a score that is undefined for one of the two is left out.
 
-    Metrics without counts are computed anew, for fewer shuffles and without types.
+    A metric without counts is recomputed for fewer swaps and samples, and without types.
 
-    :param first: predictions of the one labeller, and ``second`` of the other, for the same references.
+    :param first: predictions of one labeller, and ``second`` of the other, for the same references.
     """
+    sample = _sample_recomputed if metric.counts is None else _sample_counts
+    observed, swapped, resampled = sample(metric, first, second)
+    found = []
+    for (type_, name), (one, other) in observed.items():
+        chance, spread = (_defined_differences(samples.get((type_, name))) for samples in (swapped, resampled))
+        if np.isnan(one) or np.isnan(other) or not len(chance) or not len(spread):
+            continue
+        difference = float(other) - float(one)
+        low, high = np.percentile(spread, LEVEL).tolist()
+        larger = int((np.abs(chance) >= abs(difference) - ROUNDING).sum())
+        found.append(
+            ScoreDifference(
+                name=name,
+                type=type_,
+                first=float(one),
+                second=float(other),
+                difference=difference,
+                interval=(low, high),
+                p_value=(larger + 1) / (len(chance) + 1),
+            )
+        )
+    return found
+
+
+def _defined_differences(samples: tuple[Floats, Floats] | None) -> Floats:
+    differences = samples[1] - samples[0] if samples is not None else np.zeros(0)
+    return differences[~np.isnan(differences)]
+
+
+def _sample_counts(metric: Metric, first: Predictions, second: Predictions) -> tuple[Pairs, Pairs, Pairs]:
+    """Return observed, randomly swapped and bootstrapped scores of a metric with counts."""
+    assert metric.counts is not None
     examples = len(first.references)
-    if metric.counts is None:
-        shuffled, drawn, real = _recomputed(metric, first, second)
-    else:
-        both = metric.counts(_stacked(first, second))
-        halves = both.rows[:examples], both.rows[examples:]
-        real = _of(both, *(rows.sum(axis=0) for rows in halves))
-        shuffled = _joined(_of(both, *sums) for sums in _swapped(*halves))
-        drawn = _joined(_of(both, *(some @ rows for rows in halves)) for some in bootstrap_weights(examples))
-    return [
-        found
-        for key, (one, other) in real.items()
-        if (found := _difference(key, float(one), float(other), shuffled.get(key), drawn.get(key)))
-    ]
+    # counted together, so that both have the same columns
+    counts = metric.counts(
+        Predictions(
+            references=[*first.references, *second.references],
+            predictions=[*first.predictions, *second.predictions],
+            schema=first.schema,
+        )
+    )
+    one, other = counts.rows[:examples], counts.rows[examples:]
 
+    def scores(*sums: Floats) -> Pairs:
+        both = [_flatten(counts.figures(each)) for each in sums]
+        return {key: (both[0][key], both[1][key]) for key in both[0]}
 
-Key = tuple[str | None, str]
-Pairs = dict[Key, tuple[Any, Any]]
-
-
-def _difference(key: Key, one: float, other: float, shuffled: Any, drawn: Any) -> ScoreDifference | None:
-    if np.isnan(one) or np.isnan(other) or shuffled is None or drawn is None:
-        return None
-    real = other - one
-    by_chance, spread = (values[1] - values[0] for values in (shuffled, drawn))
-    by_chance, spread = (values[~np.isnan(values)] for values in (by_chance, spread))
-    if not len(by_chance) or not len(spread):
-        return None
-    low, high = np.percentile(spread, LEVEL).tolist()
-    larger = int((np.abs(by_chance) >= abs(real) - ROUNDING).sum())
-    type_, name = key
-    return ScoreDifference(
-        name=name,
-        type=type_,
-        first=one,
-        second=other,
-        difference=real,
-        interval=(low, high),
-        p_value=(larger + 1) / (len(by_chance) + 1),
+    return (
+        scores(one.sum(axis=0), other.sum(axis=0)),
+        _concatenate(scores(*sums) for sums in random_swaps(one, other)),
+        _concatenate(scores(weights @ one, weights @ other) for weights in bootstrap_weights(examples)),
     )
 
 
-def _stacked(first: Predictions, second: Predictions) -> Predictions:
-    """Return both as one, so that their counts have the same columns."""
-    return Predictions(
-        references=[*first.references, *second.references],
-        predictions=[*first.predictions, *second.predictions],
-        schema=first.schema,
-    )
+def random_swaps(one: Floats, other: Floats) -> Iterator[tuple[Floats, Floats]]:
+    """Yield the sums of both counts after random swaps, float64 of shape (some swaps, counts).
 
-
-def _of(counts: Counts, one: Floats, other: Floats) -> Pairs:
-    """Return the figures of both sums, by type and name."""
-    first, second = dict(_flat(counts.figures(one))), dict(_flat(counts.figures(other)))
-    return {key: (first[key], second[key]) for key in first}
-
-
-def _flat(figures: Mapping[str, Any], type_: str | None = None) -> Iterator[tuple[Key, Any]]:
-    for name, value in figures.items():
-        if name == "per_type" and type_ is None:
-            for inner, row in value.items():
-                yield from _flat(row, inner)
-        elif not isinstance(value, Mapping):
-            yield (type_, name), value
-
-
-def _swapped(one: Floats, other: Floats) -> Iterator[tuple[Floats, Floats]]:
-    """Yield the sums of both after random swaps, block by block; only sentences that differ can change anything."""
+    :param one: counts of each sentence, of shape (sentences, counts); ``other``: those of the other labeller.
+    """
     random = np.random.default_rng(SEED)
-    change = (other - one)[(other != one).any(axis=1)]
+    change = (other - one)[(other != one).any(axis=1)]  # swapping equal sentences changes nothing
     block = max(1, BLOCK // max(1, len(change)))
     for start in range(0, SHUFFLES, block):
         swaps = random.integers(0, 2, (min(block, SHUFFLES - start), len(change))).astype(np.float64)
@@ -127,7 +122,14 @@ def _swapped(one: Floats, other: Floats) -> Iterator[tuple[Floats, Floats]]:
         yield one.sum(axis=0) + moved, other.sum(axis=0) - moved
 
 
-def _joined(parts: Iterator[Pairs]) -> Pairs:
+def _flatten(scores: Mapping[str, Any]) -> dict[Key, Any]:
+    overall: dict[Key, Any] = {(None, name): value for name, value in scores.items() if not isinstance(value, Mapping)}
+    return overall | {
+        (type_, name): value for type_, row in scores.get("per_type", {}).items() for name, value in row.items()
+    }
+
+
+def _concatenate(parts: Iterable[Pairs]) -> Pairs:
     found: dict[Key, tuple[list[Any], list[Any]]] = {}
     for part in parts:
         for key, pair in part.items():
@@ -136,31 +138,24 @@ def _joined(parts: Iterator[Pairs]) -> Pairs:
     return {key: (np.concatenate(one), np.concatenate(other)) for key, (one, other) in found.items()}
 
 
-def _recomputed(metric: Metric, first: Predictions, second: Predictions) -> tuple[Pairs, Pairs, Pairs]:
-    """Return shuffled and drawn figures, and the real ones, of a metric that has no counts."""
+def _sample_recomputed(metric: Metric, first: Predictions, second: Predictions) -> tuple[Pairs, Pairs, Pairs]:
+    """Return observed, randomly swapped and bootstrapped scores of a metric without counts."""
     random = np.random.default_rng(SEED)
     examples = len(first.references)
 
-    def pair(chosen: NDArray[np.int64], swap: NDArray[np.bool_]) -> Pairs:
-        sides = [_mixed(first, second, chosen, turned) for turned in (swap, ~swap)]
-        one, other = ({name: _number(value) for name, value in metric.compute(side).items()} for side in sides)
+    def scores(places: NDArray[np.int64], swap: NDArray[np.bool_]) -> Pairs:
+        chosen = list(zip(places.tolist(), swap.tolist(), strict=True))
+        references = [first.references[place] for place, _ in chosen]
+        rows = (
+            [sides[swapped].predictions[place] for place, swapped in chosen]
+            for sides in ((first, second), (second, first))
+        )
+        one, other = (
+            scalar_scores(metric, replace(first, references=references, predictions=row, scores=None)) for row in rows
+        )
         return {(None, name): (one[name], other[name]) for name in one if name in other}
 
     everything, never = np.arange(examples), np.zeros(examples, np.bool_)
-    shuffled = _joined(pair(everything, random.integers(0, 2, examples) == 1) for _ in range(RECOMPUTED))
-    drawn = _joined(pair(random.integers(0, examples, examples), never) for _ in range(RECOMPUTED))
-    return shuffled, drawn, pair(everything, never)
-
-
-def _mixed(first: Predictions, second: Predictions, chosen: NDArray[np.int64], swap: NDArray[np.bool_]) -> Predictions:
-    rows: Sequence[Any] = [
-        (second if turned else first).predictions[place]
-        for place, turned in zip(chosen.tolist(), swap.tolist(), strict=True)
-    ]
-    references = [first.references[place] for place in chosen.tolist()]
-    return replace(first, references=references, predictions=rows, scores=None)
-
-
-def _number(value: object) -> float:
-    known = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    return float(value) if known else float("nan")  # type: ignore[arg-type]
+    swapped = _concatenate(scores(everything, random.integers(0, 2, examples) == 1) for _ in range(RECOMPUTED))
+    resampled = _concatenate(scores(random.integers(0, examples, examples), never) for _ in range(RECOMPUTED))
+    return scores(everything, never), swapped, resampled
