@@ -10,11 +10,11 @@ from labelkit.labels.schemes import (
     SpanTuple,
     convert,
     detect,
-    misfit,
     repair,
     spans_of,
     split_tag,
     tags_of,
+    violation_error,
     violations,
 )
 from labelkit.records import Scheme
@@ -138,7 +138,7 @@ def test_a_prefix_that_a_scheme_lacks_is_named() -> None:
         ("BILOU", ["B-X", "E-X"], "tag 'E-X' does not fit BILOU, which has no 'E-'"),
         ("IOB2", ["O", "I-X"], "tag 'I-X' does not fit IOB2 after 'O', at the end of it"),
     ):
-        assert misfit(tags, 1, scheme).message == why  # type: ignore[arg-type]
+        assert violation_error(tags, 1, scheme).message == why  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ def test_what_is_no_tag(tag: str, message: str) -> None:
         with pytest.raises(DataError) as caught:
             use()
         assert caught.value.message == message
-    assert misfit(["O", tag], 1, "IOB2").message == message
+    assert violation_error(["O", tag], 1, "IOB2").message == message
 
 
 def test_spans_of_refuses_prefixes_of_another_scheme() -> None:

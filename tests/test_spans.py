@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from labelkit.data.corpus import Corpus, load_corpus
 from labelkit.errors import DataError
 from labelkit.formats import jsonl
-from labelkit.labels.schemes import spans_of
-from labelkit.labels.spans import align, offsets_of, parse_spans, without_overlaps
+from labelkit.labels.schemes import spans_of, tags_of
+from labelkit.labels.spans import offsets_of, parse_spans, without_overlaps, words_of_spans
 from labelkit.records import Example, Format, LoadContext, Schema, Source
 from labelkit.text.splitters import words as split_words
 
@@ -169,7 +169,8 @@ def test_whole_words_are_never_moved(text: str, data: st.DataObject) -> None:
     borders = sorted(data.draw(st.sets(st.integers(0, len(words)), max_size=6)))
     wanted = [(first, stop, "X") for first, stop in zip(borders[::2], borders[1::2], strict=False)]
     spans = parse_spans([[words[first][0], words[stop - 1][1], label] for first, stop, label in wanted], text)
-    tags, faults = align(spans, text, words)
+    found, faults = words_of_spans(spans, text, words)
+    tags = tags_of(found, len(words), "IOB2")
     assert faults == []
     assert spans_of(tags, "IOB2") == wanted
 
@@ -182,7 +183,8 @@ def test_every_span_is_tagged_or_told_of(text: str, data: st.DataObject) -> None
     assert len(kept) + dropped == len(spans)
     assert all(one.end <= two.start for one, two in pairwise(kept))
     words = split_words(text)
-    tags, faults = align(kept, text, words)
+    covered, faults = words_of_spans(kept, text, words)
+    tags = tags_of(covered, len(words), "IOB2")
     found = [(words[first][0], words[stop - 1][1]) for first, stop, _ in spans_of(tags, "IOB2")]
     assert len(found) + len(faults) == len(kept)
     stripped = {(s.start, s.end): text[s.start : s.end].strip() for s in kept}

@@ -10,7 +10,7 @@ from typing import Any
 from labelkit.data.convert import to_labelled
 from labelkit.files.output import new_output
 from labelkit.formats.builtin import FORMATS
-from labelkit.formats.tools.writing import word_spans
+from labelkit.labels.notation import word_spans
 from labelkit.labels.schemes import tags_of
 from labelkit.records import Example, Format, Labelled, LoadContext, Scheme
 from labelkit.text.splitters import words as split_words

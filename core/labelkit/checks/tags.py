@@ -62,7 +62,7 @@ def violations(splits: Splits, layer: str, expected: Scheme, limit: int) -> Iter
         cases = CaseCollector(limit)
         for example, tags in _valid_tags(examples, layer):
             for word in schemes.violations(tags, expected):
-                reason = schemes.misfit(tags, word, expected).message if cases.has_room else ""
+                reason = schemes.violation_error(tags, word, expected).message if cases.has_room else ""
                 cases.add(place_of(example, word), reason)
         if detected.scheme != expected and detected.violations[expected]:
             message = f"tags do not fit {expected}, the scheme of the data: {split} looks like {detected.scheme}"

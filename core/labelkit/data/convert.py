@@ -21,7 +21,7 @@ from labelkit.files.output import new_output
 from labelkit.formats.delimited import as_text
 from labelkit.formats.labelled_json import gold_coverage
 from labelkit.formats.recognition import writer_for
-from labelkit.formats.tools.writing import as_iob2, notation_of
+from labelkit.labels.notation import as_iob2, notation_of
 from labelkit.records import Example, Kind, Labelled, Labels, LoadContext
 
 #: what can be left out knowingly, beside the layers and the caller's own fields by their names

@@ -116,7 +116,7 @@ def _repairs(example: Example, layer: str, read: Scheme) -> int:
 
 
 def _misfit(example: Example, layer: str, word: int, read: Scheme, best: Scheme) -> DataError:
-    error = schemes.misfit(tags(example, layer), word, read)
+    error = schemes.violation_error(tags(example, layer), word, read)
     if read != best:
         error.hint = f"the tags look like {best}: --set data.scheme={best}"
     return located(example, word, error)

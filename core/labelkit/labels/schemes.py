@@ -18,7 +18,7 @@ SpanTuple = tuple[int, int, str]
 
 SCHEMES: tuple[Scheme, ...] = get_args(Scheme)
 _PREFIXES: Mapping[Scheme, str] = {"IOB1": "BI", "IOB2": "BI", "BIOES": "BIES", "BILOU": "BILU"}
-# Which scheme wins when two misfit equally often: the more common one.
+# The scheme that comes first wins if several have equally few violations: the more common one.
 _PREFERENCE: tuple[Scheme, ...] = ("IOB2", "BIOES", "IOB1", "BILOU")
 
 
@@ -26,9 +26,9 @@ _PREFERENCE: tuple[Scheme, ...] = ("IOB2", "BIOES", "IOB1", "BILOU")
 class Detection:
     """How well each scheme fits some tag sequences.
 
-    :param scheme: the one that fits best.
-    :param violations: scheme → tags that do not fit it.
-    :param first: scheme → the first such tag as ``(sequence, word)``; schemes that fit are absent.
+    :param scheme: the scheme with the fewest violations.
+    :param violations: scheme → number of tags that violate it.
+    :param first: scheme → the first violation as ``(sequence, word)``; schemes without violations are absent.
     """
 
     scheme: Scheme
@@ -43,7 +43,7 @@ def split_tag(tag: str) -> tuple[str, str]:
     >>> split_tag("B-creative-work")
     ('B', 'creative-work')
 
-    :raises DataError: it is not a tag, or has no type.
+    :raises DataError: the tag is invalid, or has no type.
     """
     if tag == "O":
         return "O", ""
@@ -56,20 +56,20 @@ def split_tag(tag: str) -> tuple[str, str]:
 
 
 def spans_of(tags: Sequence[str], scheme: Scheme) -> list[SpanTuple]:
-    """Return the spans that ``tags`` mean, as the CoNLL scorer reads them.
+    """Return the spans that ``tags`` stand for, as the CoNLL scorer reads them.
 
-    Improper transitions are no error: an ``I-X`` that continues no X starts one.
+    Invalid transitions are accepted: an ``I-X`` that does not continue an X starts one.
 
     >>> spans_of(("B-PER", "I-PER", "O", "B-LOC"), "IOB2")
     [(0, 2, 'PER'), (3, 4, 'LOC')]
 
-    :raises DataError: a tag cannot be read, or its prefix is not one of the scheme's.
+    :raises DataError: a tag is invalid, or its prefix does not belong to the scheme.
     """
     for tag in tags:
         prefix, _ = split_tag(tag)
         if prefix != "O" and prefix not in _PREFIXES[scheme]:
             raise DataError(f"'{tag}' is not a tag of {scheme}", hint="name the scheme with --set data.scheme=…")
-    return _read(tags)
+    return _parse(tags)
 
 
 def tags_of(spans: Iterable[SpanTuple], length: int, scheme: Scheme) -> tuple[str, ...]:
@@ -93,21 +93,21 @@ def tags_of(spans: Iterable[SpanTuple], length: int, scheme: Scheme) -> tuple[st
 
 
 def violations(tags: Sequence[str], scheme: Scheme) -> list[int]:
-    """Return the indices of the tags that do not fit ``scheme``, strictly taken.
+    """Return the indices of the tags that violate ``scheme``, strictly read.
 
-    IOB1 allows ``B-X`` only directly after an entity of type X. In BIOES and BILOU an entity that is never
-    closed misfits at its last tag. A tag that cannot be read fits nowhere.
+    IOB1 allows ``B-X`` only directly after an entity of type X. In BIOES and BILOU the last tag of an unterminated
+    entity is a violation. A tag that cannot be parsed violates every scheme.
     """
-    return [index for index, triple in enumerate(_triples(tags)) if scheme in _misfits(*triple)]
+    return [index for index, triple in enumerate(_triples(tags)) if scheme in _violated(*triple)]
 
 
 def may_follow(before: str | None, tag: str | None, scheme: Scheme) -> bool:
-    """Return whether two tags of ``scheme`` may stand side by side; None is the border of a sentence.
+    """Return whether ``tag`` may follow ``before`` in ``scheme``; None is the start or end of a sentence.
 
     >>> may_follow("B-PER", "I-PER", "IOB2"), may_follow(None, "I-PER", "IOB2")
     (True, False)
 
-    :raises DataError: a tag cannot be read.
+    :raises DataError: a tag is invalid.
     """
     prefix_before, type_before = split_tag(before or "O")
     prefix, type_ = split_tag(tag or "O")
@@ -120,41 +120,41 @@ def may_follow(before: str | None, tag: str | None, scheme: Scheme) -> bool:
 
 
 def detect(sequences: Iterable[Sequence[str]]) -> Detection:
-    """Find the scheme of tag sequences in one pass; data with no entity at all is IOB2."""
+    """Detect the scheme of tag sequences in one pass; IOB2 if there is no entity."""
     counts = dict.fromkeys(_PREFERENCE, 0)
     first: dict[Scheme, tuple[int, int]] = {}
     for number, tags in enumerate(sequences):
         for index, triple in enumerate(_triples(tags)):
-            for scheme in _misfits(*triple):
+            for scheme in _violated(*triple):
                 counts[scheme] += 1
                 first.setdefault(scheme, (number, index))
     return Detection(scheme=min(counts, key=counts.__getitem__), violations=counts, first=first)
 
 
 def convert(tags: Sequence[str], source: Scheme, target: Scheme) -> tuple[str, ...]:
-    """Return ``tags`` of the scheme ``source`` in the scheme ``target``; the spans stay the same.
+    """Return ``tags`` converted from the scheme ``source`` to ``target``; the spans stay the same.
 
-    :raises DataError: a tag does not fit ``source``.
+    :raises DataError: a tag violates ``source``.
     """
     if wrong := violations(tags, source):
-        raise misfit(tags, wrong[0], source)
-    return tuple(tags) if source == target else tags_of(_read(tags), len(tags), target)
+        raise violation_error(tags, wrong[0], source)
+    return tuple(tags) if source == target else tags_of(_parse(tags), len(tags), target)
 
 
 def repair(tags: Sequence[str], scheme: Scheme) -> tuple[tuple[str, ...], int]:
-    """Return ``tags`` made to fit ``scheme`` as the CoNLL scorer reads them, and how many were changed.
+    """Return ``tags`` rewritten to fit ``scheme``, as the CoNLL scorer reads them, and how many were changed.
 
     >>> repair(("O", "I-PER", "I-PER"), "IOB2")
     (('O', 'B-PER', 'I-PER'), 1)
 
-    :raises DataError: a tag cannot be read.
+    :raises DataError: a tag is invalid.
     """
-    fixed = tags_of(_read(tags), len(tags), scheme)
+    fixed = tags_of(_parse(tags), len(tags), scheme)
     return fixed, sum(old != new for old, new in zip(tags, fixed, strict=True))
 
 
-def misfit(tags: Sequence[str], index: int, scheme: Scheme) -> DataError:
-    """Return the error that says why the tag at ``index`` does not fit ``scheme``; it names no file."""
+def violation_error(tags: Sequence[str], index: int, scheme: Scheme) -> DataError:
+    """Return the error for the tag at ``index``, which violates ``scheme``; it names no file."""
     hint = "correct the tag, or let --set data.repair=true read it as the CoNLL scorer does"
     try:
         prefix, _ = split_tag(tags[index])
@@ -167,8 +167,8 @@ def misfit(tags: Sequence[str], index: int, scheme: Scheme) -> DataError:
     return DataError(f"tag '{tags[index]}' does not fit {scheme} {before}, {after}", hint=hint)
 
 
-def _read(tags: Sequence[str]) -> list[SpanTuple]:
-    """Read the tags of any scheme; the prefixes of the four never contradict each other."""
+def _parse(tags: Sequence[str]) -> list[SpanTuple]:
+    """Return the spans of tags of any scheme; the prefixes of the four never contradict each other."""
     spans: list[SpanTuple] = []
     start, current = 0, ""
     for index, tag in enumerate(tags):
@@ -186,7 +186,10 @@ def _read(tags: Sequence[str]) -> list[SpanTuple]:
 
 
 def _prefixes(length: int, scheme: Scheme, *, touches: bool) -> str:
-    """Return the prefixes of one span; ``touches``: a span of its type ends where it starts."""
+    """Return the prefixes of one span.
+
+    :param touches: a span of the same type ends where this one starts.
+    """
     if scheme == "IOB1":
         return ("B" if touches else "I") + "I" * (length - 1)
     if scheme == "IOB2":
@@ -196,12 +199,12 @@ def _prefixes(length: int, scheme: Scheme, *, touches: bool) -> str:
 
 
 def _triples(tags: Sequence[str]) -> Iterator[tuple[str | None, str, str | None]]:
-    """Each tag with its neighbours: in all four schemes they decide whether it fits."""
+    """Yield each tag between its neighbours, which decide in all four schemes whether it is valid."""
     return zip((None, *tags), tags, (*tags[1:], None), strict=False)
 
 
 @lru_cache(maxsize=1 << 16)
-def _misfits(before: str | None, tag: str, after: str | None) -> tuple[Scheme, ...]:
+def _violated(before: str | None, tag: str, after: str | None) -> tuple[Scheme, ...]:
     return tuple(scheme for scheme in SCHEMES if not _fits(before, tag, after, scheme))
 
 
@@ -222,7 +225,7 @@ def _fits(before: str | None, tag: str, after: str | None, scheme: Scheme) -> bo
 
 
 def _parts(tag: str | None) -> tuple[str, str]:
-    """Like :func:`split_tag`, but what cannot be read has a prefix that no scheme knows."""
+    """Return prefix and type like :func:`split_tag`; an invalid tag gets a prefix of no scheme."""
     if tag is None:
         return "O", ""
     try:

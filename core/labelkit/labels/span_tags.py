@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 from labelkit.errors import DataError
+from labelkit.labels.notation import Notation
 from labelkit.labels.schemes import SpanTuple, tags_of
 from labelkit.labels.spans import (
     Offsets,
     TextSpan,
-    covered,
     joined_offsets,
     parse_span,
     parse_spans,
     without_overlaps,
+    words_of_spans,
 )
-from labelkit.records import LoadContext, Place, Scheme
-
-Notation = Scheme | Literal["plain"]
-"""How spans become labels of words: tags of a scheme, or the span's own label on each of its words."""
+from labelkit.records import LoadContext, Place
 
 OVERLAPS = "nested or overlapping spans were dropped, the longer ones kept"
 _LISTED = 20  # misaligned spans in one message
@@ -79,7 +77,7 @@ class SpanTagger:
         kept, dropped = self._apart(spans, text, place)
         if dropped and (tally := self._options.get("tally")) is not None:
             tally[OVERLAPS] += dropped
-        found, faults = covered(kept, text, offsets)
+        found, faults = words_of_spans(kept, text, offsets)
         faults = self._told(faults, place)
         notation = notation or ("plain" if self._options.get("plain_labels") else "IOB2")
         if notation == "plain" and not faults:
@@ -101,7 +99,7 @@ class SpanTagger:
         if skip is None or self._options.get("drop_overlaps"):
             return without_overlaps(spans, text, drop=bool(self._options.get("drop_overlaps")))
         kept, _ = without_overlaps(
-            spans, text, drop=True, tell=lambda error: skip(DataError(f"{place}: {error.message}", hint=error.hint))
+            spans, text, drop=True, on_drop=lambda error: skip(DataError(f"{place}: {error.message}", hint=error.hint))
         )
         return kept, 0
 

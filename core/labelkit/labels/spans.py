@@ -1,4 +1,4 @@
-"""Spans on raw text made into words with IOB2 tags; nothing is moved, shortened or dropped in silence."""
+"""Labelled spans of raw text: parsing them, resolving overlaps, and finding the words that they cover."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from labelkit.errors import DataError
-from labelkit.labels.schemes import SpanTuple, tags_of
+from labelkit.labels.schemes import SpanTuple
 
 Offsets = tuple[tuple[int, int], ...]
-
 
 _HINT = 'write each as {"start": 0, "end": 5, "label": "PER"} or [0, 5, "PER"]'
 
@@ -23,14 +22,14 @@ class TextSpan(NamedTuple):
     label: str
 
     def shown(self, text: str) -> str:
-        """Return it for a message."""
+        """Return the span as messages show it."""
         return f"'{text[self.start : self.end]}' ({self.start}-{self.end}, {self.label})"
 
 
 def parse_spans(value: Any, text: str) -> list[TextSpan]:
-    """Read spans written as ``{"start", "end", "label"}`` or as ``[start, end, label]``, in order of their starts.
+    """Parse spans written as ``{"start", "end", "label"}`` or ``[start, end, label]``; return them sorted.
 
-    :raises DataError: one is neither, or reaches outside of ``text``; names no file.
+    :raises DataError: one is invalid, or outside of ``text``; names no file.
     """
     if not isinstance(value, list | tuple):
         raise DataError(f"spans must be a list, not {value!r}"[:300], hint=_HINT)
@@ -38,9 +37,9 @@ def parse_spans(value: Any, text: str) -> list[TextSpan]:
 
 
 def parse_span(item: Any, text: str) -> TextSpan:
-    """Read one span as :func:`parse_spans` does.
+    """Parse one span as :func:`parse_spans` does.
 
-    :raises DataError: it is none, or reaches outside of ``text``; names no file.
+    :raises DataError: it is invalid, or outside of ``text``; names no file.
     """
     if isinstance(item, Mapping):
         item = [item.get(name) for name in ("start", "end", "label")]
@@ -58,13 +57,13 @@ def parse_span(item: Any, text: str) -> TextSpan:
 
 
 def without_overlaps(
-    spans: Sequence[TextSpan], text: str, *, drop: bool, tell: Callable[[DataError], object] | None = None
+    spans: Sequence[TextSpan], text: str, *, drop: bool, on_drop: Callable[[DataError], object] | None = None
 ) -> tuple[list[TextSpan], int]:
     """Return spans of which none overlaps another, and how many were dropped.
 
-    :param drop: keep the longer one of two that overlap (the first one of equals) instead of refusing them.
-    :param tell: called with the error of each span that is dropped.
-    :raises DataError: two overlap; names no file.
+    :param drop: keep the longer of two overlapping spans (the first of equals) instead of raising.
+    :param on_drop: called with the error of each span that is dropped.
+    :raises DataError: two spans overlap; names no file.
     """
     kept: list[TextSpan] = []
     for span in sorted(spans, key=lambda span: span.start - span.end):
@@ -78,38 +77,32 @@ def without_overlaps(
         )
         if not drop:
             raise error
-        if tell is not None:
-            tell(error)
+        if on_drop is not None:
+            on_drop(error)
     return sorted(kept), len(spans) - len(kept)
 
 
-def align(spans: Sequence[TextSpan], text: str, words: Offsets) -> tuple[tuple[str, ...], list[str]]:
-    """Return the IOB2 tags of ``words`` for spans that do not overlap, and what is wrong with those that cut a word.
+def words_of_spans(spans: Sequence[TextSpan], text: str, words: Offsets) -> tuple[list[SpanTuple], list[str]]:
+    """Return the words of each span, and messages about spans that cut a word or cover none.
 
-    A span may begin or end with white space; it holds the words inside.
+    A span may begin or end with white space; it covers the words inside.
     """
-    found, faults = covered(spans, text, words)
-    return tags_of(found, len(words), "IOB2"), faults
-
-
-def covered(spans: Sequence[TextSpan], text: str, words: Offsets) -> tuple[list[SpanTuple], list[str]]:
-    """Return which words each span holds, and what is wrong with the spans that cut a word or hold none."""
     starts, ends = [start for start, _ in words], [end for _, end in words]
     found: list[SpanTuple] = []
-    faults: list[str] = []
+    messages: list[str] = []
     for span in spans:
         first, stop = bisect_right(ends, span.start), bisect_left(starts, span.end)
         cut = [text[start:end] for start, end in words[first:stop] if start < span.start or end > span.end]
         if first >= stop or cut:
             what = " and ".join(f"the word '{word}'" for word in cut)
-            faults.append(f"{span.shown(text)} {'cuts ' + what if cut else 'holds no word'}")
+            messages.append(f"{span.shown(text)} {'cuts ' + what if cut else 'holds no word'}")
         else:
             found.append((first, stop, span.label))
-    return found, faults
+    return found, messages
 
 
 def offsets_of(words: Sequence[str], text: str) -> Offsets | None:
-    """Return where each word stands in ``text``, one after the other; None when they are not the words of it.
+    """Return the offsets of the words in ``text``, in order; None if they are not the words of it.
 
     >>> offsets_of(("Rome", "!"), "Rome!")
     ((0, 4), (4, 5))
@@ -125,7 +118,7 @@ def offsets_of(words: Sequence[str], text: str) -> Offsets | None:
 
 
 def joined_offsets(words: Sequence[str]) -> Offsets:
-    """Return where each word stands in the words joined by one space."""
+    """Return the offsets of the words in the text that joins them by spaces."""
     offsets, cursor = [], 0
     for word in words:
         offsets.append((cursor, cursor + len(word)))

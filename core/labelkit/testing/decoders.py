@@ -67,7 +67,7 @@ def _alone(decoder: Decoder) -> None:
 
 
 def _valid(decoder: Decoder) -> None:
-    from labelkit.labels.schemes import misfit, violations
+    from labelkit.labels.schemes import violation_error, violations
 
     for schema in SCHEMAS["token"]:
         if schema.scheme is None:
@@ -76,7 +76,7 @@ def _valid(decoder: Decoder) -> None:
         found, start, faults = _decoded(decoder, scores).tolist(), 0, []
         for length in scores.lengths.tolist():
             tags = [schema.label_names[label] for label in found[start : start + length]]
-            faults += [misfit(tags, index, schema.scheme).message for index in violations(tags, schema.scheme)]
+            faults += [violation_error(tags, index, schema.scheme).message for index in violations(tags, schema.scheme)]
             start += length
         require_none(
             (f"decoder '{decoder.name}': {fault}" for fault in faults[:1]),

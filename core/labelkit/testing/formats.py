@@ -220,7 +220,7 @@ def _differences(records: Iterable[Labelled], examples: Iterable[Example]) -> It
 
 
 def _difference(record: Labelled, example: object) -> str:
-    from labelkit.formats.tools.writing import as_iob2
+    from labelkit.labels.notation import as_iob2
 
     if fault := example_fault(example, "text" if record.words is None else "token"):
         return f"read() yields what it may not: {fault}"

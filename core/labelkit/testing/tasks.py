@@ -8,7 +8,7 @@ from typing import Any
 from labelkit.config.environment import Environment
 from labelkit.config.recipes import read_recipe, recipes_of
 from labelkit.errors import LabelkitError, nearest
-from labelkit.labels.schemes import misfit, violations
+from labelkit.labels.schemes import violation_error, violations
 from labelkit.records import Example, Schema, Scheme
 from labelkit.testing import trials
 from labelkit.testing.base import Question, example_fault, layer_fault, require, require_none
@@ -145,7 +145,7 @@ def _misfits(example: Example, layer: str, scheme: Scheme) -> Iterator[str]:
     tags = example.labels[layer]
     if not isinstance(tags, str):
         yield from (
-            f"example {example.id}, word {index + 1}: {misfit(tags, index, scheme).message}"
+            f"example {example.id}, word {index + 1}: {violation_error(tags, index, scheme).message}"
             for index in violations(tags, scheme)
         )
 

@@ -10,7 +10,8 @@ from typing import Any, TypeVar, get_args
 
 from labelkit.errors import DataError
 from labelkit.formats.rows import one_label
-from labelkit.labels.span_tags import Notation, SpanTagger
+from labelkit.labels.notation import Notation
+from labelkit.labels.span_tags import SpanTagger
 from labelkit.labels.spans import Offsets, TextSpan, joined_offsets, offsets_of, parse_span
 from labelkit.records import Example, Kind, LoadContext, Place, Scheme
 from labelkit.text.splitters import split

@@ -5,21 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from functools import lru_cache
 from typing import Any
 
 from labelkit.errors import DataError
 from labelkit.formats.labelled_json import is_gold
-from labelkit.labels.schemes import SpanTuple, spans_of, tags_of
-from labelkit.labels.span_tags import Notation
-from labelkit.labels.spans import Offsets, TextSpan, covered, joined_offsets, offsets_of
-from labelkit.records import Labelled, Scheme, Span
+from labelkit.labels.notation import Notation, notation_of, word_spans
+from labelkit.labels.spans import Offsets, TextSpan, joined_offsets, offsets_of, words_of_spans
+from labelkit.records import Labelled, Span
 
 ASIDE = "labelkit"
 """The field in which a tool's file keeps what only labelkit needs: id, words, scheme, coverage."""
-
-# Which one a record's tags are said to be in when they would do for several.
-_SCHEMES: tuple[Scheme, ...] = ("IOB2", "BIOES", "IOB1", "BILOU")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,7 +43,7 @@ def marked(labelled: Labelled) -> Marked:
         return Marked(spans=labelled.spans, words=words, offsets=offsets, notation=notation)
     found = word_spans(labels)
     spans = [TextSpan(offsets[first][0], offsets[stop - 1][1], label) for first, stop, label in found]
-    if any(span.start >= span.end for span in spans) or covered(spans, labelled.text, offsets)[0] != found:
+    if any(span.start >= span.end for span in spans) or words_of_spans(spans, labelled.text, offsets)[0] != found:
         raise DataError(
             f"record '{labelled.id}': words that are empty or share a place in the text cannot be told apart by spans",
             hint="another format can hold them, e.g. --to jsonl",
@@ -62,40 +57,6 @@ def marked(labelled: Labelled) -> Marked:
         offsets=offsets,
         notation=notation,
     )
-
-
-@lru_cache(maxsize=1 << 12)
-def notation_of(labels: tuple[str, ...]) -> Notation:
-    """Return the scheme whose tags the labels are, word for word; ``plain`` when they are no tags at all.
-
-    >>> notation_of(("S-PER", "O")), notation_of(("NOUN", "VERB"))
-    ('BIOES', 'plain')
-    """
-    tags = False
-    for scheme in _SCHEMES:
-        try:
-            found = spans_of(labels, scheme)
-        except DataError:
-            continue
-        tags = True
-        if tags_of(found, len(labels), scheme) == labels:
-            return scheme
-    return "IOB2" if tags else "plain"
-
-
-def word_spans(labels: tuple[str, ...]) -> list[SpanTuple]:
-    """Return what labels mean as spans of words; each plain label is one."""
-    for scheme in () if notation_of(labels) == "plain" else _SCHEMES:
-        try:
-            return spans_of(labels, scheme)
-        except DataError:
-            continue
-    return [(index, index + 1, label) for index, label in enumerate(labels)]
-
-
-def as_iob2(labels: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the IOB2 tags of what labels mean as spans."""
-    return tags_of(word_spans(labels), len(labels), "IOB2")
 
 
 def beside(labelled: Labelled, held: Marked | None) -> dict[str, Any]:
