@@ -47,7 +47,7 @@ def main() -> int:
     home, environment = Home.find(os.environ), Environment.read()
     catalog = Catalog.load(only=environment.plugins)
     with Registry.open(home, create=False) as registry:
-        details = registry.show(registry.find(run, finished=True).id)
+        details = registry.runs.get(registry.runs.find(run, finished=True).id)
     gold = gold_split(read_run_corpus(details, catalog, environment, home), details, "validation")
     labeller = Labeller.open(run, home, catalog)
     schema = labeller.info.schema

@@ -27,11 +27,11 @@ def labelkit(folder: Path) -> Callable[[int], None]:
 
     def record(number: int) -> None:
         run = f"ner-{number}"
-        registry.start_run(RunRecord(id=run, metric="seqeval", metric_key="metric0", **facts))
-        registry.update_run(run, plan=tuple(PlanValue.of(name, value) for name, value in PARAMETERS.items()))
+        registry.recorder.start(RunRecord(id=run, metric="seqeval", metric_key="metric0", **facts))
+        registry.recorder.update(run, plan=tuple(PlanValue.of(name, value) for name, value in PARAMETERS.items()))
         for step in range(STEPS):
-            registry.record_metrics(run, task="ner", split="validation", metrics=METRICS, step=step, epoch=step)
-        registry.finish(run, "finished", seconds=1.0)
+            registry.recorder.log_metrics(run, task="ner", split="validation", metrics=METRICS, step=step, epoch=step)
+        registry.recorder.finish(run, "finished", seconds=1.0)
 
     return record
 

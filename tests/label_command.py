@@ -14,7 +14,8 @@ import pytest
 import labelkit
 from labelkit.cli import main
 from labelkit.label.labeller import Labeller
-from labelkit.registry import Home, Registry
+from labelkit.registry import Home
+from labelkit.registry.recorder import Recorder
 
 SENTENCES = ("Ada Lovelace lives in New York .", "Bob met Cleo in Lima .", "It rained in Paris all day .")
 
@@ -52,7 +53,7 @@ def label(
     monkeypatch.setenv("LABELKIT_HOME", str(home))
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
-    monkeypatch.setattr(Registry, "record_output", lambda *arguments, **options: None)
+    monkeypatch.setattr(Recorder, "log_output", lambda *arguments, **options: None)
     load = Labeller.open
 
     def open_once(reference: str, home: Home, catalog: Any, *how: Any, **named: Any) -> Labeller:

@@ -30,7 +30,7 @@ def start(registry: Registry, id_: str = "ner-1", **facts: Any) -> str:
         "started": START,
         "host": platform.node(),
     }
-    registry.start_run(RunRecord(id=id_, **{**given, **facts}))
+    registry.recorder.start(RunRecord(id=id_, **{**given, **facts}))
     return id_
 
 
@@ -54,10 +54,10 @@ def save(
     for name, content in (files or files_of(run, step)).items():
         (folder / name).write_bytes(content)
         recorded[name] = (len(content), hashlib.sha256(content).hexdigest())
-    registry.record_metrics(
+    registry.recorder.log_metrics(
         run, task="ner", split="validation", metrics={"f1": step / 10}, step=step, epoch=float(step), chosen=best
     )
-    registry.record_checkpoint(run, folder, step=step, epoch=float(step), best=best, files=recorded)
+    registry.recorder.log_checkpoint(run, folder, step=step, epoch=float(step), best=best, files=recorded)
     return folder
 
 
@@ -65,7 +65,7 @@ def ended(registry: Registry, id_: str = "ner-1", status: Status = "finished", *
     """Record a run with one checkpoint, from start to end, and return its id."""
     start(registry, id_, **facts)
     save(registry, id_)
-    registry.finish(id_, status, seconds=1.0)
+    registry.recorder.finish(id_, status, seconds=1.0)
     return id_
 
 
@@ -73,7 +73,7 @@ def write_output(registry: Registry, run: str, path: Path, content: bytes, step:
     """Write a labelled file and record it."""
     path.write_bytes(content)
     sha256 = hashlib.sha256(content).hexdigest()
-    registry.record_output(run, path, step=step, kind="labelled", size=len(content), sha256=sha256, records=3)
+    registry.recorder.log_output(run, path, step=step, kind="labelled", size=len(content), sha256=sha256, records=3)
     return path
 
 

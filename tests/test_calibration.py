@@ -239,7 +239,7 @@ def test_the_checkpoint_has_the_temperature_that_was_fitted_on_validation(traine
 
 def test_the_registry_has_the_error_before_and_after(trained: labelkit.RunResult, home: Path) -> None:
     with Registry.open(Home(root=home), create=False) as registry:
-        recorded = nested(registry.show(trained.run).scores)["validation"]["ner"]
+        recorded = nested(registry.runs.get(trained.run).scores)["validation"]["ner"]
     for name in ("ece", "ece_calibrated", "temperature"):
         assert recorded[name] == trained.metrics["validation"]["ner"][name]
 

@@ -280,7 +280,7 @@ def test_a_file_that_changed_since_it_was_recorded_is_told(
 def test_a_moved_home_still_opens(trained: labelkit.RunResult, home: Path, tmp_path: Path) -> None:
     moved = Path(shutil.copytree(home, tmp_path / "elsewhere"))
     with Registry.open(Home(root=moved), create=False) as registry:
-        assert registry.checkpoint_folder(trained.run).is_relative_to(moved)
+        assert registry.runs.checkpoint_folder(trained.run).is_relative_to(moved)
     assert labelkit.load(trained.run, home=moved).folder.is_relative_to(moved)
 
 

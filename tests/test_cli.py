@@ -416,7 +416,7 @@ def test_a_full_disk_is_told(tiny: Path, corpus: Path, tmp_path: Path) -> None:
     assert explained(done.said).startswith("error: the disk is full: ")
     assert list((tmp_path / "labelkit-runs").rglob("*.safetensors")) == []
     with Registry.open(Home(root=tmp_path / "labelkit-runs"), create=False) as registry:
-        (run,) = registry.runs()
+        (run,) = registry.runs.search()
     assert run.status == "failed"
 
 
@@ -493,8 +493,8 @@ def test_a_signal_ends_the_run_and_is_recorded(
     assert done.said[-1] == "interrupted"
     assert "Traceback" not in done.err
     with Registry.open(Home(root=tmp_path / "labelkit-runs"), create=False) as registry:
-        (run,) = registry.runs()
-        details = registry.show(run.id)
+        (run,) = registry.runs.search()
+        details = registry.runs.get(run.id)
     assert (run.status, bool(run.seconds)) == ("interrupted", True)
     kept = {one.folder for one in details.checkpoints if not one.removed}
     assert kept

@@ -28,7 +28,7 @@ from labelkit.cli.runs.listing import split_names
 from labelkit.cli.runs.tables import Column, fit, table
 from labelkit.console.text import shorten
 from labelkit.registry import Home, PlanValue, Registry, RunRecord, SplitRecord, VersionRecord, nested
-from labelkit.registry.fields import COLUMNS, MANY
+from labelkit.registry.filters import COLUMNS, MANY
 from labelkit.registry.views import VIEWS
 
 START = datetime(2026, 11, 20, 15, 30, tzinfo=UTC)
@@ -95,17 +95,17 @@ def record(registry: Registry, id_: str, minute: int = 0, *, test: str = "cccc",
         ),
         **{**given_, **facts},
     )
-    registry.start_run(run)
+    registry.recorder.start(run)
     for epoch, score in enumerate((0.3, 0.6, 0.5), 1):
         types = {"PER": {"precision": score, "recall": score, "f1": score, "support": 7}}
-        registry.record_metrics(
+        registry.recorder.log_metrics(
             id_, task="ner", split="validation", metrics={"f1": score + minute / 100, "per_type": types},
             step=100 * epoch, epoch=epoch, chosen=epoch == 2, train_loss=1.0 / epoch,
         )  # fmt: skip
-    registry.record_metrics(
+    registry.recorder.log_metrics(
         id_, task="ner", split="test", metrics={"f1": 0.5, "count": 12}, step=200, epoch=2, chosen=True
     )
-    registry.finish(id_, "finished", seconds=61.5)
+    registry.recorder.finish(id_, "finished", seconds=61.5)
 
 
 @pytest.fixture
@@ -118,16 +118,16 @@ def filled(home: Home) -> Home:
         folder = home.runs / "c" / "best"
         folder.mkdir(parents=True)
         files = {"model.safetensors": (3 * 2**20, "ab" * 32)}
-        registry.record_checkpoint("c", folder, step=200, epoch=2.0, best=True, files=files)
-        registry.tag("c", "keep")
-        registry.note("c", "odd\nrate")
-        registry.alias("c", "production")
-        registry.start_run(RunRecord(**{**vars_of(registry, "a"), "id": "dead", "pid": 2**30, "name": None}))
+        registry.recorder.log_checkpoint("c", folder, step=200, epoch=2.0, best=True, files=files)
+        registry.annotations.add_tags("c", "keep")
+        registry.annotations.add_note("c", "odd\nrate")
+        registry.aliases.assign("c", "production")
+        registry.recorder.start(RunRecord(**{**vars_of(registry, "a"), "id": "dead", "pid": 2**30, "name": None}))
     return home
 
 
 def vars_of(registry: Registry, run: str) -> dict[str, Any]:
-    found = registry.show(run).record
+    found = registry.runs.get(run).record
     return {name: getattr(found, name) for name in RunRecord.__dataclass_fields__}
 
 
@@ -173,7 +173,7 @@ def test_a_list_in_a_pipe_has_one_whole_line_for_each_run(filled: Home, command:
 
 def test_a_list_on_a_terminal_fits(filled: Home) -> None:
     with Registry.open(filled, create=False) as registry:
-        found = registry.runs()
+        found = registry.runs.search()
     for width in (50, 60, 80, 100, 120, 200):
         lines = drawn(width, lambda console: drawing.runs(console, found))
         assert len(lines) == 5
@@ -240,10 +240,12 @@ def test_names_are_separated_by_commas(text: str, names: list[str]) -> None:
 
 def test_everything_about_a_run_is_shown(filled: Home, command: Command) -> None:
     with Registry.open(filled, create=True) as registry:
-        registry.record_evaluation(
+        registry.recorder.log_evaluation(
             "a", task="ner", ref="again", split="test", content_hash="dddd" * 16, examples=3, metrics={"f1": 0.25}
         )
-        registry.record_output("c", Path("out.jsonl"), step=200, kind="labelled", size=1, sha256="ef" * 32, records=5)
+        registry.recorder.log_output(
+            "c", Path("out.jsonl"), step=200, kind="labelled", size=1, sha256="ef" * 32, records=5
+        )
     done = command("show", "production")
     assert (done.status, done.err) == (0, "")
     for part in (
@@ -290,7 +292,7 @@ def test_checkpoints_that_are_gone_or_elsewhere_are_told(filled: Home, command: 
 
 def test_a_terminal_of_any_width_shows_a_run(filled: Home) -> None:
     with Registry.open(filled, create=False) as registry:
-        found = registry.show("c")
+        found = registry.runs.get("c")
     for width in (20, 40, 80, 300):
         assert len(drawn(width, lambda console: details.details(console, found, nested(found.scores)))) > 20
 
@@ -302,7 +304,7 @@ def test_several_candidates_are_listed(home: Home, command: Command) -> None:
     done = command("show", "ner-")
     assert (done.status, done.out) == (1, "")
     lines = done.err.splitlines()
-    assert lines[0] == "error: 'ner-' means several runs"
+    assert lines[0] == "error: 'ner-' is ambiguous"
     assert [line.split()[0] for line in lines[1:11]] == [f"ner-{minute:02}" for minute in range(11, 1, -1)]
     assert re.fullmatch(r"  ner-11  \d{4}-\d\d-\d\d \d\d:\d\d  finished     wnut17", lines[1])
     assert lines[11:] == ["  …", "  give more of the id"]
@@ -334,7 +336,7 @@ def test_a_comparison_shows_what_differs(filled: Home, command: Command) -> None
 def test_memory_is_compared_in_the_unit_in_which_it_is_shown(filled: Home, command: Command) -> None:
     with Registry.open(filled, create=False) as registry:
         for run, memory in (("a", 3 * 2**30), ("b", 2**19)):
-            registry.update_run(run, peak_memory=memory)
+            registry.recorder.update(run, peak_memory=memory)
     lines = command("compare", "a", "b", "c").out.splitlines()
     (row,) = [line.split() for line in lines if "peak_memory" in line]
     assert row == ["peak_memory", "3,072.0", "MiB", "0.5", "MiB", "–"]
@@ -350,9 +352,9 @@ def test_counts_are_whole_and_scores_are_not(home: Home, command: Command) -> No
     with Registry.open(home, create=True) as registry:
         for minute, (id_, test) in enumerate(zip("abc", figures, strict=True)):
             record(registry, id_, minute)
-            registry.record_metrics(id_, task="ner", split="test", metrics=test, step=200, epoch=2, chosen=True)
+            registry.recorder.log_metrics(id_, task="ner", split="test", metrics=test, step=200, epoch=2, chosen=True)
         empty = {"f1": 0.0, "repaired": 0, "improper": 0, "seen_train": 0, "seen_validation": 1, "accepted": 1}
-        registry.record_evaluation(
+        registry.recorder.log_evaluation(
             "a", task="ner", ref="again", split="all", content_hash="eeee" * 16, examples=3, metrics=empty
         )
     rows = {line.split()[0]: line.split()[1:] for line in command("compare", "a", "b", "c").out.splitlines() if line}
@@ -462,8 +464,8 @@ def test_text_of_users_is_shown_literally(home: Home, command: Command) -> None:
     with Registry.open(home, create=True) as registry:
         for minute, id_ in enumerate(("a", "b")):
             record(registry, id_, minute, data=HOSTILE, name=f"{HOSTILE}{id_}", model=f"{HOSTILE}{minute}")
-        registry.note("a", HOSTILE)
-        registry.tag("a", "x")
+        registry.annotations.add_note("a", HOSTILE)
+        registry.annotations.add_tags("a", "x")
     for arguments in (
         *(("list",), ("list", "--columns", "data,note"), ("show", "a"), ("compare", "a", "b"), ("best",)),
         *(("query", "SELECT data FROM v_runs"), ("list", "--where", f'nix = "{HOSTILE}"'), ("show", f"{HOSTILE}x")),
@@ -529,12 +531,12 @@ def test_the_conditions_and_the_python_of_the_page_work(filled: Home, monkeypatc
     filled.root.joinpath("labelkit-runs").symlink_to(filled.root)
     exec(compile(python[0], "docs/registry.md", "exec"), {})
     with Registry.open(filled, create=True) as registry:
-        registry.record_metrics(
+        registry.recorder.log_metrics(
             "a", task="ner", split="validation", step=9, epoch=9, chosen=True,
             metrics={"f1": 0.9, "per_type": {"creative-work": {"recall": 1}}},
         )  # fmt: skip
         for condition in conditions:
-            registry.runs(where=condition)
+            registry.runs.search(where=condition)
 
 
 # -- drawing ----------------------------------------------------------------------------------------------------------

@@ -258,7 +258,7 @@ def test_a_look_at_test_counts_as_a_score_on_it_does_and_other_looks_do_not(
 ) -> None:
     def looks() -> list[int]:
         with Registry.open(Home(root=home), create=False) as registry:
-            run = registry.show(registry.find("shared").id)
+            run = registry.runs.get(registry.runs.find("shared").id)
         return [run.test_scored, sum(one.source == "errors" for one in run.evaluations)]
 
     before = looks()

@@ -42,7 +42,7 @@ def test_each_scoring_is_recorded_with_the_run(
 ) -> None:
     def shown() -> RunDetails:
         with Registry.open(Home(root=home), create=False) as registry:
-            return registry.show(trained.run)
+            return registry.runs.get(trained.run)
 
     before = shown()
     answer = ask(capsys, "shared", "--data", str(corpus / "test.conll"))
@@ -362,7 +362,7 @@ def test_predictions_are_written_in_any_format(
         assert len(record["gold"]) == len(record["words"])
     assert "exists already" in refused(capsys, "shared", "-o", str(file))
     with Registry.open(Home(root=home), create=False) as registry:
-        outputs = registry.show(labeller.info.run).outputs
+        outputs = registry.runs.get(labeller.info.run).outputs
     assert outputs[-1].kind == "predictions"
 
 

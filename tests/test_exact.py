@@ -65,7 +65,7 @@ def whole(
 
 def recorded(home: Path) -> RunDetails:
     with Registry.open(Home(root=home), create=False) as registry:
-        return registry.show(registry.find("latest").id)
+        return registry.runs.get(registry.runs.find("latest").id)
 
 
 def outcome(home: Path) -> dict[str, Any]:

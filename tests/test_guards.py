@@ -43,7 +43,7 @@ def train(tiny: Path, corpus: Path, tmp_path: Path) -> Train:
 
 def recorded(home: Path) -> RunDetails:
     with Registry.open(Home(root=home), create=False) as registry:
-        return registry.show(registry.find("latest").id)
+        return registry.runs.get(registry.runs.find("latest").id)
 
 
 def weights(result: labelkit.RunResult) -> dict[str, torch.Tensor]:

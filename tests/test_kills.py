@@ -54,8 +54,8 @@ def look_at(home: Path) -> list[str]:
     connection.close()
     unfinished = []
     with Registry.open(Home(root=home), create=False) as registry:
-        for run in registry.runs():
-            details = registry.show(run.id)
+        for run in registry.runs.search():
+            details = registry.runs.get(run.id)
             for checkpoint in details.checkpoints:
                 if not checkpoint.removed:
                     assert checkpoint.folder is not None
@@ -86,7 +86,7 @@ def test_a_hundred_kills_of_a_forked_run(tiny: Path, corpus: Path, tmp_path: Pat
         assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 0
     assert set(look_at(home)) < set(unfinished)
     with Registry.open(Home(root=home), create=False) as registry:
-        finished = [registry.show(run.id) for run in registry.runs() if run.status == "finished"]
+        finished = [registry.runs.get(run.id) for run in registry.runs.search() if run.status == "finished"]
     resumed = [details for details in finished if details.attempts]
     assert len(resumed) == RESUMED
     best = {details.best.files["model.safetensors"] for details in finished if details.best}

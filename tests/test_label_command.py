@@ -20,7 +20,7 @@ from label_command import SENTENCES, Label, fails, label, lines, opened, write
 from labelkit.errors import StorageError
 from labelkit.formats.conll import read as read_conll
 from labelkit.records import LoadContext
-from labelkit.registry import Registry
+from labelkit.registry.recorder import Recorder
 
 __all__ = ["fails", "label", "opened"]
 
@@ -218,7 +218,7 @@ def test_the_registry_knows_what_was_written(
     label: Label, trained: labelkit.RunResult, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[Any] = []
-    monkeypatch.setattr(Registry, "record_output", lambda self, *a, **options: told.append((a, options)))
+    monkeypatch.setattr(Recorder, "log_output", lambda self, *a, **options: told.append((a, options)))
     write("a.txt", "Ada\n")
     label("a.txt", "-o", "o.jsonl")
     ((run, path), options) = told[0]
@@ -230,7 +230,7 @@ def test_a_registry_that_cannot_be_written_is_a_note(label: Label, monkeypatch: 
     def refuse(*arguments: object, **options: object) -> None:
         raise StorageError("the registry is read-only")
 
-    monkeypatch.setattr(Registry, "record_output", refuse)
+    monkeypatch.setattr(Recorder, "log_output", refuse)
     write("a.txt", "Ada\n")
     done = label("a.txt", "-o", "o.jsonl")
     assert done.status == 0

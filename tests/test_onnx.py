@@ -465,7 +465,7 @@ def test_the_command_writes_scores_and_records(command: Any, own_home: Home, tmp
     }
     assert not list((tmp_path / "out").glob("*.safetensors"))
     with Registry.open(own_home, create=False) as registry:
-        run = registry.show(registry.find("shared").id)
+        run = registry.runs.get(registry.runs.find("shared").id)
     last = run.evaluations[-1]
     figures = {figure.name: figure.value for figure in last.figures if figure.type is None}
     assert (last.source, last.split) == ("onnx", "validation")
@@ -552,7 +552,7 @@ def test_data_that_is_gone_needs_other_data(
     assert "give gold data: --data REF" in done.err
     assert command("onnx", "shared", "--data", f"validation={corpus / 'dev.conll'}").status == 0
     with Registry.open(own_home, create=False) as registry:
-        folder = registry.checkpoint_folder(registry.find("shared").id)
+        folder = registry.runs.checkpoint_folder(registry.runs.find("shared").id)
     assert "add --data REF" in command("onnx", folder).err
 
 

@@ -56,8 +56,8 @@ def launched(launcher: str, home: Path, *arguments: str) -> subprocess.Popen[str
 
 def only_run(home: Path) -> Any:
     with Registry.open(Home(root=home), create=False) as registry:
-        (listed,) = registry.runs()
-        return registry.show(listed.id)
+        (listed,) = registry.runs.search()
+        return registry.runs.get(listed.id)
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from labelkit.registry import PlanValue, RunRecord, new_run_id
-from labelkit.registry.models import RunFacts
+from labelkit.registry.entities import RunFacts
 
 START = datetime(2025, 11, 21, 15, 30, 12, 250000, tzinfo=UTC)
 

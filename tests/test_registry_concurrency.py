@@ -24,12 +24,12 @@ plan = tuple(PlanValue.of(f"k{{i}}", i) for i in range({PARAMETERS}))
 with Registry.open(Home(root=Path(root), url=url or None), create=True) as registry:
     for number in range(int(count)):
         run = f"ner-{{me}}-{{number}}"
-        registry.start_run(RunRecord(id=run, **facts))
-        registry.update_run(run, plan=plan)
+        registry.recorder.start(RunRecord(id=run, **facts))
+        registry.recorder.update(run, plan=plan)
         for step in range({STEPS}):
             metrics = {{f"m{{i}}": number + i / 8 for i in range({PER_STEP})}}
-            registry.record_metrics(run, task="ner", split="validation", metrics=metrics, step=step, epoch=step)
-        registry.finish(run, "finished", seconds=number)
+            registry.recorder.log_metrics(run, task="ner", split="validation", metrics=metrics, step=step, epoch=step)
+        registry.recorder.finish(run, "finished", seconds=number)
 """
 
 
@@ -43,10 +43,10 @@ def record_at_once(home: Home, *, processes: int, runs: int) -> None:
 
 def check_complete(home: Home, *, processes: int, runs: int) -> None:
     with Registry.open(home, create=False) as registry:
-        found = {run.id for run in registry.runs(status="finished")}
+        found = {run.id for run in registry.runs.search(status="finished")}
         assert found == {f"ner-{one}-{number}" for one in range(processes) for number in range(runs)}
         for run in found:
-            shown = registry.show(run)
+            shown = registry.runs.get(run)
             number = int(run.rpartition("-")[2])
             assert {value.key: value.number for value in shown.record.plan} == {f"k{i}": i for i in range(PARAMETERS)}
             assert {(row.step, row.name): row.value for row in shown.metrics} == {

@@ -19,9 +19,9 @@ import pytest
 import sqlalchemy as sa
 
 from labelkit.errors import RegistryError, StorageError
-from labelkit.registry import Collected, Home, Registry, collecting
+from labelkit.registry import Collected, Home, Registry, garbage_collection
 from labelkit.registry import disk as disk_module
-from labelkit.registry.queries import Here
+from labelkit.registry.home import LocalStore
 from recorded_runs import START, ended, files_of, fill, on_disk, save, start, write_output
 
 pytest_plugins = ("recorded_home",)
@@ -61,11 +61,11 @@ def freed(found: Collected) -> dict[str, list[str]]:
 def test_whole_checkpoints_are_whole(registry: Registry) -> None:
     for run in ("ner-1", "ner-2"):
         ended(registry, run)
-    found = registry.verify()
+    found = registry.storage.verify()
     assert (found.ok, [one.run for one in found.checkpoints], found.unknown) == (True, ["ner-1", "ner-2"], ())
-    assert [one.run for one in registry.verify(["ner-2"]).checkpoints] == ["ner-2"]
+    assert [one.run for one in registry.storage.verify(["ner-2"]).checkpoints] == ["ner-2"]
     with pytest.raises(RegistryError, match="no run 'x' in the registry"):
-        registry.verify(["ner-1", "x"])
+        registry.storage.verify(["ner-1", "x"])
 
 
 def test_missing_changed_and_unknown_files_are_named(registry: Registry) -> None:
@@ -73,7 +73,7 @@ def test_missing_changed_and_unknown_files_are_named(registry: Registry) -> None
     (folder / "labelkit.json").unlink()
     (folder / "tokenizer.json").write_bytes(b"[]")
     make(folder / "deep" / "file")
-    (one,) = registry.verify().checkpoints
+    (one,) = registry.storage.verify().checkpoints
     assert not one.ok
     names = {state: one.of(state) for state in ("missing", "changed", "unknown", "ok")}
     assert names == {
@@ -86,7 +86,7 @@ def test_missing_changed_and_unknown_files_are_named(registry: Registry) -> None
 
 def test_a_folder_that_is_gone_misses_every_file(registry: Registry) -> None:
     shutil.rmtree(save(registry, start(registry)))
-    found = registry.verify()
+    found = registry.storage.verify()
     assert not found.ok
     assert found.checkpoints[0].of("missing") == sorted(files_of("ner-1", 1))
 
@@ -97,15 +97,15 @@ def test_one_flipped_bit_is_found_though_size_and_time_are_the_same(registry: Re
     content[1234] ^= 1
     weights.write_bytes(content)
     os.utime(weights, ns=(before.st_atime_ns, before.st_mtime_ns))
-    assert registry.verify().checkpoints[0].of("changed") == ["model.safetensors"]
+    assert registry.storage.verify().checkpoints[0].of("changed") == ["model.safetensors"]
 
 
 def test_what_labelkit_wrote_beside_a_checkpoint_is_not_unknown(registry: Registry) -> None:
     folder = save(registry, start(registry))
     path = write_output(registry, "ner-1", folder / "model.onnx", b"graph")
-    assert registry.verify().ok
+    assert registry.storage.verify().ok
     path.write_bytes(b"another")
-    assert registry.verify().checkpoints[0].of("unknown") == ["model.onnx"]
+    assert registry.storage.verify().checkpoints[0].of("unknown") == ["model.onnx"]
 
 
 def test_a_checkpoint_superseded_while_it_is_read_is_not_missing(
@@ -116,10 +116,10 @@ def test_a_checkpoint_superseded_while_it_is_read_is_not_missing(
     def supersede(count: int) -> None:
         if folder.exists():
             with Registry.open(place, create=False) as other:
-                other.checkpoint_removed(folder)
+                other.recorder.log_checkpoint_deletion(folder)
             shutil.rmtree(folder)
 
-    assert registry.verify(progress=supersede).checkpoints == ()
+    assert registry.storage.verify(progress=supersede).checkpoints == ()
 
 
 @pytest.mark.parametrize(
@@ -139,16 +139,16 @@ def test_a_folder_that_vanishes_as_it_is_opened_is_missing(
     monkeypatch.setattr(os, "scandir", opened)
     if states is None:
         with pytest.raises(StorageError, match=r"step-\w+ cannot be read: no"):
-            registry.verify()
+            registry.storage.verify()
     else:
-        assert registry.verify().checkpoints[0].of(states) == sorted(files_of("ner-1", 1))
+        assert registry.storage.verify().checkpoints[0].of(states) == sorted(files_of("ner-1", 1))
 
 
 def test_unknown_folders_among_the_runs_are_told(registry: Registry, place: Home) -> None:
     ended(registry)
     orphan = make(place.runs / "ner-20250101-000000-abcdef" / "checkpoints" / "step-1" / "labelkit.json").parents[2]
     killed = make(place.runs / "ner-1" / "checkpoints" / ".step-000002-a1b2c3d4" / "x").parent
-    found = registry.verify()
+    found = registry.storage.verify()
     assert found.ok
     assert {one.path for one in found.unknown} == {orphan, killed}
     assert all(one.size > 5000 for one in found.unknown)
@@ -160,71 +160,71 @@ def test_unknown_folders_among_the_runs_are_told(registry: Registry, place: Home
 def test_a_removed_run_is_gone_from_record_and_disk(registry: Registry, place: Home, tmp_path: Path) -> None:
     for run in ("ner-1", "ner-2"):
         ended(registry, run)
-    registry.tag("ner-1", "a")
-    registry.note("ner-1", "b")
+    registry.annotations.add_tags("ner-1", "a")
+    registry.annotations.add_note("ner-1", "b")
     path = write_output(registry, "ner-1", tmp_path / "out", b"labels")
-    planned = registry.remove("ner-1", dry_run=True)
+    planned = registry.storage.delete_runs("ner-1", dry_run=True)
     assert (place.runs / "ner-1").exists()
-    assert registry.remove("ner-1") == planned
+    assert registry.storage.delete_runs("ner-1") == planned
     assert planned[0].size >= sum(len(content) for content in files_of("ner-1", 1).values())
-    assert [run.id for run in registry.runs()] == ["ner-2"]
+    assert [run.id for run in registry.runs.search()] == ["ner-2"]
     assert {name.split("/")[0] for name in on_disk(place.runs)} == {"ner-2"}
     assert path.exists()
-    assert registry.verify().ok
+    assert registry.storage.verify().ok
 
 
 def test_a_name_can_be_used_again_after_removal(registry: Registry) -> None:
     ended(registry, "ner-1", name="mine")
     with pytest.raises(RegistryError, match="there is a run called 'mine' already"):
-        registry.check_free("mine")
-    registry.remove("ner-1")
-    registry.check_free("mine")
+        registry.aliases.check_available("mine")
+    registry.storage.delete_runs("ner-1")
+    registry.aliases.check_available("mine")
     ended(registry, "ner-1", name="mine")
-    assert registry.find("mine").id == "ner-1"
+    assert registry.runs.find("mine").id == "ner-1"
 
 
 def test_an_aliased_run_is_removed_only_by_force(registry: Registry, place: Home) -> None:
     for run in ("ner-1", "ner-2"):
         ended(registry, run)
-    registry.alias("ner-2", "prod")
+    registry.aliases.assign("ner-2", "prod")
     before = on_disk(place.runs)
     for only in (True, False):
         with pytest.raises(RegistryError, match="the run 'ner-2' is ner@prod"):
-            registry.remove("ner-1", "ner-2", checkpoints_only=only)
+            registry.storage.delete_runs("ner-1", "ner-2", checkpoints_only=only)
     assert on_disk(place.runs) == before
-    assert len(registry.runs()) == 2
-    assert registry.remove("ner-2", force=True)[0].aliases == ("ner@prod",)
-    assert registry.aliases() == []
-    assert [one.run for one in registry.alias_history("prod")] == ["ner-2", None]
+    assert len(registry.runs.search()) == 2
+    assert registry.storage.delete_runs("ner-2", force=True)[0].aliases == ("ner@prod",)
+    assert registry.aliases.current() == []
+    assert [one.run for one in registry.aliases.history("prod")] == ["ner-2", None]
 
 
 def test_a_running_run_is_removed_only_by_force(registry: Registry, dead: int) -> None:
     save(registry, start(registry, started=datetime.now(UTC)))
     with pytest.raises(RegistryError, match=rf"the run 'ner-1' is running \(process {os.getpid()} on"):
-        registry.remove("ner-1")
-    registry.remove("ner-1", force=True)
+        registry.storage.delete_runs("ner-1")
+    registry.storage.delete_runs("ner-1", force=True)
     save(registry, start(registry, pid=dead))
-    registry.remove("ner-1")
-    assert registry.runs() == []
+    registry.storage.delete_runs("ner-1")
+    assert registry.runs.search() == []
 
 
 def test_a_silent_process_that_is_still_there_counts_as_running(registry: Registry) -> None:
     start(registry)
-    assert registry.runs()[0].stale
+    assert registry.runs.search()[0].stale
     with pytest.raises(RegistryError, match="is running"):
-        registry.remove("ner-1")
+        registry.storage.delete_runs("ner-1")
 
 
 def test_only_the_checkpoints_of_a_run_can_go(registry: Registry, place: Home) -> None:
     ended(registry, status="failed")
     make(place.runs / "ner-1" / "resume" / "state" / "tensors.safetensors")
     report = make(place.runs / "ner-1" / "report.html")
-    registry.remove("ner-1", checkpoints_only=True)
-    shown = registry.show("ner-1")
+    registry.storage.delete_runs("ner-1", checkpoints_only=True)
+    shown = registry.runs.get("ner-1")
     assert shown.best is None
     assert shown.checkpoints[0].removed
     assert on_disk(place.runs / "ner-1") == {"checkpoints", report.name}
-    assert registry.verify().checkpoints == ()
+    assert registry.storage.verify().checkpoints == ()
 
 
 def test_a_run_of_another_store_is_removed_only_by_force_and_says_what_remains(place: Home, tmp_path: Path) -> None:
@@ -235,14 +235,14 @@ def test_a_run_of_another_store_is_removed_only_by_force_and_says_what_remains(p
     with Registry.open(other, create=True) as registry:
         ended(registry, "ner-2")
         with pytest.raises(RegistryError, match="checkpoints of the run 'ner-1' are elsewhere"):
-            registry.remove("ner-2", "ner-1")
+            registry.storage.delete_runs("ner-2", "ner-1")
         assert (other.runs / "ner-2").exists()
-        kept = registry.remove("ner-1", checkpoints_only=True)
+        kept = registry.storage.delete_runs("ner-1", checkpoints_only=True)
         assert (kept[0].size, len(kept[0].elsewhere)) == (0, 1)
-        assert registry.show("ner-1").best
-        (removed,) = registry.remove("ner-1", force=True)
+        assert registry.runs.get("ner-1").best
+        (removed,) = registry.storage.delete_runs("ner-1", force=True)
         assert removed.elsewhere[0].endswith(f"{place.runs}/ner-1/checkpoints/step-000001")
-        assert registry.verify().ok
+        assert registry.storage.verify().ok
     assert (place.runs / "ner-1" / "checkpoints" / "step-000001").exists()
 
 
@@ -251,9 +251,9 @@ def test_no_id_leads_out_of_the_runs(registry: Registry, place: Home, tmp_path: 
     make(tmp_path / "outside" / "file")
     make(place.runs / "a" / "b" / "file")
     start(registry, id_)
-    registry.finish(id_, "failed", seconds=1.0)
+    registry.recorder.finish(id_, "failed", seconds=1.0)
     before = on_disk(tmp_path)
-    assert registry.remove(id_)[0].folders == ()
+    assert registry.storage.delete_runs(id_)[0].folders == ()
     assert on_disk(tmp_path) - {"home/registry.db-shm", "home/registry.db-wal"} == before - {
         "home/registry.db-shm",
         "home/registry.db-wal",
@@ -271,11 +271,11 @@ def test_a_crash_between_record_and_deletion_leaves_only_what_gc_frees(
     with monkeypatch.context() as broken:
         broken.setattr(shutil, "rmtree", crash)
         with pytest.raises(KeyboardInterrupt):
-            registry.remove("ner-1")
-    assert registry.runs() == []
+            registry.storage.delete_runs("ner-1")
+    assert registry.runs.search() == []
     assert on_disk(place.runs)
-    (left,) = registry.verify().unknown
-    found = registry.collect()
+    (left,) = registry.storage.verify().unknown
+    found = registry.storage.collect_garbage()
     assert (freed(found), found.size) == ({"leftovers": [left.path.name]}, left.size)
     assert on_disk(place.runs) == set()
 
@@ -289,11 +289,11 @@ def test_a_crash_before_the_record_leaves_everything(
         raise StorageError("the disk is full")
 
     with monkeypatch.context() as broken:
-        broken.setattr("labelkit.registry.removing.record", refuse)
+        broken.setattr("labelkit.registry.deletion.record", refuse)
         with pytest.raises(StorageError, match="the disk is full"):
-            registry.remove("ner-1")
-    assert registry.verify().ok
-    assert len(registry.verify().checkpoints) == 1
+            registry.storage.delete_runs("ner-1")
+    assert registry.storage.verify().ok
+    assert len(registry.storage.verify().checkpoints) == 1
 
 
 def test_a_folder_that_cannot_be_deleted_is_told_and_the_others_go(
@@ -311,10 +311,10 @@ def test_a_folder_that_cannot_be_deleted_is_told_and_the_others_go(
     with monkeypatch.context() as broken:
         broken.setattr(shutil, "rmtree", refuse)
         with pytest.raises(StorageError, match="could not be deleted: Permission denied"):
-            registry.remove("ner-1", "ner-2")
-    assert registry.runs() == []
+            registry.storage.delete_runs("ner-1", "ner-2")
+    assert registry.runs.search() == []
     assert len(list(place.runs.iterdir())) == 1
-    registry.collect()
+    registry.storage.collect_garbage()
     assert list(place.runs.iterdir()) == []
 
 
@@ -325,9 +325,9 @@ def test_a_run_in_a_read_only_folder_stays_whole(
     with monkeypatch.context() as readonly:
         readonly.setattr(os, "access", lambda path, mode: Path(path) != place.runs)
         with pytest.raises(StorageError, match="runs is read-only"):
-            registry.remove("ner-1")
-    assert registry.verify().ok
-    assert len(registry.verify().checkpoints) == 1
+            registry.storage.delete_runs("ner-1")
+    assert registry.storage.verify().ok
+    assert len(registry.storage.verify().checkpoints) == 1
 
 
 def test_a_folder_that_cannot_be_moved_is_emptied_in_its_place(
@@ -339,7 +339,7 @@ def test_a_folder_that_cannot_be_moved_is_emptied_in_its_place(
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(Path, "rename", refuse)
-    registry.remove("ner-1")
+    registry.storage.delete_runs("ner-1")
     assert on_disk(place.runs) == set()
 
 
@@ -357,15 +357,15 @@ def littered(registry: Registry, place: Home, dead: int) -> Registry:
         make(folder / "checkpoints" / ".step-000003-a1b2c3d4" / "model.safetensors")
         make(folder / "checkpoints" / "step-000004" / "model.safetensors")
         make(folder / "resume" / "step-000002" / "tensors.safetensors")
-    registry.finish("done-1", "finished", seconds=1.0)
-    registry.heartbeat("live-1")
+    registry.recorder.finish("done-1", "finished", seconds=1.0)
+    registry.recorder.heartbeat("live-1")
     return registry
 
 
 def test_leftovers_and_resume_state_go_by_default_but_for_live_runs(littered: Registry, place: Home) -> None:
     whole = {"labelkit.json", "model.safetensors", "tokenizer.json"}
     live = on_disk(place.runs / "live-1")
-    found = littered.collect()
+    found = littered.storage.collect_garbage()
     assert {category: len(names) for category, names in freed(found).items()} == {"leftovers": 4, "resume": 1}
     kept = {"checkpoints", *(f"checkpoints/step-00000{step}" for step in (1, 2))}
     kept |= {f"checkpoints/step-00000{step}/{name}" for step in (1, 2) for name in whole}
@@ -376,17 +376,17 @@ def test_leftovers_and_resume_state_go_by_default_but_for_live_runs(littered: Re
         "resume/step-000002/tensors.safetensors",
     }
     assert on_disk(place.runs / "live-1") == live
-    assert littered.verify().ok
-    assert littered.collect().freed == ()
+    assert littered.storage.verify().ok
+    assert littered.storage.collect_garbage().freed == ()
 
 
 def test_a_dry_run_says_the_same_numbers_and_frees_nothing(littered: Registry, place: Home) -> None:
     age(make(place.cache / "encoded" / "a.arrow"), 40)
     options = {"last": True, "unfinished": True, "orphans": True}
     before = on_disk(place.root)
-    planned = littered.collect(dry_run=True, **options)  # type: ignore[arg-type]
+    planned = littered.storage.collect_garbage(dry_run=True, **options)  # type: ignore[arg-type]
     assert on_disk(place.root) == before
-    done = littered.collect(**options)  # type: ignore[arg-type]
+    done = littered.storage.collect_garbage(**options)  # type: ignore[arg-type]
     assert (done.freed, done.size, done.kept) == (planned.freed, planned.size, planned.kept)
     assert done.size > 0
     assert not any(one.path.exists() for one in done.freed)
@@ -394,7 +394,7 @@ def test_a_dry_run_says_the_same_numbers_and_frees_nothing(littered: Registry, p
 
 def test_what_is_freed_is_really_free(littered: Registry, place: Home) -> None:
     before = disk_module.usage(place.runs)
-    found = littered.collect(last=True, unfinished=True)
+    found = littered.storage.collect_garbage(last=True, unfinished=True)
     # the folders that held them keep their own size
     assert before - disk_module.usage(place.runs) == found.size
 
@@ -404,12 +404,12 @@ def test_a_superseded_checkpoint_that_is_still_there_goes(registry: Registry, pl
     folder = place.runs / run / "mine"
     for step in (1, 2):
         folder.mkdir(parents=True, exist_ok=True)
-        registry.record_checkpoint(run, folder, step=step, epoch=1.0, best=True, files={})
+        registry.recorder.log_checkpoint(run, folder, step=step, epoch=1.0, best=True, files={})
     other = make(place.runs / run / "other" / "file").parent
-    registry.record_checkpoint(run, other, step=3, epoch=1.0, best=True, files={})
-    registry.checkpoint_removed(other)
-    registry.finish(run, "finished", seconds=1.0)
-    assert freed(registry.collect()) == {"leftovers": ["other"]}
+    registry.recorder.log_checkpoint(run, other, step=3, epoch=1.0, best=True, files={})
+    registry.recorder.log_checkpoint_deletion(other)
+    registry.recorder.finish(run, "finished", seconds=1.0)
+    assert freed(registry.storage.collect_garbage()) == {"leftovers": ["other"]}
     assert folder.exists()
 
 
@@ -417,31 +417,31 @@ def test_what_is_being_written_beside_checkpoints_is_given_a_day(registry: Regis
     folder = place.runs / ended(registry)
     writing = make(folder / ".onnx-a1b2c3d4" / "model.onnx").parent
     make(folder / ".removed-resume-a1b2c3d4" / "file")
-    assert freed(registry.collect()) == {"leftovers": [".removed-resume-a1b2c3d4"]}
+    assert freed(registry.storage.collect_garbage()) == {"leftovers": [".removed-resume-a1b2c3d4"]}
     age(writing)
-    assert freed(registry.collect()) == {"leftovers": [".onnx-a1b2c3d4"]}
+    assert freed(registry.storage.collect_garbage()) == {"leftovers": [".onnx-a1b2c3d4"]}
 
 
 def test_last_checkpoints_of_finished_runs_go_when_asked(littered: Registry) -> None:
-    found = littered.collect(last=True)
+    found = littered.storage.collect_garbage(last=True)
     assert freed(found)["last"] == ["step-000002"]
-    shown = littered.show("done-1")
+    shown = littered.runs.get("done-1")
     assert (shown.best and shown.best.step, shown.last) == (1, None)
-    assert littered.show("dead-1").last
-    assert littered.verify().ok
+    assert littered.runs.get("dead-1").last
+    assert littered.storage.verify().ok
 
 
 def test_what_unfinished_runs_left_goes_when_asked_but_not_when_aliased(littered: Registry, place: Home) -> None:
-    littered.alias("dead-1", "prod")
-    found = littered.collect(unfinished=True)
+    littered.aliases.assign("dead-1", "prod")
+    found = littered.storage.collect_garbage(unfinished=True)
     assert "unfinished" not in freed(found)
     assert {one.reason for one in found.kept} == {"the run is ner@prod; --force frees it"}
-    assert littered.checkpoint_folder("dead-1").exists()
-    found = littered.collect(unfinished=True, force=True)
+    assert littered.runs.checkpoint_folder("dead-1").exists()
+    found = littered.storage.collect_garbage(unfinished=True, force=True)
     assert freed(found)["unfinished"] == ["step-000001", "step-000002"]
     assert on_disk(place.runs / "dead-1") == {"checkpoints"}
-    assert littered.show("dead-1").best is None
-    assert littered.verify().ok
+    assert littered.runs.get("dead-1").best is None
+    assert littered.storage.verify().ok
 
 
 def test_a_run_resumed_meanwhile_is_left_alone(
@@ -451,12 +451,12 @@ def test_a_run_resumed_meanwhile_is_left_alone(
     usage = disk_module.usage
 
     def resume(path: Path) -> int:
-        if littered.show("dead-1").stale:
-            littered.resume_run("dead-1")
+        if littered.runs.get("dead-1").stale:
+            littered.recorder.resume("dead-1")
         return usage(path)
 
     monkeypatch.setattr(disk_module, "usage", resume)
-    found = littered.collect(unfinished=True)
+    found = littered.storage.collect_garbage(unfinished=True)
     assert not any(one.run == "dead-1" for one in found.freed)
     assert on_disk(place.runs / "dead-1") == before
 
@@ -465,26 +465,28 @@ def test_a_run_cannot_be_resumed_before_its_state_is_out_of_its_place(
     littered: Registry, place: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     state = place.runs / "dead-1" / "resume"
-    look, survey = collecting.look, collecting.survey
+    look, survey = garbage_collection.look, garbage_collection.survey
     there: list[bool] = []
     threads: list[Thread] = []
 
     def resume() -> None:
         with Registry.open(place, create=False) as other:
-            other.resume_run("dead-1")
+            other.recorder.resume("dead-1")
             there.append(state.exists())
 
-    def late(connection: sa.Connection, here: Here, run: str | None = None) -> collecting.Known:
-        known = look(connection, here, run)
+    def late(connection: sa.Connection, store: LocalStore, run: str | None = None) -> garbage_collection.Known:
+        known = look(connection, store, run)
         if run == "dead-1" and not threads:
             threads.append(Thread(target=resume))
             threads[0].start()
             threads[0].join(0.5)  # it has to wait until this one is done
         return known
 
-    monkeypatch.setattr(collecting, "look", late)
-    monkeypatch.setattr(collecting, "survey", lambda *given: [one for one in survey(*given) if one.path == state])
-    littered.collect(unfinished=True)
+    monkeypatch.setattr(garbage_collection, "look", late)
+    monkeypatch.setattr(
+        garbage_collection, "survey", lambda *given: [one for one in survey(*given) if one.path == state]
+    )
+    littered.storage.collect_garbage(unfinished=True)
     threads[0].join()
     assert there == [False]
 
@@ -497,13 +499,13 @@ def test_orphans_go_unless_they_are_young_or_hold_checkpoints(registry: Registry
     make(place.runs / "Nov21_tensorboard" / "events")
     for name in (old, whole, "Nov21_tensorboard"):
         age(place.runs / name)
-    found = registry.collect()
+    found = registry.storage.collect_garbage()
     assert freed(found) == {"orphans": [old]}
     reasons = {one.path.name: one.reason or "" for one in found.kept}
     assert "less than a day ago" in reasons[young]
     assert "another registry may know" in reasons[whole]
     assert "does not look like a run's" in reasons["Nov21_tensorboard"]
-    found = registry.collect(orphans=True)
+    found = registry.storage.collect_garbage(orphans=True)
     assert freed(found) == {"orphans": [young, whole]}
     assert [path.name for path in place.runs.iterdir()] == ["Nov21_tensorboard"]
 
@@ -515,7 +517,7 @@ def test_runs_of_the_homes_own_registry_are_no_orphans_of_another_one(tmp_path: 
         ended(registry, run)
     age(place.runs / run)
     with Registry.open(replace(place, url=f"sqlite:///{tmp_path / 'shared.db'}"), create=True) as registry:
-        found = registry.collect(orphans=True)
+        found = registry.storage.collect_garbage(orphans=True)
     assert (found.freed, found.kept) == ((), ())
     assert (place.runs / run / "checkpoints" / "step-000001").exists()
 
@@ -525,7 +527,7 @@ def test_a_home_whose_marker_was_lost_loses_no_checkpoint(registry: Registry, pl
     registry.close()
     (place.root / "store.json").unlink()
     with Registry.open(place, create=True) as again:
-        found = again.collect(last=True, unfinished=True, orphans=True)
+        found = again.storage.collect_garbage(last=True, unfinished=True, orphans=True)
         assert (found.freed, found.elsewhere) == ((), 1)
     assert (place.runs / "ner-1" / "checkpoints" / "step-000001").exists()
 
@@ -534,10 +536,10 @@ def test_housekeeping_goes_on_after_the_home_has_moved(littered: Registry, place
     littered.close()
     moved = replace(place, root=Path(shutil.move(place.root, tmp_path / "moved")))
     with Registry.open(moved, create=False) as registry:
-        assert registry.verify().ok
-        assert len(registry.verify().checkpoints) == 6
-        assert freed(registry.collect(last=True))["last"] == ["step-000002"]
-        assert registry.remove("done-1")[0].folders == (moved.runs / "done-1",)
+        assert registry.storage.verify().ok
+        assert len(registry.storage.verify().checkpoints) == 6
+        assert freed(registry.storage.collect_garbage(last=True))["last"] == ["step-000002"]
+        assert registry.storage.delete_runs("done-1")[0].folders == (moved.runs / "done-1",)
         assert not (moved.runs / "done-1").exists()
 
 
@@ -547,9 +549,9 @@ def test_other_stores_are_counted_and_left_alone(littered: Registry, place: Home
     before = on_disk(place.runs)
     with Registry.open(Home(root=tmp_path / "other", url=url), create=True) as registry:
         ended(registry, "ner-9")
-        checked = registry.verify()
+        checked = registry.storage.verify()
         assert (checked.elsewhere, [one.run for one in checked.checkpoints]) == (6, ["ner-9"])
-        found = registry.collect(last=True, unfinished=True, orphans=True, force=True)
+        found = registry.storage.collect_garbage(last=True, unfinished=True, orphans=True, force=True)
         assert (found.freed, found.elsewhere) == ((), 6)
     assert on_disk(place.runs) == before
 
@@ -561,10 +563,10 @@ def test_killed_writes_in_caches_and_home_go_once_they_are_old(registry: Registr
         make(place.root / f"store.json.{'0' * 32}"),
     ]
     others = [age(make(place.root / ".gitignore")), age(make(place.root / "store.json.bak"))]
-    assert registry.collect().freed == ()
+    assert registry.storage.collect_garbage().freed == ()
     for path in paths:
         age(path)
-    assert sorted(one.path for one in registry.collect().freed) == sorted(paths)
+    assert sorted(one.path for one in registry.storage.collect_garbage().freed) == sorted(paths)
     assert all(path.exists() for path in others)
 
 
@@ -572,13 +574,13 @@ def test_the_cache_goes_by_age_and_only_when_no_run_is_alive(littered: Registry,
     old = age(make(place.cache / "encoded" / "old.arrow"), 40)
     young = make(place.cache / "encoded" / "young.arrow")
     age(make(place.cache / "tiny" / "bert-1" / "config.json").parent, 40)
-    assert "cache" not in freed(littered.collect())
-    found = littered.collect(cache=timedelta(days=30))
+    assert "cache" not in freed(littered.storage.collect_garbage())
+    found = littered.storage.collect_garbage(cache=timedelta(days=30))
     assert {one.reason for one in found.kept if one.category == "cache"} == {"the run live-1 may be using it"}
-    littered.finish("live-1", "finished", seconds=1.0)
-    assert freed(littered.collect(cache=timedelta(days=30)))["cache"] == ["old.arrow", "bert-1"]
+    littered.recorder.finish("live-1", "finished", seconds=1.0)
+    assert freed(littered.storage.collect_garbage(cache=timedelta(days=30)))["cache"] == ["old.arrow", "bert-1"]
     assert (old.exists(), young.exists()) == (False, True)
-    assert freed(littered.collect(cache=timedelta(0)))["cache"] == ["young.arrow"]
+    assert freed(littered.storage.collect_garbage(cache=timedelta(0)))["cache"] == ["young.arrow"]
 
 
 def test_what_cannot_be_freed_is_told_and_does_not_stop_the_rest(
@@ -592,7 +594,7 @@ def test_what_cannot_be_freed_is_told_and_does_not_stop_the_rest(
         rmtree(path)
 
     monkeypatch.setattr(shutil, "rmtree", refuse)
-    found = littered.collect()
+    found = littered.storage.collect_garbage()
     assert {category: len(names) for category, names in freed(found).items()} == {"leftovers": 4}
     (failed,) = found.failed
     assert "could not be deleted: Permission denied" in (failed.reason or "")
@@ -602,9 +604,9 @@ def test_a_link_is_deleted_and_not_what_it_points_to(registry: Registry, place: 
     ended(registry)
     precious = make(tmp_path / "precious" / "file")
     (place.runs / "ner-1" / "checkpoints" / "link").symlink_to(precious.parent)
-    assert freed(registry.collect()) == {"leftovers": ["link"]}
+    assert freed(registry.storage.collect_garbage()) == {"leftovers": ["link"]}
     (place.runs / "ner-1" / "link").symlink_to(precious.parent)
-    registry.remove("ner-1")
+    registry.storage.delete_runs("ner-1")
     assert precious.exists()
 
 
@@ -636,13 +638,13 @@ def save(path):
 
 with Registry.open(Home(root=Path(sys.argv[1]), url=sys.argv[2] or None), create=True) as registry:
     start(registry, "live-1")
-    registry.heartbeat("live-1")
+    registry.recorder.heartbeat("live-1")
     folder = registry.home.runs / "live-1" / "checkpoints"
     selection = CheckpointSelection("live-1", folder, higher=True, emit=RegistryObserver(registry))
     print("begun", flush=True)
     for step in range(1, 16):
         selection.keep(step, step, step % 4, save)
-    registry.finish("live-1", "finished", seconds=1.0)
+    registry.recorder.finish("live-1", "finished", seconds=1.0)
 """
 
 
@@ -653,13 +655,13 @@ def test_housekeeping_while_a_run_saves_checkpoints_harms_nothing(registry: Regi
     assert trainer.stdout.readline() == "begun\n"
     rounds = 0
     while trainer.poll() is None:
-        registry.collect(unfinished=True, orphans=True, cache=timedelta(0), force=True)
-        assert not any(one.of("missing", "changed") for one in registry.verify().checkpoints)
+        registry.storage.collect_garbage(unfinished=True, orphans=True, cache=timedelta(0), force=True)
+        assert not any(one.of("missing", "changed") for one in registry.storage.verify().checkpoints)
         rounds += 1
     assert trainer.communicate()[1] == ""
     assert rounds
-    assert {one.step for one in registry.show("live-1").checkpoints if not one.removed} == {3, 15}
-    assert registry.collect().freed == ()
+    assert {one.step for one in registry.runs.get("live-1").checkpoints if not one.removed} == {3, 15}
+    assert registry.storage.collect_garbage().freed == ()
 
 
 # -- reap -------------------------------------------------------------------------------------------------------------
@@ -671,25 +673,28 @@ def test_reaping_records_what_died_without_a_word(registry: Registry, dead: int)
     start(registry, "silent", host="elsewhere")
     start(registry, "lately", host="elsewhere", started=datetime.now(UTC) - timedelta(minutes=4))
     ended(registry, "done")
-    assert {run.id: run.status for run in registry.runs() if run.stale} == {"gone": "running", "silent": "running"}
-    assert {run.id: run.status for run in registry.reap()} == {"gone": "stale", "silent": "stale"}
-    assert {run.id for run in registry.runs(status="running")} == {"alive", "lately"}
-    assert registry.reap() == []
+    assert {run.id: run.status for run in registry.runs.search() if run.stale} == {
+        "gone": "running",
+        "silent": "running",
+    }
+    assert {run.id: run.status for run in registry.storage.reap()} == {"gone": "stale", "silent": "stale"}
+    assert {run.id for run in registry.runs.search(status="running")} == {"alive", "lately"}
+    assert registry.storage.reap() == []
 
 
 def test_a_reaped_run_ended_with_its_last_sign_of_life(
     registry: Registry, dead: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     start(registry, pid=dead)
-    monkeypatch.setattr("labelkit.registry.writes.now", lambda: START + timedelta(seconds=90))
-    registry.heartbeat("ner-1")
-    registry.reap()
-    shown = registry.show("ner-1")
+    monkeypatch.setattr("labelkit.registry.statements.now", lambda: START + timedelta(seconds=90))
+    registry.recorder.heartbeat("ner-1")
+    registry.storage.reap()
+    shown = registry.runs.get("ner-1")
     assert (shown.status, shown.ended, shown.seconds) == ("stale", START + timedelta(seconds=90), 90.0)
     assert f"({dead} on " in (shown.error or "")
     assert shown.hint == "labelkit run --resume ner-1 goes on from its last checkpoint"
-    registry.resume_run("ner-1")
-    assert registry.show("ner-1").status == "running"
+    registry.recorder.resume("ner-1")
+    assert registry.runs.get("ner-1").status == "running"
 
 
 def test_a_run_that_shows_life_meanwhile_is_not_reaped(
@@ -702,12 +707,12 @@ def test_a_run_that_shows_life_meanwhile_is_not_reaped(
         if write:
             monkeypatch.undo()
             with Registry.open(place, create=False) as other:
-                other.heartbeat("ner-1")
+                other.recorder.heartbeat("ner-1")
         return session(self, write=write)  # type: ignore[arg-type]
 
     monkeypatch.setattr(type(registry._database), "session", late)
-    assert registry.reap() == []
-    assert registry.show("ner-1").status == "running"
+    assert registry.storage.reap() == []
+    assert registry.runs.get("ner-1").status == "running"
 
 
 @pytest.mark.parametrize("registry_home", ["postgresql"], indirect=True)
@@ -718,12 +723,12 @@ def test_a_sign_of_life_between_looking_and_recording_counts(
 
     def late(*arguments: object) -> bool:
         with Registry.open(place, create=False) as other:
-            other.heartbeat("ner-1")
+            other.recorder.heartbeat("ner-1")
         return True
 
-    monkeypatch.setattr("labelkit.registry.keeping.is_stale", late)
-    assert registry.reap() == []
-    assert registry.show("ner-1").status == "running"
+    monkeypatch.setattr("labelkit.registry.storage.is_stale", late)
+    assert registry.storage.reap() == []
+    assert registry.runs.get("ner-1").status == "running"
 
 
 # -- a disk that is really full ---------------------------------------------------------------------------------------
@@ -751,22 +756,26 @@ def test_recording_on_a_full_disk_is_one_clear_line_and_loses_nothing(small: Pat
             StorageError, match=r"registry\.db (cannot grow: the disk is full|cannot be read or written)"
         ):
             start(registry, "ner-2", command="x" * 1_000_000)
-        assert [run.id for run in registry.runs()] == ["ner-1"]
+        assert [run.id for run in registry.runs.search()] == ["ner-1"]
         filled.unlink()
         start(registry, "ner-2")
-        assert registry.verify().ok
+        assert registry.storage.verify().ok
 
 
 @pytest.mark.parametrize(
-    "work", [lambda one: one.remove("ner-1"), lambda one: one.collect(last=True, cache=timedelta(0))]
+    "work",
+    [
+        lambda one: one.storage.delete_runs("ner-1"),
+        lambda one: one.storage.collect_garbage(last=True, cache=timedelta(0)),
+    ],
 )
 def test_without_any_room_nothing_is_removed(full: Home, work: Callable[[Registry], object]) -> None:
     with pytest.raises(StorageError, match=NO_ROOM), Registry.open(full, create=False) as registry:
         work(registry)
     (full.root.parent / "fill").unlink()
     with Registry.open(full, create=False) as registry:
-        assert registry.verify().ok
-        assert len(registry.verify().checkpoints) == 1
+        assert registry.storage.verify().ok
+        assert len(registry.storage.verify().checkpoints) == 1
 
 
 def test_room_is_made_from_what_was_used_longest_ago(small: Path) -> None:
@@ -796,4 +805,4 @@ def test_no_room_for_the_backup_before_an_upgrade_leaves_the_registry_as_it_was(
     assert not list(home.root.glob("*backup*"))
     filled.unlink()
     with Registry.open(home, create=True) as registry:
-        assert registry.runs() is not None
+        assert registry.runs.search() is not None

@@ -98,7 +98,7 @@ def test_every_row_of_a_run_goes_with_it(migrated: Home) -> None:
 
 def _record_all(registry: Registry, id_: str) -> None:
     """Put at least one row into every table."""
-    registry.start_run(
+    registry.recorder.start(
         RunRecord(
             id=id_,
             task="ner",
@@ -114,15 +114,15 @@ def _record_all(registry: Registry, id_: str) -> None:
             splits=(SplitRecord(split="test", ref="d", content_hash="f", examples=1, words=1),),
         )
     )
-    registry.record_metrics(id_, task="ner", split="test", metrics={"f1": 1}, step=1, epoch=1.0, chosen=True)
+    registry.recorder.log_metrics(id_, task="ner", split="test", metrics={"f1": 1}, step=1, epoch=1.0, chosen=True)
     gold: dict[str, Any] = {"task": "ner", "ref": "d", "split": "test", "content_hash": "f", "examples": 1}
-    registry.record_evaluation(id_, metrics={"f1": 1}, **gold)
-    registry.tag(id_, "a")
-    registry.note(id_, "words")
-    registry.finish(id_, "interrupted", seconds=1.0)
-    registry.resume_run(id_)
+    registry.recorder.log_evaluation(id_, metrics={"f1": 1}, **gold)
+    registry.annotations.add_tags(id_, "a")
+    registry.annotations.add_note(id_, "words")
+    registry.recorder.finish(id_, "interrupted", seconds=1.0)
+    registry.recorder.resume(id_)
     folder = registry.home.runs / id_
-    registry.record_checkpoint(id_, folder, step=1, epoch=1.0, best=True, files={"config.json": (1, "f")})
+    registry.recorder.log_checkpoint(id_, folder, step=1, epoch=1.0, best=True, files={"config.json": (1, "f")})
 
 
 def _count(connection: sa.Connection, table: sa.Table) -> int:
@@ -157,12 +157,12 @@ def test_a_released_schema_is_upgraded_with_all_that_is_in_it(released: Path, tm
     old.close()
     before = _dump(home.database)
     with Registry.open(home, create=False) as registry:
-        shown = registry.show("kept")
+        shown = registry.runs.get("kept")
         assert shown.scores[0].value == 1.0
         assert shown.best is not None
         assert shown.best.folder == home.runs / "kept"
         assert [value.key for value in shown.record.plan] == ["a"]
-        registry.tag("kept", "upgraded")
+        registry.annotations.add_tags("kept", "upgraded")
     backup = home.database.with_name(f"registry.db.backup-{released.stem}")
     assert _dump(backup) == before
 

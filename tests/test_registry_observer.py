@@ -28,7 +28,7 @@ def registry(tmp_path: Path) -> Iterator[Registry]:
         "metric_key": "f1",
     }
     with Registry.open(Home(root=tmp_path / "home"), create=True) as registry:
-        registry.start_run(RunRecord(id="ner-1", labelkit="0", seed=1, started=START, **facts))
+        registry.recorder.start(RunRecord(id="ner-1", labelkit="0", seed=1, started=START, **facts))
         yield registry
 
 
@@ -54,7 +54,7 @@ def test_events_are_recorded(registry: Registry) -> None:
     observe(saved)
     observe(events.CheckpointRemoved(run="ner-1", path=folder))
     observe(events.RunEnded(run="ner-1", status="failed", seconds=2.0, error="e", hint="h"))
-    shown = registry.show("ner-1")
+    shown = registry.runs.get("ner-1")
     assert nested(shown.scores) == {"validation": {"ner": {"f1": 0.5}}, "test": {"ner": {"f1": 0.3}}}
     assert [(row.step, row.name, row.value) for row in shown.metrics if row.split != "test"] == [
         (4, "loss", 0.25),

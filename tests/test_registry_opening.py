@@ -42,14 +42,14 @@ def home(tmp_path: Path) -> Home:
 def used(home: Home) -> Home:
     """Return a home with one run in it."""
     with Registry.open(home, create=True) as registry:
-        registry.start_run(a_run())
+        registry.recorder.start(a_run())
     return home
 
 
 def refusal(home: Home, *, create: bool = True) -> LabelkitError:
     """Return the one line with which opening or listing is refused."""
     with pytest.raises(LabelkitError) as caught, Registry.open(home, create=create) as registry:
-        registry.runs()
+        registry.runs.search()
     assert "\n" not in str(caught.value)
     assert caught.value.hint
     return caught.value
@@ -63,7 +63,7 @@ def test_another_database_may_be_named(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'shared.db'}"
     home = Home.find({"LABELKIT_REGISTRY": url}, cwd=tmp_path)
     with Registry.open(home, create=True) as registry:
-        registry.start_run(a_run())
+        registry.recorder.start(a_run())
     assert (tmp_path / "shared.db").exists()
     assert not home.database.exists()
 
@@ -72,24 +72,24 @@ def test_another_database_may_be_named(tmp_path: Path) -> None:
 def test_any_folder_name_will_do(tmp_path: Path, name: str) -> None:
     home = Home(root=tmp_path / name)
     with Registry.open(home, create=True) as registry:
-        registry.start_run(a_run())
+        registry.recorder.start(a_run())
     assert home.database.exists()
 
 
 def test_reading_creates_nothing(home: Home) -> None:
     with Registry.open(home, create=False) as registry:
-        assert registry.runs() == []
+        assert registry.runs.search() == []
         with pytest.raises(RegistryError, match="no run in the registry yet"):
-            registry.find("latest")
+            registry.runs.find("latest")
         with pytest.raises(RegistryError, match="there is no registry at"):
-            registry.start_run(a_run())
+            registry.recorder.start(a_run())
     assert not home.root.exists()
 
 
 def test_reading_leaves_the_folder_as_it_was(used: Home) -> None:
     before = contents(used.root)
     with Registry.open(used, create=False) as registry:
-        assert len(registry.runs()) == 1
+        assert len(registry.runs.search()) == 1
     assert contents(used.root) == before
 
 
@@ -97,11 +97,11 @@ def test_an_empty_file_is_a_registry_to_be(home: Home) -> None:
     home.root.mkdir()
     home.database.touch()
     with Registry.open(home, create=False) as registry:
-        assert registry.runs() == []
+        assert registry.runs.search() == []
     assert home.database.stat().st_size == 0
     with Registry.open(home, create=True) as registry:
-        registry.start_run(a_run())
-        assert len(registry.runs()) == 1
+        registry.recorder.start(a_run())
+        assert len(registry.runs.search()) == 1
 
 
 def test_writes_reach_the_disk_and_readers_are_not_in_the_way(used: Home) -> None:
@@ -135,10 +135,10 @@ def test_a_writer_that_waited_in_vain_is_told_so_while_readers_go_on(used: Home)
     other.execute("BEGIN IMMEDIATE")
     with Registry.open(used, create=True, timeout=0.05) as registry:
         with pytest.raises(RegistryError, match="is locked by another process"):
-            registry.heartbeat("ner-1")
-        assert len(registry.runs()) == 1
+            registry.recorder.heartbeat("ner-1")
+        assert len(registry.runs.search()) == 1
         other.execute("COMMIT")
-        registry.heartbeat("ner-1")
+        registry.recorder.heartbeat("ner-1")
     other.close()
 
 
@@ -150,7 +150,7 @@ def test_the_first_run_waits_for_whoever_reads_the_new_file(home: Home) -> None:
     soon = threading.Timer(0.2, other.execute, ["COMMIT"])
     soon.start()
     with Registry.open(home, create=True, timeout=0.0) as registry:
-        registry.start_run(a_run())
+        registry.recorder.start(a_run())
     soon.join()
     other.close()
 
@@ -267,7 +267,7 @@ def test_a_full_database_is_told_and_loses_nothing(used: Home) -> None:
         fill()
     database.close()
     with Registry.open(used, create=False) as registry:
-        assert len(registry.runs()) == 1
+        assert len(registry.runs.search()) == 1
 
 
 def in_trouble(trouble: str, home: Home, *, create: bool) -> str:
@@ -282,8 +282,8 @@ import labelkit.registry.migrate
 facts = dict(task="ner", kind="token", data="d", model="m", metric="s", metric_key="f1", labelkit="0", seed=1)
 try:
     with Registry.open(Home(root=Path(sys.argv[1])), create={create}) as registry:
-        print([run.id for run in registry.runs()])
-        registry.start_run(RunRecord(id="ner-2", command="x" * 100_000, **facts))
+        print([run.id for run in registry.runs.search()])
+        registry.recorder.start(RunRecord(id="ner-2", command="x" * 100_000, **facts))
 except StorageError as error:
     print(error)
 """
@@ -310,7 +310,7 @@ def test_a_disk_that_fills_up_while_recording_is_told(used: Home) -> None:
     assert said.startswith("['ner-1']\n")
     assert "cannot be read or written" in said
     with Registry.open(used, create=False) as registry:
-        assert [run.id for run in registry.runs()] == ["ner-1"]
+        assert [run.id for run in registry.runs.search()] == ["ner-1"]
 
 
 def test_a_full_disk_at_the_first_run_leaves_no_broken_registry(home: Home) -> None:
@@ -318,7 +318,7 @@ def test_a_full_disk_at_the_first_run_leaves_no_broken_registry(home: Home) -> N
     assert said.count("\n") == 1
     assert "cannot be read or written" in said
     with Registry.open(home, create=True) as registry:
-        assert registry.runs() == []
+        assert registry.runs.search() == []
 
 
 def test_no_room_for_the_marker_leaves_none(home: Home) -> None:
@@ -360,7 +360,7 @@ assert "sqlalchemy" not in sys.modules
 from labelkit.registry import Registry
 for folder in sys.argv[1:]:
     with Registry.open(Home(root=Path(folder)), create=False) as registry:
-        print(len(registry.runs()), end=" ")
+        print(len(registry.runs.search()), end=" ")
 heavy = {"alembic", "sqlalchemy.orm", "numpy", "pandas", "torch", "transformers", "datasets"}
 print(sorted(heavy & set(sys.modules)))
 """

@@ -37,14 +37,14 @@ def home(postgres: PostgresServer, postgres_database: str, tmp_path: Path) -> Ho
 def used(home: Home) -> Home:
     """Return a home with one run in it."""
     with Registry.open(home, create=True) as registry:
-        registry.start_run(a_run())
+        registry.recorder.start(a_run())
     return home
 
 
 def refusal(home: Home, *, create: bool = True) -> LabelkitError:
     """Return the one line with which opening, recording or listing is refused."""
     with pytest.raises(LabelkitError) as caught, Registry.open(home, create=create) as registry:
-        registry.start_run(a_run("ner-2")) if create else registry.runs()
+        registry.recorder.start(a_run("ner-2")) if create else registry.runs.search()
     assert "\n" not in str(caught.value)
     assert caught.value.hint
     for secret in (PASSWORD, quote(PASSWORD), quote(PASSWORD, safe="")):
@@ -60,9 +60,9 @@ def test_a_database_without_a_registry_has_no_runs_and_stays_so(
     home: Home, postgres: PostgresServer, postgres_database: str
 ) -> None:
     with Registry.open(home, create=False) as registry:
-        assert registry.runs() == []
+        assert registry.runs.search() == []
         with pytest.raises(RegistryError, match="there is no registry at postgresql"):
-            registry.heartbeat("x")
+            registry.recorder.heartbeat("x")
     assert postgres.execute("SELECT * FROM pg_tables WHERE schemaname = 'public'", postgres_database) == []
 
 
@@ -70,7 +70,7 @@ def test_a_database_without_a_registry_has_no_runs_and_stays_so(
 def test_the_driver_need_not_be_named(used: Home, scheme: str) -> None:
     assert used.url
     with Registry.open(other(used, used.url.replace("postgresql", scheme, 1)), create=False) as registry:
-        assert [run.id for run in registry.runs()] == ["ner-1"]
+        assert [run.id for run in registry.runs.search()] == ["ner-1"]
 
 
 def test_the_revisions_make_what_the_tables_say(used: Home) -> None:
@@ -93,9 +93,9 @@ def test_an_older_schema_is_upgraded_under_the_views_of_others(home: Home) -> No
         upgrade(connection, REVISIONS[0])
         connection.exec_driver_sql("CREATE VIEW v_mine AS SELECT id FROM runs")
     with Registry.open(home, create=True) as registry:
-        registry.start_run(a_run())
-        registry.note("ner-1", "words")
-        assert registry.show("ner-1").notes[0].text == "words"
+        registry.recorder.start(a_run())
+        registry.annotations.add_note("ner-1", "words")
+        assert registry.runs.get("ner-1").notes[0].text == "words"
     with engine.connect() as connection:
         assert connection.exec_driver_sql("SELECT * FROM v_mine").all() == [("ner-1",)]
     engine.dispose()
@@ -130,14 +130,14 @@ def test_other_programs_may_have_tables_beside_but_none_of_these_names(
     assert "is another program's database" in refusal(home).message
     postgres.execute("DROP VIEW v_runs", postgres_database)
     with Registry.open(home, create=True) as registry:
-        registry.start_run(a_run())
+        registry.recorder.start(a_run())
     assert postgres.execute("SELECT count(*) FROM experiments", postgres_database) == [(0,)]
 
 
 def test_a_schema_of_its_own_may_be_named(home: Home, postgres: PostgresServer, postgres_database: str) -> None:
     postgres.execute("CREATE TABLE runs (a integer); CREATE SCHEMA ours", postgres_database)
     with Registry.open(other(home, f"{home.url}?options=-csearch_path%3Dours"), create=True) as registry:
-        registry.start_run(a_run())
+        registry.recorder.start(a_run())
     assert postgres.execute("SELECT id FROM ours.runs", postgres_database) == [("ner-1",)]
 
 
@@ -191,7 +191,7 @@ def reader(used: Home, postgres: PostgresServer, postgres_database: str) -> Iter
 
 def test_a_user_who_may_only_read_can_read(reader: Home) -> None:
     with Registry.open(reader, create=False) as registry:
-        assert registry.show(registry.find("latest").id).record.id == "ner-1"
+        assert registry.runs.get(registry.runs.find("latest").id).record.id == "ner-1"
     error = refusal(reader)
     assert isinstance(error, StorageError)
     assert "refuses this user: permission denied for table runs" in error.message
@@ -218,12 +218,12 @@ def test_the_rights_that_the_docs_name_are_enough_to_record(
     mine = Home(root=used.root.with_name("mine"), url=postgres.url(postgres_database, "writer", "write"))
     try:
         with Registry.open(mine, create=True) as registry:
-            registry.start_run(a_run("ner-2"))
+            registry.recorder.start(a_run("ner-2"))
             a_checkpoint(registry, "ner-2", "best", best=True)
-            registry.note("ner-2", "words")
-            registry.alias("ner-2", "mine")
-            registry.finish("ner-2", "finished", seconds=1.0)
-            assert registry.find("ner@mine").id == "ner-2"
+            registry.annotations.add_note("ner-2", "words")
+            registry.aliases.assign("ner-2", "mine")
+            registry.recorder.finish("ner-2", "finished", seconds=1.0)
+            assert registry.runs.find("ner@mine").id == "ner-2"
     finally:
         postgres.execute("DROP OWNED BY writer; DROP ROLE writer", postgres_database)
 
@@ -231,7 +231,7 @@ def test_the_rights_that_the_docs_name_are_enough_to_record(
 def test_a_standby_is_read_only(used: Home) -> None:
     url = f"{used.url}?options=-cdefault_transaction_read_only%3Don"
     with Registry.open(other(used, url), create=False) as registry:
-        assert len(registry.runs()) == 1
+        assert len(registry.runs.search()) == 1
     assert refusal(other(used, url)).message.endswith("is read-only")
 
 
@@ -242,9 +242,9 @@ def test_whoever_waited_in_vain_is_told_so(used: Home) -> None:
         Registry.open(used, create=True, timeout=0.05) as registry,
     ):
         connection.exec_driver_sql("UPDATE runs SET name = 'held'")
-        assert registry.runs()[0].name is None
+        assert registry.runs.search()[0].name is None
         with pytest.raises(RegistryError, match="is locked by another process"):
-            registry.heartbeat("ner-1")
+            registry.recorder.heartbeat("ner-1")
     database.close()
 
 
@@ -255,8 +255,8 @@ def test_writers_of_different_runs_do_not_wait_for_each_other(used: Home) -> Non
         Registry.open(used, create=True, timeout=0.05) as registry,
     ):
         connection.exec_driver_sql("UPDATE runs SET name = 'held'")
-        registry.start_run(a_run("ner-2"))
-        registry.finish("ner-2", "finished", seconds=1.0)
+        registry.recorder.start(a_run("ner-2"))
+        registry.recorder.finish("ner-2", "finished", seconds=1.0)
     database.close()
 
 
@@ -275,7 +275,7 @@ def test_of_two_that_change_a_state_at_once_one_wins(used: Home, ending: str) ->
     """The loser waits for the row, then finds that its condition no longer holds."""
     with Registry.open(used, create=True) as registry:
         if ending == "resume":
-            registry.finish("ner-1", "failed", seconds=1.0)
+            registry.recorder.finish("ner-1", "failed", seconds=1.0)
     outcomes: list[str] = []
     ready = threading.Barrier(4)
 
@@ -283,7 +283,9 @@ def test_of_two_that_change_a_state_at_once_one_wins(used: Home, ending: str) ->
         with Registry.open(used, create=True) as registry:
             ready.wait()
             try:
-                registry.resume_run("ner-1") if ending == "resume" else registry.finish("ner-1", "failed", seconds=1.0)
+                registry.recorder.resume("ner-1") if ending == "resume" else registry.recorder.finish(
+                    "ner-1", "failed", seconds=1.0
+                )
                 outcomes.append("done")
             except RegistryError as error:
                 outcomes.append(error.message)
@@ -299,7 +301,7 @@ def test_of_two_that_change_a_state_at_once_one_wins(used: Home, ending: str) ->
 
 def test_two_that_wait_for_each_other_are_told_to_try_again(used: Home) -> None:
     with Registry.open(used, create=True) as registry:
-        registry.start_run(a_run("ner-2"))
+        registry.recorder.start(a_run("ner-2"))
     database = Database.open(used, create=True)
     said: list[str] = []
     both = threading.Barrier(2)
@@ -329,7 +331,7 @@ from pathlib import Path
 from labelkit.registry import Home, Registry
 sys.stdin.read()
 with Registry.open(Home(root=Path(sys.argv[1]), url=sys.argv[2]), create=True) as registry:
-    registry.runs()
+    registry.runs.search()
 """
 
 
@@ -348,15 +350,15 @@ def test_a_run_outlives_a_restart_of_the_server(tmp_path: Path) -> None:
         with postgres_server() as server:
             home = Home(root=tmp_path / "home", url=server.url("postgres"))
             with Registry.open(home, create=True) as registry:
-                registry.start_run(a_run())
+                registry.recorder.start(a_run())
                 server.stop()
                 with ThreadPoolExecutor() as pool:
-                    waiting = pool.submit(registry.heartbeat, "ner-1")
+                    waiting = pool.submit(registry.recorder.heartbeat, "ner-1")
                     with pytest.raises(TimeoutError):
                         waiting.result(1.0)
                     server.start()
                     waiting.result(30.0)
-                assert [run.id for run in registry.runs()] == ["ner-1"]
+                assert [run.id for run in registry.runs.search()] == ["ner-1"]
             server.stop()
             with pytest.raises(RegistryError, match="cannot be reached"):
                 Registry.open(home, create=True)

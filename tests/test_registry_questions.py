@@ -23,7 +23,8 @@ import sqlalchemy as sa
 
 from labelkit import registry as public
 from labelkit.errors import RegistryError
-from labelkit.registry import Home, PlanValue, Registry, ResultTable, RunRecord, SplitRecord, VersionRecord, compare
+from labelkit.registry import Home, PlanValue, Registry, ResultTable, RunRecord, SplitRecord, VersionRecord
+from labelkit.registry import comparison as compare
 from labelkit.registry.export import as_text, write
 from labelkit.registry.views import VIEWS
 
@@ -63,12 +64,12 @@ def finish(registry: Registry, id_: str, score: float | None = 0.5, *, minute: i
         for name, hash_ in hashes.items()
     )
     run = RunRecord(id=id_, **{**given, "splits": splits, **facts})
-    registry.start_run(run)
+    registry.recorder.start(run)
     for split, factor in (("validation", 1.0), ("test", 0.5)) if score is not None else ():
         value = None if score is None else score * factor
         metrics = {"f1": value, run.metric_key: value, "mode": "strict", "per_type": {"a.b": {"f1": value}}}
-        registry.record_metrics(id_, task=run.task, split=split, metrics=metrics, step=1, epoch=1.0, chosen=True)
-    registry.finish(id_, "finished", seconds=10.0)
+        registry.recorder.log_metrics(id_, task=run.task, split=split, metrics=metrics, step=1, epoch=1.0, chosen=True)
+    registry.recorder.finish(id_, "finished", seconds=10.0)
 
 
 def ids(found: Any) -> list[str]:
@@ -83,32 +84,32 @@ def test_filters_are_met_together(registry: Registry) -> None:
     of_runs["e"] = {"group": "g"}
     for minute, (id_, facts) in enumerate(of_runs.items()):
         finish(registry, id_, minute=minute, **facts)
-    registry.tag("a", "good", "old")
-    registry.tag("b", "old")
-    assert ids(registry.runs()) == ["e", "d", "c", "b", "a"]
-    assert ids(registry.runs(data="x")) == ["b"]
-    assert ids(registry.runs(model="y", task="ner")) == ["c"]
-    assert ids(registry.runs(group="g")) == ["e"]
-    assert ids(registry.runs(tags=["old"])) == ["b", "a"]
-    assert ids(registry.runs(tags=["old", "good"])) == ["a"]
-    assert ids(registry.runs(since="2026-11-21T15:33Z")) == ["e", "d"]
-    assert ids(registry.runs(until="2026-11-21T15:31:00Z", status="finished")) == ["b", "a"]
-    assert ids(registry.runs(tags=["old"], where="data = x")) == ["b"]
-    assert ids(registry.runs(limit=2)) == ["e", "d"]
-    assert registry.runs(tags=["none"]) == []
+    registry.annotations.add_tags("a", "good", "old")
+    registry.annotations.add_tags("b", "old")
+    assert ids(registry.runs.search()) == ["e", "d", "c", "b", "a"]
+    assert ids(registry.runs.search(data="x")) == ["b"]
+    assert ids(registry.runs.search(model="y", task="ner")) == ["c"]
+    assert ids(registry.runs.search(group="g")) == ["e"]
+    assert ids(registry.runs.search(tags=["old"])) == ["b", "a"]
+    assert ids(registry.runs.search(tags=["old", "good"])) == ["a"]
+    assert ids(registry.runs.search(since="2026-11-21T15:33Z")) == ["e", "d"]
+    assert ids(registry.runs.search(until="2026-11-21T15:31:00Z", status="finished")) == ["b", "a"]
+    assert ids(registry.runs.search(tags=["old"], where="data = x")) == ["b"]
+    assert ids(registry.runs.search(limit=2)) == ["e", "d"]
+    assert registry.runs.search(tags=["none"]) == []
 
 
 def test_tags_and_aliases_are_told(registry: Registry) -> None:
     finish(registry, "a")
     finish(registry, "b", minute=1)
-    registry.tag("a", "z", "b")
-    registry.alias("a", "production")
-    registry.alias("a", "later")
-    registry.alias("b", "later")
-    b, a = registry.runs()
+    registry.annotations.add_tags("a", "z", "b")
+    registry.aliases.assign("a", "production")
+    registry.aliases.assign("a", "later")
+    registry.aliases.assign("b", "later")
+    b, a = registry.runs.search()
     assert (a.tags, a.aliases) == (("b", "z"), ("ner@production",))
     assert (b.tags, b.aliases) == ((), ("ner@later",))
-    (shown,) = registry.runs(columns=["tag", "alias", "note", "lr"], where="run = a")
+    (shown,) = registry.runs.search(columns=["tag", "alias", "note", "lr"], where="run = a")
     assert shown.columns == {"tag": "b, z", "alias": "production", "note": None, "lr": None}
 
 
@@ -116,21 +117,21 @@ def test_columns_are_settings_figures_and_facts(registry: Registry) -> None:
     plan = (PlanValue.of("train.learning_rate", 1e-4), PlanValue.of("data.format", None), PlanValue.of("decoder", "x"))
     finish(registry, "a", 0.75, plan=plan)
     names = ["lr", "data.format", "decoder", "validation.f1", 'validation["a.b"].f1', "test.mode", "status", "started"]
-    (run,) = registry.runs(columns=names)
+    (run,) = registry.runs.search(columns=names)
     assert list(run.columns.values()) == [1e-4, None, "x", 0.75, 0.75, "strict", "finished", START]
 
 
 def test_sorting_puts_those_without_a_value_last(registry: Registry) -> None:
     for id_, score, rate in (("a", 0.5, 2), ("b", None, 1), ("c", 0.7, "auto"), ("d", 0.6, 3)):
         finish(registry, id_, score, plan=(PlanValue.of("train.learning_rate", rate),))
-    assert ids(registry.runs(sort="validation.f1")) == ["a", "d", "c", "b"]
-    assert ids(registry.runs(sort="-validation.f1")) == ["c", "d", "a", "b"]
-    assert ids(registry.runs(sort="lr")) == ["b", "a", "d", "c"]
-    assert ids(registry.runs(sort="-run", limit=1)) == ["d"]
+    assert ids(registry.runs.search(sort="validation.f1")) == ["a", "d", "c", "b"]
+    assert ids(registry.runs.search(sort="-validation.f1")) == ["c", "d", "a", "b"]
+    assert ids(registry.runs.search(sort="lr")) == ["b", "a", "d", "c"]
+    assert ids(registry.runs.search(sort="-run", limit=1)) == ["d"]
     with pytest.raises(RegistryError, match="cannot sort by tag"):
-        registry.runs(sort="tag")
+        registry.runs.search(sort="tag")
     with pytest.raises(RegistryError, match="is called 'nix'"):
-        registry.runs(columns=["nix"])
+        registry.runs.search(columns=["nix"])
 
 
 # -- best -------------------------------------------------------------------------------------------------------------
@@ -143,29 +144,29 @@ def test_runs_are_ranked_in_groups_that_may_be_compared(registry: Registry) -> N
     finish(registry, "other", 0.9, minute=3, data="conll2003", hashes={"validation": "dddd"})
     finish(registry, "none", None, minute=4)
     finish(registry, "pos", 0.9, minute=5, task="pos")
-    other, wnut = registry.best("ner")
+    other, wnut = registry.runs.rankings("ner")
     assert (other.reference, ids(other.runs), other.content_hash) == ("ner@best:conll2003", ["other"], "dddd")
     assert (wnut.reference, ids(wnut.runs), wnut.count) == ("ner@best:wnut17", ["tie-new", "tie-old", "low"], 3)
     for group in (other, wnut):
-        assert registry.find(group.reference).id == group.runs[0].id
-    assert [ids(group.runs) for group in registry.best("ner", group="bbb", limit=1)] == [["tie-new"]]
-    assert [group.task for group in registry.best()] == ["ner", "ner", "pos"]
-    assert [group.reference for group in registry.best("pos")] == ["pos@best"]
+        assert registry.runs.find(group.reference).id == group.runs[0].id
+    assert [ids(group.runs) for group in registry.runs.rankings("ner", group="bbb", limit=1)] == [["tie-new"]]
+    assert [group.task for group in registry.runs.rankings()] == ["ner", "ner", "pos"]
+    assert [group.reference for group in registry.runs.rankings("pos")] == ["pos@best"]
 
 
 def test_a_lower_figure_may_be_better_and_test_never_counts(registry: Registry) -> None:
     for id_, score in (("a", 0.5), ("b", 0.2)):
         finish(registry, id_, score, metric_key="loss", higher_is_better=False)
     finish(registry, "c", 0.2, metric_key="loss", higher_is_better=False, minute=-1)
-    registry.record_metrics("c", task="ner", split="test", metrics={"loss": 0.0}, step=2, epoch=2.0, chosen=True)
-    (group,) = registry.best("ner")
+    registry.recorder.log_metrics("c", task="ner", split="test", metrics={"loss": 0.0}, step=2, epoch=2.0, chosen=True)
+    (group,) = registry.runs.rankings("ner")
     assert ids(group.runs) == ["b", "c", "a"]
 
 
 def test_sample_corpora_come_last_and_never_take_the_short_reference(registry: Registry) -> None:
     finish(registry, "real", 0.5)
     finish(registry, "sample", 0.9, minute=1, synthetic=True, data="sample", hashes={"validation": "eeee"})
-    real, sample = registry.best("ner")
+    real, sample = registry.runs.rankings("ner")
     assert (real.reference, real.synthetic) == ("ner@best", False)
     assert (sample.reference, sample.synthetic) == ("ner@best:sample", True)
 
@@ -175,10 +176,10 @@ def test_a_reference_means_the_best_of_its_group_whatever_the_data_was_called(re
     finish(registry, "b", 0.5, data="there/", minute=1)
     finish(registry, "c", 0.7, data="here/", hashes={"validation": "ffff"})
     finish(registry, "d", 0.8, data="here/", metric="other", hashes={"validation": "ffff"})
-    found = {group.runs[0].id: group.reference for group in registry.best("ner")}
+    found = {group.runs[0].id: group.reference for group in registry.runs.rankings("ner")}
     assert found == {"a": "ner@best:bbbb", "c": "c", "d": "d"}
     for run, reference in found.items():
-        assert registry.find(reference).id == run
+        assert registry.runs.find(reference).id == run
 
 
 @pytest.mark.parametrize(
@@ -192,7 +193,7 @@ def test_a_reference_means_the_best_of_its_group_whatever_the_data_was_called(re
 def test_nothing_to_rank_is_an_error(on_sqlite: Registry, asked: dict[str, Any], message: str) -> None:
     finish(on_sqlite, "a")
     with pytest.raises(RegistryError) as caught:
-        on_sqlite.best(**asked)
+        on_sqlite.runs.rankings(**asked)
     assert caught.value.message == message
 
 
@@ -207,7 +208,7 @@ def test_a_comparison_tells_what_differs(registry: Registry) -> None:
     same = PlanValue.of("train.optim", "adamw_torch")
     finish(registry, "a", 0.5, plan=(same, PlanValue.of("train.lr", 1)), versions=a_version("1"), device_type="cpu")
     finish(registry, "b", 0.75, plan=(same, PlanValue.of("train.x", None)), versions=a_version("2"), seed=2)
-    found = registry.compare("a", "b")
+    found = registry.runs.compare("a", "b")
     assert (found.runs, found.statuses, found.seconds, found.notes) == (("a", "b"), ("finished",) * 2, (10.0,) * 2, ())
     assert {one.name: one.values for one in found.facts if one.differs} == {
         "seed": (1, 2),
@@ -238,7 +239,7 @@ def test_scores_on_other_examples_are_not_comparable(on_sqlite: Registry) -> Non
     finish(on_sqlite, "a")
     finish(on_sqlite, "b", hashes={"train": "xxxx", "validation": "bbbb", "test": "yyyy"}, metric="other")
     finish(on_sqlite, "c", None, hashes={"validation": "bbbb"}, task="pos")
-    found = on_sqlite.compare("a", "b", "c")
+    found = on_sqlite.runs.compare("a", "b", "c")
     assert found.notes == (
         "the tasks differ: ner, ner, pos",
         "the metrics differ: seqeval, other, seqeval",
@@ -250,22 +251,22 @@ def test_scores_on_other_examples_are_not_comparable(on_sqlite: Registry) -> Non
         "test": False,
     }
     assert [one.content_hashes for one in found.splits][2] == ("cccc", "yyyy", None)
-    assert on_sqlite.compare("a", "c").notes == ("the tasks differ: ner, pos",)
+    assert on_sqlite.runs.compare("a", "c").notes == ("the tasks differ: ner, pos",)
 
 
 def test_a_figure_that_is_no_number_has_no_difference(on_sqlite: Registry) -> None:
     finish(on_sqlite, "a", math.nan)
     finish(on_sqlite, "b", 0.5)
-    first = on_sqlite.compare("a", "b").scores[0]
+    first = on_sqlite.runs.compare("a", "b").scores[0]
     assert (first.values, first.differences) == ((None, 0.5), (None, None))
 
 
 def test_one_run_is_no_comparison(on_sqlite: Registry) -> None:
     finish(on_sqlite, "a")
     with pytest.raises(RegistryError, match="two runs or more"):
-        on_sqlite.compare("a")
+        on_sqlite.runs.compare("a")
     with pytest.raises(RegistryError, match="no run 'b'"):
-        on_sqlite.compare("a", "b")
+        on_sqlite.runs.compare("a", "b")
 
 
 # -- query ------------------------------------------------------------------------------------------------------------
@@ -382,7 +383,7 @@ def test_without_a_registry_the_views_are_empty_and_nothing_is_made(tmp_path: Pa
             empty.query("DELETE FROM runs")
         with pytest.raises(RegistryError, match="v_runs has run, name"):
             empty.query("SELECT nix FROM v_runs")
-        assert empty.runs() == []
+        assert empty.runs.search() == []
     assert list(tmp_path.iterdir()) == []
 
 
@@ -403,9 +404,9 @@ def test_a_wide_table_has_a_row_for_each_run(registry: Registry) -> None:
     plan = (PlanValue.of("train.learning_rate", 1e-4), PlanValue.of("data", "other"), PlanValue.of("data.format", None))
     finish(registry, "a", 0.75, plan=plan)
     finish(registry, "b", None, minute=1, git_dirty=True)
-    registry.tag("a", "y", "x")
-    registry.alias("a", "production")
-    table = registry.export_rows()
+    registry.annotations.add_tags("a", "y", "x")
+    registry.aliases.assign("a", "production")
+    table = registry.runs.export()
     assert table.columns[:3] == ("run", "name", "group")
     assert len(set(table.columns)) == len(table.columns)
     a, b = table.records()
@@ -414,12 +415,12 @@ def test_a_wide_table_has_a_row_for_each_run(registry: Registry) -> None:
     wanted |= {"validation.f1": 0.75, 'validation["a.b"].f1': 0.75, "test.mode": "strict", "validation": 0.75}
     assert {name: a[name] for name in wanted} == wanted
     assert (b["run"], b["validation.f1"], b["tags"], b["git_dirty"]) == ("b", None, None, True)
-    assert [row["run"] for row in registry.export_rows(where="validation.f1 > 0.5").records()] == ["a"]
+    assert [row["run"] for row in registry.runs.export(where="validation.f1 > 0.5").records()] == ["a"]
 
 
 def test_a_long_table_has_a_row_for_each_score(registry: Registry) -> None:
     finish(registry, "a", 0.75)
-    table = registry.export_rows(long=True, where="task = ner")
+    table = registry.runs.export(long=True, where="task = ner")
     assert table.columns == ("run", "task", "split", "type", "name", "value", "text", "step", "epoch")
     assert [row[2:7] for row in table.rows] == [
         ("test", "", "f1", 0.375, None),
@@ -429,7 +430,7 @@ def test_a_long_table_has_a_row_for_each_score(registry: Registry) -> None:
         ("validation", "", "mode", None, "strict"),
         ("validation", "a.b", "f1", 0.75, None),
     ]
-    assert registry.export_rows(long=True, where="task = pos").rows == ()
+    assert registry.runs.export(long=True, where="task = pos").rows == ()
 
 
 MIXED = ResultTable(
@@ -496,15 +497,15 @@ def test_questions_are_answered_right_among_many_runs(tmp_path: Path, runs: int)
     }
     assert len(f1) == len(rates) == runs
     with Registry.open(home, create=False) as registry:
-        assert ids(registry.runs(limit=50)) == [row["id"] for row in reversed(facts)][:50]
-        assert len(registry.runs()) == runs
+        assert ids(registry.runs.search(limit=50)) == [row["id"] for row in reversed(facts)][:50]
+        assert len(registry.runs.search()) == runs
         ner = sorted((row["id"] for row in facts if row["task"] == "ner"), key=lambda run: -f1[run])
-        (group,) = registry.best("ner", limit=10)
+        (group,) = registry.runs.rankings("ner", limit=10)
         assert (ids(group.runs), group.count, group.reference) == (ner[:10], len(ner), "ner@best")
         wanted = {run for run, value in f1.items() if value > 0.7 and rates[run] < 1e-4}
-        assert set(ids(registry.runs(where="validation.f1 > 0.7 and lr < 1e-4"))) == wanted
-        assert ids(registry.runs(sort="-validation.f1", limit=5)) == sorted(f1, key=lambda run: -f1[run])[:5]
-        assert len(registry.export_rows().rows) == runs
+        assert set(ids(registry.runs.search(where="validation.f1 > 0.7 and lr < 1e-4"))) == wanted
+        assert ids(registry.runs.search(sort="-validation.f1", limit=5)) == sorted(f1, key=lambda run: -f1[run])[:5]
+        assert len(registry.runs.export().rows) == runs
 
 
 def test_the_records_are_public_and_come_late() -> None:

@@ -17,7 +17,18 @@ from hypothesis import strategies as st
 from labelkit.api import FLAGS
 from labelkit.errors import RegistryError
 from labelkit.registry import Home, PlanValue, Registry, RunRecord, SplitRecord
-from labelkit.registry.where import All, AnyOf, Comparison, Expression, Name, Not, Value, moment, parse, parse_name
+from labelkit.registry.filter_parser import (
+    All,
+    AnyOf,
+    Comparison,
+    Expression,
+    Name,
+    Not,
+    Value,
+    moment,
+    parse,
+    parse_name,
+)
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 NO_PROCESS = 2**30
@@ -163,13 +174,15 @@ def record(registry: Registry, id_: str, days: float, score: float | None, **fac
         "started": NOW - timedelta(days=days),
     }
     split = SplitRecord(split="validation", ref="d", content_hash="aa", examples=2, words=9)
-    registry.start_run(RunRecord(id=id_, **{**given_, "splits": (split,), **facts}))
+    registry.recorder.start(RunRecord(id=id_, **{**given_, "splits": (split,), **facts}))
     if score is not None:
         types = {"PER": {"f1": score / 2}, "creative-work": {"f1": score}, "a.b": {"f1": 0.25}}
         metrics = {"f1": score, "mode": "strict", "per_type": types}
-        registry.record_metrics(id_, task="ner", split="validation", metrics=metrics, step=1, epoch=1.0, chosen=True)
+        registry.recorder.log_metrics(
+            id_, task="ner", split="validation", metrics=metrics, step=1, epoch=1.0, chosen=True
+        )
     if id_ != "d":
-        registry.finish(id_, "failed" if id_ == "c" else "finished", seconds=10.0)
+        registry.recorder.finish(id_, "failed" if id_ == "c" else "finished", seconds=10.0)
 
 
 @pytest.fixture
@@ -189,14 +202,14 @@ def fill(registry: Registry) -> None:
     record(registry, "b", 1.5, 0.4, name="Größe", plan=plan(1e-3, custom="x"), data="conll2003", seed=2**40)
     record(registry, "c", 2.5, None, plan=plan("auto", **{"data.columns": None}), synthetic=True)
     record(registry, "d", 3.5, 0.4, plan=(), name=HOSTILE, pid=NO_PROCESS)
-    registry.tag("a", "good", "old")
-    registry.tag("b", "old")
-    registry.note("b", "looks odd")
-    registry.alias("a", "production")
+    registry.annotations.add_tags("a", "good", "old")
+    registry.annotations.add_tags("b", "old")
+    registry.annotations.add_note("b", "looks odd")
+    registry.aliases.assign("a", "production")
 
 
 def asked(registry: Registry, where: str) -> str:
-    return "".join(sorted(run.id for run in registry.runs(where=where)))
+    return "".join(sorted(run.id for run in registry.runs.search(where=where)))
 
 
 DAY = (NOW - timedelta(days=1.5)).astimezone().date()
@@ -297,12 +310,14 @@ def test_a_run_is_stale_when_its_process_is_gone_or_silent(registry_home: Home) 
     now = datetime.now(UTC)  # not NOW: many tests may have run since
     with Registry.open(registry_home, create=True) as registry:
         record(registry, "d", 0, None, host="elsewhere", pid=1, started=now)
-        registry.start_run(replace(registry.show("d").record, id="silent", started=now - timedelta(minutes=6)))
-        registry.start_run(replace(registry.show("d").record, id="here", host=platform.node(), pid=os.getpid()))
-        registry.start_run(replace(registry.show("d").record, id="gone", host=platform.node(), pid=NO_PROCESS))
+        registry.recorder.start(replace(registry.runs.get("d").record, id="silent", started=now - timedelta(minutes=6)))
+        registry.recorder.start(
+            replace(registry.runs.get("d").record, id="here", host=platform.node(), pid=os.getpid())
+        )
+        registry.recorder.start(replace(registry.runs.get("d").record, id="gone", host=platform.node(), pid=NO_PROCESS))
         for status, expected in (("stale", {"silent", "gone"}), ("running", {"d", "here"})):
-            assert {run.id for run in registry.runs(status=status)} == expected  # type: ignore[arg-type]
-            assert {run.id for run in registry.runs() if run.shown == status} == expected
+            assert {run.id for run in registry.runs.search(status=status)} == expected  # type: ignore[arg-type]
+            assert {run.id for run in registry.runs.search() if run.shown == status} == expected
 
 
 @pytest.mark.parametrize(
@@ -327,22 +342,25 @@ def test_a_run_is_stale_when_its_process_is_gone_or_silent(registry_home: Home) 
 )
 def test_what_cannot_be_compared_is_told(shared: Registry, where: str, message: str, hint: str) -> None:
     with pytest.raises(RegistryError) as caught:
-        shared.runs(where=where)
+        shared.runs.search(where=where)
     assert message in caught.value.message
     assert hint in str(caught.value.hint)
 
 
 def test_where_nothing_is_scored_no_figure_is_wrong(tmp_path: Path) -> None:
     with Registry.open(Home(root=tmp_path), create=False) as empty:
-        assert empty.runs(where="validation.anything > 0.4 and test.f1 < 1", columns=["test.f1"], sort="-test.f1") == []
+        assert (
+            empty.runs.search(where="validation.anything > 0.4 and test.f1 < 1", columns=["test.f1"], sort="-test.f1")
+            == []
+        )
 
 
 @pytest.mark.parametrize(("flag", "setting"), FLAGS.items())
 def test_settings_have_the_short_forms_of_the_flags(shared: Registry, flag: str, setting: str) -> None:
-    record = shared.show("a").record
+    record = shared.runs.get("a").record
     if not hasattr(record, flag):  # seed, data, model and metric are the run's own
-        (by_flag,) = shared.runs(columns=[flag], where="run = a")
-        (by_name,) = shared.runs(columns=[setting], where="run = a")
+        (by_flag,) = shared.runs.search(columns=[flag], where="run = a")
+        (by_name,) = shared.runs.search(columns=[setting], where="run = a")
         assert by_flag.columns[flag] == by_name.columns[setting]
 
 
@@ -358,20 +376,22 @@ PIECES = st.sampled_from([*WORDS.split(), HOSTILE, '["a"]', "2026-11-21", "9" * 
 @example(text="started > 0001-01-01")
 def test_any_text_is_a_condition_or_one_clear_error(shared: Registry, text: str) -> None:
     try:
-        found = shared.runs(where=text, limit=5)
+        found = shared.runs.search(where=text, limit=5)
     except RegistryError as error:
         said = str(error)
     else:
         said = ""
         assert all(run.id in "abcd" for run in found)
     assert "\n" not in said
-    assert len(shared.runs()) == 4
+    assert len(shared.runs.search()) == 4
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(value=st.text(alphabet=st.characters(exclude_characters="\0", codec="utf-8"), max_size=30))
 def test_a_quoted_value_is_only_ever_compared(shared: Registry, value: str) -> None:
     quoted = value.replace('"', '""')
-    expected = "".join(run.id for run in shared.runs() if run.name == value)
+    expected = "".join(run.id for run in shared.runs.search() if run.name == value)
     assert asked(shared, f'name = "{quoted}"') == expected
-    assert [run.id for run in shared.runs(data=value)] == [run.id for run in shared.runs() if run.data == value]
+    assert [run.id for run in shared.runs.search(data=value)] == [
+        run.id for run in shared.runs.search() if run.data == value
+    ]

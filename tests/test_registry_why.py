@@ -17,11 +17,11 @@ pytest_plugins = ("recorded_home",)
 
 def test_a_labelled_file_names_its_run_and_checkpoint(registry: Registry, tmp_path: Path) -> None:
     path = write_output(registry, ended(registry), tmp_path / "out.conll", b"Ada B-PER\n")
-    found = registry.why(path)
+    found = registry.lineage.origin(path)
     assert (found.run, found.step, found.task, found.kind, found.tied_by) == ("ner-1", 1, "ner", "labelled", "content")
     assert (found.validation, found.epoch, found.records, found.changed) == (0.1, 1.0, 3, False)
     assert found.summary
-    assert (found.summary.data, found.command) == ("wnut17", registry.show("ner-1").record.command)
+    assert (found.summary.data, found.command) == ("wnut17", registry.runs.get("ner-1").record.command)
     assert (found.written_as or "").endswith(str(path))
 
 
@@ -29,16 +29,16 @@ def test_a_copy_with_another_name_is_known_and_a_changed_one_is_not(registry: Re
     path = write_output(registry, ended(registry), tmp_path / "out.conll", b"Ada B-PER\n")
     copy = tmp_path / "copy"
     copy.write_bytes(path.read_bytes())
-    assert registry.why(copy).run == "ner-1"
+    assert registry.lineage.origin(copy).run == "ner-1"
     copy.write_bytes(b"Ada O\n")
     with pytest.raises(RegistryError, match="no run in this registry wrote"):
-        registry.why(copy)
+        registry.lineage.origin(copy)
 
 
 def test_a_file_changed_in_its_place_says_what_was_written_there(registry: Registry, tmp_path: Path) -> None:
     path = write_output(registry, ended(registry), tmp_path / "out.conll", b"Ada B-PER\n")
     path.write_bytes(b"Ada O\n")
-    found = registry.why(path)
+    found = registry.lineage.origin(path)
     assert (found.run, found.tied_by, found.changed) == ("ner-1", "path", True)
 
 
@@ -46,24 +46,24 @@ def test_the_same_content_of_several_runs_names_the_one_that_wrote_here(registry
     paths = {}
     for run in ("ner-1", "ner-2", "ner-3"):
         paths[run] = write_output(registry, ended(registry, run), tmp_path / run, b"Ada B-PER\n")
-    found = registry.why(paths["ner-1"])
+    found = registry.lineage.origin(paths["ner-1"])
     assert (found.run, found.others) == ("ner-1", ("ner-3", "ner-2"))
     moved = paths["ner-2"].rename(tmp_path / "moved")
-    assert registry.why(moved).run == "ner-3"
+    assert registry.lineage.origin(moved).run == "ner-3"
 
 
 def test_an_empty_file_is_only_known_where_it_was_written(registry: Registry, tmp_path: Path) -> None:
     path = write_output(registry, ended(registry), tmp_path / "out.conll", b"")
-    assert registry.why(path).run == "ner-1"
+    assert registry.lineage.origin(path).run == "ner-1"
     (tmp_path / "other").touch()
     with pytest.raises(RegistryError, match="no run in this registry wrote"):
-        registry.why(tmp_path / "other")
+        registry.lineage.origin(tmp_path / "other")
 
 
 def test_a_file_outlives_its_run(registry: Registry, tmp_path: Path) -> None:
     path = write_output(registry, ended(registry), tmp_path / "out.conll", b"Ada B-PER\n")
-    registry.remove("ner-1")
-    found = registry.why(path)
+    registry.storage.delete_runs("ner-1")
+    found = registry.lineage.origin(path)
     assert (found.run, found.step, found.summary, found.validation) == ("ner-1", 1, None, None)
 
 
@@ -73,7 +73,7 @@ def test_a_checkpoint_folder_is_known_as_a_copy_anywhere(registry: Registry, tmp
     folder = save(registry, "ner-1", 2, best=False)
     copy = Path(shutil.copytree(folder, tmp_path / "renamed"))
     for path in (folder, copy):
-        found = registry.why(path)
+        found = registry.lineage.origin(path)
         assert (found.kind, found.run, found.step, found.validation) == ("checkpoint", "ner-1", 2, 0.2)
         assert not found.changed
         assert {one.name for one in found.files} == set(files_of("ner-1", 2))
@@ -85,7 +85,7 @@ def test_a_changed_checkpoint_folder_says_what_changed(registry: Registry, tmp_p
     (copy / "labelkit.json").write_text("{}")
     (copy / "more").mkdir()
     (copy / "more" / "file").touch()
-    found = registry.why(copy)
+    found = registry.lineage.origin(copy)
     assert (found.run, found.step, found.changed) == ("ner-1", 1, True)
     assert found.files == (
         FileState(name="labelkit.json", state="changed"),
@@ -98,7 +98,7 @@ def test_a_changed_checkpoint_folder_says_what_changed(registry: Registry, tmp_p
 def test_other_weights_in_a_checkpoint_folder_are_told(registry: Registry, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(save(registry, start(registry)), tmp_path / "copy"))
     (copy / "model.safetensors").write_bytes(b"x")
-    found = registry.why(copy)
+    found = registry.lineage.origin(copy)
     assert (found.run, found.step, found.changed) == ("ner-1", 1, True)
     assert FileState(name="model.safetensors", state="changed") in found.files
 
@@ -110,7 +110,7 @@ def test_equal_weights_of_two_runs_are_told_apart_by_what_lies_beside(registry: 
         folders[run] = save(registry, start(registry, run), files=files)
     for run, other in (("ner-1", "ner-2"), ("ner-2", "ner-1")):
         for path in (folders[run], folders[run] / "model.safetensors", folders[run] / "tokenizer.json"):
-            found = registry.why(path)
+            found = registry.lineage.origin(path)
             assert (found.run, found.others, found.changed) == (run, (other,), False)
 
 
@@ -118,14 +118,14 @@ def test_a_single_file_of_a_checkpoint(registry: Registry, tmp_path: Path) -> No
     folder = save(registry, start(registry), 7)
     copy = tmp_path / "weights"
     shutil.copy(folder / "model.safetensors", copy)
-    found = registry.why(copy)
+    found = registry.lineage.origin(copy)
     assert (found.kind, found.run, found.step) == ("checkpoint file", "ner-1", 7)
 
 
 def test_a_checkpoint_of_a_removed_run_tells_what_its_own_file_says(registry: Registry, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(save(registry, start(registry)), tmp_path / "copy"))
-    registry.remove("ner-1", force=True)
-    found = registry.why(copy)
+    registry.storage.delete_runs("ner-1", force=True)
+    found = registry.lineage.origin(copy)
     assert (found.run, found.step, found.epoch, found.task) == ("ner-1", 1, 1.0, "ner")
     assert (found.tied_by, found.summary, found.files) == ("labelkit.json", None, ())
 
@@ -135,7 +135,7 @@ def test_a_checkpoint_of_another_home_is_known_in_a_shared_registry(place: Home,
     with Registry.open(replace(place, url=url), create=True) as registry:
         folder = save(registry, start(registry))
     with Registry.open(Home(root=tmp_path / "other", url=url), create=True) as registry:
-        found = registry.why(folder)
+        found = registry.lineage.origin(folder)
     assert (found.run, found.changed) == ("ner-1", False)
     assert (found.written_as or "").endswith(str(folder))
 
@@ -144,21 +144,21 @@ def test_what_no_run_made_is_one_clear_line(registry: Registry, tmp_path: Path) 
     save(registry, start(registry))
     (tmp_path / "model").mkdir()
     with pytest.raises(RegistryError, match="is no checkpoint folder"):
-        registry.why(tmp_path / "model")
+        registry.lineage.origin(tmp_path / "model")
     (tmp_path / "model" / "model.safetensors").write_bytes(b"bought")
     with pytest.raises(RegistryError, match="no run in this registry made"):
-        registry.why(tmp_path / "model")
+        registry.lineage.origin(tmp_path / "model")
     with pytest.raises(RegistryError, match="no run in this registry wrote"):
-        registry.why(tmp_path / "model" / "model.safetensors")
+        registry.lineage.origin(tmp_path / "model" / "model.safetensors")
     with pytest.raises(RegistryError, match="does not exist"):
-        registry.why(tmp_path / "nowhere")
+        registry.lineage.origin(tmp_path / "nowhere")
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"run": 1, "step": 2}', '{"run": "ner-1"}', "\0", '{"run": '])
 def test_a_damaged_labelkit_json_does_not_mislead(registry: Registry, tmp_path: Path, content: str) -> None:
     copy = Path(shutil.copytree(save(registry, start(registry)), tmp_path / "copy"))
     (copy / "labelkit.json").write_text(content)
-    assert (registry.why(copy).run, registry.why(copy).changed) == ("ner-1", True)
+    assert (registry.lineage.origin(copy).run, registry.lineage.origin(copy).changed) == ("ner-1", True)
 
 
 def test_a_disk_that_cannot_be_read_is_told(
@@ -171,11 +171,11 @@ def test_a_disk_that_cannot_be_read_is_told(
 
     monkeypatch.setattr(Path, "open", broken)
     with pytest.raises(StorageError, match=r"out\.conll cannot be read: Input/output error"):
-        registry.why(path)
+        registry.lineage.origin(path)
 
 
 def test_hashing_tells_how_far_it_is(registry: Registry) -> None:
     folder = save(registry, start(registry))
     seen: list[int] = []
-    registry.why(folder, progress=seen.append)
+    registry.lineage.origin(folder, progress=seen.append)
     assert sum(seen) == sum(file.stat().st_size for file in folder.iterdir())

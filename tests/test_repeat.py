@@ -52,7 +52,7 @@ def repeat(reference: str, home: Path, **options: Any) -> Reproduction:
 
 def shown(home: Path, run: str) -> RunDetails:
     with Registry.open(Home(root=home), create=False) as registry:
-        return registry.show(registry.find(run).id)
+        return registry.runs.get(registry.runs.find(run).id)
 
 
 def change(home: Path, sql: str) -> None:
@@ -147,17 +147,17 @@ def test_other_metrics_are_a_failure_that_versions_explain(
 @pytest.mark.parametrize("text", ["out of memory with 64 sub-tokens at once: …", "2 processes train together"])
 def test_what_happened_only_once_is_told_for_it_explains_other_weights(home: Path, text: str) -> None:
     with Registry.open(Home(root=home), create=True) as registry:
-        run = registry.find("first").id
-        registry.note(run, "my own words")
-        registry.note(run, text)
+        run = registry.runs.find("first").id
+        registry.annotations.add_note(run, "my own words")
+        registry.annotations.add_note(run, text)
     found = repeat("first", home)
     assert found.versions.differences == (f"the first time: {text}",)
     assert found.differing == []
     assert found.run is not None
     with Registry.open(Home(root=home), create=True) as registry:
-        registry.note(found.run, "out of memory with 8 sub-tokens at once: …")
-        registry.note(found.run, text)
-        before, after = registry.show(run), registry.show(found.run)
+        registry.annotations.add_note(found.run, "out of memory with 8 sub-tokens at once: …")
+        registry.annotations.add_note(found.run, text)
+        before, after = registry.runs.get(run), registry.runs.get(found.run)
     assert list(_happened(before, after)) == ["this time: out of memory with 8 sub-tokens at once: …"]
 
 
@@ -177,7 +177,7 @@ def test_with_changed_data_nothing_is_trained(first: Path, home: Path, tmp_path:
     (line,) = found.data.differences
     assert line.startswith("test data was ")
     with Registry.open(Home(root=home), create=False) as registry:
-        assert len(registry.runs()) == 1
+        assert len(registry.runs.search()) == 1
 
 
 def test_with_another_encoder_nothing_is_trained(first: Path, home: Path, tmp_path: Path) -> None:
@@ -201,7 +201,7 @@ def test_a_run_that_did_not_finish_is_not_repeated(home: Path) -> None:
 
 def test_checkpoints_that_were_deleted_since_are_compared_by_their_record(home: Path) -> None:
     with Registry.open(Home(root=home), create=True) as registry:
-        registry.remove(registry.find("first").id, checkpoints_only=True)
+        registry.storage.delete_runs(registry.runs.find("first").id, checkpoints_only=True)
     found = repeat("first", home)
     assert found.differing == []
     assert found.weights.compared == 2

@@ -97,7 +97,7 @@ def judged(
 @pytest.fixture
 def details(registry: Registry) -> RunDetails:
     """Return a finished run with two epochs, whose scores have intervals and a confusion."""
-    return registry.show(recorded(registry))
+    return registry.runs.get(recorded(registry))
 
 
 def recorded(registry: Registry, id_: str = "ner-1", *, figures: Mapping[str, Any] | None = None, **facts: Any) -> str:
@@ -110,14 +110,14 @@ def recorded(registry: Registry, id_: str = "ner-1", *, figures: Mapping[str, An
     start(registry, id_, **{**given_, **facts})
     more = figures if figures is not None else FIGURES
     for epoch, score in enumerate((0.25, 0.5), 1):
-        registry.record_metrics(
+        registry.recorder.log_metrics(
             id_, task="ner", split="validation", metrics={"f1": score, "loss": 1 - score, **more}, step=10 * epoch,
             epoch=epoch, chosen=True, train_loss=2.5 / epoch,
         )  # fmt: skip
-    registry.record_metrics(
+    registry.recorder.log_metrics(
         id_, task="ner", split="test", metrics={"f1": 0.4567, **more}, step=20, epoch=2, chosen=True
     )
-    registry.finish(id_, "finished", seconds=61.5)
+    registry.recorder.finish(id_, "finished", seconds=61.5)
     return id_
 
 
@@ -255,9 +255,9 @@ def test_a_group_is_shown_with_its_spread(details: RunDetails) -> None:
 def test_plan_and_versions_are_told_with_their_origins(registry: Registry) -> None:
     versions = (VersionRecord(kind="library", name="torch", version="2.1"),)
     run = recorded(registry, versions=versions, device_type="cpu", device_name="EPYC", device_count=2, precision="bf16")
-    registry.note(run, "odd\nrate")
-    registry.tag(run, "keep")
-    text = Parsed(page_of(ReportContents(details=registry.show(run), schema=SCHEMA))).text
+    registry.annotations.add_note(run, "odd\nrate")
+    registry.annotations.add_tags(run, "keep")
+    text = Parsed(page_of(ReportContents(details=registry.runs.get(run), schema=SCHEMA))).text
     assert "data.scheme auto --set" in text
     assert "library torch 2.1" in text
     assert "device cpu: 2 × EPYC, bf16" in text
@@ -269,7 +269,9 @@ def test_a_test_split_that_is_none_is_called_so(registry: Registry) -> None:
     splits = tuple(
         SplitRecord(split=name, ref="d", content_hash="ab" * 32, examples=3, words=12) for name in SPLITS[1:]
     )
-    text = Parsed(page_of(ReportContents(details=registry.show(recorded(registry, splits=splits)), schema=SCHEMA))).text
+    text = Parsed(
+        page_of(ReportContents(details=registry.runs.get(recorded(registry, splits=splits)), schema=SCHEMA))
+    ).text
     assert "test f1 (no test) 0.4567" in text
     assert "No test scores: it is the validation split once more." in text
     assert "no: seen in training or selection" in text
@@ -293,11 +295,11 @@ def hostile_material(registry: Registry, text: str, id_: str = "ner-1") -> Repor
         device_name=text, schema=dataclasses.asdict(schema), command=text, splits=splits, git_commit=text, metric=text,
         plan=(PlanValue.of(text, text, text),), versions=(VersionRecord(kind="plugin", name=text, version=text),),
     )  # fmt: skip
-    registry.note(run, text)
-    registry.record_evaluation(
+    registry.annotations.add_note(run, text)
+    registry.recorder.log_evaluation(
         run, task="ner", ref=text, split=text, content_hash="cd" * 32, examples=1, metrics={"f1": 0.5}
     )
-    found = dataclasses.replace(registry.show(run), error=text, hint=text, tags=(text,), aliases=(text,))
+    found = dataclasses.replace(registry.runs.get(run), error=text, hint=text, tags=(text,), aliases=(text,))
     words = (text, "x", text)
     example = Example(id=text, words=words, labels={"ner": (f"B-{types[0]}", "O", "O")})
     mistakes = judged([example], [("O", "O", f"B-{types[1]}")], schema, source=text, note=text)
@@ -413,7 +415,7 @@ def test_an_empty_record_still_makes_a_page() -> None:
 
 
 def test_scores_of_an_older_labelkit_say_why_intervals_are_missing(registry: Registry) -> None:
-    run = registry.show(recorded(registry, figures={}))
+    run = registry.runs.get(recorded(registry, figures={}))
     labels = judged([an_example(1, "x", "O")], [("O",)], figures={"f1": 0.5001, **FIGURES})
     material = ReportContents(details=run, schema=SCHEMA, judged={"validation": labels}, unjudged={"test": "it counts"})
     text = Parsed(page_of(material)).text
@@ -431,12 +433,12 @@ def test_a_later_scoring_of_the_same_examples_lends_its_intervals(registry: Regi
     run = recorded(registry, figures={})
     for digest, value in (("te" * 32, 0.4567), ("te" * 32, 0.9), ("xx" * 32, 0.4567)):
         intervals = {"f1": [value - 0.1, value + 0.1]}
-        registry.record_evaluation(
+        registry.recorder.log_evaluation(
             run, task="ner", ref="d", split="test", content_hash=digest, examples=3,
             metrics={"f1": value, "intervals": intervals if digest[0] == "t" else {"f1": [0.0, 1.0]}},
         )  # fmt: skip
     text = Parsed(
-        page_of(ReportContents(details=registry.show(run), schema=SCHEMA, unjudged={"test": "it counts"}))
+        page_of(ReportContents(details=registry.runs.get(run), schema=SCHEMA, unjudged={"test": "it counts"}))
     ).text
     assert "test f1 0.4567 [0.3567, 0.5567]" in text
     assert "recorded by labelkit evaluate on" in text
@@ -445,7 +447,8 @@ def test_a_later_scoring_of_the_same_examples_lends_its_intervals(registry: Regi
 def test_the_row_of_all_types_is_named_by_its_mean(registry: Registry) -> None:
     plain = {**FIGURES, "average": "macro"}
     runs = [
-        registry.show(recorded(registry, id_, name=id_, figures=each)) for id_, each in (("a", FIGURES), ("b", plain))
+        registry.runs.get(recorded(registry, id_, name=id_, figures=each))
+        for id_, each in (("a", FIGURES), ("b", plain))
     ]
     pages = [scores(ReportContents(details=run, schema=SCHEMA))[0] for run in runs]
     assert [[row.name for row in page.rows] for page in pages] == [["LOC", "PER", "all"], ["LOC", "PER", "macro"]]
@@ -493,7 +496,7 @@ def report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
 
 def test_a_failed_run_has_a_report_of_what_there_is(registry: Registry, report: Report) -> None:
     start(registry, "ner-9", name="broken")
-    registry.finish("ner-9", "failed", seconds=2.0, error="the loss is no number", hint="lower --lr")
+    registry.recorder.finish("ner-9", "failed", seconds=2.0, error="the loss is no number", hint="lower --lr")
     registry.close()
     done = report("broken", "--json")
     assert done.status == 0
@@ -543,7 +546,7 @@ def copied(home: Path, trained: labelkit.RunResult, report: Report, tmp_path: Pa
 
 def shown(tmp_path: Path) -> RunDetails:
     with Registry.open(Home(root=tmp_path / "home"), create=False) as registry:
-        return registry.show(registry.find("shared").id)
+        return registry.runs.get(registry.runs.find("shared").id)
 
 
 def test_a_trained_run_is_reported_whole(trained: labelkit.RunResult, copied: Report, tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ def stop_at(kind: type[Event], count: int = 1, **wanted: Any) -> Callable[[Event
 
 def recorded(home: Path) -> RunDetails:
     with Registry.open(Home(root=home), create=False) as registry:
-        return registry.show(registry.find("latest").id)
+        return registry.runs.get(registry.runs.find("latest").id)
 
 
 def outcome(home: Path) -> dict[str, Any]:
@@ -279,9 +279,9 @@ def test_two_processes_cannot_resume_one_run(train: Train, tmp_path: Path) -> No
         train(home=home, listeners=[stop_at(StepDone, 2)])
     run = recorded(home).record.id
     with Registry.open(Home(root=home), create=True) as one, Registry.open(Home(root=home), create=True) as other:
-        one.resume_run(run)
+        one.recorder.resume(run)
         with pytest.raises(RegistryError, match="is running"):
-            other.resume_run(run)
+            other.recorder.resume(run)
 
 
 def test_a_live_run_shows_that_it_lives_also_while_nothing_is_recorded(

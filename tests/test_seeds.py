@@ -19,7 +19,7 @@ from labelkit.encode import cache as store
 from labelkit.errors import LabelkitError, RegistryError
 from labelkit.events import Event, RunStarted, StepDone
 from labelkit.registry import Home, Registry, RunDetails, RunRecord
-from labelkit.registry.groups import spread
+from labelkit.registry.seed_groups import spread
 from labelkit.train import preparation as prepare
 from labelkit.train.seeds import SeedsFailedError
 
@@ -76,7 +76,7 @@ def trio(train: Train, place: Path, counted: dict[str, Counted]) -> labelkit.Run
 def recorded(home: Path, **asked: Any) -> list[RunDetails]:
     """Return runs, oldest first."""
     with Registry.open(Home(root=home), create=False) as registry:
-        return [registry.show(run.id) for run in reversed(registry.runs(**asked))]
+        return [registry.runs.get(run.id) for run in reversed(registry.runs.search(**asked))]
 
 
 def figure(run: RunDetails, split: str, name: str) -> float:
@@ -224,8 +224,8 @@ def test_names_are_checked_before_anything_is_trained(
 ) -> None:
     home = Path(shutil.copytree(place, tmp_path / "home"))
     with Registry.open(Home(root=home), create=True) as registry:
-        registry.remove(*(run.record.id for run in recorded(home)[:2]), force=True)
-        registry.start_run(record("else", name="tri-2"))
+        registry.storage.delete_runs(*(run.record.id for run in recorded(home)[:2]), force=True)
+        registry.recorder.start(record("else", name="tri-2"))
     with pytest.raises(LabelkitError, match=says):
         train(home=home, name=name, seeds=2)
     assert len(recorded(home)) == 2
@@ -259,17 +259,17 @@ def registry(registry_home: Home) -> Iterator[Registry]:
 
 
 def finish(registry: Registry, id_: str, seed: int, metrics: dict[str, Any], group: str = "g") -> None:
-    registry.start_run(record(id_, seed=seed, group=group))
-    registry.record_metrics(id_, task="ner", split="test", metrics=metrics, step=1, epoch=1.0, chosen=True)
+    registry.recorder.start(record(id_, seed=seed, group=group))
+    registry.recorder.log_metrics(id_, task="ner", split="test", metrics=metrics, step=1, epoch=1.0, chosen=True)
 
 
 def test_a_group_is_what_its_finished_runs_scored(registry: Registry) -> None:
     for id_, seed, score in (("b", 2, 0.75), ("a", 1, 0.25), ("c", 3, float("nan"))):
         finish(registry, id_, seed, {"f1": score, "mode": "strict", "per_type": {"x": {"f1": score}}})
-        registry.finish(id_, "finished", seconds=1.0)
+        registry.recorder.finish(id_, "finished", seconds=1.0)
     finish(registry, "d", 4, {"f1": 1.0})
     finish(registry, "other", 5, {"f1": 1.0}, group="h")
-    found = registry.group("g")
+    found = registry.runs.group("g")
     assert (found.id, found.metric_key, found.runs, found.seeds, found.others) == (
         "g",
         "f1",
@@ -279,10 +279,10 @@ def test_a_group_is_what_its_finished_runs_scored(registry: Registry) -> None:
     )
     expected = spread([0.25, 0.75])
     assert found.metrics == {"test": {"ner": {"f1": expected, "per_type": {"x": {"f1": expected}}}}}
-    assert registry.show("d").group == found
-    assert registry.group("h").metrics == {}
+    assert registry.runs.get("d").group == found
+    assert registry.runs.group("h").metrics == {}
     with pytest.raises(RegistryError, match="no group 'i'"):
-        registry.group("i")
+        registry.runs.group("i")
 
 
 def test_the_spread_of_one_value_has_no_deviation() -> None:

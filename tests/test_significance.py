@@ -147,7 +147,7 @@ def ask(two: Path, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
 def scored(two: Path, *runs: str) -> list[tuple[int, int]]:
     """Return how often the test data of each run was scored, and how often comparing it was recorded with the run."""
     with Registry.open(Home(root=two), create=False) as registry:
-        found = [registry.show(registry.find(run).id) for run in runs]
+        found = [registry.runs.get(registry.runs.find(run).id) for run in runs]
     return [(run.test_scored, sum(one.source == "compare" for one in run.evaluations)) for run in found]
 
 

@@ -53,7 +53,7 @@ def train(tiny: Path, corpus: Path, tmp_path: Path) -> Train:
 
 def recorded(home: Path, run: str = "latest") -> RunDetails:
     with Registry.open(Home(root=home), create=False) as registry:
-        return registry.show(registry.find(run).id)
+        return registry.runs.get(registry.runs.find(run).id)
 
 
 def install(monkeypatch: pytest.MonkeyPatch, **hooks: Callable[..., Any]) -> None:

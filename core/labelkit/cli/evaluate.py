@@ -119,7 +119,7 @@ def details_of(shell: Shell, info: CheckpointInfo) -> RunDetails | None:
 
     with Registry.open(shell.home, create=False) as registry:
         try:
-            return registry.show(info.run)
+            return registry.runs.get(info.run)
         except RegistryError:
             return None
 
@@ -189,7 +189,7 @@ def _own_data(
     from labelkit.registry import Registry
 
     with Registry.open(shell.home, create=False) as registry:
-        record = registry.show(registry.find(run, finished=True).id).record
+        record = registry.runs.get(registry.runs.find(run, finished=True).id).record
     plan = {value.key: value.text for value in record.plan}
     kept = [f"data.{name}={plan[f'data.{name}']}" for name in HOW_READ if _is_set(plan.get(f"data.{name}"))]
     own = plan.get("data.columns")

@@ -326,11 +326,11 @@ def _record(shell: Shell, job: LabellingJob, path: Path, records: int) -> None:
     try:
         with Registry.open(shell.home, create=False) as registry:
             try:
-                registry.find(info.run)
+                registry.runs.find(info.run)
             except RegistryError:
                 return  # a checkpoint from elsewhere
             size, digest = path.stat().st_size, sha256_of(path)
-            registry.record_output(
+            registry.recorder.log_output(
                 info.run, path, step=info.step, kind="labelled", size=size, sha256=digest, records=records
             )
     except LabelkitError as error:

@@ -167,7 +167,7 @@ def _details(shell: Shell, run: str) -> RunDetails | None:
     from labelkit.registry import Registry
 
     with Registry.open(shell.home, create=False) as registry:
-        return registry.show(registry.find(run, finished=True).id)
+        return registry.runs.get(registry.runs.find(run, finished=True).id)
 
 
 def _metrics(shell: Shell, labeller: Labeller, details: RunDetails | None) -> list[Metric]:
@@ -275,7 +275,7 @@ def _record(shell: Shell, labeller: Labeller, gold: Gold, document: dict[str, An
     }
     try:
         with Registry.open(shell.home, create=False) as registry:
-            registry.record_evaluation(
+            registry.recorder.log_evaluation(
                 info.run,
                 task=info.task,
                 ref=f"{gold.ref} ({engine})",

@@ -86,10 +86,10 @@ def _teachers(details: RunDetails, home: Home) -> list[RunDetails]:
 
     found = [details]
     with Registry.open(home, create=False) as registry:
-        while (weights := found[-1].record.model_sha256) and (maker := registry.maker(weights)):
+        while (weights := found[-1].record.model_sha256) and (maker := registry.lineage.run_with_weights(weights)):
             if maker in {run.record.id for run in found}:  # training changed nothing
                 break
-            found.append(registry.show(maker))
+            found.append(registry.runs.get(maker))
     return found[1:]
 
 

@@ -89,7 +89,7 @@ def record_scores(
 
     try:
         with Registry.open(home, create=False) as registry:
-            registry.record_evaluation(
+            registry.recorder.log_evaluation(
                 info.run,
                 task=info.task,
                 ref=gold.ref,
@@ -100,7 +100,7 @@ def record_scores(
                 source=source,
             )
             if predictions is not None:
-                registry.record_output(
+                registry.recorder.log_output(
                     info.run,
                     predictions,
                     step=info.step,
@@ -127,7 +127,7 @@ def record_test_inspection(
     try:
         with Registry.open(home, create=False) as registry:
             for one in own:
-                registry.record_evaluation(
+                registry.recorder.log_evaluation(
                     details.record.id,
                     task=details.record.task,
                     ref=one.ref,

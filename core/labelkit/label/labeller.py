@@ -420,7 +420,7 @@ def find_checkpoint(reference: str, home: Home) -> tuple[Path, dict[str, tuple[i
     from labelkit.registry import Registry
 
     with Registry.open(home, create=False) as registry:
-        run = registry.find(reference, finished=True)
-        folder = registry.checkpoint_folder(run.id)
-        best = registry.show(run.id).best
+        run = registry.runs.find(reference, finished=True)
+        folder = registry.runs.checkpoint_folder(run.id)
+        best = registry.runs.get(run.id).best
     return folder, dict(best.files) if best else {}

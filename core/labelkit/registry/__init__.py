@@ -5,9 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from labelkit.registry.figures import nested
-from labelkit.registry.home import Home
-from labelkit.registry.models import (
+from labelkit.registry.entities import (
     Attempt,
     CheckpointRecord,
     Evaluation,
@@ -23,8 +21,9 @@ from labelkit.registry.models import (
     Spread,
     VersionRecord,
 )
+from labelkit.registry.home import Home
+from labelkit.registry.metric_rows import nested
 from labelkit.registry.reports import (
-    AliasRecord,
     CheckedCheckpoint,
     Collected,
     FileState,
@@ -35,15 +34,16 @@ from labelkit.registry.reports import (
 )
 
 if TYPE_CHECKING:
-    from labelkit.registry.compare import ComparedScore as ComparedScore
-    from labelkit.registry.compare import ComparedSplit as ComparedSplit
-    from labelkit.registry.compare import ComparedValue as ComparedValue
-    from labelkit.registry.compare import Comparison as Comparison
+    from labelkit.registry.aliases import AliasRecord as AliasRecord
+    from labelkit.registry.comparison import ComparedScore as ComparedScore
+    from labelkit.registry.comparison import ComparedSplit as ComparedSplit
+    from labelkit.registry.comparison import ComparedValue as ComparedValue
+    from labelkit.registry.comparison import Comparison as Comparison
     from labelkit.registry.observer import RegistryObserver as RegistryObserver
-    from labelkit.registry.query import ResultTable as ResultTable
     from labelkit.registry.ranking import Ranking as Ranking
-    from labelkit.registry.store import Registry as Registry
-    from labelkit.registry.store import new_run_id as new_run_id
+    from labelkit.registry.registry import Registry as Registry
+    from labelkit.registry.registry import new_run_id as new_run_id
+    from labelkit.registry.sql_query import ResultTable as ResultTable
 
 __all__ = [
     "AliasRecord",
@@ -83,15 +83,16 @@ __all__ = [
 
 # SQLAlchemy takes 0.16 s to import, and each record about a millisecond: whoever only needs the home does not pay.
 _LATER = {
-    "ComparedScore": "compare",
-    "ComparedSplit": "compare",
-    "ComparedValue": "compare",
-    "Comparison": "compare",
+    "AliasRecord": "aliases",
+    "ComparedScore": "comparison",
+    "ComparedSplit": "comparison",
+    "ComparedValue": "comparison",
+    "Comparison": "comparison",
     "Ranking": "ranking",
-    "Registry": "store",
+    "Registry": "registry",
     "RegistryObserver": "observer",
-    "ResultTable": "query",
-    "new_run_id": "store",
+    "ResultTable": "sql_query",
+    "new_run_id": "registry",
 }
 
 

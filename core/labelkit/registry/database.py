@@ -14,8 +14,8 @@ from sqlalchemy.pool import StaticPool
 
 from labelkit.errors import RegistryError
 from labelkit.files.atomic import new_file
+from labelkit.registry.database_errors import explain, is_gone, is_missing_table
 from labelkit.registry.engines import BEGIN, IMMEDIATE, engine_of, place_of, sqlite_path, url_of
-from labelkit.registry.faults import explain, is_gone, is_missing_table
 from labelkit.registry.home import Home
 from labelkit.registry.tables import REVISIONS, VERSION_TABLE, metadata
 from labelkit.registry.views import VIEWS, make_views
@@ -84,7 +84,7 @@ class Database:
         what concerns one run begins by changing or locking that run's row (see ``writes``).
 
         :param alone: no other session with this set goes on at the same time, in any process, as on SQLite for every
-            writer: for what reads many rows and then writes.
+            writer: for what reads many rows and then statements.
         :raises RegistryError: see ``faults``; also when writing where there is no registry.
         :raises StorageError: the disk refused.
         """

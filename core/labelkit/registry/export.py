@@ -13,9 +13,9 @@ import sqlalchemy as sa
 
 from labelkit.files.json_text import to_json
 from labelkit.registry import tables
-from labelkit.registry.fields import COLUMNS, Condition, Fields, figure_name
+from labelkit.registry.filters import COLUMNS, Condition, Fields, figure_name
 from labelkit.registry.queries import CURRENT_ALIASES
-from labelkit.registry.query import ResultTable
+from labelkit.registry.sql_query import ResultTable
 
 TableFormat = Literal["csv", "json", "parquet"]
 FORMATS: tuple[TableFormat, ...] = get_args(TableFormat)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from labelkit.errors import RegistryError, StorageError
-from labelkit.registry.life import now
+from labelkit.registry.liveness import now
 
 FOLDER = "labelkit-runs"
 MARKER = "store.json"
@@ -25,6 +25,29 @@ class Store:
 
     id: str
     created: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LocalStore:
+    """The checkpoint store of the home in use.
+
+    :param id: the id in its ``store.json``; None where the home does not exist yet.
+    :param root: the folder of the home, to which recorded checkpoint paths are relative.
+    """
+
+    id: str | None
+    root: Path
+
+    def relative_path(self, folder: Path) -> str:
+        """Return the path of ``folder`` relative to the root, as it is recorded.
+
+        :raises RegistryError: the folder is not inside the root.
+        """
+        root = self.root.resolve()
+        try:
+            return folder.resolve().relative_to(root).as_posix()
+        except ValueError as error:
+            raise RegistryError(f"{folder} is not inside {root}") from error
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -14,7 +14,8 @@ import sqlalchemy as sa
 from labelkit.errors import RegistryError, StorageError
 from labelkit.models.checkpoint_files import sha256_of
 from labelkit.registry import tables
-from labelkit.registry.base import Base
+from labelkit.registry.database import Database
+from labelkit.registry.home import LocalStore
 from labelkit.registry.queries import summaries
 from labelkit.registry.reports import FileState, Origin
 
@@ -25,10 +26,14 @@ _WEIGHTS = ".safetensors"
 Progress = Callable[[int], object]
 
 
-class Lineage(Base):
-    """Questions about files."""
+class Lineage:
+    """The provenance of files and checkpoint folders."""
 
-    def why(self, path: Path, *, progress: Progress | None = None) -> Origin:
+    def __init__(self, database: Database, store: LocalStore) -> None:
+        self._database = database
+        self._store = store
+
+    def origin(self, path: Path, *, progress: Progress | None = None) -> Origin:
         """Return which run and checkpoint made a labelled file, a checkpoint folder or a file of one.
 
         Content decides, so that copies and renamed files are known too. Where it has changed, the path, or the
@@ -47,7 +52,7 @@ class Lineage(Base):
             raise StorageError(f"{path} cannot be read: {error.strerror or error}", hint="look at it") from error
         raise RegistryError(f"{path} does not exist", hint="give a labelled file or a checkpoint folder")
 
-    def maker(self, sha256: str) -> str | None:
+    def run_with_weights(self, sha256: str) -> str | None:
         """Return the id of the first run with a checkpoint of these weights; None where no run here made them."""
         files, columns = tables.checkpoint_files.c, tables.checkpoints.c
         query = sa.select(columns.run).join(tables.checkpoint_files, files.checkpoint == columns.id)
@@ -115,7 +120,7 @@ class Lineage(Base):
         stores = tables.stores.c
         query = sa.select(stores.host, stores.root).where(stores.id == row["store"])
         store = connection.execute(query).one()
-        root = self.home.root if row["store"] == self._here.store else store.root
+        root = self._store.root if row["store"] == self._store.id else store.root
         return _with_run(
             connection,
             Origin(

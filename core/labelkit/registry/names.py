@@ -1,4 +1,4 @@
-"""What runs, aliases and tags may be called: one rule, wherever a name is given."""
+"""The names that runs, aliases and tags may have."""
 
 from __future__ import annotations
 
@@ -6,30 +6,34 @@ import re
 
 from labelkit.errors import LabelkitError, RegistryError
 
-#: + joins tasks, @ and : stand between the parts of a reference, / and \ mean a folder
+#: + joins tasks, @ and : separate the parts of a reference, / and \ mark a path
 NAME = re.compile(r"[a-z0-9-]+")
 TAG = re.compile(r"[a-z0-9._-]+")
-#: these mean something else wherever a run is named
+#: references of their own, in place of a name
 RESERVED = frozenset({"best", "latest"})
 
 
 def check_name(name: str, what: str) -> None:
-    """Check what a run or an alias shall be called.
+    """Check the name of a run or an alias.
 
-    :param what: for the message: ``"a run"``, ``"an alias"``.
-    :raises LabelkitError: it is malformed or reserved.
+    :param what: the thing to be named, for the message: ``"a run"``, ``"an alias"``.
+    :raises LabelkitError: the name is invalid or reserved.
     """
     if not NAME.fullmatch(name) or name in RESERVED:
         raise LabelkitError(
-            f"{what} cannot be called '{name}'",
-            hint="use a-z, 0-9 and hyphens; best and latest mean something else",
+            f"{what} cannot be called '{name}'", hint="use a-z, 0-9 and hyphens; best and latest are reserved"
         )
 
 
 def check_tag(tag: str) -> None:
     """Check a tag.
 
-    :raises RegistryError: it is malformed.
+    :raises RegistryError: the tag is invalid.
     """
     if not TAG.fullmatch(tag):
-        raise RegistryError(f"'{tag}' is no tag", hint="use a-z, 0-9, hyphens, dots and underscores")
+        raise RegistryError(f"invalid tag '{tag}'", hint="use a-z, 0-9, hyphens, dots and underscores")
+
+
+def unknown_run(run: str) -> RegistryError:
+    """Return the error that no run has the id ``run``."""
+    return RegistryError(f"no run '{run}' in the registry", hint="labelkit runs list shows all runs")

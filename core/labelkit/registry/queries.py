@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from labelkit.registry import aliases, tables
-from labelkit.registry.models import (
+from labelkit.registry.entities import (
     Attempt,
     CheckpointRecord,
     Evaluation,
@@ -26,9 +24,10 @@ from labelkit.registry.models import (
     SplitRecord,
     VersionRecord,
 )
+from labelkit.registry.home import LocalStore
 
 if TYPE_CHECKING:
-    from labelkit.registry.fields import Field
+    from labelkit.registry.filters import Field
 
 #: what each alias means now: the view knows which entries of its history still count
 CURRENT_ALIASES = sa.table("v_aliases", *(sa.column(name, sa.String) for name in ("task", "alias", "run")))
@@ -36,14 +35,6 @@ _RUN_COLUMNS = tables.runs.c
 #: databases take so many bound values, and more
 _NAMED = 1000
 _STATE = ("status", "heartbeat", "ended", "seconds", "error", "hint")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Here:
-    """The store of the home in use: its id, and the folder where it is now."""
-
-    store: str | None
-    root: Path
 
 
 def summaries(
@@ -98,7 +89,7 @@ def _several(
 ) -> dict[str, dict[str, tuple[str, ...]]]:
     if not columns:
         return {}
-    from labelkit.registry.fields import Many
+    from labelkit.registry.filters import Many
 
     several = {name: field for name, field in columns.items() if isinstance(field, Many)}
     return {name: _words(connection, field.rows, field.word, runs) for name, field in several.items()}
@@ -147,7 +138,7 @@ def tasks(connection: sa.Connection) -> list[str]:
     return sorted(connection.scalars(sa.select(_RUN_COLUMNS.task).distinct()))
 
 
-def details(connection: sa.Connection, run: str, here: Here) -> RunDetails | None:
+def details(connection: sa.Connection, run: str, store: LocalStore) -> RunDetails | None:
     """Return everything about the run with the id ``run``, or None where there is none."""
     row = connection.execute(sa.select(tables.runs).where(_RUN_COLUMNS.id == run)).mappings().one_or_none()
     if row is None:
@@ -165,11 +156,11 @@ def details(connection: sa.Connection, run: str, here: Here) -> RunDetails | Non
         record=record,
         scores=_figures(connection, tables.scores, run),
         metrics=_figures(connection, tables.metrics, run),
-        checkpoints=tuple(checkpoints(connection, run, here)),
+        checkpoints=tuple(checkpoints(connection, run, store)),
         attempts=tuple(Attempt(**one) for one in _rows(connection, tables.attempts, run)),
         tags=tuple(one["tag"] for one in _rows(connection, tables.tags, run)),
         notes=tuple(Note(created=one["created"], text=one["text"]) for one in _rows(connection, tables.notes, run)),
-        aliases=tuple(one.reference for one in aliases.current(connection, tables.aliases.c.run == run)),
+        aliases=tuple(one.reference for one in aliases.current(connection, run=run)),
         evaluations=_evaluations(connection, run),
         test_scored=_test_scored(connection, run),
         outputs=_outputs(connection, run),
@@ -181,7 +172,7 @@ def details(connection: sa.Connection, run: str, here: Here) -> RunDetails | Non
 def _group(connection: sa.Connection, name: str | None) -> Group | None:
     if name is None:
         return None
-    from labelkit.registry.groups import group  # most runs are of none
+    from labelkit.registry.seed_groups import group  # most runs are of none
 
     return group(connection, name)
 
@@ -232,7 +223,7 @@ def _outputs(connection: sa.Connection, run: str) -> tuple[OutputRecord, ...]:
     return tuple(OutputRecord(**row) for row in connection.execute(query).mappings())
 
 
-def checkpoints(connection: sa.Connection, run: str, here: Here) -> list[CheckpointRecord]:
+def checkpoints(connection: sa.Connection, run: str, store: LocalStore) -> list[CheckpointRecord]:
     """Return the checkpoints of a run in the order they were made, deleted ones too."""
     files = _files(connection, run)
     columns, stores = tables.checkpoints.c, tables.stores.c
@@ -242,14 +233,14 @@ def checkpoints(connection: sa.Connection, run: str, here: Here) -> list[Checkpo
         .where(columns.run == run)
         .order_by(columns.id)
     )
-    return [_checkpoint(dict(row), files.get(row["id"], {}), here) for row in connection.execute(query).mappings()]
+    return [_checkpoint(dict(row), files.get(row["id"], {}), store) for row in connection.execute(query).mappings()]
 
 
-def _checkpoint(row: dict[str, Any], files: dict[str, tuple[int, str]], here: Here) -> CheckpointRecord:
+def _checkpoint(row: dict[str, Any], files: dict[str, tuple[int, str]], store: LocalStore) -> CheckpointRecord:
     return CheckpointRecord(
         best=row.pop("is_best"),
         last=row.pop("is_last"),
-        folder=here.root / row["path"] if row["store"] == here.store else None,
+        folder=store.root / row["path"] if row["store"] == store.id else None,
         files=files,
         **row,
     )

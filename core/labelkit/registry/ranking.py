@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from labelkit.registry import tables
-from labelkit.registry.models import RunSummary
+from labelkit.registry.entities import RunSummary
 from labelkit.registry.queries import summaries
 
 _RUNS = tables.runs.c

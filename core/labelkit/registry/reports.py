@@ -8,27 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from labelkit.registry.models import RunSummary
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class AliasRecord:
-    """One entry in the history of an alias.
-
-    :param run: what it meant from then on; None where it was taken away.
-    :param undone: when the entry was undone, if it was.
-    """
-
-    task: str
-    name: str
-    run: str | None
-    created: datetime
-    undone: datetime | None = None
-
-    @property
-    def reference(self) -> str:
-        """How it is written: ``TASK@NAME``."""
-        return f"{self.task}@{self.name}"
+from labelkit.registry.entities import RunSummary
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -127,9 +107,9 @@ class Leftover:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Verification:
-    """What :meth:`Registry.verify` found.
+    """What :meth:`Storage.verify` found.
 
-    :param unknown: folders under ``runs/`` that the registry does not know, and leftovers of killed writes.
+    :param unknown: folders under ``runs/`` that the registry does not know, and leftovers of killed statements.
     :param elsewhere: how many checkpoints are in stores that are not here, and were not looked at.
     """
 
@@ -145,7 +125,7 @@ class Verification:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Removed:
-    """A run, or its checkpoints, that :meth:`Registry.remove` removed.
+    """A run, or its checkpoints, that :meth:`Storage.delete_runs` removed.
 
     :param size: that its folders took on the disk here, in bytes.
     :param elsewhere: its folders that remain in other stores, as ``host:folder``.
@@ -163,7 +143,7 @@ class Removed:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Collected:
-    """What :meth:`Registry.collect` freed, or would free.
+    """What :meth:`Storage.collect_garbage` freed, or would free.
 
     :param kept: what it left alone, for a reason worth saying.
     :param failed: what the disk would not let go of.

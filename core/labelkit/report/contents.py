@@ -8,7 +8,7 @@ from typing import Any
 
 from labelkit.data.summary import SplitSummary
 from labelkit.records import Example, Labels, Schema
-from labelkit.registry.models import RunDetails
+from labelkit.registry.entities import RunDetails
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

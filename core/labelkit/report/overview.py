@@ -8,8 +8,8 @@ from typing import Any
 
 from labelkit.metrics.intervals import interval_of
 from labelkit.registry import nested
-from labelkit.registry.figures import PER_TYPE
-from labelkit.registry.models import CheckpointRecord, Evaluation, Group, RunDetails, Spread
+from labelkit.registry.entities import CheckpointRecord, Evaluation, Group, RunDetails, Spread
+from labelkit.registry.metric_rows import PER_TYPE
 from labelkit.report import formatting as words
 from labelkit.report.contents import ReportContents
 from labelkit.report.score_tables import FIRST, ORDER, SUPPORT, colours_of, figures_of, no_test

@@ -10,7 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from labelkit.formats.tools.html import visible
-from labelkit.registry.models import RunDetails, Spread
+from labelkit.registry.entities import RunDetails, Spread
 from labelkit.report import charts
 from labelkit.report import error_examples as sentences
 from labelkit.report import formatting as words

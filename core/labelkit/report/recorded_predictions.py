@@ -12,7 +12,7 @@ from typing import Any
 from labelkit.data.corpus import content_hash
 from labelkit.evaluate.evaluation import GOLD
 from labelkit.records import Example, Labels, Schema
-from labelkit.registry.models import OutputRecord, RunDetails
+from labelkit.registry.entities import OutputRecord, RunDetails
 
 #: what the labels are called in the examples read
 LAYER = "gold"

@@ -11,8 +11,8 @@ from labelkit.metrics.entities import NONE
 from labelkit.metrics.intervals import NAME, interval_of
 from labelkit.records import Schema
 from labelkit.registry import nested
-from labelkit.registry.figures import PER_TYPE
-from labelkit.registry.models import Evaluation, RunDetails
+from labelkit.registry.entities import Evaluation, RunDetails
+from labelkit.registry.metric_rows import PER_TYPE
 from labelkit.report import formatting as words
 from labelkit.report.contents import ReportContents
 

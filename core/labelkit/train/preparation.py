@@ -83,7 +83,7 @@ def prepare_resumed(
     from labelkit.registry import Registry
 
     with Registry.open(home, create=False) as registry:
-        details = registry.show(registry.find(reference).id)
+        details = registry.runs.get(registry.runs.find(reference).id)
     check_resumable(details)
     prepared = prepare(recorded_request(details), catalog, environment, home, say=say, resumes=details)
     check_data(details.record, {name: split.content_hash for name, split in prepared.corpus.splits.items()})
@@ -102,7 +102,7 @@ def check_name(name: str | None, home: Home) -> None:
     from labelkit.registry import Registry
 
     with Registry.open(home, create=False) as registry:
-        registry.check_free(name)
+        registry.aliases.check_available(name)
 
 
 def load_context(plan: Plan, environment: Environment, cache: Path) -> LoadContext:

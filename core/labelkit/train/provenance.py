@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from labelkit.config.plan import Plan
 from labelkit.plugins.catalog import Catalog, PluginInfo
-from labelkit.registry.models import VersionRecord
+from labelkit.registry.entities import VersionRecord
 
 LIBRARIES = (
     "accelerate", "datasets", "evaluate", "huggingface-hub", "numpy", "pluggy", "pyarrow", "safetensors", "seqeval",

@@ -88,7 +88,7 @@ def repeat(
     :raises LabelkitError: there is no such run, it did not finish, or what stopped the new one.
     """
     with Registry.open(home, create=False) as registry:
-        before = registry.show(registry.find(reference).id)
+        before = registry.runs.get(registry.runs.find(reference).id)
     if before.status != "finished":
         raise LabelkitError(
             f"the run '{before.record.id}' did not finish ({before.shown}): there is nothing to compare with",
@@ -130,7 +130,7 @@ def _again(
     at_step = max((one.step for one in before.checkpoints), default=None) if limited else None
     result = train(prepared, catalog, home, note=note, at_step=at_step, **heard)
     with Registry.open(home, create=False) as registry:
-        return registry.show(result.run)
+        return registry.runs.get(result.run)
 
 
 def _data(before: RunDetails, prepared: PreparedRun) -> ComparedPart:

@@ -107,7 +107,7 @@ def rewind(registry: Registry, run: str, home: Home, state: TrainingState | None
     """
     folder = home.runs / run
     kept = _kept(state, folder)
-    registry.rewind(run, step=state.step if state else 0, best=kept.get("best"), last=kept.get("last"))
+    registry.recorder.rewind(run, step=state.step if state else 0, best=kept.get("best"), last=kept.get("last"))
     for other in (folder / "checkpoints").glob("*"):  # hidden ones too: half-written when the run was killed
         if other not in kept.values():
             shutil.rmtree(other, ignore_errors=True)

@@ -18,7 +18,7 @@ from labelkit.models import architectures
 from labelkit.models import loading as model
 from labelkit.plugins.catalog import Catalog
 from labelkit.registry import Group, Home, Registry, RegistryObserver, RunRecord, new_run_id
-from labelkit.registry.life import BEAT_SECONDS
+from labelkit.registry.liveness import BEAT_SECONDS
 from labelkit.train import distributed
 from labelkit.train import oom_recovery as memory
 from labelkit.train.disk_space import check_disk_space, estimate_disk_space
@@ -125,11 +125,11 @@ def _begin(
 ) -> None:
     """Record that the run begins, or goes on: then also say what is not as it was."""
     if prepared.resumes is None:
-        registry.start_run(record)
+        registry.recorder.start(record)
         return
     for line in _notes(prepared.resumes.record, record, state):
         warn(line)
-    registry.resume_run(record.id)
+    registry.recorder.resume(record.id)
 
 
 def _worth_noting(note: str | None, prepared: PreparedRun, plan: Plan) -> list[str]:
@@ -189,7 +189,7 @@ def _alive(registry: Registry, run: str) -> Iterator[None]:
     def beat() -> None:
         while not over.wait(BEAT_SECONDS):
             with contextlib.suppress(LabelkitError):  # the run itself says what is wrong with the registry
-                registry.heartbeat(run)
+                registry.recorder.heartbeat(run)
 
     thread = threading.Thread(target=beat, name="labelkit-heartbeat", daemon=True)
     thread.start()
@@ -207,4 +207,4 @@ def _measured(registry: Registry, run: str, device: hardware.Hardware) -> Iterat
         yield
     finally:
         with contextlib.suppress(LabelkitError):
-            registry.update_run(run, peak_memory=hardware.peak_memory(device.type))
+            registry.recorder.update(run, peak_memory=hardware.peak_memory(device.type))

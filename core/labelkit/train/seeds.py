@@ -79,7 +79,7 @@ def _with_seed(plan: Plan, seed: int, name: str | None) -> Plan:
 
 def _check_group(name: str, home: Home) -> None:
     with Registry.open(home, create=False) as registry:
-        if registry.runs(group=name, limit=1):
+        if registry.runs.search(group=name, limit=1):
             raise LabelkitError(f"there is a group '{name}' already", hint="choose another --name")
 
 
@@ -142,7 +142,7 @@ def _result(done: Sequence[RunResult], failed: Sequence[_Failure], plan: Plan, h
 
 def _recorded(home: Home, group: str) -> Group:
     with Registry.open(home, create=False) as registry:
-        return registry.group(group)
+        return registry.runs.group(group)
 
 
 def best_of(done: Sequence[RunResult], plan: Plan) -> RunResult:

@@ -13,7 +13,7 @@ from labelkit.console.text import literal
 from labelkit.errors import StorageError
 
 if TYPE_CHECKING:
-    from labelkit.registry.query import ResultTable
+    from labelkit.registry.sql_query import ResultTable
 
 _SHOWN = 200
 
@@ -79,7 +79,7 @@ def export(shell: Shell, output: Path | None, format_: str | None, where: str | 
     if output is not None:
         _refuse_existing(output, force)
     with Registry.open(shell.home, create=False) as registry:
-        found = registry.export_rows(where=where, long=not wide)
+        found = registry.runs.export(where=where, long=not wide)
     if output is None:
         _print(found, chosen)
         return

@@ -39,9 +39,9 @@ def compare(
         _compare_groups(shell, runs)
         return
     with Registry.open(shell.home, create=False) as registry:
-        ids = [registry.find(run).id for run in runs]
-        found = registry.compare(*ids)
-        details = [registry.show(run) for run in ids] if significance else []
+        ids = [registry.runs.find(run).id for run in runs]
+        found = registry.runs.compare(*ids)
+        details = [registry.runs.get(run) for run in ids] if significance else []
     tested = _significance(shell, details) if significance else []
     if not shell.as_json:
         from labelkit.cli.runs import drawing
@@ -78,9 +78,9 @@ def _compare_groups(shell: Shell, names: tuple[str, ...]) -> None:
     from labelkit.registry import Registry
 
     with Registry.open(shell.home, create=False) as registry:
-        found = [registry.group(name) for name in names]
+        found = [registry.runs.group(name) for name in names]
         first = [one.runs[0] for one in found if one.runs]
-        notes = registry.compare(*first).notes if len(first) > 1 else ()
+        notes = registry.runs.compare(*first).notes if len(first) > 1 else ()
     if shell.as_json:
         shell.json({"groups": [asdict(one) for one in found], "notes": notes})
         return
@@ -107,7 +107,7 @@ def best(shell: Shell, task: str | None, data: str | None, group: str | None, li
     if data and group:
         raise click.UsageError("--data and --group are two ways to say which runs: give one")
     with Registry.open(shell.home, create=False) as registry:
-        found = registry.best(task, group=data or group or "", limit=limit)
+        found = registry.runs.rankings(task, group=data or group or "", limit=limit)
     if shell.as_json:
         shell.json([{**asdict(one), "runs": [as_document(run) for run in one.runs]} for one in found])
         return

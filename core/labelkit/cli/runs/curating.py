@@ -45,8 +45,8 @@ def alias(shell: Shell, words: tuple[str, ...], action: str | None) -> None:
 
 
 def _set(shell: Shell, registry: Registry, run: str, name: str) -> None:
-    made = registry.alias(registry.find(run).id, name)
-    before = [one for one in registry.alias_history(made.reference)[:-1] if one.undone is None]
+    made = registry.aliases.assign(registry.runs.find(run).id, name)
+    before = [one for one in registry.aliases.history(made.reference)[:-1] if one.undone is None]
     was = before[-1].run if before else None
     if shell.as_json:
         shell.json({**asdict(made), "before": was})
@@ -58,7 +58,7 @@ def _set(shell: Shell, registry: Registry, run: str, name: str) -> None:
 
 
 def _list(shell: Shell, registry: Registry, task: str | None = None) -> None:
-    found = registry.aliases(task)
+    found = registry.aliases.current(task)
     if shell.as_json:
         shell.json([asdict(one) for one in found])
     elif not found:
@@ -70,7 +70,7 @@ def _list(shell: Shell, registry: Registry, task: str | None = None) -> None:
 
 
 def _history(shell: Shell, registry: Registry, reference: str) -> None:
-    found = registry.alias_history(reference)
+    found = registry.aliases.history(reference)
     if shell.as_json:
         shell.json([asdict(one) for one in found])
         return
@@ -80,12 +80,12 @@ def _history(shell: Shell, registry: Registry, reference: str) -> None:
 
 
 def _undo(shell: Shell, registry: Registry, reference: str) -> None:
-    found = registry.undo_alias(reference)
+    found = registry.aliases.undo(reference)
     _changed(shell, found.reference, found.run)
 
 
 def _remove(shell: Shell, registry: Registry, reference: str) -> None:
-    _changed(shell, registry.remove_alias(reference).reference, None)
+    _changed(shell, registry.aliases.remove(reference).reference, None)
 
 
 def _changed(shell: Shell, reference: str, run: str | None) -> None:
@@ -110,9 +110,9 @@ def tag(shell: Shell, run: str, tags: tuple[str, ...], remove: bool) -> None:
     from labelkit.registry import Registry
 
     with Registry.open(shell.home, create=False) as registry:
-        found = registry.find(run).id
-        (registry.untag if remove else registry.tag)(found, *tags)
-        now = registry.show(found).tags
+        found = registry.runs.find(run).id
+        (registry.annotations.remove_tags if remove else registry.annotations.add_tags)(found, *tags)
+        now = registry.runs.get(found).tags
     if shell.as_json:
         shell.json({"run": found, "tags": now})
         return
@@ -130,9 +130,9 @@ def note(shell: Shell, run: str, text: str) -> None:
     from labelkit.registry import Registry
 
     with Registry.open(shell.home, create=False) as registry:
-        found = registry.find(run).id
-        registry.note(found, text)
-        notes = registry.show(found).notes
+        found = registry.runs.find(run).id
+        registry.annotations.add_note(found, text)
+        notes = registry.runs.get(found).notes
     if shell.as_json:
         shell.json({"run": found, "notes": [asdict(one) for one in notes]})
         return
@@ -155,7 +155,7 @@ def why(shell: Shell, path: Path) -> None:
     files = path.rglob("*") if path.is_dir() else [path]
     total = sum(file.stat().st_size for file in files if file.is_file())
     with Registry.open(shell.home, create=False) as registry, drawing.hashing(shell.err, total) as progress:
-        found = registry.why(path, progress=progress)
+        found = registry.lineage.origin(path, progress=progress)
     if shell.as_json:
         shell.json({**asdict(found), "changed": found.changed})
     else:

@@ -11,10 +11,10 @@ from labelkit.cli.runs.curves import curve
 from labelkit.cli.runs.drawing import counts, duration, figure, line, mebibytes, scores_of, split_order, title
 from labelkit.cli.runs.tables import Column, table
 from labelkit.console import render
-from labelkit.registry.figures import nested
+from labelkit.registry.metric_rows import nested
 
 if TYPE_CHECKING:
-    from labelkit.registry.models import CheckpointRecord, Evaluation, Figure, RunDetails
+    from labelkit.registry.entities import CheckpointRecord, Evaluation, Figure, RunDetails
 
 _HASH = 12
 _WIDEST, _HEIGHT = 60, 7

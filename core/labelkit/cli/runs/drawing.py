@@ -14,10 +14,10 @@ from labelkit.console.text import literal
 
 if TYPE_CHECKING:
     from labelkit.evaluate.comparison import SignificanceTest
-    from labelkit.registry.compare import ComparedScore, Comparison
-    from labelkit.registry.models import Group, RunSummary, Spread
-    from labelkit.registry.query import ResultTable
+    from labelkit.registry.comparison import ComparedScore, Comparison
+    from labelkit.registry.entities import Group, RunSummary, Spread
     from labelkit.registry.ranking import Ranking
+    from labelkit.registry.sql_query import ResultTable
 
 _HASH = 12
 SYNTHETIC = " (synthetic)"

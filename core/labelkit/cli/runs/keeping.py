@@ -44,9 +44,9 @@ def verify(shell: Shell, runs: tuple[str, ...]) -> None:
     from labelkit.registry import Registry
 
     with Registry.open(shell.home, create=False) as registry:
-        ids = [registry.find(run).id for run in runs] or None
-        with drawing.hashing(shell.err, registry.bytes_to_verify(ids)) as progress:
-            found = registry.verify(ids, progress=progress)
+        ids = [registry.runs.find(run).id for run in runs] or None
+        with drawing.hashing(shell.err, registry.storage.bytes_to_verify(ids)) as progress:
+            found = registry.storage.verify(ids, progress=progress)
     if shell.as_json:
         shell.json({"ok": found.ok, **asdict(found)})
     else:
@@ -71,8 +71,8 @@ def remove(shell: Shell, runs: tuple[str, ...], checkpoints_only: bool, force: b
     """Remove each RUN: its record, and its checkpoints here. Files that it labelled stay."""
 
     def work(registry: Registry) -> None:
-        ids = [registry.find(run).id for run in runs]
-        found = registry.remove(*ids, checkpoints_only=checkpoints_only, force=force, dry_run=dry_run)
+        ids = [registry.runs.find(run).id for run in runs]
+        found = registry.storage.delete_runs(*ids, checkpoints_only=checkpoints_only, force=force, dry_run=dry_run)
         if shell.as_json:
             size = sum(one.size for one in found)
             shell.json({"dry_run": dry_run, "freed": size, "runs": [asdict(one) for one in found]})
@@ -103,7 +103,7 @@ def collect(shell: Shell, cache: bool, older_than: timedelta | None, dry_run: bo
     age = (_MONTH if older_than is None else older_than) if cache else None
 
     def work(registry: Registry) -> None:
-        found = registry.collect(cache=age, dry_run=dry_run, **flags)
+        found = registry.storage.collect_garbage(cache=age, dry_run=dry_run, **flags)
         if shell.as_json:
             shell.json({"freed_bytes": found.size, **asdict(found)})
         else:
@@ -126,7 +126,7 @@ def reap(shell: Shell) -> None:
     from labelkit.registry import Registry
 
     with Registry.open(shell.home, create=False) as registry:
-        found = registry.reap()
+        found = registry.storage.reap()
     if shell.as_json:
         shell.json([asdict(run) for run in found])
     elif not found:

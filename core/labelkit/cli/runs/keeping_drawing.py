@@ -12,8 +12,9 @@ from labelkit.console.render import cell, figure, table
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from labelkit.registry.models import RunSummary
-    from labelkit.registry.reports import AliasRecord, Collected, Leftover, Origin, Removed, Verification
+    from labelkit.registry.aliases import AliasRecord
+    from labelkit.registry.entities import RunSummary
+    from labelkit.registry.reports import Collected, Leftover, Origin, Removed, Verification
 
 #: what is read in less than about a second needs no bar
 _BAR = 256 << 20

@@ -48,7 +48,7 @@ def list_runs(shell: Shell, columns: str | None, sort: str | None, limit: int, e
     names = split_names(columns)
     most = None if everything else limit
     with Registry.open(shell.home, create=False) as registry:
-        found = registry.runs(columns=names, sort=sort, limit=most and most + 1, **asked)
+        found = registry.runs.search(columns=names, sort=sort, limit=most and most + 1, **asked)
     shown = found[:most]
     if shell.as_json:
         shell.json([as_document(run) for run in shown])

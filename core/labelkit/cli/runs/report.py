@@ -36,7 +36,7 @@ def report(shell: Shell, run: str, output: Path | None, force: bool) -> None:
     from labelkit.report.page import file_name
 
     with Registry.open(shell.home, create=False) as registry:
-        details = registry.show(registry.find(run).id)
+        details = registry.runs.get(registry.runs.find(run).id)
     path = output or Path(file_name(details))
     refuse_existing(path, force=force)
     _write(shell, details, path, force=force)
@@ -45,7 +45,7 @@ def report(shell: Shell, run: str, output: Path | None, force: bool) -> None:
 def _write(shell: Shell, details: RunDetails, path: Path, *, force: bool) -> None:
     import labelkit
     from labelkit.files.output import new_output
-    from labelkit.registry.life import now
+    from labelkit.registry.liveness import now
     from labelkit.report.collect import collect
     from labelkit.report.page import make_page, render
 
@@ -75,7 +75,7 @@ def _record(shell: Shell, details: RunDetails, path: Path) -> None:
     digest = hashlib.sha256(content).hexdigest()
     try:
         with Registry.open(shell.home, create=False) as registry:
-            registry.record_output(
+            registry.recorder.log_output(
                 details.record.id, path, step=step, kind="report", size=len(content), sha256=digest, records=None
             )
     except LabelkitError as error:

@@ -21,7 +21,7 @@ def show(shell: Shell, run: str) -> None:
     from labelkit.registry import Registry, nested
 
     with Registry.open(shell.home, create=False) as registry:
-        found = registry.show(registry.find(run).id)
+        found = registry.runs.get(registry.runs.find(run).id)
     scores = nested(found.scores)
     if shell.as_json:
         shell.json({**asdict(found), "status": found.shown, "scores": scores})

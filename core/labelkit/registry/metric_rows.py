@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from labelkit.registry.models import Figure
+from labelkit.registry.entities import Figure
 
 PER_TYPE = "per_type"
 

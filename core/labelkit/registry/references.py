@@ -9,10 +9,10 @@ import sqlalchemy as sa
 
 from labelkit.errors import RegistryError, SeveralRunsError
 from labelkit.registry import aliases, tables
-from labelkit.registry.models import RunSummary
+from labelkit.registry.aliases import AliasRecord
+from labelkit.registry.entities import RunSummary
 from labelkit.registry.queries import summaries
 from labelkit.registry.ranking import HASH, Candidate, candidates, chosen, ranked
-from labelkit.registry.reports import AliasRecord
 
 _SHOWN = 10
 _NEAR = 1000
@@ -30,7 +30,7 @@ def find(connection: sa.Connection, reference: str, *, finished: bool = False) -
         return _latest(connection, finished)
     if "@" in reference:
         return _at(connection, reference)
-    if named := aliases.current(connection, tables.aliases.c.name == reference):
+    if named := aliases.current(connection, name=reference):
         return _aliased(connection, reference, named)
     for condition in (_RUNS.id == reference, _RUNS.name == reference, _starts_with(_RUNS.id, reference)):
         found = summaries(connection, condition, limit=_SHOWN + 1) if reference else []
@@ -48,24 +48,19 @@ def _ambiguous(reference: str, found: Sequence[RunSummary]) -> SeveralRunsError:
         for one in found[:_SHOWN]
     }
     hint = "give more of the id" if any(one.name != reference for one in found) else "give the id"
-    return SeveralRunsError(f"'{reference}' means several runs", lines, more=len(found) > _SHOWN, hint=hint)
+    return SeveralRunsError(f"'{reference}' is ambiguous", lines, more=len(found) > _SHOWN, hint=hint)
 
 
 def _aliased(connection: sa.Connection, reference: str, named: Sequence[AliasRecord]) -> RunSummary:
     if len(named) > 1:
-        raise aliases.ambiguous(reference, [one.reference for one in named])
+        raise aliases.ambiguous_alias(reference, [one.reference for one in named])
     found = summaries(connection, _RUNS.id == named[0].run)
     if not found:
         raise RegistryError(
-            f"{named[0].reference} means the run '{named[0].run}', which was removed",
-            hint=f"labelkit runs alias RUN {named[0].name} gives it another run",
+            f"{named[0].reference} refers to the run '{named[0].run}', which was deleted",
+            hint=f"labelkit runs alias RUN {named[0].name} assigns it to another run",
         )
     return found[0]
-
-
-def unknown_run(run: str) -> RegistryError:
-    """Return the error that no run has the id ``run``."""
-    return RegistryError(f"no run '{run}' in the registry", hint="labelkit runs list shows what there is")
 
 
 def _latest(connection: sa.Connection, finished: bool) -> RunSummary:
@@ -90,7 +85,7 @@ def _unknown(connection: sa.Connection, reference: str) -> RegistryError:
     if close:
         hint = f"did you mean {' or '.join(close)}?"
     else:
-        hint = "labelkit runs list shows what there is" if known else "labelkit run TASK makes one"
+        hint = "labelkit runs list shows all runs" if known else "labelkit run TASK makes one"
     return RegistryError(f"no run '{reference}' in the registry", hint=hint)
 
 
@@ -108,7 +103,7 @@ def _at(connection: sa.Connection, reference: str) -> RunSummary:
 
 
 def _at_alias(connection: sa.Connection, reference: str, task: str) -> RunSummary:
-    known = aliases.current(connection, tables.aliases.c.task == task)
+    known = aliases.current(connection, task=task)
     named = [one for one in known if one.reference == reference]
     if not named:
         has = f"; {task} has {', '.join(one.name for one in known)}" if known else f", as in {task}@best"

@@ -10,9 +10,9 @@ import sqlalchemy as sa
 
 from labelkit.errors import RegistryError
 from labelkit.registry import aliases, disk, tables
-from labelkit.registry.find import unknown_run
-from labelkit.registry.life import is_stale, now
-from labelkit.registry.queries import Here
+from labelkit.registry.home import LocalStore
+from labelkit.registry.liveness import is_stale, now
+from labelkit.registry.names import unknown_run
 from labelkit.registry.reports import Removed
 
 #: the folder of a run that holds what resuming it needs
@@ -47,16 +47,16 @@ def may_live(row: sa.RowMapping) -> bool:
     return not is_stale(row["status"], row["heartbeat"], row["host"], row["pid"], at=at)
 
 
-def look(connection: sa.Connection, here: Here, runs_folder: Path, order: Order) -> list[Removed]:
+def look(connection: sa.Connection, store: LocalStore, runs_folder: Path, order: Order) -> list[Removed]:
     """Check that everything may be removed and return what that comes to.
 
     :raises RegistryError: a run is unknown, running, aliased, or elsewhere, and there is no force.
     :raises StorageError: a folder cannot be deleted.
     """
-    return [_look(connection, here, runs_folder, order, run) for run in dict.fromkeys(order.runs)]
+    return [_look(connection, store, runs_folder, order, run) for run in dict.fromkeys(order.runs)]
 
 
-def _look(connection: sa.Connection, here: Here, runs_folder: Path, order: Order, run: str) -> Removed:
+def _look(connection: sa.Connection, store: LocalStore, runs_folder: Path, order: Order, run: str) -> Removed:
     query = sa.select(_RUNS.status, _RUNS.heartbeat, _RUNS.host, _RUNS.pid).where(_RUNS.id == run)
     row = connection.execute(query.with_for_update()).mappings().one_or_none()
     if row is None:
@@ -65,19 +65,19 @@ def _look(connection: sa.Connection, here: Here, runs_folder: Path, order: Order
         raise RegistryError(
             f"the run '{run}' is running (process {row['pid']} on {row['host']})", hint="stop it first, or add --force"
         )
-    named = tuple(one.reference for one in aliases.current(connection, tables.aliases.c.run == run))
+    named = tuple(one.reference for one in aliases.current(connection, run=run))
     if named and not order.force:
         raise RegistryError(
             f"the run '{run}' is {', '.join(named)}",
             hint=f"labelkit runs alias --remove {named[0]} takes the alias away; --force removes the run all the same",
         )
-    elsewhere = _elsewhere(connection, here, run)
+    elsewhere = _elsewhere(connection, store, run)
     if elsewhere and not order.force and not order.checkpoints_only:
         raise RegistryError(
             f"checkpoints of the run '{run}' are elsewhere ({', '.join(elsewhere)}) and would stay there",
             hint="remove the run there, or add --force to remove its record all the same",
         )
-    folders = _folders(connection, here, runs_folder, order, run)
+    folders = _folders(connection, store, runs_folder, order, run)
     for folder in folders:
         disk.check_deletable(folder)
     size = sum(disk.usage(folder) for folder in folders)
@@ -86,21 +86,21 @@ def _look(connection: sa.Connection, here: Here, runs_folder: Path, order: Order
     return Removed(run=run, size=size, folders=folders, elsewhere=elsewhere, aliases=taken, restarts=restarts)
 
 
-def record(connection: sa.Connection, here: Here, order: Order, removed: list[Removed]) -> None:
+def record(connection: sa.Connection, store: LocalStore, order: Order, removed: list[Removed]) -> None:
     """Record that ``removed`` is gone."""
     for one in removed:
         if order.checkpoints_only:
             gone = tables.checkpoints.update().where(_CHECKPOINTS.run == one.run, _CHECKPOINTS.removed.is_(None))
-            gone = gone.where(_CHECKPOINTS.store == here.store)
+            gone = gone.where(_CHECKPOINTS.store == store.id)
             connection.execute(gone.values(removed=now(), is_last=False))
             continue
         for reference in one.aliases:
             task, _, name = reference.rpartition("@")
-            aliases.add(connection, task, name, None)
+            aliases.append_entry(connection, task, name, None)
         connection.execute(tables.runs.delete().where(_RUNS.id == one.run))
 
 
-def _elsewhere(connection: sa.Connection, here: Here, run: str) -> tuple[str, ...]:
+def _elsewhere(connection: sa.Connection, store: LocalStore, run: str) -> tuple[str, ...]:
     stores = tables.stores.c
     query = (
         sa.select(_CHECKPOINTS.store, _CHECKPOINTS.path, stores.host, stores.root)
@@ -109,18 +109,20 @@ def _elsewhere(connection: sa.Connection, here: Here, run: str) -> tuple[str, ..
         .order_by(_CHECKPOINTS.id)
     )
     rows = connection.execute(query).all()
-    return tuple(f"{row.host}:{row.root}/{row.path}" for row in rows if row.store != here.store)
+    return tuple(f"{row.host}:{row.root}/{row.path}" for row in rows if row.store != store.id)
 
 
-def _folders(connection: sa.Connection, here: Here, runs_folder: Path, order: Order, run: str) -> tuple[Path, ...]:
+def _folders(
+    connection: sa.Connection, store: LocalStore, runs_folder: Path, order: Order, run: str
+) -> tuple[Path, ...]:
     """Return the folders of a run here: its own and, should there be any, recorded ones that lie outside of it."""
     query = sa.select(_CHECKPOINTS.path).where(_CHECKPOINTS.run == run, _CHECKPOINTS.removed.is_(None))
-    query = query.where(_CHECKPOINTS.store == here.store).order_by(_CHECKPOINTS.id)
+    query = query.where(_CHECKPOINTS.store == store.id).order_by(_CHECKPOINTS.id)
     own = runs_folder / run
     # an id comes from outside: never follow one out of the folder of runs
     safe = own.parent == runs_folder and run not in (".", "..")
     found = [own / RESUME if order.checkpoints_only else own] if safe else []
-    recorded = [here.root / path for path in connection.scalars(query)]
+    recorded = [store.root / path for path in connection.scalars(query)]
     for folder in recorded:
         if is_inside(folder, runs_folder) and not any(folder.is_relative_to(other) for other in found):
             found.append(folder)

@@ -14,11 +14,10 @@ import sqlalchemy as sa
 
 from labelkit.registry import aliases, disk, tables
 from labelkit.registry.database import Database
-from labelkit.registry.home import MARKER, Home
-from labelkit.registry.life import now
+from labelkit.registry.deletion import RESUME, is_inside, may_live
+from labelkit.registry.home import MARKER, Home, LocalStore
 from labelkit.registry.lineage import INFO
-from labelkit.registry.queries import Here
-from labelkit.registry.removing import RESUME, is_inside, may_live
+from labelkit.registry.liveness import now
 from labelkit.registry.reports import Leftover
 
 #: nobody writes one file or folder for longer without touching it
@@ -67,7 +66,7 @@ class Known:
     aliased: Mapping[str, str]
 
 
-def look(connection: sa.Connection, here: Here, run: str | None = None) -> Known:
+def look(connection: sa.Connection, store: LocalStore, run: str | None = None) -> Known:
     """Return what the registry knows, of all runs or of one."""
     query = sa.select(_RUNS.id, _RUNS.status, _RUNS.heartbeat, _RUNS.host, _RUNS.pid)
     checkpoints = sa.select(tables.checkpoints)
@@ -76,7 +75,7 @@ def look(connection: sa.Connection, here: Here, run: str | None = None) -> Known
         checkpoints = checkpoints.where(tables.checkpoints.c.run == run)
     found = connection.execute(query).mappings()
     rows = [dict(row) for row in connection.execute(checkpoints).mappings()]
-    mine = [row for row in rows if row["store"] == here.store]
+    mine = [row for row in rows if row["store"] == store.id]
     return Known(
         status={row["id"]: _status(row) for row in found},
         paths=frozenset(row["path"] for row in rows if row["removed"] is None),
@@ -98,7 +97,7 @@ def survey(home: Home, known: Known, wanted: Wanted) -> list[Leftover]:
     return [replace(one, size=disk.usage(one.path)) for one in found]
 
 
-def free(database: Database, here: Here, one: Leftover, wanted: Wanted) -> Leftover | None:
+def free(database: Database, store: LocalStore, one: Leftover, wanted: Wanted) -> Leftover | None:
     """Free one thing; None where it came into use again meanwhile.
 
     :raises StorageError: the disk, or the registry, refused.
@@ -108,12 +107,12 @@ def free(database: Database, here: Here, one: Leftover, wanted: Wanted) -> Lefto
         with database.session(write=True) as connection:
             # from here on the run cannot be resumed
             connection.execute(sa.select(_RUNS.id).where(_RUNS.id == one.run).with_for_update())
-            known = look(connection, here, one.run)
+            known = look(connection, store, one.run)
             if known.status.get(one.run) == "running":
                 return None
             if one.checkpoint is not None and not _let_go(connection, one, known, wanted):
                 return None
-            if one.category == "leftovers" and _relative(here.root, one.path) in known.paths:
+            if one.category == "leftovers" and _relative(store.root, one.path) in known.paths:
                 return None
             if one.checkpoint is None:  # a checkpoint leaves its place only once that is recorded
                 path = disk.condemn(path)

@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
 from labelkit.errors import StorageError
-from labelkit.registry import collecting, disk, removing, tables, verifying
-from labelkit.registry.base import Base
-from labelkit.registry.find import unknown_run
-from labelkit.registry.home import Home
-from labelkit.registry.life import is_stale
+from labelkit.registry import deletion, disk, garbage_collection, tables, verification
+from labelkit.registry.database import Database
+from labelkit.registry.entities import RunSummary
+from labelkit.registry.home import Home, LocalStore
 from labelkit.registry.lineage import Progress
-from labelkit.registry.models import RunSummary
+from labelkit.registry.liveness import is_stale
+from labelkit.registry.names import unknown_run
 from labelkit.registry.queries import summaries
 from labelkit.registry.reports import Collected, Leftover, Removed, Verification
-from labelkit.registry.writes import exists
+from labelkit.registry.statements import exists
 
 _RUNS = tables.runs.c
 
 
-class Keeping(Base):
-    """Works only on the store that is here."""
+class Storage:
+    """Works on the checkpoints of the home in use only."""
+
+    def __init__(self, database: Database, store: LocalStore, home: Home) -> None:
+        self._database = database
+        self._store = store
+        self._home = home
 
     def reap(self) -> list[RunSummary]:
         """Record as ``stale`` each run whose process died without a word, and return them as they are now.
@@ -43,7 +49,7 @@ class Keeping(Base):
     def bytes_to_verify(self, runs: Sequence[str] | None = None) -> int:
         """Return how many bytes :meth:`verify` will read."""
         with self._database.session() as connection:
-            return verifying.size_here(connection, self._here, runs)
+            return verification.size_here(connection, self._store, runs)
 
     def verify(self, runs: Sequence[str] | None = None, *, progress: Progress | None = None) -> Verification:
         """Hash the files of the checkpoints here again and compare them with what was recorded.
@@ -57,15 +63,15 @@ class Keeping(Base):
             for run in runs or ():
                 if not exists(connection, run):
                     raise unknown_run(run)
-            elsewhere = verifying.count_elsewhere(connection, self._here, runs)
-            known = collecting.look(connection, self._here) if runs is None else None
-        checked = verifying.check_all(self._database, self._here, runs, progress)
-        unknown = collecting.survey(self.home, known, collecting.Wanted()) if known else []
+            elsewhere = verification.count_elsewhere(connection, self._store, runs)
+            known = garbage_collection.look(connection, self._store) if runs is None else None
+        checked = verification.check_all(self._database, self._store, runs, progress)
+        unknown = garbage_collection.survey(self._home, known, garbage_collection.Wanted()) if known else []
         # a day's patience is for deleting; here they are all told
         found = tuple(replace(one, reason=None) for one in unknown if one.category in ("leftovers", "orphans"))
         return Verification(checkpoints=tuple(checked), unknown=found, elsewhere=elsewhere)
 
-    def remove(
+    def delete_runs(
         self, *runs: str, checkpoints_only: bool = False, force: bool = False, dry_run: bool = False
     ) -> list[Removed]:
         """Remove runs: their records, and their folders here. Files that their labellers wrote stay.
@@ -78,13 +84,13 @@ class Keeping(Base):
         :param force: aliased and running runs too, and records of runs whose checkpoints are elsewhere.
         :param dry_run: only say what would be removed.
         :raises RegistryError: a run is unknown, running, aliased or elsewhere.
-        :raises StorageError: the disk refused; what is gone is gone, and :meth:`collect` frees the rest.
+        :raises StorageError: the disk refused; what is gone is gone, and :meth:`collect_garbage` frees the rest.
         """
-        order = removing.Order(runs=runs, checkpoints_only=checkpoints_only, force=force)
+        order = deletion.Order(runs=runs, checkpoints_only=checkpoints_only, force=force)
         with self._database.session(alone=not dry_run) as connection:
-            removed = removing.look(connection, self._here, self.home.runs, order)
+            removed = deletion.look(connection, self._store, self._home.runs, order)
             if not dry_run:
-                removing.record(connection, self._here, order, removed)
+                deletion.record(connection, self._store, order, removed)
         refused: list[StorageError] = []
         for folder in (folder for one in removed for folder in one.folders if not dry_run):
             try:
@@ -95,7 +101,7 @@ class Keeping(Base):
             raise refused[0]
         return removed
 
-    def collect(
+    def collect_garbage(
         self,
         *,
         last: bool = False,
@@ -116,11 +122,11 @@ class Keeping(Base):
         :param force: also checkpoints of aliased runs.
         :param dry_run: only say what would be freed.
         """
-        wanted = collecting.Wanted(last=last, unfinished=unfinished, orphans=orphans, cache=cache, force=force)
+        wanted = garbage_collection.Wanted(last=last, unfinished=unfinished, orphans=orphans, cache=cache, force=force)
         with self._database.session() as connection:
-            known = self._with_own(collecting.look(connection, self._here))
-            elsewhere = verifying.count_elsewhere(connection, self._here, None)
-        found = collecting.survey(self.home, known, wanted)
+            known = self._with_own(garbage_collection.look(connection, self._store))
+            elsewhere = verification.count_elsewhere(connection, self._store, None)
+        found = garbage_collection.survey(self._home, known, wanted)
         freed = [one for one in found if one.reason is None]
         failed: list[Leftover] = []
         if not dry_run:
@@ -130,24 +136,27 @@ class Keeping(Base):
             freed=tuple(freed), kept=tuple(kept), failed=tuple(failed), elsewhere=elsewhere, dry_run=dry_run
         )
 
-    def _free(self, found: Sequence[Leftover], wanted: collecting.Wanted) -> tuple[list[Leftover], list[Leftover]]:
+    def _free(
+        self, found: Sequence[Leftover], wanted: garbage_collection.Wanted
+    ) -> tuple[list[Leftover], list[Leftover]]:
         freed, failed = [], []
         # what needs no record first: on a full disk it makes the room that records take
         for one in sorted(found, key=lambda one: one.checkpoint is not None):
             try:
-                done = collecting.free(self._database, self._here, one, wanted)
+                done = garbage_collection.free(self._database, self._store, one, wanted)
             except StorageError as error:
                 failed.append(replace(one, reason=error.message))
             else:
                 freed += [done] if done else []
         return freed, failed
 
-    def _with_own(self, known: collecting.Known) -> collecting.Known:
+    def _with_own(self, known: garbage_collection.Known) -> garbage_collection.Known:
         """Add the runs of the home's own database, when another one is in use: its folders are no orphans."""
-        if self.home.url is None or not self.home.database.exists():
+        if self._home.url is None or not self._home.database.exists():
             return known
-        with type(self).open(Home(root=self.home.root), create=False) as own, own._database.session() as connection:
-            more = collecting.look(connection, own._here)
+        own = Database.open(Home(root=self._home.root), create=False)
+        with closing(own), own.session() as connection:
+            more = garbage_collection.look(connection, self._store)
         return replace(known, status={**more.status, **known.status}, paths=known.paths | more.paths)
 
 

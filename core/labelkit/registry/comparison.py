@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from labelkit.errors import RegistryError
-from labelkit.registry.figures import is_structured
-from labelkit.registry.models import Figure, RunDetails
+from labelkit.registry.entities import Figure, RunDetails
+from labelkit.registry.metric_rows import is_structured
 
 _FACTS = (
     *("task", "name", "recipe", "data", "model", "model_revision", "model_sha256", "metric", "metric_key", "seed"),

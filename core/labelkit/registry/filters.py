@@ -17,9 +17,20 @@ import sqlalchemy as sa
 
 from labelkit.errors import RegistryError
 from labelkit.registry import tables
-from labelkit.registry.life import DEAD_AFTER, is_stale, now
+from labelkit.registry.filter_parser import (
+    All,
+    AnyOf,
+    Comparison,
+    Expression,
+    Name,
+    Not,
+    Value,
+    moment,
+    parse,
+    parse_name,
+)
+from labelkit.registry.liveness import DEAD_AFTER, is_stale, now
 from labelkit.registry.queries import CURRENT_ALIASES
-from labelkit.registry.where import All, AnyOf, Comparison, Expression, Name, Not, Value, moment, parse, parse_name
 
 Condition: TypeAlias = sa.ColumnElement[bool]
 Kind = Literal["text", "number", "time", "bool", "either"]

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal, TypedDict
 
 from labelkit.events import Status
-from labelkit.registry.life import is_stale, now
+from labelkit.registry.liveness import is_stale, now
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -121,7 +121,7 @@ class RunRecord:
 
 
 class RunFacts(TypedDict, total=False):
-    """What :meth:`Registry.update_run` may add to a run; rows given replace those of the same key."""
+    """What :meth:`Recorder.update` may add to a run; rows given replace those of the same key."""
 
     model_revision: str | None
     model_sha256: str | None

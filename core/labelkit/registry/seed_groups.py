@@ -10,8 +10,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from labelkit.registry import tables
-from labelkit.registry.figures import PER_TYPE
-from labelkit.registry.models import Group, Spread
+from labelkit.registry.entities import Group, Spread
+from labelkit.registry.metric_rows import PER_TYPE
 
 _RUNS, _SCORES = tables.runs.c, tables.scores.c
 

@@ -10,9 +10,9 @@ import sqlalchemy as sa
 
 from labelkit.errors import RegistryError
 from labelkit.registry import tables
-from labelkit.registry.find import unknown_run
-from labelkit.registry.life import is_stale, now
-from labelkit.registry.models import Figure, PlanValue, SplitRecord, VersionRecord
+from labelkit.registry.entities import Figure, PlanValue, SplitRecord, VersionRecord
+from labelkit.registry.liveness import is_stale, now
+from labelkit.registry.names import unknown_run
 
 # Fields of a RunRecord that are rows of their own.
 ROWS: dict[str, sa.Table[Any]] = {
@@ -67,6 +67,18 @@ def _row(record: PlanValue | VersionRecord | SplitRecord | Figure) -> dict[str, 
 def exists(connection: sa.Connection, run: str) -> bool:
     """Say whether a run has the id ``run``."""
     return connection.scalar(_EXISTS, {"this_run": run}) is not None
+
+
+def lock_run(connection: sa.Connection, run: str) -> str:
+    """Return the task of a run, whose row is locked until the transaction ends.
+
+    :raises RegistryError: the run is unknown.
+    """
+    columns = tables.runs.c
+    task = connection.scalar(sa.select(columns.task).where(columns.id == run).with_for_update())
+    if task is None:
+        raise unknown_run(run)
+    return task
 
 
 def update_run(connection: sa.Connection, run: str, values: Mapping[str, Any]) -> None:

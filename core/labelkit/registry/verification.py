@@ -13,40 +13,40 @@ from labelkit.errors import StorageError
 from labelkit.models.checkpoint_files import sha256_of
 from labelkit.registry import tables
 from labelkit.registry.database import Database
+from labelkit.registry.home import LocalStore
 from labelkit.registry.lineage import Progress, compare
-from labelkit.registry.queries import Here
 from labelkit.registry.reports import CheckedCheckpoint, FileState
 
 _COLUMNS = tables.checkpoints.c
 
 
-def size_here(connection: sa.Connection, here: Here, runs: Sequence[str] | None) -> int:
+def size_here(connection: sa.Connection, store: LocalStore, runs: Sequence[str] | None) -> int:
     """Return how many bytes the recorded files of the checkpoints here have."""
     files = tables.checkpoint_files.c
     query = sa.select(sa.func.coalesce(sa.func.sum(files.size), 0))
     query = query.join(tables.checkpoints, _COLUMNS.id == files.checkpoint)
-    return int(connection.execute(query.where(*_here(here, runs))).scalar_one())
+    return int(connection.execute(query.where(*_here(store, runs))).scalar_one())
 
 
-def count_elsewhere(connection: sa.Connection, here: Here, runs: Sequence[str] | None) -> int:
+def count_elsewhere(connection: sa.Connection, store: LocalStore, runs: Sequence[str] | None) -> int:
     """Return how many checkpoints are in other stores."""
     query = sa.select(sa.func.count()).select_from(tables.checkpoints)
-    return int(connection.execute(query.where(*_of(runs), is_elsewhere(here))).scalar_one())
+    return int(connection.execute(query.where(*_of(runs), is_elsewhere(store))).scalar_one())
 
 
-def is_elsewhere(here: Here) -> sa.ColumnElement[bool]:
+def is_elsewhere(store: LocalStore) -> sa.ColumnElement[bool]:
     """Return the condition that a checkpoint is in a store that is not here; all are where there is no store."""
-    return sa.true() if here.store is None else _COLUMNS.store != here.store
+    return sa.true() if store.id is None else _COLUMNS.store != store.id
 
 
 def check_all(
-    database: Database, here: Here, runs: Sequence[str] | None, progress: Progress | None
+    database: Database, store: LocalStore, runs: Sequence[str] | None, progress: Progress | None
 ) -> list[CheckedCheckpoint]:
     """Hash the files of the checkpoints of some runs, or of all, again."""
-    query = sa.select(tables.checkpoints).where(*_here(here, runs)).order_by(_COLUMNS.id)
+    query = sa.select(tables.checkpoints).where(*_here(store, runs)).order_by(_COLUMNS.id)
     with database.session() as connection:
         rows = [dict(row) for row in connection.execute(query).mappings()]
-    found = (_check(database, here, row, progress) for row in rows)
+    found = (_check(database, store, row, progress) for row in rows)
     return [one for one in found if one is not None]
 
 
@@ -54,15 +54,15 @@ def _of(runs: Sequence[str] | None) -> list[sa.ColumnElement[bool]]:
     return [_COLUMNS.removed.is_(None), *([] if runs is None else [_COLUMNS.run.in_(runs)])]
 
 
-def _here(here: Here, runs: Sequence[str] | None) -> list[sa.ColumnElement[bool]]:
-    return [*_of(runs), _COLUMNS.store == here.store]
+def _here(store: LocalStore, runs: Sequence[str] | None) -> list[sa.ColumnElement[bool]]:
+    return [*_of(runs), _COLUMNS.store == store.id]
 
 
 def _check(
-    database: Database, here: Here, row: Mapping[str, Any], progress: Progress | None
+    database: Database, store: LocalStore, row: Mapping[str, Any], progress: Progress | None
 ) -> CheckedCheckpoint | None:
     """Check one checkpoint; None where it was superseded or removed while its files were read."""
-    folder = here.root / row["path"]
+    folder = store.root / row["path"]
     files, outputs = tables.checkpoint_files.c, tables.outputs.c
     with database.session() as connection:
         query = sa.select(files.name, files.sha256).where(files.checkpoint == row["id"])

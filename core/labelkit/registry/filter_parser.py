@@ -97,7 +97,7 @@ Expression: TypeAlias = Comparison | Not | All | AnyOf
 
 
 def parse(text: str) -> Expression:
-    """Return the condition that ``text`` writes.
+    """Return the condition that ``text`` statements.
 
     ``!=`` and ``not in`` are the opposite of ``=`` and ``in``, so a run without the value meets them.
 
