@@ -7,6 +7,8 @@ import doctest
 import inspect
 import re
 import textwrap
+import types
+import typing
 from collections.abc import Callable, Iterator
 from types import FunctionType
 
@@ -14,12 +16,15 @@ import labelkit.events
 from labelkit import hookspecs, records
 from labelkit.events import Event
 from labelkit.plugins.catalog import EVENT_HOOK, RECORD_HOOKS
+from labelkit.settings import Doc
 
 #: records that plugins are given or give back, beside those that hooks yield
 FLOWING = (
     records.Example,
     records.Place,
     records.LoadContext,
+    records.ReadingPolicy,
+    records.DataSettings,
     records.Predictions,
     records.Counts,
     records.Scores,
@@ -101,8 +106,23 @@ def _field_rows(record: type) -> Iterator[str]:
     described = dict(re.findall(r":param (\w+): (.*?)(?=\n\s*:|\n\s*\n|\Z)", record.__doc__ or "", re.DOTALL))
     yield from (f"| field of `{record.__name__}` | type | default | meaning |", "| --- | --- | --- | --- |")
     for field in dataclasses.fields(record):
-        meaning = _plain(described.get(field.name, COMMON.get(field.name, ""))).rstrip(".")
-        yield f"| `{field.name}` | `{_cell(str(field.type))}` | {_default(field)} | {_cell(meaning)} |"
+        notes = [note.text for note in getattr(field.type, "__metadata__", ()) if isinstance(note, Doc)]
+        meaning = notes[0] if notes else described.get(field.name, COMMON.get(field.name, ""))
+        cells = (f"`{_cell(_type(field.type))}`", _default(field), _cell(_plain(meaning).rstrip(".")))
+        yield f"| `{field.name}` | {' | '.join(cells)} |"
+
+
+def _type(annotation: object) -> str:
+    """Return an annotation as people write it, without bounds and descriptions."""
+    if isinstance(annotation, str):
+        return annotation
+    if typing.get_origin(annotation) is typing.Annotated:
+        return _type(typing.get_args(annotation)[0])
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
+        return " | ".join(map(_type, typing.get_args(annotation)))
+    if annotation is type(None):
+        return "None"
+    return annotation.__name__ if isinstance(annotation, type) else str(annotation).replace("typing.", "")
 
 
 def _method_rows(record: type) -> Iterator[str]:
@@ -149,4 +169,7 @@ def _cell(text: str) -> str:
 def _default(field: dataclasses.Field[object]) -> str:
     if field.default is not dataclasses.MISSING:
         return "none" if field.default in (None, "", ()) else f"`{field.default}`"
-    return "required" if field.default_factory is dataclasses.MISSING else "empty"
+    if field.default_factory is dataclasses.MISSING:
+        return "required"
+    name = getattr(field.default_factory, "__name__", "")
+    return f"`{name}()`" if hasattr(records, name) else "empty"

@@ -4,7 +4,7 @@ import gzip
 import io
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import pytest
 from hypothesis import example, given
@@ -37,8 +37,7 @@ def labelled(words: Sequence[str], labels: Sequence[str], id_: str = "1") -> Lab
 
 def read(path: Path, content: str | bytes, layer: str | None = None, **columns: str) -> list[Example]:
     path.write_bytes(content.encode() if isinstance(content, str) else content)
-    options: dict[str, Any] = {} if layer is None else {"layer": layer}
-    return list(conll.read(path, LoadContext(columns=columns, options=options)))
+    return list(conll.read(path, LoadContext(columns=columns, layer=layer)))
 
 
 def failure(path: Path, content: str, **columns: str) -> DataError:

@@ -18,7 +18,7 @@ from labelkit.data.convert import Conversion, convert, to_labelled
 from labelkit.errors import DataError, LabelkitError
 from labelkit.files.output import new_output
 from labelkit.formats.builtin import FORMATS
-from labelkit.records import Coverage, Example, Format, Labelled, LoadContext, Source, Span
+from labelkit.records import Coverage, Example, Format, Kind, Labelled, LoadContext, Source, Span
 from labelkit.sample import SCHEMAS
 
 CONLL = "-DOCSTART-\tO\n\nAda\tB-PER\nran\tO\n\n-DOCSTART-\tO\n\nRome\tI-LOC\n\n"
@@ -58,8 +58,8 @@ def there_and_back(folder: Path, examples: Sequence[Example], name: str) -> list
     path = folder / f"a{known.suffixes[0]}"
     with new_output(path, force=True) as output:
         known.write(map(to_labelled, examples), output)
-    kind = "text" if examples and examples[0].words is None else "token"
-    return list(known.read(path, LoadContext(options={"kind": kind})))
+    kind: Kind = "text" if examples and examples[0].words is None else "token"
+    return list(known.read(path, LoadContext(kind=kind)))
 
 
 # Labels hold no blanks at their ends in columns, nor line ends; texts and words of tables hold anything at all.

@@ -10,13 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labelkit.data import sources
-from labelkit.data.corpus import Corpus, DataOptions, load_corpus
+from labelkit.data.corpus import Corpus, load_corpus
 from labelkit.data.holdout import carve
 from labelkit.data.summary import lengths_of, sample, spans_in, summarise
 from labelkit.errors import DataError, LabelkitError, NetworkError, UnknownNameError
 from labelkit.formats import conll
 from labelkit.labels.schemes import SCHEMES, convert, violations
-from labelkit.records import Example, Format, Kind, LoadContext, Schema, Scheme, Source
+from labelkit.records import DataSettings, Example, Format, Kind, LoadContext, Schema, Scheme, Source
+from reading_contexts import reading
 
 TRAIN = "Tom B-cat\npurrs O\n\nRex B-dog\nthe I-dog\nThird I-dog\n\n"
 DEV = "Ada B-cat\nII I-cat\n\n"
@@ -41,7 +42,7 @@ def load(
     scheme: Scheme | None = "IOB2",
     root: Path | None = None,
     columns: dict[str, str] | None = None,
-    **options: Any,
+    **settings: Any,
 ) -> Corpus:
     return load_corpus(
         str(reference),
@@ -49,8 +50,7 @@ def load(
         kind=kind,
         scheme=scheme,
         catalog=shelf or Shelf(),
-        ctx=LoadContext(root=root, columns=columns or {}, offline=True),
-        options=DataOptions(**options),
+        ctx=reading(root=root, columns=columns or {}, offline=True, **settings),
     )
 
 
@@ -268,25 +268,11 @@ def test_repair_cannot_guess_a_type(tmp_path: Path) -> None:
 
 
 def test_the_scheme_can_be_given(folder: Path) -> None:
-    error = failure_with_scheme(folder, "bioes")
-    assert error.message.startswith(f"{folder}/train.conll:1: tag 'B-cat' does not fit BIOES")
-    assert error.hint == "the tags look like IOB2: --set data.scheme=IOB2"
-    unknown = failure_with_scheme(folder, "IOB3")
-    assert unknown.message == "unknown tagging scheme 'IOB3' in data.scheme"
-
-
-def failure_with_scheme(folder: Path, name: str) -> LabelkitError:
-    with pytest.raises(LabelkitError) as caught:
-        load_corpus(
-            str(folder),
-            layer="pets",
-            kind="token",
-            scheme="IOB2",
-            catalog=Shelf(),
-            ctx=LoadContext(),
-            options=DataOptions(scheme=name),
-        )
-    return caught.value
+    ctx = LoadContext(settings=DataSettings(scheme="BIOES"))
+    with pytest.raises(DataError) as caught:
+        load_corpus(str(folder), layer="pets", kind="token", scheme="IOB2", catalog=Shelf(), ctx=ctx)
+    assert caught.value.message.startswith(f"{folder}/train.conll:1: tag 'B-cat' does not fit BIOES")
+    assert caught.value.hint == "the tags look like IOB2: --set data.scheme=IOB2"
 
 
 def test_new_types_are_accepted_on_demand(tmp_path: Path) -> None:
@@ -386,7 +372,7 @@ def test_a_source_comes_before_a_path(tmp_path: Path, monkeypatch: pytest.Monkey
     assert corpus.synthetic
     assert corpus.notes == ("tales: validation has 1 examples, 2 were published",)
     elsewhere = load("tales", shelf_with(source(splits=("train",)), Schema.bio("pets", "dog", "cat")),
-                     path=str(write(tmp_path / "other", train="a B-cat\nb O\n")))  # fmt: skip
+                     path=write(tmp_path / "other", train="a B-cat\nb O\n"))  # fmt: skip
     assert [len(split.examples) for split in elsewhere.splits.values()] == [1, 1]
 
 

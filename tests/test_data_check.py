@@ -14,13 +14,13 @@ from labelkit.checks.findings import CHECKS, Finding
 from labelkit.checks.loading import load
 from labelkit.checks.run import CheckOptions, check
 from labelkit.cli import main
-from labelkit.data.corpus import DataOptions
 from labelkit.encode.alignment import Encoding
 from labelkit.errors import DataError
 from labelkit.labels import schemes
 from labelkit.models.tokenizer import load_tokenizer
 from labelkit.plugins.catalog import Catalog
-from labelkit.records import Example, LoadContext, Scheme
+from labelkit.records import Example, Scheme
+from reading_contexts import reading
 from spoiled_corpus import Everything, Placed, Records, Words, long_sentence, reviews, spans, untagged
 
 
@@ -36,10 +36,8 @@ def encoding(tiny: Path) -> Encoding:
 
 @pytest.fixture
 def findings(catalog: Catalog, encoding: Encoding, tmp_path: Path) -> Callable[..., list[Finding]]:
-    def run(reference: str, *, layer: str | None = None, scheme: Scheme | None = None, **options: Any) -> list[Finding]:
-        ctx = LoadContext(columns=options.pop("columns", {}), options=options)
-        settings = DataOptions(format=options.get("format"))
-        data = load(reference, layer, catalog, ctx, settings, folder=tmp_path / "stored", limit=100)
+    def run(reference: str, *, layer: str | None = None, scheme: Scheme | None = None, **how: Any) -> list[Finding]:
+        data = load(reference, layer, catalog, reading(**how), folder=tmp_path / "stored", limit=100)
         return list(check(data, CheckOptions(scheme=scheme, encoding=encoding, limit=100)).findings)
 
     return run
@@ -48,11 +46,9 @@ def findings(catalog: Catalog, encoding: Encoding, tmp_path: Path) -> Callable[.
 Run = Callable[..., list[Finding]]
 
 
-def load_words(reference: str, catalog: Catalog, folder: Path, **surroundings: Any) -> Sequence[Example]:
+def load_words(reference: str, catalog: Catalog, folder: Path, **how: Any) -> Sequence[Example]:
     """Return the train split as the command reads it."""
-    ctx = LoadContext(**surroundings)
-    settings = DataOptions(format=ctx.options.get("format"))
-    return load(reference, None, catalog, ctx, settings, folder=folder / "stored", limit=1).splits["train"]
+    return load(reference, None, catalog, reading(**how), folder=folder / "stored", limit=1).splits["train"]
 
 
 def places(found: list[Finding]) -> Placed:
@@ -720,7 +716,7 @@ def test_spans_of_annotation_tools_are_told_of_one_by_one(
     assert places(told) == {
         ("spans", "train", None): [corpus.place(tmp_path, "train", record) for record in (0, 1, 2, 2)]
     }
-    assert len(load_words(str(tmp_path / "train.jsonl"), catalog, tmp_path, options={"format": format_})) == 60
+    assert len(load_words(str(tmp_path / "train.jsonl"), catalog, tmp_path, format=format_)) == 60
 
 
 def test_spans_of_label_studio_are_told_of_one_by_one(findings: Run, tmp_path: Path) -> None:

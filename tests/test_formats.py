@@ -11,13 +11,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from labelkit.data.corpus import Corpus, DataOptions, load_corpus
+from labelkit.data.corpus import Corpus, load_corpus
 from labelkit.data.reading import kind_of, open_split, read_raw
 from labelkit.data.show import read_for_show
 from labelkit.errors import DataError, LabelkitError
 from labelkit.formats.builtin import FORMATS
 from labelkit.plugins.catalog import Catalog
-from labelkit.records import Example, Kind, LoadContext, Scheme
+from labelkit.records import DataSettings, Example, Kind, LoadContext, Scheme
 
 BY_NAME = {known.name: known for known in FORMATS}
 HF = {"text": {"dtype": "string", "_type": "Value"}, "label": {"names": ["neg", "pos"], "_type": "ClassLabel"}}
@@ -34,15 +34,15 @@ class Shelf:
 
 
 def read(path: Path, kind: Kind | None = None, layer: str | None = None, **how: Any) -> list[Example]:
-    options = {"kind": kind, "layer": layer, **how.pop("options", {})}
+    settings = DataSettings(**how.pop("settings", {}))
     known = next(f for f in FORMATS if path.name.removesuffix(".gz").endswith(f.suffixes) or path.is_dir())
     known = BY_NAME["arrow"] if path.is_dir() else known
     assert known.read is not None
-    return list(known.read(path, LoadContext(columns=how, options=options)))
+    return list(known.read(path, LoadContext(columns=how, kind=kind, layer=layer, settings=settings)))
 
 
-def load(reference: object, kind: Kind, layer: str, scheme: Scheme | None = None, **options: Any) -> Corpus:
-    ctx = LoadContext(options=options)
+def load(reference: object, kind: Kind, layer: str, scheme: Scheme | None = None, **settings: Any) -> Corpus:
+    ctx = LoadContext(settings=DataSettings(**settings))
     return load_corpus(str(reference), layer=layer, kind=kind, scheme=scheme, catalog=Shelf(), ctx=ctx)
 
 
@@ -111,7 +111,7 @@ def test_all_parts_of_a_split_are_read_and_numbered_through(tmp_path: Path) -> N
     for part in range(2):
         rows = [{"words": [word], "ner": ["O"]} for word in ("a", str(part))]
         jsonl(tmp_path / f"train-0000{part}-of-00002.jsonl", *rows)
-    catalog, ctx = Catalog.load(only=()), LoadContext(cache=tmp_path / "no", options={"layer": "ner"})
+    catalog, ctx = Catalog.load(only=()), LoadContext(cache=tmp_path / "no", layer="ner")
     expected = [("1", ("a",)), ("2", ("0",)), ("3", ("a",)), ("4", ("1",))]
     examples = open_split(str(tmp_path), "train", "token", catalog, ctx)
     assert [(example.id, example.words) for example in examples] == expected
@@ -252,7 +252,7 @@ def test_quotes_are_text_in_tsv_unless_told(tmp_path: Path) -> None:
     path.write_text('text\tlabel\n"Good" he said\tx\n"a ""b"""\ty\n')
     assert [e.text for e in read(path, "text", "label")] == ['"Good" he said', '"a ""b"""']
     path.write_text('text\tlabel\n"a ""b"""\ty\n')
-    assert [e.text for e in read(path, "text", "label", options={"quotes": True})] == ['a "b"']
+    assert [e.text for e in read(path, "text", "label", settings={"quotes": True})] == ['a "b"']
 
 
 def test_a_long_text(tmp_path: Path) -> None:
@@ -517,12 +517,12 @@ def test_show_finds_the_kind(tmp_path: Path) -> None:
     table = tmp_path / "a.csv"
     table.write_text("review,stars\na,x\nb,y\nc,x\n")
     columns = {"text": "review", "label": "stars"}
-    corpus = read_for_show(str(table), None, catalog, LoadContext(columns=columns), DataOptions())
+    corpus = read_for_show(str(table), None, catalog, LoadContext(columns=columns))
     assert (corpus.kind, corpus.layer, corpus.schema.labels) == ("text", "label", ("x", "y"))
     tags = jsonl(
         tmp_path / "b.jsonl", {"words": ["a", "b"], "ner_tags": ["B-x", "O"]}, {"words": ["c"], "ner_tags": ["O"]}
     )
-    corpus = read_for_show(str(tags), None, catalog, LoadContext(cache=tmp_path / "no"), DataOptions())
+    corpus = read_for_show(str(tags), None, catalog, LoadContext(cache=tmp_path / "no"))
     assert (corpus.kind, corpus.schema.types) == ("token", ("x",))
     assert not (tmp_path / "no").exists()
 

@@ -22,7 +22,7 @@ from labelkit.data.hub_mirrors import MIRRORS
 from labelkit.data.reading import kind_of, open_split
 from labelkit.errors import DataError, LabelkitError, NetworkError
 from labelkit.plugins.catalog import Catalog
-from labelkit.records import Kind, LoadContext, Scheme
+from labelkit.records import DataSettings, Kind, LoadContext, Scheme
 
 CONVERTED = "refs/convert/parquet"
 TAGS = ("O", "B-pet", "I-pet", "B-toy", "I-toy")
@@ -278,15 +278,18 @@ def test_one_of_several_configurations_is_chosen(hub: Hub, catalog: Catalog, tmp
     error = failure("hub:org/pets", catalog, tmp_path)
     assert error.message == "hub:org/pets: it has the configurations large, small"
     assert "data.config" in str(error.hint)
-    corpus = load("hub:org/pets", catalog, tmp_path, options={"config": "large"})
+    corpus = load("hub:org/pets", catalog, tmp_path, settings=DataSettings(config="large"))
     assert len(corpus.splits["train"].examples) + len(corpus.splits["validation"].examples) == 5
     assert hub.fetched == {"large/train/0000.parquet"}
-    assert "no configuration 'larg'" in failure("hub:org/pets", catalog, tmp_path, options={"config": "larg"}).message
+    assert (
+        "no configuration 'larg'"
+        in failure("hub:org/pets", catalog, tmp_path, settings=DataSettings(config="larg")).message
+    )
 
 
 def test_a_single_split_can_be_opened_and_converted(hub: Hub, catalog: Catalog, tmp_path: Path) -> None:
     hub.add("org/pets", splits())
-    ctx = LoadContext(cache=tmp_path / "cache", options={"layer": "ner"})
+    ctx = LoadContext(cache=tmp_path / "cache", layer="ner")
     assert kind_of("hub:org/pets", catalog, ctx) == "token"
     found = list(open_split("hub:org/pets", "test", "token", catalog, ctx))
     assert [example.labels["ner"] for example in found] == [("B-pet", "I-pet", "O")] * 2

@@ -11,16 +11,18 @@ from typing import Any
 import pytest
 
 import labelkit
-from labelkit import settings as settings_module
 from labelkit.api import request_of
 from labelkit.config import plan as plan_module
+from labelkit.config import validation as validation_module
 from labelkit.config.plan import Plan, Request, Setting, make_plan
 from labelkit.config.recipes import find_recipe, read_recipe, recipes_of
+from labelkit.config.validation import OWNED, parse_set, validate
 from labelkit.errors import LabelkitError, PlanError, UnknownNameError
 from labelkit.plugins.catalog import Candidate, Catalog, find_candidates
-from labelkit.settings import OWNED, SETTINGS, check, parse_set
+from labelkit.settings import SETTINGS
 
 CATALOG = Catalog.load()
+SEEDS = "it takes a whole number, at least 0 and at most 4,294,967,295"
 
 
 def planned(*, task: str = "ner", recipe: str | None = None, sets: tuple[str, ...] = (), **flags: Any) -> Plan:
@@ -36,7 +38,7 @@ def misses(request: Request, catalog: Catalog = CATALOG) -> list[str]:
 
 def refusal(key: str, value: Any) -> tuple[str, str | None]:
     with pytest.raises(LabelkitError) as error:
-        check(key, value)
+        validate(key, value)
     return error.value.message, error.value.hint
 
 
@@ -128,7 +130,7 @@ def test_all_misses_come_at_once() -> None:
     told = "\n".join(map(str, error.value.misses))
     for part in (
         "task 'ner' has no recipe 'gide' (did you mean guide?)",
-        "train.learning_rate cannot be 'fast' (it takes a number, or auto)",
+        "train.learning_rate cannot be 'fast' (it takes a number, at least 0, or auto)",
         "unknown setting 'train.learning_rat' (did you mean train.learning_rate",
         "--set 'train.seed' is not key=value",
         "--set 'model=x': unknown setting 'model' (--set takes train.KEY=VALUE and data.KEY=VALUE)",
@@ -273,17 +275,17 @@ def test_no_setting_of_ours_is_owned() -> None:
 def test_every_default_fits_its_own_setting(key: str) -> None:
     default = SETTINGS[key].default
     if default is not None:
-        assert check(key, default) == default
+        assert validate(key, default) == default
 
 
 @pytest.mark.parametrize(
     ("key", "value", "hint"),
     [
-        ("train.seed", 1.5, "it takes a whole number"),
-        ("train.seed", True, "it takes a whole number"),
-        ("train.seed", "1", "it takes a whole number"),
-        ("train.learning_rate", "fast", "it takes a number, or auto"),
-        ("train.weight_decay", None, "it takes a number"),
+        ("train.seed", 1.5, SEEDS),
+        ("train.seed", True, SEEDS),
+        ("train.seed", "1", SEEDS),
+        ("train.learning_rate", "fast", "it takes a number, at least 0, or auto"),
+        ("train.weight_decay", None, "it takes a number, at least 0"),
         ("data.repair", 1, "it takes true or false"),
         ("data.scheme", "IOB3", "it takes IOB1, IOB2, BIOES, BILOU, or auto"),
         ("data.columns", 3, "it takes text, or nothing"),
@@ -307,7 +309,7 @@ def test_a_value_of_the_wrong_type_says_what_is_taken(key: str, value: Any, hint
     ],
 )
 def test_values_are_taken_as_they_are_meant(key: str, value: Any, taken: Any) -> None:
-    found = check(key, value)
+    found = validate(key, value)
     assert (found, type(found)) == (taken, type(taken))
 
 
@@ -349,13 +351,13 @@ def test_set_without_key_or_value_is_refused(text: str) -> None:
         parse_set(text)
 
 
-@pytest.mark.parametrize("module", [settings_module, plan_module])
+@pytest.mark.parametrize("module", [validation_module, plan_module])
 def test_doctests(module: ModuleType) -> None:
     assert doctest.testmod(module).failed == 0
 
 
 def test_the_doctests_of_settings_are_found() -> None:
-    assert doctest.testmod(settings_module).attempted >= 4
+    assert doctest.testmod(validation_module).attempted >= 4
 
 
 @pytest.mark.parametrize(
@@ -373,9 +375,9 @@ def test_the_doctests_of_settings_are_found() -> None:
 )
 def test_numbers_out_of_bounds_are_refused_before_anything_runs(key: str, value: float, hint: str) -> None:
     with pytest.raises(LabelkitError, match="cannot be") as caught:
-        check(key, value)
+        validate(key, value)
     assert hint in (caught.value.hint or "")
 
 
 def test_minus_one_means_no_limit_of_steps() -> None:
-    assert check("train.max_steps", -1) == -1
+    assert validate("train.max_steps", -1) == -1

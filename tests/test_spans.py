@@ -16,7 +16,7 @@ from labelkit.errors import DataError
 from labelkit.formats import jsonl
 from labelkit.labels.schemes import spans_of, tags_of
 from labelkit.labels.spans import offsets_of, parse_spans, without_overlaps, words_of_spans
-from labelkit.records import Example, Format, LoadContext, Schema, Source
+from labelkit.records import DataSettings, Example, Format, LoadContext, Schema, Source
 from labelkit.text.splitters import words as split_words
 
 TEXT = "Ada Lovelace lived in London."
@@ -35,13 +35,13 @@ def write(path: Path, *records: dict[str, Any]) -> Path:
     return path
 
 
-def load(path: Path, **options: Any) -> Corpus:
-    ctx = LoadContext(options=options)
+def load(path: Path, **settings: Any) -> Corpus:
+    ctx = LoadContext(settings=DataSettings(**settings))
     return load_corpus(str(path), layer="ner", kind="token", scheme="IOB2", catalog=Shelf(), ctx=ctx)
 
 
-def read(path: Path, **options: Any) -> list[Example]:
-    return list(jsonl.read(path, LoadContext(options={"kind": "token", "layer": "ner", **options})))
+def read(path: Path, **settings: Any) -> list[Example]:
+    return list(jsonl.read(path, LoadContext(kind="token", layer="ner", settings=DataSettings(**settings))))
 
 
 def failure(path: Path, **options: Any) -> DataError:

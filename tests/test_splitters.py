@@ -14,9 +14,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from labelkit import settings as run_settings
+from labelkit.config.validation import validate
 from labelkit.errors import DataError, LabelkitError
 from labelkit.formats.builtin import FORMATS
-from labelkit.records import LoadContext
+from labelkit.records import DataSettings, LoadContext
 from labelkit.text.splitters import SPLITTERS, characters, find_splitter, split
 
 SPLITTING = sorted(set(SPLITTERS) - {"none"})
@@ -158,10 +159,10 @@ def test_an_unknown_splitter_is_refused() -> None:
 
 def test_the_setting_knows_the_splitters() -> None:
     assert typing.get_args(run_settings.Splitter) == tuple(SPLITTERS)
-    assert run_settings.check("data.splitter", "characters") == "characters"
+    assert validate("data.splitter", "characters") == "characters"
     with pytest.raises(LabelkitError, match=r"data\.splitter cannot be 'charakters'") as caught:
-        run_settings.check("data.splitter", "charakters")
-    assert caught.value.hint == "did you mean characters?"
+        validate("data.splitter", "charakters")
+    assert caught.value.hint == "did you mean characters? it takes words, whitespace, characters, none"
 
 
 @pytest.mark.parametrize(
@@ -186,12 +187,12 @@ def test_spans_on_text_need_a_splitter(tmp_path: Path) -> None:
         read_spans(tmp_path, {"splitter": "none"}, [0, 5, "LOC"])
 
 
-def read_spans(folder: Path, options: dict[str, Any], span: list[Any]) -> Any:
+def read_spans(folder: Path, settings: dict[str, Any], span: list[Any]) -> Any:
     path = folder / "spans.jsonl"
     path.write_text(json.dumps({"text": "Rome,", "spans": [span]}) + "\n", encoding="utf-8")
     format_ = next(item for item in FORMATS if item.name == "jsonl")
     assert format_.read is not None
-    (found,) = format_.read(path, LoadContext(options={"layer": "ner", **options}))
+    (found,) = format_.read(path, LoadContext(layer="ner", settings=DataSettings(**settings)))
     return found
 
 

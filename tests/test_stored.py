@@ -24,7 +24,18 @@ from labelkit.data.summary import summarise
 from labelkit.data.views import Changed, Chosen
 from labelkit.errors import DataError, LabelkitError
 from labelkit.formats import conll, jsonl
-from labelkit.records import Example, Format, Kind, LoadContext, Place, Preprocessor, Schema, Scheme, Source
+from labelkit.records import (
+    DataSettings,
+    Example,
+    Format,
+    Kind,
+    LoadContext,
+    Place,
+    Preprocessor,
+    Schema,
+    Scheme,
+    Source,
+)
 
 
 class Shelf:
@@ -44,7 +55,7 @@ def load(
     **how: Any,
 ) -> Corpus:
     layer = "pets" if kind == "token" else "label"
-    ctx = LoadContext(cache=cache, options=how)
+    ctx = LoadContext(cache=cache, settings=DataSettings(**how))
     target = scheme if kind == "token" else None
     return load_corpus(str(reference), layer=layer, kind=kind, scheme=target, catalog=shelf or Shelf(), ctx=ctx)
 
@@ -227,13 +238,8 @@ def test_errors_name_the_line_of_stored_examples(tmp_path: Path, last: str, mess
 def test_repairs_of_stored_examples_are_counted(tmp_path: Path) -> None:
     path = tmp_path / "train.conll"
     path.write_text(sentences(12) + "a O\nb I-cat\n\n" + "c B-cat\n\n")
-    ctx = LoadContext(cache=tmp_path / "cache")
-    from labelkit.data.corpus import DataOptions
-
-    options = DataOptions(repair=True, scheme="IOB1")
-    corpus = load_corpus(
-        str(path), layer="pets", kind="token", scheme="IOB2", catalog=Shelf(), ctx=ctx, options=options
-    )
+    ctx = LoadContext(cache=tmp_path / "cache", settings=DataSettings(repair=True, scheme="IOB1"))
+    corpus = load_corpus(str(path), layer="pets", kind="token", scheme="IOB2", catalog=Shelf(), ctx=ctx)
     assert corpus.repaired == 1
     everything = [example for split in corpus.splits.values() for example in split.examples]
     assert next(e.labels["pets"] for e in everything if e.words == ("c",)) == ("B-cat",)

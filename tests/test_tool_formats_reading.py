@@ -88,12 +88,12 @@ def test_classes_of_a_tool(file: str, name: str, labels: list[str]) -> None:
 
 
 def test_all_of_a_brat_file() -> None:
-    tally: Counter[str] = Counter()
-    first, second = read(GOLDEN / "brat/note.ann", "brat", kind="token", tally=tally)
+    counts: Counter[str] = Counter()
+    first, second = read(GOLDEN / "brat/note.ann", "brat", kind="token", counts=counts)
     assert second.text == f"{FAMILY} Bob, Eve"
     assert spans_in(second) == [("Bob", "PER", 6), ("Eve", "PER", 11)]
     assert (str(first.place), str(second.place)) == (f"{GOLDEN}/brat/note.txt:1", f"{GOLDEN}/brat/note.txt:3")
-    assert tally == {"relations, events, attributes and notes of brat were left out": 5}
+    assert counts == {"relations, events, attributes and notes of brat were left out": 5}
     (whole,) = read(GOLDEN / "brat/note.ann", "brat", kind="token", unit="document")
     assert whole.text == (GOLDEN / "brat/note.txt").read_bytes().decode()
     assert spans_in(whole) == [*SPANS, ("Bob", "PER", 43), ("Eve", "PER", 48)]
@@ -142,9 +142,9 @@ def test_what_is_written_stays_the_same(tmp_path: Path, name: str, file: str) ->
     ],
 )
 def test_what_is_left_out_is_counted(file: str, name: str, kind: str, what: str) -> None:
-    tally: Counter[str] = Counter()
-    read(GOLDEN / file, name, kind=kind, tally=tally)
-    assert tally[what] == (3 if "UTF-16" in what else 1)
+    counts: Counter[str] = Counter()
+    read(GOLDEN / file, name, kind=kind, counts=counts)
+    assert counts[what] == (3 if "UTF-16" in what else 1)
 
 
 def test_convert_tells_what_was_left_out(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -241,7 +241,7 @@ def test_records_to_be_labelled_need_no_labels(tmp_path: Path) -> None:
     assert len(first.words or ()) == 9
     path = saved(tmp_path / "a.jsonl", {"nothing": 1}, {"text": "a"})
     skipped: list[DataError] = []
-    assert [one.text for one in read(path, "doccano", labels="ignored", skip=skipped.append)] == ["a"]
+    assert [one.text for one in read(path, "doccano", labels="ignored", on_bad_record=skipped.append)] == ["a"]
     assert len(skipped) == 1
 
 
@@ -334,7 +334,7 @@ def test_tasks_are_read_one_by_one(tmp_path: Path) -> None:
     assert reader is not None
     path = tmp_path / "a.json"
     path.write_text(f"[{','.join([json.dumps(task([region(2, 7, 'PER')]))] * 2000)}, broken")
-    found = iter(reader(path, LoadContext(options={"kind": "token"})))
+    found = iter(reader(path, LoadContext(kind="token")))
     assert [spans_in(next(found)) for _ in range(100)] == [[("Alice", "PER", 2)]] * 100
     with pytest.raises(DataError, match="broken JSON"):
         list(found)
@@ -370,10 +370,10 @@ def test_overlapping_spans(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("New York Times")
     (tmp_path / "a.ann").write_text("T1\tLOC 0 8\tNew York\nT2\tORG 0 14\tNew York Times\n")
     assert "data.drop_overlaps=true" in str(failure(tmp_path / "a.ann", "brat"))
-    tally: Counter[str] = Counter()
-    (found,) = read(tmp_path / "a.ann", "brat", kind="token", drop_overlaps=True, tally=tally)
+    counts: Counter[str] = Counter()
+    (found,) = read(tmp_path / "a.ann", "brat", kind="token", drop_overlaps=True, counts=counts)
     assert spans_in(found) == [("New York Times", "ORG", 0)]
-    assert tally.total() == 1
+    assert counts.total() == 1
 
 
 def brat_pair(folder: Path, name: str) -> None:

@@ -12,8 +12,9 @@ from labelkit.files.output import new_output
 from labelkit.formats.builtin import FORMATS
 from labelkit.labels.notation import word_spans
 from labelkit.labels.schemes import tags_of
-from labelkit.records import Example, Format, Labelled, LoadContext, Scheme
+from labelkit.records import Example, Format, Labelled, Scheme
 from labelkit.text.splitters import words as split_words
+from reading_contexts import reading
 
 BY_NAME: dict[str, Format] = {known.name: known for known in FORMATS}
 FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467"  # three people, joined into one emoji
@@ -101,11 +102,11 @@ def write(path: Path, records: Sequence[Labelled | Example], name: str) -> Path:
     return path
 
 
-def read(path: Path, name: str, columns: dict[str, str] | None = None, **options: Any) -> list[Example]:
+def read(path: Path, name: str, columns: dict[str, str] | None = None, **how: Any) -> list[Example]:
     """Read a file in a format."""
     reader = BY_NAME[name].read
     assert reader is not None
-    return list(reader(path, LoadContext(options=options, columns=columns or {})))
+    return list(reader(path, reading(**how, columns=columns or {})))
 
 
 def spans_in(example: Example) -> list[tuple[str, str, int]]:

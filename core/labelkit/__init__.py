@@ -13,6 +13,7 @@ from labelkit.hookspecs import hookimpl
 from labelkit.records import (
     Counts,
     Coverage,
+    DataSettings,
     Decoder,
     Encoder,
     Example,
@@ -25,6 +26,7 @@ from labelkit.records import (
     Place,
     Predictions,
     Preprocessor,
+    ReadingPolicy,
     ResolvedEncoder,
     Schema,
     Scheme,
@@ -52,6 +54,7 @@ _LAZY = {
 __all__ = [
     "Counts",
     "Coverage",
+    "DataSettings",
     "Decoder",
     "Encoder",
     "Example",
@@ -66,6 +69,7 @@ __all__ = [
     "Place",
     "Predictions",
     "Preprocessor",
+    "ReadingPolicy",
     "ResolvedEncoder",
     "RunResult",
     "Schema",

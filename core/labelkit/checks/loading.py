@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -11,12 +10,11 @@ from pathlib import Path
 
 from labelkit.checks.findings import CaseCollector, Finding
 from labelkit.data.arrow_cache import Tally, gather
-from labelkit.data.corpus import DataOptions, context_for
+from labelkit.data.corpus import context_for
 from labelkit.data.reading import Parts, kind_of, open_split, splits_of
 from labelkit.errors import DataError, nearest
-from labelkit.files.reading import lines_with_ends
 from labelkit.formats.fields import ROLES
-from labelkit.records import Example, Kind, LoadContext, Schema, Source
+from labelkit.records import Example, Kind, LoadContext, ReadingPolicy, Schema, Source
 
 _PLACED = re.compile(r"(.+?:\d+): (.*)", re.DOTALL)
 _NOT_ENCODED = re.compile(r"not \S+ at byte offset")
@@ -47,22 +45,11 @@ class CheckedDataset:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LenientContext(LoadContext):
-    """Surroundings in which a byte that is not in the encoding becomes half a surrogate pair, and reading goes on."""
-
-    def lines(self, path: Path) -> Iterator[tuple[int, str]]:
-        """Yield ``(number, line)`` of a text file, without line ends."""
-        for number, line in enumerate(lines_with_ends(path, self.encoding, "surrogateescape"), start=1):
-            yield number, line.removesuffix("\n").removesuffix("\r")
-
-
 def load(
     reference: str,
     layer: str | None,
     catalog: Parts,
     ctx: LoadContext,
-    options: DataOptions,
     *,
     folder: Path,
     limit: int,
@@ -76,11 +63,13 @@ def load(
     :raises DataError: nothing can be read at all, or there is no such layer.
     :raises UnknownNameError: nothing has that name.
     """
-    ctx = _lenient(ctx, options)
-    kind = kind_of(reference, catalog, _skipping(ctx), options.format)
+    settings = ctx.settings
+    ctx = replace(ctx, policy=replace(ctx.policy, undecodable="surrogateescape", as_written=True))
+    ignoring = replace(ctx.policy, on_bad_record=lambda error: None, on_bad_span=lambda error: None)
+    kind = kind_of(reference, catalog, replace(ctx, policy=ignoring), settings.format)
     source = catalog.sources.get(reference)
     layers = _layers(layer, source, kind, ctx)
-    ctx = _with(ctx, context_for(ctx, layers[0], kind, options).options)
+    ctx = context_for(ctx, layers[0], kind)
     refs = splits_of(reference, kind, catalog, ctx)
     if source is None and not reference.startswith("hub:"):
         _must_be_there(refs.values())
@@ -90,7 +79,8 @@ def load(
     for split in refs:
         tell(split)
         faults = ReadingFaults(split, limit)
-        opened = partial(open_split, reference, split, kind, catalog, _with(ctx, faults.options()), options.format)
+        collecting = replace(ctx, policy=faults.policy(ctx.policy))
+        opened = partial(open_split, reference, split, kind, catalog, collecting, settings.format)
         examples = gather(faults.read(opened), folder / f"{split}.arrow", Tally())
         if faults.failed is None:
             splits[split] = examples
@@ -113,22 +103,6 @@ def load(
         findings=tuple(findings),
         notes=tuple(_notes(source, splits, ctx)),
     )
-
-
-def _lenient(ctx: LoadContext, options: DataOptions) -> LenientContext:
-    path = ctx.path if options.path is None else Path(options.path).expanduser()
-    given = {name: getattr(ctx, name) for name in LoadContext.__dataclass_fields__}
-    wanted = {"undecodable": "surrogateescape", "as_written": True}
-    return LenientContext(**{**given, "path": path, "options": {**ctx.options, **wanted}})
-
-
-def _with(ctx: LenientContext, options: Mapping[str, object]) -> LenientContext:
-    return replace(ctx, options={**ctx.options, **options})
-
-
-def _skipping(ctx: LenientContext) -> LenientContext:
-    """Return surroundings in which what cannot be read is left out without a word."""
-    return _with(ctx, {"skip": lambda error: None, "skip_span": lambda error: None})
 
 
 def _layers(layer: str | None, source: Source | None, kind: Kind, ctx: LoadContext) -> tuple[str, ...]:
@@ -177,9 +151,7 @@ def _schemas(source: Source | None, layers: Sequence[str], catalog: Parts) -> di
 
 
 def _notes(source: Source | None, splits: Mapping[str, Sequence[Example]], ctx: LoadContext) -> Iterator[str]:
-    tally = ctx.options.get("tally")
-    if isinstance(tally, Counter):
-        yield from (f"{what}: {times:,}" for what, times in tally.items())
+    yield from (f"{what}: {times:,}" for what, times in ctx.policy.counts.items())
     if source is None:
         return
     for split, published in source.counts.items():
@@ -199,9 +171,11 @@ class ReadingFaults:
         self._records, self._lines, self._spans = CaseCollector(limit), CaseCollector(limit), CaseCollector(limit)
         self._stopped = CaseCollector(1)
 
-    def options(self) -> dict[str, object]:
-        """Return the options that have readers skip records and spans."""
-        return {"skip": self._skip_record, "skip_span": lambda error: _add_error(self._spans, error)}
+    def policy(self, policy: ReadingPolicy) -> ReadingPolicy:
+        """Return the policy by which readers skip records and spans, and add their errors here."""
+        return replace(
+            policy, on_bad_record=self._skip_record, on_bad_span=lambda error: _add_error(self._spans, error)
+        )
 
     def read(self, opened: Callable[[], Iterable[Example]]) -> Iterator[Example]:
         """Yield examples until reading stops."""

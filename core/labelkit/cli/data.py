@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -74,14 +74,12 @@ def show(
     labelkit data show train.conll --columns tokens=0,ner=3
     """
     from labelkit.data import summary
-    from labelkit.data.corpus import DataOptions
     from labelkit.data.show import read_for_show
     from labelkit.errors import DataError
 
     ctx = reading_context(shell, columns, encoding, sets)
-    given = {name: ctx.options[name] for name in ("scheme", "repair", "format") if name in ctx.options}
-    options = DataOptions(allow_new_labels=True, **given)
-    corpus = read_for_show(reference, layer, shell.catalog, ctx, options)
+    ctx = replace(ctx, settings=replace(ctx.settings, allow_new_labels=True))
+    corpus = read_for_show(reference, layer, shell.catalog, ctx)
     if split not in corpus.splits:
         raise DataError(f"'{reference}' has no {split} split", hint=f"it has: {', '.join(corpus.splits)}")
     examples = summary.sample(corpus.splits[split].examples, count, seed)
@@ -143,28 +141,18 @@ def convert(
 
 
 def reading_context(shell: Shell, columns: str | None, encoding: str, sets: tuple[str, ...]) -> LoadContext:
-    """Return what readers may know; the options of ``--set data.KEY=VALUE`` are checked as those of a run are."""
-    from labelkit.data.references import parse_columns
+    """Return the context of reading by the given options; ``--set data.KEY=VALUE`` is validated as for a run."""
+    from labelkit.config.validation import parse_set, validate
     from labelkit.errors import LabelkitError
-    from labelkit.records import LoadContext
-    from labelkit.settings import check, parse_set
+    from labelkit.settings import DataSettings
 
-    options = {}
+    settings: dict[str, Any] = {"columns": columns, "encoding": encoding}
     for text in sets:
         key, value = parse_set(text)
         if not key.startswith("data."):
             raise LabelkitError(f"--set {text!r}: only settings of data are of use here", hint="write data.KEY=VALUE")
-        options[key.removeprefix("data.")] = check(key, value)
-    path = options.get("path")
-    return LoadContext(
-        root=shell.environment.data,
-        path=Path(path).expanduser() if path else None,
-        cache=shell.home.cache,
-        offline=shell.environment.offline,
-        encoding=options.get("encoding", encoding),
-        columns=parse_columns(columns) if columns else {},
-        options=options,
-    )
+        settings[key.removeprefix("data.")] = validate(key, value)
+    return shell.environment.load_context(DataSettings(**settings), shell.home.cache)
 
 
 def _print(shell: Shell, corpus: Any, split: str, examples: Any, figures: Any) -> None:

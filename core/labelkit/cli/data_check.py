@@ -71,12 +71,8 @@ def check(
     from labelkit.checks.loading import load
     from labelkit.checks.run import CheckOptions
     from labelkit.checks.run import check as run
-    from labelkit.data.corpus import DataOptions, scheme_named
 
     ctx = reading_context(shell, columns, encoding, sets)
-    given = {name: ctx.options[name] for name in ("scheme", "format", "path") if name in ctx.options}
-    options = DataOptions(**given)
-    scheme = scheme_named(options.scheme, "scheme")
     with tempfile.TemporaryDirectory(prefix="labelkit-check-") as folder, _progress(shell) as tell:
         encoder, skipped = _encoder(shell, model, ctx, skip)
         data = load(
@@ -84,14 +80,13 @@ def check(
             layer,
             shell.catalog,
             ctx,
-            options,
             folder=Path(folder),
             limit=examples,
             tell=lambda split: tell(f"reading {split}", None, None),
         )
         asked = CheckOptions(
-            scheme=scheme,
-            max_labels=ctx.options.get("max_labels", 200),
+            scheme=ctx.settings.source_scheme,
+            max_labels=ctx.settings.max_labels,
             encoding=encoder,
             skip=skip,
             limit=examples,
@@ -136,10 +131,10 @@ def _encoding(shell: Shell, model: str, ctx: LoadContext) -> Encoding:
     with silence_transformers():
         tokenizer = load_tokenizer(folder)
         limit = max_length_of(tokenizer, load_config(folder))
-    wanted = ctx.options.get("max_length", "auto")
+    wanted = ctx.settings.max_length
     if wanted != "auto" and wanted > limit:
         raise LabelkitError(f"data.max_length {wanted} is more than the {limit} sub-tokens that the encoder reads")
-    return Encoding.of(tokenizer, limit if wanted == "auto" else wanted, ctx.options.get("overlap", 128))
+    return Encoding.of(tokenizer, limit if wanted == "auto" else wanted, ctx.settings.overlap)
 
 
 @contextmanager

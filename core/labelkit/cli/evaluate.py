@@ -144,7 +144,6 @@ def read(
     shell: Shell, asked: Asked, labeller: Labeller, details: RunDetails | None, mapping: LabelMap | None = None
 ) -> Gold:
     """Read the gold data that was asked for; by default the run's own."""
-    from labelkit.data.corpus import DataOptions
     from labelkit.data.gold import UnknownLabelsError, read_gold
     from labelkit.evaluate.recorded_data import gold_split, read_run_corpus
 
@@ -157,9 +156,6 @@ def read(
             )
         data, columns, encoding, sets = _own_data(shell, asked.run, columns, sets)
     ctx = reading_context(shell, columns, encoding, (f"data.splitter={info.splitter}", *sets))
-    options = DataOptions(
-        **{name: ctx.options[name] for name in ("scheme", "repair", "format", "path") if name in ctx.options}
-    )
     mapped = mapping is not None and (mapping.gold or mapping.predicted)
     try:
         return read_gold(
@@ -169,7 +165,6 @@ def read(
             schema=mapping.schema(info.schema) if mapping and mapped else info.schema,
             catalog=shell.catalog,
             ctx=ctx,
-            options=options,
             trained_on=asked.data is None,
             relabel=(lambda labels: mapping.relabel(labels, info.schema)) if mapping and mapped else None,
         )

@@ -14,7 +14,6 @@ from labelkit.cli.data import reading_context, reading_options
 from labelkit.errors import LabelkitError
 
 if TYPE_CHECKING:
-    from labelkit.data.corpus import DataOptions
     from labelkit.data.gold import Gold
     from labelkit.encode.alignment import Window
     from labelkit.inference.onnx.comparison import OnnxComparison
@@ -216,26 +215,22 @@ def _own_gold(shell: Shell, details: RunDetails) -> tuple[Gold, Sequence[Example
 
 def _other_gold(shell: Shell, asked: _Asked, data: str, labeller: Labeller) -> tuple[Gold, Sequence[Example]]:
     """Read a split of other data, and its train split where it has one."""
-    from labelkit.data.corpus import DataOptions
-
     info = labeller.info
     ctx = reading_context(shell, asked.columns, asked.encoding, (f"data.splitter={info.splitter}", *asked.sets))
-    known = {name: ctx.options[name] for name in ("scheme", "repair", "format", "path") if name in ctx.options}
-    options = DataOptions(**known)
-    gold = _read(shell, labeller, data, asked.split or "validation", ctx, options)
+    gold = _read(shell, labeller, data, asked.split or "validation", ctx)
     if not asked.int8:
         return gold, ()
     try:
-        return gold, _read(shell, labeller, data, "train", ctx, options).examples
+        return gold, _read(shell, labeller, data, "train", ctx).examples
     except LabelkitError:
         return gold, gold.examples
 
 
-def _read(shell: Shell, labeller: Labeller, data: str, split: str, ctx: LoadContext, options: DataOptions) -> Gold:
+def _read(shell: Shell, labeller: Labeller, data: str, split: str, ctx: LoadContext) -> Gold:
     from labelkit.data.gold import read_gold
 
     info = labeller.info
-    return read_gold(data, split, layer=info.layer, schema=info.schema, catalog=shell.catalog, ctx=ctx, options=options)
+    return read_gold(data, split, layer=info.layer, schema=info.schema, catalog=shell.catalog, ctx=ctx)
 
 
 def _document(

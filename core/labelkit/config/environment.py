@@ -1,4 +1,4 @@
-"""What labelkit takes from environment variables; where its state lives is read by ``registry/home.py``."""
+"""The environment variables that labelkit reads, except those of its home, see ``registry/home.py``."""
 
 from __future__ import annotations
 
@@ -7,10 +7,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from labelkit.data.references import parse_columns
+from labelkit.records import LoadContext
+from labelkit.settings import DataSettings
+
+_OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
+_TRUE = frozenset(("1", "ON", "YES", "TRUE"))
+
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """What labelkit takes from its surroundings.
+    """Environment variables, parsed.
 
     :param data: ``LABELKIT_DATA``, the folder of corpora.
     :param plugins: ``LABELKIT_PLUGINS``, the only plugins to load; None for all.
@@ -23,18 +30,25 @@ class Environment:
 
     @classmethod
     def read(cls, environ: Mapping[str, str] = os.environ) -> Environment:
-        """Read it from ``environ``."""
+        """Return those of ``environ``."""
         plugins = environ.get("LABELKIT_PLUGINS")
         return cls(
-            data=_path(environ.get("LABELKIT_DATA")),
+            data=Path(folder).expanduser() if (folder := environ.get("LABELKIT_DATA")) else None,
             plugins=None if plugins is None else tuple(name.strip() for name in plugins.split(",") if name.strip()),
-            offline=any(_is_true(environ.get(name)) for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")),
+            offline=any(environ.get(name, "").strip().upper() in _TRUE for name in _OFFLINE),
         )
 
+    def load_context(self, settings: DataSettings, cache: Path) -> LoadContext:
+        """Return the context in which sources, formats and encoders read.
 
-def _path(text: str | None) -> Path | None:
-    return Path(text).expanduser() if text else None
-
-
-def _is_true(text: str | None) -> bool:
-    return (text or "").strip().upper() in {"1", "ON", "YES", "TRUE"}
+        :raises LabelkitError: ``data.columns`` is malformed.
+        """
+        return LoadContext(
+            root=self.data,
+            path=Path(settings.path).expanduser() if settings.path else None,
+            cache=cache,
+            offline=self.offline,
+            encoding=settings.encoding,
+            columns=parse_columns(settings.columns) if settings.columns else {},
+            settings=settings,
+        )

@@ -8,11 +8,12 @@ from functools import partial
 from typing import Any, Literal
 
 from labelkit.config.recipes import Recipe, find_recipe
+from labelkit.config.validation import parse_set, validate
 from labelkit.data.references import parse_columns
 from labelkit.errors import LabelkitError, PlanError, UnknownNameError, nearest
 from labelkit.plugins.catalog import Catalog
 from labelkit.records import Decoder, Metric, Preprocessor, Task
-from labelkit.settings import AUTO, SETTINGS, check, parse_set
+from labelkit.settings import AUTO, SETTINGS
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,6 @@ def _recipe(task: Task, request: Request) -> Recipe:
 
 def _merge(task: Task, recipe: Recipe | None, request: Request, misses: list[LabelkitError]) -> dict[str, Setting]:
     merged = {key: Setting(spec.default, "default") for key, spec in SETTINGS.items()}
-    merged["model"] = Setting("bundled", "default")
     merged.update(_from_task(task))
     if recipe:
         merged.update({key: Setting(value, f"recipe {recipe.name}") for key, value in recipe.settings.items()})
@@ -143,7 +143,7 @@ def _override(merged: dict[str, Setting], request: Request, misses: list[Labelki
     """Put flags, then ``--set``, over what recipe and task say."""
 
     def flag(key: str, value: Any, origin: str) -> None:
-        merged[key] = Setting(check(key, value), origin)
+        merged[key] = Setting(validate(key, value), origin)
 
     def set_(text: str) -> None:
         key, value = _checked_pair(text)
@@ -161,7 +161,7 @@ def _checked_pair(text: str) -> tuple[str, Any]:
         raise LabelkitError(
             f"--set {text!r}: unknown setting '{key}'", hint="--set takes train.KEY=VALUE and data.KEY=VALUE"
         )
-    return key, check(key, value)
+    return key, validate(key, value)
 
 
 def _from_task(task: Task) -> dict[str, Setting]:
@@ -170,7 +170,7 @@ def _from_task(task: Task) -> dict[str, Setting]:
         "data": task.source,
         "metric": next(iter(task.metrics), None),
         "decoder": task.decoder,
-        "preprocess": list(task.preprocess),
+        "preprocess": tuple(task.preprocess),
         "data.train_scheme": task.scheme,
     }
     return {key: Setting(value, origin) for key, value in values.items()}

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from labelkit.config.validation import validate
 from labelkit.errors import LabelkitError, UnknownNameError, nearest
 from labelkit.records import Task
-from labelkit.settings import check
 
 #: recipes for tasks whose plugin brings none, by kind
 FALLBACK = Path(__file__).parent / "default_recipes"
@@ -62,7 +62,7 @@ def read_recipe(path: Path) -> Recipe:
         raise LabelkitError(f"recipe {path} is not TOML: {error}", hint="see: labelkit recipes") from None
     summary = str(content.pop("summary", ""))
     try:
-        settings = {key: check(key, value) for key, value in _flat(content)}
+        settings = {key: validate(key, value) for key, value in _flat(content)}
     except LabelkitError as error:
         raise LabelkitError(f"recipe {path}: {error.message}", hint=error.hint) from None
     return Recipe(path.stem, summary, settings, path)

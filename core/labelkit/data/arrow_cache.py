@@ -12,6 +12,7 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -115,9 +116,9 @@ def place_for(ctx: LoadContext, *parts: object, files: Sequence[Path] = ()) -> P
     """
     from labelkit import __version__
 
-    options = {name: value for name, value in ctx.options.items() if name != "tally"}
     stats = [(str(file), str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
-    key = [VERSION, __version__, parts, stats, dict(ctx.columns), options, ctx.encoding, ctx.revision]
+    how = [asdict(ctx.settings), ctx.layer, ctx.kind, ctx.policy.labels, ctx.policy.undecodable, ctx.policy.as_written]
+    key = [VERSION, __version__, parts, stats, dict(ctx.columns), how, ctx.encoding, ctx.revision]
     digest = hashlib.sha256(json.dumps(key, sort_keys=True, default=str).encode("utf-8", "surrogateescape"))
     return ctx.cache / "examples" / f"{digest.hexdigest()}.arrow"
 

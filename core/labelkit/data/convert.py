@@ -23,6 +23,7 @@ from labelkit.formats.labelled_json import gold_coverage
 from labelkit.formats.recognition import writer_for
 from labelkit.labels.notation import as_iob2, notation_of
 from labelkit.records import Example, Kind, Labelled, Labels, LoadContext
+from labelkit.settings import DataSettings
 
 #: what can be left out knowingly, beside the layers and the caller's own fields by their names
 DROPPABLE = ("id", "text", "document", "scheme", "extra")
@@ -70,28 +71,27 @@ def convert(asked: Conversion, parts: Parts, ctx: LoadContext) -> Converted:
     writer_for(asked.target, parts.formats, asked.to)  # a wrong name is an error before data is read
     kind = kind_of(asked.reference, parts, ctx, asked.source_format)
     writer = writer_for(asked.target, parts.formats, asked.to, kind=kind)
-    options = {**ctx.options, "kind": kind, **({"layer": asked.layer} if asked.layer else {})}
-    tally = Counter[str]()
+    counts = Counter[str]()
 
-    def examples(tally: Counter[str] | None = None) -> Iterator[Example]:
-        within = replace(ctx, options={**options, "tally": tally})
+    def examples(counts: Counter[str]) -> Iterator[Example]:
+        within = replace(ctx, kind=kind, layer=asked.layer, policy=replace(ctx.policy, counts=counts))
         found = open_split(asked.reference, asked.split, kind, parts, within, asked.source_format)
         return (_wanted(example, asked, kind) for example in found)
 
     with new_output(asked.target, force=asked.force) as output:
         counter = _Numbered()
         assert writer.write is not None  # writer_for offers writers only
-        writer.write(counter.each(examples(tally)), output)
+        writer.write(counter.each(examples(counts)), output)
         if not counter.count:
             raise DataError(f"'{asked.reference}' is empty: it holds no examples", hint="check the file")
         output.close()
         if writer.read is not None:
             layer = "labels" if kind == "token" else "label"
-            how = {"kind": kind, "layer": layer, "plain_labels": counter.plain}
-            again = LoadContext(options={**how, "splitter": ctx.options.get("splitter", "words")})
+            settings = DataSettings(splitter=ctx.settings.splitter, plain_labels=counter.plain)
+            again = LoadContext(settings=settings, layer=layer, kind=kind)
             with output.readable() as path:
-                _compare(examples(), _readable(writer.read(path, again), path.parent, asked), asked)
-    notes = tuple(f"{what}: {count:,}" for what, count in tally.items())
+                _compare(examples(Counter()), _readable(writer.read(path, again), path.parent, asked), asked)
+    notes = tuple(f"{what}: {count:,}" for what, count in counts.items())
     return Converted(examples=counter.count, kind=kind, checked=writer.read is not None, notes=notes)
 
 

@@ -7,7 +7,6 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from labelkit.data.holdout import carve
 from labelkit.data.layer_schema import check_classes, check_examples, schema_of
@@ -16,30 +15,6 @@ from labelkit.data.scheme_conversion import Tagged, harmonise
 from labelkit.errors import DataError, UnknownNameError, nearest
 from labelkit.labels import schemes
 from labelkit.records import Example, Kind, Labels, LoadContext, Schema, Scheme
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DataOptions:
-    """The ``data.`` settings of a plan.
-
-    :param scheme: the scheme that the data is in, or ``auto``.
-    :param train_scheme: the scheme to train in; None for the task's.
-    :param repair: read tags that do not fit as the CoNLL scorer does, and count them.
-    :param allow_new_labels: let validation and test extend the schema.
-    :param validation_fraction: how much of train becomes validation where there is none.
-    :param seed: of the carving.
-    :param format: the name of the format to read files with; None for the one of their ending.
-    :param path: the folder of a named source's files.
-    """
-
-    scheme: str = "auto"
-    train_scheme: str | None = None
-    repair: bool = False
-    allow_new_labels: bool = False
-    validation_fraction: float = 0.1
-    seed: int = 0
-    format: str | None = None
-    path: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,19 +67,18 @@ def load_corpus(
     scheme: Scheme | None,
     catalog: Parts,
     ctx: LoadContext,
-    options: DataOptions | None = None,
+    seed: int = 0,
 ) -> Corpus:
-    """Read all splits of a data reference and bring them to one scheme and schema; carve absent validation.
+    """Read all splits of a data reference and bring them to one scheme and schema; hold out an absent validation split.
 
     :param scheme: the task's tagging scheme; None for plain labels.
+    :param seed: the seed of a held-out validation split where ``data.validation_seed`` is None.
     :raises DataError: the data cannot be used as it stands; names file and line where there is one.
     :raises UnknownNameError: nothing has that name.
     """
-    options = options or DataOptions()
-    target = (scheme_named(options.train_scheme, "train_scheme") or scheme) if scheme else None
-    source_scheme = scheme_named(options.scheme, "scheme")
-    wanted = context_for(ctx, layer, kind, options)
-    raw = read_raw(reference, kind, catalog, wanted, options.format)
+    settings = ctx.settings
+    target = (settings.train_scheme or scheme) if scheme else None
+    raw = read_raw(reference, kind, catalog, context_for(ctx, layer, kind), settings.format)
     named = _named(raw, layer, catalog)
     if "train" not in raw.splits:
         raise DataError(f"'{reference}' has no train split", hint="add it: --data train=PATH,…")
@@ -112,12 +86,17 @@ def load_corpus(
         check_examples(split, examples, layer, kind)
     tagged = None
     if target:
-        tagged = harmonise(raw.splits, layer, target, source=source_scheme, repair=options.repair)
+        tagged = harmonise(raw.splits, layer, target, source=settings.source_scheme, repair=settings.repair)
     splits = tagged.splits if tagged else raw.splits
-    schema = schema_of(splits, layer, kind, target, named=named, allow_new=options.allow_new_labels)
+    schema = schema_of(splits, layer, kind, target, named=named, allow_new=settings.allow_new_labels)
     if kind == "text" and named is None:
-        check_classes(schema, len(splits["train"]), most=wanted.options.get("max_labels", 200))
-    return _corpus(reference, layer, schema, raw, splits, tagged, options)
+        check_classes(schema, len(splits["train"]), most=settings.max_labels)
+    carved = "validation" not in splits
+    if carved:
+        seed = seed if settings.validation_seed is None else settings.validation_seed
+        train, validation = carve(splits["train"], layer, kind, settings.validation_fraction, seed)
+        splits = {**splits, "train": train, "validation": validation}
+    return _corpus(reference, layer, schema, raw, splits, tagged, carved=carved)
 
 
 def content_hash(examples: Iterable[Example], layer: str, scheme: Scheme | None) -> str:
@@ -146,12 +125,9 @@ def _corpus(
     raw: Raw,
     splits: Mapping[str, Sequence[Example]],
     tagged: Tagged | None,
-    options: DataOptions,
+    *,
+    carved: bool,
 ) -> Corpus:
-    carved = "validation" not in splits
-    if carved:
-        train, validation = carve(splits["train"], layer, schema.kind, options.validation_fraction, options.seed)
-        splits = {**splits, "train": train, "validation": validation}
     made = {
         name: _split(name, splits[name], raw.refs.get(name, raw.refs["train"]), layer, schema, carved)
         for name in ("train", "validation", "test")
@@ -189,20 +165,9 @@ def _split(name: str, examples: Sequence[Example], ref: str, layer: str, schema:
     )
 
 
-def context_for(ctx: LoadContext, layer: str, kind: Kind, options: DataOptions) -> LoadContext:
-    """Return the context in which a reference is read for one layer."""
-    path = ctx.path if options.path is None else Path(options.path).expanduser()
-    return replace(ctx, path=path, options={**ctx.options, "layer": layer, "kind": kind, "tally": Counter[str]()})
-
-
-def scheme_named(name: str | None, setting: str) -> Scheme | None:
-    """Return the scheme of that name; None when it is to be found or taken from the task."""
-    if name is None or name == "auto":
-        return None
-    for known in schemes.SCHEMES:
-        if known == name.upper():
-            return known
-    raise UnknownNameError(f"unknown tagging scheme '{name}' in data.{setting}", hint=nearest(name, schemes.SCHEMES))
+def context_for(ctx: LoadContext, layer: str, kind: Kind) -> LoadContext:
+    """Return the context in which a reference is read for one layer, with counts of its own."""
+    return replace(ctx, layer=layer, kind=kind, policy=replace(ctx.policy, counts=Counter()))
 
 
 def _named(raw: Raw, layer: str, catalog: Parts) -> Schema | None:

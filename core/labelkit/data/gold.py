@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from labelkit.data.corpus import DataOptions, content_hash, context_for, scheme_named
+from labelkit.data.corpus import content_hash, context_for
 from labelkit.data.layer_schema import check_examples
 from labelkit.data.reading import Parts, read_raw
 from labelkit.data.scheme_conversion import harmonise, place_of, with_labels
@@ -64,7 +64,6 @@ def read_gold(
     schema: Schema,
     catalog: Parts,
     ctx: LoadContext,
-    options: DataOptions,
     trained_on: bool = False,
     relabel: Callable[[Labels], Labels] | None = None,
 ) -> Gold:
@@ -76,18 +75,20 @@ def read_gold(
     :param relabel: makes labels of the data those of ``schema``, once they are in its scheme; the content hash stays.
     :raises DataError: it cannot be read, has no such split, or holds a label that ``schema`` lacks (file and line).
     """
-    within = context_for(ctx, layer, schema.kind, options)
-    if schema.kind == "token" and schema.scheme is None and within.options.get("plain_labels") is None:
-        within = replace(within, options={**within.options, "plain_labels": True})
-    raw = read_raw(reference, schema.kind, catalog, within, options.format)
+    settings = ctx.settings
+    if schema.kind == "token" and schema.scheme is None and settings.plain_labels is None:
+        settings = replace(settings, plain_labels=True)
+    within = context_for(replace(ctx, settings=settings), layer, schema.kind)
+    raw = read_raw(reference, schema.kind, catalog, within, settings.format)
     # what a run learned from is its train split, even as the only file there is
     splits = {ALL: raw.splits["train"]} if raw.lone and not trained_on else raw.splits
     name = _choose(reference, split, splits, trained_on=trained_on)
     examples, repaired = splits[name], 0
     check_examples(name, examples, layer, schema.kind)
     if schema.scheme:
-        source = scheme_named(options.scheme, "scheme")
-        tagged = harmonise({name: examples}, layer, schema.scheme, source=source, repair=options.repair)
+        tagged = harmonise(
+            {name: examples}, layer, schema.scheme, source=settings.source_scheme, repair=settings.repair
+        )
         examples, repaired = tagged.splits[name], tagged.repaired
     digest = content_hash(examples, layer, schema.scheme)
     if relabel is not None:

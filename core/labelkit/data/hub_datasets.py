@@ -126,7 +126,7 @@ def _chosen(
     suffixes: Collection[str],
 ) -> Chosen:
     try:
-        chosen = choose_files(listing, card, suffixes, ctx.options.get("config"))
+        chosen = choose_files(listing, card, suffixes, ctx.settings.config)
     except DataError as error:
         raise DataError(f"hub:{repository.name}: {error.message}", hint=error.hint) from error
     if not chosen.files:

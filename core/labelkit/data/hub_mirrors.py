@@ -84,7 +84,7 @@ def read_mirror(source: str, split: str, ctx: LoadContext, absent: DataError) ->
 
 
 def _examples(source: str, mirror: Mirror, data: HubData, split: str, ctx: LoadContext) -> Iterator[Example]:
-    wanted = replace(ctx, columns=mirror.columns, options={**ctx.options, "kind": mirror.kind})
+    wanted = replace(ctx, columns=mirror.columns, kind=mirror.kind)
     try:
         for example in data.examples(split, wanted, lambda path: tables.read_parquet(path, wanted)):
             yield _relabelled(example, mirror) if mirror.labels else example
@@ -95,7 +95,7 @@ def _examples(source: str, mirror: Mirror, data: HubData, split: str, ctx: LoadC
 def _find(source: str, ctx: LoadContext, absent: DataError) -> tuple[Mirror, HubData]:
     """Return the first mirror that is cached, or else the first one that the Hub has."""
     mirrors = MIRRORS.get(source, ())
-    plain = replace(ctx, options={name: value for name, value in ctx.options.items() if name != "config"})
+    plain = replace(ctx, settings=replace(ctx.settings, config=None))
     for mirror in mirrors:
         if found := find_cached(mirror.repository, plain, _SUFFIXES):
             return mirror, found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -69,7 +68,7 @@ def read_raw(text: str, kind: Kind, parts: Parts, ctx: LoadContext, format_name:
     files = _files(reference, kind, parts, ctx)
     _distinct(files)
     splits = {split: _from_file(file, kind, parts, ctx, format_name) for split, file in files.items()}
-    notes = tuple(f"{what}: {count:,}" for what, count in tally_of(ctx).items())
+    notes = tuple(f"{what}: {count:,}" for what, count in ctx.policy.counts.items())
     refs = {split: str(file) for split, file in files.items()}
     return Raw(splits=splits, refs=refs, notes=notes, lone=_is_lone(reference, files, ctx))
 
@@ -140,7 +139,7 @@ def kind_of(text: str, parts: Parts, ctx: LoadContext, format_name: str | None =
 
 def _from_hub(reference: Reference, kind: Kind, parts: Parts, ctx: LoadContext, format_name: str | None) -> Raw:
     found = _hub_data(reference, kind, parts, ctx)
-    read, tally = _reader(kind, parts, ctx, format_name), tally_of(ctx)
+    read, tally = _reader(kind, parts, ctx, format_name), ctx.policy.counts
     splits: dict[str, Sequence[Example]] = {}
     for split in found.files:
         place = place_for(ctx, found.ref(split), format_name)
@@ -179,7 +178,7 @@ def _from_source(source: Source, kind: Kind, ctx: LoadContext) -> Raw:
     notes = []
     for split in source.splits:
         what = f"the {split} split of source '{source.name}'"
-        splits[split] = _filled(source.load(split, ctx), what, place_for(ctx, source.name, split), tally_of(ctx))
+        splits[split] = _filled(source.load(split, ctx), what, place_for(ctx, source.name, split), ctx.policy.counts)
         found, published = len(splits[split]), source.counts.get(split)
         if published not in (None, found):
             notes.append(f"{source.name}: {split} has {found} examples, {published} were published")
@@ -263,7 +262,7 @@ def _from_file(path: Path, kind: Kind, parts: Parts, ctx: LoadContext, format_na
     parts_of_it = shards_of(path)
     inside = sorted(path.rglob("*")) if path.is_dir() else parts_of_it
     files = [file for file in inside if file.is_file()]
-    place, tally = place_for(ctx, str(path), chosen.name, chosen.read.__module__, files=files), tally_of(ctx)
+    place, tally = place_for(ctx, str(path), chosen.name, chosen.read.__module__, files=files), ctx.policy.counts
     # of a pipe nobody can tell whether it still holds the same
     before = stored(place, tally) if files else None
     return before or _filled(_read_all(parts_of_it, chosen, ctx), str(path), place, tally)
@@ -277,12 +276,6 @@ def _read_all(parts: Sequence[Path], chosen: Format, ctx: LoadContext) -> Iterat
         for number, example in enumerate(chosen.read(part, replace(ctx, path=part)), start=1):
             row += 1
             yield example if row == number or example.id != str(number) else replace(example, id=str(row))
-
-
-def tally_of(ctx: LoadContext) -> Tally:
-    """Return where readers count what they drop: the option ``tally``."""
-    tally = ctx.options.get("tally")
-    return tally if isinstance(tally, Counter) else Tally()
 
 
 def _filled(examples: Iterable[Example], what: str, place: Path, tally: Tally) -> Sequence[Example]:

@@ -35,7 +35,7 @@ def _loader(
 ) -> Callable[[str, LoadContext], Iterable[Example]]:
     """Return a ``load`` for CoNLL files; the layers ``tagged`` come out in IOB2, whatever the files use.
 
-    With the option ``as_written`` tags stay as they are, fit or unfit: for those who check the files.
+    With ``ctx.policy.as_written`` tags stay as they are, fit or unfit: for those who check the files.
     """
 
     def load(split: str, ctx: LoadContext) -> Iterable[Example]:
@@ -45,7 +45,7 @@ def _loader(
         else:
             path = _file(name, split, files[split], ctx)
             examples = list(conll.read(path, replace(ctx, columns=columns)))
-        if ctx.options.get("as_written"):
+        if ctx.policy.as_written:
             return examples
         try:
             for layer in tagged:
@@ -67,7 +67,7 @@ def _imdb(split: str, ctx: LoadContext) -> Iterable[Example]:
     if absent := _absent("imdb", ctx):
         return read_mirror("imdb", split, ctx, absent)
     path = _file("imdb", split, _IMDB[split], ctx)
-    wanted = replace(ctx, columns={"text": "text", "label": "label"}, options={**ctx.options, "kind": "text"})
+    wanted = replace(ctx, columns={"text": "text", "label": "label"}, kind="text")
     return tables.read_parquet(path, wanted, {"label": _SENTIMENT})
 
 

@@ -27,7 +27,7 @@ OPEN_LISTENER: ContextVar[Callable[[Path, BinaryIO], None] | None] = ContextVar(
 
 
 def read_lines(
-    path: Path, encoding: str = "utf-8", skip: Callable[[DataError], None] | None = None
+    path: Path, encoding: str = "utf-8", skip: Callable[[DataError], object] | None = None
 ) -> Iterator[tuple[int, str]]:
     r"""Yield ``(number, line)`` of a plain or gzipped text file, counted from 1, without line ends.
 

@@ -33,16 +33,16 @@ def read(path: Path, ctx: LoadContext) -> Iterator[Example]:
     """Yield the sentences of a CoNLL file with their raw labels.
 
     ``ctx.columns`` maps ``tokens`` and layers to column numbers, from 0, negative ones from the end. Without
-    it the words are in the first column and the labels of the layer ``ctx.options["layer"]`` in the last. With the
-    option ``labels="ignored"`` only the words are read.
+    it the words are in the first column and the labels of the layer ``ctx.layer`` in the last. Where
+    ``ctx.policy.labels`` is ``ignored``, only the words are read.
 
     :raises DataError: the file cannot be read, its lines differ in columns, or a column does not exist.
     """
     columns = _wanted(ctx)
     bordered = path.is_file() and any(_is_border(line) for _, line in ctx.lines(path))
     checked: dict[str, int] | None = None
-    skip = ctx.options.get("skip")
-    sentences = _sentences(path, ctx.lines(path), skip)
+    on_bad_record = ctx.policy.on_bad_record
+    sentences = _sentences(path, ctx.lines(path), on_bad_record)
     for number, sentence in enumerate(sentences, start=1):
         if checked is None:
             given = set(ctx.columns) - {"tokens"}
@@ -50,9 +50,9 @@ def read(path: Path, ctx: LoadContext) -> Iterator[Example]:
         try:
             example = _example(str(number), sentence, checked, str(path), bordered=bordered)
         except DataError as error:
-            if skip is None:
+            if on_bad_record is None:
                 raise
-            skip(error)
+            on_bad_record(error)
         else:
             yield example
 
@@ -90,8 +90,8 @@ FORMATS = (
 def _wanted(ctx: LoadContext) -> dict[str, int]:
     """Return layer (or ``tokens``) → column number as asked for."""
     columns = {"tokens": "0", **ctx.columns}
-    if len(columns) == 1 and ctx.options.get("labels") != "ignored":
-        columns[str(ctx.options.get("layer", "labels"))] = "-1"
+    if len(columns) == 1 and ctx.policy.labels != "ignored":
+        columns[ctx.layer or "labels"] = "-1"
     for name, number in columns.items():
         if not re.fullmatch(r"-?[0-9]{1,9}", number):
             raise DataError(
@@ -148,7 +148,7 @@ def _labels(column: Sequence[str]) -> tuple[str, ...]:
 
 
 def _sentences(
-    path: Path, lines: Iterator[tuple[int, str]], skip: Callable[[DataError], None] | None = None
+    path: Path, lines: Iterator[tuple[int, str]], skip: Callable[[DataError], object] | None = None
 ) -> Iterator[_Sentence]:
     """Yield the sentences; one with an uneven line is left out whole where ``skip`` takes the error."""
     table, lines = _table(path, lines)

@@ -89,8 +89,8 @@ FORMAT = Format(
 def _columns(ctx: LoadContext) -> dict[str, int]:
     """Return layer (or ``tokens``) → position of its column."""
     names = {"tokens": "form", **ctx.columns}
-    if len(names) == 1 and ctx.options.get("labels") != "ignored":
-        layer = str(ctx.options.get("layer") or "pos")
+    if len(names) == 1 and ctx.policy.labels != "ignored":
+        layer = ctx.layer or "pos"
         names[layer] = layer if layer in COLUMNS else "upos"
     for layer, name in names.items():
         if name.lower() not in COLUMNS:
@@ -102,9 +102,9 @@ def _columns(ctx: LoadContext) -> dict[str, int]:
 
 
 def _sentences(path: Path, ctx: LoadContext) -> Iterator[_Sentence]:
-    """Yield the sentences; one with a line that cannot be used is left out whole where ``skip`` takes the error."""
+    """Yield the sentences; one with an invalid line is skipped whole where the reading policy takes its error."""
     sentence, bad = _Sentence(), False
-    skip = ctx.options.get("skip")
+    on_bad_record = ctx.policy.on_bad_record
     for number, line in chain(ctx.lines(path), [(0, "")]):
         if line.startswith("#") and not sentence.rows:
             if match := _COMMENT.fullmatch(line):
@@ -113,10 +113,10 @@ def _sentences(path: Path, ctx: LoadContext) -> Iterator[_Sentence]:
             try:
                 _add(sentence, path, number, line)
             except DataError as error:
-                if skip is None:
+                if on_bad_record is None:
                     raise
                 if not bad:
-                    skip(error)
+                    on_bad_record(error)
                 bad = True
         else:
             if sentence.rows and not bad:

@@ -31,8 +31,8 @@ def _reader(separator: str, *, quotes: bool) -> Callable[[Path, LoadContext], It
 
         :raises DataError: a column is missing, a row is uneven, or a text or label is missing; names file and line.
         """
-        wanted = ctx.options.get("quotes")
-        rows = _rows(path, ctx, separator, quotes=quotes if wanted is None else bool(wanted))
+        wanted = ctx.settings.quotes
+        rows = _rows(path, ctx, separator, quotes=quotes if wanted is None else wanted)
         for example in read_rows(path, ctx, _with_lists(rows, ctx) if quotes else rows):
             for label in example.labels.values():
                 if isinstance(label, str) and _FRACTION.fullmatch(label):
@@ -91,7 +91,7 @@ def as_text(value: Any) -> str:
 def _rows(path: Path, ctx: LoadContext, separator: str, *, quotes: bool) -> Iterator[tuple[int, Record]]:
     csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # a text may be long; the limit is one for all of Python
     quoting: Any = csv.QUOTE_MINIMAL if quotes else csv.QUOTE_NONE
-    lines = lines_with_ends(path, ctx.encoding, ctx.options.get("undecodable", "strict"))
+    lines = lines_with_ends(path, ctx.encoding, ctx.policy.undecodable)
     table = csv.reader(lines, delimiter=separator, quoting=quoting, strict=True)
     header: list[str] | None = None
     line = 1
@@ -142,9 +142,9 @@ def _even(path: Path, ctx: LoadContext, line: int, header: list[str], fields: li
         f"{path}:{line}: {len(header)} columns expected as in the header, {len(fields)} found",
         hint="text that holds the separator needs quotes; --set data.quotes=true or false says whether they count",
     )
-    if (skip := ctx.options.get("skip")) is None:
+    if ctx.policy.on_bad_record is None:
         raise error
-    skip(error)
+    ctx.policy.on_bad_record(error)
     return False
 
 

@@ -49,11 +49,11 @@ def layout_of(names: Sequence[str], ctx: LoadContext) -> Layout:
         if name not in names:
             raise DataError(f"no column '{name}' for '{role}', the columns are {listed(names)}", hint=_HINT)
     kind = _kind(names, ctx)
-    layer = str(ctx.options.get("layer") or ("labels" if kind == "token" else "label"))
+    layer = ctx.layer or ("labels" if kind == "token" else "label")
     roles = _roles(names, kind, ctx.columns)
     layers = _layers(names, kind, layer, ctx.columns, taken=set(roles.values()))
     wanted = "text" if kind == "text" else "tokens"
-    if ctx.options.get("labels") == "ignored" and not {"text", "tokens"} & roles.keys():
+    if ctx.policy.labels == "ignored" and not {"text", "tokens"} & roles.keys():
         raise DataError(f"no text and no words, the fields are {listed(names)}", hint="say which: --columns text=NAME")
     if wanted not in roles and "text" not in roles:
         raise DataError(f"no column of the {wanted}, the columns are {listed(names)}", hint=_HINT)
@@ -75,8 +75,8 @@ def is_spans(value: Any) -> bool:
 
 def _kind(names: Sequence[str], ctx: LoadContext) -> Kind:
     """Return the kind that the task wants; without a task, the one that the names tell of."""
-    if ctx.options.get("kind"):
-        return "text" if ctx.options["kind"] == "text" else "token"
+    if ctx.kind is not None:
+        return ctx.kind
     telling = {"tokens", "spans"} & set(ctx.columns) or (
         "text" not in ctx.columns and set(names) & {*USUAL["tokens"], *USUAL["spans"]}
     )

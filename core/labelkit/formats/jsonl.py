@@ -43,16 +43,16 @@ def objects(path: Path, ctx: LoadContext) -> Iterator[tuple[int, dict[str, Any]]
 
     :raises DataError: a line is no JSON object; names file and line. Whoever reads may have it skipped instead.
     """
-    skip = ctx.options.get("skip")
-    for number, line in read_lines(path, ctx.encoding, skip):
+    on_bad_record = ctx.policy.on_bad_record
+    for number, line in read_lines(path, ctx.encoding, on_bad_record):
         if not line.strip():
             continue
         try:
             yield number, _object(path, number, line)
         except DataError as error:
-            if skip is None:
+            if on_bad_record is None:
                 raise
-            skip(error)
+            on_bad_record(error)
 
 
 def line_of(record: Record, id_: str) -> bytes:

@@ -26,23 +26,22 @@ def read_rows(
 ) -> Iterator[Example]:
     """Yield an example for each ``(line, record)``.
 
-    Two options of ``ctx`` are for reading what is to be labelled: ``labels="ignored"`` asks for no labels, leaves those
-    that are there alone and splits no text; ``skip`` is called with the error of a record, which is then left out. A
-    text for a labeller of words that has one label keeps it as its own field; unless ``--columns`` names the text, it
-    is the example's label too, by the name of its field.
+    Where ``ctx.policy.labels`` is ``ignored``, no labels are read and no text is split. A text for a labeller of words
+    that has one label then keeps it as its own field; unless ``--columns`` names the text, it is the example's label
+    too, by the name of its field.
 
     :param names: column → the names of its numbers.
     :param start: how many examples came before, for those without an id of their own.
     :raises DataError: a record cannot be used, with file and line; at the end, when spans cut words.
     """
-    reader, skip = _Reader(path, ctx, names or {}), ctx.options.get("skip")
+    reader, on_bad_record = _Reader(path, ctx, names or {}), ctx.policy.on_bad_record
     for number, (line, record) in enumerate(rows, start=start + 1):
         try:
             example = reader.example(number, line, record)
         except DataError as error:
-            if skip is None:
+            if on_bad_record is None:
                 raise
-            skip(error)
+            on_bad_record(error)
             continue
         if example is not None:
             yield example
@@ -69,14 +68,14 @@ class _Reader:
         self._file, self._ctx, self._names = str(path), ctx, names
         self._layouts: dict[tuple[str, ...], Layout] = {}
         self._tagger = SpanTagger(ctx)
-        self._splitter: str = ctx.options.get("splitter", "words")
+        self._splitter = ctx.settings.splitter
 
     def example(self, number: int, line: int, record: Record) -> Example | None:
         """Return the example of a record; None when its spans cut words, which :meth:`finish` tells of."""
         place = Place(file=self._file, line=line)
         try:
             layout = self._layout(record)
-            bare = self._ctx.options.get("labels") == "ignored"
+            bare = self._ctx.policy.labels == "ignored"
             common: dict[str, Any] = {
                 "id": _identifier(record, layout, number),
                 "document": _document(record, layout),

@@ -123,9 +123,10 @@ def _read_all(
     inputs: Inputs, kind: Kind, layer: str, ctx: LoadContext, *, strict: bool
 ) -> Iterator[Example | FailedRecord]:
     # of texts the fields tell whether words are given; for words a text alone will do as well
-    options = {**ctx.options, "labels": "ignored", "layer": layer, "kind": kind if kind == "token" else None}
+    policy = replace(ctx.policy, labels="ignored")
+    ctx = replace(ctx, layer=layer, kind=kind if kind == "token" else None, policy=policy)
     for one in inputs.files:
-        for item in _read(one, replace(ctx, path=one.path, options=options), strict=strict):
+        for item in _read(one, replace(ctx, path=one.path), strict=strict):
             if isinstance(item, Example) and len(inputs.files) > 1:
                 item = replace(item, extra={"file": one.name, **item.extra})
             yield item
@@ -178,7 +179,8 @@ def _read(one: Input, ctx: LoadContext, *, strict: bool) -> Iterator[Example | F
     try:
         if one.format.name == "text":
             _check_text(one.path, ctx.encoding)
-        for example in one.format.read(one.path, replace(ctx, options={**ctx.options, "skip": skip})):
+        policy = replace(ctx.policy, on_bad_record=skip)
+        for example in one.format.read(one.path, replace(ctx, policy=policy)):
             yield from failed()
             yield example
         yield from failed()
@@ -190,7 +192,7 @@ def _read(one: Input, ctx: LoadContext, *, strict: bool) -> Iterator[Example | F
 
 
 def _lines(path: Path, ctx: LoadContext) -> Iterator[Example]:
-    for number, line in read_lines(path, ctx.encoding, ctx.options.get("skip")):
+    for number, line in read_lines(path, ctx.encoding, ctx.policy.on_bad_record):
         yield Example(id=str(number), text=line, place=Place(file=str(path), line=number))
 
 

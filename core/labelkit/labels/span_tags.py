@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from labelkit.errors import DataError
@@ -26,14 +26,14 @@ _LISTED = 20  # misaligned spans in one message
 class SpanTagger:
     """Makes the spans of one file's records into labels of their words.
 
-    ``ctx.options``: ``drop_overlaps`` keeps the longer of two spans that overlap, ``plain_labels`` takes spans for
-    plain labels of words, ``tally`` counts what is dropped. ``skip_span`` is called with the error of each span that
-    cannot be used, which is then left out; its record stays.
+    ``ctx.settings.drop_overlaps`` keeps the longer of two overlapping spans, and counts the dropped ones in
+    ``ctx.policy.counts``; ``ctx.settings.plain_labels`` reads spans as plain labels of words. A span that cannot be
+    used is dropped where ``ctx.policy.on_bad_span`` takes its error; its record stays.
     """
 
     def __init__(self, ctx: LoadContext) -> None:
-        self._options: Mapping[str, Any] = ctx.options
-        self._skip: Callable[[DataError], object] | None = ctx.options.get("skip_span")
+        self._settings, self._counts = ctx.settings, ctx.policy.counts
+        self._skip = ctx.policy.on_bad_span
         self._faults: list[str] = []
         self._unlisted = 0
 
@@ -75,11 +75,11 @@ class SpanTagger:
                     hint="correct the words, or leave them out",
                 )
         kept, dropped = self._apart(spans, text, place)
-        if dropped and (tally := self._options.get("tally")) is not None:
-            tally[OVERLAPS] += dropped
+        if dropped:
+            self._counts[OVERLAPS] += dropped
         found, faults = words_of_spans(kept, text, offsets)
         faults = self._told(faults, place)
-        notation = notation or ("plain" if self._options.get("plain_labels") else "IOB2")
+        notation = notation or ("plain" if self._settings.plain_labels else "IOB2")
         if notation == "plain" and not faults:
             labels = plain_labels(found, len(words))
             faults = [f"the word '{word}' has no label" for word, label in zip(words, labels, strict=True) if not label]
@@ -96,8 +96,8 @@ class SpanTagger:
     def _apart(self, spans: Sequence[TextSpan], text: str, place: Place) -> tuple[list[TextSpan], int]:
         """Return spans that do not overlap, and how many were dropped because that was asked for."""
         skip = self._skip
-        if skip is None or self._options.get("drop_overlaps"):
-            return without_overlaps(spans, text, drop=bool(self._options.get("drop_overlaps")))
+        if skip is None or self._settings.drop_overlaps:
+            return without_overlaps(spans, text, drop=self._settings.drop_overlaps)
         kept, _ = without_overlaps(
             spans, text, drop=True, on_drop=lambda error: skip(DataError(f"{place}: {error.message}", hint=error.hint))
         )

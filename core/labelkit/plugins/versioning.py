@@ -14,7 +14,7 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 
 #: rises by one with each release in which hooks or records gain or lose anything
-HOOK_API = 1
+HOOK_API = 2
 #: the variables by which a plugin's module may state its requirements
 REQUIREMENTS = ("requires_labelkit", "hook_api")
 

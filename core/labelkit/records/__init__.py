@@ -11,6 +11,7 @@ from labelkit.records.examples import (
     Labels,
     LoadContext,
     Place,
+    ReadingPolicy,
     Schema,
 )
 from labelkit.records.labelled import (
@@ -32,11 +33,12 @@ from labelkit.records.parts import (
     Source,
     Task,
 )
-from labelkit.settings import Scheme
+from labelkit.settings import DataSettings, Scheme
 
 __all__ = [
     "Counts",
     "Coverage",
+    "DataSettings",
     "Decoder",
     "Encoder",
     "Example",
@@ -50,6 +52,7 @@ __all__ = [
     "Place",
     "Predictions",
     "Preprocessor",
+    "ReadingPolicy",
     "ResolvedEncoder",
     "Schema",
     "Scheme",

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from labelkit.errors import DataError
-from labelkit.files.reading import corpus_folder, read_lines
-from labelkit.settings import Scheme
+from labelkit.files.reading import corpus_folder, lines_with_ends
+from labelkit.settings import DataSettings, Scheme
 
 Kind = Literal["token", "text"]
 Labels = tuple[str, ...] | str
@@ -109,17 +110,42 @@ class Schema:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ReadingPolicy:
+    """What a reader does with records and spans that it cannot use, and where it counts what it leaves out.
+
+    :param on_bad_record: called with the error of a record that cannot be used, which is then skipped; None raises it.
+    :param on_bad_span: called with the error of a span that cannot be used, which is then dropped from its record;
+        None raises it.
+    :param undecodable: bytes that are not in the encoding: ``strict`` raises, ``surrogateescape`` reads each as half a
+        surrogate pair.
+    :param labels: ``ignored`` where the records are to be labelled: labels that they have are not read.
+    :param as_written: leave tags as they are in the files, valid or not, for those who check the files.
+    :param counts: what was skipped, dropped or changed on purpose → how often; shown as notes.
+    """
+
+    on_bad_record: Callable[[DataError], object] | None = None
+    on_bad_span: Callable[[DataError], object] | None = None
+    undecodable: Literal["strict", "surrogateescape"] = "strict"
+    labels: Literal["required", "ignored"] = "required"
+    as_written: bool = False
+    counts: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class LoadContext:
-    """What a source, format or encoder may know of its surroundings; plugins read no environment.
+    """What a source, format or encoder knows of its surroundings; plugins read no environment.
 
     :param root: the folder of corpora (``LABELKIT_DATA``), where it is set.
     :param path: the folder or file that the user named for this source.
     :param cache: a folder that may be created and filled.
     :param offline: no network may be used.
-    :param revision: the wanted revision of a Hub repository.
-    :param encoding: how text files are encoded.
+    :param revision: the requested revision of a Hub repository.
+    :param encoding: the encoding of text files.
     :param columns: field name → column name or number, from ``--columns``.
-    :param options: the plan's other ``data.`` settings.
+    :param settings: the plan's ``data.`` settings.
+    :param layer: the layer of labels to read; None for the reader's usual one.
+    :param kind: the kind of examples to read; None where the data decides.
+    :param policy: what to do with records and spans that cannot be used.
     :param origins: split → where a source really took it from, e.g. ``hub:ID@COMMIT:train``; for the source to fill
         in where its name does not tell, so that the run records it.
     """
@@ -131,7 +157,10 @@ class LoadContext:
     revision: str | None = None
     encoding: str = "utf-8"
     columns: Mapping[str, str] = field(default_factory=dict)
-    options: Mapping[str, Any] = field(default_factory=dict)
+    settings: DataSettings = field(default_factory=DataSettings)
+    layer: str | None = None
+    kind: Kind | None = None
+    policy: ReadingPolicy = field(default_factory=ReadingPolicy)
     origins: MutableMapping[str, str] = field(default_factory=dict)
 
     def lines(self, path: Path) -> Iterator[tuple[int, str]]:
@@ -139,7 +168,8 @@ class LoadContext:
 
         :raises DataError: the file is missing, or not in :attr:`encoding` (names the byte offset).
         """
-        return read_lines(path, self.encoding)
+        for number, line in enumerate(lines_with_ends(path, self.encoding, self.policy.undecodable), start=1):
+            yield number, line.removesuffix("\n").removesuffix("\r")
 
     def folder(self, name: str) -> Path:
         """Return :attr:`path`, or else the folder ``name`` under :attr:`root`.

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from labelkit.errors import LabelkitError
 from labelkit.records import Coverage, Example, Format, Kind, Labelled, LoadContext, Span
+from labelkit.settings import DataSettings
 from labelkit.testing.base import Broken, Question, calling_offline, example_fault, require, require_none
 from labelkit.testing.elsewhere import Repeatable, print_of
 from labelkit.testing.hostile import TEXTS, WORDS
@@ -203,7 +204,7 @@ def _round_trip(known: Format, kind: Kind, records: Iterable[Labelled]) -> list[
     with tempfile.TemporaryDirectory(prefix="labelkit-contract-") as folder:
         target = _write(known, records, Path(folder))
         layer = "labels" if kind == "token" else "label"
-        ctx = LoadContext(path=target, options={"kind": kind, "layer": layer, "splitter": "whitespace"})
+        ctx = LoadContext(path=target, kind=kind, layer=layer, settings=DataSettings(splitter="whitespace"))
         advice = "read all that write() writes, or raise labelkit.LabelkitError"
         with calling_offline(f"read() of format '{known.name}', given what it wrote,", advice, may=LabelkitError):
             return list(known.read(target, ctx))

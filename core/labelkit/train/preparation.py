@@ -9,13 +9,13 @@ from typing import Any
 
 from labelkit.config.environment import Environment
 from labelkit.config.plan import Plan, Request, make_plan
-from labelkit.data.corpus import Corpus, DataOptions, load_corpus
-from labelkit.data.references import parse_columns
+from labelkit.data.corpus import Corpus, load_corpus
 from labelkit.models import references
 from labelkit.plugins.catalog import Catalog
 from labelkit.records import LoadContext, ResolvedEncoder
 from labelkit.registry import RunDetails, names
 from labelkit.registry.home import Home
+from labelkit.settings import DataSettings
 from labelkit.train.resumption import check_data, check_resumable, recorded_request
 
 
@@ -106,40 +106,16 @@ def check_name(name: str | None, home: Home) -> None:
 
 
 def load_context(plan: Plan, environment: Environment, cache: Path) -> LoadContext:
-    """Return what sources, formats and encoders may know."""
-    path = plan["data.path"]
-    return LoadContext(
-        root=environment.data,
-        path=Path(path).expanduser() if path else None,
-        cache=cache,
-        offline=environment.offline,
-        encoding=plan["data.encoding"],
-        columns=parse_columns(plan["data.columns"]) if plan["data.columns"] else {},
-        options=_options(plan),
-    )
-
-
-def _options(plan: Plan) -> dict[str, Any]:
-    """Return the plan's ``data.`` settings; a task of plain labels reads spans on text as such."""
-    options = plan.section("data")
-    if options.get("plain_labels") is None and plan.task.kind == "token" and plan.task.scheme is None:
-        options = {**options, "plain_labels": True}
-    return options
+    """Return the context in which a plan's data is read; a task of plain labels reads spans on text as such."""
+    settings = DataSettings(**plan.section("data"))
+    if settings.plain_labels is None and plan.task.kind == "token" and plan.task.scheme is None:
+        settings = replace(settings, plain_labels=True)
+    return environment.load_context(settings, cache)
 
 
 def read_corpus(plan: Plan, catalog: Catalog, ctx: LoadContext) -> Corpus:
     """Read the plan's data."""
     task = plan.task
-    options = DataOptions(
-        scheme=plan["data.scheme"],
-        train_scheme=plan["data.train_scheme"],
-        repair=plan["data.repair"],
-        allow_new_labels=plan["data.allow_new_labels"],
-        validation_fraction=plan["data.validation_fraction"],
-        seed=_validation_seed(plan),
-        format=plan["data.format"],
-        path=plan["data.path"],
-    )
     corpus = load_corpus(
         plan["data"],
         layer=task.layer,
@@ -147,15 +123,9 @@ def read_corpus(plan: Plan, catalog: Catalog, ctx: LoadContext) -> Corpus:
         scheme=task.scheme,
         catalog=catalog,
         ctx=ctx,
-        options=options,
+        seed=plan["train.seed"],
     )
     return _preprocessed(corpus, plan)
-
-
-def _validation_seed(plan: Plan) -> int:
-    """Return the seed by which validation is carved: the runs of a group share it, whatever their own is."""
-    own: int | None = plan["data.validation_seed"]
-    return plan["train.seed"] if own is None else own
 
 
 def _preprocessed(corpus: Corpus, plan: Plan) -> Corpus:

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from labelkit.config.plan import Plan, Setting
+from labelkit.config.validation import validate
 from labelkit.errors import LabelkitError, TrainingError
 from labelkit.metrics.scoring import is_better
 from labelkit.plugins.catalog import Catalog
 from labelkit.registry import Group, Home, Registry, new_run_id
-from labelkit.settings import check
 from labelkit.train.disk_space import check_disk_space, estimate_disk_space
 from labelkit.train.listeners import Listener
 from labelkit.train.preparation import PreparedRun, check_name
@@ -50,7 +50,7 @@ def seeds_of(plan: Plan, count: int) -> list[int]:
     :raises LabelkitError: they are more than a seed may be.
     """
     first: int = plan["train.seed"]
-    check("train.seed", first + count - 1)
+    validate("train.seed", first + count - 1)
     return list(range(first, first + count))
 
 

@@ -9,7 +9,7 @@ from labelkit import Example, LoadContext, Schema, Source, Task
 from labelkit_dates.sentences import SIZES, TYPES, sentences
 
 requires_labelkit = ">=0.1"
-hook_api = 1
+hook_api = 2
 
 EXAMPLES = (
     ("The invoice of 12 March 2021 is due .", "O O O B-date I-date I-date O O O"),

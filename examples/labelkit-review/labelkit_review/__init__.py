@@ -9,7 +9,7 @@ from labelkit import Format, Metric
 from labelkit_review import brackets, overlap
 
 requires_labelkit = ">=0.1"
-hook_api = 1
+hook_api = 2
 
 
 @labelkit.hookimpl

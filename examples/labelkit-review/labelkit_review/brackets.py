@@ -29,7 +29,7 @@ def read(path: Path, ctx: LoadContext) -> Iterator[Example]:
 
     :raises LabelkitError: a line is not written so; names file and line.
     """
-    layer = str(ctx.options.get("layer", "labels"))
+    layer = ctx.layer or "labels"
     for number, line in ctx.lines(path):
         place = Place(file=str(path), line=number)
         words, spans = _parsed(line, place)

@@ -155,8 +155,8 @@ def _pair(path: Path, ctx: LoadContext, document: str | None = None) -> Iterator
     source = path.with_suffix(".txt")
     text = _text(source, ctx.encoding)
     spans, marked_off = _annotations(path, text, ctx)
-    units = list(_units(text, marked_off, whole=ctx.options.get("unit") == "document"))
-    shares = _shared(spans, units, path, ctx.options.get("skip_span"))
+    units = list(_units(text, marked_off, whole=ctx.settings.unit == "document"))
+    shares = _shared(spans, units, path, ctx.policy.on_bad_span)
 
     def found(number: int, unit: _Unit) -> Found:
         name = None if document is None else f"{document}:{number}"
@@ -191,9 +191,9 @@ def _annotations(path: Path, text: str, ctx: LoadContext) -> tuple[list[tuple[in
                 spans.append((number, _span(what, tail, text, anchor)))
             except DataError as error:
                 raised = DataError(f"{path}:{number}: {error.message}", hint=error.hint)
-                if (skip := ctx.options.get("skip_span")) is None:
+                if ctx.policy.on_bad_span is None:
                     raise raised from error
-                skip(raised)
+                ctx.policy.on_bad_span(raised)
         elif id_.startswith("#") and what.startswith(_RECORD) and (place := re.fullmatch(r"(\d+) (\d+)", tail)):
             records.append((int(place[1]), int(place[2])))
         elif line.strip() and not tail.startswith(_SCORE):

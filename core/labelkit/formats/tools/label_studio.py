@@ -181,7 +181,7 @@ class _Tasks:
         if len(names) > 1:
             raise DataError(
                 f"labels come from several tags of the labelling configuration: {', '.join(names)}",
-                hint=f"say which: --columns {self._ctx.options.get('layer') or 'LAYER'}={names[0]}",
+                hint=f"say which: --columns {self._ctx.layer or 'LAYER'}={names[0]}",
             )
         return [result.get("value") for result in found]
 
@@ -210,7 +210,7 @@ class _Tasks:
 
     def _class_field(self, task: Mapping[str, Any]) -> str | None:
         """Return the field of the class: the one named, one of several choices, or one of a usual name."""
-        usual = (self._from, self._ctx.options.get("layer"), FROM, "sentiment", "choice", "class")
+        usual = (self._from, self._ctx.layer, FROM, "sentiment", "choice", "class")
         several = [name for name, value in task.items() if isinstance(value, Mapping) and "choices" in value]
         found = [name for name in (*usual[:2], *several, *usual[2:]) if name in task]
         if not found:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -55,7 +54,7 @@ def read_each(path: Path, ctx: LoadContext, records: Iterable[tuple[int, Any]], 
     :raises DataError: a record cannot be used, with file and line; at the end, when spans do not fit the words.
     """
     tagger = SpanTagger(ctx)
-    number, bare, skip = 0, unlabelled_wanted(ctx), ctx.options.get("skip")
+    number, bare, policy = 0, unlabelled_wanted(ctx), ctx.policy
     for line, record in records:
         place = Place(file=str(path), line=line)
         try:
@@ -63,14 +62,15 @@ def read_each(path: Path, ctx: LoadContext, records: Iterable[tuple[int, Any]], 
             if found is None:
                 continue
             number += 1
-            for fault in found.faults:
-                ctx.options["skip_span"](DataError(f"{place}: {fault.message}", hint=fault.hint))
+            if policy.on_bad_span is not None:
+                for fault in found.faults:
+                    policy.on_bad_span(DataError(f"{place}: {fault.message}", hint=fault.hint))
             example = _bare(found, number, place) if bare else _example(found, number, place, ctx, tagger)
         except DataError as error:
             raised = DataError(f"{place}: {error.message}", hint=error.hint)
-            if skip is None:
+            if policy.on_bad_record is None:
                 raise raised from error
-            skip(raised)
+            policy.on_bad_record(raised)
             continue
         if example is not None:
             yield example
@@ -79,20 +79,17 @@ def read_each(path: Path, ctx: LoadContext, records: Iterable[tuple[int, Any]], 
 
 def kind_wanted(ctx: LoadContext, guess: Kind) -> Kind:
     """Return the kind that the task wants; without a task, the one that the record looks like."""
-    kind = ctx.options.get("kind")
-    return guess if kind is None else "text" if kind == "text" else "token"
+    return ctx.kind or guess
 
 
 def unlabelled_wanted(ctx: LoadContext) -> bool:
     """Return whether the records are to be labelled, so that what they are labelled with does not matter."""
-    return ctx.options.get("labels") == "ignored"
+    return ctx.policy.labels == "ignored"
 
 
 def left_out(ctx: LoadContext, what: str) -> None:
     """Count what is left out of a file; the count is shown as a note."""
-    tally = ctx.options.get("tally")
-    if isinstance(tally, Counter):
-        tally[what] += 1
+    ctx.policy.counts[what] += 1
 
 
 def text_of(record: Mapping[str, Any], name: str) -> str:
@@ -120,13 +117,13 @@ class Anchor:
     A span whose own text is not what stands at its place is read in UTF-16 units, as older tools counted them, when
     that gives its text. ``data.utf16=true`` says that every span is counted so.
 
-    :ivar faults: what is wrong with spans that were left out because the option ``skip_span`` takes such errors.
+    :ivar faults: what is wrong with spans that were left out because ``on_bad_span`` takes such errors.
     """
 
     def __init__(self, text: str, ctx: LoadContext) -> None:
         self.faults: list[DataError] = []
         self._text, self._ctx = text, ctx
-        self._always = bool(ctx.options.get("utf16"))
+        self._always = ctx.settings.utf16
         self._units: list[int] | None = None
 
     def each(self, items: Iterable[_Item], read: Callable[[_Item], Iterable[TextSpan]]) -> list[TextSpan]:
@@ -139,7 +136,7 @@ class Anchor:
             try:
                 found += read(item)
             except DataError as error:
-                if "skip_span" not in self._ctx.options:
+                if self._ctx.policy.on_bad_span is None:
                     raise
                 # annotations of one text that agree have the same faults
                 if error.message not in [fault.message for fault in self.faults]:
@@ -200,15 +197,14 @@ def _units(text: str) -> Iterator[int]:
 
 def _example(found: Found, number: int, place: Place, ctx: LoadContext, tagger: SpanTagger) -> Example | None:
     common = _common(found, number, place)
-    layer = ctx.options.get("layer")
     if found.marks is None:
-        return Example(text=found.text, labels={str(layer or "label"): one_label(found.label)}, **common)
-    words, offsets = _words(found, ctx.options.get("splitter", "words"))
+        return Example(text=found.text, labels={ctx.layer or "label": one_label(found.label)}, **common)
+    words, offsets = _words(found, ctx.settings.splitter)
     notation = _notation(found.aside)
     labels = tagger.labels(found.marks, found.text, words, offsets, place, notation)
     if labels is None:
         return None
-    return Example(words=words, text=found.text, offsets=offsets, labels={str(layer or "labels"): labels}, **common)
+    return Example(words=words, text=found.text, offsets=offsets, labels={ctx.layer or "labels": labels}, **common)
 
 
 def _bare(found: Found, number: int, place: Place) -> Example:

@@ -178,7 +178,7 @@ def _found(doc: Doc, ctx: LoadContext) -> Found | None:
     extra = aside_of(aside.get("extra"))
     words = tuple((token.idx, token.idx + len(token.text)) for token in doc if not token.text.isspace())
     entities, tags = doc.has_annotation("ENT_IOB"), doc.has_annotation("TAG")
-    plain = bool(ctx.options.get("plain_labels")) or aside.get("scheme") == "plain"
+    plain = bool(ctx.settings.plain_labels) or aside.get("scheme") == "plain"
     common: dict[str, Any] = {"text": text, "aside": aside, "extra": extra}
     common["words"] = (tuple([text[start:end] for start, end in words]), words)
     if unlabelled_wanted(ctx):
