@@ -185,7 +185,7 @@ def test_intervals_are_shown_with_the_scores_and_with_the_run(
     for command in (["evaluate", "shared"], ["runs", "show", "shared"]):
         assert main(command) == 0
         out = capsys.readouterr().out
-        assert "95% of F1" in out
+        assert "F1 95% CI" in out
         assert shown in out
 
 

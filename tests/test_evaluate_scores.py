@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 import labelkit
-from labelkit.console import render
+from labelkit.cli.score_display import print_scores
 from labelkit.errors import LabelkitError
 from labelkit.labels.schemes import SCHEMES, spans_of, tags_of, violations
 from labelkit.metrics.chunks import Mode, SpanArrays, TagVocabulary, find_spans, transition_rules
@@ -258,7 +258,7 @@ def test_the_entity_scores_are_an_evaluate_metric() -> None:
 def shown(figures: dict[str, Any]) -> list[list[str]]:
     """Return the cells of each line that a command prints of figures."""
     console = Console(file=io.StringIO(), width=160)
-    render.scores(console, "here", figures)
+    print_scores(console, "here", figures)
     return [line.split() for line in console.file.getvalue().splitlines()]  # type: ignore[attr-defined]
 
 

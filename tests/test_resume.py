@@ -350,7 +350,7 @@ def test_an_interrupt_keeps_the_step_at_hand(
     assert process.returncode == 130
     details = recorded(home)
     assert details.status == "interrupted"
-    assert f"labelkit run --resume {details.record.id} goes on where it stopped" in said
+    assert f"labelkit run --resume {details.record.id} resumes it where it stopped" in said
     (folder,) = home.glob("runs/*/resume")
     state = states.TrainingStateStore(folder, 0).newest()
     assert state is not None
@@ -379,8 +379,8 @@ def test_an_interrupt_while_validation_is_scored_costs_nothing(
 @pytest.mark.slow
 def test_options_do_not_go_with_resume(command: Callable[..., subprocess.Popen[str]]) -> None:
     for arguments, says in (
-        (("--resume", "latest", "--epochs", "3"), "--epochs does not go with --resume"),
-        (("--resume", "latest", "--set", "train.seed=1"), "--set does not go with --resume"),
+        (("--resume", "latest", "--epochs", "3"), "--epochs cannot be combined with --resume"),
+        (("--resume", "latest", "--set", "train.seed=1"), "--set cannot be combined with --resume"),
         (("--resume", "nothing"), "no run 'nothing'"),
     ):
         process = command(*arguments)

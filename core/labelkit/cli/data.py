@@ -172,6 +172,6 @@ def _print(shell: Shell, corpus: Any, split: str, examples: Any, figures: Any) -
             }
         )
         return
-    from labelkit.console import render
+    from labelkit.cli.data_display import print_corpus
 
-    render.corpus(shell.out, corpus, split, examples, figures)
+    print_corpus(shell.out, corpus, split, examples, figures)

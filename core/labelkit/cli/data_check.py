@@ -181,7 +181,7 @@ def _draw(console: Console, data: CheckedDataset, found: CheckReport, skipped: d
     from rich.padding import Padding
     from rich.text import Text
 
-    from labelkit.console.render import cell
+    from labelkit.console.tables import cell
 
     sizes = ", ".join(f"{split} {len(examples):,}" for split, examples in data.splits.items())
     console.print(cell(f"{data.reference}: {sizes} examples"), soft_wrap=True)

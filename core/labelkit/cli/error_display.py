@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
-from labelkit.console.render import cell, colours, table
+from labelkit.console.spans import colours
+from labelkit.console.tables import cell, table
 from labelkit.console.text import literal, shorten
 from labelkit.evaluate.error_analysis import (
     ErrorAnalysis,

@@ -227,10 +227,10 @@ def _print(
             }
         )
     else:
-        from labelkit.console import render
+        from labelkit.cli.score_display import print_scores
 
         title = f"{gold.ref} ({info.task}, {gold.split}, {len(gold.examples):,} examples)"
-        render.scores(shell.out, title, figures)
+        print_scores(shell.out, title, figures)
     shell.say(seen.told if seen.test_score else f"note: {seen.told}")
     if asked.output and not shell.as_json:
         shell.say(f"{asked.output}: {len(gold.examples):,} predictions")

@@ -121,10 +121,10 @@ def _show_texts(shell: Shell, asked: _Asked) -> None:
         documents = [to_json(record) for record in records]
         shell.json(documents[0] if len(documents) == 1 else documents)
         return
-    from labelkit.console import render
+    from labelkit.console.spans import colours, print_labelled
 
     for record in records:
-        render.labelled(shell.out, record, render.colours(schema.types or schema.labels), texts=len(records) > 1)
+        print_labelled(shell.out, record, colours(schema.types or schema.labels), texts=len(records) > 1)
 
 
 def _label(shell: Shell, asked: _Asked) -> None:

@@ -18,14 +18,14 @@ def print_rows(shell: Shell, columns: Sequence[str], rows: list[Row]) -> None:
     if shell.as_json:
         shell.json(rows)
         return
-    from labelkit.console import render
+    from labelkit.console.tables import table
 
     def cell(value: object) -> object:
         if isinstance(value, list):
             return ", ".join(map(str, value))
         return ("no", "yes")[value] if isinstance(value, bool) else value
 
-    render.table(shell.out, columns, [[cell(row[name]) for name in columns] for row in rows])
+    table(shell.out, columns, [[cell(row[name]) for name in columns] for row in rows])
 
 
 @click.command()
@@ -71,11 +71,11 @@ def show_recipe(shell: Shell, name: str) -> None:
     if shell.as_json:
         shell.json(found)
         return
-    from labelkit.console import render
+    from labelkit.console.tables import table
 
     for row in found:
         settings = [(key, str(value)) for key, value in row["settings"].items()]
-        render.table(shell.out, ("setting", "value"), settings, title=f"{row['task']}/{row['name']}: {row['summary']}")
+        table(shell.out, ("setting", "value"), settings, title=f"{row['task']}/{row['name']}: {row['summary']}")
         shell.out.print()
 
 

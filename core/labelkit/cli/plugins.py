@@ -28,9 +28,20 @@ def plugins(shell: Shell) -> None:
     if shell.as_json:
         shell.json([asdict(info) for info in shell.catalog.plugins])
         return
-    from labelkit.console import render
+    from labelkit.console.tables import table
 
-    render.plugins(shell.out, shell.catalog.plugins)
+    rows = [
+        (
+            info.name,
+            info.version,
+            info.origin,
+            ", ".join(hook.removeprefix("labelkit_") for hook in info.hooks),
+            info.status,
+            "; ".join(filter(None, (info.reason, *info.notes))),
+        )
+        for info in shell.catalog.plugins
+    ]
+    table(shell.out, ("name", "version", "origin", "hooks", "status", "reason"), rows)
 
 
 @plugins.command("check")
@@ -66,10 +77,10 @@ def check(shell: Shell, name: str, expected: tuple[str, ...]) -> None:
     if shell.as_json:
         shell.json({"plugin": name, "ok": not failed, "checks": [asdict(outcome) for outcome in outcomes]})
     else:
-        from labelkit.console import render
+        from labelkit.console.tables import table
 
         rows = [(outcome.check, outcome.status, outcome.why, outcome.change) for outcome in outcomes]
-        render.table(shell.out, ("check", "status", "why", "what to change"), rows)
+        table(shell.out, ("check", "status", "why", "what to change"), rows)
     if failed:
         raise LabelkitError(
             f"plugin '{name}' fails {failed} of {len(outcomes)} checks",

@@ -11,7 +11,7 @@ from labelkit.records import Format, Labelled, Output
 def writer(
     types: Sequence[str] = (), *, colour: bool = True, texts: bool = True
 ) -> Callable[[Iterable[Labelled], Output], None]:
-    """Return a function that writes records as :func:`labelkit.console.render.labelled` shows them.
+    """Return a function that writes records as :func:`labelkit.console.spans.print_labelled` shows them.
 
     :param types: the labels or span types that there are, so that each has its colour; others get one as they come.
     :param texts: show a text over its scores.
@@ -19,15 +19,15 @@ def writer(
 
     def write(records: Iterable[Labelled], output: Output) -> None:
         """Write each text with its spans in colour, or the scores of a whole text."""
-        from labelkit.console import render
+        from labelkit.console.spans import COLOURS, colours, console_into, print_labelled
 
         buffer = io.StringIO()
-        console = render.console_into(buffer, colour=colour)
-        palette = render.colours(types)
+        console = console_into(buffer, colour=colour)
+        palette = colours(types)
         for record in records:
             for label in (*(span.label for span in record.spans or ()), *(record.scores or ())):
-                palette.setdefault(label, render.COLOURS[len(palette) % len(render.COLOURS)])
-            render.labelled(console, record, palette, texts=texts)
+                palette.setdefault(label, COLOURS[len(palette) % len(COLOURS)])
+            print_labelled(console, record, palette, texts=texts)
             output.stream.write(buffer.getvalue().encode())
             buffer.seek(0)
             buffer.truncate()

@@ -10,7 +10,7 @@ from rich.console import Console
 from labelkit.cli.runs.curves import curve
 from labelkit.cli.runs.drawing import counts, duration, figure, line, mebibytes, scores_of, split_order, title
 from labelkit.cli.runs.tables import Column, table
-from labelkit.console import render
+from labelkit.cli.score_display import SYNTHETIC, interval, print_group, print_scores
 from labelkit.registry.metric_rows import nested
 
 if TYPE_CHECKING:
@@ -35,15 +35,15 @@ def details(console: Console, run: RunDetails, nested_scores: Mapping[str, Any])
     console.print()
     for split, task, figures in scores_of(nested_scores):
         seen = f", no test: it is the {run.test_seen[0]} split" if split == "test" and run.test_seen else ""
-        render.scores(console, f"{split} ({task}{seen})", _counts(figures))
+        print_scores(console, f"{split} ({task}{seen})", _counts(figures))
     if record.synthetic:
-        line(console, render.SYNTHETIC, "yellow")
+        line(console, SYNTHETIC, "yellow")
     if run.test_scored:
         line(console, f"the test split was scored {_times(run.test_scored)} in this registry")
     if record.synthetic or run.test_scored:
         console.print()
     if run.group:
-        render.group(console, run.group)
+        print_group(console, run.group)
     _curves(console, run)
     _data(console, run)
     _files(console, run)
@@ -138,7 +138,7 @@ def _data(console: Console, run: RunDetails) -> None:
             f"{one.examples:,}",
             f"{one.words:,}",
             one.content_hash[:_HASH],
-            one.ref + (" (carved)" if one.carved else ""),
+            one.ref + (" (held out)" if one.carved else ""),
         )
         for one in sorted(run.record.splits, key=lambda one: split_order(one.split))
     ]
@@ -202,7 +202,7 @@ def _scores(scored: Evaluation) -> str:
     """Return the whole figures of a scoring, each with its interval."""
     nested_figures: Mapping[str, Any] = next(iter(next(iter(nested(scored.figures).values()), {}).values()), {})
     return ", ".join(
-        f"{one.name} {figure(_counted(one.name, one.value))} {render.interval(nested_figures, one.name)}".rstrip()
+        f"{one.name} {figure(_counted(one.name, one.value))} {interval(nested_figures, one.name)}".rstrip()
         for one in scored.figures
         if one.type is None and one.text is None and one.name != _TEST_SCORE
     )

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from labelkit.console.render import cell, figure, table
+from labelkit.console.tables import cell, figure, table
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -1,0 +1,110 @@
+"""How a corpus looks in a terminal: random examples, label counts, lengths."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.text import Text
+
+from labelkit.console.spans import colours
+from labelkit.console.tables import table
+from labelkit.console.text import literal, shorten
+from labelkit.labels.schemes import spans_of
+
+if TYPE_CHECKING:
+    from labelkit.data.corpus import Corpus
+    from labelkit.data.summary import SplitSummary
+    from labelkit.records import Example
+
+#: columns that an id takes at most beside its example
+ID_WIDTH = 24
+
+
+def print_corpus(
+    console: Console, data: Corpus, split: str, examples: Sequence[Example], figures: Sequence[SplitSummary]
+) -> None:
+    """Print random examples with their labels, and what the splits hold."""
+    palette = colours(data.schema.types or data.schema.labels)
+    read = f", read as {data.scheme_read}" if data.scheme_read else ""
+    kind = "synthetic, " if data.synthetic else ""
+    title = f"{data.reference} ({kind}layer {data.layer}{read}): {len(examples)} examples of {split}"
+    rows = [(shorten(example.id, ID_WIDTH), example_text(example, data, palette)) for example in examples]
+    table(console, (">id", "example"), rows, title=title)
+    console.print()
+    print_label_counts(console, figures, palette, "texts" if data.kind == "text" else "words")
+    rows_ = [
+        (
+            f.name + (" (held out)" if f.carved else ""),
+            f"{f.examples:,}",
+            f"{f.words:,}",
+            f.documents or "–",
+            f.lengths.min,
+            f"{f.lengths.median:g}",
+            f"{f.lengths.mean:.1f}",
+            f.lengths.p95,
+            f.lengths.max,
+        )
+        for f in figures
+    ]
+    columns = (
+        "split",
+        ">examples",
+        ">words",
+        ">documents",
+        ">shortest",
+        ">median",
+        ">mean",
+        ">95%",
+        ">longest",
+    )
+    table(console, columns, rows_, title="lengths in words")
+    for note in data.notes:
+        console.print(Text(literal(note), style="yellow"))
+
+
+def example_text(example: Example, data: Corpus, palette: Mapping[str, str]) -> Text:
+    """Return an example with its spans, or its labels, in colour."""
+    labels = example.labels[data.layer]
+    if isinstance(labels, str) or example.words is None:
+        return Text.assemble(
+            (f"{labels} ", f"bold {palette.get(str(labels), 'white')}"),
+            literal(example.text or "", lines=False),
+        )
+    shown = Text(overflow="fold")
+    scheme = data.schema.scheme
+    spans = spans_of(labels, scheme) if scheme else [(i, i + 1, label) for i, label in enumerate(labels)]
+    starts = {start: (stop, label) for start, stop, label in spans}
+    position = 0
+    while position < len(example.words):
+        stop, label = starts.get(position, (position + 1, ""))
+        words = literal(" ".join(example.words[position:stop]), lines=False)
+        colour = palette.get(label, "white")
+        shown.append(f"[{words}]" if label and scheme else words, style=f"bold {colour}" if label else "")
+        shown.append(literal(label if scheme else f"/{label}" if label else "", lines=False), style=f"italic {colour}")
+        shown.append(" ")
+        position = stop
+    return shown
+
+
+def print_label_counts(
+    console: Console, figures: Sequence[SplitSummary], palette: Mapping[str, str], kind: str
+) -> None:
+    """Print how often each span type, or else each label, occurs in each split.
+
+    :param kind: what has a label.
+    """
+    spans = any(f.spans for f in figures)
+    counts = [f.spans if spans else f.labels for f in figures]
+    names = sorted({name for each in counts for name in each}, key=lambda name: -counts[0].get(name, 0))
+    rows = [
+        (
+            Text(literal(name, lines=False), style=palette.get(name, "")),
+            *(f"{each.get(name, 0):,}" for each in counts),
+        )
+        for name in names
+    ]
+    title = "spans of each type" if spans else f"{kind} with each label"
+    table(console, (title, *(f">{f.name}" for f in figures)), rows)
+    console.print()

@@ -1,0 +1,56 @@
+"""How a checked plan looks in a terminal and in JSON."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+from labelkit.console.tables import cell, table
+
+if TYPE_CHECKING:
+    from labelkit.config.plan import Plan
+    from labelkit.train.preparation import PreparedRun
+
+
+def print_plan(console: Console, checked: Plan, prepared: PreparedRun) -> None:
+    """Print a plan, where each value came from, and what was found."""
+    name = f"task {checked.task.name}, recipe {checked.recipe}"
+    rows = []
+    for key, item in checked.settings.items():
+        value = ", ".join(map(str, item.value)) if isinstance(item.value, list) else item.value
+        rows.append((key, "none" if value in (None, "") else value, item.origin))
+    table(console, ("setting", "value", "from"), rows, title=name)
+    console.print()
+    splits = prepared.corpus.splits.values()
+    counts = [
+        (s.name, f"{len(s.examples):,}", f"{s.words:,}", s.ref + (" (held out)" if s.carved else "")) for s in splits
+    ]
+    table(console, ("split", ">examples", ">words", "from"), counts)
+    console.print()
+    console.print(cell(f"labels  {' '.join(prepared.corpus.schema.label_names)}"))
+    console.print(
+        cell(f"encoder {prepared.encoder.folder} ({prepared.encoder.revision}, {prepared.encoder.sha256[:12]})")
+    )
+
+
+def plan_document(checked: Plan, prepared: PreparedRun) -> dict[str, Any]:
+    """Return what :func:`print_plan` prints, ready for JSON."""
+    corpus, encoder = prepared.corpus, prepared.encoder
+    return {
+        "task": checked.task.name,
+        "recipe": checked.recipe,
+        "plan": checked.as_dict(),
+        "splits": {
+            name: {
+                "examples": len(s.examples),
+                "words": s.words,
+                "from": s.ref,
+                "carved": s.carved,
+                "hash": s.content_hash,
+            }
+            for name, s in corpus.splits.items()
+        },
+        "labels": list(corpus.schema.label_names),
+        "encoder": {"folder": str(encoder.folder), "revision": encoder.revision, "sha256": encoder.sha256},
+    }

@@ -1,0 +1,77 @@
+"""Labelled text in colour: spans with their labels, or the scores of a whole text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from itertools import cycle
+from typing import TYPE_CHECKING, TextIO
+
+from rich.console import Console
+from rich.text import Text
+
+from labelkit.console.tables import table
+from labelkit.console.text import literal
+
+if TYPE_CHECKING:
+    from labelkit.records import Labelled
+
+COLOURS = (
+    "cyan",
+    "magenta",
+    "green",
+    "yellow",
+    "blue",
+    "red",
+    "bright_cyan",
+    "bright_magenta",
+    "bright_green",
+)
+
+
+def colours(labels: Iterable[str]) -> dict[str, str]:
+    """Return a colour for each label, the same one each time for the same set of labels."""
+    return dict(zip(sorted(set(labels)), cycle(COLOURS), strict=False))
+
+
+def console_into(stream: TextIO, *, colour: bool) -> Console:
+    """Return a console that draws into ``stream``."""
+    return Console(
+        file=stream,
+        force_terminal=colour,
+        color_system="standard" if colour else None,
+        markup=False,
+        highlight=False,
+        emoji=False,
+        width=160,
+        legacy_windows=False,
+    )
+
+
+def print_labelled(console: Console, record: Labelled, palette: Mapping[str, str], *, texts: bool = False) -> None:
+    """Print a text with its spans in colour, each followed by its label; or the scores of a whole text.
+
+    :param palette: label → colour.
+    :param texts: show a text over its scores.
+    """
+    if record.scores is not None:
+        if texts:
+            console.print(Text(literal(record.text)), soft_wrap=True)
+        rows = sorted(record.scores.items(), key=lambda item: -item[1])
+        table(
+            console,
+            ("label", ">score"),
+            [(Text(name, style=palette.get(name, "")), f"{score:.4f}") for name, score in rows],
+        )
+        return
+    shown, end = Text(), 0
+    for span in record.spans or ():
+        shown.append(literal(record.text[end : span.start]))
+        colour = palette.get(span.label, "white")
+        shown.append(f"[{literal(span.text)}]", style=f"bold {colour}")
+        shown.append(f"{literal(span.label, lines=False)}", style=f"italic {colour}")
+        end = span.end
+    shown.append(literal(record.text[end:]))
+    console.print(shown, soft_wrap=True)
+    if record.coverage.fallback:
+        note = f"{record.coverage.fallback} of {record.coverage.words} words have no subword token, or too many"
+        console.print(Text(f"{note} and got the fallback label", style="yellow"))
