@@ -111,4 +111,4 @@ def test_several_seeds_do_not_go_with_several_processes(
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setenv("RANK", "0")
     assert main(["run", "ner", "--seeds", "3"]) == 2
-    assert "start each seed by itself" in capsys.readouterr().err
+    assert "start one run for each seed" in capsys.readouterr().err
