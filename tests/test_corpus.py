@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from labelkit.data import sources
 from labelkit.data.corpus import Corpus, load_corpus
-from labelkit.data.holdout import carve
+from labelkit.data.holdout import hold_out_validation
 from labelkit.data.summary import lengths_of, sample, spans_in, summarise
 from labelkit.errors import DataError, LabelkitError, NetworkError, UnknownNameError
 from labelkit.formats import conll
@@ -97,7 +97,7 @@ def test_a_folder_becomes_a_corpus(folder: Path) -> None:
     assert (corpus.scheme_read, corpus.repaired, corpus.synthetic) == ("IOB2", 0, False)
     train = corpus.splits["train"]
     assert (len(train.examples), train.words, train.ref) == (2, 5, f"{folder}/train.conll")
-    assert not any(split.carved for split in corpus.splits.values())
+    assert not any(split.held_out for split in corpus.splits.values())
 
 
 def test_the_schema_is_closed_under_the_scheme(folder: Path) -> None:
@@ -109,7 +109,7 @@ def test_the_schema_is_closed_under_the_scheme(folder: Path) -> None:
 def test_files_named_one_by_one(folder: Path) -> None:
     corpus = load(f"train={folder}/train.conll,test={folder}/dev.conll")
     assert corpus.splits["test"].ref == f"{folder}/dev.conll"
-    assert corpus.splits["validation"].carved
+    assert corpus.splits["validation"].held_out
 
 
 def test_one_file_is_train_alone(folder: Path) -> None:
@@ -172,7 +172,7 @@ def test_the_hash_sees_words_labels_and_order(folder: Path, tmp_path: Path) -> N
             {"train": "a\nb\n"},
             "{0}/train.conll:1: no labels of 'pets' in train, nor any other",
         ),
-        ({"train": "a O\nb O\n"}, "train has no label of 'pets' but O"),
+        ({"train": "a O\nb O\n"}, "the training split contains only 'O' labels for 'pets'"),
         (
             {"train": TRAIN, "dev": "a O\nb I-cat\n"},
             "{0}/dev.conll:2: tag 'I-cat' does not fit IOB2 after 'O', at the end of it",
@@ -181,9 +181,9 @@ def test_the_hash_sees_words_labels_and_order(folder: Path, tmp_path: Path) -> N
         ({"train": TRAIN, "dev": "a B\n"}, "{0}/dev.conll:1: tag 'B' names no type"),
         (
             {"train": TRAIN, "dev": DEV, "test": "a O\n\nb B-cat\nc B-fish\n"},
-            "{0}/test.conll:4: label 'B-fish' of type 'fish' stands in test but never in train",
+            "{0}/test.conll:4: label 'B-fish' of type 'fish' occurs in test but never in train",
         ),
-        ({"train": "a B-cat\n"}, "train holds one example, no validation split can be carved out of it"),
+        ({"train": "a B-cat\n"}, "train has a single example: no validation split can be held out"),
     ],
 )
 def test_bad_data(tmp_path: Path, splits: dict[str, str], message: str) -> None:
@@ -284,7 +284,7 @@ def test_new_types_are_accepted_on_demand(tmp_path: Path) -> None:
 def test_plain_labels(tmp_path: Path) -> None:
     path = write(tmp_path / "pos", train="a DT\ncat NN\n\nb DT\n\n", test="sat VBD\n")
     error = failure(path, scheme=None)
-    assert error.message == f"{path}/test.conll:1: label 'VBD' stands in test but never in train"
+    assert error.message == f"{path}/test.conll:1: label 'VBD' occurs in test but never in train"
     corpus = load(path, scheme=None, allow_new_labels=True)
     assert corpus.schema == Schema(name="pets", kind="token", labels=("DT", "NN", "VBD"))
     assert corpus.scheme_read is None
@@ -491,12 +491,12 @@ def test_texts() -> None:
 def test_carving(count: int, documents: int, fraction: float, seed: int) -> None:
     examples = numbered(count, min(documents, count), "aab")
     for kind in ("token", "text"):
-        train, validation = carve(examples, "l", kind, fraction, seed)
+        train, validation = hold_out_validation(examples, "l", kind, fraction, seed)
         assert train
         assert validation
         assert sorted([*train, *validation], key=lambda e: int(e.id)) == examples
         assert [*map(int, [e.id for e in train])] == sorted(int(e.id) for e in train)
-        assert (train, validation) == carve(examples, "l", kind, fraction, seed)
+        assert (train, validation) == hold_out_validation(examples, "l", kind, fraction, seed)
         if documents > 1:
             assert not {e.document for e in train} & {e.document for e in validation}
         else:
@@ -505,26 +505,26 @@ def test_carving(count: int, documents: int, fraction: float, seed: int) -> None
 
 def test_the_seed_decides_what_is_carved() -> None:
     examples = numbered(100)
-    assert len({carve(examples, "l", "token", 0.1, seed)[1][0].id for seed in range(5)}) > 1
+    assert len({hold_out_validation(examples, "l", "token", 0.1, seed)[1][0].id for seed in range(5)}) > 1
 
 
 def test_texts_are_stratified() -> None:
     examples = numbered(1000, labels="aaaaaaaaab")
     for seed in range(5):
-        _, validation = carve(examples, "l", "text", 0.1, seed)
+        _, validation = hold_out_validation(examples, "l", "text", 0.1, seed)
         assert sum(e.labels["l"] == "b" for e in validation) == 10
 
 
 def test_a_label_never_leaves_train_whole() -> None:
     examples = numbered(20, labels="aaaaaaaaaaaaaaaaaaab")
-    train, _ = carve(examples, "l", "text", 0.9, 0)
+    train, _ = hold_out_validation(examples, "l", "text", 0.9, 0)
     assert {e.labels["l"] for e in train} == {"a", "b"}
 
 
 @pytest.mark.parametrize("fraction", [0, 1, -0.1, 1.5])
 def test_bad_fractions(fraction: float) -> None:
     with pytest.raises(DataError, match="must lie between 0 and 1"):
-        carve(numbered(10), "l", "token", fraction, 0)
+        hold_out_validation(numbered(10), "l", "token", fraction, 0)
 
 
 # Summaries

@@ -319,7 +319,7 @@ def test_a_label_that_train_lacks(tmp_path: Path) -> None:
     jsonl(tmp_path / "train.jsonl", {"text": "a", "label": "x"}, {"text": "b", "label": "y"})
     jsonl(tmp_path / "test.jsonl", {"text": "a", "label": "x"}, {"text": "b", "label": "z"})
     error = failure(load, tmp_path, "text", "label")
-    assert error.message == f"{tmp_path}/test.jsonl:2: label 'z' stands in test but never in train"
+    assert error.message == f"{tmp_path}/test.jsonl:2: label 'z' occurs in test but never in train"
 
 
 # Parquet and Arrow

@@ -194,7 +194,7 @@ def test_plain_tags_and_named_columns(hub: Hub, catalog: Catalog, tmp_path: Path
     corpus = load("hub:org/tags", catalog, tmp_path, layer="pos", scheme=None, columns=columns)
     assert corpus.schema.labels == ("DET", "NOUN")
     assert corpus.splits["test"].examples[4].document == "d4"
-    assert corpus.splits["validation"].carved
+    assert corpus.splits["validation"].held_out
     assert corpus.splits["validation"].ref == corpus.splits["train"].ref
 
 

@@ -64,7 +64,7 @@ def test_counts(reference: str, layer: str, expected: list[tuple[int, int, int, 
     assert [figures(summary) for summary in summarise(found)] == expected
     assert found.notes == ()
     assert found.repaired == 0
-    assert not any(split.carved for split in found.splits.values())
+    assert not any(split.held_out for split in found.splits.values())
 
 
 def test_named_schemas_hold_exactly_what_the_corpora_hold() -> None:

@@ -40,7 +40,7 @@ def test_conll2000() -> None:
         train, validation, test = summarise(found)
         assert (train.examples + validation.examples, test.examples) == (8936, 2012)
         assert (train.words + validation.words, test.words) == (211727, 47377)
-        assert [split.carved for split in found.splits.values()] == [False, True, False]
+        assert [split.held_out for split in found.splits.values()] == [False, True, False]
         assert found.notes == ()
 
 

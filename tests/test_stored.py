@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from labelkit.data import arrow_cache as stored
 from labelkit.data.arrow_cache import StoredExamples, Tally, gather
 from labelkit.data.corpus import Corpus, load_corpus
-from labelkit.data.holdout import carve
+from labelkit.data.holdout import hold_out_validation
 from labelkit.data.preprocess import apply
 from labelkit.data.summary import summarise
 from labelkit.data.views import Changed, Chosen
@@ -274,9 +274,9 @@ def test_carving_has_not_changed() -> None:
     rows = [Example(id=str(n), text="", labels={"l": "ab"[n % 3 == 0]}, document=str(n // 7)) for n in range(60)]
     alone = [Example(id=e.id, text="", labels=e.labels) for e in rows]
     found = [
-        [int(e.id) for e in carve(rows, "l", "token", 0.2, 1)[1]],
-        [int(e.id) for e in carve(alone, "l", "token", 0.1, 1)[1]],
-        [int(e.id) for e in carve(alone, "l", "text", 0.1, 1)[1]],
+        [int(e.id) for e in hold_out_validation(rows, "l", "token", 0.2, 1)[1]],
+        [int(e.id) for e in hold_out_validation(alone, "l", "token", 0.1, 1)[1]],
+        [int(e.id) for e in hold_out_validation(alone, "l", "text", 0.1, 1)[1]],
     ]
     assert found == [[14, 15, 16, 17, 18, 19, 20, 56, 57, 58, 59], [4, 8, 36, 48, 51, 54], [4, 7, 8, 16, 36, 54]]
 

@@ -24,7 +24,7 @@ def print_plan(console: Console, checked: Plan, prepared: PreparedRun) -> None:
     console.print()
     splits = prepared.corpus.splits.values()
     counts = [
-        (s.name, f"{len(s.examples):,}", f"{s.words:,}", s.ref + (" (held out)" if s.carved else "")) for s in splits
+        (s.name, f"{len(s.examples):,}", f"{s.words:,}", s.ref + (" (held out)" if s.held_out else "")) for s in splits
     ]
     table(console, ("split", ">examples", ">words", "from"), counts)
     console.print()
@@ -46,7 +46,7 @@ def plan_document(checked: Plan, prepared: PreparedRun) -> dict[str, Any]:
                 "examples": len(s.examples),
                 "words": s.words,
                 "from": s.ref,
-                "carved": s.carved,
+                "carved": s.held_out,
                 "hash": s.content_hash,
             }
             for name, s in corpus.splits.items()

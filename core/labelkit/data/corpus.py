@@ -8,10 +8,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from labelkit.data.holdout import carve
+from labelkit.data.holdout import hold_out_validation
 from labelkit.data.layer_schema import check_classes, check_examples, schema_of
 from labelkit.data.reading import Parts, Raw, read_raw
-from labelkit.data.scheme_conversion import Tagged, harmonise
+from labelkit.data.scheme_conversion import SchemeConversion, convert_scheme
 from labelkit.errors import DataError, UnknownNameError, nearest
 from labelkit.labels import schemes
 from labelkit.records import Example, Kind, Labels, LoadContext, Schema, Scheme
@@ -25,7 +25,7 @@ class Split:
     :param content_hash: SHA-256 over words (or text) and the layer's labels, in order; the same for every
         file format and tagging scheme.
     :param words: how many there are; for texts, what white space separates.
-    :param carved: taken out of train by labelkit.
+    :param held_out: held out from train by labelkit.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Split:
     ref: str
     content_hash: str
     words: int
-    carved: bool = False
+    held_out: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,7 +69,7 @@ def load_corpus(
     ctx: LoadContext,
     seed: int = 0,
 ) -> Corpus:
-    """Read all splits of a data reference and bring them to one scheme and schema; hold out an absent validation split.
+    """Read all splits of a data reference and convert them to one scheme; hold out validation where it is absent.
 
     :param scheme: the task's tagging scheme; None for plain labels.
     :param seed: the seed of a held-out validation split where ``data.validation_seed`` is None.
@@ -86,17 +86,17 @@ def load_corpus(
         check_examples(split, examples, layer, kind)
     tagged = None
     if target:
-        tagged = harmonise(raw.splits, layer, target, source=settings.source_scheme, repair=settings.repair)
+        tagged = convert_scheme(raw.splits, layer, target, source=settings.source_scheme, repair=settings.repair)
     splits = tagged.splits if tagged else raw.splits
     schema = schema_of(splits, layer, kind, target, named=named, allow_new=settings.allow_new_labels)
     if kind == "text" and named is None:
         check_classes(schema, len(splits["train"]), most=settings.max_labels)
-    carved = "validation" not in splits
-    if carved:
+    held_out = "validation" not in splits
+    if held_out:
         seed = seed if settings.validation_seed is None else settings.validation_seed
-        train, validation = carve(splits["train"], layer, kind, settings.validation_fraction, seed)
+        train, validation = hold_out_validation(splits["train"], layer, kind, settings.validation_fraction, seed)
         splits = {**splits, "train": train, "validation": validation}
-    return _corpus(reference, layer, schema, raw, splits, tagged, carved=carved)
+    return _corpus(reference, layer, schema, raw, splits, tagged, held_out=held_out)
 
 
 def content_hash(examples: Iterable[Example], layer: str, scheme: Scheme | None) -> str:
@@ -124,12 +124,12 @@ def _corpus(
     schema: Schema,
     raw: Raw,
     splits: Mapping[str, Sequence[Example]],
-    tagged: Tagged | None,
+    tagged: SchemeConversion | None,
     *,
-    carved: bool,
+    held_out: bool,
 ) -> Corpus:
     made = {
-        name: _split(name, splits[name], raw.refs.get(name, raw.refs["train"]), layer, schema, carved)
+        name: _split(name, splits[name], raw.refs.get(name, raw.refs["train"]), layer, schema, held_out)
         for name in ("train", "validation", "test")
         if name in splits
     }
@@ -139,7 +139,7 @@ def _corpus(
         kind=schema.kind,
         schema=schema,
         splits=made,
-        scheme_read=tagged.read if tagged else None,
+        scheme_read=tagged.source if tagged else None,
         repaired=tagged.repaired if tagged else 0,
         synthetic=raw.source is not None and raw.source.synthetic,
         notes=(*raw.notes, *_no_test(made)),
@@ -153,7 +153,7 @@ def _no_test(splits: Mapping[str, Split]) -> Iterable[str]:
             yield f"test and {name} are the same {len(split.examples):,} examples: scores on them are no test scores"
 
 
-def _split(name: str, examples: Sequence[Example], ref: str, layer: str, schema: Schema, carved: bool) -> Split:
+def _split(name: str, examples: Sequence[Example], ref: str, layer: str, schema: Schema, held_out: bool) -> Split:
     content, words = _measured(examples, layer, schema.scheme)
     return Split(
         name=name,
@@ -161,7 +161,7 @@ def _split(name: str, examples: Sequence[Example], ref: str, layer: str, schema:
         ref=ref,
         content_hash=content,
         words=words,
-        carved=carved and name == "validation",
+        held_out=held_out and name == "validation",
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from labelkit.data.corpus import content_hash, context_for
 from labelkit.data.layer_schema import check_examples
 from labelkit.data.reading import Parts, read_raw
-from labelkit.data.scheme_conversion import harmonise, place_of, with_labels
+from labelkit.data.scheme_conversion import convert_scheme, place_of, with_labels
 from labelkit.data.views import changed
 from labelkit.errors import DataError
 from labelkit.labels.schemes import split_tag
@@ -86,7 +86,7 @@ def read_gold(
     examples, repaired = splits[name], 0
     check_examples(name, examples, layer, schema.kind)
     if schema.scheme:
-        tagged = harmonise(
+        tagged = convert_scheme(
             {name: examples}, layer, schema.scheme, source=settings.source_scheme, repair=settings.repair
         )
         examples, repaired = tagged.splits[name], tagged.repaired

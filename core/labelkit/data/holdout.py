@@ -1,4 +1,4 @@
-"""A validation split out of train where the data has none."""
+"""Hold out a validation split from train, for data without one."""
 
 from __future__ import annotations
 
@@ -14,41 +14,83 @@ from labelkit.errors import DataError
 from labelkit.records import Example, Kind, Labels
 
 Codes: TypeAlias = "array[int]"
+"""One number per example: examples with the same number belong together."""
 
 
-def carve(
+def hold_out_validation(
     examples: Sequence[Example], layer: str, kind: Kind, fraction: float, seed: int
 ) -> tuple[Sequence[Example], Sequence[Example]]:
     """Split ``examples`` into train and validation, each in the original order.
 
-    Whole documents are moved where there are at least two; texts are moved in proportion to their labels.
+    Whole documents are held out where there are at least two; texts without documents are stratified by label.
 
-    :param fraction: how much goes to validation, of the number of examples.
+    :param fraction: the share of the examples that becomes validation.
     :raises DataError: there are fewer than two examples, or ``fraction`` is not between 0 and 1.
     """
     if not 0 < fraction < 1:
         raise DataError(f"data.validation_fraction is {fraction}, it must lie between 0 and 1")
     if len(examples) < 2:
         raise DataError(
-            "train holds one example, no validation split can be carved out of it",
+            "train has a single example: no validation split can be held out",
             hint="give one: --data train=PATH,validation=PATH",
         )
-    wanted = min(max(1, round(len(examples) * fraction)), len(examples) - 1)
+    size = min(max(1, round(len(examples) * fraction)), len(examples) - 1)
     random = Random(seed)  # noqa: S311 - nothing secret
     documents, labels = _codes(examples, layer if kind == "text" else None)
-    if kind == "text" and _count(documents) == len(examples):
-        taken = _stratified(labels, wanted, random)
+    if kind == "text" and max(documents) + 1 == len(examples):
+        held_out = sample_stratified(labels, size, random)
     else:
-        taken = _by_document(documents, wanted, random)
-    everything = range(len(examples))
-    train = array("q", [index for index in everything if not taken[index]])
-    return chosen(examples, train), chosen(examples, array("q", [index for index in everything if taken[index]]))
+        held_out = sample_documents(documents, size, random)
+    train = array("q", (index for index, is_held_out in enumerate(held_out) if not is_held_out))
+    validation = array("q", (index for index, is_held_out in enumerate(held_out) if is_held_out))
+    return chosen(examples, train), chosen(examples, validation)
+
+
+def sample_documents(documents: Codes, size: int, random: Random) -> bytearray:
+    """Mark the examples of random documents, ``size`` examples at most; of the smallest document where none fits.
+
+    :param documents: the number of each example's document.
+    """
+    sizes = array("q", bytes(8 * (max(documents) + 1)))
+    for document in documents:
+        sizes[document] += 1
+    sampled, count = bytearray(len(sizes)), 0
+    for document in _shuffled(len(sizes), random):
+        if count + sizes[document] <= size:
+            sampled[document] = 1
+            count += sizes[document]
+    if not count:
+        sampled[min(range(len(sizes)), key=sizes.__getitem__)] = 1
+    return bytearray(sampled[document] for document in documents)
+
+
+def sample_stratified(labels: Codes, size: int, random: Random) -> bytearray:
+    """Mark ``size`` random examples, about the same share of every label, and no label's last example if possible.
+
+    :param labels: the number of each example's label.
+    """
+    groups: dict[int, Codes] = {}
+    for index in _shuffled(len(labels), random):
+        groups.setdefault(labels[index], array("q")).append(index)
+    # ranking each example by its relative place within its label interleaves the labels evenly
+    ranked = heapq.merge(*map(_ranked, groups.values()))
+    sampled = bytearray(len(labels))
+    for _, index in islice(ranked, size):
+        sampled[index] = 1
+    # the last examples of some labels, where the others do not suffice, but not those of every label
+    for group in list(groups.values())[: min(size - sum(sampled), len(groups) - 1)]:
+        sampled[group[-1]] = 1
+    return sampled
+
+
+def _ranked(group: Codes) -> Iterator[tuple[float, int]]:
+    return (((place + 0.5) / len(group), group[place]) for place in range(len(group) - 1))
 
 
 def _codes(examples: Sequence[Example], layer: str | None) -> tuple[Codes, Codes]:
-    """Return the document and the label of each example as numbers, in the order in which they are first seen.
+    """Return the document and the label of each example as numbers, in the order of their first examples.
 
-    An example of no document is one by itself, and so is each where all are of a single document.
+    An example without document is one by itself, and so is each example where all belong to a single document.
     """
     documents, labels = array("q"), array("q")
     known: dict[object, int] = {}
@@ -61,45 +103,6 @@ def _codes(examples: Sequence[Example], layer: str | None) -> tuple[Codes, Codes
         if layer is not None:
             labels.append(seen.setdefault(example.labels[layer], len(seen)))
     return (documents if count > 1 else array("q", range(len(documents)))), labels
-
-
-def _count(documents: Codes) -> int:
-    return max(documents) + 1
-
-
-def _by_document(documents: Codes, wanted: int, random: Random) -> bytearray:
-    """Take documents in random order as long as they fit; the smallest one where none does."""
-    sizes = array("q", bytes(8 * _count(documents)))
-    for document in documents:
-        sizes[document] += 1
-    moved, taken = bytearray(len(sizes)), 0
-    for document in _shuffled(len(sizes), random):
-        if taken + sizes[document] <= wanted:
-            moved[document] = 1
-            taken += sizes[document]
-    if not taken:
-        moved[min(range(len(sizes)), key=sizes.__getitem__)] = 1
-    return bytearray(moved[document] for document in documents)
-
-
-def _stratified(labels: Codes, wanted: int, random: Random) -> bytearray:
-    """Take about the same share of every label; the last example of a label is never taken."""
-    groups: dict[int, Codes] = {}
-    for index in _shuffled(len(labels), random):
-        groups.setdefault(labels[index], array("q")).append(index)
-    # Ranking each example by its relative place within its label interleaves the labels evenly.
-    ranked = heapq.merge(*(_ranked(group) for group in groups.values()))
-    taken = bytearray(len(labels))
-    for _, index in islice(ranked, wanted):
-        taken[index] = 1
-    # The last ones of a label, where all the others are not enough, but not those of every label.
-    for group in list(groups.values())[: min(wanted - sum(taken), len(groups) - 1)]:
-        taken[group[-1]] = 1
-    return taken
-
-
-def _ranked(group: Codes) -> Iterator[tuple[float, int]]:
-    return (((place + 0.5) / len(group), group[place]) for place in range(len(group) - 1))
 
 
 def _shuffled(count: int, random: Random) -> Codes:

@@ -1,39 +1,41 @@
-"""The schema of a layer: named, or taken from train; and every split held to it."""
+"""The label schema of a layer: the one that a source names, or the labels of train."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from labelkit.data.scheme_conversion import place_of
+from labelkit.data.scheme_conversion import labels_of, place_of
 from labelkit.errors import DataError, nearest
 from labelkit.labels.schemes import split_tag
 from labelkit.records import Example, Kind, Schema, Scheme
 
-Seen = dict[str, tuple[Example, int, str]]
-"""Span type (or plain label) → the example, the index and the label with which it is first seen."""
+Occurrence = tuple[Example, int, str]
+"""An example, the index of one of its labels, and that label."""
 
 
 def check_examples(split: str, examples: Iterable[Example], layer: str, kind: Kind) -> None:
-    """Check that each example is of ``kind`` and carries ``layer``, one label per word for kind ``token``.
+    """Check that each example is of ``kind`` and has labels in ``layer``, one per word for kind ``token``.
 
-    :raises DataError: one does not.
+    :raises DataError: an example does not.
     """
     for example in examples:
         labels = example.labels.get(layer)
         if labels is None:
-            known = f"only {', '.join(example.labels)}" if example.labels else "nor any other"
-            raise DataError(
-                f"{place_of(example)}: no labels of '{layer}' in {split}, {known}",
-                hint=_where(example, layer, kind),
-            )
-        if kind == "token":
-            _check_words(example, labels, layer)
-        elif example.text is None:
-            raise DataError(
-                f"{place_of(example)}: a text is needed, this example has none",
-                hint="choose its field: --columns text=…",
-            )
+            message, hint = _missing_labels(example, layer, kind, split)
+        elif kind == "text":
+            if example.text is not None:
+                continue
+            message, hint = "a text is needed, this example has none", "choose its field: --columns text=…"
+        elif example.words is None:
+            message, hint = "words are needed, this example has none", "choose their field: --columns tokens=…"
+        elif isinstance(labels, str) or len(labels) != len(example.words):
+            count = 1 if isinstance(labels, str) else len(labels)
+            message = f"{len(example.words)} words have {count} labels of '{layer}'"
+            hint = "each word needs one label, O outside of spans"
+        else:
+            continue
+        raise DataError(f"{place_of(example)}: {message}", hint=hint)
 
 
 def schema_of(
@@ -47,24 +49,38 @@ def schema_of(
 ) -> Schema:
     """Return the schema of ``layer``: ``named``, or the sorted types (or labels) of train.
 
-    :param splits: complete, before a validation split is carved out of train.
-    :param scheme: the scheme that the labels are in; None for plain labels.
-    :param allow_new: add what the schema lacks at its end instead of refusing it.
+    :param splits: complete, before a validation split is held out from train.
+    :param scheme: the tagging scheme of the labels; None for plain labels.
+    :param allow_new: append labels that the schema lacks instead of raising.
     :raises DataError: a label that the schema lacks; names file and line.
     """
     if named is not None and (named.scheme is None) != (scheme is None):
-        wants = "plain labels" if scheme is None else "span types"
-        raise DataError(f"schema '{named.name}' of layer '{layer}' does not hold the {wants} that the task needs")
-    seen = {split: _seen(examples, layer, scheme) for split, examples in splits.items()}
-    known = tuple(sorted(seen["train"])) if named is None else named.types or named.labels
-    new = _unknown(seen, known, named, allow_new=allow_new)
-    return _schema(layer, kind, scheme, (*known, *new), named)
+        needed = "plain labels" if scheme is None else "span types"
+        raise DataError(f"schema '{named.name}' of layer '{layer}' does not hold the {needed} that the task needs")
+    occurrences = {split: first_occurrences(examples, layer, scheme) for split, examples in splits.items()}
+    known = tuple(sorted(occurrences["train"])) if named is None else named.types or named.labels
+    new: set[str] = set()
+    for split, found in occurrences.items():
+        new |= found.keys() - set(known)
+        if new and not allow_new:
+            name = next(name for name in found if name in new)
+            raise _unknown_label(split, name, found[name], known, named)
+    names = (*known, *sorted(new))
+    if not names:
+        raise DataError(
+            f"the training split contains only 'O' labels for '{layer}'",
+            hint=f"choose its column: --columns tokens=0,{layer}=NUMBER",
+        )
+    types, labels = (names, ()) if scheme else ((), names)
+    if named is not None:
+        return replace(named, scheme=scheme, types=types, labels=labels)
+    return Schema(name=layer, kind=kind, types=types, labels=labels, scheme=scheme)
 
 
 def check_classes(schema: Schema, texts: int, *, most: int) -> None:
     """Check that the labels of texts look like classes, not like numbers or free text.
 
-    :param texts: how many there are in train.
+    :param texts: the number of texts in train.
     :param most: how many labels there may be.
     :raises DataError: there are more than ``most``, or more than half as many as texts when over 20.
     """
@@ -78,71 +94,41 @@ def check_classes(schema: Schema, texts: int, *, most: int) -> None:
         )
 
 
-def _check_words(example: Example, labels: tuple[str, ...] | str, layer: str) -> None:
-    if example.words is None:
-        raise DataError(
-            f"{place_of(example)}: words are needed, this example has none",
-            hint="choose their field: --columns tokens=…",
-        )
-    if isinstance(labels, str) or len(labels) != len(example.words):
-        count = 1 if isinstance(labels, str) else len(labels)
-        raise DataError(
-            f"{place_of(example)}: {len(example.words)} words have {count} labels of '{layer}'",
-            hint="each word needs one label, O where there is nothing to mark",
-        )
-
-
-def _where(example: Example, layer: str, kind: Kind) -> str:
-    if example.extra:
-        return f"say which field holds them: --columns {layer}=FIELD, with one of {', '.join(list(example.extra)[:20])}"
-    return f"say where its labels are: --columns {'tokens=0' if kind == 'token' else 'text=FIELD'},{layer}=NUMBER"
-
-
-def _seen(examples: Iterable[Example], layer: str, scheme: Scheme | None) -> Seen:
-    seen: Seen = {}
-    met: set[str] = set()
+def first_occurrences(examples: Iterable[Example], layer: str, scheme: Scheme | None) -> dict[str, Occurrence]:
+    """Return span type (or plain label) → its first occurrence."""
+    found: dict[str, Occurrence] = {}
+    seen: set[str] = set()
     for example in examples:
-        labels = example.labels[layer]
-        values = (labels,) if isinstance(labels, str) else labels
-        if met.issuperset(values):
+        labels = labels_of(example, layer)
+        if seen.issuperset(labels):
             continue
-        for index, label in enumerate(values):
-            met.add(label)
+        for index, label in enumerate(labels):
+            seen.add(label)
             name = label if scheme is None else split_tag(label)[1]
             if name or scheme is None:
-                seen.setdefault(name, (example, index, label))
-    return seen
+                found.setdefault(name, (example, index, label))
+    return found
 
 
-def _unknown(seen: Mapping[str, Seen], known: tuple[str, ...], named: Schema | None, *, allow_new: bool) -> list[str]:
-    new: set[str] = set()
-    for split, names in seen.items():
-        new |= names.keys() - set(known)
-        if new and not allow_new:
-            first = next(name for name in names if name in new)
-            raise _refusal(split, first, names[first], known, named)
-    return sorted(new)
+def _missing_labels(example: Example, layer: str, kind: Kind, split: str) -> tuple[str, str]:
+    """Return the message and the hint for an example without labels in ``layer``."""
+    known = f"only {', '.join(example.labels)}" if example.labels else "nor any other"
+    if example.extra:
+        fields = ", ".join(list(example.extra)[:20])
+        hint = f"say which field holds them: --columns {layer}=FIELD, with one of {fields}"
+    else:
+        content = "tokens=0" if kind == "token" else "text=FIELD"
+        hint = f"say where its labels are: --columns {content},{layer}=NUMBER"
+    return f"no labels of '{layer}' in {split}, {known}", hint
 
 
-def _refusal(
-    split: str, name: str, where: tuple[Example, int, str], known: tuple[str, ...], named: Schema | None
+def _unknown_label(
+    split: str, name: str, occurrence: Occurrence, known: tuple[str, ...], named: Schema | None
 ) -> DataError:
-    example, index, label = where
-    place = place_of(example, index if example.words is not None else None)
-    what = f"label '{label}'" if label == name else f"label '{label}' of type '{name}'"
-    fault = f"is not in schema '{named.name}'" if named else f"stands in {split} but never in train"
+    """Return the error for a label, or its type ``name``, that the schema lacks."""
+    example, index, label = occurrence
+    place = place_of(example, None if example.words is None else index)
+    of_type = "" if label == name else f" of type '{name}'"
+    fault = f"is not in schema '{named.name}'" if named else f"occurs in {split} but never in train"
     hint = f"correct it ({nearest(name, known)}), or accept it with --allow-new-labels"
-    return DataError(f"{place}: {what} {fault}", hint=hint)
-
-
-def _schema(layer: str, kind: Kind, scheme: Scheme | None, names: tuple[str, ...], named: Schema | None) -> Schema:
-    if not names:
-        raise DataError(
-            f"train has no label of '{layer}' but O",
-            hint=f"choose its column: --columns tokens=0,{layer}=NUMBER",
-        )
-    if named is not None:
-        return replace(named, scheme=scheme, types=names if scheme else (), labels=() if scheme else names)
-    if scheme is None:
-        return Schema(name=layer, kind=kind, labels=names)
-    return Schema(name=layer, kind=kind, types=names, scheme=scheme)
+    return DataError(f"{place}: label '{label}'{of_type} {fault}", hint=hint)

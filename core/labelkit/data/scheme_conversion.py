@@ -1,4 +1,4 @@
-"""Examples brought to one tagging scheme, or refused with the place of the first tag that does not fit."""
+"""Convert the tags of examples to one tagging scheme; errors name the place of the first invalid tag."""
 
 from __future__ import annotations
 
@@ -14,70 +14,78 @@ from labelkit.records import Example, Labels, Scheme
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Tagged:
-    """Splits in one scheme.
+class SchemeConversion:
+    """Splits that were converted to one scheme.
 
-    :param read: the scheme they were written in.
-    :param repaired: tags that were changed because they did not fit it.
+    :param source: the scheme that they were in.
+    :param repaired: the number of tags that were changed because they did not fit it.
     """
 
     splits: Mapping[str, Sequence[Example]]
-    read: Scheme
+    source: Scheme
     repaired: int = 0
 
 
-def retag(examples: Sequence[Example], layer: str, target: Scheme) -> Sequence[Example]:
-    """Return ``examples`` with ``layer`` in the scheme ``target``, whichever they came in.
-
-    :raises DataError: a tag does not fit the scheme that most of them follow; names file and line.
-    """
-    return harmonise({"": examples}, layer, target).splits[""]
-
-
-def harmonise(
+def convert_scheme(
     splits: Mapping[str, Sequence[Example]],
     layer: str,
     target: Scheme,
     *,
     source: Scheme | None = None,
     repair: bool = False,
-) -> Tagged:
-    """Return all splits with ``layer`` in the scheme ``target``.
+) -> SchemeConversion:
+    """Return all splits with the tags of ``layer`` in the scheme ``target``.
 
-    :param source: the scheme they are in; None to find it from all of them together.
-    :param repair: read tags that do not fit as the CoNLL scorer does, and count them, instead of refusing.
-    :raises DataError: a tag that does not fit; names file and line.
+    :param source: the scheme they are in; None to detect it from all splits together.
+    :param repair: change tags that do not fit as the CoNLL scorer reads them, and count them, instead of raising.
+    :raises DataError: a tag does not fit ``source``; names file and line.
     """
-    everything = chain.from_iterable(splits.values())
-    detection = schemes.detect(tags(example, layer) for example in everything)
-    read = source or detection.scheme
-    if read in detection.first and not repair:
-        number, word = detection.first[read]
+    detection = schemes.detect(labels_of(example, layer) for example in chain.from_iterable(splits.values()))
+    source = source or detection.scheme
+    fits = source not in detection.first
+    if fits and source == target:
+        return SchemeConversion(splits=splits, source=source)
+    if not fits and not repair:
+        number, word = detection.first[source]
         example = next(islice(chain.from_iterable(splits.values()), number, None))
-        raise _misfit(example, layer, word, read, detection.scheme)
-    if read == target and read not in detection.first:
-        return Tagged(splits=splits, read=read)
+        error = schemes.violation_error(labels_of(example, layer), word, source)
+        if source != detection.scheme:
+            error.hint = f"the tags look like {detection.scheme}: --set data.scheme={detection.scheme}"
+        raise DataError(f"{place_of(example, word)}: {error.message}", hint=error.hint)
     repaired = 0
-    if read in detection.first:
-        repaired = sum(_repairs(example, layer, read) for example in chain.from_iterable(splits.values()))
-    change = partial(_retagged, layer=layer, read=read, target=target, repair=repair)
-    result = {name: changed(examples, change) for name, examples in splits.items()}
-    return Tagged(splits=result, read=read, repaired=repaired)
+    if not fits:
+        repaired = sum(count_repairs(example, layer, source) for example in chain.from_iterable(splits.values()))
+    convert = partial(_convert_example, layer=layer, source=source, target=target, repair=repair)
+    converted = {name: changed(examples, convert) for name, examples in splits.items()}
+    return SchemeConversion(splits=converted, source=source, repaired=repaired)
 
 
-def tags(example: Example, layer: str) -> tuple[str, ...]:
-    """Return the labels of the words of a token example."""
+def count_repairs(example: Example, layer: str, scheme: Scheme) -> int:
+    """Return how many tags of an example do not fit ``scheme``.
+
+    :raises DataError: a label is no tag at all; names file and line.
+    """
+    tags = labels_of(example, layer)
+    try:
+        return schemes.repair(tags, scheme)[1]
+    except DataError as error:
+        word = next(index for index, tag in enumerate(tags) if not is_tag(tag))
+        raise DataError(f"{place_of(example, word)}: {error.message}", hint=error.hint) from error
+
+
+def labels_of(example: Example, layer: str) -> tuple[str, ...]:
+    """Return the labels of an example: one per word, or the one of its text."""
     labels = example.labels[layer]
     return (labels,) if isinstance(labels, str) else labels
 
 
-def located(example: Example, word: int | None, error: DataError) -> DataError:
-    """Return ``error`` with the place of a word of ``example`` (or of all of it) in front."""
-    return DataError(f"{place_of(example, word)}: {error.message}", hint=error.hint)
+def with_labels(example: Example, layer: str, labels: Labels) -> Example:
+    """Return the example with other labels in ``layer``."""
+    return replace(example, labels={**example.labels, layer: labels})
 
 
 def place_of(example: Example, word: int | None = None) -> str:
-    """Return ``file:line`` where it is known, or else the example's id."""
+    """Return ``file:line`` of an example, or of one of its words; the example's id where the file is unknown."""
     if example.place is not None:
         return str(example.place) if word is None else example.place.of_word(word)
     return f"example '{example.id}'" + ("" if word is None else f", word {word + 1}")
@@ -93,30 +101,8 @@ def is_tag(label: str) -> bool:
     return True
 
 
-def with_labels(example: Example, layer: str, labels: Labels) -> Example:
-    """Return the example with other labels in ``layer``."""
-    return replace(example, labels={**example.labels, layer: labels})
-
-
-def _retagged(example: Example, *, layer: str, read: Scheme, target: Scheme, repair: bool) -> Example:
-    before = tags(example, layer)
-    fixed = schemes.repair(before, read)[0] if repair else before
-    after = fixed if read == target else schemes.convert(fixed, read, target)
+def _convert_example(example: Example, *, layer: str, source: Scheme, target: Scheme, repair: bool) -> Example:
+    before = labels_of(example, layer)
+    fixed = schemes.repair(before, source)[0] if repair else before
+    after = fixed if source == target else schemes.convert(fixed, source, target)
     return example if after == before else with_labels(example, layer, after)
-
-
-def _repairs(example: Example, layer: str, read: Scheme) -> int:
-    """Return how many tags of an example do not fit the scheme ``read``."""
-    found = tags(example, layer)
-    try:
-        return schemes.repair(found, read)[1]
-    except DataError as error:
-        word = next(index for index in range(len(found)) if not is_tag(found[index]))
-        raise located(example, word, error) from error
-
-
-def _misfit(example: Example, layer: str, word: int, read: Scheme, best: Scheme) -> DataError:
-    error = schemes.violation_error(tags(example, layer), word, read)
-    if read != best:
-        error.hint = f"the tags look like {best}: --set data.scheme={best}"
-    return located(example, word, error)

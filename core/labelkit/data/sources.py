@@ -8,7 +8,7 @@ from pathlib import Path
 
 from labelkit.data.hub_mirrors import read_mirror
 from labelkit.data.references import split_files
-from labelkit.data.scheme_conversion import retag
+from labelkit.data.scheme_conversion import convert_scheme
 from labelkit.errors import DataError
 from labelkit.formats import conll, conllu, tables
 from labelkit.records import Example, LoadContext, Schema, Source
@@ -49,7 +49,7 @@ def _loader(
             return examples
         try:
             for layer in tagged:
-                examples = retag(examples, layer, "IOB2")
+                examples = convert_scheme({split: examples}, layer, "IOB2").splits[split]
         except DataError as error:
             error.hint = f"these are not the published files of {name}; read other files with --data PATH"
             raise

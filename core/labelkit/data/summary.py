@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from random import Random
 
 from labelkit.data.corpus import Corpus, Split
-from labelkit.data.scheme_conversion import tags
+from labelkit.data.scheme_conversion import labels_of
 from labelkit.labels import schemes
 from labelkit.records import Example, Scheme
 
@@ -56,16 +56,16 @@ def summarise_split(split: Split, layer: str, scheme: Scheme | None) -> SplitSum
         examples=len(split.examples),
         words=split.words,
         documents=len({example.document for example in split.examples} - {None}),
-        labels=_ranked(label for example in split.examples for label in tags(example, layer)),
+        labels=_ranked(label for example in split.examples for label in labels_of(example, layer)),
         spans=_ranked(type_ for example in split.examples for _, _, type_ in spans_in(example, layer, scheme)),
         lengths=lengths_of(split.examples),
-        carved=split.carved,
+        carved=split.held_out,
     )
 
 
 def spans_in(example: Example, layer: str, scheme: Scheme | None) -> list[schemes.SpanTuple]:
     """Return the spans of an example as ``(start, end, type)`` in words; none for plain labels."""
-    return schemes.spans_of(tags(example, layer), scheme) if scheme else []
+    return schemes.spans_of(labels_of(example, layer), scheme) if scheme else []
 
 
 def sample(examples: Sequence[Example], count: int, seed: int = 0) -> list[Example]:

@@ -45,7 +45,7 @@ class Example:
     :param words: the words, for kind ``token``.
     :param text: the text; for kind ``token`` the one that ``offsets`` refer to, where there is one.
     :param labels: layer name → one label per word (``token``) or one label (``text``).
-    :param document: which document it belongs to; borders are kept when a validation split is carved.
+    :param document: which document it belongs to; a validation split is held out by whole documents.
     :param extra: the caller's own fields, carried through labelling untouched.
     :param offsets: start and end of each word in ``text``, in code points.
     :param surface: what the tokenizer sees instead of ``words`` or ``text``; set by preprocessors only.

@@ -55,5 +55,5 @@ def _split_record(split: Split) -> SplitRecord:
         content_hash=split.content_hash,
         examples=len(split.examples),
         words=split.words,
-        carved=split.carved,
+        carved=split.held_out,
     )
