@@ -233,7 +233,7 @@ def test_not_utf8_unless_told(folder: Path) -> None:
             "{}/wnut17 does not exist",
             (
                 "put the files of wnut17 there, or use --data PATH; "
-                "or let HF_HUB_OFFLINE be: the Hub has it as leondz/wnut_17"
+                "or unset HF_HUB_OFFLINE: the Hub has it as leondz/wnut_17"
             ),
         ),
     ],

@@ -17,7 +17,7 @@ import pytest
 
 from hub_server import Hub, serving, use
 from labelkit.data.corpus import Corpus, load_corpus
-from labelkit.data.hub_files import choose_files, class_names
+from labelkit.data.hub_files import card_class_names, choose_files
 from labelkit.data.hub_mirrors import MIRRORS
 from labelkit.data.reading import kind_of, open_split
 from labelkit.errors import DataError, LabelkitError, NetworkError
@@ -643,8 +643,8 @@ def test_class_names_of_lists_and_values_are_read_from_a_card() -> None:
     label = {"class_label": {"names": {"0": "O", "10": "K", "2": "B"}}}
     features = [{"name": "a", "sequence": label}, {"name": "b", "list": label}, {"name": "c", "dtype": "string"}]
     card = {"dataset_info": [{"config_name": "x", "features": []}, {"config_name": "y", "features": features}]}
-    assert class_names(card, "y") == {"a": ("O", "B", "K"), "b": ("O", "B", "K"), "c": ()}
-    assert class_names(card, "z") == {}
+    assert card_class_names(card, "y") == {"a": ("O", "B", "K"), "b": ("O", "B", "K"), "c": ()}
+    assert card_class_names(card, "z") == {}
 
 
 # -- the command ----------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Which files of a Hub repository are which split: by its card, or else by how they are called. Pure."""
+"""Which files of a Hub repository belong to which split: by its dataset card, or else by their names. Pure."""
 
 from __future__ import annotations
 
@@ -13,22 +13,23 @@ from labelkit.errors import DataError, nearest
 from labelkit.files.split_names import SPLITS, canonical_split
 
 Card = Mapping[str, Any]
-Groups = dict[str, list[str]]
+"""The metadata of a dataset card."""
+SplitFiles = dict[str, list[str]]
 """The repository's own name of a split ("" where it has none) → its files."""
 
-# What is tried first where a repository holds the same data in several formats.
+# the first of these formats is read where a repository holds the same data in several
 _TABLES = (".parquet", ".arrow", ".jsonl", ".ndjson", ".csv", ".tsv")
 _GLOB = re.compile(r"\*\*/|\*\*|\*|\?|\[[^]]+]|[^*?[]+|\[")
 _SHARD = re.compile(r"(.+)-\d{5}-of-\d{5}")
-_BESIDE = re.compile(r"(^|/)(\.|dataset_infos?\.json|state\.json|dataset_dict\.json)", re.IGNORECASE)
+_METADATA = re.compile(r"(^|/)(\.|dataset_infos?\.json|state\.json|dataset_dict\.json)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Chosen:
+class HubFiles:
     """The data files of a repository.
 
-    :param files: split → paths in the repository, in the order of their names.
-    :param config: the configuration that they are of, where it has a name.
+    :param files: split → paths in the repository, sorted.
+    :param config: the configuration that they belong to, where it has a name.
     :param notes: what was left out.
     """
 
@@ -37,67 +38,74 @@ class Chosen:
     notes: tuple[str, ...] = ()
 
 
-def choose_files(files: Iterable[str], card: Card, suffixes: Collection[str], config: str | None = None) -> Chosen:
+def choose_files(files: Iterable[str], card: Card, suffixes: Collection[str], config: str | None = None) -> HubFiles:
     """Choose the files of the splits.
 
     :param files: every path in the repository.
-    :param card: the metadata of its card.
     :param suffixes: file endings that can be read, without ``.gz``.
     :param config: the configuration, where there are several.
-    :raises DataError: there are no data files, several configurations, or two splits for one of ours.
+    :raises DataError: there are several configurations, or two splits with the same name in labelkit.
     """
-    data = sorted(file for file in files if _ending(file) in suffixes and not _BESIDE.search(file))
-    if described := _configs(card):
-        config = _pick(described, config, next((name for name in described if _is_default(card, name)), None))
-        groups = {split: _matching(data, patterns) for split, patterns in described[config].items()}
+    data = sorted(file for file in files if _suffix(file) in suffixes and not _METADATA.search(file))
+    if configs := card_configs(card):
+        defaults = [str(entry.get("config_name")) for entry in card["configs"] if entry.get("default") is True]
+        default = next((name for name in defaults if name in configs), None)
+        config = choose_config(configs, config, default)
+        groups = {split: match_files(data, patterns) for split, patterns in configs[config].items()}
     else:
-        groups = _by_name(_of_config(_of_one_format(data), config))
-    return replace(_mapped({split: found for split, found in groups.items() if found}), config=config)
+        groups = {}
+        for file in files_of_config(files_of_one_format(data), config):
+            groups.setdefault(split_in_path(file), []).append(file)
+    return replace(_assign_splits({split: found for split, found in groups.items() if found}), config=config)
 
 
-def class_names(card: Card, config: str | None = None) -> dict[str, tuple[str, ...]]:
-    """Return column → names of its numbers, as the card tells of them; every column, those without names too."""
+def card_class_names(card: Card, config: str | None = None) -> dict[str, tuple[str, ...]]:
+    """Return column → class names from the card's features; no names for columns without classes."""
     infos = card.get("dataset_info") or ()
     infos = [infos] if isinstance(infos, Mapping) else infos
     known = [info for info in infos if isinstance(info, Mapping)]
     fitting = [info for info in known if config is None or info.get("config_name", config) == config]
     features = fitting[0].get("features") if fitting else None
-    if not isinstance(features, list):
-        return {}
-    return {str(feature["name"]): _names(feature) for feature in features if isinstance(feature, Mapping)}
-
-
-def _configs(card: Card) -> dict[str, dict[str, list[str]]]:
-    """Return configuration → split → patterns of its files."""
-    entries = card.get("configs")
-    if not isinstance(entries, list):
-        return {}
-    found = {str(entry.get("config_name", "default")): entry for entry in entries if isinstance(entry, Mapping)}
-    return {name: _patterns(entry["data_files"]) for name, entry in found.items() if entry.get("data_files")}
-
-
-def _patterns(data_files: Any) -> dict[str, list[str]]:
-    """Read ``data_files`` of a card: a path, paths, or ``{split, path}`` each with a path or paths."""
-    if isinstance(data_files, Mapping):
-        return {str(split): _listed(paths) for split, paths in data_files.items()}
-    found: dict[str, list[str]] = {}
-    for entry in _listed(data_files):
-        if isinstance(entry, Mapping):
-            found.setdefault(str(entry.get("split", "train")), []).extend(_listed(entry.get("path", ())))
-        else:
-            found.setdefault("train", []).append(str(entry))
+    found: dict[str, tuple[str, ...]] = {}
+    for feature in features if isinstance(features, list) else ():
+        if isinstance(feature, Mapping):
+            nested = (feature.get(key) for key in ("dtype", "sequence", "list"))
+            inner: Mapping[str, Any] = next((value for value in nested if isinstance(value, Mapping)), {})
+            label = inner.get("class_label")
+            names = label.get("names") if isinstance(label, Mapping) else None
+            if isinstance(names, Mapping):
+                names = [names[key] for key in sorted(names, key=lambda key: int(str(key)))]
+            found[str(feature["name"])] = tuple(map(str, names)) if isinstance(names, list) else ()
     return found
 
 
-def _listed(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, list | tuple) else [value]
+def card_configs(card: Card) -> dict[str, dict[str, list[str]]]:
+    """Return configuration → split → glob patterns of its files, as the card gives them.
+
+    ``data_files`` is a path, paths, ``{split: paths}``, or entries of ``{split, path}``.
+    """
+    configs: dict[str, dict[str, list[str]]] = {}
+    entries = card.get("configs")
+    for entry in entries if isinstance(entries, list) else ():
+        data_files = entry.get("data_files") if isinstance(entry, Mapping) else None
+        if isinstance(data_files, Mapping):
+            patterns = {str(split): _as_list(paths) for split, paths in data_files.items()}
+        else:
+            patterns = {}
+            for item in _as_list(data_files or ()):
+                described = item if isinstance(item, Mapping) else {"path": str(item)}
+                paths = _as_list(described.get("path", ()))
+                patterns.setdefault(str(described.get("split", "train")), []).extend(paths)
+        if patterns:
+            configs[str(entry.get("config_name", "default"))] = patterns
+    return configs
 
 
-def _is_default(card: Card, name: str) -> bool:
-    return any(entry.get("default") is True and str(entry.get("config_name")) == name for entry in card["configs"])
+def choose_config(configs: Collection[str], wanted: str | None, default: str | None = None) -> str:
+    """Return the configuration ``wanted``, or else the default, or the only one.
 
-
-def _pick(configs: Collection[str], wanted: str | None, default: str | None = None) -> str:
+    :raises DataError: there is no such configuration, or there are several.
+    """
     name = wanted or default or ("default" if "default" in configs else None)
     if name is None and len(configs) == 1:
         return next(iter(configs))
@@ -110,91 +118,85 @@ def _pick(configs: Collection[str], wanted: str | None, default: str | None = No
     return name
 
 
-def _matching(files: Sequence[str], patterns: Iterable[str]) -> list[str]:
-    fits = [re.compile(_GLOB.sub(_translated, pattern.removeprefix("./"))) for pattern in patterns]
-    return [file for file in files if any(fit.fullmatch(file) for fit in fits)]
+def match_files(files: Sequence[str], patterns: Iterable[str]) -> list[str]:
+    """Return the files that match a glob pattern; ``*`` matches within a folder, ``**`` across folders."""
+
+    def to_regex(part: re.Match[str]) -> str:
+        wildcard = {"**/": "(?:.+/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}.get(part[0])
+        is_set = part[0][0] == "[" and len(part[0]) > 2
+        return wildcard or (part[0] if is_set else re.escape(part[0]))
+
+    regexes = [re.compile(_GLOB.sub(to_regex, pattern.removeprefix("./"))) for pattern in patterns]
+    return [file for file in files if any(regex.fullmatch(file) for regex in regexes)]
 
 
-def _translated(part: re.Match[str]) -> str:
-    """Return the regular expression of a part of a pattern; only two stars cross folders."""
-    wild = {"**/": "(?:.+/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    return wild.get(part[0]) or (part[0] if part[0][0] == "[" and len(part[0]) > 2 else re.escape(part[0]))
-
-
-def _of_one_format(files: Sequence[str]) -> list[str]:
-    endings = {_ending(file) for file in files}
-    for ending in (*_TABLES, *sorted(endings)):
-        found = [file for file in files if _ending(file) == ending]
-        if found and (ending in _TABLES or any(_split_of(file) for file in found)):
+def files_of_one_format(files: Sequence[str]) -> list[str]:
+    """Return the files with the first table format that there is, or with another one that names splits."""
+    suffixes = {_suffix(file) for file in files}
+    for suffix in (*_TABLES, *sorted(suffixes)):
+        found = [file for file in files if _suffix(file) == suffix]
+        if found and (suffix in _TABLES or any(split_in_path(file) for file in found)):
             return found
     return []
 
 
-def _of_config(files: Sequence[str], config: str | None) -> list[str]:
-    """Keep the files of one configuration where they stand as CONFIG/SPLIT/FILE, as the Hub converts them."""
+def files_of_config(files: Sequence[str], config: str | None) -> list[str]:
+    """Return the files of one configuration where their paths are CONFIG/SPLIT/FILE, as the Hub converts them."""
     configs = {file.split("/")[0] for file in files if file.count("/") == 2 and canonical_split(file.split("/")[1])}
     if config is None and (not configs or any(file.split("/")[0] not in configs for file in files)):
         return list(files)
-    name = _pick(configs, config)
+    name = choose_config(configs, config)
     return [file for file in files if file.startswith(f"{name}/")]
 
 
-def _by_name(files: Sequence[str]) -> Groups:
-    groups: Groups = {}
-    for file in files:
-        groups.setdefault(_split_of(file), []).append(file)
-    return groups
+def split_in_path(file: str) -> str:
+    """Return the split that a path names, in its own word; an empty string where it names none.
 
-
-def _split_of(file: str) -> str:
-    """Return the split that a path tells of, in its own word; an empty text where it tells of none."""
+    >>> split_in_path("data/dev-00000-of-00002.parquet")
+    'dev'
+    """
     path = PurePosixPath(file.lower())
-    if match := _SHARD.match(path.name):
-        words = [word for word in re.split(r"[^a-z]+", match[1]) if canonical_split(word)]
-        return words[0] if len(words) == 1 else match[1]
-    words = [word for word in re.split(r"[^a-z]+", path.name) if canonical_split(word)]
+    shard = _SHARD.match(path.name)
+    words = [word for word in re.split(r"[^a-z]+", shard[1] if shard else path.name) if canonical_split(word)]
+    if len(words) == 1:
+        return words[0]
+    if shard:
+        return shard[1]
     folders = [folder for folder in reversed(path.parent.parts) if canonical_split(folder)]
-    return words[0] if len(words) == 1 else folders[0] if folders and not words else ""
+    return folders[0] if folders and not words else ""
 
 
-def _mapped(groups: Groups) -> Chosen:
-    """Name the splits as we do."""
+def _assign_splits(groups: SplitFiles) -> HubFiles:
+    """Return the files by labelkit's names of the splits; a single split of unknown name becomes train."""
     known = {split: canonical_split(split) for split in groups}
+    note = ""
     if not any(known.values()) and len(groups) == 1:
-        split, files = next(iter(groups.items()))
-        note = (f"its only split, '{split}', is taken as train",) if split else ()
-        return Chosen(files={"train": _once(split, files)}, notes=note)
+        split = next(iter(groups))
+        known = {split: "train"}
+        note = f"its only split, '{split}', is taken as train" if split else ""
+    elif unread := sorted(split for split, name in known.items() if split and not name):
+        note = f"splits that are not read: {', '.join(unread)}"
     found: dict[str, tuple[str, ...]] = {}
     for split, files in groups.items():
-        if ours := known[split]:
-            if ours in found:
-                raise DataError(f"two splits of it would be {ours}, '{split}' is one", hint="give one local file each")
-            found[ours] = _once(split, files)
-    left = ", ".join(sorted(split for split, ours in known.items() if split and not ours))
+        name = known[split]
+        if name is None:
+            continue
+        if name in found:
+            raise DataError(f"two splits of it would be {name}, '{split}' is one", hint="give one local file each")
+        file_name, count = Counter(file.rpartition("/")[2] for file in files).most_common(1)[0]
+        if count > 1:  # two versions of the split, not two parts of it
+            raise DataError(
+                f"its split '{split}' stands in {count} files called '{file_name}'",
+                hint="give local files: --data PATH",
+            )
+        found[name] = tuple(files)
     ordered = {split: found[split] for split in SPLITS if split in found}
-    return Chosen(files=ordered, notes=(f"splits that are not read: {left}",) if left else ())
+    return HubFiles(files=ordered, notes=(note,) if note else ())
 
 
-def _once(split: str, files: Sequence[str]) -> tuple[str, ...]:
-    """Refuse two files of one name in one split: they are two versions of it, not two parts."""
-    name, count = Counter(file.rpartition("/")[2] for file in files).most_common(1)[0]
-    if count > 1:
-        raise DataError(
-            f"its split '{split}' stands in {count} files called '{name}'", hint="give local files: --data PATH"
-        )
-    return tuple(files)
+def _as_list(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, list | tuple) else [value]
 
 
-def _ending(file: str) -> str:
+def _suffix(file: str) -> str:
     return PurePosixPath(file.lower().removesuffix(".gz")).suffix
-
-
-def _names(feature: Mapping[str, Any]) -> tuple[str, ...]:
-    inner: Mapping[str, Any] = next(
-        (feature[key] for key in ("dtype", "sequence", "list") if isinstance(feature.get(key), Mapping)), {}
-    )
-    label = inner.get("class_label")
-    names = label.get("names") if isinstance(label, Mapping) else None
-    if isinstance(names, Mapping):
-        return tuple(str(names[key]) for key in sorted(names, key=lambda key: int(str(key))))
-    return tuple(map(str, names)) if isinstance(names, list) else ()

@@ -1,11 +1,11 @@
-"""Where the Hub has the corpora that core knows by name; local files come first, see :mod:`labelkit.data.sources`."""
+"""Mirrors on the Hub of the named corpora; local files come first, see :mod:`labelkit.data.sources`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from labelkit.data.hub_datasets import CONVERTED, HubData, find, find_cached
+from labelkit.data.hub_datasets import CONVERTED, HubDataset, find_cached_dataset, find_hub_dataset
 from labelkit.errors import DataError, NetworkError
 from labelkit.formats import tables
 from labelkit.hub.repository import HubRepository
@@ -16,10 +16,10 @@ _SUFFIXES = (".parquet",)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Mirror:
-    """A data set of the Hub with the content of a named corpus.
+    """A dataset of the Hub with the content of a named corpus.
 
     :param columns: role or layer → column.
-    :param labels: its label → ours, where they differ.
+    :param labels: label of the dataset → label of the corpus, where they differ.
     """
 
     kind: Kind
@@ -69,64 +69,59 @@ MIRRORS: Mapping[str, tuple[Mirror, ...]] = {
 }
 
 
-def read_mirror(source: str, split: str, ctx: LoadContext, absent: DataError) -> Iterable[Example]:
-    """Read a split of a named corpus from the Hub: all splits are fetched at once, so they are of one commit.
+def read_mirror(source: str, split: str, ctx: LoadContext, missing: DataError) -> Iterator[Example]:
+    """Yield a split of a named corpus from the Hub; all splits are downloaded at once, so they are of one commit.
 
-    :param absent: why there are no local files; raised where there is no mirror either, or none may be asked.
-    :raises NetworkError: it is not cached and the Hub cannot be asked.
+    :param missing: why there are no local files; raised where there is no mirror, or offline.
+    :raises NetworkError: it is not cached and the Hub cannot be reached.
     :raises DataError: no mirror holds the corpus.
     """
-    mirror, data = _find(source, ctx, absent)
-    if split not in data.files:
-        raise _unfit(source, f"it has no {split} split, only {', '.join(data.files)}", data)
-    ctx.origins[split] = data.ref(split)
-    return _examples(source, mirror, data, split, ctx)
-
-
-def _examples(source: str, mirror: Mirror, data: HubData, split: str, ctx: LoadContext) -> Iterator[Example]:
-    wanted = replace(ctx, columns=mirror.columns, kind=mirror.kind)
+    mirror, dataset = find_mirror(source, ctx, missing)
+    ctx.origins[split] = dataset.ref(split)
+    within = replace(ctx, columns=mirror.columns, kind=mirror.kind)
     try:
-        for example in data.examples(split, wanted, lambda path: tables.read_parquet(path, wanted)):
-            yield _relabelled(example, mirror) if mirror.labels else example
+        if split not in dataset.files:
+            raise DataError(f"it has no {split} split, only {', '.join(dataset.files)}")
+        for example in dataset.examples(split, within, lambda path: tables.read_parquet(path, within)):
+            yield _rename_labels(example, mirror.labels) if mirror.labels else example
     except DataError as error:
-        raise _unfit(source, error.message, data) from error
+        raise DataError(
+            f"the mirror hub:{dataset.name}@{dataset.commit[:12]} does not hold {source} as published: {error.message}",
+            hint=f"set LABELKIT_DATA to the folder that holds {source}/, or read other files with --data PATH",
+        ) from error
 
 
-def _find(source: str, ctx: LoadContext, absent: DataError) -> tuple[Mirror, HubData]:
-    """Return the first mirror that is cached, or else the first one that the Hub has."""
+def find_mirror(source: str, ctx: LoadContext, missing: DataError) -> tuple[Mirror, HubDataset]:
+    """Return the first mirror that is cached, or else the first one that can be downloaded.
+
+    :raises NetworkError: none is cached and the Hub cannot be reached.
+    :raises DataError: there is no mirror.
+    """
     mirrors = MIRRORS.get(source, ())
-    plain = replace(ctx, settings=replace(ctx.settings, config=None))
+    within = replace(ctx, settings=replace(ctx.settings, config=None))
     for mirror in mirrors:
-        if found := find_cached(mirror.repository, plain, _SUFFIXES):
+        if found := find_cached_dataset(mirror.repository, within, _SUFFIXES):
             return mirror, found
     if not mirrors:
-        raise absent
+        raise missing
     if ctx.offline:
-        # the kit of contract checks tells data that is absent from data that is wrong by the kind of this error
-        absent.hint = f"{absent.hint}; or let HF_HUB_OFFLINE be: the Hub has it as {mirrors[0].name}"
-        raise absent
+        # the contract checks tell missing data from invalid data by the class of this error
+        missing.hint = f"{missing.hint}; or unset HF_HUB_OFFLINE: the Hub has it as {mirrors[0].name}"
+        raise missing
     faults: list[str] = []
     for mirror in mirrors:
         try:
-            return mirror, find(mirror.repository, plain, _SUFFIXES)
+            return mirror, find_hub_dataset(mirror.repository, within, _SUFFIXES)
         except NetworkError as error:
             hint = f"set LABELKIT_DATA to the folder that holds {source}/, or connect and try again"
-            raise NetworkError(f"{absent.message}; {error.message}", hint=hint) from error
+            raise NetworkError(f"{missing.message}; {error.message}", hint=hint) from error
         except DataError as error:
             faults.append(error.message)
-    raise DataError(f"{absent.message}; {'; '.join(faults)}", hint=absent.hint)
+    raise DataError(f"{missing.message}; {'; '.join(faults)}", hint=missing.hint)
 
 
-def _relabelled(example: Example, mirror: Mirror) -> Example:
+def _rename_labels(example: Example, names: Mapping[str, str]) -> Example:
     labels = {
-        layer: mirror.labels.get(label, label) if isinstance(label, str) else label
-        for layer, label in example.labels.items()
+        layer: names.get(label, label) if isinstance(label, str) else label for layer, label in example.labels.items()
     }
     return replace(example, labels=labels)
-
-
-def _unfit(source: str, message: str, data: HubData) -> DataError:
-    return DataError(
-        f"the mirror hub:{data.name}@{data.commit[:12]} does not hold {source} as published: {message}",
-        hint=f"set LABELKIT_DATA to the folder that holds {source}/, or read other files with --data PATH",
-    )

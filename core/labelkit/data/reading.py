@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from labelkit.data.arrow_cache import Tally, gather, place_for, stored
-from labelkit.data.hub_datasets import HubData, Read, find
+from labelkit.data.hub_datasets import HubDataset, ReadFile, find_hub_dataset
 from labelkit.data.references import Reference, parse_reference, shards_of, split_files
 from labelkit.errors import DataError, UnknownNameError, nearest
 from labelkit.files.split_names import SPLITS, canonical_split
@@ -149,13 +149,13 @@ def _from_hub(reference: Reference, kind: Kind, parts: Parts, ctx: LoadContext, 
     return Raw(splits=splits, refs={split: found.ref(split) for split in splits}, notes=notes)
 
 
-def _hub_data(reference: Reference, kind: Kind | None, parts: Parts, ctx: LoadContext) -> HubData:
+def _hub_data(reference: Reference, kind: Kind | None, parts: Parts, ctx: LoadContext) -> HubDataset:
     assert reference.hub is not None  # a reference of kind "hub" has one
     repository = HubRepository("dataset", reference.hub, reference.revision or "main")
-    return find(repository, ctx, readable_suffixes(parts.formats, kind))
+    return find_hub_dataset(repository, ctx, readable_suffixes(parts.formats, kind))
 
 
-def _reader(kind: Kind | None, parts: Parts, ctx: LoadContext, format_name: str | None) -> Read:
+def _reader(kind: Kind | None, parts: Parts, ctx: LoadContext, format_name: str | None) -> ReadFile:
     def read(path: Path) -> Iterable[Example]:
         chosen = reader_for(path, parts.formats, format_name, kind=kind)
         assert chosen.read is not None  # reader_for offers readers only
