@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from labelkit.data.references import parse_columns, parse_reference, shards_of, split_files
+from labelkit.data.references import find_split_files, parse_columns, parse_reference, shards_of
 from labelkit.errors import DataError
 
 
@@ -69,8 +69,8 @@ def test_hub() -> None:
     [
         ("", "the data reference is empty"),
         ("  ", "the data reference is empty"),
-        ("hub:", "'hub:' names no data set"),
-        ("hub:a@", "'hub:a@' names no data set"),
+        ("hub:", "'hub:' names no dataset"),
+        ("hub:a@", "'hub:a@' names no dataset"),
         ("trian=a,test=b", "unknown split 'trian' in 'trian=a,test=b'"),
         ("train=a,dev=b,val=c", "'train=a,dev=b,val=c' gives the validation split twice"),
         ("train=,test=b", "'train=,test=b' names no file for the train split"),
@@ -99,12 +99,12 @@ def test_usual_names(tmp_path: Path, train: str, validation: str | None, test: s
     folder(tmp_path, *present.values(), "README.train.txt", "LICENSE-test", ".train.conll.swp", "train.py")
     folder(tmp_path, "train.log", "strainer.conll", "latest.conll", "trainer.conll")
     (tmp_path / "test").mkdir()
-    assert split_files(tmp_path) == {split: tmp_path / name for split, name in present.items()}
+    assert find_split_files(tmp_path) == {split: tmp_path / name for split, name in present.items()}
 
 
 def test_data_files_come_before_others_of_the_same_split(tmp_path: Path) -> None:
     folder(tmp_path, "train.conll", "train.vocab", "test.vocab")
-    assert split_files(tmp_path) == {"train": tmp_path / "train.conll", "test": tmp_path / "test.vocab"}
+    assert find_split_files(tmp_path) == {"train": tmp_path / "train.conll", "test": tmp_path / "test.vocab"}
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_data_files_come_before_others_of_the_same_split(tmp_path: Path) -> None
 )
 def test_bad_folders(tmp_path: Path, names: list[str], expected: str) -> None:
     with pytest.raises(DataError) as caught:
-        split_files(folder(tmp_path, *names))
+        find_split_files(folder(tmp_path, *names))
     assert caught.value.message == expected.format(tmp_path)
     assert caught.value.hint
     assert "\n" not in str(caught.value)
@@ -132,7 +132,7 @@ def test_bad_folders(tmp_path: Path, names: list[str], expected: str) -> None:
 def test_the_first_part_of_a_split_stands_for_all(tmp_path: Path) -> None:
     parts = [f"train-0000{index}-of-00003.parquet" for index in range(3)]
     folder(tmp_path, *parts, "test-00000-of-00001.parquet")
-    found = split_files(tmp_path, [".parquet"])
+    found = find_split_files(tmp_path, [".parquet"])
     assert shards_of(found["train"]) == [tmp_path / name for name in parts]
     assert shards_of(found["test"]) == [tmp_path / "test-00000-of-00001.parquet"]
     assert shards_of(tmp_path / parts[1]) == [tmp_path / parts[1]]
@@ -142,12 +142,12 @@ def test_the_first_part_of_a_split_stands_for_all(tmp_path: Path) -> None:
 
 
 def test_a_script_may_name_several_splits(tmp_path: Path) -> None:
-    assert list(split_files(folder(tmp_path, "train.conll", "train_test_split.json"))) == ["train"]
+    assert list(find_split_files(folder(tmp_path, "train.conll", "train_test_split.json"))) == ["train"]
 
 
 def test_missing_folder(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="none does not exist"):
-        split_files(tmp_path / "none")
+        find_split_files(tmp_path / "none")
 
 
 def test_columns() -> None:

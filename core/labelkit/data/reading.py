@@ -9,7 +9,7 @@ from typing import Protocol
 
 from labelkit.data.arrow_cache import Tally, gather, place_for, stored
 from labelkit.data.hub_datasets import HubDataset, ReadFile, find_hub_dataset
-from labelkit.data.references import Reference, parse_reference, shards_of, split_files
+from labelkit.data.references import DataReference, find_split_files, parse_reference, shards_of
 from labelkit.errors import DataError, UnknownNameError, nearest
 from labelkit.files.split_names import SPLITS, canonical_split
 from labelkit.formats.recognition import readable_suffixes, reader_for
@@ -137,7 +137,7 @@ def kind_of(text: str, parts: Parts, ctx: LoadContext, format_name: str | None =
     return "token" if first is not None and first.words is not None else "text"
 
 
-def _from_hub(reference: Reference, kind: Kind, parts: Parts, ctx: LoadContext, format_name: str | None) -> Raw:
+def _from_hub(reference: DataReference, kind: Kind, parts: Parts, ctx: LoadContext, format_name: str | None) -> Raw:
     found = _hub_data(reference, kind, parts, ctx)
     read, tally = _reader(kind, parts, ctx, format_name), ctx.policy.counts
     splits: dict[str, Sequence[Example]] = {}
@@ -149,7 +149,7 @@ def _from_hub(reference: Reference, kind: Kind, parts: Parts, ctx: LoadContext, 
     return Raw(splits=splits, refs={split: found.ref(split) for split in splits}, notes=notes)
 
 
-def _hub_data(reference: Reference, kind: Kind | None, parts: Parts, ctx: LoadContext) -> HubDataset:
+def _hub_data(reference: DataReference, kind: Kind | None, parts: Parts, ctx: LoadContext) -> HubDataset:
     assert reference.hub is not None  # a reference of kind "hub" has one
     repository = HubRepository("dataset", reference.hub, reference.revision or "main")
     return find_hub_dataset(repository, ctx, readable_suffixes(parts.formats, kind))
@@ -186,7 +186,7 @@ def _from_source(source: Source, kind: Kind, ctx: LoadContext) -> Raw:
     return Raw(splits=splits, refs=refs, source=source, notes=tuple(notes))
 
 
-def _files(reference: Reference, kind: Kind | None, parts: Parts, ctx: LoadContext) -> dict[str, Path]:
+def _files(reference: DataReference, kind: Kind | None, parts: Parts, ctx: LoadContext) -> dict[str, Path]:
     if reference.kind == "files":
         return {split: reference.files[split] for split in SPLITS if split in reference.files}
     path = reference.path
@@ -196,10 +196,10 @@ def _files(reference: Reference, kind: Kind | None, parts: Parts, ctx: LoadConte
         return {"train": path}
     if (saved := saved_splits(path)) is not None:
         return _saved(path, saved)
-    return brat.pairs_of(path) or split_files(path, readable_suffixes(parts.formats, kind))
+    return brat.pairs_of(path) or find_split_files(path, readable_suffixes(parts.formats, kind))
 
 
-def _is_lone(reference: Reference, files: Mapping[str, Path], ctx: LoadContext) -> bool:
+def _is_lone(reference: DataReference, files: Mapping[str, Path], ctx: LoadContext) -> bool:
     """Say whether a reference is itself its only file; a folder under the root counts by its name."""
     if reference.kind == "files":
         return False
@@ -229,7 +229,7 @@ def _saved(folder: Path, saved: Mapping[str, Path]) -> dict[str, Path]:
     return {split: found[split] for split in SPLITS if split in found}
 
 
-def _under_root(reference: Reference, parts: Parts, ctx: LoadContext) -> Path:
+def _under_root(reference: DataReference, parts: Parts, ctx: LoadContext) -> Path:
     folders = _folders(ctx.root)
     if reference.text in folders:
         return folders[reference.text]

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from labelkit.data.hub_mirrors import read_mirror
-from labelkit.data.references import split_files
+from labelkit.data.references import find_split_files
 from labelkit.data.scheme_conversion import convert_scheme
 from labelkit.errors import DataError
 from labelkit.formats import conll, conllu, tables
@@ -85,7 +85,7 @@ def _file(name: str, split: str, published: str, ctx: LoadContext) -> Path:
     folder = ctx.folder(name)
     if (folder / published).is_file():
         return folder / published
-    files = split_files(folder)
+    files = find_split_files(folder)
     if split not in files:
         raise DataError(f"{folder} has no {split} split of {name}", hint=f"it is published as {published}")
     return files[split]
