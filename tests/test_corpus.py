@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from labelkit.data import sources
 from labelkit.data.corpus import Corpus, load_corpus
 from labelkit.data.holdout import hold_out_validation
-from labelkit.data.summary import lengths_of, sample, spans_in, summarise
+from labelkit.data.summary import length_statistics, sample_examples, spans_in, summarise
 from labelkit.errors import DataError, LabelkitError, NetworkError, UnknownNameError
 from labelkit.formats import conll
 from labelkit.labels.schemes import SCHEMES, convert, violations
@@ -543,10 +543,10 @@ def test_summary(folder: Path) -> None:
 
 def test_lengths_and_samples() -> None:
     examples = [Example(id=str(n), words=("w",) * n) for n in range(1, 101)]
-    lengths = lengths_of(examples)
+    lengths = length_statistics(examples)
     assert (lengths.min, lengths.median, lengths.mean, lengths.p95, lengths.max) == (1, 50.5, 50.5, 95, 100)
-    assert lengths_of([]).max == 0
-    chosen = sample(examples, 10, seed=3)
-    assert chosen == sample(examples, 10, seed=3) != sample(examples, 10, seed=4)
+    assert length_statistics([]).max == 0
+    chosen = sample_examples(examples, 10, seed=3)
+    assert chosen == sample_examples(examples, 10, seed=3) != sample(examples, 10, seed=4)
     assert [int(e.id) for e in chosen] == sorted(int(e.id) for e in chosen)
-    assert sample(examples, 1000) == examples
+    assert sample_examples(examples, 1000) == examples

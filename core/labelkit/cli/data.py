@@ -82,7 +82,7 @@ def show(
     corpus = read_for_show(reference, layer, shell.catalog, ctx)
     if split not in corpus.splits:
         raise DataError(f"'{reference}' has no {split} split", hint=f"it has: {', '.join(corpus.splits)}")
-    examples = summary.sample(corpus.splits[split].examples, count, seed)
+    examples = summary.sample_examples(corpus.splits[split].examples, count, seed)
     _print(shell, corpus, split, examples, summary.summarise(corpus))
 
 
