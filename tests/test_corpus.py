@@ -547,6 +547,6 @@ def test_lengths_and_samples() -> None:
     assert (lengths.min, lengths.median, lengths.mean, lengths.p95, lengths.max) == (1, 50.5, 50.5, 95, 100)
     assert length_statistics([]).max == 0
     chosen = sample_examples(examples, 10, seed=3)
-    assert chosen == sample_examples(examples, 10, seed=3) != sample(examples, 10, seed=4)
+    assert chosen == sample_examples(examples, 10, seed=3) != sample_examples(examples, 10, seed=4)
     assert [int(e.id) for e in chosen] == sorted(int(e.id) for e in chosen)
     assert sample_examples(examples, 1000) == examples
