@@ -170,7 +170,7 @@ hostile = st.text(
         st.sampled_from("#- \r\u00a0\u2028\u0085\x0b\x0c\x1c\ufeff\ufe0f\u200d\x00\U0001f468"),
     ),
     min_size=1,
-).filter(lambda word: word.strip(" \t") and word != conll.BORDER)
+).filter(lambda word: word.strip(" \t") and word != conll.DOCUMENT_START)
 sentences = st.lists(st.lists(hostile, min_size=1, max_size=4), max_size=4)
 
 

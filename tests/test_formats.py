@@ -428,7 +428,7 @@ def test_a_split_that_is_there_twice(tmp_path: Path) -> None:
 
 def test_a_folder_without_data(tmp_path: Path) -> None:
     error = failure(read, tmp_path)
-    assert error.message == f"{tmp_path} is no data set saved by datasets.save_to_disk"
+    assert error.message == f"{tmp_path} is no dataset saved by datasets.save_to_disk"
 
 
 # CoNLL-U

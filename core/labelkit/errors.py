@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Self
 
 
 class LabelkitError(Exception):
@@ -20,6 +21,10 @@ class LabelkitError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message} ({self.hint})" if self.hint else self.message
+
+    def at(self, place: object) -> Self:
+        """Return the same error with ``place``, for example ``FILE:LINE``, before its message."""
+        return type(self)(f"{place}: {self.message}", hint=self.hint)
 
 
 class PlanError(LabelkitError):

@@ -13,7 +13,7 @@ from labelkit.data.arrow_cache import Tally, gather
 from labelkit.data.corpus import context_for
 from labelkit.data.reading import Parts, kind_of, open_split, splits_of
 from labelkit.errors import DataError, nearest
-from labelkit.formats.fields import ROLES
+from labelkit.formats.columns import ROLES
 from labelkit.records import Example, Kind, LoadContext, ReadingPolicy, Schema, Source
 
 _PLACED = re.compile(r"(.+?:\d+): (.*)", re.DOTALL)

@@ -197,11 +197,11 @@ def _own_gold(shell: Shell, details: RunDetails) -> tuple[Gold, Sequence[Example
     """Read the run's validation split by its plan, carved from train as it was, and its train split."""
     from labelkit.config.plan import make_plan
     from labelkit.data.gold import Gold
-    from labelkit.train.preparation import read_corpus
+    from labelkit.train.preparation import load_context, read_corpus
     from labelkit.train.resumption import recorded_request
 
     plan = make_plan(recorded_request(details), shell.catalog)
-    corpus = read_corpus(plan, shell.catalog, shell.environment, shell.home.cache)
+    corpus = read_corpus(plan, shell.catalog, load_context(plan, shell.environment, shell.home.cache))
     split = corpus.splits["validation"]
     if split.content_hash not in {one.content_hash for one in details.record.splits if one.split == "validation"}:
         raise LabelkitError("it has changed since the run")

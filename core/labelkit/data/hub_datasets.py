@@ -8,8 +8,8 @@ from pathlib import Path
 
 from labelkit.data.hub_files import Card, HubFiles, card_class_names, choose_files
 from labelkit.errors import DataError
-from labelkit.formats.fields import layout_of
-from labelkit.formats.rows import one_label
+from labelkit.formats.columns import find_columns
+from labelkit.formats.examples import class_label
 from labelkit.hub.repository import HubRepository
 from labelkit.records import Example, Labels, LoadContext, Place
 
@@ -77,7 +77,7 @@ class HubDataset:
     def _names_by_layer(self, ctx: LoadContext) -> dict[str, Sequence[str]]:
         if not any(self.class_names.values()):
             return {}
-        columns = layout_of(tuple(self.class_names), ctx).layers
+        columns = find_columns(tuple(self.class_names), ctx).layers
         return {layer: self.class_names[column] for layer, column in columns.items() if self.class_names[column]}
 
 
@@ -182,7 +182,7 @@ def _name_labels(value: Labels, names: Sequence[str] | None, place: Place) -> La
         return value
     try:
         labels = [value] if isinstance(value, str) else value
-        named = [one_label(int(label), names) if label.lstrip("-").isdecimal() else label for label in labels]
+        named = [class_label(int(label), names) if label.lstrip("-").isdecimal() else label for label in labels]
     except DataError as error:
         raise DataError(f"{place}: {error.message}", hint=error.hint) from error
     return named[0] if isinstance(value, str) else tuple(named)

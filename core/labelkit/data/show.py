@@ -7,7 +7,7 @@ from dataclasses import replace
 from labelkit.data.corpus import Corpus, load_corpus
 from labelkit.data.reading import kind_of
 from labelkit.errors import DataError, nearest
-from labelkit.formats.fields import ROLES
+from labelkit.formats.columns import ROLES
 from labelkit.labels.schemes import split_tag
 from labelkit.plugins.catalog import Catalog
 from labelkit.records import Kind, LoadContext, Scheme

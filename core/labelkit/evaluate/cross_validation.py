@@ -72,7 +72,7 @@ def plan_cross_validation(
     request = replace(recorded_request(details), name=None)
     prepared = prepare(request, catalog, environment, home, say=lambda stage, detail: None)
     examples = prepared.corpus.splits["train"].examples
-    parts = split_folds(examples, folds, prepared.plan.train.seed)
+    parts = split_folds(examples, folds, prepared.plan["train.seed"])
     seconds = details.seconds * (len(parts) - 1) if details.seconds is not None else None
     return CrossValidation(prepared=prepared, parts=parts, seconds=seconds)
 

@@ -1,75 +1,72 @@
 """The CoNLL column format: one word per line, its labels in columns, a blank line after each sentence.
 
-Columns are separated by tabs or by runs of spaces, decided once per file: where tabs separate, only tabs do,
-so a word may hold a space. ``-DOCSTART-`` lines are borders between documents and never examples. Lines that
-start with ``# `` before a sentence and hold no tab are comments, but only in files separated by tabs;
-elsewhere they could be words.
+Columns are separated by tabs or by runs of spaces, decided once per file: in a file separated by tabs, a word may hold
+a space. ``-DOCSTART-`` lines separate documents and are never examples. Lines that start with ``# `` before a sentence
+and hold no tab are comments, but only in files separated by tabs; elsewhere they could be words.
 """
 
 from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
 from labelkit.errors import DataError
+from labelkit.formats.encoding import is_encodable
 from labelkit.records import Example, Format, Labelled, LoadContext, Output, Place
 
-BORDER = "-DOCSTART-"
+DOCUMENT_START = "-DOCSTART-"
 _BLANKS = " \t"
 _BOM = "\ufeff"
-
-
-class _Sentence(NamedTuple):
-    document: int
-    line: int
-    rows: list[list[str]]
+_Lines = Iterator[tuple[int, str]]
 
 
 def read(path: Path, ctx: LoadContext) -> Iterator[Example]:
-    """Yield the sentences of a CoNLL file with their raw labels.
+    """Yield the sentences of a CoNLL file with their labels as written.
 
-    ``ctx.columns`` maps ``tokens`` and layers to column numbers, from 0, negative ones from the end. Without
-    it the words are in the first column and the labels of the layer ``ctx.layer`` in the last. Where
-    ``ctx.policy.labels`` is ``ignored``, only the words are read.
+    ``ctx.columns`` maps ``tokens`` and layers to column numbers, from 0, negative ones from the end. Without it the
+    words are in the first column and the labels of the layer ``ctx.layer`` in the last. Where ``ctx.policy.labels`` is
+    ``ignored``, only the words are read.
 
     :raises DataError: the file cannot be read, its lines differ in columns, or a column does not exist.
     """
-    columns = _wanted(ctx)
-    bordered = path.is_file() and any(_is_border(line) for _, line in ctx.lines(path))
-    checked: dict[str, int] | None = None
-    on_bad_record = ctx.policy.on_bad_record
-    sentences = _sentences(path, ctx.lines(path), on_bad_record)
-    for number, sentence in enumerate(sentences, start=1):
-        if checked is None:
-            given = set(ctx.columns) - {"tokens"}
-            checked = _existing(columns, len(sentence.rows[0]), f"{path}:{sentence.line}", given=bool(given))
+    requested = requested_columns(ctx)
+    has_documents = path.is_file() and any(_is_document_start(line) for _, line in ctx.lines(path))
+    columns: dict[str, int] = {}
+    for number, sentence in enumerate(parse(path, ctx), start=1):
+        if not columns:
+            given = bool(set(ctx.columns) - {"tokens"})
+            columns = existing_columns(requested, len(sentence.rows[0]), f"{path}:{sentence.line}", labels_given=given)
         try:
-            example = _example(str(number), sentence, checked, str(path), bordered=bordered)
+            document = str(sentence.document) if has_documents else None
+            example = sentence.example(str(number), columns, str(path), document)
         except DataError as error:
-            if on_bad_record is None:
-                raise
-            on_bad_record(error)
+            ctx.policy.skip_record(error)
         else:
             yield example
 
 
 def write(records: Iterable[Labelled], output: Output) -> None:
-    """Write ``word TAB label`` lines and a blank line after each record; a border where its field ``document`` changes.
+    """Write ``word TAB label`` lines and a blank line per record; a ``-DOCSTART-`` where its ``document`` changes.
 
-    :raises DataError: a word that could not be read back as it was.
+    :raises DataError: a word or label would not be read back as it is.
     """
     document: object = None
     for index, labelled in enumerate(records):
         if (now := labelled.extra.get("document", document)) != document:
-            output.stream.write(f"{BORDER}\tO\n\n".encode())
+            output.stream.write(f"{DOCUMENT_START}\tO\n\n".encode())
             document = now
-        words, labels = labelled.words or (), labelled.labels or ()
-        pairs = zip(words, labels, strict=True)
-        lines = [f"{_writable(word, labelled)}\t{_writable(label, labelled)}\n" for word, label in pairs]
+        pairs = list(zip(labelled.words or (), labelled.labels or (), strict=True))
+        for field in chain.from_iterable(pairs):
+            if not is_writable(field):
+                raise DataError(
+                    f"record '{labelled.id}': {field!a} cannot be written in CoNLL columns",
+                    hint="another format can hold it, e.g. --to jsonl",
+                )
+        lines = [f"{word}\t{label}\n" for word, label in pairs]
         # Readers drop one byte order mark, so a first word that starts with one needs a second.
         mark = _BOM if index == 0 and document is None and lines and lines[0].startswith(_BOM) else ""
         output.stream.write((mark + "".join(lines) + "\n").encode())
@@ -87,8 +84,11 @@ FORMATS = (
 )
 
 
-def _wanted(ctx: LoadContext) -> dict[str, int]:
-    """Return layer (or ``tokens``) → column number as asked for."""
+def requested_columns(ctx: LoadContext) -> dict[str, int]:
+    """Return layer (or ``tokens``) → column number as the user gave it, or else the usual ones.
+
+    :raises DataError: a column is not a number.
+    """
     columns = {"tokens": "0", **ctx.columns}
     if len(columns) == 1 and ctx.policy.labels != "ignored":
         columns[ctx.layer or "labels"] = "-1"
@@ -101,12 +101,13 @@ def _wanted(ctx: LoadContext) -> dict[str, int]:
     return {name: int(number) for name, number in columns.items()}
 
 
-def _existing(columns: Mapping[str, int], width: int, place: str, *, given: bool) -> dict[str, int]:
+def existing_columns(columns: Mapping[str, int], width: int, place: str, *, labels_given: bool) -> dict[str, int]:
     """Return the columns of a file that has ``width`` of them, each counted from 0.
 
-    ``given``: the user said where the labels are; otherwise a file of bare words simply has none.
+    :param labels_given: the user named the columns of labels; if not, a file of a single column has none.
+    :raises DataError: a column does not exist, or holds both words and labels; names ``place``.
     """
-    if width == 1 and not given:
+    if width == 1 and not labels_given:
         columns = {"tokens": columns["tokens"]}
     for name, number in columns.items():
         if not -width <= number < width:
@@ -124,70 +125,96 @@ def _existing(columns: Mapping[str, int], width: int, place: str, *, given: bool
     return found
 
 
-def _example(id_: str, sentence: _Sentence, columns: Mapping[str, int], file: str, *, bordered: bool) -> Example:
-    fields = list(zip(*sentence.rows, strict=True))
-    lines = range(sentence.line, sentence.line + len(sentence.rows))
-    layers = {name: fields[number] if name == "tokens" else _labels(fields[number]) for name, number in columns.items()}
-    for name, column in layers.items():
-        if "" in column:
-            place = f"{file}:{lines[column.index('')]}"
-            raise DataError(f"{place}: the column of '{name}' is empty", hint="is a tab too many?")
-    return Example(
-        id=id_,
-        words=layers.pop("tokens"),
-        labels=layers,
-        document=str(sentence.document) if bordered else None,
-        place=Place(file=file, line=sentence.line, word_lines=lines),
-    )
+class ConllSentence(NamedTuple):
+    """A sentence as parsed.
+
+    :param document: number of its document, from 1.
+    :param line: number of its first line.
+    :param rows: the columns of each line.
+    """
+
+    document: int
+    line: int
+    rows: list[list[str]]
+
+    def example(self, identifier: str, columns: Mapping[str, int], file: str, document: str | None) -> Example:
+        """Return the example with the layers of ``columns``.
+
+        :raises DataError: a field is empty; names file and line.
+        """
+        fields = list(zip(*self.rows, strict=True))
+        lines = range(self.line, self.line + len(self.rows))
+        layers = {}
+        for name, number in columns.items():
+            column = fields[number]
+            if name != "tokens":  # one copy of each label for the whole corpus
+                unique = {label: sys.intern(label.strip(_BLANKS)) for label in set(column)}
+                column = tuple([unique[label] for label in column])
+            if "" in column:
+                line = lines[column.index("")]
+                raise DataError(f"{file}:{line}: the column of '{name}' is empty", hint="is a tab too many?")
+            layers[name] = column
+        words, place = layers.pop("tokens"), Place(file=file, line=self.line, word_lines=lines)
+        return Example(id=identifier, words=words, labels=layers, document=document, place=place)
 
 
-def _labels(column: Sequence[str]) -> tuple[str, ...]:
-    """Drop blanks around labels, and keep one copy of each for the whole corpus."""
-    unique = {label: sys.intern(label.strip(_BLANKS)) for label in set(column)}
-    return tuple([unique[label] for label in column])
+def parse(path: Path, ctx: LoadContext) -> Iterator[ConllSentence]:
+    """Yield the sentences of a file.
 
-
-def _sentences(
-    path: Path, lines: Iterator[tuple[int, str]], skip: Callable[[DataError], object] | None = None
-) -> Iterator[_Sentence]:
-    """Yield the sentences; one with an uneven line is left out whole where ``skip`` takes the error."""
-    table, lines = _table(path, lines)
+    :raises DataError: a line has another number of columns than the first, and ``ctx.policy`` does not skip its
+        sentence; names file and line.
+    """
+    table, lines = _Table.detect(path, ctx.lines(path))
     rows: list[list[str]] = []
-    start, document, empty, bad = 0, 1, True, False
+    start, document, empty, invalid = 0, 1, True, False
     for number, line in chain(lines, [(0, "")]):
-        border = _is_border(line)
+        border = _is_document_start(line)
         try:
             fields = None if border else table.fields(number, line, inside=bool(rows))
         except DataError as error:
-            if skip is None:
-                raise
-            if not bad:
-                skip(error)
-            fields, bad = [line], True
+            if not invalid:
+                ctx.policy.skip_record(error)
+            fields, invalid = [line], True
         if fields:
             start = start if rows else number
             rows.append(fields)
             continue
-        if rows and not bad:
-            yield _Sentence(document, start, rows)
+        if rows and not invalid:
+            yield ConllSentence(document, start, rows)
             empty = False
-        rows, bad = [], False
+        rows, invalid = [], False
         if border and not empty:
             document, empty = document + 1, True
 
 
 class _Table:
-    """Splits the lines of one file into fields and holds them to the width of the first."""
+    """Splits the lines of one file into columns, as many as the first line has."""
 
     def __init__(self, path: Path, *, tabs: bool) -> None:
         self._path, self._tabs = path, tabs
         self._width, self._first = 0, 0
 
+    @classmethod
+    def detect(cls, path: Path, lines: _Lines) -> tuple[_Table, _Lines]:
+        """Return the table and all of ``lines``; the first line of a sentence determines what separates columns."""
+        seen: list[tuple[int, str]] = []
+        for number, line in lines:
+            seen.append((number, line))
+            if line.strip(_BLANKS) and not _is_document_start(line) and ("\t" in line or not line.startswith("# ")):
+                break
+        tabs = bool(seen) and "\t" in seen[-1][1].strip(_BLANKS)
+        return cls(path, tabs=tabs), chain(seen, lines)
+
     def fields(self, number: int, line: str, *, inside: bool) -> list[str] | None:
-        """Return the fields of a line; None when it is blank or a comment. ``inside``: within a sentence."""
+        """Return the columns of a line; None if it is blank or a comment.
+
+        :param inside: the line follows others of the same sentence.
+        :raises DataError: their number differs from that of the first line; names file and line.
+        """
         if not line.strip(_BLANKS):
             return None
-        fields = line.split("\t") if self._tabs else _split_blanks(line)
+        # str.split() without an argument would also split at U+00A0, U+3000 and a dozen others.
+        fields = line.split("\t") if self._tabs else [field for field in line.replace("\t", " ").split(" ") if field]
         if len(fields) == self._width:
             return fields
         if self._tabs and len(fields) == 1 and not inside and line.startswith("# "):
@@ -198,51 +225,21 @@ class _Table:
         # U+00A0 and other white space alone is a word in a file of bare words, and a blank line elsewhere.
         if line.isspace() and len(fields) < self._width:
             return None
-        raise self._uneven(number, len(fields))
-
-    def _uneven(self, number: int, found: int) -> DataError:
-        return DataError(
-            f"{self._path}:{number}: {self._width} columns expected as in line {self._first}, {found} found",
+        raise DataError(
+            f"{self._path}:{number}: {self._width} columns expected as in line {self._first}, {len(fields)} found",
             hint=f"columns of this file are separated by {'tabs' if self._tabs else 'spaces'}",
         )
 
 
-def _split_blanks(line: str) -> list[str]:
-    # str.split() without an argument would also split at U+00A0, U+3000 and a dozen others.
-    return [field for field in line.replace("\t", " ").split(" ") if field]
-
-
-def _table(path: Path, lines: Iterator[tuple[int, str]]) -> tuple[_Table, Iterator[tuple[int, str]]]:
-    """Look ahead to the first line that must be words: it tells what separates the columns."""
-    seen: list[tuple[int, str]] = []
-    for number, line in lines:
-        seen.append((number, line))
-        if line.strip(_BLANKS) and not _is_border(line) and ("\t" in line or not line.startswith("# ")):
-            break
-    tabs = bool(seen) and "\t" in seen[-1][1].strip(_BLANKS)
-    return _Table(path, tabs=tabs), chain(seen, lines)
-
-
-def _is_border(line: str) -> bool:
-    if not line.startswith(BORDER):
+def _is_document_start(line: str) -> bool:
+    if not line.startswith(DOCUMENT_START):
         return False
-    # Where a tab separates, "-DOCSTART- x" is a word with a space in it.
-    return line.split("\t" if "\t" in line else " ", 1)[0] == BORDER
+    # In a file separated by tabs, "-DOCSTART- x" is a word with a space in it.
+    return line.split("\t" if "\t" in line else " ", 1)[0] == DOCUMENT_START
 
 
-def _writable(field: str, labelled: Labelled) -> str:
-    if not field.strip(_BLANKS) or "\t" in field or "\n" in field or field == BORDER or not _encodes(field):
-        raise DataError(
-            f"record '{labelled.id}': {field!a} cannot be written in CoNLL columns",
-            hint="another format can hold it, e.g. --to jsonl",
-        )
-    return field
-
-
-def _encodes(word: str) -> bool:
-    """Whether UTF-8 can hold it; half a surrogate pair, which JSON can smuggle in, it cannot."""
-    try:
-        word.encode()
-    except UnicodeEncodeError:
+def is_writable(field: str) -> bool:
+    """Return whether a word or label can be written in a column and read back."""
+    if not field.strip(_BLANKS) or "\t" in field or "\n" in field or field == DOCUMENT_START:
         return False
-    return True
+    return is_encodable(field)

@@ -1,7 +1,7 @@
-"""CoNLL-U: ten columns by tabs, a blank line after each sentence, comments before it.
+"""CoNLL-U: ten columns separated by tabs, a blank line after each sentence, comments before it.
 
-Multi-word lines (``3-4``) and empty nodes (``8.1``) are no words. ``# newdoc`` starts a document, ``# text`` gives the
-sentence as it was written, ``# sent_id`` its name.
+Multi-word tokens (``3-4``) and empty nodes (``8.1``) are not words. ``# newdoc`` starts a document, ``# text`` holds
+the original text of the sentence, ``# sent_id`` its id.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from itertools import chain
 from pathlib import Path
 
 from labelkit.errors import DataError, nearest
+from labelkit.formats.encoding import is_encodable
 from labelkit.labels.spans import Offsets
 from labelkit.records import Example, Format, Labelled, LoadContext, Output, Place
 
@@ -22,41 +23,30 @@ _WORD, _RANGE, _EMPTY = re.compile(r"[0-9]+"), re.compile(r"([0-9]+)-([0-9]+)"),
 _COMMENT = re.compile(r"#\s*([^=]*?)\s*(?:=\s?(.*))?")
 
 
-@dataclass(slots=True)
-class _Sentence:
-    """What has been read of a sentence; ``surfaces`` are the stretches of text, each with how many words it holds."""
-
-    rows: list[list[str]] = field(default_factory=list)
-    lines: list[int] = field(default_factory=list)
-    surfaces: list[tuple[str, int]] = field(default_factory=list)
-    comments: dict[str, str] = field(default_factory=dict)
-    inside: int = 0  # words yet to come of a multi-word line
-
-
 def read(path: Path, ctx: LoadContext) -> Iterator[Example]:
     """Yield the sentences of a CoNLL-U file.
 
-    ``ctx.columns`` maps ``tokens`` and layers to the names of columns, e.g. ``pos=upos``. Without it, a layer called
-    like a column is read from there, any other from ``upos``.
+    ``ctx.columns`` maps ``tokens`` and layers to the names of columns, e.g. ``pos=upos``. Without it, a layer with the
+    name of a column is read from there, any other from ``upos``.
 
-    :raises DataError: the file cannot be read, a line has not ten columns, or a column has no such name.
+    :raises DataError: the file cannot be read, a line does not have ten columns, or a column name is unknown.
     """
-    columns = _columns(ctx)
+    columns = requested_columns(ctx)
     document: str | None = None
-    borders = 0
-    for number, sentence in enumerate(_sentences(path, ctx), start=1):
+    documents = 0
+    for number, sentence in enumerate(parse(path, ctx), start=1):
         if "newdoc" in sentence.comments or "newdoc id" in sentence.comments:
-            borders += 1
-            document = sentence.comments.get("newdoc id") or str(borders)
-        yield _example(str(path), number, sentence, columns, document)
+            documents += 1
+            document = sentence.comments.get("newdoc id") or str(documents)
+        yield sentence.example(str(path), str(number), columns, document)
 
 
 def write(records: Iterable[Labelled], output: Output) -> None:
-    """Write each record as a sentence with its labels in the column UPOS; one without words would be none.
+    """Write each record as a sentence with its labels in the column UPOS; records without words are left out.
 
     A text that the format cannot hold (of several lines, with white space at its ends) is left out.
 
-    :raises DataError: a word or a label cannot be held.
+    :raises DataError: a word or a label cannot be written.
     """
     document: object = None
     for labelled in records:
@@ -65,14 +55,13 @@ def write(records: Iterable[Labelled], output: Output) -> None:
         lines = []
         if labelled.extra.get("document") != document:
             document = labelled.extra.get("document")
-            lines.append(f"# newdoc id = {_writable(str(document), labelled)}")
-        lines.append(f"# sent_id = {_writable(labelled.id, labelled)}")
-        if _holds(labelled.text):
+            lines.append(f"# newdoc id = {_checked(str(document), labelled)}")
+        lines.append(f"# sent_id = {_checked(labelled.id, labelled)}")
+        if is_writable(labelled.text):
             lines.append(f"# text = {labelled.text}")
         pairs = zip(labelled.words or (), labelled.labels or (), strict=True)
         for number, (word, label) in enumerate(pairs, start=1):
-            fields = (_writable(word, labelled), "_", _writable(label, labelled))
-            lines.append(f"{number}\t{fields[0]}\t{fields[1]}\t{fields[2]}" + "\t_" * 6)
+            lines.append(f"{number}\t{_checked(word, labelled)}\t_\t{_checked(label, labelled)}" + "\t_" * 6)
         output.stream.write(("\n".join(lines) + "\n\n").encode())
 
 
@@ -86,8 +75,11 @@ FORMAT = Format(
 )
 
 
-def _columns(ctx: LoadContext) -> dict[str, int]:
-    """Return layer (or ``tokens``) → position of its column."""
+def requested_columns(ctx: LoadContext) -> dict[str, int]:
+    """Return layer (or ``tokens``) → index of its column.
+
+    :raises DataError: the name of a column is unknown.
+    """
     names = {"tokens": "form", **ctx.columns}
     if len(names) == 1 and ctx.policy.labels != "ignored":
         layer = ctx.layer or "pos"
@@ -101,105 +93,126 @@ def _columns(ctx: LoadContext) -> dict[str, int]:
     return {layer: COLUMNS.index(name.lower()) for layer, name in names.items()}
 
 
-def _sentences(path: Path, ctx: LoadContext) -> Iterator[_Sentence]:
-    """Yield the sentences; one with an invalid line is skipped whole where the reading policy takes its error."""
-    sentence, bad = _Sentence(), False
-    on_bad_record = ctx.policy.on_bad_record
+@dataclass(slots=True)
+class ConlluSentence:
+    """A sentence as parsed.
+
+    :param rows: the columns of each word.
+    :param lines: the line of each word.
+    :param surfaces: words and multi-word tokens as they are in the text, each with the number of its words.
+    :param comments: name → value.
+    :param pending: words still to come of the last multi-word token.
+    """
+
+    rows: list[list[str]] = field(default_factory=list)
+    lines: list[int] = field(default_factory=list)
+    surfaces: list[tuple[str, int]] = field(default_factory=list)
+    comments: dict[str, str] = field(default_factory=dict)
+    pending: int = 0
+
+    def add(self, line: str, path: Path, number: int) -> None:
+        """Add a word, multi-word token or empty node.
+
+        :raises DataError: the line is invalid; names file and line.
+        """
+        fields = line.split("\t")
+        if len(fields) != len(COLUMNS):
+            raise DataError(
+                f"{path}:{number}: 10 columns separated by tabs expected, {len(fields)} found",
+                hint="files with other columns are read with --set data.format=conll",
+            )
+        if match := _RANGE.fullmatch(fields[0]):
+            self.pending = int(match[2]) - int(match[1]) + 1
+            self.surfaces.append((fields[1], self.pending))
+        elif _WORD.fullmatch(fields[0]):
+            if "" in fields:
+                name = COLUMNS[fields.index("")].upper()
+                raise DataError(
+                    f"{path}:{number}: the column {name} is empty", hint="what is not known is written as _"
+                )
+            self.rows.append(fields)
+            self.lines.append(number)
+            if self.pending:
+                self.pending -= 1
+            else:
+                self.surfaces.append((fields[1], 1))
+        elif not _EMPTY.fullmatch(fields[0]):
+            message = f"{path}:{number}: '{fields[0]}' is no number of a word"
+            raise DataError(message, hint="the first column counts words")
+
+    def example(self, file: str, number: str, columns: Mapping[str, int], document: str | None) -> Example:
+        """Return the example with the layers of ``columns``; its id is ``number`` if the sentence has none."""
+        layers = {name: tuple([sys.intern(row[column]) for row in self.rows]) for name, column in columns.items()}
+        del layers["tokens"]
+        words = tuple([row[columns["tokens"]] for row in self.rows])
+        text = self.comments.get("text")
+        return Example(
+            id=self.comments.get("sent_id") or number,
+            words=words,
+            text=text,
+            labels=layers,
+            document=document,
+            offsets=None if text is None else self.offsets(words, text),
+            place=Place(file=file, line=self.lines[0], word_lines=tuple(self.lines)),
+        )
+
+    def offsets(self, words: tuple[str, ...], text: str) -> Offsets | None:
+        """Return the offsets of the words in the text; None if they are not the words of it.
+
+        The words of a multi-word token share its offsets, unless they are its pieces as "do" and "n't" are of "don't".
+        """
+        offsets: list[tuple[int, int]] = []
+        cursor = 0
+        for surface, count in self.surfaces:
+            start = text.find(surface, cursor)
+            if start < 0 or text[cursor:start].strip():
+                return None
+            cursor = start + len(surface)
+            pieces = words[len(offsets) : len(offsets) + count]
+            if "".join(pieces) == surface:
+                for piece in pieces:
+                    offsets.append((start, start + len(piece)))
+                    start += len(piece)
+            else:
+                offsets.extend([(start, cursor)] * len(pieces))
+        return None if text[cursor:].strip() or len(offsets) != len(words) else tuple(offsets)
+
+
+def parse(path: Path, ctx: LoadContext) -> Iterator[ConlluSentence]:
+    """Yield the sentences of a file.
+
+    :raises DataError: a line is invalid, and ``ctx.policy`` does not skip its sentence; names file and line.
+    """
+    sentence, invalid = ConlluSentence(), False
     for number, line in chain(ctx.lines(path), [(0, "")]):
         if line.startswith("#") and not sentence.rows:
             if match := _COMMENT.fullmatch(line):
                 sentence.comments[match[1]] = match[2] or ""
         elif line.strip():
             try:
-                _add(sentence, path, number, line)
+                sentence.add(line, path, number)
             except DataError as error:
-                if on_bad_record is None:
-                    raise
-                if not bad:
-                    on_bad_record(error)
-                bad = True
+                if not invalid:
+                    ctx.policy.skip_record(error)
+                invalid = True
         else:
-            if sentence.rows and not bad:
+            if sentence.rows and not invalid:
                 yield sentence
-            if sentence.rows or bad:
-                sentence, bad = _Sentence(), False
+            if sentence.rows or invalid:
+                sentence, invalid = ConlluSentence(), False
 
 
-def _add(sentence: _Sentence, path: Path, number: int, line: str) -> None:
-    fields = line.split("\t")
-    if len(fields) != len(COLUMNS):
-        raise DataError(
-            f"{path}:{number}: 10 columns separated by tabs expected, {len(fields)} found",
-            hint="files with other columns are read with --set data.format=conll",
-        )
-    if match := _RANGE.fullmatch(fields[0]):
-        sentence.inside = int(match[2]) - int(match[1]) + 1
-        sentence.surfaces.append((fields[1], sentence.inside))
-    elif _WORD.fullmatch(fields[0]):
-        _check_filled(path, number, fields)
-        sentence.rows.append(fields)
-        sentence.lines.append(number)
-        if sentence.inside:
-            sentence.inside -= 1
-        else:
-            sentence.surfaces.append((fields[1], 1))
-    elif not _EMPTY.fullmatch(fields[0]):
-        raise DataError(f"{path}:{number}: '{fields[0]}' is no number of a word", hint="the first column counts words")
+def is_writable(value: str) -> bool:
+    """Return whether a field or comment can hold ``value``."""
+    if not value or value != value.strip(" ") or any(mark in value for mark in "\t\n\r"):
+        return False
+    return is_encodable(value)
 
 
-def _check_filled(path: Path, number: int, fields: list[str]) -> None:
-    if "" in fields:
-        name = COLUMNS[fields.index("")].upper()
-        raise DataError(f"{path}:{number}: the column {name} is empty", hint="what is not known is written as _")
-
-
-def _example(file: str, number: int, sentence: _Sentence, columns: Mapping[str, int], document: str | None) -> Example:
-    layers = {name: tuple([sys.intern(row[column]) for row in sentence.rows]) for name, column in columns.items()}
-    words = tuple([row[columns["tokens"]] for row in sentence.rows])
-    del layers["tokens"]
-    text = sentence.comments.get("text")
-    return Example(
-        id=sentence.comments.get("sent_id") or str(number),
-        words=words,
-        text=text,
-        labels=layers,
-        document=document,
-        offsets=None if text is None else _offsets(sentence, words, text),
-        place=Place(file=file, line=sentence.lines[0], word_lines=tuple(sentence.lines)),
-    )
-
-
-def _offsets(sentence: _Sentence, words: tuple[str, ...], text: str) -> Offsets | None:
-    """Return where the words stand in the text.
-
-    The words of a multi-word line share its place, unless they are its pieces as "do" and "n't" are of "don't".
-    """
-    offsets: list[tuple[int, int]] = []
-    cursor = 0
-    for surface, count in sentence.surfaces:
-        start = text.find(surface, cursor)
-        if start < 0 or text[cursor:start].strip():
-            return None
-        cursor = start + len(surface)
-        pieces = words[len(offsets) : len(offsets) + count]
-        if "".join(pieces) == surface:
-            for piece in pieces:
-                offsets.append((start, start + len(piece)))
-                start += len(piece)
-        else:
-            offsets.extend([(start, cursor)] * len(pieces))
-    return None if text[cursor:].strip() or len(offsets) != len(words) else tuple(offsets)
-
-
-def _writable(value: str, labelled: Labelled) -> str:
-    if not _holds(value):
+def _checked(value: str, labelled: Labelled) -> str:
+    if not is_writable(value):
         raise DataError(
             f"record '{labelled.id}': {value!a} cannot be written in CoNLL-U",
             hint="another format can hold it, e.g. --to jsonl",
         )
     return value
-
-
-def _holds(value: str) -> bool:
-    lost = not value or value != value.strip(" ") or any(mark in value for mark in "\t\n\r")
-    return not lost and not any("\ud800" <= mark <= "\udfff" for mark in value)

@@ -9,23 +9,24 @@ from typing import Any
 
 from labelkit.errors import DataError
 from labelkit.files.reading import read_lines
+from labelkit.formats.columns import Record
+from labelkit.formats.examples import read_records
 from labelkit.formats.labelled_json import to_record, without_predictions
-from labelkit.formats.rows import Record, read_rows
 from labelkit.records import Example, Format, Labelled, LoadContext, Output
 
 
 def read(path: Path, ctx: LoadContext) -> Iterator[Example]:
-    """Yield the examples of a file of JSON Lines; blank lines are skipped.
+    """Yield the examples of a JSON Lines file; blank lines are skipped.
 
-    :raises DataError: a line is no JSON object, or lacks what is needed; names file and line.
+    :raises DataError: a line is not a JSON object, or a field is missing or invalid; names file and line.
     """
-    return read_rows(path, ctx, ((number, without_predictions(record)) for number, record in objects(path, ctx)))
+    return read_records(path, ctx, ((number, without_predictions(record)) for number, record in objects(path, ctx)))
 
 
 def write(records: Iterable[Labelled], output: Output) -> None:
-    """Write a JSON object per record, with the caller's own fields."""
+    """Write a JSON object per record, with the user's own fields."""
     for labelled in records:
-        output.stream.write(line_of(to_record(labelled), labelled.id))
+        output.stream.write(json_line(to_record(labelled), labelled.id))
 
 
 FORMAT = Format(
@@ -39,26 +40,31 @@ FORMAT = Format(
 
 
 def objects(path: Path, ctx: LoadContext) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield ``(line, object)`` of a file of JSON Lines; blank lines are skipped.
+    """Yield ``(line, object)`` of a JSON Lines file; blank lines are skipped.
 
-    :raises DataError: a line is no JSON object; names file and line. Whoever reads may have it skipped instead.
+    :raises DataError: a line is not a JSON object, unless ``ctx.policy`` skips it; names file and line.
     """
-    on_bad_record = ctx.policy.on_bad_record
-    for number, line in read_lines(path, ctx.encoding, on_bad_record):
+    for number, line in read_lines(path, ctx.encoding, ctx.policy.on_bad_record):
         if not line.strip():
             continue
         try:
-            yield number, _object(path, number, line)
-        except DataError as error:
-            if on_bad_record is None:
-                raise
-            on_bad_record(error)
+            found = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            reason = f"{error.msg} at column {error.colno}" if isinstance(error, json.JSONDecodeError) else str(error)
+            message = f"{path}:{number}: broken JSON: {reason}"
+            ctx.policy.skip_record(DataError(message, hint="each line must be a whole object"))
+            continue
+        if isinstance(found, dict):
+            yield number, found
+        else:
+            message = f"{path}:{number}: an object is needed on each line, this is a {type(found).__name__}"
+            ctx.policy.skip_record(DataError(message, hint='write it as {"text": …, "label": …}, one to a line'))
 
 
-def line_of(record: Record, id_: str) -> bytes:
-    """Return a line of JSON.
+def json_line(record: Record, identifier: str) -> bytes:
+    """Return a record as a line of JSON.
 
-    :raises DataError: JSON cannot hold a value of the record called ``id_``.
+    :raises DataError: JSON cannot hold a value; names the record by ``identifier``.
     """
     try:
         return f"{json.dumps(record, ensure_ascii=False)}\n".encode()
@@ -66,19 +72,5 @@ def line_of(record: Record, id_: str) -> bytes:
         return f"{json.dumps(record)}\n".encode()
     except (TypeError, ValueError) as error:
         raise DataError(
-            f"record '{id_}' cannot be written as JSON: {error}", hint="leave the field out, or make it text"
+            f"record '{identifier}' cannot be written as JSON: {error}", hint="leave the field out, or make it text"
         ) from error
-
-
-def _object(path: Path, number: int, line: str) -> dict[str, Any]:
-    try:
-        found = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        reason = f"{error.msg} at column {error.colno}" if isinstance(error, json.JSONDecodeError) else str(error)
-        raise DataError(f"{path}:{number}: broken JSON: {reason}", hint="each line must be a whole object") from error
-    if not isinstance(found, dict):
-        raise DataError(
-            f"{path}:{number}: an object is needed on each line, this is a {type(found).__name__}",
-            hint='write it as {"text": …, "label": …}, one to a line',
-        )
-    return found

@@ -1,1 +1,1 @@
-"""Label text with a trained model."""
+"""Labelling text with a trained model."""

@@ -130,6 +130,24 @@ class ReadingPolicy:
     as_written: bool = False
     counts: Counter[str] = field(default_factory=Counter)
 
+    def skip_record(self, error: DataError) -> None:
+        """Report ``error`` of a record that the reader then skips.
+
+        :raises DataError: ``error`` itself, if nobody takes errors of records.
+        """
+        if self.on_bad_record is None:
+            raise error
+        self.on_bad_record(error)
+
+    def drop_span(self, error: DataError) -> None:
+        """Report ``error`` of a span that the reader then drops from its record.
+
+        :raises DataError: ``error`` itself, if nobody takes errors of spans.
+        """
+        if self.on_bad_span is None:
+            raise error
+        self.on_bad_span(error)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LoadContext:

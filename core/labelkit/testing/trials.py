@@ -165,12 +165,12 @@ def _train(trial: Trial, watched: _Watched) -> Path:
 def _data(trial: Trial) -> str:
     """Write the examples as the three splits of a data reference."""
     from labelkit.data.convert import to_labelled
-    from labelkit.formats.jsonl import line_of
+    from labelkit.formats.jsonl import json_line
     from labelkit.formats.labelled_json import to_record
 
     layer = trial.task.layer
     bare = (_bare(example, {layer: example.labels[layer]}) for example in trial.task.examples)
-    lines = b"".join(line_of(to_record(to_labelled(example)), example.id) for example in bare)
+    lines = b"".join(json_line(to_record(to_labelled(example)), example.id) for example in bare)
     files = {split: trial.folder / f"{split}.jsonl" for split in ("train", "validation", "test")}
     for file in files.values():
         file.write_bytes(lines)

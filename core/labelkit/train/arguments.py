@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from labelkit.errors import LabelkitError
 #: settings of the section ``train`` that are labelkit's own
 OURS = frozenset({
     "attention", "batch_tokens", "dropout", "eval_precision", "eval_tokens", "evaluations_per_epoch",
-    "freeze_embeddings", "max_minutes", "precision", "save_minutes", "trainer",
+    "freeze_embeddings", "max_minutes", "precision", "save_minutes",
 })  # fmt: skip
 
 
@@ -28,9 +27,8 @@ def training_arguments(plan: Plan, scratch: Path, device: str) -> TrainingArgume
     :param device: ``"cpu"`` or ``"cuda"``.
     :raises LabelkitError: transformers refuses a value.
     """
-    settings = {one.name: getattr(plan.train, one.name) for one in fields(plan.train) if one.name not in OURS}
-    wanted = {**settings, **plan.train.trainer}
-    precision = plan.train.precision
+    wanted = {name: value for name, value in plan.section("train").items() if name not in OURS}
+    precision = plan["train.precision"]
     owned: dict[str, Any] = {
         "output_dir": str(scratch),
         "use_cpu": device == "cpu",
@@ -45,7 +43,7 @@ def training_arguments(plan: Plan, scratch: Path, device: str) -> TrainingArgume
         "remove_unused_columns": False,
         "dataloader_pin_memory": device == "cuda",
         # batches of so many sub-tokens differ in windows, and are shared evenly already
-        "accelerator_config": {"even_batches": not plan.train.batch_tokens},
+        "accelerator_config": {"even_batches": not plan["train.batch_tokens"]},
         "ddp_timeout": 24 * 3600,  # the others wait while the first process scores
     }
     try:

@@ -48,7 +48,7 @@ def estimate_disk_space(prepared: PreparedRun, plan: Plan) -> DiskSpaceEstimate:
     weights = weight_count(prepared.encoder.folder) * _BYTES
     words = sum(split.words for split in prepared.corpus.splits.values())
     return DiskSpaceEstimate(
-        checkpoint=weights, state=(1 + _moments(plan.train.optim)) * weights, cache=words * _CACHED
+        checkpoint=weights, state=(1 + _moments(plan["train.optim"])) * weights, cache=words * _CACHED
     )
 
 

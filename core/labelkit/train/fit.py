@@ -45,20 +45,20 @@ class Fit:
 
         plan = ready.plan
         self._ready, self._emit, self._state = ready, emit, state
-        set_seed(plan.train.seed)
-        self._network = model.load_classifier(ready.encoder, ready.corpus.schema, dropout=plan.train.dropout)
-        if plan.train.freeze_embeddings:
+        set_seed(plan["train.seed"])
+        self._network = model.load_classifier(ready.encoder, ready.corpus.schema, dropout=plan["train.dropout"])
+        if plan["train.freeze_embeddings"]:
             model.freeze_embeddings(self._network)
         self._attention: str = self._network.config._attn_implementation
         self._selection = CheckpointSelection(
             ready.id, ready.folder / "checkpoints", higher=plan.metrics[0].higher_is_better, emit=emit
         )
-        self._states = TrainingStateStore(ready.folder / "resume", plan.train.save_minutes * 60)
+        self._states = TrainingStateStore(ready.folder / "resume", plan["train.save_minutes"] * 60)
         self._best: dict[str, Metrics] = {}
         self._interrupts = InterruptHandler()
         self._each = self._steps = 0
         spent = state.progress.get("seconds", 0.0) if state else 0.0
-        self._limit = TimeLimit(plan.train.max_minutes, spent, at_step=at_step)
+        self._limit = TimeLimit(plan["train.max_minutes"], spent, at_step=at_step)
         self._guard = loss_guard(plan, ready.device.type)
         self._stopped = False
         self._most: int | None = None
@@ -100,7 +100,7 @@ class Fit:
                 train=ready.windows["train"],
                 encoding=ready.encoding,
                 kind=ready.plan.task.kind,
-                batch_tokens=ready.plan.train.batch_tokens,
+                batch_tokens=ready.plan["train.batch_tokens"],
                 due=self._due,
                 after_epoch=self._after_epoch,
                 after_evaluation=self._keep_state,
@@ -114,7 +114,7 @@ class Fit:
             self._emit(TrainingStarted(run=ready.id, steps=self._steps, epochs=epochs, done=done))
             self._limit.begin()
             try:
-                wanted = ready.plan.train.attention
+                wanted = ready.plan["train.attention"]
                 with model.attention_implementation(self._network, self._attention if wanted == "default" else wanted):
                     self._go_on(trainer)
             except KeyboardInterrupt:
@@ -178,7 +178,7 @@ class Fit:
         """Return whether validation is scored after ``step``: so many times an epoch, and where training ends."""
         if self._stopped or step == self._steps:
             return True
-        times = self._ready.plan.train.evaluations_per_epoch
+        times = self._ready.plan["train.evaluations_per_epoch"]
         within = (step - 1) % self._each + 1
         return any(within == -(-self._each * part // times) for part in range(1, times + 1))
 
@@ -244,8 +244,8 @@ def _score(ready: ResolvedRun, network: PreTrainedModel, split: str, temperature
     engine = Engine(
         network,
         ready.encoding,
-        plan.train.eval_precision,
-        plan.train.eval_tokens,
+        plan["train.eval_precision"],
+        plan["train.eval_tokens"],
         names.index(ready.fallback),
     )
     examples = ready.corpus.splits[split].examples
@@ -287,7 +287,7 @@ def _save(
         schema=ready.corpus.schema,
         decoder=plan.decoder.name,
         preprocessors=tuple((item.name, item.version) for item in plan.preprocessors),
-        splitter=plan.data.splitter,
+        splitter=plan["data.splitter"],
         fallback=ready.fallback,
         max_length=ready.encoding.max_length,
         overlap=ready.encoding.stride,

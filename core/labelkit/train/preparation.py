@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from labelkit.config.environment import Environment
-from labelkit.config.plan import ErrorCollector, Plan, Request, draft_plan
+from labelkit.config.plan import Plan, Request, make_plan
 from labelkit.data.corpus import Corpus, load_corpus
 from labelkit.models import references
 from labelkit.plugins.catalog import Catalog
-from labelkit.records import ResolvedEncoder
+from labelkit.records import LoadContext, ResolvedEncoder
 from labelkit.registry import RunDetails, names
 from labelkit.registry.home import Home
+from labelkit.settings import DataSettings
 from labelkit.train.resumption import check_data, check_resumable, recorded_request
 
 
@@ -46,21 +48,24 @@ def prepare(
     :param resumes: the run whose plan the request is.
     :raises PlanError: with all that is wrong.
     """
-    errors = ErrorCollector()
-    plan = draft_plan(request, catalog, errors)
-    with errors.collect():
+    found: dict[str, Any] = {}
+
+    def read(plan: Plan) -> None:
+        say("reading", str(plan["data"]))
+        found["corpus"] = read_corpus(plan, catalog, load_context(plan, environment, home.cache))
+
+    def locate(plan: Plan) -> None:
+        say("finding the encoder", str(plan["model"]))
+        found["encoder"] = references.resolve(
+            plan["model"], catalog.encoders, load_context(plan, environment, home.cache)
+        )
+
+    def named(plan: Plan) -> None:
         if resumes is None:
             check_name(plan.name, home)
-    with errors.collect():
-        say("finding the encoder", plan.settings.model)
-        encoder = references.resolve(
-            plan.settings.model, catalog.encoders, environment.load_context(plan.data, home.cache)
-        )
-    with errors.collect():
-        say("reading", plan.settings.reference)
-        corpus = read_corpus(plan, catalog, environment, home.cache)
-    errors.raise_errors()
-    return PreparedRun(plan=plan, corpus=corpus, encoder=encoder, resumes=resumes)
+
+    plan = make_plan(request, catalog, checks=(named, locate, read))
+    return PreparedRun(plan=plan, corpus=found["corpus"], encoder=found["encoder"], resumes=resumes)
 
 
 def prepare_resumed(
@@ -100,23 +105,30 @@ def check_name(name: str | None, home: Home) -> None:
         registry.aliases.check_available(name)
 
 
-def read_corpus(plan: Plan, catalog: Catalog, environment: Environment, cache: Path) -> Corpus:
-    """Return the data of a plan, preprocessed.
+def load_context(plan: Plan, environment: Environment, cache: Path) -> LoadContext:
+    """Return the context in which a plan's data is read; a task of plain labels reads spans on text as such."""
+    settings = DataSettings(**plan.section("data"))
+    if settings.plain_labels is None and plan.task.kind == "token" and plan.task.scheme is None:
+        settings = replace(settings, plain_labels=True)
+    return environment.load_context(settings, cache)
 
-    :raises DataError: it cannot be used as it stands.
-    """
-    task, settings = plan.task, plan.data
-    if task.kind == "token" and task.scheme is None and settings.plain_labels is None:
-        settings = replace(settings, plain_labels=True)  # spans on text are plain labels too
+
+def read_corpus(plan: Plan, catalog: Catalog, ctx: LoadContext) -> Corpus:
+    """Read the plan's data."""
+    task = plan.task
     corpus = load_corpus(
-        plan.settings.reference,
+        plan["data"],
         layer=task.layer,
         kind=task.kind,
         scheme=task.scheme,
         catalog=catalog,
-        ctx=environment.load_context(settings, cache),
-        seed=plan.train.seed,
+        ctx=ctx,
+        seed=plan["train.seed"],
     )
+    return _preprocessed(corpus, plan)
+
+
+def _preprocessed(corpus: Corpus, plan: Plan) -> Corpus:
     if not plan.preprocessors:
         return corpus
     from labelkit.data.preprocess import apply

@@ -53,8 +53,8 @@ def _suppliers(plan: Plan, catalog: Catalog) -> Iterator[PluginInfo]:
     yield from (catalog.owner("metric", metric.name) for metric in plan.metrics)
     yield catalog.owner("decoder", plan.decoder.name)
     yield from (catalog.owner("preprocessor", item.name) for item in plan.preprocessors)
-    if plan.settings.reference in catalog.sources:
-        yield catalog.owner("source", plan.settings.reference)
+    if plan["data"] in catalog.sources:
+        yield catalog.owner("source", plan["data"])
 
 
 def _version(name: str) -> str:

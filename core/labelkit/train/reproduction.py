@@ -126,7 +126,7 @@ def _again(
     from labelkit.train.run import train
 
     note = f"repeats {before.record.id}"
-    limited = prepared.plan.train.max_minutes is not None
+    limited = prepared.plan["train.max_minutes"] is not None
     at_step = max((one.step for one in before.checkpoints), default=None) if limited else None
     result = train(prepared, catalog, home, note=note, at_step=at_step, **heard)
     with Registry.open(home, create=False) as registry:

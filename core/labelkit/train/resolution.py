@@ -7,8 +7,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from transformers import PreTrainedTokenizerBase
-
 from labelkit import hardware
 from labelkit.config.plan import Plan
 from labelkit.data.corpus import Corpus
@@ -53,9 +51,9 @@ def resolve_plan(prepared: PreparedRun) -> tuple[Plan, hardware.Hardware]:
     """
     device = hardware.detect()
     config = model.load_config(prepared.encoder.folder)
-    tokenizer = load_tokenizer(prepared.encoder.folder, mark_case=prepared.plan.data.mark_case)
+    tokenizer = load_tokenizer(prepared.encoder.folder, mark_case=prepared.plan["data.mark_case"])
     limit = max_length_of(tokenizer, config)
-    wanted = prepared.plan.data.max_length
+    wanted = prepared.plan["data.max_length"]
     if wanted != "auto" and wanted > limit:
         raise LabelkitError(f"data.max_length {wanted} is more than the {limit} sub-tokens that the encoder reads")
     choices = {
@@ -65,19 +63,10 @@ def resolve_plan(prepared: PreparedRun) -> tuple[Plan, hardware.Hardware]:
         "train.attention": hardware.attention_for(prepared.plan.task.kind, device),
     }
     plan = prepared.plan.resolved(choices)
-    architectures.check_precision(config, plan.train.precision, plan.train.eval_precision)
-    window_encoding(plan, tokenizer)
+    architectures.check_precision(config, plan["train.precision"], plan["train.eval_precision"])
+    Encoding.of(tokenizer, plan["data.max_length"], plan["data.overlap"])
     training_arguments(plan, Path("unused"), device.type)
     return plan, device
-
-
-def window_encoding(plan: Plan, tokenizer: PreTrainedTokenizerBase) -> Encoding:
-    """Return how a resolved plan encodes examples into windows.
-
-    :raises LabelkitError: a window has only room for special tokens.
-    """
-    assert plan.data.max_length != "auto"
-    return Encoding.of(tokenizer, plan.data.max_length, plan.data.overlap)
 
 
 def encode_splits(
@@ -93,9 +82,9 @@ def encode_splits(
     :raises LabelkitError: nothing of train becomes a sub-token.
     """
     corpus = prepared.corpus
-    tokenizer = load_tokenizer(prepared.encoder.folder, mark_case=plan.data.mark_case)
-    encoding = window_encoding(plan, tokenizer)
-    target = LabelTarget(corpus.layer, corpus.schema, plan.data.label_all_tokens)
+    tokenizer = load_tokenizer(prepared.encoder.folder, mark_case=plan["data.mark_case"])
+    encoding = Encoding.of(tokenizer, plan["data.max_length"], plan["data.overlap"])
+    target = LabelTarget(corpus.layer, corpus.schema, plan["data.label_all_tokens"])
     used = [f"{item.name} {item.version}" for item in plan.preprocessors]
     windows = {}
     for name, split in corpus.splits.items():

@@ -49,7 +49,7 @@ def seeds_of(plan: Plan, count: int) -> list[int]:
 
     :raises LabelkitError: they are more than a seed may be.
     """
-    first = plan.train.seed
+    first: int = plan["train.seed"]
     validate("train.seed", first + count - 1)
     return list(range(first, first + count))
 
@@ -71,10 +71,10 @@ def prepare_seeds(prepared: PreparedRun, count: int, home: Home) -> list[Prepare
 
 
 def _with_seed(plan: Plan, seed: int, name: str | None) -> Plan:
-    changes = {"train.seed": Setting(seed, _ORIGIN)}
-    if plan.data.validation_seed is None:
-        changes["data.validation_seed"] = Setting(plan.train.seed, _ORIGIN)
-    return replace(plan.updated(changes), name=name)
+    settings: dict[str, Setting] = {**plan.settings, "train.seed": Setting(seed, _ORIGIN)}
+    if plan["data.validation_seed"] is None:
+        settings["data.validation_seed"] = Setting(plan["train.seed"], _ORIGIN)
+    return replace(plan, settings=settings, name=name)
 
 
 def _check_group(name: str, home: Home) -> None:
@@ -109,7 +109,7 @@ def train_group(
     done: list[RunResult] = []
     failed: list[_Failure] = []
     for number, one in enumerate(runs, 1):
-        say(f"run {number} of {count}", f"seed {one.plan.train.seed}, group {group}")
+        say(f"run {number} of {count}", f"seed {one.plan['train.seed']}, group {group}")
         try:
             done.append(train(one, catalog, home, listeners=listeners, warn=warn, group=group))
         except KeyboardInterrupt:
@@ -117,7 +117,7 @@ def train_group(
             raise
         except Exception as error:  # it is recorded; the others may well be better
             _let_go(error)
-            failed.append(_Failure(one.plan.train.seed, error))
+            failed.append(_Failure(one.plan["train.seed"], error))
             warn(failed[-1].text)
     return _result(done, failed, plan, home, group)
 

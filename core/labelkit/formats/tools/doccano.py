@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from labelkit.errors import DataError
-from labelkit.formats.fields import is_spans
-from labelkit.formats.jsonl import line_of, objects
+from labelkit.formats.columns import is_spans
+from labelkit.formats.jsonl import json_line, objects
 from labelkit.formats.tools.reading import (
     Anchor,
     Found,
@@ -46,7 +46,7 @@ def write(records: Iterable[Labelled], output: Output) -> None:
     """
     for labelled in records:
         check_own(labelled, ("text", "id", ASIDE, *_KEYS), "doccano")
-        output.stream.write(line_of(_record(labelled), labelled.id))
+        output.stream.write(json_line(_record(labelled), labelled.id))
 
 
 FORMAT = Format(

@@ -1,6 +1,6 @@
-"""One page of HTML with the labels shown in the text: nothing from elsewhere, no script, everything escaped.
+"""One HTML page that shows the labels in the text, without external resources or scripts, and with all text escaped.
 
-Written record by record. The legend, known only at the end, stands at the end of the page and is shown at the top.
+The page is written record by record, so the legend comes last; the style sheet shows it at the top.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from html import escape
 from labelkit.errors import DataError
 from labelkit.formats.delimited import as_text
 from labelkit.formats.tools.writing import marked
-from labelkit.records import Format, Labelled, Output, Span
+from labelkit.records import Format, Labelled, Output
 
 _STYLE = """
 :root { color-scheme: light dark; --fill: 88%; --line: 45%; --ink: #1b1b1f; --dim: #63636b; --back: #fff; --edge: #ddd }
@@ -46,8 +46,8 @@ _HEAD = f"""<!DOCTYPE html>
 <body>
 <header><h1>Labelled by labelkit</h1></header>
 """
-# HTML holds neither control characters nor halves of surrogate pairs; they are shown as what they are.
-_UNSEEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
+# HTML can hold neither control characters nor halves of surrogate pairs.
+_UNREPRESENTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 
 
 def write(records: Iterable[Labelled], output: Output) -> None:
@@ -55,13 +55,11 @@ def write(records: Iterable[Labelled], output: Output) -> None:
 
     :raises DataError: spans of a record overlap.
     """
-    labels: dict[str, int] = {}
-    count = 0
+    page = _Page()
     output.stream.write(_HEAD.encode())
     for labelled in records:
-        output.stream.write("".join(_article(labelled, labels)).encode())
-        count += 1
-    output.stream.write("".join(_foot(count, labels)).encode())
+        output.stream.write(page.article(labelled).encode())
+    output.stream.write(page.footer().encode())
 
 
 FORMAT = Format(
@@ -73,77 +71,81 @@ FORMAT = Format(
 )
 
 
-def _article(labelled: Labelled, labels: dict[str, int]) -> Iterator[str]:
-    yield f'<article><h2 dir="auto">{_shown(labelled.id)}</h2>\n'
-    if labelled.words is None:
-        yield f'<p dir="auto">{_shown(labelled.text)}</p>\n'
-        yield f"<div>{_chip(str(labelled.label), labelled.score, labels)}</div>\n"
-    else:
-        yield f'<p dir="auto">{"".join(_inline(labelled, labels))}</p>\n'
-    yield from _details(labelled)
-    yield "</article>\n"
+class _Page:
+    """Counts records, and numbers labels in order of appearance: the number selects the colour."""
+
+    def __init__(self) -> None:
+        self.records = 0
+        self.numbers: dict[str, int] = {}
+
+    def article(self, labelled: Labelled) -> str:
+        """Return a record: its id, its text with the labels, and its details."""
+        self.records += 1
+        if labelled.words is None:
+            chip = self.chip(str(labelled.label), labelled.score)
+            body = f'<p dir="auto">{_escaped(labelled.text)}</p>\n<div>{chip}</div>\n'
+        else:
+            body = f'<p dir="auto">{"".join(self.marked_text(labelled))}</p>\n'
+        return f'<article><h2 dir="auto">{_escaped(labelled.id)}</h2>\n{body}{details(labelled)}</article>\n'
+
+    def marked_text(self, labelled: Labelled) -> Iterator[str]:
+        """Yield the pieces of a text with its spans marked.
+
+        :raises DataError: spans overlap.
+        """
+        text, cursor = labelled.text, 0
+        for span in sorted(marked(labelled).spans, key=lambda span: (span.start, span.end)):
+            if span.start < cursor:
+                raise DataError(
+                    f"record '{labelled.id}': spans overlap at {span.start}, a page shows them side by side only",
+                    hint="another format can hold them, e.g. --to doccano",
+                )
+            yield _escaped(text[cursor : span.start])
+            score = "" if span.score is None else f" {span.score:.2f}"
+            inside = _escaped(text[span.start : span.end])
+            yield f'<mark dir="auto" style="--n:{self.number(span.label)}">{inside}'
+            yield f"<bdi>{_escaped(span.label)}{score}</bdi></mark>"
+            cursor = span.end
+        yield _escaped(text[cursor:])
+
+    def chip(self, label: str, score: float | None = None) -> str:
+        """Return a label on its colour."""
+        figure = "" if score is None else f" {score:.2f}"
+        return f'<bdi class="label" style="--n:{self.number(label)}">{_escaped(label)}{figure}</bdi>'
+
+    def number(self, label: str) -> int:
+        """Return the number of a label."""
+        return self.numbers.setdefault(label, len(self.numbers))
+
+    def footer(self) -> str:
+        """Return the legend and the end of the page."""
+        chips = "".join(map(self.chip, list(self.numbers)))
+        count = f"{self.records:,} record{'' if self.records == 1 else 's'}"
+        return f"<footer>{chips}<small>{count}</small></footer>\n</body>\n</html>\n"
 
 
-def _inline(labelled: Labelled, labels: dict[str, int]) -> Iterator[str]:
-    text, cursor = labelled.text, 0
-    for span in sorted(marked(labelled).spans, key=_start):
-        if span.start < cursor:
-            raise DataError(
-                f"record '{labelled.id}': spans overlap at {span.start}, a page shows them side by side only",
-                hint="another format can hold them, e.g. --to doccano",
-            )
-        yield _shown(text[cursor : span.start])
-        score = "" if span.score is None else f" {span.score:.2f}"
-        inside = _shown(text[span.start : span.end])
-        yield f'<mark dir="auto" style="--n:{_number(span.label, labels)}">{inside}'
-        yield f"<bdi>{_shown(span.label)}{score}</bdi></mark>"
-        cursor = span.end
-    yield _shown(text[cursor:])
-
-
-def _start(span: Span) -> tuple[int, int]:
-    return span.start, span.end
-
-
-def _details(labelled: Labelled) -> Iterator[str]:
-    """Yield the scores of all classes, words that could not be read, and the caller's own fields, folded away."""
+def details(labelled: Labelled) -> str:
+    """Return a folded list: scores of all classes, words without a label of their own, and the user's own fields."""
     scores = sorted((labelled.scores or {}).items(), key=lambda pair: -pair[1])
     rows = [(name, f"{score:.4f}") for name, score in scores]
     if labelled.coverage.fallback:
         rows.append(("words without a label of their own", str(labelled.coverage.fallback)))
     rows += [(name, as_text(value)) for name, value in labelled.extra.items()]
-    if rows:
-        cells = "".join(
-            f'<dt dir="auto">{_shown(name)}</dt><dd dir="auto">{_shown(value)}</dd>' for name, value in rows
-        )
-        yield f"<details><summary>more</summary><dl>{cells}</dl></details>\n"
-
-
-def _foot(count: int, labels: dict[str, int]) -> Iterator[str]:
-    chips = "".join(_chip(label, None, labels) for label in list(labels))
-    yield f"<footer>{chips}<small>{count:,} record{'' if count == 1 else 's'}</small></footer>\n</body>\n</html>\n"
-
-
-def _chip(label: str, score: float | None, labels: dict[str, int]) -> str:
-    shown = "" if score is None else f" {score:.2f}"
-    return f'<bdi class="label" style="--n:{_number(label, labels)}">{_shown(label)}{shown}</bdi>'
-
-
-def _number(label: str, labels: dict[str, int]) -> int:
-    """Return the number of a label, which is its colour; labels are numbered as they come."""
-    return labels.setdefault(label, len(labels))
+    if not rows:
+        return ""
+    cells = (f'<dt dir="auto">{_escaped(name)}</dt><dd dir="auto">{_escaped(value)}</dd>' for name, value in rows)
+    return f"<details><summary>more</summary><dl>{''.join(cells)}</dl></details>\n"
 
 
 def visible(text: str) -> str:
-    """Return text with pictures, or numbers, in place of what a page of HTML cannot hold; nothing is escaped yet."""
-    return _UNSEEN.sub(_picture, text)
+    """Return text with symbols or code points for characters that HTML cannot hold; nothing is escaped yet."""
+
+    def symbol(match: re.Match[str]) -> str:
+        code = ord(match[0])
+        return chr(0x2400 + code) if code < 0x20 else "\u2421" if code == 0x7F else f"\\u{code:04x}"
+
+    return _UNREPRESENTABLE.sub(symbol, text)
 
 
-def _shown(text: str) -> str:
+def _escaped(text: str) -> str:
     return escape(visible(text))
-
-
-def _picture(match: re.Match[str]) -> str:
-    """Return the picture of a control character, or the number of what has none."""
-    code = ord(match[0])
-    return chr(0x2400 + code) if code < 0x20 else "\u2421" if code == 0x7F else f"\\u{code:04x}"

@@ -15,7 +15,7 @@ from typing import Any, cast
 
 from labelkit.errors import DataError
 from labelkit.files.reading import open_bytes, reading_errors
-from labelkit.formats.fields import ROLES
+from labelkit.formats.columns import ROLES
 from labelkit.formats.labelled_json import is_gold
 from labelkit.formats.tools.reading import (
     Anchor,

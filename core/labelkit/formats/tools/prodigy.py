@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from labelkit.errors import DataError
-from labelkit.formats.jsonl import line_of, objects
+from labelkit.formats.jsonl import json_line, objects
 from labelkit.formats.labelled_json import is_gold
 from labelkit.formats.tools.reading import (
     Anchor,
@@ -48,7 +48,7 @@ def write(records: Iterable[Labelled], output: Output) -> None:
     :raises DataError: a record cannot be held.
     """
     for labelled in records:
-        output.stream.write(line_of(_record(labelled), labelled.id))
+        output.stream.write(json_line(_record(labelled), labelled.id))
 
 
 FORMAT = Format(

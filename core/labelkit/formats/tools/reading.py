@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 from labelkit.errors import DataError
-from labelkit.formats.rows import one_label
+from labelkit.formats.examples import class_label
 from labelkit.labels.notation import Notation
 from labelkit.labels.span_tags import SpanTagger
 from labelkit.labels.spans import Offsets, TextSpan, joined_offsets, offsets_of, parse_span
@@ -198,7 +198,7 @@ def _units(text: str) -> Iterator[int]:
 def _example(found: Found, number: int, place: Place, ctx: LoadContext, tagger: SpanTagger) -> Example | None:
     common = _common(found, number, place)
     if found.marks is None:
-        return Example(text=found.text, labels={ctx.layer or "label": one_label(found.label)}, **common)
+        return Example(text=found.text, labels={ctx.layer or "label": class_label(found.label)}, **common)
     words, offsets = _words(found, ctx.settings.splitter)
     notation = _notation(found.aside)
     labels = tagger.labels(found.marks, found.text, words, offsets, place, notation)
