@@ -24,12 +24,12 @@ from labelkit import Example
 from labelkit.cli import main
 from labelkit.encode.alignment import Encoding, Window, encode
 from labelkit.errors import LabelkitError, ModelError
+from labelkit.evaluate.onnx_export import compare
 from labelkit.inference.engine import Engine
 from labelkit.inference.onnx import engine as onnx_engine
 from labelkit.inference.onnx import export as onnx_export
 from labelkit.inference.onnx import openvino_graph, weight_splitting
 from labelkit.inference.onnx import quantization as onnx_quantization
-from labelkit.inference.onnx.comparison import compare
 from labelkit.label import stream
 from labelkit.label.labeller import Labeller
 from labelkit.models.loading import load_classifier
@@ -474,7 +474,7 @@ def test_the_command_writes_scores_and_records(command: Any, own_home: Home, tmp
     test = next(split.content_hash for split in run.record.splits if split.split == "test")
     assert run.test_scored == sum(one.content_hash == test for one in run.evaluations)
     assert "exists already" in command("onnx", "shared", "-o", tmp_path / "out").err
-    assert "was there already" in command("onnx", "shared").out
+    assert "found in the cache" in command("onnx", "shared").out
 
 
 def test_int8_is_used_only_once_it_was_accepted(
