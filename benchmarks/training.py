@@ -57,26 +57,25 @@ def ours(task: str, data: str, flags: Sequence[str]) -> None:
     import contextlib
 
     from labelkit.cli import main as command
-    from labelkit.train import fit as fitting
     from labelkit.train import run as training
+    from labelkit.train.fit import TrainingRun
     from labelkit.train.resolution import ResolvedRun
 
     watch, seen = Watch(), dict[str, int]()
 
-    class Fit(fitting.Fit):
+    class Watched(TrainingRun):
         """Tells how much there is to train."""
 
-        def __init__(self, ready: ResolvedRun, emit: Any, *rest: Any, **more: Any) -> None:
+        def __init__(self, run: ResolvedRun, emit: Any, *rest: Any, **more: Any) -> None:
             emit.add_first(watch)
-            super().__init__(ready, emit, *rest, **more)
-            self.subtokens = sum(ready.windows["train"].lengths())
+            super().__init__(run, emit, *rest, **more)
+            self.subtokens = sum(run.windows["train"].lengths())
 
-        def run(self) -> Any:
-            done = super().run()
-            seen.update(steps=self._each, subtokens=self.subtokens)
-            return done
+        def fit(self) -> None:
+            super().fit()
+            seen.update(steps=self._steps_per_epoch, subtokens=self.subtokens)
 
-    vars(training)["Fit"] = Fit
+    vars(training)["TrainingRun"] = Watched
     with contextlib.redirect_stdout(sys.stderr):
         status = command(["run", task, "--data", data, *flags])
     if status:

@@ -468,7 +468,7 @@ def test_a_raising_observer_is_reported_once_and_dropped_while_the_others_go_on(
     assert heard_by("aaa") == heard_by("zzz") == core == [STARTED, ENDED]
     assert heard_by("faulty") == [STARTED]
     assert len(warnings) == 1
-    assert warnings[0].startswith("the observer of plugin 'faulty' failed and hears no more: ")
+    assert warnings[0].startswith("the observer of plugin 'faulty' failed and gets no more events: ")
 
 
 def test_what_an_observer_says_on_several_lines_is_reported_on_one() -> None:
@@ -478,7 +478,7 @@ def test_what_an_observer_says_on_several_lines_is_reported_on_one() -> None:
     warnings: list[str] = []
     observers: Mapping[str, Listener] = {"faulty": observer}
     Emitter([], observers, warnings.append)(ENDED)
-    assert warnings == ["the observer of plugin 'faulty' failed and hears no more: ValueError: one two"]
+    assert warnings == ["the observer of plugin 'faulty' failed and gets no more events: ValueError: one two"]
 
 
 def test_an_observer_whose_error_cannot_say_what_it_is_does_not_stop_the_run() -> None:
@@ -491,7 +491,7 @@ def test_an_observer_whose_error_cannot_say_what_it_is_does_not_stop_the_run() -
 
     warnings: list[str] = []
     Emitter([], {"faulty": observer}, warnings.append)(ENDED)
-    assert warnings == ["the observer of plugin 'faulty' failed and hears no more: MuteError"]
+    assert warnings == ["the observer of plugin 'faulty' failed and gets no more events: MuteError"]
 
 
 def test_an_error_of_cores_own_listeners_stops_the_run_before_observers_hear_of_it(install: Install) -> None:

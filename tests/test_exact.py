@@ -18,7 +18,7 @@ from labelkit.events import CheckpointSaved, Event, Scored, StepDone, TrainingSt
 from labelkit.plugins.catalog import Catalog
 from labelkit.registry import Home, Registry, RunDetails
 from labelkit.train import run as _imported_before_the_fork  # noqa: F401
-from labelkit.train.reproduction import repeat
+from labelkit.train.reproduction import reproduce
 from labelkit.train.sampling import TokenBatchSampler
 
 EPOCHS = 2
@@ -159,7 +159,7 @@ def test_a_run_that_was_killed_and_resumed_repeats_to_the_last_bit(train: Work, 
     home = tmp_path / "home"
     assert killed(train, StepDone, 5, home=home)
     labelkit.resume("latest", home=home)
-    found = repeat("latest", Catalog.load(), Environment.read(), Home(root=home))
+    found = reproduce("latest", Catalog.load(), Environment.read(), Home(root=home))
     assert found.differing == []
     assert found.weights.compared == 4
     assert outcome(home) == outcome(whole)

@@ -643,7 +643,7 @@ with Registry.open(Home(root=Path(sys.argv[1]), url=sys.argv[2] or None), create
     selection = CheckpointSelection("live-1", folder, higher=True, emit=RegistryObserver(registry))
     print("begun", flush=True)
     for step in range(1, 16):
-        selection.keep(step, step, step % 4, save)
+        selection.save(step, step, step % 4, save)
     registry.recorder.finish("live-1", "finished", seconds=1.0)
 """
 

@@ -19,8 +19,7 @@ from labelkit.errors import LabelkitError
 from labelkit.events import Event, StepDone
 from labelkit.plugins.catalog import Catalog
 from labelkit.registry import Home, Registry, RunDetails
-from labelkit.train.reproduction import Reproduction, _happened
-from labelkit.train.reproduction import repeat as repeat_run
+from labelkit.train.reproduction import Reproduction, compare_versions, reproduce
 
 PLAIN = Path(__file__).parent / "plain.toml"
 Command = Callable[..., tuple[int, str, str]]
@@ -47,7 +46,7 @@ def home(first: Path, tmp_path: Path) -> Path:
 
 def repeat(reference: str, home: Path, **options: Any) -> Reproduction:
     environment = Environment.read()
-    return repeat_run(reference, Catalog.load(), environment, Home(root=home), **options)
+    return reproduce(reference, Catalog.load(), environment, Home(root=home), **options)
 
 
 def shown(home: Path, run: str) -> RunDetails:
@@ -158,7 +157,7 @@ def test_what_happened_only_once_is_told_for_it_explains_other_weights(home: Pat
         registry.annotations.add_note(found.run, "out of memory with 8 sub-tokens at once: …")
         registry.annotations.add_note(found.run, text)
         before, after = registry.runs.get(run), registry.runs.get(found.run)
-    assert list(_happened(before, after)) == ["this time: out of memory with 8 sub-tokens at once: …"]
+    assert compare_versions(before, after).differences == ("this time: out of memory with 8 sub-tokens at once: …",)
 
 
 def test_another_seed_would_not_agree(home: Path) -> None:

@@ -352,7 +352,7 @@ def test_an_interrupt_keeps_the_step_at_hand(
     assert details.status == "interrupted"
     assert f"labelkit run --resume {details.record.id} resumes it where it stopped" in said
     (folder,) = home.glob("runs/*/resume")
-    state = states.TrainingStateStore(folder, 0).newest()
+    state = states.TrainingStateStore(folder, 0).latest()
     assert state is not None
     assert state.step >= max(row.step for row in details.metrics)
 
@@ -369,9 +369,9 @@ def test_an_interrupt_while_validation_is_scored_costs_nothing(
     with pytest.raises(KeyboardInterrupt):
         _run(train, home, {"train.save_minutes": 1000}, listeners=[interrupt])
     (folder,) = home.glob("runs/*/resume")
-    state = states.TrainingStateStore(folder, 0).newest()
+    state = states.TrainingStateStore(folder, 0).latest()
     assert state is not None
-    assert (state.step, state.unscored is None) == (2 * EPOCH, False)
+    assert (state.step, state.pending is None) == (2 * EPOCH, False)
     labelkit.resume("latest", home=home)
     assert outcome(home) == whole(train)
 

@@ -135,12 +135,11 @@ def test_evaluate_repeats_the_test_score(
 
 def test_gradient_weights_do_not_depend_on_the_batch(engine: Engine, tmp_path: Path) -> None:
     """A text's pull on the weights is the same whether its windows fall into one batch or into several."""
-    from transformers import TrainingArguments
+    from transformers import TrainerCallback, TrainingArguments
 
     from labelkit.data.corpus import content_hash
     from labelkit.encode.cache import LabelTarget, cached_windows
     from labelkit.records import Example
-    from labelkit.train.signals import InterruptHandler
     from labelkit.train.trainer import Collator, TrainingWindows, WordLevelTrainer
 
     examples = [Example(id=str(n), text=text, labels={"x": "good"}) for n, text in enumerate([LONG, "good"])]
@@ -149,8 +148,7 @@ def test_gradient_weights_do_not_depend_on_the_batch(engine: Engine, tmp_path: P
     arguments = TrainingArguments(output_dir=str(tmp_path), use_cpu=True, report_to="none")
     trainer = WordLevelTrainer(
         model=engine.model.eval(), args=arguments, train=store, encoding=engine.encoding, kind="text",
-        batch_tokens=0, due=lambda step: False,
-        after_epoch=lambda *_: {}, after_evaluation=print, after_step=print, interrupts=InterruptHandler(),
+        batch_tokens=0, evaluate=lambda *_: {}, callback=TrainerCallback(),
     )  # fmt: skip
     items = [TrainingWindows(store)[n] for n in range(len(store))]
     collate = Collator(engine.encoding, "text")

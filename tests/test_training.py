@@ -280,7 +280,7 @@ def test_selection_keeps_best_and_last_only(tmp_path: Path, higher: bool) -> Non
         return {}
 
     for step, figure in enumerate([3.0, 5.0, 4.0, 1.0, 2.0], 1):
-        selection.keep(step, step, figure, save)
+        selection.save(step, step, figure, save)
         assert selection.best
         assert selection.last
         assert {path.name for path in tmp_path.iterdir()} == {selection.best.path.name, selection.last.path.name}
@@ -537,7 +537,7 @@ def test_a_failing_observer_of_a_plugin_is_reported_once_and_dropped(
         warnings.simplefilter("always")
         result = train(epochs=2)
     said = [str(one.message) for one in caught if "observer" in str(one.message)]
-    assert said == ["the observer of plugin 'extra' failed and hears no more: ValueError: cannot count"]
+    assert said == ["the observer of plugin 'extra' failed and gets no more events: ValueError: cannot count"]
     assert [type(event) for event in calls if isinstance(event, StepDone)] == [StepDone]
     assert isinstance(calls[-1], StepDone)
     assert result.status == "finished"

@@ -1,4 +1,4 @@
-"""The one place that knows how a plan becomes ``TrainingArguments``."""
+"""Convert the settings of a plan to ``TrainingArguments``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from transformers import TrainingArguments
 from labelkit.config.plan import Plan
 from labelkit.errors import LabelkitError
 
-#: settings of the section ``train`` that are labelkit's own
+#: settings of the section ``train`` that are not arguments of transformers
 OURS = frozenset({
     "attention", "batch_tokens", "dropout", "eval_precision", "eval_tokens", "evaluations_per_epoch",
     "freeze_embeddings", "max_minutes", "precision", "save_minutes",
@@ -18,39 +18,39 @@ OURS = frozenset({
 
 
 def training_arguments(plan: Plan, scratch: Path, device: str) -> TrainingArguments:
-    """Return the arguments of a run.
+    """Return the training arguments of a plan.
 
-    Trainer saves nothing (its checkpoints hold pickles and are not atomic) and logs once an epoch; when it evaluates,
-    and what it does then, is ours.
+    Trainer saves nothing (its checkpoints hold pickles and are not atomic) and logs once an epoch. A callback decides
+    when it evaluates.
 
-    :param scratch: an output folder that Trainer insists on and never uses.
+    :param scratch: the output folder that Trainer requires and does not use.
     :param device: ``"cpu"`` or ``"cuda"``.
-    :raises LabelkitError: transformers refuses a value.
+    :raises LabelkitError: the settings are invalid, or cannot be combined.
     """
-    wanted = {name: value for name, value in plan.section("train").items() if name not in OURS}
+    given = {name: value for name, value in plan.section("train").items() if name not in OURS}
     precision = plan["train.precision"]
-    owned: dict[str, Any] = {
+    fixed: dict[str, Any] = {
         "output_dir": str(scratch),
         "use_cpu": device == "cpu",
         "bf16": precision == "bf16",
         "fp16": precision == "fp16",
         "eval_strategy": "no",
         "logging_strategy": "epoch",
-        "logging_nan_inf_filter": False,  # it waits for the device at every step
+        "logging_nan_inf_filter": False,  # it would wait for the GPU at each step
         "save_strategy": "no",
         "report_to": "none",
         "disable_tqdm": True,
         "remove_unused_columns": False,
         "dataloader_pin_memory": device == "cuda",
-        # batches of so many sub-tokens differ in windows, and are shared evenly already
+        # batches within a token budget are distributed evenly already
         "accelerator_config": {"even_batches": not plan["train.batch_tokens"]},
-        "ddp_timeout": 24 * 3600,  # the others wait while the first process scores
+        "ddp_timeout": 24 * 3600,  # the others wait while the main process evaluates
     }
     try:
-        return TrainingArguments(**{**owned, **wanted})
+        return TrainingArguments(**{**fixed, **given})
     except (ValueError, TypeError, ImportError, NotImplementedError) as error:
         text = " ".join(str(error).split())
         raise LabelkitError(
-            f"these training settings do not go together: {text[:300]}",
+            f"these training settings cannot be combined: {text[:300]}",
             hint="labelkit run … --dry-run shows every setting and where it came from",
         ) from error

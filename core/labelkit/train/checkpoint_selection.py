@@ -1,4 +1,4 @@
-"""Which checkpoints are kept: the best by the task's metric on validation, and the last."""
+"""Keep the best checkpoint of a run, by the task's metric on validation, and the last one."""
 
 from __future__ import annotations
 
@@ -11,27 +11,31 @@ from typing import Any
 from labelkit.events import CheckpointRemoved, CheckpointSaved, Event
 from labelkit.metrics.scoring import is_better
 
-Save = Callable[[Path], Mapping[str, tuple[int, str]]]
+#: writes a checkpoint to a folder, and returns the size and SHA-256 of each of its files by name
+WriteCheckpoint = Callable[[Path], Mapping[str, tuple[int, str]]]
 
 
 @dataclass(frozen=True, slots=True)
 class SavedCheckpoint:
-    """A checkpoint that is on disk."""
+    """A checkpoint on disk.
+
+    :param value: of the selecting metric on validation.
+    """
 
     path: Path
     step: int
     epoch: float
-    figure: float
+    value: float
 
     def to_json(self) -> dict[str, Any]:
-        """Return it ready for JSON, its folder by name."""
-        return {"name": self.path.name, "step": self.step, "epoch": self.epoch, "figure": self.figure}
+        """Return the content for JSON, with the folder by name."""
+        return {"name": self.path.name, "step": self.step, "epoch": self.epoch, "figure": self.value}
 
 
 class CheckpointSelection:
-    """Keeps the best and the last checkpoint of a run in ``folder``; each has a folder of its own, never rewritten.
+    """The best and the last checkpoint of a run in ``folder``; each has its own folder, which is never rewritten.
 
-    :param higher: whether a higher figure is better.
+    :param higher: whether a higher value of the metric is better.
     """
 
     def __init__(self, run: str, folder: Path, *, higher: bool, emit: Callable[[Event], object]) -> None:
@@ -39,50 +43,51 @@ class CheckpointSelection:
         self.best: SavedCheckpoint | None = None
         self.last: SavedCheckpoint | None = None
         self._superseded: set[SavedCheckpoint] = set()
-        self._needed: set[SavedCheckpoint] = set()
+        self._protected: set[SavedCheckpoint] = set()
 
-    def would_be_best(self, figure: float) -> bool:
-        """Return whether a checkpoint with this figure would be the best so far."""
-        return is_better(figure, self.best.figure if self.best else None, higher=self._higher) or self.best is None
+    @property
+    def kept(self) -> set[SavedCheckpoint]:
+        """The best and the last checkpoint, as far as there are any."""
+        return {checkpoint for checkpoint in (self.best, self.last) if checkpoint is not None}
 
-    def keep(self, step: int, epoch: float, figure: float, save: Save) -> SavedCheckpoint:
-        """Save a checkpoint and let go of the ones that it supersedes.
+    def is_best(self, value: float) -> bool:
+        """Return whether a checkpoint with this value of the metric is better than all before."""
+        return self.best is None or is_better(value, self.best.value, higher=self._higher)
 
-        :raises StorageError: the disk refuses; what was kept before is untouched.
+    def save(self, step: int, epoch: float, value: float, write: WriteCheckpoint) -> None:
+        """Save a checkpoint and remove those that it supersedes.
+
+        :raises StorageError: the disk is full or not writable; the checkpoints before are unchanged.
         """
         path = self._folder / f"step-{step:06d}"
-        best = self.would_be_best(figure)
-        files = save(path)
+        best = self.is_best(value)
+        files = write(path)
         self._emit(CheckpointSaved(run=self._run, path=path, step=step, epoch=epoch, best=best, files=files))
-        kept = SavedCheckpoint(path, step, epoch, figure)
-        self._superseded |= {old for old in (self.best, self.last) if old is not None}
-        self.last, self.best = kept, kept if best else self.best
-        self._let_go()
-        return kept
+        self._superseded |= self.kept
+        self.last = SavedCheckpoint(path, step, epoch, value)
+        self.best = self.last if best else self.best
+        self._remove_superseded()
 
     def to_json(self) -> dict[str, Any]:
-        """Return what a resumed run needs to know, for a state."""
+        """Return the content for a training state."""
         return {"best": self.best and self.best.to_json(), "last": self.last and self.last.to_json()}
 
-    def written(self) -> None:
-        """Hear that a state with :meth:`to_json` is on the disk: the checkpoints in it stay until the next one is."""
-        self._needed = {kept for kept in (self.best, self.last) if kept is not None}
-        self._let_go()
+    def load(self, content: Mapping[str, Any]) -> None:
+        """Restore what :meth:`to_json` returned."""
+        self.best, self.last = (
+            one and SavedCheckpoint(self._folder / one["name"], one["step"], one["epoch"], one["figure"])
+            for one in (content["best"], content["last"])
+        )
+        self._protected = self.kept
 
-    def restore(self, content: Mapping[str, Any]) -> None:
-        """Become what :meth:`to_json` gave."""
-        self.best, self.last = (self._kept(content[name]) for name in ("best", "last"))
-        self._needed = {kept for kept in (self.best, self.last) if kept is not None}
+    def protect(self) -> None:
+        """Keep the checkpoints of the training state that was just saved, until the next one is."""
+        self._protected = self.kept
+        self._remove_superseded()
 
-    def _kept(self, content: Mapping[str, Any] | None) -> SavedCheckpoint | None:
-        if content is None:
-            return None
-        return SavedCheckpoint(self._folder / content["name"], content["step"], content["epoch"], content["figure"])
-
-    def _let_go(self) -> None:
-        """Remove what is superseded, but for what the state on the disk names."""
-        for old in self._superseded - {self.best, self.last} - self._needed:
-            # recorded as gone first: a registry that names a deleted folder would be the worse lie
+    def _remove_superseded(self) -> None:
+        for old in self._superseded - self.kept - self._protected:
+            # recorded first: the registry must not list a deleted folder
             self._emit(CheckpointRemoved(run=self._run, path=old.path))
             shutil.rmtree(old.path, ignore_errors=True)
             self._superseded.discard(old)

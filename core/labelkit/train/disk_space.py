@@ -1,4 +1,4 @@
-"""Whether a run fits on the disk: asked before it starts, with the numbers."""
+"""Estimate the disk space of a run, and check it before the run starts."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from labelkit.train.preparation import PreparedRun
 
 #: checkpoints at once: the best, the last, and the one that is being written
 _KEPT, _WRITTEN = 2, 1
-#: weights are written in fp32
-_BYTES = 4
-#: bytes of cached windows for a word: sub-token, word and label for each of about one and a half sub-tokens
-_CACHED = 18
+#: bytes of a weight, which is saved in fp32
+_WEIGHT_BYTES = 4
+#: bytes of cached windows per word: the subword, word and label of each of about one and a half subwords
+_CACHE_BYTES = 18
 _MIB = 2**20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiskSpaceEstimate:
-    """What a run takes on the disk at most, in bytes.
+    """The greatest disk space of a run, in bytes.
 
-    :param checkpoint: one checkpoint.
-    :param state: what resuming needs: weights, and two moments for each of them with AdamW.
-    :param cache: encoded windows.
+    :param checkpoint: of one checkpoint.
+    :param state: of the training state: weights, and the moments of the optimizer.
+    :param cache: of the encoded windows.
     """
 
     checkpoint: int
@@ -38,60 +38,63 @@ class DiskSpaceEstimate:
     cache: int
 
     def total(self, runs: int = 1) -> int:
-        """Return what so many runs take, one after the other: of those that are over their checkpoints stay."""
+        """Return the disk space of several runs, one after the other: checkpoints of finished runs stay."""
         before = (runs - 1) * _KEPT * self.checkpoint
         return before + (_KEPT + _WRITTEN) * self.checkpoint + self.state + self.cache
 
 
 def estimate_disk_space(prepared: PreparedRun, plan: Plan) -> DiskSpaceEstimate:
-    """Return what a run would take."""
-    weights = weight_count(prepared.encoder.folder) * _BYTES
+    """Return the disk space of a prepared run."""
+    weights = weight_count(prepared.encoder.folder) * _WEIGHT_BYTES
     words = sum(split.words for split in prepared.corpus.splits.values())
     return DiskSpaceEstimate(
-        checkpoint=weights, state=(1 + _moments(plan["train.optim"])) * weights, cache=words * _CACHED
+        checkpoint=weights, state=(1 + optimizer_moments(plan["train.optim"])) * weights, cache=words * _CACHE_BYTES
     )
 
 
-def _moments(optimizer: str) -> int:
-    """Return how many numbers an optimizer keeps for each weight, rounded down."""
+def optimizer_moments(optimizer: str) -> int:
+    """Return how many numbers an optimizer keeps per weight, rounded down.
+
+    >>> optimizer_moments("adamw_torch"), optimizer_moments("sgd")
+    (2, 0)
+    """
     if "8bit" in optimizer or "adafactor" in optimizer or "sgd" in optimizer:
         return 0
     return 2 if "adam" in optimizer else 1
 
 
 def weight_count(folder: Path) -> int:
-    """Return how many weights the safetensors files in a model folder hold, read from their headers."""
-    return sum(_count(file) for file in weights_of(folder))
+    """Return the number of weights in a model folder, from the headers of its safetensors files."""
+    count = 0
+    for file in weights_of(folder):
+        with file.open("rb") as stream:
+            (length,) = struct.unpack("<Q", stream.read(8))
+            header = json.loads(stream.read(length))
+        count += sum(math.prod(entry["shape"]) for name, entry in header.items() if name != "__metadata__")
+    return count
 
 
-def _count(file: Path) -> int:
-    with file.open("rb") as stream:
-        (length,) = struct.unpack("<Q", stream.read(8))
-        header = json.loads(stream.read(length))
-    return sum(math.prod(entry["shape"]) for name, entry in header.items() if name != "__metadata__")
+def check_disk_space(estimate: DiskSpaceEstimate, home: Home, runs: int = 1) -> None:
+    """Raise if the disk of the home is too full for a run, or for several one after the other.
 
-
-def check_disk_space(needs: DiskSpaceEstimate, home: Home, runs: int = 1) -> None:
-    """Check that the disk of the home has room for a run, or for several one after the other.
-
-    :raises StorageError: it has not.
+    :raises StorageError: with the figures.
     """
-    wanted, free = needs.total(runs), free_bytes(home.root)
-    if free >= wanted:
+    needed, free = estimate.total(runs), free_bytes(home.root)
+    if free >= needed:
         return
     several = f"{runs} runs, " if runs > 1 else ""
     raise StorageError(
-        f"the disk of {home.root} has {_mib(free)} free, and this takes up to {_mib(wanted)}: {several}"
-        f"{_mib(needs.checkpoint)} a checkpoint (best, last and the next one), {_mib(needs.state)} to resume, "
-        f"{_mib(needs.cache)} of cache",
+        f"not enough disk space in {home.root}: {_mib(free)} free, up to {_mib(needed)} needed: {several}"
+        f"{_mib(estimate.checkpoint)} a checkpoint (best, last and the next one), {_mib(estimate.state)} to resume, "
+        f"{_mib(estimate.cache)} of cache",
         hint="free some space (labelkit runs gc --last --cache), or set LABELKIT_HOME to another disk",
     )
 
 
 def free_bytes(folder: Path) -> int:
-    """Return what is free on the disk where ``folder`` is, or is yet to be made."""
-    there = next(one for one in (folder, *folder.parents) if one.exists())
-    return shutil.disk_usage(there).free
+    """Return the free disk space at ``folder``, which need not exist yet."""
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    return shutil.disk_usage(existing).free
 
 
 def _mib(size: int) -> str:

@@ -1,4 +1,4 @@
-"""Several processes that train one run, as ``torchrun`` and ``accelerate launch`` start them.
+"""Train one run in several processes, as ``torchrun`` and ``accelerate launch`` start them.
 
 The main process alone evaluates, writes checkpoints and keeps the record; the others follow it step by step.
 """
@@ -17,27 +17,28 @@ def world_size(environ: Mapping[str, str] = os.environ) -> int:
 
 
 def is_main_process(environ: Mapping[str, str] = os.environ) -> bool:
-    """Return whether this process is the first one, or the only one."""
+    """Return whether this is the main process, or the only one."""
     return world_size(environ) == 1 or int(environ.get("RANK") or 0) == 0
 
 
-def broadcast(word: int, device: str) -> int:
-    """Return what the first process says: all must go on, stop or end together.
+def broadcast(decision: int, device: str) -> int:
+    """Return the decision of the main process: all processes must continue, stop or be interrupted together.
 
-    :param device: of the tensors that the processes exchange, ``"cpu"`` or ``"cuda"``.
+    :param decision: of this process: :data:`CONTINUE`, :data:`STOP` or :data:`INTERRUPT`.
+    :param device: of the exchanged tensor, ``"cpu"`` or ``"cuda"``.
     """
     if world_size() == 1:
-        return word
+        return decision
     import torch
     from torch import distributed
 
-    said = torch.tensor([word], dtype=torch.int32, device=device)
-    distributed.broadcast(said, 0)
-    return int(said)
+    tensor = torch.tensor([decision], dtype=torch.int32, device=device)
+    distributed.broadcast(tensor, 0)
+    return int(tensor)
 
 
 def wait_for_everyone() -> None:
-    """Wait until all processes are here."""
+    """Wait until all processes have arrived."""
     if world_size() > 1:
         from torch import distributed
 

@@ -1,28 +1,29 @@
-"""Training, selection on validation, and the one look at test."""
+"""Train one run: fine-tune on train, select the best checkpoint on validation, evaluate it on test once."""
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import labelkit
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments, set_seed
+
 from labelkit.errors import LabelkitError
 from labelkit.events import Event, Noted, Scored, Stage, StepDone, TrainingStarted
 from labelkit.inference.engine import Engine
 from labelkit.inference.prediction import ScoringOptions, SplitScores, score_split
-from labelkit.models import loading as model
-from labelkit.models.checkpoint import CheckpointInfo, read_checkpoint, write_checkpoint
+from labelkit.models.checkpoint import read_checkpoint, write_checkpoint
+from labelkit.models.loading import attention_implementation, freeze_embeddings, load_classifier
 from labelkit.train import distributed
-from labelkit.train import training_state as resume
 from labelkit.train.arguments import training_arguments
 from labelkit.train.checkpoint_selection import CheckpointSelection, SavedCheckpoint
 from labelkit.train.guards import TimeLimit, loss_guard
 from labelkit.train.resolution import ResolvedRun
 from labelkit.train.signals import InterruptHandler
-from labelkit.train.trainer import WordLevelTrainer, bare
-from labelkit.train.training_state import TrainingState, TrainingStateStore
+from labelkit.train.trainer import WordLevelTrainer, unwrapped_forward
+from labelkit.train.training_state import TrainingState, TrainingStateStore, load_weights
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -31,270 +32,231 @@ Metrics = Mapping[str, Any]
 Emit = Callable[[Event], object]
 
 
-class Fit:
-    """One run's training, from its beginning or from a state.
+class TrainingRun(TrainerCallback):
+    """The training of one run: :meth:`fit`, then :meth:`test`.
 
-    :param state: where to go on; None to begin.
+    It is the callback of its Trainer. After each optimizer step it checks the loss, the time limit and interrupts, and
+    saves the training state; so many times an epoch it evaluates on validation and saves a checkpoint.
+
+    :param state: the state to resume from; None to train from the beginning.
     :param at_step: stop after this step in place of ``train.max_minutes``.
     """
 
+    _trainer: WordLevelTrainer
+
     def __init__(
-        self, ready: ResolvedRun, emit: Emit, state: TrainingState | None, *, at_step: int | None = None
+        self, run: ResolvedRun, emit: Emit, state: TrainingState | None, *, at_step: int | None = None
     ) -> None:
-        from transformers import set_seed
-
-        plan = ready.plan
-        self._ready, self._emit, self._state = ready, emit, state
+        plan = run.plan
+        self._run, self._emit, self._state = run, emit, state
         set_seed(plan["train.seed"])
-        self._network = model.load_classifier(ready.encoder, ready.corpus.schema, dropout=plan["train.dropout"])
+        self._model = load_classifier(run.encoder, run.corpus.schema, dropout=plan["train.dropout"])
         if plan["train.freeze_embeddings"]:
-            model.freeze_embeddings(self._network)
-        self._attention: str = self._network.config._attn_implementation
-        self._selection = CheckpointSelection(
-            ready.id, ready.folder / "checkpoints", higher=plan.metrics[0].higher_is_better, emit=emit
-        )
-        self._states = TrainingStateStore(ready.folder / "resume", plan["train.save_minutes"] * 60)
-        self._best: dict[str, Metrics] = {}
+            freeze_embeddings(self._model)
+        self._attention: str = self._model.config._attn_implementation
+        higher = plan.metrics[0].higher_is_better
+        self._selection = CheckpointSelection(run.id, run.folder / "checkpoints", higher=higher, emit=emit)
+        self._states = TrainingStateStore(run.folder / "resume", plan["train.save_minutes"] * 60)
         self._interrupts = InterruptHandler()
-        self._each = self._steps = 0
-        spent = state.progress.get("seconds", 0.0) if state else 0.0
-        self._limit = TimeLimit(plan["train.max_minutes"], spent, at_step=at_step)
-        self._guard = loss_guard(plan, ready.device.type)
+        self._guard = loss_guard(plan, run.device.type)
+        self._steps_per_epoch = self._steps = 0
         self._stopped = False
-        self._most: int | None = None
-        if state is not None:
-            if "guard" in state.progress:
-                self._guard.load(state.progress["guard"])
-            self._most = state.progress.get("most")
-            self._selection.restore(state.progress["selection"])
-            self._best.update(state.progress["best"])
+        progress = state.progress if state else {}
+        self._limit = TimeLimit(plan["train.max_minutes"], progress.get("seconds", 0.0), at_step=at_step)
+        self._max_tokens: int | None = progress.get("most")
+        self._metrics: dict[str, Metrics] = {**progress.get("best", {})}
+        if "guard" in progress:
+            self._guard.load(progress["guard"])
+        if "selection" in progress:
+            self._selection.load(progress["selection"])
 
-    def follow(self) -> None:
-        """Train along with the process that leads."""
-        if self._state is None or not self._state.trained:
-            self._train()
+    def fit(self) -> None:
+        """Train and evaluate on validation until the end, or until the time limit.
 
-    def run(self) -> tuple[SavedCheckpoint, dict[str, Metrics]]:
-        """Train, select, test; return the chosen checkpoint and its scores by split.
+        Does nothing if the state says that training is over.
 
-        :raises LabelkitError: nothing could be evaluated, or the disk refused.
+        :raises KeyboardInterrupt: the run was interrupted; its state is saved.
+        :raises TrainingError: the loss diverges or is NaN, or a single window is too large for the memory.
         """
-        if self._state is None or not self._state.trained:
-            self._train()
-        kept = self._selection.best
-        if kept is None:
-            raise LabelkitError(
-                "training ended before anything could be evaluated", hint="raise --epochs or --max-steps"
-            )
-        self._test(kept)
-        self._states.remove()
-        return kept, self._best
-
-    def _train(self) -> None:
-        ready = self._ready
+        run, state = self._run, self._state
+        if state is not None and state.trained:
+            return
+        done, attention = state.step if state else 0, run.plan["train.attention"]
         with tempfile.TemporaryDirectory(prefix="labelkit-") as scratch, self._interrupts:
-            arguments = training_arguments(ready.plan, Path(scratch), ready.device.type)
-            trainer = WordLevelTrainer(
-                model=self._network,
-                args=arguments,
-                train=ready.windows["train"],
-                encoding=ready.encoding,
-                kind=ready.plan.task.kind,
-                batch_tokens=ready.plan["train.batch_tokens"],
-                due=self._due,
-                after_epoch=self._after_epoch,
-                after_evaluation=self._keep_state,
-                after_step=self._after_step,
-                interrupts=self._interrupts,
-            )
-            trainer.most, trainer.on_out_of_memory = self._most, self._shortage
-            self._each, self._steps = _steps(trainer)
-            done = self._state.step if self._state else 0
+            arguments = training_arguments(run.plan, Path(scratch), run.device.type)
+            trainer = self._trainer = self._make_trainer(arguments)
+            self._steps_per_epoch, self._steps = trainer.count_steps()
             epochs = float(arguments.num_train_epochs)
-            self._emit(TrainingStarted(run=ready.id, steps=self._steps, epochs=epochs, done=done))
-            self._limit.begin()
+            self._emit(TrainingStarted(run=run.id, steps=self._steps, epochs=epochs, done=done))
+            self._limit.start()
             try:
-                wanted = ready.plan["train.attention"]
-                with model.attention_implementation(self._network, self._attention if wanted == "default" else wanted):
-                    self._go_on(trainer)
+                with attention_implementation(self._model, self._attention if attention == "default" else attention):
+                    trainer.train() if state is None else self._resume(state)
             except KeyboardInterrupt:
-                if not self._interrupts.busy:  # else weights and optimizer may be halfway through a step
-                    self._write_state(trainer)
+                if not self._interrupts.in_step:  # else weights and optimizer may be halfway through a step
+                    self._save_state()
                 raise
             step = max(done, trainer.state.global_step)
         if distributed.is_main_process():
             self._states.write_trained(step, self._progress())
-            self._selection.written()
+            self._selection.protect()
+        del self._trainer  # frees the optimizer
 
-    def _go_on(self, trainer: WordLevelTrainer) -> None:
-        """Train from the beginning, or from the state."""
-        state = self._state
-        if state is None:
-            trainer.train()
-            return
-        if state.unscored is not None:
-            resume.load_weights(trainer, state.folder)
-            self._after_epoch(state.step, state.unscored.epoch, state.unscored.loss)
-        last = self._selection.last
-        scored = last is not None and last.step == state.step
-        if state.step < self._steps and not (scored and self._limit.over(state.step)):
-            trainer.train(resume_from_checkpoint=str(state.folder))
+    def test(self) -> tuple[SavedCheckpoint, dict[str, Metrics]]:
+        """Evaluate the best checkpoint on test; return it and its metrics by split.
 
-    def _after_step(self, trainer: WordLevelTrainer) -> None:
-        step, epoch = trainer.state.global_step, float(trainer.state.epoch or 0)
-        self._guard.step(step, trainer.losses, now=self._states.due)
-        self._emit(StepDone(run=self._ready.id, step=step, epoch=epoch))
-        word = distributed.broadcast(self._word(step), trainer.args.device.type)
-        if word == distributed.STOP:
-            self._emit(Noted(run=self._ready.id, text=self._limit.said(step, self._steps)))
-            trainer.control.should_training_stop = self._stopped = True
-        if word == distributed.INTERRUPT:
+        :raises LabelkitError: training ended before the first evaluation on validation.
+        """
+        run, best = self._run, self._selection.best
+        if best is None:
+            raise LabelkitError(
+                "training ended before anything could be evaluated", hint="raise --epochs or --max-steps"
+            )
+        if "test" in run.windows:
+            examples = len(run.corpus.splits["test"].examples)
+            self._emit(Stage(run=run.id, name="testing", detail=f"{examples:,} examples"))
+            model: Any = load_classifier(best.path, run.corpus.schema, trained=True)
+            temperature = read_checkpoint(best.path).temperature
+            self._metrics["test"] = evaluate_split(run, model.to(self._model.device), "test", temperature).figures
+            self._emit_scores("test", best.step, best.epoch, self._metrics["test"], best=True)
+        self._states.remove()
+        return best, self._metrics
+
+    # -- called by the Trainer
+
+    def on_step_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Defer interrupts until the end of the step."""
+        self._interrupts.in_step = True
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """Check the loss, interrupts and the time limit; save the state; decide whether to evaluate."""
+        losses, step = self._trainer.losses, state.global_step
+        losses.count_step()
+        self._interrupts.in_step = False
+        self._guard.step(step, losses, now=self._states.due)
+        self._emit(StepDone(run=self._run.id, step=step, epoch=float(state.epoch or 0)))
+        decision = distributed.CONTINUE
+        if self._interrupts.requested:
+            decision = distributed.INTERRUPT
+        elif step < self._steps and self._limit.reached(step):
+            decision = distributed.STOP
+        decision = distributed.broadcast(decision, args.device.type)
+        if decision == distributed.INTERRUPT:
             raise KeyboardInterrupt
-        self._keep_state(trainer)
-
-    def _word(self, step: int) -> int:
-        """Return how training goes on after ``step``."""
-        if self._interrupts.asked:
-            return distributed.INTERRUPT
-        return distributed.STOP if step < self._steps and self._limit.over(step) else distributed.CONTINUE
-
-    def _keep_state(self, trainer: WordLevelTrainer) -> None:
+        if decision == distributed.STOP:
+            self._emit(Noted(run=self._run.id, text=self._limit.message(step, self._steps)))
+            control.should_training_stop = self._stopped = True
         if self._states.due:
-            self._write_state(trainer)
+            self._save_state()
+        control.should_evaluate = self._evaluates_after(step)
 
-    def _write_state(self, trainer: WordLevelTrainer) -> None:
-        """Write where training is, unless it has not begun or that is on the disk already."""
-        step = trainer.state.global_step
-        if distributed.is_main_process() and step > (self._state.step if self._state else 0):
-            self._states.write(trainer, self._progress(), scored=not self._owes_score(step))
-            self._selection.written()
+    def on_evaluate(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """Save the state after an evaluation where that is due."""
+        if self._states.due:
+            self._save_state()
 
-    def _owes_score(self, step: int) -> bool:
-        """Return whether validation should have been scored after ``step`` and was not."""
+    def evaluate(self, step: int, epoch: float, loss: float | None) -> Metrics:
+        """Evaluate on validation, save a checkpoint and return the metrics; none on processes but the main one.
+
+        :param epoch: epochs done.
+        :param loss: the mean training loss since the last evaluation.
+        """
+        metrics: Metrics = {}
+        if distributed.is_main_process():
+            self._guard.epoch(step, loss)
+            run, key = self._run, self._run.plan.metrics[0].key
+            with unwrapped_forward(self._model), attention_implementation(self._model, self._attention):
+                metrics, temperature = evaluate_split(run, self._model, "validation", None)
+            self._guard.validation(step, metrics)
+            best = self._selection.is_best(metrics[key])
+            if best:
+                self._metrics["validation"] = metrics
+            self._emit_scores("validation", step, epoch, metrics, best=best, loss=loss)
+            info = run.checkpoint_info(step, epoch, metrics, temperature)
+            write = partial(write_checkpoint, model=self._model, tokenizer=run.encoding.tokenizer, info=info)
+            self._selection.save(step, epoch, metrics[key], write)
+        distributed.wait_for_everyone()
+        return metrics
+
+    def _note_out_of_memory(self, tokens: int, max_tokens: int) -> None:
+        self._max_tokens = max_tokens
+        text = (
+            f"out of memory with {tokens:,} subwords at once: batches are computed in parts of {max_tokens:,} at most"
+        )
+        self._emit(Noted(run=self._run.id, text=text))
+
+    # -- helpers
+
+    def _make_trainer(self, arguments: TrainingArguments) -> WordLevelTrainer:
+        run = self._run
+        trainer = WordLevelTrainer(
+            model=self._model,
+            args=arguments,
+            train=run.windows["train"],
+            encoding=run.encoding,
+            kind=run.plan.task.kind,
+            batch_tokens=run.plan["train.batch_tokens"],
+            evaluate=self.evaluate,
+            callback=self,
+        )
+        trainer.max_tokens, trainer.on_out_of_memory = self._max_tokens, self._note_out_of_memory
+        return trainer
+
+    def _resume(self, state: TrainingState) -> None:
+        """Train from ``state``, after the evaluation that it still lacks."""
+        if state.pending is not None:
+            load_weights(self._trainer, state.folder)
+            self.evaluate(state.step, state.pending.epoch, state.pending.loss)
         last = self._selection.last
-        return self._due(step) and (last is None or last.step != step)
+        stopped = last is not None and last.step == state.step and self._limit.reached(state.step)
+        if state.step < self._steps and not stopped:
+            self._trainer.train(resume_from_checkpoint=str(state.folder))
 
-    def _due(self, step: int) -> bool:
-        """Return whether validation is scored after ``step``: so many times an epoch, and where training ends."""
+    def _evaluates_after(self, step: int) -> bool:
+        """Return whether validation is evaluated after ``step``: so many times an epoch, and at the end of training."""
         if self._stopped or step == self._steps:
             return True
-        times = self._ready.plan["train.evaluations_per_epoch"]
-        within = (step - 1) % self._each + 1
-        return any(within == -(-self._each * part // times) for part in range(1, times + 1))
+        times = self._run.plan["train.evaluations_per_epoch"]
+        within = (step - 1) % self._steps_per_epoch + 1
+        return any(within == -(-self._steps_per_epoch * part // times) for part in range(1, times + 1))
+
+    def _save_state(self) -> None:
+        """Save the training state, unless training has not advanced."""
+        step, last = self._trainer.state.global_step, self._selection.last
+        if distributed.is_main_process() and step > (self._state.step if self._state else 0):
+            evaluated = last is not None and last.step == step
+            pending = self._evaluates_after(step) and not evaluated
+            self._states.write(self._trainer, self._progress(), pending=pending)
+            self._selection.protect()
 
     def _progress(self) -> dict[str, Any]:
-        known = {"selection": self._selection.to_json(), "best": self._best}
-        return {**known, "seconds": self._limit.seconds, "guard": self._guard.to_json(), "most": self._most}
+        """Return what a resumed run has to know beside the state of its Trainer, for JSON."""
+        return {
+            "selection": self._selection.to_json(),
+            "best": self._metrics,
+            "seconds": self._limit.seconds,
+            "guard": self._guard.to_json(),
+            "most": self._max_tokens,
+        }
 
-    def _shortage(self, size: int, most: int) -> None:
-        self._most = most
-        text = f"out of memory with {size:,} sub-tokens at once: batches are computed in parts of {most:,} at most"
-        self._emit(Noted(run=self._ready.id, text=text))
-
-    def _after_epoch(self, step: int, epoch: float, loss: float | None) -> Metrics:
-        figures = self._select(step, epoch, loss) if distributed.is_main_process() else {}
-        distributed.wait_for_everyone()
-        return figures
-
-    def _select(self, step: int, epoch: float, loss: float | None) -> Metrics:
-        """Score validation, and keep a checkpoint."""
-        self._guard.epoch(step, loss)
-        ready, metric = self._ready, self._ready.plan.metrics[0]
-        with bare(self._network), model.attention_implementation(self._network, self._attention):
-            figures, temperature = _score(ready, self._network, "validation", None)
-        self._guard.validation(step, figures)
-        is_best = self._selection.would_be_best(figures[metric.key])
-        if is_best:
-            self._best["validation"] = figures
-        self._emit(_scored(ready, "validation", step, epoch, figures, loss, is_best))
-        self._selection.keep(
-            step,
-            epoch,
-            figures[metric.key],
-            lambda path: _save(ready, self._network, path, step, epoch, figures, temperature),
+    def _emit_scores(
+        self, split: str, step: int, epoch: float, metrics: Metrics, *, best: bool, loss: float | None = None
+    ) -> None:
+        run, task = self._run.id, self._run.plan.task.name
+        self._emit(
+            Scored(run=run, split=split, task=task, step=step, epoch=epoch, metrics=metrics, train_loss=loss, best=best)
         )
-        return figures
-
-    def _test(self, kept: SavedCheckpoint) -> None:
-        ready = self._ready
-        if "test" not in ready.windows:
-            return
-        examples = len(ready.corpus.splits["test"].examples)
-        self._emit(Stage(run=ready.id, name="testing", detail=f"{examples:,} examples"))
-        chosen: Any = model.load_classifier(kept.path, ready.corpus.schema, trained=True)
-        temperature = read_checkpoint(kept.path).temperature
-        self._best["test"] = _score(ready, chosen.to(self._network.device), "test", temperature).figures
-        self._emit(_scored(ready, "test", kept.step, kept.epoch, self._best["test"], None, is_best=True))
 
 
-def _steps(trainer: WordLevelTrainer) -> tuple[int, int]:
-    """Return the optimizer steps of an epoch, and of the whole training."""
-    arguments = trainer.args
-    batches = len(trainer.get_train_dataloader())
-    each = max(1, -(-batches // arguments.gradient_accumulation_steps))
-    if arguments.max_steps > 0:
-        return each, int(arguments.max_steps)
-    return each, int(-(-each * arguments.num_train_epochs // 1))
+def evaluate_split(run: ResolvedRun, model: PreTrainedModel, split: str, temperature: float | None) -> SplitScores:
+    """Evaluate ``model`` on a split.
 
-
-def _score(ready: ResolvedRun, network: PreTrainedModel, split: str, temperature: float | None) -> SplitScores:
-    """Score a split at ``temperature``; None fits it."""
-    plan = ready.plan
-    names = ready.corpus.schema.label_names
-    engine = Engine(
-        network,
-        ready.encoding,
-        plan["train.eval_precision"],
-        plan["train.eval_tokens"],
-        names.index(ready.fallback),
-    )
-    examples = ready.corpus.splits[split].examples
-    scoring = ScoringOptions(ready.corpus.layer, ready.corpus.schema, plan.decoder, plan.metrics, temperature)
-    return score_split(engine, ready.windows[split], examples, scoring)
-
-
-def _scored(
-    ready: ResolvedRun, split: str, step: int, epoch: float, figures: Metrics, loss: float | None, is_best: bool
-) -> Scored:
-    return Scored(
-        run=ready.id,
-        split=split,
-        task=ready.plan.task.name,
-        step=step,
-        epoch=epoch,
-        metrics=figures,
-        train_loss=loss,
-        best=is_best,
-    )
-
-
-def _save(
-    ready: ResolvedRun,
-    network: PreTrainedModel,
-    path: Path,
-    step: int,
-    epoch: float,
-    figures: Metrics,
-    temperature: float,
-) -> dict[str, tuple[int, str]]:
-    plan = ready.plan
-    info = CheckpointInfo(
-        labelkit=labelkit.__version__,
-        run=ready.id,
-        task=plan.task.name,
-        kind=plan.task.kind,
-        layer=plan.task.layer,
-        schema=ready.corpus.schema,
-        decoder=plan.decoder.name,
-        preprocessors=tuple((item.name, item.version) for item in plan.preprocessors),
-        splitter=plan["data.splitter"],
-        fallback=ready.fallback,
-        max_length=ready.encoding.max_length,
-        overlap=ready.encoding.stride,
-        step=step,
-        epoch=epoch,
-        synthetic=ready.corpus.synthetic,
-        metrics={"validation": figures},
-        temperature=temperature,
-    )
-    return write_checkpoint(path, network, ready.encoding.tokenizer, info)
+    :param temperature: of the checkpoint; None to fit it on the split.
+    """
+    plan, corpus = run.plan, run.corpus
+    fallback = corpus.schema.label_names.index(run.fallback)
+    engine = Engine(model, run.encoding, plan["train.eval_precision"], plan["train.eval_tokens"], fallback)
+    scoring = ScoringOptions(corpus.layer, corpus.schema, plan.decoder, plan.metrics, temperature)
+    return score_split(engine, run.windows[split], corpus.splits[split].examples, scoring)

@@ -1,4 +1,4 @@
-"""Send the events of a run to those who listen."""
+"""Pass the events of a run to its listeners and to the observers of plugins."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ Listener = Callable[[Event], object]
 
 
 class Emitter:
-    """Passes each event on: to core's listeners, whose errors stop the run, and to plugins' observers, whose do not.
+    """Passes each event to listeners, whose errors stop the run, and to observers of plugins, whose errors do not.
 
-    :param observers: by plugin name; one that raises is reported through ``warn`` once and dropped.
+    :param observers: by plugin name; one that raises is reported once through ``warn``, and dropped.
     """
 
     def __init__(
@@ -24,11 +24,11 @@ class Emitter:
         self._warn = warn
 
     def add_first(self, listener: Listener) -> None:
-        """Let ``listener`` hear what comes before all others do, so that none of them can keep it from anything."""
+        """Register ``listener`` first, so that a failing listener cannot keep events from it."""
         self._listeners.insert(0, listener)
 
     def __call__(self, event: Event) -> None:
-        """Pass ``event`` on."""
+        """Pass ``event`` to all listeners and observers."""
         for listener in self._listeners:
             listener(event)
         for name, observer in list(self._observers.items()):
@@ -36,4 +36,4 @@ class Emitter:
                 observer(event)
             except (Exception, SystemExit) as error:
                 del self._observers[name]
-                self._warn(f"the observer of plugin '{name}' failed and hears no more: {explanation(error)}")
+                self._warn(f"the observer of plugin '{name}' failed and gets no more events: {explanation(error)}")

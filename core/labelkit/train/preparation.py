@@ -16,7 +16,7 @@ from labelkit.records import LoadContext, ResolvedEncoder
 from labelkit.registry import RunDetails, names
 from labelkit.registry.home import Home
 from labelkit.settings import DataSettings
-from labelkit.train.resumption import check_data, check_resumable, recorded_request
+from labelkit.train.resumption import check_data_unchanged, check_resumable, recorded_request
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +86,7 @@ def prepare_resumed(
         details = registry.runs.get(registry.runs.find(reference).id)
     check_resumable(details)
     prepared = prepare(recorded_request(details), catalog, environment, home, say=say, resumes=details)
-    check_data(details.record, {name: split.content_hash for name, split in prepared.corpus.splits.items()})
+    check_data_unchanged(details.record, {name: split.content_hash for name, split in prepared.corpus.splits.items()})
     return prepared
 
 

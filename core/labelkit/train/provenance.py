@@ -1,14 +1,13 @@
-"""What a run should record of its surroundings: versions, commit, plugins."""
+"""The provenance of a run: versions of plugins and libraries, and the git commit."""
 
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
 from importlib import metadata
 from typing import NamedTuple
 
 from labelkit.config.plan import Plan
-from labelkit.plugins.catalog import Catalog, PluginInfo
+from labelkit.plugins.catalog import Catalog
 from labelkit.registry.entities import VersionRecord
 
 LIBRARIES = (
@@ -25,7 +24,7 @@ class GitCommit(NamedTuple):
 
 
 def git_commit() -> GitCommit:
-    """Return the commit of the working folder, where it is in a git repository and git is there."""
+    """Return the commit of the working folder; empty outside a git repository, or without git."""
     sha = _git("rev-parse", "HEAD")
     if sha is None:
         return GitCommit(None, None)
@@ -42,23 +41,19 @@ def _git(*arguments: str) -> str | None:
 
 
 def versions(plan: Plan, catalog: Catalog) -> tuple[VersionRecord, ...]:
-    """Return the versions of the plugins that supplied a part, and of the libraries."""
-    plugins = {info.name: info.version for info in _suppliers(plan, catalog)}
-    found = [VersionRecord(kind="plugin", name=name, version=version) for name, version in sorted(plugins.items())]
-    return (*found, *(VersionRecord(kind="library", name=name, version=_version(name)) for name in LIBRARIES))
-
-
-def _suppliers(plan: Plan, catalog: Catalog) -> Iterator[PluginInfo]:
-    yield catalog.owner("task", plan.task.name)
-    yield from (catalog.owner("metric", metric.name) for metric in plan.metrics)
-    yield catalog.owner("decoder", plan.decoder.name)
-    yield from (catalog.owner("preprocessor", item.name) for item in plan.preprocessors)
+    """Return the versions of the plugins that the plan uses, and of the libraries."""
+    parts = [("task", plan.task.name), ("decoder", plan.decoder.name)]
+    parts += [("metric", metric.name) for metric in plan.metrics]
+    parts += [("preprocessor", item.name) for item in plan.preprocessors]
     if plan["data"] in catalog.sources:
-        yield catalog.owner("source", plan["data"])
-
-
-def _version(name: str) -> str:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return "not installed"
+        parts.append(("source", plan["data"]))
+    owners = [catalog.owner(kind, name) for kind, name in parts]
+    plugins = sorted({info.name: info.version for info in owners}.items())
+    records = [VersionRecord(kind="plugin", name=name, version=version) for name, version in plugins]
+    for name in LIBRARIES:
+        try:
+            version = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            version = "not installed"
+        records.append(VersionRecord(kind="library", name=name, version=version))
+    return tuple(records)

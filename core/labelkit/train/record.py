@@ -1,4 +1,4 @@
-"""What a run records of itself before it starts."""
+"""The registry record of a run that is about to start."""
 
 from __future__ import annotations
 
@@ -6,21 +6,28 @@ from dataclasses import asdict
 
 import labelkit
 from labelkit.config.plan import Plan
-from labelkit.data.corpus import Split
 from labelkit.hardware import Hardware
 from labelkit.plugins.catalog import Catalog
 from labelkit.registry import PlanValue, RunRecord, SplitRecord
-from labelkit.train import provenance as facts
+from labelkit.train import provenance
 from labelkit.train.preparation import PreparedRun
 
 
-def run_record(run: str, plan: Plan, device: Hardware, prepared: PreparedRun, catalog: Catalog) -> RunRecord:
-    """Return the record with which the run called ``run`` starts; ``plan`` has its automatic choices frozen."""
-    commit, corpus = facts.git_commit(), prepared.corpus
+def run_record(
+    run: str, plan: Plan, device: Hardware, prepared: PreparedRun, catalog: Catalog, group: str | None
+) -> RunRecord:
+    """Return the record of a run.
+
+    :param run: its id.
+    :param plan: with its automatic settings resolved.
+    :param group: of runs that differ in their seed.
+    """
+    commit, corpus = provenance.git_commit(), prepared.corpus
     metric = plan.metrics[0]
     return RunRecord(
         id=run,
         name=plan.name,
+        group=group,
         task=plan.task.name,
         kind=plan.task.kind,
         data=plan["data"],
@@ -43,17 +50,16 @@ def run_record(run: str, plan: Plan, device: Hardware, prepared: PreparedRun, ca
         git_dirty=commit.dirty,
         schema=asdict(corpus.schema),
         plan=tuple(PlanValue.of(key, item.value, item.origin) for key, item in plan.settings.items()),
-        versions=facts.versions(plan, catalog),
-        splits=tuple(_split_record(split) for split in corpus.splits.values()),
-    )
-
-
-def _split_record(split: Split) -> SplitRecord:
-    return SplitRecord(
-        split=split.name,
-        ref=split.ref,
-        content_hash=split.content_hash,
-        examples=len(split.examples),
-        words=split.words,
-        carved=split.held_out,
+        versions=provenance.versions(plan, catalog),
+        splits=tuple(
+            SplitRecord(
+                split=split.name,
+                ref=split.ref,
+                content_hash=split.content_hash,
+                examples=len(split.examples),
+                words=split.words,
+                carved=split.held_out,
+            )
+            for split in corpus.splits.values()
+        ),
     )

@@ -1,32 +1,31 @@
-"""A recorded run trained again from its record alone, and what of it agrees with the first time."""
+"""Reproduce a run from its record alone, and compare data, metrics and weights with the recorded ones."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from labelkit.config.environment import Environment
 from labelkit.errors import LabelkitError
 from labelkit.plugins.catalog import Catalog
-from labelkit.registry import Figure, Home, Registry, RunDetails
+from labelkit.registry import Home, Registry, RunDetails
 from labelkit.train.listeners import Listener
-from labelkit.train.preparation import PreparedRun, prepare
-from labelkit.train.resumption import differences, recorded_request
+from labelkit.train.preparation import prepare
+from labelkit.train.resumption import provenance_changes, recorded_request
 
-#: what must agree; versions, processor and threads only explain why it does not
+#: what must be equal; versions, device and threads only explain differences
 PARTS = ("data", "metrics", "weights")
-_WEIGHTS = ".safetensors"
-#: in notes of runs on what changes the order in which numbers are added up
+#: parts of notes on what changes the order of floating-point sums
 _EXPLAINING = ("out of memory with", "processes train together")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComparedPart:
-    """Whether something is as it was the first time.
+    """The comparison of one part of two runs.
 
-    :param compared: how many things were; 0 where it could not be asked.
-    :param differences: one line for each that is not.
+    :param compared: how many values were compared; 0 where the comparison was impossible.
+    :param differences: one line per differing value.
     """
 
     compared: int
@@ -34,18 +33,18 @@ class ComparedPart:
 
     @property
     def agrees(self) -> bool:
-        """Whether all that was compared is."""
+        """Whether all values are equal."""
         return bool(self.compared) and not self.differences
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reproduction:
-    """What came of a repetition.
+    """The result of reproducing a run.
 
-    :param run: the new run; None where data or encoder are not what they were, and nothing was trained.
-    :param repeats: the run that was repeated.
+    :param run: the new run; None where data or encoder have changed, so that nothing was trained.
+    :param repeats: the recorded run.
     :param versions: of labelkit, plugins, libraries, Python, and the device with its count or threads; also whether
-        several processes trained, or memory did not suffice, only one of the two times.
+        only one of the runs trained in several processes or ran out of memory.
     """
 
     run: str | None
@@ -57,11 +56,11 @@ class Reproduction:
 
     @property
     def differing(self) -> list[str]:
-        """The parts that must agree and do not."""
+        """The parts that must be equal and are not."""
         return [name for name in PARTS if not getattr(self, name).agrees]
 
     def to_json(self) -> dict[str, Any]:
-        """Return it ready for JSON."""
+        """Return the content for JSON."""
         parts = {
             name: {"agrees": part.agrees, "compared": part.compared, "differences": part.differences}
             for name in ("data", "versions", "metrics", "weights")
@@ -70,7 +69,7 @@ class Reproduction:
         return {"run": self.run, "repeats": self.repeats, "agrees": not self.differing, **parts}
 
 
-def repeat(
+def reproduce(
     reference: str,
     catalog: Catalog,
     environment: Environment,
@@ -80,12 +79,13 @@ def repeat(
     listeners: Sequence[Listener] = (),
     warn: Callable[[str], object] = lambda line: None,
 ) -> Reproduction:
-    """Train a run that finished again as a new one, and compare the two.
+    """Train a finished run again as a new one, and compare the two.
 
-    Where the data or the encoder are not what they were nothing is trained: it would tell nothing.
+    Where the data or the encoder have changed nothing is trained.
 
-    :param say: told the name and detail of each longer step.
-    :raises LabelkitError: there is no such run, it did not finish, or what stopped the new one.
+    :param reference: of the recorded run.
+    :param say: called with the name and detail of each longer step.
+    :raises LabelkitError: the run is unknown or not finished, or the new one failed.
     """
     with Registry.open(home, create=False) as registry:
         before = registry.runs.get(registry.runs.find(reference).id)
@@ -94,96 +94,73 @@ def repeat(
             f"the run '{before.record.id}' did not finish ({before.shown}): there is nothing to compare with",
             hint=f"labelkit run --resume {before.record.id} goes on with it",
         )
-    request = replace(recorded_request(before), name=None)
-    prepared = prepare(request, catalog, environment, home, say=say)
-    data = _data(before, prepared)
+    prepared = prepare(replace(recorded_request(before), name=None), catalog, environment, home, say=say)
+    recorded, splits = before.record, prepared.corpus.splits.values()
+    data = compare(
+        {**{f"{one.split} data": one.content_hash for one in recorded.splits}, "encoder": recorded.model_sha256},
+        {**{f"{one.name} data": one.content_hash for one in splits}, "encoder": prepared.encoder.sha256},
+    )
     if not data.agrees:
-        nothing = ComparedPart(compared=0)
-        return Reproduction(
-            run=None, repeats=before.record.id, data=data, versions=nothing, metrics=nothing, weights=nothing
-        )
-    after = _again(before, prepared, catalog, home, say=say, listeners=listeners, warn=warn)
+        none = ComparedPart(compared=0)
+        return Reproduction(run=None, repeats=before.record.id, data=data, versions=none, metrics=none, weights=none)
+    say("loading", "torch and transformers")
+    from labelkit.train.run import train
+
+    limited = prepared.plan["train.max_minutes"] is not None
+    at_step = max((one.step for one in before.checkpoints), default=None) if limited else None
+    note = f"repeats {before.record.id}"
+    result = train(prepared, catalog, home, note=note, at_step=at_step, listeners=listeners, warn=warn)
+    with Registry.open(home, create=False) as registry:
+        after = registry.runs.get(result.run)
     return Reproduction(
         run=after.record.id,
         repeats=before.record.id,
         data=data,
-        versions=_versions(before, after),
-        metrics=_metrics(before, after),
-        weights=_weights(before, after),
+        versions=compare_versions(before, after),
+        metrics=compare(_metric_values(before), _metric_values(after)),
+        weights=compare(_weight_hashes(before), _weight_hashes(after)),
     )
 
 
-def _again(
-    before: RunDetails,
-    prepared: PreparedRun,
-    catalog: Catalog,
-    home: Home,
-    *,
-    say: Callable[[str, str], object],
-    **heard: Any,
-) -> RunDetails:
-    say("loading", "torch and transformers")
-    from labelkit.train.run import train
-
-    note = f"repeats {before.record.id}"
-    limited = prepared.plan["train.max_minutes"] is not None
-    at_step = max((one.step for one in before.checkpoints), default=None) if limited else None
-    result = train(prepared, catalog, home, note=note, at_step=at_step, **heard)
-    with Registry.open(home, create=False) as registry:
-        return registry.runs.get(result.run)
-
-
-def _data(before: RunDetails, prepared: PreparedRun) -> ComparedPart:
-    """Compare the content of the splits, and the encoder to start from."""
-    was: dict[str, str | None] = {f"{one.split} data": one.content_hash for one in before.record.splits}
-    now: dict[str, str | None] = {f"{name} data": split.content_hash for name, split in prepared.corpus.splits.items()}
-    was["encoder"], now["encoder"] = before.record.model_sha256, prepared.encoder.sha256
-    return ComparedPart(compared=len(was), differences=tuple(_unequal(was, now)))
-
-
-def _versions(before: RunDetails, after: RunDetails) -> ComparedPart:
-    found = (*differences(before.record, after.record), *_happened(before, after))
-    return ComparedPart(compared=len(before.record.versions) + 5, differences=found)
-
-
-def _happened(before: RunDetails, after: RunDetails) -> Iterator[str]:
-    """Yield what happened in one of the runs alone, and explains other sums."""
-    was, now = ([note.text for note in run.notes] for run in (before, after))
-    for when, texts, others in (("the first time", was, now), ("this time", now, was)):
-        for text in dict.fromkeys(texts):
-            if text not in others and any(part in text for part in _EXPLAINING):
-                yield f"{when}: {text}"
-
-
-def _metrics(before: RunDetails, after: RunDetails) -> ComparedPart:
-    """Compare every figure of every step, the training loss too, to the last bit."""
-    was, now = (
-        {_name(one): one.value if one.text is None else one.text for one in run.metrics} for run in (before, after)
+def compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> ComparedPart:
+    """Compare named values of two runs for equality, floats bit by bit."""
+    missing = "missing"
+    differences = tuple(
+        f"{name} was {before.get(name, missing)}, now it is {after.get(name, missing)}"
+        for name in dict.fromkeys((*before, *after))
+        if before.get(name) != after.get(name)
     )
-    return ComparedPart(compared=len(was), differences=tuple(_unequal(was, now)))
+    return ComparedPart(compared=len(before), differences=differences)
 
 
-def _name(figure: Figure) -> str:
-    type_ = f".{figure.type}" if figure.type is not None else ""
-    return f"{figure.split}{type_}.{figure.name} at step {figure.step}"
+def compare_versions(before: RunDetails, after: RunDetails) -> ComparedPart:
+    """Compare versions and device of two runs, and what else explains different sums."""
+    notes = [[note.text for note in run.notes] for run in (before, after)]
+    explaining = [
+        f"{when}: {text}"
+        for when, texts, others in (("the first time", *notes), ("this time", *notes[::-1]))
+        for text in dict.fromkeys(texts)
+        if text not in others and any(part in text for part in _EXPLAINING)
+    ]
+    differences = (*provenance_changes(before.record, after.record), *explaining)
+    return ComparedPart(compared=len(before.record.versions) + 5, differences=differences)
 
 
-def _weights(before: RunDetails, after: RunDetails) -> ComparedPart:
-    """Compare the SHA-256 of the weights of each checkpoint, also of those that were deleted since."""
-    was, now = _hashes(before), _hashes(after)
-    return ComparedPart(compared=len(was), differences=tuple(_unequal(was, now)))
+def _metric_values(run: RunDetails) -> dict[str, Any]:
+    """Return all metrics of all steps, the training loss included."""
+    return {
+        f"{one.split}{'' if one.type is None else f'.{one.type}'}.{one.name} at step {one.step}": (
+            one.value if one.text is None else one.text
+        )
+        for one in run.metrics
+    }
 
 
-def _hashes(run: RunDetails) -> dict[str, str]:
+def _weight_hashes(run: RunDetails) -> dict[str, str]:
+    """Return the SHA-256 of the weights of each checkpoint, deleted ones included."""
     return {
         f"{name} at step {one.step}": sha256
         for one in run.checkpoints
         for name, (_, sha256) in one.files.items()
-        if name.endswith(_WEIGHTS)
+        if name.endswith(".safetensors")
     }
-
-
-def _unequal(was: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
-    for name in dict.fromkeys((*was, *now)):
-        if was.get(name) != now.get(name):
-            yield f"{name} was {was.get(name, 'not there')}, now it is {now.get(name, 'not there')}"

@@ -1,4 +1,4 @@
-"""From a prepared plan to one that is resolved, with its data encoded: all that a fit needs."""
+"""Resolve a prepared run: its automatic settings, and its data as encoded windows."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import labelkit
 from labelkit import hardware
 from labelkit.config.plan import Plan
 from labelkit.data.corpus import Corpus
@@ -14,8 +16,10 @@ from labelkit.encode.alignment import Encoding
 from labelkit.encode.cache import LabelTarget, WindowStore, cached_windows
 from labelkit.errors import LabelkitError
 from labelkit.events import Event, Stage
+from labelkit.hardware import Hardware
 from labelkit.models import architectures
-from labelkit.models import loading as model
+from labelkit.models.checkpoint import CheckpointInfo
+from labelkit.models.loading import load_config, silence_transformers
 from labelkit.models.tokenizer import load_tokenizer, max_length_of
 from labelkit.registry import Home
 from labelkit.train.arguments import training_arguments
@@ -24,11 +28,12 @@ from labelkit.train.preparation import PreparedRun
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolvedRun:
-    """A run whose plan is resolved and whose data is encoded.
+    """A run with resolved settings and encoded data.
 
-    :param encoder: the folder of the encoder to start from.
-    :param folder: where the run's checkpoints and states go.
-    :param fallback: the label of words that no encoder sees.
+    :param encoder: the folder of the pre-trained encoder.
+    :param folder: of the checkpoints and training states of the run.
+    :param windows: by split.
+    :param fallback: the label of words without subwords.
     """
 
     id: str
@@ -39,23 +44,48 @@ class ResolvedRun:
     encoding: Encoding
     windows: Mapping[str, WindowStore]
     fallback: str
-    device: hardware.Hardware
+    device: Hardware
+
+    def checkpoint_info(
+        self, step: int, epoch: float, metrics: Mapping[str, Any], temperature: float
+    ) -> CheckpointInfo:
+        """Return the info of a checkpoint with its metrics on validation."""
+        plan = self.plan
+        return CheckpointInfo(
+            labelkit=labelkit.__version__,
+            run=self.id,
+            task=plan.task.name,
+            kind=plan.task.kind,
+            layer=plan.task.layer,
+            schema=self.corpus.schema,
+            decoder=plan.decoder.name,
+            preprocessors=tuple((item.name, item.version) for item in plan.preprocessors),
+            splitter=plan["data.splitter"],
+            fallback=self.fallback,
+            max_length=self.encoding.max_length,
+            overlap=self.encoding.stride,
+            step=step,
+            epoch=epoch,
+            synthetic=self.corpus.synthetic,
+            metrics={"validation": metrics},
+            temperature=temperature,
+        )
 
 
-@model.silence_transformers()
-def resolve_plan(prepared: PreparedRun) -> tuple[Plan, hardware.Hardware]:
-    """Return the plan with its automatic choices frozen, and the device that decided some of them.
+@silence_transformers()
+def resolve_plan(prepared: PreparedRun) -> tuple[Plan, Hardware]:
+    """Return the plan with its automatic settings resolved, and the device.
 
-    :raises LabelkitError: the tokenizer or the configuration cannot be used, a window is longer than the encoder or
-        holds no word, or the training settings do not go together.
+    :raises LabelkitError: the tokenizer or the configuration cannot be loaded, the max length is invalid, or the
+        training settings cannot be combined.
     """
     device = hardware.detect()
-    config = model.load_config(prepared.encoder.folder)
+    config = load_config(prepared.encoder.folder)
     tokenizer = load_tokenizer(prepared.encoder.folder, mark_case=prepared.plan["data.mark_case"])
     limit = max_length_of(tokenizer, config)
-    wanted = prepared.plan["data.max_length"]
-    if wanted != "auto" and wanted > limit:
-        raise LabelkitError(f"data.max_length {wanted} is more than the {limit} sub-tokens that the encoder reads")
+    max_length = prepared.plan["data.max_length"]
+    if max_length != "auto" and max_length > limit:
+        raise LabelkitError(f"data.max_length {max_length} is more than the {limit} subwords that the encoder reads")
     choices = {
         "data.max_length": architectures.default_max_length(limit),
         "train.learning_rate": hardware.learning_rate_for(architectures.hidden_size_of(config)),
@@ -72,29 +102,29 @@ def resolve_plan(prepared: PreparedRun) -> tuple[Plan, hardware.Hardware]:
 def encode_splits(
     run: str,
     plan: Plan,
-    device: hardware.Hardware,
+    device: Hardware,
     prepared: PreparedRun,
     home: Home,
     emit: Callable[[Event], object],
 ) -> ResolvedRun:
-    """Cut the data into windows, or find them in the cache.
+    """Encode all splits as windows, or read them from the cache.
 
-    :raises LabelkitError: nothing of train becomes a sub-token.
+    :raises LabelkitError: train has no word with subwords.
     """
     corpus = prepared.corpus
     tokenizer = load_tokenizer(prepared.encoder.folder, mark_case=plan["data.mark_case"])
     encoding = Encoding.of(tokenizer, plan["data.max_length"], plan["data.overlap"])
     target = LabelTarget(corpus.layer, corpus.schema, plan["data.label_all_tokens"])
-    used = [f"{item.name} {item.version}" for item in plan.preprocessors]
+    preprocessing = [f"{item.name} {item.version}" for item in plan.preprocessors]
     windows = {}
     for name, split in corpus.splits.items():
         emit(Stage(run=run, name="encoding", detail=f"{name}: {len(split.examples):,} examples"))
         windows[name] = cached_windows(
-            split.examples, split.content_hash, encoding, target, home.cache, preprocessing=used
+            split.examples, split.content_hash, encoding, target, home.cache, preprocessing=preprocessing
         )
     if not windows["train"]:
         raise LabelkitError(
-            "nothing of train becomes a sub-token of this encoder, so there is nothing to learn",
+            "no word of train has subwords in the vocabulary of this encoder, so there is nothing to learn",
             hint="choose another --model",
         )
     return ResolvedRun(
@@ -105,13 +135,13 @@ def encode_splits(
         folder=home.runs / run,
         encoding=encoding,
         windows=windows,
-        fallback=_fallback(corpus),
+        fallback=fallback_label(corpus),
         device=device,
     )
 
 
-def _fallback(corpus: Corpus) -> str:
-    """Return the label of words that no encoder sees: O, or for plain labels the commonest of train."""
+def fallback_label(corpus: Corpus) -> str:
+    """Return the label of words without subwords: O, or for plain labels the most frequent one of train."""
     if corpus.schema.scheme:
         return "O"
     labels = (example.labels[corpus.layer] for example in corpus.splits["train"].examples)

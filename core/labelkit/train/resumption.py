@@ -1,4 +1,4 @@
-"""Going on with a run that stopped: the plan that it had, whether all is still as it was, and where it goes on."""
+"""Resume a run: its recorded plan, checks of what has changed, and the state to resume from."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 
 def recorded_request(details: RunDetails) -> Request:
-    """Return the request that gives the recorded plan again, automatic choices as they were frozen."""
+    """Return the request that gives the recorded plan, automatic choices included."""
     record = details.record
-    overrides = {value.key: (_value(value), value.origin) for value in record.plan}
+    overrides = {value.key: (recorded_value(value), value.origin) for value in record.plan}
     return Request(task=record.task, recipe=record.recipe, overrides=overrides, name=record.name, frozen=True)
 
 
-def _value(value: PlanValue) -> Any:
-    """Return what :meth:`PlanValue.of` made text of."""
+def recorded_value(value: PlanValue) -> Any:
+    """Return the value of a setting from the text of :meth:`PlanValue.of`."""
     if value.key in SETTINGS and SETTINGS[value.key].type is str:
         return value.text
     try:
@@ -35,9 +35,9 @@ def _value(value: PlanValue) -> Any:
 
 
 def check_resumable(details: RunDetails) -> None:
-    """Check that a run stopped before it finished, and that what it left is here.
+    """Raise if a run cannot be resumed.
 
-    :raises LabelkitError: it finished, it is alive, or its checkpoints are on another machine.
+    :raises LabelkitError: it is finished, it is running, or its checkpoints are on another machine.
     """
     record = details.record
     if details.status == "finished":
@@ -53,11 +53,11 @@ def check_resumable(details: RunDetails) -> None:
         )
 
 
-def check_data(recorded: RunRecord, splits: dict[str, str]) -> None:
-    """Compare the data with what the run read.
+def check_data_unchanged(recorded: RunRecord, splits: dict[str, str]) -> None:
+    """Raise if the data of a run has changed.
 
-    :param splits: split → content hash, as read now.
-    :raises LabelkitError: it has changed.
+    :param splits: split → current content hash.
+    :raises LabelkitError: with the changed splits.
     """
     before = {split.split: split.content_hash for split in recorded.splits}
     changed = sorted(name for name in before.keys() | splits.keys() if before.get(name) != splits.get(name))
@@ -68,8 +68,8 @@ def check_data(recorded: RunRecord, splits: dict[str, str]) -> None:
         )
 
 
-def differences(before: RunRecord, after: RunRecord) -> Iterator[str]:
-    """Yield what is no longer as it was when the run began, in words: its weights may then differ a little."""
+def provenance_changes(before: RunRecord, after: RunRecord) -> Iterator[str]:
+    """Yield what has changed since a run began, one line each: its weights may then differ slightly."""
     for what in ("model_sha256", "device_name", "device_count", "labelkit", "python"):
         old, new = getattr(before, what), getattr(after, what)
         if old != new:
@@ -82,38 +82,39 @@ def differences(before: RunRecord, after: RunRecord) -> Iterator[str]:
 
 
 def find_training_state(run: str, home: Home) -> TrainingState | None:
-    """Return the state from which a run would go on; None where it would begin anew.
+    """Return the state to resume a run from; None where it starts from its beginning.
 
     :raises ModelError: it is damaged.
-    :raises LabelkitError: a checkpoint that it needs is gone.
+    :raises LabelkitError: a checkpoint that it needs is missing.
     """
     from labelkit.train.training_state import TrainingStateStore  # loads torch
 
     folder = home.runs / run
-    state = TrainingStateStore(folder / "resume", 0).newest()
-    missing = [path for path in _kept(state, folder).values() if not path.is_dir()]
+    state = TrainingStateStore(folder / "resume", 0).latest()
+    missing = [path for path in _state_checkpoints(state, folder).values() if not path.is_dir()]
     if missing:
         raise LabelkitError(
-            f"the checkpoint {missing[0]} that run '{run}' would go on from is gone",
+            f"the checkpoint {missing[0]} that run '{run}' needs to resume is missing",
             hint=f"delete {folder / 'resume'}: the run then starts from its beginning",
         )
     return state
 
 
-def rewind(registry: Registry, run: str, home: Home, state: TrainingState | None) -> None:
-    """Set registry and checkpoints back to what they were at ``state``; to nothing where there is none.
+def rewind(registry: Registry, run: str, home: Home, state: TrainingState | None) -> TrainingState | None:
+    """Reset the registry and the checkpoints to ``state``; to the beginning of the run where it is None. Return it.
 
-    :raises RegistryError: the registry refused.
+    :raises RegistryError: the registry cannot be written.
     """
     folder = home.runs / run
-    kept = _kept(state, folder)
+    kept = _state_checkpoints(state, folder)
     registry.recorder.rewind(run, step=state.step if state else 0, best=kept.get("best"), last=kept.get("last"))
-    for other in (folder / "checkpoints").glob("*"):  # hidden ones too: half-written when the run was killed
+    for other in (folder / "checkpoints").glob("*"):  # hidden ones too: incomplete when the run was killed
         if other not in kept.values():
             shutil.rmtree(other, ignore_errors=True)
+    return state
 
 
-def _kept(state: TrainingState | None, folder: Path) -> dict[str, Path]:
-    """Return the folders of the best and the last checkpoint of a state."""
+def _state_checkpoints(state: TrainingState | None, folder: Path) -> dict[str, Path]:
+    """Return the folders of the best and the last checkpoint of a state, as far as there are any."""
     selection = state.progress["selection"] if state else {}
     return {role: folder / "checkpoints" / content["name"] for role, content in selection.items() if content}

@@ -1,4 +1,4 @@
-"""The order in which the windows of train are seen."""
+"""Samplers: the order and the batches in which the windows of train are seen in each epoch."""
 
 from __future__ import annotations
 
@@ -10,29 +10,30 @@ from torch.utils.data import Sampler
 
 from labelkit.errors import LabelkitError
 
-#: so many steps are filled from windows put together at random: alike within a step, other company in each epoch
+#: optimizer steps in a pool of random windows that is sorted by length: similar lengths in a step, other neighbours in
+#: each epoch
 POOL = 50
-#: a small corpus still makes so many pools
+#: the least number of pools, for a small corpus
 _POOLS = 4
 
 
 class TrainSampler(Sampler[int]):
-    """Positions of train in an order that follows from seed and epoch alone, so that a resumed run goes on in it.
+    """Samples the windows of train in an order that depends only on seed and epoch, so that a run can be resumed.
 
-    :param lengths: sub-tokens of each window.
-    :param together: windows that an optimizer step takes.
-    :param by_length: put windows of similar length into a step, so that they need little padding.
+    :param lengths: subwords of each window.
+    :param per_step: windows of an optimizer step.
+    :param by_length: group windows of similar length into a step, to save padding.
     """
 
-    def __init__(self, lengths: Sequence[int], together: int, seed: int, *, by_length: bool) -> None:
+    def __init__(self, lengths: Sequence[int], per_step: int, seed: int, *, by_length: bool) -> None:
         self._lengths = np.asarray(lengths, np.int64)
-        self._together = together
+        self._per_step = per_step
         self._seed = seed
         self._by_length = by_length
         self._epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Say which epoch comes next."""
+        """Set the epoch to sample next."""
         self._epoch = epoch
 
     def __len__(self) -> int:
@@ -44,52 +45,48 @@ class TrainSampler(Sampler[int]):
         return iter((self._grouped(order, random) if self._by_length else order).tolist())
 
     def _grouped(self, order: NDArray[np.int64], random: np.random.Generator) -> NDArray[np.int64]:
-        """Return ``order`` sorted by length within pools, the steps then shuffled."""
-        steps = max(1, min(POOL, len(order) // (self._together * _POOLS)))
-        pool = steps * self._together
+        """Return ``order`` sorted by length within pools, with its steps shuffled and the longest window first."""
+        steps = max(1, min(POOL, len(order) // (self._per_step * _POOLS)))
+        pool = steps * self._per_step
         pools = [order[start : start + pool] for start in range(0, len(order), pool)]
         alike = np.concatenate([one[np.argsort(-self._lengths[one], kind="stable")] for one in pools] or [order])
-        whole = len(alike) // self._together
-        blocks = alike[: whole * self._together].reshape(whole, self._together)
-        shuffled = blocks[_longest_first(random.permutation(whole), self._lengths[blocks].max(axis=1, initial=0))]
-        return np.concatenate([shuffled.ravel(), alike[whole * self._together :]])
-
-
-def _longest_first(steps: NDArray[np.int64], longest: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Move the step with the longest window to the front: memory that does not suffice shows at once."""
-    if not len(steps):
-        return steps
-    first = int(np.argmax(longest[steps]))
-    return np.concatenate([steps[first : first + 1], steps[:first], steps[first + 1 :]])
+        whole = len(alike) // self._per_step
+        blocks = alike[: whole * self._per_step].reshape(whole, self._per_step)
+        shuffled = random.permutation(whole)
+        if whole:  # the step with the longest window goes first, so that running out of memory shows at once
+            longest = self._lengths[blocks].max(axis=1, initial=0)
+            first = int(np.argmax(longest[shuffled]))
+            shuffled = np.concatenate([shuffled[first : first + 1], shuffled[:first], shuffled[first + 1 :]])
+        return np.concatenate([blocks[shuffled].ravel(), alike[whole * self._per_step :]])
 
 
 class TokenBatchSampler(Sampler[list[int]]):
-    """Batches of windows of similar length whose padded size stays within a budget of sub-tokens.
+    """Samples batches of windows of similar length whose padded size stays within a token budget.
 
-    They are cut once from the lengths, so that every epoch has as many. Which windows of one length come together, and
-    the order of the batches, follow from seed and epoch alone.
+    Each epoch has the same number of batches. Which windows of one length share a batch, and the order of the batches,
+    depend only on seed and epoch.
 
-    :param lengths: sub-tokens of each window.
-    :param budget: sub-tokens in a batch, padding included; a longer window makes a batch of its own.
-    :param processes: that train together. Their number divides that of the batches, and neighbouring batches, which
-        they take at the same time, are alike.
+    :param lengths: subwords of each window.
+    :param budget: subwords in a batch, padding included; a longer window makes a batch of its own.
+    :param processes: number of processes. It divides the number of batches, and the batches that the processes take at
+        the same time are of similar length.
     :raises LabelkitError: there are fewer windows than processes.
     """
 
     def __init__(self, lengths: Sequence[int], budget: int, seed: int, *, processes: int = 1) -> None:
         self._lengths = np.asarray(lengths, np.int64)
-        self._borders = np.cumsum(_sizes(np.sort(self._lengths)[::-1], budget, processes))[:-1]
+        self._borders = np.cumsum(token_batch_sizes(np.sort(self._lengths)[::-1], budget, processes))[:-1]
         self._seed = seed
         self._processes = processes
         self._epoch = 0
 
     @property
     def sampler(self) -> TokenBatchSampler:
-        """Return what accelerate tells the epoch."""
+        """Return the object on which accelerate sets the epoch."""
         return self
 
     def set_epoch(self, epoch: int) -> None:
-        """Say which epoch comes next."""
+        """Set the epoch to sample next."""
         self._epoch = epoch
 
     def __len__(self) -> int:
@@ -100,16 +97,20 @@ class TokenBatchSampler(Sampler[list[int]]):
         alike = np.lexsort((random.random(len(self._lengths)), -self._lengths))
         batches = np.split(alike, self._borders)
         steps = len(batches) // self._processes
-        # the longest come first: memory that does not suffice shows at once
+        # the longest windows go first, so that running out of memory shows at once
         for step in (0, *(1 + random.permutation(steps - 1))):
             for batch in batches[step * self._processes : (step + 1) * self._processes]:
                 yield batch.tolist()
 
 
-def _sizes(lengths: NDArray[np.int64], budget: int, processes: int) -> list[int]:
-    """Return how many windows each batch has, the longest windows first; ``lengths`` fall."""
+def token_batch_sizes(lengths: NDArray[np.int64], budget: int, processes: int) -> list[int]:
+    """Return the number of windows of each batch within a token budget.
+
+    :param lengths: subwords of each window, descending.
+    :raises LabelkitError: there are fewer windows than processes.
+    """
     if len(lengths) < processes:
-        raise LabelkitError(f"train has {len(lengths)} windows, fewer than the {processes} processes that shall train")
+        raise LabelkitError(f"train has {len(lengths)} windows, fewer than the {processes} processes")
     sizes: list[int] = []
     start = 0
     while start < len(lengths):

@@ -1,4 +1,4 @@
-"""Ctrl-C and a polite SIGTERM while training: the step at hand is finished first, and its state kept."""
+"""Defer Ctrl-C and SIGTERM during training to the end of an optimizer step, so that its state can be saved."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class InterruptHandler:
-    """A context in which an interrupt waits for the end of an optimizer step; a second one does not.
+    """A context that defers an interrupt during an optimizer step; a second interrupt is not deferred.
 
-    :ivar busy: a step is being done; set by whoever does it.
-    :ivar asked: somebody wants to stop.
+    :ivar in_step: an optimizer step is running; set by the training loop.
+    :ivar requested: an interrupt was deferred.
     """
 
     def __init__(self) -> None:
-        self.busy = False
-        self.asked = False
-        self._before: dict[int, Any] = {}
+        self.in_step = False
+        self.requested = False
+        self._previous: dict[int, Any] = {}
 
     def __enter__(self) -> Self:
-        if threading.current_thread() is threading.main_thread():  # elsewhere Python takes no signals
+        if threading.current_thread() is threading.main_thread():  # other threads cannot set handlers
             for number in _SIGNALS:
-                self._before[number] = signal.signal(number, self._hear)
+                self._previous[number] = signal.signal(number, self._handle)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for number, handler in self._before.items():
+        for number, handler in self._previous.items():
             signal.signal(number, handler if handler is not None else signal.SIG_DFL)
 
-    def _hear(self, signum: int, frame: FrameType | None) -> None:
-        if self.asked or not self.busy:
+    def _handle(self, signum: int, frame: FrameType | None) -> None:
+        if self.requested or not self.in_step:
             raise KeyboardInterrupt
-        self.asked = True
+        self.requested = True

@@ -1,7 +1,7 @@
-"""What a run needs to go on where it stopped: one folder per live run, tensors as safetensors and the rest as JSON.
+"""The training state that a run resumes from: a folder of safetensors and JSON files.
 
-Trainer's own checkpoints hold pickles and are not written at once. A state here is complete or not there: it is written
-beside, synced and renamed, and only then the one before it is removed.
+The checkpoints of Trainer hold pickles and are not written atomically. A state here is complete or absent: it is
+written beside, synced and renamed, and only then the one before it is removed.
 """
 
 from __future__ import annotations
@@ -33,7 +33,10 @@ STATE, TRAINER, WEIGHTS, TENSORS = "state.json", "trainer_state.json", "model.sa
 
 @dataclass(frozen=True, slots=True)
 class PendingEvaluation:
-    """The end of an epoch that was not yet scored on validation, with its mean training loss."""
+    """The evaluation on validation that a saved state lacks.
+
+    :param loss: the mean training loss since the evaluation before.
+    """
 
     epoch: float
     loss: float | None
@@ -41,24 +44,24 @@ class PendingEvaluation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingState:
-    """A state on the disk.
+    """A saved training state.
 
-    :param trained: training is over and only testing is left; then there are no tensors.
-    :param unscored: what must be scored before training goes on.
-    :param progress: what the run knew of its checkpoints and scores, see :meth:`CheckpointSelection.to_json`.
+    :param trained: training is over and only test is left; then there are no tensors.
+    :param progress: what :class:`labelkit.train.fit.TrainingRun` knew of checkpoints, metrics and guards.
+    :param pending: the evaluation to do before training continues.
     """
 
     folder: Path
     step: int
     trained: bool
     progress: Mapping[str, Any]
-    unscored: PendingEvaluation | None = None
+    pending: PendingEvaluation | None = None
 
 
 class TrainingStateStore:
-    """The states of a run in ``folder``: none or one, and for a moment two; their names sort by age.
+    """The training state of a run in ``folder``: none or one, and for a moment two, whose names sort by age.
 
-    :param every: seconds of training that an interruption may cost at most.
+    :param every: seconds between two states.
     """
 
     def __init__(self, folder: Path, every: float) -> None:
@@ -67,57 +70,73 @@ class TrainingStateStore:
         self._written = time.monotonic()
         self._newest = ""
 
-    def newest(self) -> TrainingState | None:
-        """Return the newest state, None where there is none.
+    def latest(self) -> TrainingState | None:
+        """Return the latest state; None where there is none.
 
         :raises ModelError: it is damaged.
         """
-        found = sorted(path for path in self._folder.glob("step-*") if path.is_dir())
-        return _read(found[-1]) if found else None
+        folder = max((path for path in self._folder.glob("step-*") if path.is_dir()), default=None)
+        if folder is None:
+            return None
+        content = _read_content(folder)
+        if not content["trained"]:
+            with _explain_damage(folder):
+                json.loads((folder / TRAINER).read_text(encoding="utf-8"))
+                for name in (WEIGHTS, TENSORS):
+                    with safe_open(folder / name, framework="pt"):
+                        """Opening checks the size against the header."""
+        pending = content["unscored"]
+        return TrainingState(
+            folder=folder,
+            step=content["step"],
+            trained=content["trained"],
+            progress=content["progress"],
+            pending=PendingEvaluation(**pending) if pending else None,
+        )
 
     @property
     def due(self) -> bool:
-        """Whether it is time to write one."""
+        """Whether the latest state is too old."""
         return time.monotonic() - self._written >= self._every
 
-    def write(self, trainer: WordLevelTrainer, progress: Mapping[str, Any], *, scored: bool) -> None:
+    def write(self, trainer: WordLevelTrainer, progress: Mapping[str, Any], *, pending: bool) -> None:
         """Write the state after an optimizer step.
 
-        :param scored: no epoch has ended that still waits to be scored on validation.
-        :raises StorageError: the disk refuses; the state before is untouched.
+        :param pending: an evaluation on validation is due at this step and has not been done.
+        :raises StorageError: the disk is full or not writable; the state before is unchanged.
         """
         step = trainer.state.global_step
 
         def fill(folder: Path) -> None:
             content, tensors = snapshot(trainer)
-            unscored = None if scored else {"epoch": trainer.state.epoch, "loss": trainer.losses.mean}
+            unscored = {"epoch": trainer.state.epoch, "loss": trainer.losses.mean} if pending else None
             content |= {"step": step, "trained": False, "unscored": unscored, "progress": progress}
-            if unscored:
-                content["losses"] = [0.0, 0]  # it is said with the scores; what comes then is the next epoch's
+            if pending:
+                content["losses"] = [0.0, 0]  # reported with the pending evaluation, after which they start at zero
             save_model(trainer.accelerator.unwrap_model(trainer.model), str(folder / WEIGHTS))
             save_file(tensors, folder / TENSORS)
             trainer.state.save_to_json(str(folder / TRAINER))
             _write_json(folder / STATE, content)
 
-        name = f"step-{step:09d}{'-scored' if scored else ''}"
+        name = f"step-{step:09d}{'' if pending else '-scored'}"
         if name != self._newest:
             self._replace(name, fill)
 
     def write_trained(self, step: int, progress: Mapping[str, Any]) -> None:
         """Write that training is over.
 
-        :raises StorageError: the disk refuses.
+        :raises StorageError: the disk is full or not writable.
         """
         content = {"step": step, "trained": True, "unscored": None, "progress": progress}
         self._replace(f"step-{step:09d}-trained", lambda folder: _write_json(folder / STATE, content))
 
     def remove(self) -> None:
-        """Remove what there is: the run needs it no more."""
+        """Remove all states."""
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _replace(self, name: str, fill: Callable[[Path], None]) -> None:
         place = self._folder / name
-        shutil.rmtree(place, ignore_errors=True)  # of an attempt that went on from an older state
+        shutil.rmtree(place, ignore_errors=True)  # of an attempt that resumed from an older state
         with new_folder(place) as beside:
             fill(beside)
         for other in self._folder.iterdir():
@@ -130,34 +149,17 @@ def _write_json(path: Path, content: Mapping[str, Any]) -> None:
     path.write_text(json.dumps({"format": FORMAT, **content}, default=float), encoding="utf-8")
 
 
-def _read(folder: Path) -> TrainingState:
-    content = _content(folder)
-    if not content["trained"]:
-        with _whole(folder):
-            json.loads((folder / TRAINER).read_text(encoding="utf-8"))
-            for name in (WEIGHTS, TENSORS):
-                with safe_open(folder / name, framework="pt"):
-                    """Its header says how long it must be, and that is checked."""
-    return TrainingState(
-        folder=folder,
-        step=content["step"],
-        trained=content["trained"],
-        progress=content["progress"],
-        unscored=PendingEvaluation(**content["unscored"]) if content["unscored"] else None,
-    )
-
-
-def _content(folder: Path) -> dict[str, Any]:
-    with _whole(folder):
+def _read_content(folder: Path) -> dict[str, Any]:
+    with _explain_damage(folder):
         content: dict[str, Any] = json.loads((folder / STATE).read_text(encoding="utf-8"))
         if content["format"] != FORMAT:
-            raise ValueError(f"of format {content['format']}")
+            raise ValueError(f"unknown format {content['format']}")
     return content
 
 
 @contextlib.contextmanager
-def _whole(folder: Path) -> Iterator[None]:
-    """Say what is to be done about a state that cannot be read.
+def _explain_damage(folder: Path) -> Iterator[None]:
+    """Convert errors of reading a state.
 
     :raises ModelError: it is damaged.
     """
@@ -170,37 +172,40 @@ def _whole(folder: Path) -> Iterator[None]:
         ) from None
 
 
-# -- what a state holds -----------------------------------------------------------------------------------------------
+# -- the content of a state -------------------------------------------------------------------------------------------
 
 
 def snapshot(trainer: WordLevelTrainer) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
-    """Return what is neither weights nor Trainer's own state, as plain content and as tensors."""
+    """Return the state of optimizer, scheduler, gradient scaler, loss and random generators, as JSON and tensors."""
     assert trainer.optimizer is not None
     assert trainer.lr_scheduler is not None
-    tensors: dict[str, torch.Tensor] = {}
+    tensors: dict[str, torch.Tensor] = {"random.cpu": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        tensors.update({f"random.cuda.{index}": state for index, state in enumerate(torch.cuda.get_rng_state_all())})
+    _, words, *rest = np.random.get_state()
     scaler = trainer.accelerator.scaler
     content = {
         "optimizer": _pack(trainer.optimizer.state_dict(), "optimizer", tensors),
         "scheduler": _pack(trainer.lr_scheduler.state_dict(), "scheduler", tensors),
         "scaler": _pack(scaler.state_dict(), "scaler", tensors) if scaler else None,
         "losses": trainer.losses.to_json(),
-        "random": _random_state(tensors),
+        "random": {"python": random.getstate(), "numpy": [np.asarray(words).tolist(), *rest]},
     }
     return content, tensors
 
 
 def load_weights(trainer: WordLevelTrainer, folder: Path) -> None:
-    """Give the model the weights of a state."""
-    with _whole(folder):
+    """Load the weights of a state into the model."""
+    with _explain_damage(folder):
         load_model(trainer.accelerator.unwrap_model(trainer.model), str(folder / WEIGHTS))
 
 
 def load_optimizer(trainer: WordLevelTrainer, folder: Path) -> None:
-    """Give optimizer, scheduler, gradient scaler and loss the state that they had."""
+    """Restore the state of optimizer, scheduler, gradient scaler and loss."""
     assert trainer.optimizer is not None
     assert trainer.lr_scheduler is not None
-    with _whole(folder):
-        content, tensors = _content(folder), load_file(folder / TENSORS)
+    with _explain_damage(folder):
+        content, tensors = _read_content(folder), load_file(folder / TENSORS)
         trainer.optimizer.load_state_dict(_unpack(content["optimizer"], tensors))
         trainer.lr_scheduler.load_state_dict(_unpack(content["scheduler"], tensors))
         if content["scaler"] and trainer.accelerator.scaler:
@@ -209,8 +214,8 @@ def load_optimizer(trainer: WordLevelTrainer, folder: Path) -> None:
 
 
 def load_random(folder: Path) -> None:
-    """Set every generator of random numbers to where it was."""
-    content, tensors = _content(folder)["random"], load_file(folder / TENSORS)
+    """Restore the state of all random generators."""
+    content, tensors = _read_content(folder)["random"], load_file(folder / TENSORS)
     version, words, gauss = content["python"]
     random.setstate((version, tuple(words), gauss))
     np.random.set_state(("MT19937", np.array(content["numpy"][0], np.uint32), *content["numpy"][1:]))
@@ -220,16 +225,8 @@ def load_random(folder: Path) -> None:
             torch.cuda.set_rng_state(tensors[key], index)
 
 
-def _random_state(tensors: dict[str, torch.Tensor]) -> dict[str, Any]:
-    tensors["random.cpu"] = torch.get_rng_state()
-    if torch.cuda.is_available():
-        tensors.update({f"random.cuda.{index}": state for index, state in enumerate(torch.cuda.get_rng_state_all())})
-    _, words, *rest = np.random.get_state()
-    return {"python": random.getstate(), "numpy": [np.asarray(words).tolist(), *rest]}
-
-
 def _pack(value: Any, name: str, tensors: dict[str, torch.Tensor]) -> Any:
-    """Return ``value`` for JSON: tensors go into ``tensors`` under a name, keys that are numbers are kept as pairs."""
+    """Return ``value`` for JSON: tensors go to ``tensors``, and mappings become pairs, as keys may be numbers."""
     if isinstance(value, torch.Tensor):
         tensors[name] = value.detach().clone().contiguous()
         return {"tensor": name}

@@ -26,10 +26,10 @@ def repeat(shell: Shell, run: str) -> None:
     the data or the encoder are not what they were, nothing is trained.
     """
     from labelkit.cli.progress import Progress
-    from labelkit.train.reproduction import repeat
+    from labelkit.train.reproduction import reproduce
 
     with Progress(shell.err) as progress:
-        found = repeat(
+        found = reproduce(
             run, shell.catalog, shell.environment, shell.home,
             say=progress.stage, listeners=[progress], warn=progress.note,
         )  # fmt: skip
