@@ -50,9 +50,9 @@ class Reproduction:
     run: str | None
     repeats: str
     data: ComparedPart
-    versions: ComparedPart
-    metrics: ComparedPart
-    weights: ComparedPart
+    versions: ComparedPart = ComparedPart(compared=0)
+    metrics: ComparedPart = ComparedPart(compared=0)
+    weights: ComparedPart = ComparedPart(compared=0)
 
     @property
     def differing(self) -> list[str]:
@@ -101,8 +101,7 @@ def reproduce(
         {**{f"{one.name} data": one.content_hash for one in splits}, "encoder": prepared.encoder.sha256},
     )
     if not data.agrees:
-        none = ComparedPart(compared=0)
-        return Reproduction(run=None, repeats=before.record.id, data=data, versions=none, metrics=none, weights=none)
+        return Reproduction(run=None, repeats=recorded.id, data=data)
     say("loading", "torch and transformers")
     from labelkit.train.run import train
 
