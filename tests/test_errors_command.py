@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 import labelkit
 from conftest import a_sentence, as_conll
 from labelkit.cli import main
-from labelkit.cli.errors import nameless
 from labelkit.errors import LabelkitError
-from labelkit.evaluate import label_errors as suspects
+from labelkit.evaluate import label_errors
 from labelkit.evaluate.cross_validation import split_folds
 from labelkit.evaluate.error_analysis import SPAN_KINDS, analyse_errors
+from labelkit.evaluate.inspection import hide_run_names
 from labelkit.evaluate.label_errors import label_classes, rank_labels
 from labelkit.evaluate.label_review import find_label_errors, review_records
 from labelkit.events import CheckpointSaved, Event, Noted, RunStarted, Stage
@@ -141,19 +141,19 @@ def test_changed_labels_stand_at_the_top() -> None:
     top = set(found.order[:100].tolist())
     assert len(top & set(wrong.tolist())) >= 0.9 * len(wrong)
     assert found.flagged[wrong].mean() > 0.7
-    assert not found.doubtful
-    assert rank_labels(*noisy(share=0.4)[:2], SCHEMA).doubtful
+    assert not found.unreliable
+    assert rank_labels(*noisy(share=0.4)[:2], SCHEMA).unreliable
     assert sorted(found.order.tolist()) == list(range(len(labels)))
     assert (np.diff(found.quality[found.order]) >= 0).all()
-    assert all(found.suggested[word] != found.given[word] for word in found.suspects)
+    assert all(found.suggested[word] != found.given[word] for word in found.errors)
 
 
 def test_nothing_and_a_single_class_have_no_suspects() -> None:
     empty = rank_labels(np.zeros((0, 5), np.float32), np.zeros(0, np.int64), SCHEMA)
     assert len(empty.order) == 0
-    assert not empty.doubtful
+    assert not empty.unreliable
     only = Schema(name="x", kind="token", labels=("X",))
-    assert len(rank_labels(np.zeros((3, 1), np.float32), np.zeros(3, np.int64), only).suspects) == 0
+    assert len(rank_labels(np.zeros((3, 1), np.float32), np.zeros(3, np.int64), only).errors) == 0
 
 
 def test_suspects_are_reviewed_example_by_example_the_likeliest_first() -> None:
@@ -277,9 +277,9 @@ def test_who_looks_at_test_or_train_is_told_what_it_means(at_home: None, capsys:
         assert main(["errors", "shared", "--split", split, "--limit", "0"]) == 0
         told[split] = capsys.readouterr().err
     assert "note:" not in told["validation"]
-    assert "has no test left" in told["test"]
-    assert "this look at them is counted" in told["test"]
-    assert "learned from train" in told["train"]
+    assert "no longer a test" in told["test"]
+    assert "its inspection is counted" in told["test"]
+    assert "trained on train" in told["train"]
 
 
 def test_mistakes_and_suspects_of_spoiled_data(
@@ -313,19 +313,19 @@ def test_mistakes_and_suspects_of_spoiled_data(
 def test_a_model_that_flags_too_many_words_is_too_weak_to_judge(
     at_home: None, spoiled: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(suspects, "DOUBTFUL", 1.0)
+    monkeypatch.setattr(label_errors, "MAX_FLAGGED", 1.0)
     assert main(["errors", "shared", "--data", str(spoiled)]) == 0
     assert "too weak" not in capsys.readouterr().err
-    monkeypatch.setattr(suspects, "DOUBTFUL", 0.0)
+    monkeypatch.setattr(label_errors, "MAX_FLAGGED", 0.0)
     answer = ask(capsys, "shared", "--data", str(spoiled))["suspects"]
     assert main(["errors", "shared", "--data", str(spoiled)]) == 0
     flagged = f"{answer['flagged']:,} of {answer['words']:,}"
-    assert f"note: {flagged} are taken for annotation mistakes: the model is too" in capsys.readouterr().err
+    assert f"note: {flagged} labels are flagged as errors: the model is too" in capsys.readouterr().err
 
 
 def test_the_names_of_runs_that_go_again_are_not_shown() -> None:
     heard: list[Event] = []
-    listener = nameless(heard.append)
+    listener = hide_run_names(heard.append)
     common: dict[str, Any] = {"run": "ner-1"}
     events = [
         RunStarted(task="ner", plan={}, **common),
@@ -356,7 +356,7 @@ def test_what_is_odd_is_written_for_review(
     assert main(["errors", "shared", "--data", str(spoiled), "--to", to, "-o", str(file), "--json"]) == 0
     out, err = capsys.readouterr()
     assert json.loads(out)["output"] == str(file)
-    assert (f"format '{to}' has no place for the field 'suspects'" in err) == (to in ("conll", "brat"))
+    assert (f"format '{to}' cannot hold the field 'suspects'" in err) == (to in ("conll", "brat"))
     text = file.read_text(encoding="utf-8")
     assert "Bob" in text
     if to == "jsonl":
@@ -448,7 +448,7 @@ def test_train_is_looked_at_by_cross_validation(
     monkeypatch.setenv("LABELKIT_HOME", str(home))
     assert main(["errors", "noisy", "--train", "--folds", "3", "--limit", "400", "--json"]) == 0
     out, err = capsys.readouterr()
-    assert "3 trainings, each on 2 of 3 parts of 200 train examples" in err
+    assert "3 trainings, each on 2 of 3 folds of 200 train examples" in err
     assert err.index("3 trainings") < err.index("fold 1 of 3")
     assert "folds-" not in err
     answer = json.loads(out)

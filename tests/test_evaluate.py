@@ -198,7 +198,7 @@ def test_data_that_training_saw_is_no_test(corpus: Path, capsys: pytest.CaptureF
     answer = json.loads(out)
     assert answer["test_score"] is False
     assert answer["seen"]["train"] == answer["seen"]["examples"] == 48
-    assert "not a test score: 48 of 48 examples were seen by the run: 48 in train" in err
+    assert "not a test score: the run was trained or selected on 48 of 48 examples: 48 in train" in err
 
 
 def test_one_shared_sentence_is_enough_and_only_words_count(
@@ -216,7 +216,7 @@ def test_data_that_nobody_saw_is_a_test(tmp_path: Path, capsys: pytest.CaptureFi
     out, err = capsys.readouterr()
     assert json.loads(out)["test_score"] is True
     assert json.loads(out)["seen"] == {"train": 0, "validation": 0, "examples": 0}
-    assert err.splitlines()[-1] == "a test score: none of 3 examples was seen by the run"
+    assert err.splitlines()[-1] == "a test score: the run was trained or selected on none of 3 examples"
 
 
 def test_selection_counts_as_seeing(corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -239,7 +239,7 @@ def test_a_run_keeps_its_own_test_while_most_of_it_is_new(
     out, err = capsys.readouterr()
     assert json.loads(out)["test_score"] is True
     assert json.loads(out)["seen"]["examples"] == 2
-    assert "a test score: 2 of 5 examples were seen by the run: 2 in train and 2 in validation; it is its own" in err
+    assert "a test score: the run was trained or selected on 2 of 5 examples: 2 in train and 2 in validation; it" in err
     assert "note: a test score" not in err
     # the same sentences under another name are no longer what the run set apart
     copied = gold_file(tmp_path, NEW + seen + NEW, "copy.conll")
@@ -264,7 +264,7 @@ def test_what_the_encoder_learned_in_another_run_was_seen_too(
     out, err = capsys.readouterr()
     answer = json.loads(out)
     assert (answer["test_score"], answer["seen"]["train"]) == (False, 48)
-    assert "48 of 48 examples were seen by the run, or one that its encoder came from: 48 in train" in err
+    assert "the run, or one that its encoder came from, was trained or selected on 48 of 48 examples: 48 in" in err
     unseen = gold_file(tmp_path, as_conll([[("Zoe", "B-PER"), ("met", "O"), ("nobody", "O")]]), "unseen.conll")
     assert ask(capsys, "second", "--data", unseen)["test_score"] is True
 
@@ -330,7 +330,7 @@ def test_labels_of_the_labeller_can_be_mapped_too(tmp_path: Path, capsys: pytest
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("person = 3\n", "something else than a label"),
+        ("person = 3\n", "invalid label for 'person'"),
         ("person =\n", "cannot be read as a mapping"),
         ('[predicted]\nPERS = "name"\n', "which the labeller does not have"),
     ],

@@ -16,7 +16,7 @@ import pytest
 
 import labelkit
 from labelkit.cli import main
-from labelkit.evaluate.comparison import _alike
+from labelkit.evaluate.comparison import align_schemas
 from labelkit.metrics.classification import METRICS as CLASSES
 from labelkit.metrics.entities import entity_scores
 from labelkit.metrics.seqeval_metrics import METRICS as SPANS
@@ -114,7 +114,7 @@ def test_runs_in_other_schemes_and_with_other_types_are_compared() -> None:
     bioes = Schema(name="x", kind="token", types=("LOC", "MISC"), scheme="BIOES")
     one = Predictions(references=[("B-PER", "I-PER", "B-LOC")], predictions=[("B-PER", "I-PER", "O")], schema=SCHEMA)
     other = Predictions(references=one.references, predictions=[("B-LOC", "E-LOC", "S-MISC")], schema=bioes)
-    first, second = _alike(one, other, SCHEMA)
+    first, second = align_schemas(one, other, SCHEMA)
     assert second.predictions == [("B-LOC", "I-LOC", "B-MISC")]
     assert first.schema == second.schema
     assert first.schema.types == ("PER", "LOC", "MISC")

@@ -1,9 +1,8 @@
-"""How mistakes and likely annotation mistakes look in a terminal. Text of users is shown literally."""
+"""Mistakes and likely label errors as tables, sentences and JSON. Text of users is printed literally."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.text import Text
@@ -11,17 +10,10 @@ from rich.text import Text
 from labelkit.console.spans import colours
 from labelkit.console.tables import cell, table
 from labelkit.console.text import literal, shorten
-from labelkit.evaluate.error_analysis import (
-    ErrorAnalysis,
-    FrequentMistake,
-    LabelledSpan,
-    Mistake,
-    label_spans,
-    mistake_kinds,
-)
+from labelkit.evaluate.error_analysis import FrequentMistake, LabelledSpan, Mistake, kind_name, label_spans
 
 if TYPE_CHECKING:
-    from labelkit.data.gold import Gold
+    from labelkit.evaluate.inspection import Inspection
     from labelkit.evaluate.label_review import LabelError
     from labelkit.records import Example, Schema
 
@@ -29,110 +21,136 @@ if TYPE_CHECKING:
 AROUND, CHARACTERS = 20, 160
 
 
-def show(
-    console: Console,
-    gold: Gold,
-    layer: str,
-    schema: Schema,
-    analysis: ErrorAnalysis,
-    suspects: Sequence[LabelError],
-    limit: int,
-) -> None:
-    """Print mistakes by type, the most frequent ones, and the likeliest annotation mistakes, with their sentences."""
+def document(found: Inspection, limit: int) -> dict[str, Any]:
+    """Return an inspection ready for JSON.
+
+    :param limit: number of frequent mistakes, and of label errors.
+    """
+    gold, analysis = found.gold, found.analysis
+    return {
+        "data": gold.ref,
+        "split": gold.split,
+        "content_hash": gold.content_hash,
+        "examples": len(gold.examples),
+        "mistakes": {
+            "kinds": analysis.kinds,
+            "by_type": analysis.by_type,
+            "frequent": [
+                {
+                    "kind": one.kind,
+                    "text": one.text,
+                    "gold": one.gold,
+                    "predicted": one.predicted,
+                    "count": one.count,
+                    "places": [_occurrence(place, gold.examples[place.example]) for place in one.places],
+                }
+                for one in analysis.frequent[:limit]
+            ],
+        },
+        "suspects": {
+            "words": len(found.quality.order),
+            "flagged": len(found.label_errors),
+            "list": [
+                {**error.to_json(), **_place(gold.examples[error.example], error.word)}
+                for error in found.label_errors[:limit]
+            ],
+        },
+    }
+
+
+def _occurrence(mistake: Mistake, example: Example) -> dict[str, Any]:
+    spans = {"gold": mistake.gold, "predicted": mistake.predicted}
+    return {
+        **_place(example, mistake.span.start),
+        "words": list(example.words) if example.words is not None else None,
+        **{name: None if span is None else span._asdict() for name, span in spans.items()},
+    }
+
+
+def _place(example: Example, word: int | None) -> dict[str, Any]:
+    """Return the id and the place of an example, with the line of a word where it has words."""
+    if example.place is None:
+        return {"id": example.id, "place": None}
+    whole = word is None or example.words is None
+    return {"id": example.id, "place": str(example.place) if whole or word is None else example.place.of_word(word)}
+
+
+def show(console: Console, found: Inspection, limit: int) -> None:
+    """Print mistakes by type, the most frequent mistakes, and the likeliest label errors, with their sentences.
+
+    :param limit: number of frequent mistakes, and of label errors.
+    """
+    gold, analysis, schema = found.gold, found.analysis, found.schema
     palette = colours(schema.types or schema.labels)
-    _by_type(console, gold, schema, analysis)
-    if shown := analysis.frequent[:limit]:
-        console.print()
-        console.print(Text(f"the most frequent mistakes ({len(shown):,} of {len(analysis.frequent):,})", style="bold"))
-        for one in shown:
-            _frequent(console, one, gold.examples, layer, schema, palette)
-    if listed := suspects[:limit]:
-        console.print()
-        title = f"likely annotation mistakes ({len(listed):,} of {len(suspects):,}, the likeliest first)"
-        console.print(Text(title, style="bold"))
-        for suspect in listed:
-            _suspect(console, suspect, gold.examples[suspect.example], layer, schema, palette)
-
-
-def _by_type(console: Console, gold: Gold, schema: Schema, analysis: ErrorAnalysis) -> None:
-    kinds = mistake_kinds(schema)
-    rows = [(name, *(f"{number:,}" for number in row.values())) for name, row in analysis.by_type.items()]
-    total = [sum(row[column] for row in analysis.by_type.values()) for column in ("gold", "right", *kinds)]
-    rows.append(("all", *(f"{number:,}" for number in total)))
+    columns = ("gold", "right", *analysis.kinds)
+    rows = [(name, *(f"{row[column]:,}" for column in columns)) for name, row in analysis.by_type.items()]
+    totals = (sum(row[column] for row in analysis.by_type.values()) for column in columns)
+    rows.append(("all", *(f"{number:,}" for number in totals)))
     title = f"{gold.ref} ({gold.split}, {len(gold.examples):,} examples)"
-    table(console, ("type", ">gold", ">right", *(f">{kind}" for kind in kinds)), rows, title=title)
+    table(console, ("type", ">support", ">correct", *(f">{kind_name(kind)}" for kind in analysis.kinds)), rows, title)
+    if frequent := analysis.frequent[:limit]:
+        console.print()
+        title = f"most frequent mistakes ({len(frequent):,} of {len(analysis.frequent):,})"
+        console.print(Text(title, style="bold"))
+    for one in frequent:
+        console.print(_mistake_line(one, palette), soft_wrap=True)
+        example = gold.examples[one.places[0].example]
+        console.print(_sentence(example, found.layer, schema, palette, one.places[0].words), soft_wrap=True)
+    if errors := found.label_errors[:limit]:
+        console.print()
+        title = f"likely label errors ({len(errors):,} of {len(found.label_errors):,}, the likeliest first)"
+        console.print(Text(title, style="bold"))
+    for error in errors:
+        example, word = gold.examples[error.example], error.word or 0
+        console.print(_label_error_line(error, example, palette), soft_wrap=True)
+        console.print(_sentence(example, found.layer, schema, palette, range(word, word + 1)), soft_wrap=True)
 
 
-def _frequent(
-    console: Console,
-    one: FrequentMistake,
-    examples: Sequence[Example],
-    layer: str,
-    schema: Schema,
-    palette: dict[str, str],
-) -> None:
-    head = Text(f"{one.count:>5} × ", style="bold")
-    head.append(f"{one.kind}: ")
-    if one.text:
-        head.append(literal(one.text, lines=False), style="bold")
-        head.append(" ")
-    head.append_text(_change(one.gold, one.predicted, palette))
-    console.print(head, soft_wrap=True)
-    mistake = one.places[0]
-    console.print(_sentence(examples[mistake.example], layer, schema, palette, mistake), soft_wrap=True)
+def _mistake_line(one: FrequentMistake, palette: dict[str, str]) -> Text:
+    line = Text(f"{one.count:>5} × ", style="bold")
+    line.append(f"{kind_name(one.kind)}: ")
+    line.append(literal(f"{one.text} ", lines=False) if one.text else "", style="bold")
+    return line.append_text(_change(one.gold, one.predicted, palette))
 
 
-def _suspect(
-    console: Console, suspect: LabelError, example: Example, layer: str, schema: Schema, palette: dict[str, str]
-) -> None:
-    head = Text(f"{suspect.rank:>5}   ", style="bold")
-    if suspect.word is not None:
-        head.append(literal(suspect.text, lines=False), style="bold")
-        head.append(" ")
-    head.append_text(_change(suspect.given, suspect.suggested, palette))
-    place = example.place.of_word(suspect.word) if example.place and suspect.word is not None else example.place
-    head.append(f"  {suspect.chance:.3f} against {suspect.quality:.3f}  ")
-    head.append_text(cell(place or f"example {example.id}"))
-    console.print(head, soft_wrap=True)
-    word = suspect.word or 0
-    here = Mistake("wrong label", suspect.example, LabelledSpan(word, word + 1, suspect.given), None)
-    console.print(_sentence(example, layer, schema, palette, here), soft_wrap=True)
+def _label_error_line(error: LabelError, example: Example, palette: dict[str, str]) -> Text:
+    line = Text(f"{error.rank:>5}   ", style="bold")
+    if error.word is not None:
+        line.append(literal(f"{error.text} ", lines=False), style="bold")
+    line.append_text(_change(error.given, error.suggested, palette))
+    line.append(f"  {error.chance:.3f} against {error.quality:.3f}  ")
+    return line.append_text(cell(_place(example, error.word)["place"] or f"example {example.id}"))
 
 
-def _change(gold: str, predicted: str, palette: dict[str, str]) -> Text:
+def _change(before: str, after: str, palette: dict[str, str]) -> Text:
     text = Text()
-    text.append(literal(gold, lines=False), style=palette.get(gold, ""))
+    text.append(literal(before, lines=False), style=palette.get(before, ""))
     text.append(" → ")
-    text.append(literal(predicted, lines=False), style=palette.get(predicted, ""))
-    return text
+    return text.append(literal(after, lines=False), style=palette.get(after, ""))
 
 
-def _sentence(example: Example, layer: str, schema: Schema, palette: dict[str, str], mistake: Mistake) -> Text:
-    """Return a sentence with its gold labels in colour, and the words of the mistake marked."""
+def _sentence(example: Example, layer: str, schema: Schema, palette: dict[str, str], marked: range) -> Text:
+    """Return a sentence with its gold labels in colour, and the words of a mistake highlighted.
+
+    :param marked: positions of these words.
+    """
     shown = Text("        ")
     if example.words is None:
-        shown.append(literal(shorten(example.text or "", CHARACTERS), lines=False))
-        return shown
-    marked = _marked(mistake)
+        return shown.append(literal(shorten(example.text or "", CHARACTERS), lines=False))
     first, last = max(0, marked.start - AROUND), min(len(example.words), marked.stop + AROUND)
-    starts = {stretch.start: stretch for stretch in label_spans(example.labels[layer], schema)}
-    inside = {word: stretch for stretch in starts.values() for word in range(stretch.start, stretch.stop)}
+    spans = label_spans(example.labels[layer], schema)
+    span_of: dict[int, LabelledSpan] = {word: span for span in spans for word in range(span.start, span.stop)}
     shown.append("… " if first else "")
     for word in range(first, last):
-        stretch = inside.get(word)
-        colour = palette.get(stretch.label, "") if stretch and (schema.scheme or word in marked) else ""
-        style = f"{colour} {'bold reverse' if word in marked else ''}".strip()
-        opens = schema.scheme and stretch is not None and stretch.start == word
-        shown.append("[" if opens else "", style=colour)
+        # of plain labels, every word has one: only those of the mistake are coloured
+        span = span_of.get(word) if schema.scheme or word in marked else None
+        colour = palette.get(span.label, "") if span else ""
+        if schema.scheme and span and span.start == word:
+            shown.append("[", style=colour)
+        style = f"{colour} bold reverse".strip() if word in marked else colour
         shown.append(literal(example.words[word], lines=False), style=style)
-        if schema.scheme and stretch is not None and stretch.stop == word + 1:
+        if schema.scheme and span and span.stop == word + 1:
             shown.append("]", style=colour)
-            shown.append(literal(stretch.label, lines=False), style=f"italic {colour}")
+            shown.append(literal(span.label, lines=False), style=f"italic {colour}")
         shown.append(" ")
-    shown.append("…" if last < len(example.words) else "")
-    return shown
-
-
-def _marked(mistake: Mistake) -> range:
-    both = [stretch for stretch in (mistake.gold, mistake.predicted) if stretch is not None]
-    return range(min(one.start for one in both), max(one.stop for one in both))
+    return shown.append("…" if last < len(example.words) else "")

@@ -1,1 +1,1 @@
-"""Scores at word level."""
+"""Workflows around scores: evaluation, significance of differences, error analysis, label errors, cross-validation."""

@@ -1,36 +1,35 @@
-"""Two recorded runs on the test data that both have: their predictions are made anew, and compared."""
+"""Compare recorded runs on their common test data: label it again with each, and test the differences."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from labelkit.errors import LabelkitError
-from labelkit.evaluate.recorded_data import gold_split, read_run_corpus, recorded_hashes
+from labelkit.evaluate.recorded_data import gold_split, read_run_corpus, record_test_inspection, recorded_hashes
 from labelkit.labels.schemes import spans_of, tags_of
 from labelkit.metrics.significance import SHUFFLES, ScoreDifference, paired_randomisation_test
-from labelkit.records import Labels, Metric, Predictions, Schema
+from labelkit.records import Labels, Predictions, Schema
 
 if TYPE_CHECKING:
     from labelkit.config.environment import Environment
     from labelkit.data.gold import Gold
-    from labelkit.label.labeller import Labeller
     from labelkit.plugins.catalog import Catalog
     from labelkit.registry import Home, RunDetails
 
 SPLIT = "test"
-#: how far a score made anew may be from the recorded one before that is said
+#: how far a score computed again may differ from the recorded one without a note
 CLOSE = 5e-4
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SignificanceTest:
-    """How a run differs from the first one on the same test data.
+    """The differences of a run to the first one on the same test data.
 
-    :param differences: of the deciding metric, its key figure first, whole splits before types.
-    :param shuffles: how often the outputs were swapped.
-    :param notes: what makes it less sure, in words.
+    :param differences: of the metric that selects checkpoints; its key first, whole splits before types.
+    :param shuffles: number of random swaps.
+    :param notes: warnings for users.
     """
 
     first: str
@@ -44,107 +43,115 @@ class SignificanceTest:
     notes: tuple[str, ...] = ()
 
 
-def significance(
-    runs: Sequence[RunDetails], catalog: Catalog, environment: Environment, home: Home
+def compare_runs(
+    runs: Sequence[RunDetails], catalog: Catalog, environment: Environment, home: Home, say: Callable[[str], object]
 ) -> list[SignificanceTest]:
-    """Compare each of the runs with the first one on their test data.
+    """Test each of the runs against the first one on their test data, and record that it was inspected.
 
-    :raises LabelkitError: they have no test data in common, it cannot be read or has changed, or a checkpoint is gone.
+    :param say: is called with progress and warnings.
+    :raises LabelkitError: the runs have different test data, or it cannot be read or has changed, or a checkpoint is
+        missing.
     """
-    first = runs[0]
-    check(runs)
+    first, *others = runs
+    check_comparable(runs)
+    say(f"labelling the test data with {len(runs)} labellers")
     gold = gold_split(read_run_corpus(first, catalog, environment, home), first, SPLIT)
-    metric = catalog.find("metric", first.record.metric)
-    made = [_predictions(run, gold, catalog, home) for run in runs]
-    return [_tested(runs[0], run, gold, metric, made[0], other) for run, other in zip(runs[1:], made[1:], strict=True)]
+    metric, key = catalog.find("metric", first.record.metric), first.record.metric_key
+    reference, *predictions = [predict(run.record.id, gold, catalog, home) for run in runs]
+    found = []
+    for run, guess in zip(others, predictions, strict=True):
+        # the gold labels are in the scheme of the first run
+        aligned = align_schemas(reference, replace(guess, references=reference.references), reference.schema)
+        differences = paired_randomisation_test(metric, *aligned)
+        differences.sort(key=lambda one: (one.type is not None, one.type is None and one.name != key, one.type or ""))
+        found.append(
+            SignificanceTest(
+                first=first.record.id,
+                second=run.record.id,
+                split=SPLIT,
+                content_hash=gold.content_hash,
+                examples=len(gold.examples),
+                metric=metric.name,
+                differences=tuple(differences),
+                notes=tuple(reproducibility_notes(first, run, differences)),
+            )
+        )
+    for run in runs:
+        if error := record_test_inspection(run, gold.content_hash, home, "compare"):
+            say(f"note: not recorded: {error.message}")
+    return found
 
 
-def check(runs: Sequence[RunDetails]) -> None:
-    """Check that the runs were tested on the same data, by the same metric.
+def check_comparable(runs: Sequence[RunDetails]) -> None:
+    """Check that the runs have the same task, metric and test data.
 
-    :raises LabelkitError: they were not.
+    :raises LabelkitError: they have not, or a run has no test data of its own.
     """
     first = runs[0]
     for run in runs:
         if not recorded_hashes(run, SPLIT):
-            raise LabelkitError(f"the run '{run.record.id}' has no {SPLIT} split", hint="only tested runs are compared")
+            raise LabelkitError(
+                f"the run '{run.record.id}' has no {SPLIT} split", hint=f"compare runs with a {SPLIT} split"
+            )
         if run.test_seen:
             raise LabelkitError(
-                f"the {SPLIT} split of '{run.record.id}' is its {run.test_seen[0]} split", hint="it tests nothing"
+                f"the {SPLIT} split of '{run.record.id}' is its {run.test_seen[0]} split",
+                hint="scores on it are not test scores",
             )
         if run.record.task != first.record.task or run.record.metric != first.record.metric:
             raise LabelkitError(f"the task or the metric of '{run.record.id}' and '{first.record.id}' differ")
         if recorded_hashes(run, SPLIT) != recorded_hashes(first, SPLIT):
             raise LabelkitError(
                 f"the {SPLIT} data of '{run.record.id}' and '{first.record.id}' differ",
-                hint="significance needs the same sentences for both",
+                hint="a significance test needs the same sentences for both",
             )
 
 
-def _predictions(run: RunDetails, gold: Gold, catalog: Catalog, home: Home) -> Predictions:
+def predict(run: str, gold: Gold, catalog: Catalog, home: Home) -> Predictions:
+    """Return the predictions of a run's checkpoint for gold data."""
     from labelkit.inference.prediction import LabelSequences, decode_scores
     from labelkit.label.labeller import Labeller
 
-    labeller: Labeller = Labeller.open(run.record.id, home, catalog)
+    labeller: Labeller = Labeller.open(run, home, catalog)
     schema = labeller.info.schema
     found, _ = labeller.scores(gold.examples)
-    guess = LabelSequences(decode_scores(found, labeller.decoder, schema), found.lengths, schema)
+    predicted = LabelSequences(decode_scores(found, labeller.decoder, schema), found.lengths, schema)
     references = [example.labels[labeller.info.layer] for example in gold.examples]
-    return Predictions(references=references, predictions=guess, schema=schema)
+    return Predictions(references=references, predictions=predicted, schema=schema)
 
 
-def _tested(
-    first: RunDetails, second: RunDetails, gold: Gold, metric: Metric, one: Predictions, other: Predictions
-) -> SignificanceTest:
-    # the gold labels are in the scheme of the first run
-    one, other = _alike(one, replace(other, references=one.references), one.schema)
-    key = first.record.metric_key
-    found = paired_randomisation_test(metric, one, other)
-    found.sort(key=lambda each: (each.type is not None, each.type is None and each.name != key, each.type or ""))
-    return SignificanceTest(
-        first=first.record.id,
-        second=second.record.id,
-        split=SPLIT,
-        content_hash=gold.content_hash,
-        examples=len(gold.examples),
-        metric=metric.name,
-        differences=tuple(found),
-        notes=tuple(_notes(first, second, next((each for each in found if each.name == key), None))),
-    )
+def align_schemas(one: Predictions, other: Predictions, gold: Schema) -> tuple[Predictions, Predictions]:
+    """Return both predictions in one schema with the labels of both, in IOB2 if their schemes differ.
 
-
-def _alike(one: Predictions, other: Predictions, gold: Schema) -> tuple[Predictions, Predictions]:
-    """Return both with the labels of both in one schema, in IOB2 where their schemes differ."""
+    :param gold: the schema of the references.
+    """
     schemas = one.schema, other.schema
     names = tuple(dict.fromkeys(name for schema in schemas for name in schema.types or schema.labels))
+    joint = replace(gold, types=names) if gold.types else replace(gold, labels=names)
     if gold.scheme is None or schemas[0].scheme == schemas[1].scheme:
-        joint = replace(gold, types=names) if gold.types else replace(gold, labels=names)
         return replace(one, schema=joint), replace(other, schema=joint)
-    joint = replace(gold, types=names, scheme="IOB2")
-    references = [_as_iob2(labels, gold) for labels in one.references]
-    both = [
+
+    def to_iob2(labels: Labels, schema: Schema) -> Labels:
+        assert schema.scheme is not None
+        return tags_of(spans_of(labels, schema.scheme), len(labels), "IOB2")
+
+    joint = replace(joint, scheme="IOB2")
+    references = [to_iob2(labels, gold) for labels in one.references]
+    first, second = (
         Predictions(
-            references=references,
-            predictions=[_as_iob2(labels, each.schema) for labels in each.predictions],
-            schema=joint,
+            references=references, predictions=[to_iob2(row, each.schema) for row in each.predictions], schema=joint
         )
         for each in (one, other)
-    ]
-    return both[0], both[1]
+    )
+    return first, second
 
 
-def _as_iob2(labels: Labels, schema: Schema) -> Labels:
-    assert schema.scheme is not None
-    return tags_of(spans_of(labels, schema.scheme), len(labels), "IOB2")
-
-
-def _notes(first: RunDetails, second: RunDetails, key: ScoreDifference | None) -> list[str]:
-    notes = []
-    for run, value in ((first, key and key.first), (second, key and key.second)):
-        recorded: Any = next(
-            (one.value for one in run.scores
-             if (one.split, one.name, one.type) == (SPLIT, run.record.metric_key, None)), None
-        )  # fmt: skip
-        if value is not None and recorded is not None and abs(recorded - value) > CLOSE:
-            notes.append(f"{run.record.id}: {value:.4f} made anew, {recorded:.4f} recorded")
+def reproducibility_notes(first: RunDetails, second: RunDetails, differences: Sequence[ScoreDifference]) -> list[str]:
+    """Return a note for each run whose recorded test score was not reproduced."""
+    notes, name = [], first.record.metric_key
+    key = next((one for one in differences if one.name == name), None)
+    for run, value in ((first, key.first), (second, key.second)) if key is not None else ():
+        row = next((one for one in run.scores if (one.split, one.name, one.type) == (SPLIT, name, None)), None)
+        if row is not None and row.value is not None and abs(row.value - value) > CLOSE:
+            notes.append(f"{run.record.id}: {value:.4f} when labelled again, {row.value:.4f} recorded")
     return notes

@@ -1,4 +1,4 @@
-"""What a labeller did wrong: each mistake by its kind, and which are the most frequent ones. Pure."""
+"""Error analysis: each mistake of a labeller by its kind, and the most frequent ones. Pure functions."""
 
 from __future__ import annotations
 
@@ -12,10 +12,19 @@ from labelkit.metrics.entities import NONE
 from labelkit.records import Example, Labels, Schema
 
 MistakeKind = Literal["missed", "wrong type", "wrong borders", "wrong type and borders", "spurious", "wrong label"]
-#: of spans, in the order in which they are shown
+#: kinds of mistakes in spans, in the order of tables
 SPAN_KINDS: tuple[MistakeKind, ...] = ("missed", "wrong type", "wrong borders", "wrong type and borders", "spurious")
-#: examples that are kept of each frequent mistake
-KEPT = 3
+#: occurrences that are listed of each frequent mistake
+LISTED = 3
+
+
+def kind_name(kind: str) -> str:
+    """Return the name of a kind of mistake for users; JSON and records have the kind itself.
+
+    >>> kind_name("wrong type and borders")
+    'wrong type and boundary'
+    """
+    return kind.replace("borders", "boundary")
 
 
 class LabelledSpan(NamedTuple):
@@ -28,10 +37,10 @@ class LabelledSpan(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """One mistake.
+    """A difference between gold and predicted labels.
 
-    :param example: its position in the split.
-    :param gold: what should be there; None for a spurious span. ``predicted`` is what was found; None for a missed one.
+    :param example: the position of its example.
+    :param gold: the gold span; None for a spurious one. ``predicted``: the predicted span; None for a missed one.
     """
 
     kind: MistakeKind
@@ -39,14 +48,27 @@ class Mistake:
     gold: LabelledSpan | None
     predicted: LabelledSpan | None
 
+    @property
+    def span(self) -> LabelledSpan:
+        """The gold span, or else the predicted one."""
+        found = self.gold or self.predicted
+        assert found is not None
+        return found
+
+    @property
+    def words(self) -> range:
+        """The positions of the words of both spans."""
+        both = [span for span in (self.gold, self.predicted) if span is not None]
+        return range(min(span.start for span in both), max(span.stop for span in both))
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FrequentMistake:
     """The same mistake on the same words.
 
-    :param text: the words, in small letters.
-    :param gold: the right label, and ``predicted`` the one given; O for no span.
-    :param places: the first few of them.
+    :param text: the words, in lower case.
+    :param gold: the gold label, and ``predicted`` the predicted one; O for no span.
+    :param places: the first occurrences.
     """
 
     kind: MistakeKind
@@ -61,9 +83,9 @@ class FrequentMistake:
 class ErrorAnalysis:
     """All mistakes of a split.
 
-    :param kinds: how many mistakes there are of each kind that there can be, 0 included.
-    :param by_type: type (or label) → ``gold``, ``right`` and the number of each of these kinds; a spurious span counts
-        for the type that was predicted, every other mistake for the right one.
+    :param kinds: number of mistakes of each possible kind, 0 included.
+    :param by_type: type (or label) → ``gold``, ``right`` and the number of each kind; a spurious span counts for the
+        predicted type, every other mistake for the gold one.
     :param frequent: the most frequent first.
     """
 
@@ -74,7 +96,7 @@ class ErrorAnalysis:
 
 
 def mistake_kinds(schema: Schema) -> tuple[MistakeKind, ...]:
-    """Return the kinds of mistakes that there can be, in the order in which they are shown."""
+    """Return the possible kinds of mistakes, in the order of tables."""
     return SPAN_KINDS if schema.scheme else ("wrong label",)
 
 
@@ -83,34 +105,38 @@ def analyse_errors(
 ) -> ErrorAnalysis:
     """Return the mistakes in the predicted labels of gold examples."""
     found: list[Mistake] = []
-    counts: dict[str, Counter[str]] = {}
+    by_type: dict[str, Counter[str]] = {}
     same: dict[tuple[MistakeKind, str, str, str], list[Mistake]] = {}
     for number, (example, guess) in enumerate(zip(examples, predicted, strict=True)):
-        wanted = label_spans(example.labels[layer], schema)
-        for stretch in wanted:
-            counts.setdefault(stretch.label, Counter())["gold"] += 1
-        here = list(_compare(number, wanted, label_spans(guess, schema), schema))
-        wrong = {mistake.gold for mistake in here}
-        for stretch in wanted:
-            counts[stretch.label]["right"] += stretch not in wrong
-        for mistake in here:
-            counts.setdefault(_type_of(mistake), Counter())[mistake.kind] += 1
-            same.setdefault(_key(mistake, example), []).append(mistake)
-        found += here
-    # of equally frequent ones that which came first
-    order = sorted(same.items(), key=lambda item: -len(item[1]))
+        gold = label_spans(example.labels[layer], schema)
+        mistakes = list(find_mistakes(number, gold, label_spans(guess, schema), schema))
+        wrong = {mistake.gold for mistake in mistakes}
+        for span in gold:
+            by_type.setdefault(span.label, Counter()).update(["gold"] if span in wrong else ["gold", "right"])
+        for mistake in mistakes:
+            by_type.setdefault(mistake.span.label, Counter())[mistake.kind] += 1
+            labels = (span.label if span else NONE for span in (mistake.gold, mistake.predicted))
+            # two texts are hardly the same: mistakes are grouped by their labels alone
+            text = "" if example.words is None else words_of(example, mistake.span).lower()
+            same.setdefault((mistake.kind, text, *labels), []).append(mistake)  # type: ignore[arg-type]
+        found += mistakes
     kinds = mistake_kinds(schema)
-    all_of = Counter(mistake.kind for mistake in found)
+    total = Counter(mistake.kind for mistake in found)
     return ErrorAnalysis(
-        kinds={kind: all_of[kind] for kind in kinds},
-        by_type={name: {each: counts[name][each] for each in ("gold", "right", *kinds)} for name in sorted(counts)},
-        frequent=[_frequent(key, mistakes) for key, mistakes in order],
+        kinds={kind: total[kind] for kind in kinds},
+        by_type={name: {each: by_type[name][each] for each in ("gold", "right", *kinds)} for name in sorted(by_type)},
+        frequent=[
+            FrequentMistake(
+                kind=kind, text=text, gold=gold, predicted=guess, count=len(places), places=tuple(places[:LISTED])
+            )
+            for (kind, text, gold, guess), places in sorted(same.items(), key=lambda item: -len(item[1]))
+        ],
         mistakes=found,
     )
 
 
 def label_spans(labels: Labels, schema: Schema) -> list[LabelledSpan]:
-    """Return the spans of a sentence; with plain labels each word, or the text, is one."""
+    """Return the spans of a sentence; of plain labels, each word (or the text) is a span."""
     if isinstance(labels, str):
         return [LabelledSpan(0, 1, labels)]
     if schema.scheme is None:
@@ -118,66 +144,48 @@ def label_spans(labels: Labels, schema: Schema) -> list[LabelledSpan]:
     return [LabelledSpan(*span) for span in spans_of(labels, schema.scheme)]
 
 
-def words_of(example: Example, stretch: LabelledSpan) -> str:
-    """Return the words of a stretch, or the text."""
-    return example.text or "" if example.words is None else " ".join(example.words[stretch.start : stretch.stop])
+def words_of(example: Example, span: LabelledSpan) -> str:
+    """Return the words of a span, or the text."""
+    return example.text or "" if example.words is None else " ".join(example.words[span.start : span.stop])
 
 
-def _compare(number: int, gold: list[LabelledSpan], guess: list[LabelledSpan], schema: Schema) -> Iterator[Mistake]:
+def find_mistakes(
+    number: int, gold: Sequence[LabelledSpan], predicted: Sequence[LabelledSpan], schema: Schema
+) -> Iterator[Mistake]:
+    """Yield the mistakes in an example.
+
+    :param number: the position of the example.
+    """
     if schema.scheme is None:
-        for one, other in zip(gold, guess, strict=True):
-            if one != other:
-                yield Mistake("wrong label", number, one, other)
+        pairs = zip(gold, predicted, strict=True)
+        yield from (Mistake("wrong label", number, one, other) for one, other in pairs if one != other)
         return
-    right = set(gold) & set(guess)
-    left, rest = [one for one in gold if one not in right], [one for one in guess if one not in right]
-    for one, other in _pairs(left, rest):
-        left.remove(one)
-        rest.remove(other)
-        yield Mistake(_kind(one, other), number, one, other)
-    yield from (Mistake("missed", number, one, None) for one in left)
-    yield from (Mistake("spurious", number, None, one) for one in rest)
+    right = set(gold) & set(predicted)
+    missed, spurious = ([span for span in spans if span not in right] for spans in (gold, predicted))
+    for one, other in match_overlapping(missed, spurious):
+        missed.remove(one)
+        spurious.remove(other)
+        kind: MistakeKind = "wrong borders" if one.label == other.label else "wrong type and borders"
+        yield Mistake("wrong type" if one[:2] == other[:2] else kind, number, one, other)
+    yield from (Mistake("missed", number, one, None) for one in missed)
+    yield from (Mistake("spurious", number, None, one) for one in spurious)
 
 
-def _pairs(gold: Sequence[LabelledSpan], guess: Sequence[LabelledSpan]) -> list[tuple[LabelledSpan, LabelledSpan]]:
-    """Return gold and predicted spans that share words, each once: those first that share the most."""
-    shared = [
-        (min(one.stop, other.stop) - max(one.start, other.start), one[:2] == other[:2], one.label == other.label, one,
-         other)
-        for one in gold for other in guess
-        if min(one.stop, other.stop) > max(one.start, other.start)
-    ]  # fmt: skip
-    shared.sort(key=lambda pair: (not pair[1], -pair[0], not pair[2], pair[3].start, pair[4].start))
+def match_overlapping(
+    gold: Sequence[LabelledSpan], predicted: Sequence[LabelledSpan]
+) -> list[tuple[LabelledSpan, LabelledSpan]]:
+    """Return pairs of overlapping gold and predicted spans, each span in one pair.
+
+    The same boundaries come first, then the most common words, then the same label.
+    """
+    overlaps = [
+        (one[:2] != other[:2], -common, one.label != other.label, one.start, other.start, one, other)
+        for one in gold
+        for other in predicted
+        if (common := min(one.stop, other.stop) - max(one.start, other.start)) > 0
+    ]
     pairs: list[tuple[LabelledSpan, LabelledSpan]] = []
-    for *_, one, other in shared:
+    for *_, one, other in sorted(overlaps, key=lambda overlap: overlap[:5]):
         if all(one != taken and other != given for taken, given in pairs):
             pairs.append((one, other))
     return pairs
-
-
-def _kind(gold: LabelledSpan, guess: LabelledSpan) -> MistakeKind:
-    if gold[:2] == guess[:2]:
-        return "wrong type"
-    return "wrong borders" if gold.label == guess.label else "wrong type and borders"
-
-
-def _type_of(mistake: Mistake) -> str:
-    stretch = mistake.gold or mistake.predicted
-    assert stretch is not None
-    return stretch.label
-
-
-def _key(mistake: Mistake, example: Example) -> tuple[MistakeKind, str, str, str]:
-    stretch = mistake.gold or mistake.predicted
-    assert stretch is not None
-    labels = (one.label if one else NONE for one in (mistake.gold, mistake.predicted))
-    # a whole text is a mistake of its own: what counts is which label was taken for which
-    text = words_of(example, stretch).lower() if example.words is not None else ""
-    return (mistake.kind, text, *labels)  # type: ignore[return-value]
-
-
-def _frequent(key: tuple[MistakeKind, str, str, str], mistakes: Sequence[Mistake]) -> FrequentMistake:
-    kind, text, gold, predicted = key
-    return FrequentMistake(
-        kind=kind, text=text, gold=gold, predicted=predicted, count=len(mistakes), places=tuple(mistakes[:KEPT])
-    )

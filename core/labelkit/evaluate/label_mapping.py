@@ -1,4 +1,4 @@
-"""Labels of other data, or of the labeller, made comparable by a mapping file.
+"""Map the labels of other data, or of the labeller, to common ones by a mapping file.
 
 .. code-block:: toml
 
@@ -12,7 +12,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -21,27 +21,26 @@ from labelkit.errors import LabelkitError, nearest
 from labelkit.labels.schemes import spans_of, tags_of
 from labelkit.records import Labels, Predictions, Schema
 
-_TABLES = ("gold", "predicted")
-
 
 @dataclass(frozen=True, slots=True)
 class LabelMap:
-    """Which label counts as which: types of spans, or plain labels. What is not named stays as it is.
+    """A mapping of labels: types of spans, or plain labels. A label that it does not name stays as it is.
 
-    :param gold: a label of the data → the label to compare; empty: none.
-    :param predicted: a label of the labeller → the label to compare; empty: none.
+    :param gold: a label of the data → the label to compare; empty to drop the span.
+    :param predicted: a label of the labeller → the label to compare; empty to drop the span.
     """
 
     gold: Mapping[str, str] = field(default_factory=dict)
     predicted: Mapping[str, str] = field(default_factory=dict)
 
     def relabel(self, labels: Labels, schema: Schema) -> Labels:
-        """Return gold labels, in the scheme of ``schema``, as they are compared."""
-        return _mapped(labels, self.gold, schema)
+        """Return gold labels, in the scheme of ``schema``, mapped."""
+        return map_labels(labels, self.gold, schema)
 
     def schema(self, own: Schema) -> Schema:
-        """Return the labels that are compared.
+        """Return the schema of the mapped labels.
 
+        :param own: the labeller's.
         :raises LabelkitError: the mapping names a label that the labeller does not have.
         """
         known = own.types or own.labels
@@ -50,25 +49,26 @@ class LabelMap:
                 f"the mapping of predicted labels names '{unknown[0]}', which the labeller does not have",
                 hint=nearest(unknown[0], known),
             )
-        names = _distinct(self.predicted.get(name, name) for name in known)
+        mapped = (self.predicted.get(name, name) for name in known)
+        names = tuple(dict.fromkeys(name for name in mapped if name))
         return replace(own, types=names) if own.types else replace(own, labels=names)
 
     def predictions(self, given: Predictions, own: Schema) -> Predictions:
-        """Return predictions with the labels that are compared; the references have them already.
+        """Return predictions mapped; their references are mapped already.
 
-        :param own: the labeller's labels, in which the predictions are.
+        :param own: the labeller's schema, which the predictions are in.
         """
         if not self.predicted:
             return given
-        guessed = [_mapped(labels, self.predicted, own) for labels in given.predictions]
-        return replace(given, predictions=guessed, schema=self.schema(own), scores=None)
+        mapped = [map_labels(labels, self.predicted, own) for labels in given.predictions]
+        return replace(given, predictions=mapped, schema=self.schema(own), scores=None)
 
 
 def read_label_map(path: Path, schema: Schema) -> LabelMap:
     """Read a mapping file.
 
-    :param schema: the labeller's; plain labels cannot be left out.
-    :raises LabelkitError: it cannot be read, or holds something else than text.
+    :param schema: the labeller's; only spans can be dropped.
+    :raises LabelkitError: the file cannot be read, or a label is mapped to an invalid value.
     """
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -77,31 +77,26 @@ def read_label_map(path: Path, schema: Schema) -> LabelMap:
             f"{path} cannot be read as a mapping: {error}", hint='each line is: "label of the data" = "label"'
         ) from error
     tables: dict[str, dict[str, Any]] = {
-        name: content.pop(name) for name in _TABLES if isinstance(content.get(name), dict)
+        name: content.pop(name) for name in ("gold", "predicted") if isinstance(content.get(name), dict)
     }
-    found = LabelMap(gold={**content, **tables.get("gold", {})}, predicted=tables.get("predicted", {}))
-    for name, value in (*found.gold.items(), *found.predicted.items()):
-        _check(path, name, value, schema)
-    return LabelMap(*({name: "" if value == "O" and schema.scheme else value for name, value in part.items()}
-                      for part in (found.gold, found.predicted)))  # fmt: skip
+    parts = {**content, **tables.get("gold", {})}, tables.get("predicted", {})
+    for name, value in (item for part in parts for item in part.items()):
+        if not isinstance(value, str):
+            raise LabelkitError(f"{path}: invalid label for '{name}'", hint='write it as "LABEL"')
+        if not value and schema.scheme is None:
+            raise LabelkitError(f"{path}: '{name}' is mapped to nothing", hint="every example needs a label here")
+    gold, predicted = (
+        {name: "" if value == "O" and schema.scheme else value for name, value in part.items()} for part in parts
+    )
+    return LabelMap(gold, predicted)
 
 
-def _check(path: Path, name: str, value: object, schema: Schema) -> None:
-    if not isinstance(value, str):
-        raise LabelkitError(f"{path}: '{name}' is mapped to something else than a label", hint='write it as "LABEL"')
-    if not value and schema.scheme is None:
-        raise LabelkitError(f"{path}: '{name}' is mapped to nothing", hint="every example needs a label here")
-
-
-def _mapped(labels: Labels, mapping: Mapping[str, str], schema: Schema) -> Labels:
+def map_labels(labels: Labels, mapping: Mapping[str, str], schema: Schema) -> Labels:
+    """Return labels in the scheme of ``schema`` mapped; spans that are mapped to nothing are dropped."""
     if isinstance(labels, str):
         return mapping.get(labels, labels)
     if schema.scheme is None:
         return tuple(mapping.get(label, label) for label in labels)
-    # by spans, so that in every scheme neighbours that become one type stay two
+    # by spans, not tags: neighbouring spans that get the same type stay two
     spans = [(start, stop, mapping.get(type_, type_)) for start, stop, type_ in spans_of(labels, schema.scheme)]
     return tags_of([span for span in spans if span[2]], len(labels), schema.scheme)
-
-
-def _distinct(names: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(name for name in names if name))

@@ -1,4 +1,4 @@
-"""Whether training or selection saw what a run is scored on: decided sentence by sentence, by hashes of the words."""
+"""Detect leakage: which gold examples a run was trained or selected on, by hashes of their words."""
 
 from __future__ import annotations
 
@@ -8,28 +8,31 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from labelkit.evaluate.recorded_data import recorded_hashes
+from labelkit.errors import LabelkitError
+from labelkit.evaluate.recorded_data import check_unchanged, read_run_corpus, recorded_hashes
 from labelkit.records import Example
 
 if TYPE_CHECKING:
+    from labelkit.config.environment import Environment
     from labelkit.data.corpus import Corpus
     from labelkit.data.gold import Gold
-    from labelkit.registry import RunDetails
+    from labelkit.plugins.catalog import Catalog
+    from labelkit.registry import Home, RunDetails
 
-#: the splits that training and selection look at
+#: the splits that training and model selection use
 FITTED_SPLITS = ("train", "validation")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Leakage:
-    """What a run knew of the data that it is scored on.
+    """Overlap of gold examples with the train and validation data of a run, and of the runs its encoder came from.
 
-    :param examples: sentences (or texts) scored.
-    :param shared: split of the run → how many of them it has, too; with those of the runs that its encoder came from.
-    :param either: how many of them any of those splits has.
-    :param own_test: the data is the run's own test split.
-    :param unknown: why none of this is known; else empty.
-    :param by: who saw them, in words.
+    :param examples: number of gold examples.
+    :param shared: split → number of gold examples that are in it, too.
+    :param either: number of gold examples that are in any of these splits.
+    :param own_test: the gold data is the run's own test split.
+    :param unknown: why the overlap is unknown; else empty.
+    :param owner: of the train and validation data, for :attr:`summary`.
     """
 
     examples: int
@@ -37,13 +40,13 @@ class Leakage:
     either: int = 0
     own_test: bool = False
     unknown: str = ""
-    by: str = "the run"
+    owner: str = "the run"
 
     @property
     def test_score(self) -> bool | None:
-        """Whether the scores count as test scores of the run; None where nobody knows.
+        """Whether the scores count as test scores of the run; None if unknown.
 
-        They do when no sentence was seen. A run's own test split stays its test while most of it is new: corpora repeat
+        They do without any overlap. A run's own test split counts while less than half of it overlaps: corpora repeat
         some short sentences in all splits.
         """
         if self.unknown:
@@ -51,42 +54,82 @@ class Leakage:
         return self.either * 2 < self.examples if self.own_test and self.examples else not self.either
 
     @property
-    def told(self) -> str:
-        """The same in words."""
+    def summary(self) -> str:
+        """One line for users."""
         if self.unknown:
-            return f"whether this is a test score is not known: {self.unknown}"
+            return f"unknown whether this is a test score: {self.unknown}"
         if not self.either:
-            return f"a test score: none of {self.examples:,} examples was seen by {self.by}"
+            return f"a test score: {self.owner} was trained or selected on none of {self.examples:,} examples"
         parts = " and ".join(f"{number:,} in {split}" for split, number in self.shared.items() if number)
-        many = f"{self.either:,} of {self.examples:,} examples were seen by {self.by}: {parts}"
+        overlap = f"{self.owner} was trained or selected on {self.either:,} of {self.examples:,} examples: {parts}"
         if self.test_score:
-            return f"a test score: {many}; it is its own test split all the same"
-        return f"not a test score: {many}"
+            return f"a test score: {overlap}; it is the run's own test split"
+        return f"not a test score: {overlap}"
+
+
+def detect_leakage(
+    gold: Gold, details: RunDetails | None, catalog: Catalog, environment: Environment, home: Home
+) -> Leakage:
+    """Return the overlap of gold data with the data of a run, and of the recorded runs that its encoder came from.
+
+    :param details: None for a checkpoint that is not in the registry, whose overlap is unknown.
+    """
+    examples = len(gold.examples)
+    if details is None:
+        return Leakage(examples=examples, unknown="the run is not in the registry")
+    runs = encoder_lineage(details, home)
+    try:
+        corpora = [read_run_corpus(run, catalog, environment, home) for run in runs]
+        for run, corpus in zip(runs, corpora, strict=True):
+            check_unchanged(corpus, run, *FITTED_SPLITS)
+    except LabelkitError as error:
+        # by its content hash, the same split need not be read
+        hashes = {split: {each for run in runs for each in recorded_hashes(run, split)} for split in FITTED_SPLITS}
+        if same := [split for split in FITTED_SPLITS if gold.content_hash in hashes[split]]:
+            return Leakage(examples=examples, shared=dict.fromkeys(same, examples), either=examples)
+        return Leakage(examples=examples, unknown=error.message)
+    return count_overlap(gold, details, corpora)
+
+
+def encoder_lineage(details: RunDetails, home: Home) -> list[RunDetails]:
+    """Return a run and the recorded runs that trained its encoder before, the nearest first."""
+    from labelkit.registry import Registry
+
+    found = [details]
+    with Registry.open(home, create=False) as registry:
+        while (weights := found[-1].record.model_sha256) and (maker := registry.lineage.run_with_weights(weights)):
+            if maker in {run.record.id for run in found}:  # training changed nothing
+                break
+            found.append(registry.runs.get(maker))
+    return found
 
 
 def count_overlap(gold: Gold, details: RunDetails, corpora: Sequence[Corpus]) -> Leakage:
-    """Return what a run saw of gold data.
+    """Return how many gold examples are in the train and validation splits of ``corpora``.
 
-    :param corpora: the run's own data first, then that of the runs that its encoder came from.
+    :param corpora: the data of the run, then that of the runs that its encoder came from.
     """
     wanted = fingerprints(gold.examples)
     known: dict[str, set[bytes]] = {}
-    for split, corpus in ((split, corpus) for split in FITTED_SPLITS for corpus in corpora if split in corpus.splits):
-        known.setdefault(split, set()).update(fingerprints(corpus.splits[split].examples))
+    for split in FITTED_SPLITS:
+        for corpus in corpora:
+            if split in corpus.splits:
+                known.setdefault(split, set()).update(fingerprints(corpus.splits[split].examples))
     return Leakage(
         examples=len(wanted),
-        shared={split: sum(one in prints for one in wanted) for split, prints in known.items()},
-        either=sum(any(one in prints for prints in known.values()) for one in wanted),
+        shared={split: sum(one in hashes for one in wanted) for split, hashes in known.items()},
+        either=sum(any(one in hashes for hashes in known.values()) for one in wanted),
         own_test=gold.content_hash in recorded_hashes(details, "test"),
-        by="the run" if len(corpora) == 1 else "the run, or one that its encoder came from",
+        owner="the run" if len(corpora) == 1 else "the run, or one that its encoder came from,",
     )
 
 
 def fingerprints(examples: Iterable[Example]) -> Sequence[bytes]:
-    """Return a hash of the words (or the text) of each example; labels play no part."""
-    return [_fingerprint(example) for example in examples]
-
-
-def _fingerprint(example: Example) -> bytes:
-    content = json.dumps(example.text if example.words is None else example.words, ensure_ascii=False)
-    return hashlib.blake2b(content.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    """Return a hash of the words (or the text) of each example, whatever its labels."""
+    contents = (example.text if example.words is None else example.words for example in examples)
+    return [
+        hashlib.blake2b(
+            json.dumps(content, ensure_ascii=False).encode("utf-8", "surrogatepass"), digest_size=16
+        ).digest()
+        for content in contents
+    ]

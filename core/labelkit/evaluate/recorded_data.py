@@ -33,6 +33,18 @@ def read_run_corpus(details: RunDetails, catalog: Catalog, environment: Environm
     return read_corpus(plan, catalog, load_context(plan, environment, home.cache))
 
 
+def find_details(run: str, home: Home) -> RunDetails | None:
+    """Return the record of the run with the id ``run``; None if it is not in the registry."""
+    from labelkit.errors import RegistryError
+    from labelkit.registry import Registry
+
+    with Registry.open(home, create=False) as registry:
+        try:
+            return registry.runs.get(run)
+        except RegistryError:
+            return None
+
+
 def gold_split(corpus: Corpus, details: RunDetails, split: str) -> Gold:
     """Return a split of the corpus of a run as gold data, checked against the content hash that the run recorded.
 
@@ -42,13 +54,22 @@ def gold_split(corpus: Corpus, details: RunDetails, split: str) -> Gold:
         raise LabelkitError(
             f"the run '{details.record.id}' has no {split} split", hint=f"it has: {', '.join(corpus.splits)}"
         )
+    check_unchanged(corpus, details, split)
     found = corpus.splits[split]
-    if found.content_hash not in recorded_hashes(details, split):
-        raise LabelkitError(
-            f"the {split} data of run '{details.record.id}' has changed since the run",
-            hint="restore the old data, or give gold data: --data REF",
-        )
     return Gold(split=split, examples=without_surfaces(found.examples), ref=found.ref, content_hash=found.content_hash)
+
+
+def check_unchanged(corpus: Corpus, details: RunDetails, *splits: str) -> None:
+    """Raise an error if the content hash of a split, where there is one, is not the one that the run recorded.
+
+    :raises LabelkitError: it is not.
+    """
+    for split in splits:
+        if split in corpus.splits and corpus.splits[split].content_hash not in recorded_hashes(details, split):
+            raise LabelkitError(
+                f"the {split} data of run '{details.record.id}' has changed since the run",
+                hint="restore the old data, or give gold data: --data REF",
+            )
 
 
 def recorded_hashes(details: RunDetails, *splits: str) -> set[str]:

@@ -138,9 +138,7 @@ def _from_file(work: _Work, split: str, recorded: RecordedPredictions) -> SplitP
 def _again(work: _Work, split: str) -> SplitPredictions:
     """Have the chosen checkpoint label a split."""
     from labelkit.evaluate.evaluation import evaluate
-    from labelkit.evaluate.label_mapping import LabelMap
     from labelkit.evaluate.recorded_data import gold_split
-    from labelkit.inference.prediction import LabelSequences, decode_scores
     from labelkit.label.labeller import Labeller
     from labelkit.models.checkpoint import read_checkpoint
 
@@ -151,13 +149,13 @@ def _again(work: _Work, split: str) -> SplitPredictions:
     read_checkpoint(best, work.details.best.files if work.details.best else None)
     work.say(f"labelling {split} with the checkpoint ({len(gold.examples):,} examples)")
     labeller = Labeller.open(str(best), work.home, work.catalog)
-    outcome = evaluate(labeller, gold, run_metrics(work.details.record.task, work.details, work.catalog), LabelMap())
+    outcome = evaluate(labeller, gold, run_metrics(work.details.record.task, work.details, work.catalog))
     schema = labeller.info.schema
     return SplitPredictions(
         source="made anew by the chosen checkpoint",
         examples=gold.examples,
         layer=labeller.info.layer,
-        predicted=LabelSequences(decode_scores(outcome.found, labeller.decoder, schema), outcome.found.lengths, schema),
+        predicted=outcome.predicted,
         schema=schema,
         figures=outcome.figures,
         note=difference(work.details, split, outcome.figures),

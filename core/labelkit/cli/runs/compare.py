@@ -3,38 +3,36 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from labelkit.cli.common import Shell, command_options
 from labelkit.cli.runs.listing import as_document
 
-if TYPE_CHECKING:
-    from labelkit.evaluate.comparison import SignificanceTest
-    from labelkit.registry import RunDetails
-
 
 @click.command("compare")
 @click.argument("runs", nargs=-1, required=True, metavar="RUN RUN…")
-@click.option("--all", "everything", is_flag=True, help="Also what agrees.")
-@click.option("--per-type", is_flag=True, help="Also the scores of each label type.")
-@click.option("--groups", is_flag=True, help="Each RUN names a group: compare the means of their scores.")
-@click.option("--significance", is_flag=True, help="Label the test data anew and tell how sure each difference is.")
+@click.option("--all", "everything", is_flag=True, help="Show equal values, too.")
+@click.option("--per-type", is_flag=True, help="Show the scores of each label type, too.")
+@click.option("--groups", is_flag=True, help="Compare the mean scores of groups; each RUN names a group.")
+@click.option("--significance", is_flag=True, help="Label the test data again, and test the differences in scores.")
 @command_options
 def compare(
     shell: Shell, runs: tuple[str, ...], everything: bool, per_type: bool, groups: bool, significance: bool
 ) -> None:
-    """Show what differs between runs: plan, data, versions, and scores with their differences to the first.
+    """Show the differences between runs: plan, data, versions, and scores with their differences to the first.
 
-    A * marks the figure that chose the checkpoint. Scores on different examples are shown without differences.
+    A * marks the score that selected the checkpoint. Scores on different examples are shown without differences.
     """
+    from labelkit.cli.runs import drawing
+    from labelkit.evaluate.comparison import compare_runs
     from labelkit.registry import Registry
 
     if len(runs) < 2:
         raise click.UsageError("compare needs two runs or more")
     if groups and significance:
-        raise click.UsageError("--significance compares single runs: leave --groups out")
+        raise click.UsageError("--significance cannot be combined with --groups")
     if groups:
         _compare_groups(shell, runs)
         return
@@ -42,12 +40,10 @@ def compare(
         ids = [registry.runs.find(run).id for run in runs]
         found = registry.runs.compare(*ids)
         details = [registry.runs.get(run) for run in ids] if significance else []
-    tested = _significance(shell, details) if significance else []
+    tests = compare_runs(details, shell.catalog, shell.environment, shell.home, shell.say) if significance else []
     if not shell.as_json:
-        from labelkit.cli.runs import drawing
-
         drawing.comparison(shell.out, found, everything=everything, per_type=per_type)
-        for index, one in enumerate(tested, 1):
+        for index, one in enumerate(tests, 1):
             shell.out.print()
             drawing.significance(shell.out, one, drawing.letter(index), per_type=per_type)
         return
@@ -57,24 +53,12 @@ def compare(
         document[name] = [asdict(row) for row in rows if row.differs or everything]
     document["scores"] = [asdict(row) for row in found.scores if per_type or row.type is None]
     if significance:
-        document["significance"] = [asdict(one) for one in tested]
+        document["significance"] = [asdict(one) for one in tests]
     shell.json(document)
 
 
-def _significance(shell: Shell, details: list[RunDetails]) -> list[SignificanceTest]:
-    from labelkit.evaluate.comparison import check, significance
-    from labelkit.evaluate.recorded_data import record_test_inspection
-
-    check(details)
-    shell.say(f"labelling the test data with {len(details)} labellers")
-    tested = significance(details, shell.catalog, shell.environment, shell.home)
-    for run in details:
-        if error := record_test_inspection(run, tested[0].content_hash, shell.home, "compare"):
-            shell.say(f"note: not recorded: {error.message}")
-    return tested
-
-
 def _compare_groups(shell: Shell, names: tuple[str, ...]) -> None:
+    from labelkit.cli.runs import drawing
     from labelkit.registry import Registry
 
     with Registry.open(shell.home, create=False) as registry:
@@ -83,36 +67,33 @@ def _compare_groups(shell: Shell, names: tuple[str, ...]) -> None:
         notes = registry.runs.compare(*first).notes if len(first) > 1 else ()
     if shell.as_json:
         shell.json({"groups": [asdict(one) for one in found], "notes": notes})
-        return
-    from labelkit.cli.runs import drawing
-
-    drawing.groups(shell.out, found, notes)
+    else:
+        drawing.groups(shell.out, found, notes)
 
 
 @click.command("best")
 @click.argument("task", required=False)
-@click.option("--data", metavar="REF", help="Only runs on this data reference.")
-@click.option("--group", metavar="HASH", help="Only runs whose validation content hash begins so.")
-@click.option("--limit", type=click.IntRange(min=1), default=10, show_default=True, help="How many of each group.")
+@click.option("--data", metavar="REF", help="Rank only runs on this data reference.")
+@click.option("--group", metavar="HASH", help="Rank only runs whose validation content hash starts with HASH.")
+@click.option("--limit", type=click.IntRange(min=1), default=10, show_default=True, help="Show so many of each group.")
 @command_options
 def best(shell: Shell, task: str | None, data: str | None, group: str | None, limit: int) -> None:
-    """Rank the finished runs of TASK, or of all tasks, by their key figure on validation.
+    """Rank the finished runs of TASK, or of all tasks, by their validation score.
 
-    Only runs with the same validation examples and metric are ranked together. Test scores are shown and never rank:
-    whoever chooses by test has no test left. What stands before each group (as ner@best:wnut17) means its best run
-    wherever a RUN is asked for.
+    Only runs with the same validation examples and metric are ranked together. Test scores are shown, but do not rank:
+    a test that models are selected by is no test. The reference before each group (such as ner@best:wnut17) names its
+    best run wherever a command takes a RUN.
     """
+    from labelkit.cli.runs import drawing
     from labelkit.registry import Registry
 
     if data and group:
-        raise click.UsageError("--data and --group are two ways to say which runs: give one")
+        raise click.UsageError("--data cannot be combined with --group")
     with Registry.open(shell.home, create=False) as registry:
         found = registry.runs.rankings(task, group=data or group or "", limit=limit)
     if shell.as_json:
         shell.json([{**asdict(one), "runs": [as_document(run) for run in one.runs]} for one in found])
         return
-    from labelkit.cli.runs import drawing
-
     for index, one in enumerate(found):
         if index:
             shell.out.print()

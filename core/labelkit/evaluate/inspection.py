@@ -1,0 +1,108 @@
+"""Inspect gold data with a labeller: its mistakes, and the likely label errors of the annotators."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from labelkit.data.gold import Gold
+from labelkit.evaluate.cross_validation import CrossValidation, cross_val_predict
+from labelkit.evaluate.error_analysis import ErrorAnalysis, analyse_errors
+from labelkit.evaluate.label_errors import LabelQuality, rank_labels
+from labelkit.evaluate.label_review import LabelError, find_label_errors
+from labelkit.evaluate.recorded_data import record_test_inspection, recorded_hashes
+from labelkit.events import CheckpointSaved, Event, RunStarted
+from labelkit.records import Schema
+
+if TYPE_CHECKING:
+    from labelkit.inference.engine import WordScores
+    from labelkit.label.labeller import Labeller
+    from labelkit.plugins.catalog import Catalog
+    from labelkit.registry import Home, RunDetails
+
+Say = Callable[[str], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """Mistakes and likely label errors in gold data.
+
+    :param layer: of the gold labels, in ``schema``.
+    """
+
+    gold: Gold
+    layer: str
+    schema: Schema
+    analysis: ErrorAnalysis
+    quality: LabelQuality
+    label_errors: Sequence[LabelError]
+
+    @classmethod
+    def of(cls, labeller: Labeller, gold: Gold, found: WordScores) -> Inspection:
+        """Return the inspection of gold data.
+
+        :param found: calibrated scores of its words, by a model that was not trained on them.
+        """
+        from labelkit.inference.prediction import LabelSequences, decode_scores, gold_ids
+
+        layer, schema = labeller.info.layer, labeller.info.schema
+        predicted = LabelSequences(decode_scores(found, labeller.decoder, schema), found.lengths, schema)
+        labels, _ = gold_ids(gold.examples, layer, schema)
+        quality = rank_labels(found.values, labels, schema)
+        return cls(
+            gold=gold,
+            layer=layer,
+            schema=schema,
+            analysis=analyse_errors(gold.examples, layer, predicted, schema),
+            quality=quality,
+            label_errors=find_label_errors(quality, gold.examples, found.lengths),
+        )
+
+
+def inspect_split(labeller: Labeller, gold: Gold, details: RunDetails | None, home: Home, say: Say) -> Inspection:
+    """Inspect gold data with a run's checkpoint; inspecting the run's test split is recorded as a scoring of it.
+
+    :param details: None for a checkpoint that is not in the registry.
+    """
+    from labelkit.inference.calibration import apply_temperature
+
+    if gold.split == "train":
+        say("note: the labeller was trained on train, so its mistakes there are few: --train cross-validates")
+    if details is not None and gold.content_hash in recorded_hashes(details, "test"):
+        say(
+            "note: this is the test split, and its inspection is counted:"
+            " after training decisions based on it, it is no longer a test"
+        )
+    found, _ = labeller.scores(gold.examples)
+    if details is not None and (error := record_test_inspection(details, gold.content_hash, home, "errors")):
+        say(f"note: not recorded: {error.message}")
+    calibrated = replace(found, values=apply_temperature(found.values, labeller.info.temperature))
+    return Inspection.of(labeller, gold, calibrated)
+
+
+def inspect_train(
+    labeller: Labeller,
+    work: CrossValidation,
+    catalog: Catalog,
+    home: Home,
+    *,
+    show: Callable[[Event], None],
+    say: Say,
+) -> Inspection:
+    """Inspect the train split of a run by cross-validation.
+
+    :param show: a listener to the events of the trainings.
+    """
+    found = cross_val_predict(work, catalog, home, listeners=[hide_run_names(show)], say=say)
+    return Inspection.of(labeller, work.gold, found)
+
+
+def hide_run_names(show: Callable[[Event], None]) -> Callable[[Event], None]:
+    """Return a listener that calls ``show``, but for events that name a run or its files, which are temporary."""
+
+    def listener(event: Event) -> None:
+        if not isinstance(event, CheckpointSaved | RunStarted):
+            show(event)
+
+    return listener
