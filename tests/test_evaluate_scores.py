@@ -267,7 +267,7 @@ def test_the_row_of_all_types_is_named_by_its_mean() -> None:
     assert [line[0] for line in lines[2:5]] == ["bad", "good", "macro"]
     assert "average" not in [word for line in lines for word in line]
     names = [line[0] for line in shown(score(SPANS[:1], predictions([("B-PER", "O")], [("B-PER", "O")]))) if line]
-    assert names[2:6] == ["PER", "all", "macro", "borders"]
+    assert names[2:6] == ["PER", "all", "macro", "boundary"]
 
 
 # -- classes ----------------------------------------------------------------------------------------------------------
