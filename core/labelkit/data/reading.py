@@ -196,7 +196,7 @@ def _files(reference: DataReference, kind: Kind | None, parts: Parts, ctx: LoadC
         return {"train": path}
     if (saved := saved_splits(path)) is not None:
         return _saved(path, saved)
-    return brat.pairs_of(path) or find_split_files(path, readable_suffixes(parts.formats, kind))
+    return brat.annotation_splits(path) or find_split_files(path, readable_suffixes(parts.formats, kind))
 
 
 def _is_lone(reference: DataReference, files: Mapping[str, Path], ctx: LoadContext) -> bool:

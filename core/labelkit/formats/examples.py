@@ -9,7 +9,7 @@ from typing import Any
 
 from labelkit.errors import DataError
 from labelkit.formats.columns import Columns, Record, find_columns
-from labelkit.labels.span_tags import SpanTagger
+from labelkit.labels.span_tagger import SpanTagger
 from labelkit.labels.spans import Offsets, offsets_of
 from labelkit.records import Example, LoadContext, Place
 from labelkit.text.splitters import split

@@ -119,5 +119,5 @@ def _by_name(
 def _data_name(path: Path) -> str:
     """Return the file name whose ending counts: in lower case, without ``.gz``; of a folder, one as its files have."""
     if path.is_dir():
-        return "folder.ann" if brat.pairs_of(path) else "folder.arrow"
+        return "folder.ann" if brat.annotation_splits(path) else "folder.arrow"
     return path.name.lower().removesuffix(".gz")

@@ -57,12 +57,11 @@ def parse_span(item: Any, text: str) -> TextSpan:
 
 
 def without_overlaps(
-    spans: Sequence[TextSpan], text: str, *, drop: bool, on_drop: Callable[[DataError], object] | None = None
-) -> tuple[list[TextSpan], int]:
-    """Return spans of which none overlaps another, and how many were dropped.
+    spans: Sequence[TextSpan], text: str, on_overlap: Callable[[DataError], object] | None = None
+) -> list[TextSpan]:
+    """Return spans of which none overlaps another: the longer of two, the first of equals.
 
-    :param drop: keep the longer of two overlapping spans (the first of equals) instead of raising.
-    :param on_drop: called with the error of each span that is dropped.
+    :param on_overlap: called with the error of each span that is dropped; None raises it.
     :raises DataError: two spans overlap; names no file.
     """
     kept: list[TextSpan] = []
@@ -75,11 +74,10 @@ def without_overlaps(
             f"spans {rival.shown(text)} and {span.shown(text)} overlap",
             hint="tags hold one label per word: --set data.drop_overlaps=true keeps the longer span",
         )
-        if not drop:
+        if on_overlap is None:
             raise error
-        if on_drop is not None:
-            on_drop(error)
-    return sorted(kept), len(spans) - len(kept)
+        on_overlap(error)
+    return sorted(kept)
 
 
 def words_of_spans(spans: Sequence[TextSpan], text: str, words: Offsets) -> tuple[list[SpanTuple], list[str]]:

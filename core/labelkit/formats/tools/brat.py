@@ -1,15 +1,15 @@
 """brat's standoff files: the text in ``NAME.txt``, its annotations in ``NAME.ann``, or a folder of such pairs.
 
 ``T1<TAB>PER 0 5<TAB>Alice``; offsets count the code points of the whole text file, line ends included. Each line of the
-text is a record (``data.unit=document``: each file is one). A record that is no whole line, because its text holds a
-line end or is blank, gets a note with its place; the score of a span is a note as well.
+text is a record (``data.unit=document``: each file is one). A record that is not a whole line, because its text holds a
+line end or is blank, gets a note with its offsets; the score of a span is a note as well.
 """
 
 from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -17,48 +17,42 @@ from typing import NamedTuple
 from labelkit.errors import DataError
 from labelkit.files.reading import open_bytes, reading_errors
 from labelkit.files.split_names import canonical_split
-from labelkit.formats.tools.reading import Anchor, Found, left_out, read_each
-from labelkit.formats.tools.writing import marked
+from labelkit.formats.encoding import encode_text
+from labelkit.formats.tools.annotations import AnnotatedText, read_annotations
+from labelkit.formats.tools.offsets import SpanLocator
+from labelkit.formats.tools.span_records import to_spans
 from labelkit.labels.spans import TextSpan
 from labelkit.records import Example, Format, Labelled, LoadContext, Output, Span
 
 IGNORED = "relations, events, attributes and notes of brat were left out"
 _RECORD = "LabelkitRecord"
 _SCORE = "score "
-# Whatever Python or brat takes for the end of a line; the copy of a span's text may hold none.
+# All that Python or brat treats as the end of a line; the copy of a span's text may hold none.
 _LINE_ENDS = re.compile("[\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
-_PLACE = re.compile(r"(\S+) ([0-9]+ [0-9]+(?:;[0-9]+ [0-9]+)*)")
-
-
-class _Unit(NamedTuple):
-    """A record's place in the text file."""
-
-    start: int
-    end: int
-    line: int
+_TYPE_AND_OFFSETS = re.compile(r"(\S+) ([0-9]+ [0-9]+(?:;[0-9]+ [0-9]+)*)")
 
 
 def read(path: Path, ctx: LoadContext) -> Iterator[Example]:
     """Yield the records of a pair of files, or of all pairs in a folder; each file of a folder is a document.
 
-    :raises DataError: a file is missing, an annotation cannot be used, or does not fit its text; names file and line.
+    :raises DataError: a file is missing, or an annotation is invalid or does not fit its text; names file and line.
     """
     if not path.is_dir():
-        yield from _pair(path, ctx)
+        yield from _read_pair(path, ctx)
         return
     for file in sorted(path.rglob("*.ann")):
-        yield from _pair(file, ctx, str(file.relative_to(path).with_suffix("")))
+        yield from _read_pair(file, ctx, str(file.relative_to(path).with_suffix("")))
 
 
 def write(records: Iterable[Labelled], output: Output) -> None:
     """Write each record as a line of the text file, and its spans to the annotation file.
 
-    :raises DataError: a label holds white space, or a text or its spans cannot be held.
+    :raises DataError: a label holds white space, or the text or its spans cannot be written.
     """
-    text, writer = output.beside(".txt"), _Writer()
+    text, writer = output.beside(".txt"), _AnnotationWriter()
     for labelled in records:
-        text.write(_encoded(f"{labelled.text}\n", labelled))
-        output.stream.write(_encoded("".join(writer.lines(labelled)), labelled))
+        text.write(encode_text(f"{labelled.text}\n", labelled, "brat's files"))
+        output.stream.write(encode_text("".join(writer.lines(labelled)), labelled, "brat's files"))
 
 
 FORMAT = Format(
@@ -72,65 +66,67 @@ FORMAT = Format(
 )
 
 
-def pairs_of(folder: Path) -> dict[str, Path] | None:
+def annotation_splits(folder: Path) -> dict[str, Path] | None:
     """Return split → file or folder for a folder of brat's files; None for any other folder.
 
-    Folders called like splits are splits, and so are files; otherwise all of it is train.
+    Folders or files with names of splits are these splits; without them, all of it is train.
     """
     try:
         inside = sorted(folder.iterdir())
-    except OSError:  # whoever reads it as something else says what is wrong
+    except OSError:  # reported by whatever reads the folder
         return None
-    for found in ([one for one in inside if one.is_dir() and _holds(one)], [f for f in inside if f.suffix == ".ann"]):
-        splits = {split: one for one in found if (split := canonical_split(one.stem))}
+    folders = [path for path in inside if path.is_dir() and _has_annotations(path)]
+    for paths in (folders, [path for path in inside if path.suffix == ".ann"]):
+        splits = {split: path for path in paths if (split := canonical_split(path.stem))}
         if "train" in splits:
             return splits
-    return {"train": folder} if _holds(folder) else None
+    return {"train": folder} if _has_annotations(folder) else None
 
 
-def _holds(folder: Path) -> bool:
-    """Whether there is an annotation file in a folder, or in one just below."""
+def _has_annotations(folder: Path) -> bool:
+    """Return whether there is an annotation file in a folder or one level below."""
     return next(chain(folder.glob("*.ann"), folder.glob("*/*.ann")), None) is not None
 
 
 # -- writing ----------------------------------------------------------------------------------------------------------
 
 
-class _Writer:
-    """Numbers annotations and notes, and knows where in the text file each record starts."""
+class _AnnotationWriter:
+    """Numbers annotations and notes, and counts the offset of each record in the text file."""
 
     def __init__(self) -> None:
-        self._start = 0
-        self._marks = self._notes = self._records = 0
+        self.start = 0
+        self.spans = self.notes = self.records = 0
 
     def lines(self, labelled: Labelled) -> Iterator[str]:
         """Yield the lines of a record, whose text comes next in the text file."""
-        text, start = labelled.text, self._start
-        self._start += len(text) + 1
-        self._records += 1
+        text, start = labelled.text, self.start
+        self.start += len(text) + 1
+        self.records += 1
         if "\n" in text or text.endswith("\r") or not text.strip():
-            yield self._note(_RECORD, f"D{self._records}", f"{start} {start + len(text)}")
-        for span in marked(labelled).spans:
-            if not span.label or any(mark.isspace() for mark in span.label):
+            yield self.note(_RECORD, f"D{self.records}", f"{start} {start + len(text)}")
+        for span in to_spans(labelled).spans:
+            if not span.label or any(char.isspace() for char in span.label):
                 raise DataError(
                     f"record '{labelled.id}': the label {span.label!r} cannot be written in brat, it holds white space",
                     hint="rename it, or use another format, e.g. --to doccano",
                 )
-            self._marks += 1
-            pieces = list(_pieces(text, span))
-            places = ";".join(f"{start + first} {start + stop}" for first, stop in pieces)
-            copy = _LINE_ENDS.sub(" ", " ".join(text[first:stop] for first, stop in pieces))
-            yield f"T{self._marks}\t{span.label} {places}\t{copy}\n"
+            self.spans += 1
+            parts = list(parts_within_lines(text, span))
+            offsets = ";".join(f"{start + first} {start + stop}" for first, stop in parts)
+            copy = _LINE_ENDS.sub(" ", " ".join(text[first:stop] for first, stop in parts))
+            yield f"T{self.spans}\t{span.label} {offsets}\t{copy}\n"
             if span.score is not None:
-                yield self._note("AnnotatorNotes", f"T{self._marks}", f"{_SCORE}{span.score}")
+                yield self.note("AnnotatorNotes", f"T{self.spans}", f"{_SCORE}{span.score}")
 
-    def _note(self, kind: str, target: str, content: str) -> str:
-        self._notes += 1
-        return f"#{self._notes}\t{kind} {target}\t{content}\n"
+    def note(self, kind: str, target: str, content: str) -> str:
+        """Return the line of a note about ``target``."""
+        self.notes += 1
+        return f"#{self.notes}\t{kind} {target}\t{content}\n"
 
 
-def _pieces(text: str, span: Span) -> Iterator[tuple[int, int]]:
-    """Yield the stretches of a span that lie within lines: brat's spans hold no line end."""
+def parts_within_lines(text: str, span: Span) -> Iterator[tuple[int, int]]:
+    """Yield the offsets of the parts of a span between line ends, which brat's spans cannot hold."""
     start = span.start
     for line in text[span.start : span.end].split("\n"):
         if line:
@@ -138,80 +134,80 @@ def _pieces(text: str, span: Span) -> Iterator[tuple[int, int]]:
         start += len(line) + 1
 
 
-def _encoded(text: str, labelled: Labelled) -> bytes:
-    try:
-        return text.encode()
-    except UnicodeEncodeError as error:
-        raise DataError(
-            f"record '{labelled.id}' holds half a surrogate pair, which brat's files cannot",
-            hint="another format can hold it, e.g. --to jsonl",
-        ) from error
-
-
 # -- reading ----------------------------------------------------------------------------------------------------------
 
 
-def _pair(path: Path, ctx: LoadContext, document: str | None = None) -> Iterator[Example]:
+class _Unit(NamedTuple):
+    """The offsets and the line of a record in the text file."""
+
+    start: int
+    end: int
+    line: int
+
+
+def _read_pair(path: Path, ctx: LoadContext, document: str | None = None) -> Iterator[Example]:
     source = path.with_suffix(".txt")
-    text = _text(source, ctx.encoding)
-    spans, marked_off = _annotations(path, text, ctx)
-    units = list(_units(text, marked_off, whole=ctx.settings.unit == "document"))
-    shares = _shared(spans, units, path, ctx.policy.on_bad_span)
-
-    def found(number: int, unit: _Unit) -> Found:
-        name = None if document is None else f"{document}:{number}"
-        return Found(text=text[unit.start : unit.end], marks=shares[number - 1], id=name, document=document)
-
-    numbered = ((unit.line, (number, unit)) for number, unit in enumerate(units, start=1))
-    yield from read_each(source, ctx, numbered, lambda _, given: found(*given))
-
-
-def _text(path: Path, encoding: str) -> str:
-    """Return the text, every character of it: offsets count line ends as they are, and a byte order mark too."""
-    with reading_errors(path), open_bytes(path) as stream:
+    with reading_errors(source), open_bytes(source) as stream:
         content = stream.read()
     try:
-        return content.decode(encoding)
+        text = content.decode(ctx.encoding)  # all of it: offsets count line ends and a byte order mark too
     except UnicodeDecodeError as error:
         raise DataError(
-            f"{path}: not {encoding.upper()} at byte offset {error.start}", hint="give the right one with --encoding"
+            f"{source}: not {ctx.encoding.upper()} at byte offset {error.start}",
+            hint="give the right one with --encoding",
         ) from error
+    spans, records = parse_annotations(path, text, ctx)
+    units = list(find_units(text, records, whole=ctx.settings.unit == "document"))
+    spans_of_units = assign_spans(spans, units, path, ctx)
+
+    def parse(index: int) -> AnnotatedText:
+        identifier = None if document is None else f"{document}:{index + 1}"
+        unit = units[index]
+        return AnnotatedText(
+            text=text[unit.start : unit.end], spans=spans_of_units[index], id=identifier, document=document
+        )
+
+    yield from read_annotations(source, ctx, ((unit.line, index) for index, unit in enumerate(units)), parse)
 
 
-def _annotations(path: Path, text: str, ctx: LoadContext) -> tuple[list[tuple[int, TextSpan]], list[tuple[int, int]]]:
-    """Return ``(line, span)`` of an annotation file, and where records lie that are no whole lines."""
-    anchor = Anchor(text, ctx)
+def parse_annotations(
+    path: Path, text: str, ctx: LoadContext
+) -> tuple[list[tuple[int, TextSpan]], list[tuple[int, int]]]:
+    """Return ``(line, span)`` of an annotation file, and the offsets of records that are not whole lines.
+
+    :raises DataError: a span is invalid, and ``ctx.policy`` does not drop it; names file and line.
+    """
+    locator = SpanLocator(text, ctx)
     spans: list[tuple[int, TextSpan]] = []
     records: list[tuple[int, int]] = []
     for number, line in ctx.lines(path):
         id_, _, rest = line.partition("\t")
-        what, _, tail = rest.partition("\t")
+        content, _, tail = rest.partition("\t")
         if id_.startswith("T"):
             try:
-                spans.append((number, _span(what, tail, text, anchor)))
+                spans.append((number, parse_span_line(content, tail, text, locator)))
             except DataError as error:
-                raised = DataError(f"{path}:{number}: {error.message}", hint=error.hint)
-                if ctx.policy.on_bad_span is None:
-                    raise raised from error
-                ctx.policy.on_bad_span(raised)
-        elif id_.startswith("#") and what.startswith(_RECORD) and (place := re.fullmatch(r"(\d+) (\d+)", tail)):
-            records.append((int(place[1]), int(place[2])))
+                ctx.policy.drop_span(error.at(f"{path}:{number}"))
+        elif id_.startswith("#") and content.startswith(_RECORD) and (match := re.fullmatch(r"(\d+) (\d+)", tail)):
+            records.append((int(match[1]), int(match[2])))
         elif line.strip() and not tail.startswith(_SCORE):
-            left_out(ctx, IGNORED)
+            ctx.policy.counts[IGNORED] += 1
     return spans, sorted(records)
 
 
-def _span(what: str, surface: str, text: str, anchor: Anchor) -> TextSpan:
-    """Return the span of a line; its pieces are one where only white space parts them.
+def parse_span_line(content: str, surface: str, text: str, locator: SpanLocator) -> TextSpan:
+    """Return the span of a line; several parts are one span if only white space separates them.
 
-    :raises DataError: it is not one, or has several parts; names no file.
+    :param content: the type and the offsets.
+    :param surface: brat's copy of the span's text.
+    :raises DataError: the line is invalid, or the span has several parts; names no file.
     """
-    match = _PLACE.fullmatch(what)
+    match = _TYPE_AND_OFFSETS.fullmatch(content)
     if match is None:
-        raise DataError(f"'{what}' is no type with a place"[:300], hint="write it as T1<TAB>PER 0 5<TAB>Alice")
-    pieces = [[int(number) for number in piece.split(" ")] for piece in match[2].split(";")]
-    span = anchor.span(pieces[0][0], pieces[-1][1], match[1], surface if len(pieces) == 1 and surface else None)
-    for (_, stop), (start, _) in pairwise(pieces):
+        raise DataError(f"'{content}' is no type with a place"[:300], hint="write it as T1<TAB>PER 0 5<TAB>Alice")
+    parts = [[int(number) for number in part.split(" ")] for part in match[2].split(";")]
+    span = locator.span(parts[0][0], parts[-1][1], match[1], surface if len(parts) == 1 and surface else None)
+    for (_, stop), (start, _) in pairwise(parts):
         if not stop <= start or text[stop:start].strip():
             raise DataError(
                 f"the span {match[2]} ({match[1]}) has several parts, which tags of words cannot say",
@@ -220,8 +216,12 @@ def _span(what: str, surface: str, text: str, anchor: Anchor) -> TextSpan:
     return span
 
 
-def _units(text: str, records: Sequence[tuple[int, int]], *, whole: bool) -> Iterator[_Unit]:
-    """Yield the records of a text: those marked off, the other lines that are not blank; or all of it as one."""
+def find_units(text: str, records: Sequence[tuple[int, int]], *, whole: bool) -> Iterator[_Unit]:
+    """Yield the records of a text: those with offsets, and all other lines that are not blank.
+
+    :param records: offsets of records that are not whole lines, sorted.
+    :param whole: the text is one record.
+    """
     if whole:
         yield _Unit(0, len(text), 1)
         return
@@ -241,30 +241,22 @@ def _units(text: str, records: Sequence[tuple[int, int]], *, whole: bool) -> Ite
         start = end + 1
 
 
-def _shared(
-    spans: Sequence[tuple[int, TextSpan]],
-    units: Sequence[_Unit],
-    path: Path,
-    skip: Callable[[DataError], object] | None = None,
-) -> Mapping[int, list[TextSpan]]:
-    """Return the spans of each unit by its index, counted from the unit's start.
+def assign_spans(
+    spans: Sequence[tuple[int, TextSpan]], units: Sequence[_Unit], path: Path, ctx: LoadContext
+) -> list[list[TextSpan]]:
+    """Return the spans of each unit, with offsets from the start of the unit.
 
-    :param skip: called with the error of a span that is left out; None raises it.
-    :raises DataError: one does not lie in a single unit.
+    :raises DataError: a span reaches beyond its unit, and ``ctx.policy`` does not drop it; names file and line.
     """
     starts = [unit.start for unit in units]
-    shares: dict[int, list[TextSpan]] = {index: [] for index in range(len(units))}
+    assigned: list[list[TextSpan]] = [[] for _ in units]
     for line, span in spans:
         index = bisect_right(starts, span.start) - 1
         if index < 0 or span.end > units[index].end:
-            error = DataError(
-                f"{path}:{line}: the span {span.start}-{span.end} ({span.label}) reaches beyond its line",
-                hint="--set data.unit=document reads each file as one record",
-            )
-            if skip is None:
-                raise error
-            skip(error)
-            continue
-        base = units[index].start
-        shares[index].append(TextSpan(span.start - base, span.end - base, span.label))
-    return shares
+            message = f"{path}:{line}: the span {span.start}-{span.end} ({span.label}) reaches beyond its line"
+            hint = "--set data.unit=document reads each file as one record"
+            ctx.policy.drop_span(DataError(message, hint=hint))
+        else:
+            base = units[index].start
+            assigned[index].append(TextSpan(span.start - base, span.end - base, span.label))
+    return assigned

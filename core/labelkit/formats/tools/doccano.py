@@ -7,23 +7,16 @@ key ``labels``. doccano keeps all other fields as a record's metadata.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from labelkit.errors import DataError
 from labelkit.formats.columns import is_spans
 from labelkit.formats.jsonl import json_line, objects
-from labelkit.formats.tools.reading import (
-    Anchor,
-    Found,
-    aside_of,
-    kind_wanted,
-    left_out,
-    read_each,
-    text_of,
-    unlabelled_wanted,
-)
-from labelkit.formats.tools.writing import ASIDE, beside, check_own, marked
+from labelkit.formats.tools.annotations import AnnotatedText, as_mapping, read_annotations, text_field
+from labelkit.formats.tools.offsets import SpanLocator
+from labelkit.formats.tools.span_records import METADATA, check_own_fields, record_metadata, to_spans
 from labelkit.labels.spans import TextSpan
 from labelkit.records import Example, Format, Kind, Labelled, LoadContext, Output
 
@@ -34,19 +27,29 @@ _KEYS = ("label", "labels", "entities")
 def read(path: Path, ctx: LoadContext) -> Iterator[Example]:
     """Yield the records of a doccano export.
 
-    :raises DataError: a line is none; names file and line.
+    :raises DataError: a line is invalid; names file and line.
     """
-    return read_each(path, ctx, objects(path, ctx), lambda _, record: _found(record, ctx))
+    return read_annotations(path, ctx, objects(path, ctx), partial(_parse, ctx=ctx))
 
 
 def write(records: Iterable[Labelled], output: Output) -> None:
-    """Write a line per record: its text, its spans or its class, its own fields, and ``labelkit``.
+    """Write a line per record: its text, its spans or its class, the user's own fields, and ``labelkit``.
 
-    :raises DataError: a record cannot be held.
+    :raises DataError: a record cannot be written.
     """
     for labelled in records:
-        check_own(labelled, ("text", "id", ASIDE, *_KEYS), "doccano")
-        output.stream.write(json_line(_record(labelled), labelled.id))
+        check_own_fields(labelled, ("text", "id", METADATA, *_KEYS), "doccano")
+        labels: list[Any]
+        if labelled.words is None:
+            labels, metadata = [labelled.label], record_metadata(labelled, None)
+        else:
+            record = to_spans(labelled)
+            labels = [[span.start, span.end, span.label] for span in record.spans]
+            metadata = record_metadata(labelled, record)
+            if record.scores is not None:
+                metadata["scores"] = record.scores
+        fields = {"text": labelled.text, "label": labels, **labelled.extra, METADATA: metadata}
+        output.stream.write(json_line(fields, labelled.id))
 
 
 FORMAT = Format(
@@ -59,49 +62,37 @@ FORMAT = Format(
 )
 
 
-def _record(labelled: Labelled) -> dict[str, Any]:
-    if labelled.words is None:
-        aside = beside(labelled, None)
-        return {"text": labelled.text, "label": [labelled.label], **labelled.extra, ASIDE: aside}
-    held = marked(labelled)
-    aside = beside(labelled, held)
-    if any(span.score is not None for span in held.spans):
-        aside["scores"] = [span.score for span in held.spans]
-    spans = [[span.start, span.end, span.label] for span in held.spans]
-    return {"text": labelled.text, "label": spans, **labelled.extra, ASIDE: aside}
-
-
-def _found(record: Mapping[str, Any], ctx: LoadContext) -> Found | None:
+def _parse(record: Mapping[str, Any], ctx: LoadContext) -> AnnotatedText | None:
     name = ctx.columns.get("text", "text")
-    text = text_of(record, name)
-    key = next((key for key in (*_wanted(ctx), *_KEYS) if key in record), None)
+    text = text_field(record, name)
+    named = (column for role, column in ctx.columns.items() if role not in ("text", "id", "document"))
+    key = next((key for key in (*named, *_KEYS) if key in record), None)
     value = [] if key is None else record[key]
-    aside = aside_of(record.get(ASIDE))
-    guess: Kind = "token" if "words" in aside or is_spans(value) else "text"
-    extra = {own: held for own, held in record.items() if own not in (name, key, "id", ASIDE)}
-    common: dict[str, Any] = {"text": text, "aside": aside, "id": record.get("id"), "extra": extra}
-    if unlabelled_wanted(ctx):
-        return Found(**common)
-    if kind_wanted(ctx, guess) == "text":
+    metadata = as_mapping(record.get(METADATA))
+    extra = {field: held for field, held in record.items() if field not in (name, key, "id", METADATA)}
+    annotated = partial(AnnotatedText, text=text, metadata=metadata, id=record.get("id"), extra=extra)
+    if ctx.policy.labels == "ignored":
+        return annotated()
+    guess: Kind = "token" if "words" in metadata or is_spans(value) else "text"
+    if (ctx.kind or guess) == "text":
         if value in ([], None):
-            left_out(ctx, UNLABELLED)
+            ctx.policy.counts[UNLABELLED] += 1
             return None
-        return Found(label=value, **common)
-    anchor = Anchor(text, ctx)
-    marks = anchor.each(value or (), lambda item: [_span(item, anchor)])
-    return Found(marks=marks, faults=anchor.faults, **common)
+        return annotated(label=value)
+    locator = SpanLocator(text, ctx)
+    spans = locator.collect(value or (), lambda item: [parse_item(item, locator)])
+    return annotated(spans=spans, errors=locator.errors)
 
 
-def _wanted(ctx: LoadContext) -> tuple[str, ...]:
-    """Return the field that ``--columns LAYER=FIELD`` names."""
-    return tuple(field for name, field in ctx.columns.items() if name not in ("text", "id", "document"))
+def parse_item(item: Any, locator: SpanLocator) -> TextSpan:
+    """Return a span of either form.
 
-
-def _span(item: Any, anchor: Anchor) -> TextSpan:
+    :raises DataError: it is invalid; names no file.
+    """
     if isinstance(item, Mapping) and "start_offset" in item:
-        return anchor.span(item["start_offset"], item.get("end_offset"), item.get("label"))
+        return locator.span(item["start_offset"], item.get("end_offset"), item.get("label"))
     if not isinstance(item, list) or len(item) != 3:
         raise DataError(
             f"a span is [start, end, label], not {item!r}"[:300], hint="is this an export of sequence labelling?"
         )
-    return anchor.span(*item)
+    return locator.span(*item)

@@ -11,7 +11,7 @@ from html import escape
 
 from labelkit.errors import DataError
 from labelkit.formats.delimited import as_text
-from labelkit.formats.tools.writing import marked
+from labelkit.formats.tools.span_records import to_spans
 from labelkit.records import Format, Labelled, Output
 
 _STYLE = """
@@ -94,7 +94,7 @@ class _Page:
         :raises DataError: spans overlap.
         """
         text, cursor = labelled.text, 0
-        for span in sorted(marked(labelled).spans, key=lambda span: (span.start, span.end)):
+        for span in sorted(to_spans(labelled).spans, key=lambda span: (span.start, span.end)):
             if span.start < cursor:
                 raise DataError(
                     f"record '{labelled.id}': spans overlap at {span.start}, a page shows them side by side only",

@@ -1,4 +1,4 @@
-"""Label Studio's JSON: an array of tasks. Annotations are gold; labelkit's own labels are written as predictions.
+"""Label Studio's JSON: an array of tasks. Annotations are gold labels; labels by labelkit are written as predictions.
 
 ``{"data": {"text": …}, "predictions": [{"model_version": …, "score": …, "result": [{"from_name": "label", "to_name":
 "text", "type": "labels", "value": {"start": 0, "end": 5, "text": …, "labels": ["PER"]}}]}]}``; a class is
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any, cast
@@ -17,48 +18,41 @@ from labelkit.errors import DataError
 from labelkit.files.reading import open_bytes, reading_errors
 from labelkit.formats.columns import ROLES
 from labelkit.formats.labelled_json import is_gold
-from labelkit.formats.tools.reading import (
-    Anchor,
-    Found,
-    aside_of,
-    kind_wanted,
-    left_out,
-    read_each,
-    text_of,
-    unlabelled_wanted,
-)
-from labelkit.formats.tools.writing import ASIDE, beside, check_own, json_bytes, marked
+from labelkit.formats.tools.annotations import AnnotatedText, as_mapping, read_annotations, text_field
+from labelkit.formats.tools.offsets import SpanLocator
+from labelkit.formats.tools.span_records import METADATA, check_own_fields, json_bytes, record_metadata, to_spans
 from labelkit.labels.spans import TextSpan
 from labelkit.records import Example, Format, Kind, Labelled, LoadContext, Output
 
 UNANNOTATED = "tasks without an annotation were left out"
-OTHERS = "results that are neither labels of text nor choices were left out"
-#: what the tags are called in the labelling configuration that fits what is written
+OTHER_RESULTS = "results that are neither labels of text nor choices were left out"
+#: the names of the tags in a labelling configuration that fits what is written
 FROM, TO = "label", "text"
 # fields of JSON-MIN that are neither data nor results
-_FLAT = ("id", "annotator", "annotation_id", "created_at", "updated_at", "lead_time", "inner_id", "total_annotations")
-_RESULT: Mapping[Kind, str] = {"token": "labels", "text": "choices"}
+_MIN_FIELDS = (
+    "id", "annotator", "annotation_id", "created_at", "updated_at", "lead_time", "inner_id", "total_annotations",
+)  # fmt: skip
+_RESULT_TYPE: Mapping[Kind, str] = {"token": "labels", "text": "choices"}
 
 
 def read(path: Path, ctx: LoadContext) -> Iterator[Example]:
     """Yield the tasks of an export in JSON or JSON-MIN; the line of a task is its number in the file.
 
-    :raises DataError: it is no array of tasks, or a task cannot be used.
+    :raises DataError: the file is not an array of tasks, or a task is invalid.
     """
-    reader = _Tasks(ctx)
-    return read_each(path, ctx, enumerate(_tasks(path), start=1), reader.found)
+    return read_annotations(path, ctx, enumerate(parse_tasks(path), start=1), _TaskParser(ctx).parse)
 
 
 def write(records: Iterable[Labelled], output: Output) -> None:
-    """Write a task per record: with a prediction where it was labelled, with an annotation where it is gold.
+    """Write a task per record: gold labels as an annotation, others as a prediction.
 
-    :raises DataError: a record cannot be held.
+    :raises DataError: a record cannot be written.
     """
-    between = b"[\n"
+    separator = b"[\n"
     for labelled in records:
-        output.stream.write(between + json_bytes(_task(labelled), labelled))
-        between = b",\n"
-    output.stream.write(b"\n]\n" if between == b",\n" else b"[]\n")
+        output.stream.write(separator + json_bytes(to_task(labelled), labelled))
+        separator = b",\n"
+    output.stream.write(b"\n]\n" if separator == b",\n" else b"[]\n")
 
 
 FORMAT = Format(
@@ -71,47 +65,60 @@ FORMAT = Format(
 )
 
 
-def _task(labelled: Labelled) -> dict[str, Any]:
-    check_own(labelled, ("text", ASIDE), "Label Studio's data")
-    held = None if labelled.words is None else marked(labelled)
-    data = {"text": labelled.text, **labelled.extra, ASIDE: beside(labelled, held)}
-    common = {"from_name": FROM, "to_name": TO}
-    if held is None:
-        result = [{"id": "r1", **common, "type": "choices", **_scored(labelled.score)}]
-        result[0]["value"] = {"choices": [labelled.label]}
+# -- writing ----------------------------------------------------------------------------------------------------------
+
+
+def to_task(labelled: Labelled) -> dict[str, Any]:
+    """Return the task of a record.
+
+    :raises DataError: one of the user's own fields has a reserved name, or the spans cannot be written.
+    """
+    check_own_fields(labelled, ("text", METADATA), "Label Studio's data")
+    record = None if labelled.words is None else to_spans(labelled)
+    data = {"text": labelled.text, **labelled.extra, METADATA: record_metadata(labelled, record)}
+    if record is None:
+        result = [to_result(1, "choices", labelled.score, {"choices": [labelled.label]})]
         score = labelled.score
     else:
         result = [
-            {
-                "id": f"r{number}",
-                **common,
-                "type": "labels",
-                **_scored(span.score),
-                "value": {
+            to_result(
+                number,
+                "labels",
+                span.score,
+                {
                     "start": span.start,
                     "end": span.end,
                     "text": labelled.text[span.start : span.end],
                     "labels": [span.label],
                 },
-            }
-            for number, span in enumerate(held.spans, start=1)
+            )
+            for number, span in enumerate(record.spans, start=1)
         ]
-        score = min((span.score for span in held.spans if span.score is not None), default=None)
+        score = min((span.score for span in record.spans if span.score is not None), default=None)
     if is_gold(labelled):
         return {"data": data, "annotations": [{"result": result}]}
-    return {"data": data, "predictions": [{"model_version": "labelkit", **_scored(score), "result": result}]}
+    scored = {} if score is None else {"score": score}
+    return {"data": data, "predictions": [{"model_version": "labelkit", **scored, "result": result}]}
 
 
-def _scored(score: float | None) -> dict[str, Any]:
-    return {} if score is None else {"score": score}
+def to_result(number: int, type_: str, score: float | None, value: dict[str, Any]) -> dict[str, Any]:
+    """Return a result of an annotation or prediction."""
+    scored = {} if score is None else {"score": score}
+    return {"id": f"r{number}", "from_name": FROM, "to_name": TO, "type": type_, **scored, "value": value}
 
 
-def _tasks(path: Path) -> Iterator[Any]:
-    """Yield the tasks of the file one by one; it may be larger than memory."""
+# -- reading ----------------------------------------------------------------------------------------------------------
+
+
+def parse_tasks(path: Path) -> Iterator[Any]:
+    """Yield the tasks of a file one by one; it may be larger than memory.
+
+    :raises DataError: the file is not a JSON array.
+    """
     import ijson
 
     with reading_errors(path), open_bytes(path) as stream:
-        start = cast(Any, stream).peek(64)[:64]  # both kinds of stream can look ahead
+        start = cast(Any, stream).peek(64)[:64]  # plain and gzipped streams both have peek
         if start.startswith(codecs.BOM_UTF8):
             stream.read(len(codecs.BOM_UTF8))
         if not start.removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"["):
@@ -123,58 +130,59 @@ def _tasks(path: Path) -> Iterator[Any]:
             raise DataError(f"{path}: broken JSON: {reason}", hint="export it again") from error
 
 
-class _Tasks:
-    """Reads the tasks of one file, whose labels all come from one tag of the labelling configuration."""
+class _TaskParser:
+    """Parses the tasks of one file, whose labels all belong to one tag of the labelling configuration."""
 
     def __init__(self, ctx: LoadContext) -> None:
         self._ctx = ctx
         layers = [name for name in ctx.columns if name not in ROLES]
         self._from = ctx.columns[layers[0]] if layers else None
         self._text = ctx.columns.get("text", "text")
-        self._seen: set[Any] = set()
+        self._ids: set[Any] = set()
 
-    def found(self, _: int, task: Any) -> Found | None:
-        """Return what a task holds; None when nobody annotated it.
+    def parse(self, task: Any) -> AnnotatedText | None:
+        """Return a task's text with its annotations; None if it has none.
 
-        :raises DataError: it is no task, or annotators disagree.
+        :raises DataError: the task is invalid, or annotators disagree; names no file.
         """
         if not isinstance(task, Mapping):
             raise DataError(f"a task must be an object, not {task!r}"[:200], hint="is this an export of Label Studio?")
-        return self._full(task, task["data"]) if isinstance(task.get("data"), Mapping) else self._flat(task)
+        return self.parse_full(task, task["data"]) if isinstance(task.get("data"), Mapping) else self.parse_min(task)
 
-    def _full(self, task: Mapping[str, Any], data: Mapping[str, Any]) -> Found | None:
-        results = _results(task)
-        aside = aside_of(data.get(ASIDE))
-        types = {result.get("type") for result in chain.from_iterable(results)}
-        kind = kind_wanted(self._ctx, "text" if "choices" in types and "labels" not in types else "token")
-        extra = {name: value for name, value in data.items() if name not in (self._text, ASIDE)}
-        text = text_of(data, self._text)
-        common: dict[str, Any] = {"text": text, "aside": aside, "id": task.get("id"), "extra": extra}
-        if unlabelled_wanted(self._ctx):
-            return Found(**common)
-        if not results:
-            left_out(self._ctx, UNANNOTATED)
-            return None
-        wanted = [self._wanted(result, kind) for result in results]
-        if kind == "text":
-            label = _agreed([_choices(values) for values in wanted])
-            if not label:
-                left_out(self._ctx, UNANNOTATED)
-                return None
-            return Found(label=label, **common)
-        anchor = Anchor(text, self._ctx)
-        marks = _agreed([_marks(values, anchor) for values in wanted])
-        return Found(marks=marks, faults=anchor.faults, **common)
+    def parse_full(self, task: Mapping[str, Any], data: Mapping[str, Any]) -> AnnotatedText | None:
+        """Return a task of the JSON export."""
+        annotations = results_of(task)
+        types = {result.get("type") for result in chain.from_iterable(annotations)}
+        kind = self._ctx.kind or ("text" if "choices" in types and "labels" not in types else "token")
+        text = text_field(data, self._text)
+        extra = {name: value for name, value in data.items() if name not in (self._text, METADATA)}
+        metadata = as_mapping(data.get(METADATA))
+        annotated = partial(AnnotatedText, text=text, metadata=metadata, id=task.get("id"), extra=extra)
+        if self._ctx.policy.labels == "ignored":
+            return annotated()
+        values = [self.values_of_kind(results, kind) for results in annotations]
+        if values and kind == "token":
+            locator = SpanLocator(text, self._ctx)
+            spans = agreed([parse_regions(regions, locator) for regions in values])
+            return annotated(spans=spans, errors=locator.errors)
+        if values:
+            choices = agreed(
+                [[choice for value in given for choice in as_mapping(value).get("choices") or ()] for given in values]
+            )
+            if choices:
+                return annotated(label=choices)
+        self._ctx.policy.counts[UNANNOTATED] += 1
+        return None
 
-    def _wanted(self, results: Sequence[Mapping[str, Any]], kind: Kind) -> list[Any]:
+    def values_of_kind(self, results: Sequence[Mapping[str, Any]], kind: Kind) -> list[Any]:
         """Return the values of the results that are labels of this kind.
 
-        :raises DataError: they come from several tags, and nobody said which.
+        :raises DataError: they belong to several tags, and the user named none; names no file.
         """
         found = []
         for result in results:
-            if result.get("type") != _RESULT[kind]:
-                left_out(self._ctx, OTHERS)
+            if result.get("type") != _RESULT_TYPE[kind]:
+                self._ctx.policy.counts[OTHER_RESULTS] += 1
             elif self._from is None or result.get("from_name") == self._from:
                 found.append(result)
         names = sorted({str(result.get("from_name")) for result in found})
@@ -185,51 +193,57 @@ class _Tasks:
             )
         return [result.get("value") for result in found]
 
-    def _flat(self, task: Mapping[str, Any]) -> Found | None:
-        """Return a task of JSON-MIN, where data and results are fields side by side."""
-        if (id_ := task.get("id")) is not None and id_ in self._seen:
+    def parse_min(self, task: Mapping[str, Any]) -> AnnotatedText | None:
+        """Return a task of the export JSON-MIN, where data and results are fields side by side."""
+        if (id_ := task.get("id")) is not None and id_ in self._ids:
             raise DataError(
                 f"task {id_} is there twice, annotated by two people",
                 hint="export it as JSON, with one annotation of each task marked as ground truth",
             )
-        self._seen.add(id_)
-        text, aside = text_of(task, self._text), aside_of(task.get(ASIDE))
-        spans = next((name for name, value in task.items() if self._from in (None, name) and _is_marks(value)), None)
-        kind = kind_wanted(self._ctx, "token" if spans or "words" in aside else "text")
-        key = spans if kind == "token" or unlabelled_wanted(self._ctx) else self._class_field(task)
-        extra = {name: value for name, value in task.items() if name not in (*_FLAT, self._text, key, ASIDE)}
-        common: dict[str, Any] = {"text": text, "aside": aside, "id": id_, "extra": extra}
-        if unlabelled_wanted(self._ctx):
-            return Found(**common)
+        self._ids.add(id_)
+        text, metadata = text_field(task, self._text), as_mapping(task.get(METADATA))
+        ignored = self._ctx.policy.labels == "ignored"
+        lists = [name for name, value in task.items() if value and isinstance(value, list)]
+        spans = next((name for name in lists if self._from in (None, name) and all(map(is_region, task[name]))), None)
+        kind = self._ctx.kind or ("token" if spans or "words" in metadata else "text")
+        key = spans if kind == "token" or ignored else self.class_field(task)
+        extra = {name: value for name, value in task.items() if name not in (*_MIN_FIELDS, self._text, key, METADATA)}
+        annotated = partial(AnnotatedText, text=text, metadata=metadata, id=id_, extra=extra)
+        if ignored:
+            return annotated()
+        value = task[key] if key else None
         if kind == "text":
-            value = task[key] if key else None
-            return Found(label=value.get("choices") if isinstance(value, Mapping) else value, **common)
-        anchor = Anchor(text, self._ctx)
-        marks = _marks(task[spans] if spans else [], anchor)
-        return Found(marks=marks, faults=anchor.faults, **common)
+            return annotated(label=value.get("choices") if isinstance(value, Mapping) else value)
+        locator = SpanLocator(text, self._ctx)
+        return annotated(spans=parse_regions(value or [], locator), errors=locator.errors)
 
-    def _class_field(self, task: Mapping[str, Any]) -> str | None:
-        """Return the field of the class: the one named, one of several choices, or one of a usual name."""
+    def class_field(self, task: Mapping[str, Any]) -> str:
+        """Return the field of the class: the one that the user named, one of several choices, or one of a usual name.
+
+        :raises DataError: there is none; names no file.
+        """
         usual = (self._from, self._ctx.layer, FROM, "sentiment", "choice", "class")
         several = [name for name, value in task.items() if isinstance(value, Mapping) and "choices" in value]
-        found = [name for name in (*usual[:2], *several, *usual[2:]) if name in task]
+        found = [name for name in (*usual[:2], *several, *usual[2:]) if name is not None and name in task]
         if not found:
-            have = ", ".join(f"'{name}'" for name in task if name not in (*_FLAT, self._text))
+            have = ", ".join(f"'{name}'" for name in task if name not in (*_MIN_FIELDS, self._text))
             raise DataError(f"no field of the class, there are {have or 'none'}", hint="name it: --columns label=FIELD")
         return found[0]
 
 
-def _results(task: Mapping[str, Any]) -> list[list[Mapping[str, Any]]]:
-    """Return the results of each annotation that counts; of predictions only where the file knows no annotations.
+def results_of(task: Mapping[str, Any]) -> list[list[Mapping[str, Any]]]:
+    """Return the results of each annotation that counts; of predictions if the task has no field of annotations.
 
-    Cancelled annotations do not count; where one is marked as ground truth, the others do not.
+    Cancelled annotations do not count; if one is marked as ground truth, the others do not.
+
+    :raises DataError: the annotations are invalid; names no file.
     """
-    given = task.get("annotations", task.get("completions"))
-    if given is None:
-        given = task.get("predictions") or []
-    if not isinstance(given, list) or not all(isinstance(one, Mapping) for one in given):
+    annotations = task.get("annotations", task.get("completions"))
+    if annotations is None:
+        annotations = task.get("predictions") or []
+    if not isinstance(annotations, list) or not all(isinstance(one, Mapping) for one in annotations):
         raise DataError("the annotations must be a list of objects", hint="is this an export of Label Studio?")
-    counting = [one for one in given if not one.get("was_cancelled")]
+    counting = [one for one in annotations if not one.get("was_cancelled")]
     counting = [one for one in counting if one.get("ground_truth")] or counting
     results = [one.get("result") or [] for one in counting]
     if not all(isinstance(result, list) and all(isinstance(one, Mapping) for one in result) for result in results):
@@ -237,37 +251,32 @@ def _results(task: Mapping[str, Any]) -> list[list[Mapping[str, Any]]]:
     return results
 
 
-def _agreed(found: Sequence[Any]) -> Any:
-    """Return what all annotations say.
+def agreed(annotations: Sequence[list[Any]]) -> list[Any]:
+    """Return what all annotations of a task say.
 
-    :raises DataError: they differ.
+    :raises DataError: they differ; names no file.
     """
-    if any(other != found[0] for other in found[1:]):
-        raise DataError(
-            f"{len(found)} annotations of this task differ", hint="mark one as ground truth in Label Studio"
-        )
-    return found[0]
+    if any(other != annotations[0] for other in annotations[1:]):
+        message = f"{len(annotations)} annotations of this task differ"
+        raise DataError(message, hint="mark one as ground truth in Label Studio")
+    return annotations[0]
 
 
-def _choices(values: Iterable[Any]) -> list[Any]:
-    return [choice for value in values if isinstance(value, Mapping) for choice in value.get("choices") or ()]
+def parse_regions(values: Iterable[Any], locator: SpanLocator) -> list[TextSpan]:
+    """Return the sorted spans of regions; a region may have several labels.
+
+    :raises DataError: a region is invalid, and the policy does not drop spans; names no file.
+    """
+
+    def parse(value: Any) -> list[TextSpan]:
+        if not is_region(value):
+            raise DataError(f"a region needs start, end and labels, this is {value!r}"[:300], hint="export it as JSON")
+        start, end, text = value["start"], value["end"], value.get("text")
+        return [locator.span(start, end, label, text) for label in value["labels"]]
+
+    return sorted(locator.collect(values, parse))
 
 
-def _marks(values: Iterable[Any], anchor: Anchor) -> list[TextSpan]:
-    """Return the spans of regions, in order; a region may have several labels."""
-    return sorted(anchor.each(values, lambda value: _region(value, anchor)))
-
-
-def _region(value: Any, anchor: Anchor) -> list[TextSpan]:
-    if not _is_region(value):
-        raise DataError(f"a region needs start, end and labels, this is {value!r}"[:300], hint="export it as JSON")
-    start, end, text = value["start"], value["end"], value.get("text")
-    return [anchor.span(start, end, label, text) for label in value["labels"]]
-
-
-def _is_marks(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and all(_is_region(item) for item in value)
-
-
-def _is_region(value: Any) -> bool:
+def is_region(value: Any) -> bool:
+    """Return whether a value of a result is a labelled region of text."""
     return isinstance(value, Mapping) and {"start", "end"} <= set(value) and isinstance(value.get("labels"), list)

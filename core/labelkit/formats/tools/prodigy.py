@@ -1,54 +1,47 @@
 """Prodigy's JSON Lines, as ``db-out`` writes and recipes read them: a text with tokens and spans, or with its class.
 
-``token_end`` of a span is the number of its last token; everything else that ends is exclusive.
+``token_end`` of a span is the number of its last token; all other ends are exclusive.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from labelkit.errors import DataError
 from labelkit.formats.jsonl import json_line, objects
 from labelkit.formats.labelled_json import is_gold
-from labelkit.formats.tools.reading import (
-    Anchor,
-    Found,
-    aside_of,
-    kind_wanted,
-    left_out,
-    read_each,
-    text_of,
-    unlabelled_wanted,
-)
-from labelkit.formats.tools.writing import ASIDE, Marked, beside, marked, misfit
+from labelkit.formats.tools.annotations import AnnotatedText, as_mapping, read_annotations, text_field
+from labelkit.formats.tools.offsets import SpanLocator
+from labelkit.formats.tools.span_records import METADATA, SpanRecord, record_metadata, span_error, to_spans
 from labelkit.labels.spans import Offsets
-from labelkit.records import Example, Format, Labelled, LoadContext, Output, Span
+from labelkit.records import Example, Format, Labelled, LoadContext, Output
 
-REFUSED = "examples that were rejected or ignored in Prodigy were left out"
+REJECTED = "examples that were rejected or ignored in Prodigy were left out"
 UNDECIDED = "examples without a chosen option were left out"
-_READ = ("text", "tokens", "spans", "label", "options", "accept", "answer", "meta", ASIDE)
-# what Prodigy adds to each task for itself
-_ITS_OWN = ("_input_hash", "_task_hash", "_view_id", "_session_id", "_annotator_id", "_timestamp", "_is_binary")
+_READ = ("text", "tokens", "spans", "label", "options", "accept", "answer", "meta", METADATA)
+# what Prodigy adds to each task for its own use
+_INTERNAL = ("_input_hash", "_task_hash", "_view_id", "_session_id", "_annotator_id", "_timestamp", "_is_binary")
 
 
 def read(path: Path, ctx: LoadContext) -> Iterator[Example]:
     """Yield the examples of a file of ``prodigy db-out``; rejected and ignored ones are left out and counted.
 
-    :raises DataError: a line is none; names file and line.
+    :raises DataError: a line is invalid; names file and line.
     """
-    return read_each(path, ctx, objects(path, ctx), lambda _, record: _found(record, ctx))
+    return read_annotations(path, ctx, objects(path, ctx), partial(_parse, ctx=ctx))
 
 
 def write(records: Iterable[Labelled], output: Output) -> None:
-    """Write a task per record; gold ones are answered, the others wait for an answer.
+    """Write a task per record; gold ones are answered, the others are to be answered.
 
-    :raises DataError: a record cannot be held.
+    :raises DataError: a record cannot be written.
     """
     for labelled in records:
-        output.stream.write(json_line(_record(labelled), labelled.id))
+        output.stream.write(json_line(to_task(labelled), labelled.id))
 
 
 FORMAT = Format(
@@ -61,92 +54,94 @@ FORMAT = Format(
 )
 
 
-def _record(labelled: Labelled) -> dict[str, Any]:
-    record: dict[str, Any] = {"text": labelled.text}
-    if labelled.words is None:
-        record |= _classified(labelled)
-        aside = beside(labelled, None)
+def to_task(labelled: Labelled) -> dict[str, Any]:
+    """Return the task of a record.
+
+    :raises DataError: a span covers no word.
+    """
+    task: dict[str, Any] = {"text": labelled.text}
+    if labelled.words is not None:
+        record = to_spans(labelled)
+        task |= token_fields(labelled, record)
+        metadata = record_metadata(labelled, record)
+        if all(map(str.strip, record.words)) and [token["text"] for token in task["tokens"]] == metadata["words"]:
+            # the tokens determine the words
+            metadata = {name: value for name, value in metadata.items() if name not in ("words", "offsets")}
     else:
-        held = marked(labelled)
-        record |= {"tokens": _tokens(labelled.text, held.offsets)}
-        record["spans"] = [_span(span, held, labelled) for span in held.spans]
-        aside = beside(labelled, held)
-        if all(map(str.strip, held.words)) and [token["text"] for token in record["tokens"]] == aside["words"]:
-            # the tokens say it all
-            aside = {name: value for name, value in aside.items() if name not in ("words", "offsets")}
+        metadata = record_metadata(labelled, None)
+        if labelled.scores:  # of the interface "choice", where other classes can be chosen
+            task |= {"options": [{"id": name, "text": name} for name in labelled.scores], "accept": [labelled.label]}
+        else:
+            task["label"] = labelled.label
     if is_gold(labelled):
-        record["answer"] = "accept"
+        task["answer"] = "accept"
     if labelled.extra:
-        record["meta"] = dict(labelled.extra)
-    return {**record, ASIDE: aside}
+        task["meta"] = dict(labelled.extra)
+    return {**task, METADATA: metadata}
 
 
-def _classified(labelled: Labelled) -> dict[str, Any]:
-    """Return a task of the interface ``choice`` where other classes could be chosen, else of ``classification``."""
-    if not labelled.scores:
-        return {"label": labelled.label}
-    options = [{"id": name, "text": name} for name in labelled.scores]
-    return {"options": options, "accept": [labelled.label]}
+def token_fields(labelled: Labelled, record: SpanRecord) -> dict[str, Any]:
+    """Return the tokens of a record, and its spans with the numbers of their tokens.
 
-
-def _tokens(text: str, offsets: Offsets) -> list[dict[str, Any]]:
-    return [
+    :raises DataError: a span covers no word.
+    """
+    text, starts, ends = labelled.text, [start for start, _ in record.offsets], [end for _, end in record.offsets]
+    tokens = [
         {"text": text[start:end], "start": start, "end": end, "id": number, "ws": text[end : end + 1] == " "}
-        for number, (start, end) in enumerate(offsets)
+        for number, (start, end) in enumerate(record.offsets)
     ]
+    spans = []
+    for span in record.spans:
+        first, last = bisect_right(ends, span.start), bisect_left(starts, span.end) - 1
+        if last < first:
+            raise span_error(labelled, span, "holds no word")
+        task_span = {
+            "start": span.start, "end": span.end, "token_start": first, "token_end": last, "label": span.label,
+        }  # fmt: skip
+        spans.append(task_span if span.score is None else {**task_span, "score": span.score})
+    return {"tokens": tokens, "spans": spans}
 
 
-def _span(span: Span, held: Marked, labelled: Labelled) -> dict[str, Any]:
-    first = bisect_right([end for _, end in held.offsets], span.start)
-    last = bisect_left([start for start, _ in held.offsets], span.end) - 1
-    if last < first:
-        raise misfit(labelled, span, "holds no word")
-    found = {"start": span.start, "end": span.end, "token_start": first, "token_end": last, "label": span.label}
-    return found if span.score is None else {**found, "score": span.score}
-
-
-def _found(record: Mapping[str, Any], ctx: LoadContext) -> Found | None:
-    if record.get("answer", "accept") != "accept" and not unlabelled_wanted(ctx):
-        left_out(ctx, REFUSED)
+def _parse(record: Mapping[str, Any], ctx: LoadContext) -> AnnotatedText | None:
+    ignored = ctx.policy.labels == "ignored"
+    if record.get("answer", "accept") != "accept" and not ignored:
+        ctx.policy.counts[REJECTED] += 1
         return None
-    text = text_of(record, "text")
-    aside = aside_of(record.get(ASIDE))
-    meta = record.get("meta")
-    extra = {name: value for name, value in record.items() if name not in (*_READ, *_ITS_OWN)}
-    extra |= meta if isinstance(meta, dict) else {}
-    common: dict[str, Any] = {"text": text, "aside": aside, "extra": extra}
-    anchor = Anchor(text, ctx)
-    if record.get("tokens") is not None:
-        common["words"] = _words(record["tokens"], text, anchor)
-    if unlabelled_wanted(ctx):
-        return Found(**common)
-    if kind_wanted(ctx, "token" if {"tokens", "spans"} & set(record) else "text") == "text":
+    text, meta = text_field(record, "text"), as_mapping(record.get("meta"))
+    extra = {name: value for name, value in record.items() if name not in (*_READ, *_INTERNAL)} | dict(meta)
+    locator = SpanLocator(text, ctx)
+    words = None if record.get("tokens") is None else parse_tokens(record["tokens"], text, locator)
+    metadata = as_mapping(record.get(METADATA))
+    annotated = partial(AnnotatedText, text=text, metadata=metadata, extra=extra, words=words)
+    if ignored:
+        return annotated()
+    if (ctx.kind or ("token" if {"tokens", "spans"} & set(record) else "text")) == "text":
         label = record.get("label") if "accept" not in record else record["accept"]
         if label == []:
-            left_out(ctx, UNDECIDED)
+            ctx.policy.counts[UNDECIDED] += 1
             return None
-        return Found(label=label, **common)
+        return annotated(label=label)
     spans = record.get("spans") or []
     if not isinstance(spans, list) or not all(isinstance(span, Mapping) for span in spans):
         raise DataError("spans must be a list of objects", hint="is this a file of prodigy db-out?")
-    marks = anchor.each(
-        spans, lambda span: [anchor.span(span.get("start"), span.get("end"), span.get("label"), span.get("text"))]
+    found = locator.collect(
+        spans, lambda span: [locator.span(span.get("start"), span.get("end"), span.get("label"), span.get("text"))]
     )
-    return Found(marks=marks, faults=anchor.faults, **common)
+    return annotated(spans=found, errors=locator.errors)
 
 
-def _words(tokens: Any, text: str, anchor: Anchor) -> tuple[tuple[str, ...], Offsets]:
-    """Return the tokens that are words; those of white space alone only hold the text together.
+def parse_tokens(tokens: Any, text: str, locator: SpanLocator) -> tuple[tuple[str, ...], Offsets]:
+    """Return the words among the tokens and their offsets; tokens of white space are not words.
 
-    :raises DataError: they are not the tokens of the text; names no file.
+    :raises DataError: the tokens are invalid, or not those of the text; names no file.
     """
     if not isinstance(tokens, list) or not all(isinstance(token, Mapping) for token in tokens):
         raise DataError("tokens must be a list of objects", hint="is this a file of prodigy db-out?")
-    places = []
+    offsets = []
     for token in tokens:
         if token.get("text") == "":
             continue
-        span = anchor.span(token.get("start"), token.get("end"), "token", token.get("text"))
+        span = locator.span(token.get("start"), token.get("end"), "token", token.get("text"))
         if text[span.start : span.end].strip():
-            places.append((span.start, span.end))
-    return tuple([text[start:end] for start, end in places]), tuple(places)
+            offsets.append((span.start, span.end))
+    return tuple([text[start:end] for start, end in offsets]), tuple(offsets)

@@ -1,21 +1,29 @@
 """spaCy's DocBin (``.spacy``), read and written through spaCy itself: entities, tags or categories.
 
-Words are tokens; white space that is more than one space between two of them is a token of its own, as spaCy makes it,
-so that ``doc.text`` is the text. What spaCy has no place for lies in ``doc.user_data["labelkit"]``, as JSON.
-A DocBin is read and written whole: it does not fit a stream.
+Words are tokens; white space other than a single space between words is a token of its own, as in spaCy's tokenizers,
+so that ``doc.text`` is the text. What spaCy has no field for is stored in ``doc.user_data["labelkit"]``, as JSON.
+A DocBin is read and written as a whole, not as a stream.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labelkit.errors import DataError
 from labelkit.files.reading import open_bytes, reading_errors
-from labelkit.formats.tools.reading import Found, aside_of, kind_wanted, left_out, read_each, unlabelled_wanted
-from labelkit.formats.tools.writing import ASIDE, Marked, beside, json_bytes, marked, misfit
+from labelkit.formats.tools.annotations import AnnotatedText, as_mapping, read_annotations
+from labelkit.formats.tools.span_records import (
+    METADATA,
+    SpanRecord,
+    json_bytes,
+    record_metadata,
+    span_error,
+    to_spans,
+)
 from labelkit.labels.spans import Offsets, TextSpan
 from labelkit.records import Example, Format, Labelled, LoadContext, Output
 from labelkit.text.splitters import words as split_words
@@ -29,11 +37,11 @@ _ATTRIBUTES = ("ORTH", "SPACY", "TAG", "ENT_IOB", "ENT_TYPE")
 
 
 def read(path: Path, ctx: LoadContext) -> Iterator[Example]:
-    """Yield the documents of a DocBin; the line of one is its number in the file.
+    """Yield the documents of a DocBin; the line of a document is its number in the file.
 
-    :raises DataError: spaCy is not installed, or it is no DocBin.
+    :raises DataError: spaCy is not installed, or the file is not a DocBin.
     """
-    return read_each(path, ctx, enumerate(_docs(path), start=1), lambda _, doc: _found(doc, ctx))
+    return read_annotations(path, ctx, enumerate(read_docs(path), start=1), partial(_parse, ctx=ctx))
 
 
 def write(records: Iterable[Labelled], output: Output) -> None:
@@ -41,13 +49,13 @@ def write(records: Iterable[Labelled], output: Output) -> None:
 
     :raises DataError: spaCy is not installed, or it cannot hold a record.
     """
-    tokens = _spacy()
+    tokens = _import_spacy()
     from spacy.vocab import Vocab
 
     vocab = Vocab()
     box = tokens.DocBin(attrs=_ATTRIBUTES, store_user_data=True)
     for labelled in records:
-        box.add(_doc(labelled, vocab))
+        box.add(to_doc(labelled, vocab))
     output.stream.write(box.to_bytes())
 
 
@@ -62,7 +70,7 @@ FORMAT = Format(
 )
 
 
-def _spacy() -> Any:
+def _import_spacy() -> Any:
     """Return ``spacy.tokens``.
 
     :raises DataError: spaCy is not installed.
@@ -80,91 +88,90 @@ def _spacy() -> Any:
 # -- writing ----------------------------------------------------------------------------------------------------------
 
 
-def _doc(labelled: Labelled, vocab: Vocab) -> Doc:
+def to_doc(labelled: Labelled, vocab: Vocab) -> Doc:
     """Return the document of a record.
 
-    :raises DataError: spaCy cannot hold its text.
+    :raises DataError: spaCy cannot hold its text, or its spans are not whole words.
     """
-    held = None if labelled.words is None else marked(labelled)
-    offsets = split_words(labelled.text) if held is None else held.offsets
-    pieces, spaces, numbers = _pieces(labelled.text, offsets)
+    record = None if labelled.words is None else to_spans(labelled)
+    pieces, spaces, token_at = tokenize(labelled.text, split_words(labelled.text) if record is None else record.offsets)
+    hint = "another format can hold it, e.g. --to jsonl"
     try:
-        doc: Doc = _spacy().Doc(vocab, words=pieces, spaces=spaces)
+        doc: Doc = _import_spacy().Doc(vocab, words=pieces, spaces=spaces)
     except ValueError as error:  # half a surrogate pair
-        raise DataError(
-            f"record '{labelled.id}': spaCy cannot hold its text: {error}",
-            hint="another format can hold it, e.g. --to jsonl",
-        ) from error
+        raise DataError(f"record '{labelled.id}': spaCy cannot hold its text: {error}", hint=hint) from error
     if doc.text != labelled.text:
-        raise DataError(
-            f"record '{labelled.id}': spaCy cannot hold its text as it is",
-            hint="another format can hold it, e.g. --to jsonl",
-        )
-    if held is None:
-        # the chosen class comes first, so that it is still the chosen one when another scores the same
+        raise DataError(f"record '{labelled.id}': spaCy cannot hold its text as it is", hint=hint)
+    metadata = {**record_metadata(labelled, record), "extra": dict(labelled.extra)}
+    if record is None:
+        # the label comes first, so that it is still chosen if another class has the same score
         doc.cats = {str(labelled.label): 1.0 if labelled.score is None else labelled.score}
         doc.cats |= {name: score for name, score in (labelled.scores or {}).items() if name != labelled.label}
-    elif held.notation == "plain":
-        _set_tags(doc, held, numbers, labelled)
     else:
-        _set_entities(doc, held, labelled)
-    aside = {**beside(labelled, held), "extra": dict(labelled.extra)}
-    if held is not None and any(span.score is not None for span in held.spans):
-        aside["scores"] = [span.score for span in held.spans]
-    doc.user_data[ASIDE] = json_bytes(aside, labelled).decode()
+        annotate(doc, record, token_at, labelled)
+        if record.scores is not None:
+            metadata["scores"] = record.scores
+    doc.user_data[METADATA] = json_bytes(metadata, labelled).decode()
     return doc
 
 
-def _pieces(text: str, offsets: Offsets) -> tuple[list[str], list[bool], dict[tuple[int, int], int]]:
-    """Return the tokens that make up a text, whether a space follows each, and the token of each place of a word."""
-    pieces: list[str] = []
+def tokenize(text: str, offsets: Offsets) -> tuple[list[str], list[bool], dict[tuple[int, int], int]]:
+    """Return the tokens that make up ``text``, whether a space follows each, and offsets of a word → its token."""
+    tokens: list[str] = []
     spaces: list[bool] = []
-    numbers: dict[tuple[int, int], int] = {}
+    token_at: dict[tuple[int, int], int] = {}
     cursor = 0
     for start, end in (*offsets, (len(text), len(text))):
         between = text[cursor:start]
-        if between.startswith(" ") and pieces and not spaces[-1]:
+        if between.startswith(" ") and tokens and not spaces[-1]:
             spaces[-1], between = True, between[1:]
         if between:
-            pieces.append(between)
+            tokens.append(between)
             spaces.append(False)
-        if max(start, cursor) < end:  # words may share a place, or be empty
-            numbers[(start, end)] = len(pieces)
-            pieces.append(text[max(start, cursor) : end])
+        if max(start, cursor) < end:  # words may share offsets, or be empty
+            token_at[(start, end)] = len(tokens)
+            tokens.append(text[max(start, cursor) : end])
             spaces.append(False)
         cursor = max(cursor, end)
-    return pieces, spaces, numbers
+    return tokens, spaces, token_at
 
 
-def _set_tags(doc: Doc, held: Marked, numbers: dict[tuple[int, int], int], labelled: Labelled) -> None:
-    for span in held.spans:
-        if (span.start, span.end) not in numbers:
-            raise misfit(labelled, span, "is no word")
-        doc[numbers[(span.start, span.end)]].tag_ = span.label
+def annotate(doc: Doc, record: SpanRecord, token_at: dict[tuple[int, int], int], labelled: Labelled) -> None:
+    """Set the spans of a record as tags of tokens if its labels are plain, or else as entities.
 
-
-def _set_entities(doc: Doc, held: Marked, labelled: Labelled) -> None:
-    found = []
-    for span in held.spans:
+    :raises DataError: a span is not made of whole words.
+    """
+    entities = []
+    for span in record.spans:
+        if record.notation == "plain":
+            if (span.start, span.end) not in token_at:
+                raise span_error(labelled, span, "is no word")
+            doc[token_at[(span.start, span.end)]].tag_ = span.label
+            continue
         entity = doc.char_span(span.start, span.end, label=span.label)
         if entity is None:
-            raise misfit(labelled, span, "cuts a word")
-        found.append(entity)
-    doc.set_ents(found, default="outside")
+            raise span_error(labelled, span, "cuts a word")
+        entities.append(entity)
+    if record.notation != "plain":
+        doc.set_ents(entities, default="outside")
 
 
 # -- reading ----------------------------------------------------------------------------------------------------------
 
 
-def _docs(path: Path) -> Iterator[Doc]:
-    tokens = _spacy()
+def read_docs(path: Path) -> Iterator[Doc]:
+    """Yield the documents of a DocBin.
+
+    :raises DataError: spaCy is not installed, or the file is not a DocBin.
+    """
+    tokens = _import_spacy()
     from spacy.vocab import Vocab
 
     with reading_errors(path), open_bytes(path) as stream:
         content = stream.read()
     try:
         box = tokens.DocBin(store_user_data=True).from_bytes(content)
-    except Exception as error:  # zlib, msgpack and spaCy each have their own
+    except Exception as error:  # zlib, msgpack and spaCy each raise their own
         raise DataError(
             f"{path} is no DocBin: {' '.join(str(error).split())[:150]}",
             hint="write it with spaCy's DocBin.to_disk, or convert it with spacy convert",
@@ -172,34 +179,28 @@ def _docs(path: Path) -> Iterator[Doc]:
     yield from box.get_docs(Vocab())
 
 
-def _found(doc: Doc, ctx: LoadContext) -> Found | None:
-    text = doc.text
-    aside = _aside(doc.user_data.get(ASIDE))
-    extra = aside_of(aside.get("extra"))
-    words = tuple((token.idx, token.idx + len(token.text)) for token in doc if not token.text.isspace())
-    entities, tags = doc.has_annotation("ENT_IOB"), doc.has_annotation("TAG")
-    plain = bool(ctx.settings.plain_labels) or aside.get("scheme") == "plain"
-    common: dict[str, Any] = {"text": text, "aside": aside, "extra": extra}
-    common["words"] = (tuple([text[start:end] for start, end in words]), words)
-    if unlabelled_wanted(ctx):
-        return Found(**common)
-    if kind_wanted(ctx, "text" if doc.cats and not entities and not tags else "token") == "text":
-        if not doc.cats:
-            left_out(ctx, UNLABELLED)
-            return None
-        return Found(label=max(doc.cats, key=lambda name: doc.cats[name]), **common)
-    if tags and (plain or not entities):
-        tagged = [token for token in doc if token.tag_ and ("words" in aside or not token.text.isspace())]
-        marks = [TextSpan(token.idx, token.idx + len(token.text), token.tag_) for token in tagged]
-        common["aside"] = {**aside, "scheme": "plain"}
-    else:
-        marks = [TextSpan(entity.start_char, entity.end_char, entity.label_) for entity in doc.ents]
-    return Found(marks=marks, **common)
-
-
-def _aside(kept: Any) -> Mapping[str, Any]:
-    """Return what labelkit wrote beside a document; nothing where that cannot be read."""
+def _parse(doc: Doc, ctx: LoadContext) -> AnnotatedText | None:
+    stored: Any = doc.user_data.get(METADATA)
     try:
-        return aside_of(json.loads(kept))
-    except (TypeError, ValueError):
-        return {}
+        metadata = as_mapping(json.loads(stored))
+    except (TypeError, ValueError):  # not written by labelkit
+        metadata = {}
+    text = doc.text
+    offsets = tuple((token.idx, token.idx + len(token.text)) for token in doc if not token.text.isspace())
+    words = (tuple([text[start:end] for start, end in offsets]), offsets)
+    annotated = partial(AnnotatedText, text=text, extra=as_mapping(metadata.get("extra")), words=words)
+    if ctx.policy.labels == "ignored":
+        return annotated(metadata=metadata)
+    entities, tags = doc.has_annotation("ENT_IOB"), doc.has_annotation("TAG")
+    if (ctx.kind or ("text" if doc.cats and not entities and not tags else "token")) == "text":
+        if not doc.cats:
+            ctx.policy.counts[UNLABELLED] += 1
+            return None
+        return annotated(metadata=metadata, label=max(doc.cats, key=lambda name: doc.cats[name]))
+    plain = bool(ctx.settings.plain_labels) or metadata.get("scheme") == "plain"
+    if tags and (plain or not entities):
+        tagged = [token for token in doc if token.tag_ and ("words" in metadata or not token.text.isspace())]
+        spans = [TextSpan(token.idx, token.idx + len(token.text), token.tag_) for token in tagged]
+        return annotated(metadata={**metadata, "scheme": "plain"}, spans=spans)
+    spans = [TextSpan(entity.start_char, entity.end_char, entity.label_) for entity in doc.ents]
+    return annotated(metadata=metadata, spans=spans)

@@ -1,0 +1,125 @@
+"""Spans of texts as labels of their words; errors of a file's spans are collected and raised together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from labelkit.errors import DataError
+from labelkit.labels.notation import Notation
+from labelkit.labels.schemes import SpanTuple, tags_of
+from labelkit.labels.spans import (
+    Offsets,
+    TextSpan,
+    joined_offsets,
+    parse_span,
+    parse_spans,
+    without_overlaps,
+    words_of_spans,
+)
+from labelkit.records import LoadContext, Place
+
+OVERLAPS = "nested or overlapping spans were dropped, the longer ones kept"
+_LISTED = 20  # messages in one error
+
+
+class SpanTagger:
+    """Converts the spans of one file's records to labels of their words.
+
+    ``ctx.settings.drop_overlaps`` keeps the longer of two overlapping spans, and counts the dropped ones in
+    ``ctx.policy.counts``; ``ctx.settings.plain_labels`` reads spans as plain labels of words. A span that cannot be
+    used is dropped where ``ctx.policy.on_bad_span`` takes its error; its record stays.
+    """
+
+    def __init__(self, ctx: LoadContext) -> None:
+        self._settings, self._policy = ctx.settings, ctx.policy
+        self._messages: list[str] = []
+        self._count = 0
+
+    def parse(self, value: Any, text: str, place: Place) -> list[TextSpan]:
+        """Parse spans as :func:`labelkit.labels.spans.parse_spans` does.
+
+        :raises DataError: one is invalid, or outside of ``text``; names no file.
+        """
+        if self._policy.on_bad_span is None or not isinstance(value, list | tuple):
+            return parse_spans(value, text)
+        found = []
+        for item in value:
+            try:
+                found.append(parse_span(item, text))
+            except DataError as error:
+                self._policy.drop_span(error.at(place))
+        return sorted(found)
+
+    def labels(
+        self,
+        spans: Sequence[TextSpan],
+        text: str,
+        words: Sequence[str],
+        offsets: Offsets | None,
+        place: Place,
+        notation: Notation | None = None,
+    ) -> tuple[str, ...] | None:
+        """Return a label per word; None if spans cut words, which :meth:`finish` reports.
+
+        :param offsets: of the words in ``text``; None if ``text`` is the words joined by spaces.
+        :param notation: the notation that the file states; None for the one of the settings.
+        :raises DataError: spans overlap, or the words are not those of the text; names no file.
+        """
+        if offsets is None:
+            offsets = joined_offsets(words)
+            if text != " ".join(words):
+                raise DataError(
+                    "the words are not those of the text, so its spans cannot be placed",
+                    hint="correct the words, or leave them out",
+                )
+        kept = without_overlaps(spans, text, self._on_overlap(place))
+        found, messages = words_of_spans(kept, text, offsets)
+        self._reject(messages, place)
+        if messages and self._policy.on_bad_span is None:
+            return None
+        notation = notation or ("plain" if self._settings.plain_labels else "IOB2")
+        if notation != "plain":
+            return tags_of(found, len(words), notation)
+        labels = plain_labels(found, len(words))
+        missing = [f"the word '{word}' has no label" for word, label in zip(words, labels, strict=True) if not label]
+        self._reject(missing, place)
+        return None if missing else labels
+
+    def finish(self) -> None:
+        """Raise what was collected.
+
+        :raises DataError: there were spans that cut words, or words without a label.
+        """
+        if count := self._count:
+            more = f"; and {count - _LISTED} more" if count > _LISTED else ""
+            raise DataError(
+                f"{count} span{'s' if count > 1 else ''} cannot be written as tags of words: "
+                f"{'; '.join(self._messages)}{more}",
+                hint="correct them, or give the words already split, as a list",
+            )
+
+    def _on_overlap(self, place: Place) -> Callable[[DataError], object] | None:
+        if self._settings.drop_overlaps:
+            return lambda error: self._policy.counts.update((OVERLAPS,))
+        if self._policy.on_bad_span is None:
+            return None
+        return lambda error: self._policy.drop_span(error.at(place))
+
+    def _reject(self, messages: Iterable[str], place: Place) -> None:
+        """Report messages about spans to the policy, or collect them."""
+        for message in messages:
+            if self._policy.on_bad_span is not None:
+                self._policy.drop_span(DataError(f"{place}: {message}"))
+                continue
+            self._count += 1
+            if self._count <= _LISTED:
+                self._messages.append(f"{place}: {message}")
+
+
+def plain_labels(spans: Sequence[SpanTuple], length: int) -> tuple[str, ...]:
+    """Return the label of the span that each of ``length`` words lies in; an empty one for words outside."""
+    labels = [""] * length
+    for first, stop, label in spans:
+        labels[first:stop] = [label] * (stop - first)
+    return tuple(labels)
