@@ -31,7 +31,8 @@ mark("import labelkit")
 catalog = Catalog.load()
 mark("find the plugins")
 home = Home.find(os.environ, cwd=Path.cwd())
-from labelkit.label.labeller import Labeller, find_checkpoint
+from labelkit.label.labeller import Labeller
+from labelkit.label.loading import find_checkpoint
 folder, _ = find_checkpoint(sys.argv[1], home)
 mark("find the run in the registry")
 import torch

@@ -281,7 +281,7 @@ def test_another_decoder_labels_and_evaluates(
         return decode(decoder, scores)
 
     monkeypatch.setattr("labelkit.inference.prediction.decode", spy)
-    monkeypatch.setattr("labelkit.label.labeller.decode", spy)
+    monkeypatch.setattr("labelkit.label.assembly.decode", spy)
     assert main(["evaluate", "shared", "--decoder", "viterbi", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["metrics"]["test"]["ner"]["decoder"] == "viterbi"
     assert main(["label", "shared", "--decoder", "viterbi", "--text", TEXT, "--json"]) == 0

@@ -234,7 +234,7 @@ def test_a_registry_that_cannot_be_written_is_a_note(label: Label, monkeypatch: 
     write("a.txt", "Ada\n")
     done = label("a.txt", "-o", "o.jsonl")
     assert done.status == 0
-    assert "note: the registry does not know of o.jsonl: the registry is read-only\n" in done.err
+    assert "note: o.jsonl is not recorded: the registry is read-only\n" in done.err
 
 
 def test_a_checkpoint_from_elsewhere_labels_without_a_registry(

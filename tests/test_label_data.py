@@ -33,7 +33,7 @@ def test_tags_that_do_not_fit_are_rewritten_and_the_output_is_data(
     assert [record["labels"] for record in records] == [["B-PER", "I-PER", "I-PER"], ["B-PER"], []]
     assert [record["coverage"].get("repaired", 0) for record in records] == [1, 1, 0]
     assert [[span["text"] for span in record["spans"]] for record in records] == [["Ada Lovelace lives"], ["Bob"], []]
-    assert (json.loads(done.out)["repaired"], "note: 2 tags rewritten to fit IOB2" in done.err) == (2, True)
+    assert (json.loads(done.out)["repaired"], "note: 2 tags repaired to fit IOB2" in done.err) == (2, True)
     for name in ("o.conll", "o.parquet"):
         assert label("a.txt", "-o", name).status == 0
     write("a.txt", "Ada Lovelace lives\nBob\n")

@@ -53,12 +53,12 @@ def test_an_interrupted_command_goes_on_and_gives_the_same_bytes(
         interrupted_after(patch, calls, KeyboardInterrupt())
         done = label("a.txt", "b.jsonl", "-o", "o.jsonl")
     assert done.status == 130
-    kept = "; the same command with --resume goes on from here" if calls else ""
+    kept = "; resume with the same command and --resume" if calls else ""
     assert done.err == f"interrupted{kept}\n"
     assert (journal_path(Path("o.jsonl")).exists(), Path("o.jsonl").exists()) == (bool(calls), False)
     if calls:
         refused = label("a.txt", "b.jsonl", "-o", "o.jsonl")
-        assert (refused.status, "go on where it ended with --resume" in refused.err) == (1, True)
+        assert (refused.status, "resume it with --resume" in refused.err) == (1, True)
     again = label("a.txt", "b.jsonl", "-o", "o.jsonl", "--resume", "--json")
     assert again.status == 0
     assert Path("o.jsonl").read_bytes() == Path("whole.jsonl").read_bytes()
@@ -68,7 +68,7 @@ def test_an_interrupted_command_goes_on_and_gives_the_same_bytes(
     assert found["new_records"] == 502 - before
     assert found["new_words"] == found["words"] - words_of(Path("whole.jsonl"), before)
     assert found["words_per_second"] == pytest.approx(found["new_words"] / found["seconds"], rel=0.05)
-    said = f"; went on after {before} records: {502 - before} records, {found['new_words']:,} words in "
+    said = f"; resumed after {before} records: {502 - before} records, {found['new_words']:,} words in "
     assert (said in again.err) == bool(calls)
     assert not journal_path(Path("o.jsonl")).exists()
 
@@ -137,14 +137,14 @@ def test_an_input_that_changed_meanwhile_is_told(label: Label, monkeypatch: pyte
 
 def test_two_commands_do_not_write_one_file(label: Label, monkeypatch: pytest.MonkeyPatch) -> None:
     write("a.txt", "Ada\n")
-    with Journal.begin(journal_path(Path("o.jsonl")), {}, resume=False, force=False):
+    with Journal.open(journal_path(Path("o.jsonl")), {}, resume=False, force=False):
         done = label("a.txt", "-o", "o.jsonl", "--force")
     assert (done.status, ".o.jsonl.part is in use by another command" in done.err) == (1, True)
 
 
 def test_a_full_disk_keeps_what_is_there(label: Label, monkeypatch: pytest.MonkeyPatch) -> None:
     write("a.txt", many(300))
-    add, count = Journal.add, 0
+    add, count = Journal.append, 0
 
     def full(self: Journal, results: Any) -> None:
         nonlocal count
@@ -154,7 +154,7 @@ def test_a_full_disk_keeps_what_is_there(label: Label, monkeypatch: pytest.Monke
         add(self, results)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Journal, "add", full)
+        patch.setattr(Journal, "append", full)
         assert label("a.txt", "-o", "o.jsonl").status == 1
     assert json.loads(label("a.txt", "-o", "o.jsonl", "--resume", "--json").out)["resumed_after"] == 192
 

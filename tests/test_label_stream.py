@@ -134,7 +134,7 @@ def test_whoever_stops_reading_does_not_wait_for_the_rest(labeller: Labeller, mo
 
     monkeypatch.setattr(Labeller, "compute", spy)
     monkeypatch.setattr(Engine, "forward", slow)
-    monkeypatch.setattr(labeller, "_engine", replace(labeller.engine, budget=64))
+    monkeypatch.setattr(labeller._selector, "loaded", replace(labeller.engine, budget=64))
     stream: Any = label_stream(labeller, examples(64 + 128 + 256))
     next(stream)
     threading.Timer(0.2, go_on.set).start()

@@ -103,7 +103,7 @@ def test_words_without_sub_tokens_and_overlong_ones_get_the_fallback_and_are_cou
 
 
 def test_a_fallback_word_has_the_fallback_label_in_plain_schemas_too(labeller: Labeller) -> None:
-    engine = replace(labeller._engine, fallback=3)
+    engine = replace(labeller.engine, fallback=3)
     found = engine.score([], [2])
     assert found.values.argmax(axis=1).tolist() == [3, 3]
     assert not found.covered.any()
@@ -145,7 +145,7 @@ def test_with_windows_every_word_takes_the_prediction_that_saw_most(labeller: La
     import torch
 
     words = ("Ada Lovelace lives in New York . Bob met Cleo in Lima . " * 20).split()
-    engine, tokenizer = labeller._engine, labeller._engine.encoding.tokenizer
+    engine, tokenizer = labeller.engine, labeller.engine.encoding.tokenizer
     body = [
         (i, token) for i, word in enumerate(words) for token in tokenizer(word, add_special_tokens=False)["input_ids"]
     ]
@@ -179,10 +179,10 @@ def test_with_windows_every_word_takes_the_prediction_that_saw_most(labeller: La
 
 def test_windows_change_nothing_where_the_input_fits(labeller: Labeller, trained: labelkit.RunResult) -> None:
     other = labelkit.load(str(trained.checkpoint))
-    encoding = other._engine.encoding
+    encoding = other.engine.encoding
     texts = ["Ada Lovelace lives in New York .", "Bob met Cleo in Lima ."]
     for overlap in (0, 5, 60):
-        other._engine = replace(other._engine, encoding=replace(encoding, stride=overlap))
+        other._selector.loaded = replace(other.engine, encoding=replace(encoding, stride=overlap))
         assert [record.labels for record in other.label_all(texts)] == [
             record.labels for record in labeller.label_all(texts)
         ]
@@ -191,7 +191,7 @@ def test_windows_change_nothing_where_the_input_fits(labeller: Labeller, trained
 @pytest.mark.parametrize("budget", [1, 40, 100_000])
 def test_batches_change_no_label(labeller: Labeller, trained: labelkit.RunResult, budget: int) -> None:
     other = labelkit.load(str(trained.checkpoint))
-    other._engine = replace(other._engine, budget=budget)
+    other._selector.loaded = replace(other.engine, budget=budget)
     texts = [
         "Ada Lovelace lives in New York .",
         "Bob",
@@ -249,10 +249,10 @@ def test_the_callers_own_fields_are_kept_and_replace_nothing() -> None:
 def test_a_spans_score_is_that_of_its_least_certain_word(labeller: Labeller) -> None:
     words = ["Ada", "Lovelace", "lives", "in", "New", "York", "."]
     record = labeller.label(words)
-    encoding = labeller._engine.encoding
+    encoding = labeller.engine.encoding
     from labelkit.encode.alignment import encode
 
-    found = labeller._engine.score(encode(encoding, [words]).windows, [len(words)])
+    found = labeller.engine.score(encode(encoding, [words]).windows, [len(words)])
     cooled = np.exp(found.values.astype(np.float64)) ** (1 / labeller.info.temperature)
     chances = (cooled / cooled.sum(axis=1, keepdims=True)).max(axis=1)
     assert record.spans
@@ -291,8 +291,8 @@ def test_an_unknown_run_is_refused_in_one_line(trained: labelkit.RunResult, home
 
 
 def test_labelling_leaves_the_model_as_it_was(labeller: Labeller) -> None:
-    labeller._engine.model.train()
+    labeller.engine.model.train()
     first = labeller.label("Ada lives in Rome .")
-    assert labeller._engine.model.training
-    labeller._engine.model.eval()
+    assert labeller.engine.model.training
+    labeller.engine.model.eval()
     assert labeller.label("Ada lives in Rome .") == first

@@ -357,9 +357,9 @@ def test_torch_stays_where_onnx_is_no_gain(
         assert onnx_engine.faster_runtime(device, own_home.cache) is None
         return
     if reason == "homeless":
-        labeller._cache = Path("/nowhere/cache")
+        labeller._selector._cache = Path("/nowhere/cache")
     assert "then" not in labeller.engines
-    assert {record.engine for record in labeller.stream(many(3))} == {labeller._engine.name}
+    assert {record.engine for record in labeller.stream(many(3))} == {labeller._selector.loaded.name}
     assert labeller.notes == []
 
 
@@ -401,7 +401,7 @@ def test_torch_takes_over_where_a_runtime_fails(
     if runtime == "onnx":
         without_openvino(monkeypatch)
     auto = opened("auto")
-    quick = auto._quickest()
+    quick = auto._selector.faster()
     broken(quick.session, RuntimeError("Non-zero status code"))
     records = list(auto.stream(many(300)))
     assert {record.engine for record in records} == {"torch-fp32"}

@@ -1,25 +1,27 @@
-"""What ``labelkit label`` shows while it works, on stderr: a bar in a terminal, and records that could not be read."""
+"""What ``labelkit label`` prints on stderr: a progress bar, records that could not be read, and the closing summary."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO, Self
 
 from labelkit.console.text import literal
-from labelkit.label.output import LISTED, LabellingSummary
 from labelkit.label.records import FailedRecord
+from labelkit.label.summary import LISTED, LabellingSummary
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress, TaskID
 
+    from labelkit.label.job import LabellingJob
     from labelkit.label.stream import LabelResult
 
 
 class ReadMeter:
-    """Knows how much of some files was read; give it to :data:`labelkit.files.reading.OPEN_LISTENER`."""
+    """Measures how much of the input files was read; an :data:`labelkit.files.reading.OPEN_LISTENER`."""
 
     def __init__(self) -> None:
         self._path: Path | None = None
@@ -27,24 +29,24 @@ class ReadMeter:
         self._before, self._size = 0, 0
 
     def __call__(self, path: Path, raw: BinaryIO) -> None:
-        """Take note of a file that was opened; readers may open one twice."""
+        """Count a file that is opened; a reader may open it twice."""
         if path != self._path:
             self._before += self._size
             self._path, self._size = path, path.stat().st_size if path.is_file() else 0
         self._raw = raw
 
     def position(self) -> int:
-        """Return how many bytes were read, as they lie on the disk."""
+        """Return the number of bytes read, as stored on disk."""
         if self._raw is None or self._raw.closed or not self._size:
             return self._before + self._size
         return self._before + min(self._raw.tell(), self._size)
 
 
 class LabelProgress:
-    """Shows how far labelling is; use it as a context manager, and call it with each chunk of results.
+    """Shows the progress of labelling; a context manager, called with the results of each chunk.
 
-    :param size: bytes to read, None where nobody knows.
-    :param bar: draw a bar, where ``console`` is a terminal.
+    :param size: bytes to read; None if unknown.
+    :param bar: draw a bar, if ``console`` is a terminal.
     """
 
     def __init__(self, console: Console, meter: ReadMeter, size: int | None, *, bar: bool) -> None:
@@ -53,8 +55,8 @@ class LabelProgress:
         self._progress: Progress | None = None
         self._task: TaskID | None = None
         self._started = time.monotonic()
-        self._totals = LabellingSummary()
-        self._held: list[FailedRecord] = []
+        self._summary = LabellingSummary()
+        self._failures: list[FailedRecord] = []
 
     def __enter__(self) -> Self:
         if self._bar:
@@ -73,22 +75,54 @@ class LabelProgress:
             self._progress.stop()
 
     def __call__(self, chunk: list[LabelResult]) -> None:
-        """Show that ``chunk`` is done."""
+        """Count the results of a chunk, print its failures and move the bar."""
         for result in chunk:
-            if isinstance(result, FailedRecord) and self._totals.failed < LISTED:
-                self._held.append(result)
-            self._totals.add(result)
-        if self._totals.records:  # where not a single record can be read, that is an error of its own
-            self._report()
+            if isinstance(result, FailedRecord) and self._summary.failed < LISTED:
+                self._failures.append(result)
+            self._summary.add(result)
+        if self._summary.records:  # if not a single record can be read, the command fails with that error
+            self._print_failures()
         if self._progress and self._task is not None:
-            rate = self._totals.words / max(time.monotonic() - self._started, 1e-9)
-            shown = f"{self._totals.records:,} records, {rate:,.0f} words/s"
+            rate = self._summary.words / max(time.monotonic() - self._started, 1e-9)
+            shown = f"{self._summary.records:,} records, {rate:,.0f} words/s"
             self._progress.update(self._task, completed=self._meter.position(), description=shown)
 
-    def _report(self) -> None:
-        for failed in self._held:
+    def _print_failures(self) -> None:
+        for failed in self._failures:
             hint = f" ({failed.hint})" if failed.hint else ""
             self._console.print(literal(f"skipped: {failed.message}{hint}", lines=False), soft_wrap=True)
-        if self._held and self._totals.failed >= LISTED:
-            self._console.print("skipped: from here on records are only counted", soft_wrap=True)
-        self._held.clear()
+        if self._failures and self._summary.failed >= LISTED:
+            self._console.print("skipped: further records are only counted", soft_wrap=True)
+        self._failures.clear()
+
+
+def summary_lines(job: LabellingJob, output: Path | None) -> Iterator[str]:
+    """Yield the closing summary, one line for each fact that the user should know."""
+    engine, total, info = job.labeller.engine, job.total, job.labeller.info
+    token = info.kind == "token"
+    counts = [plural(total.records, "record"), plural(total.words, "word")]
+    if token:
+        counts.append(plural(total.spans, "span"))
+    new = f"{plural(job.new.records, 'record')}, {plural(job.new.words, 'word')}"
+    resumed = f"; resumed after {plural(job.resumed_after, 'record')}: {new}" if job.resumed_after else ""
+    yield (
+        f"{output or 'labelled'}: {', '.join(counts)}{resumed} in {job.seconds:.1f} s "
+        f"({job.words_per_second:,.0f} words/s), {engine.name} on {engine.model.device.type}"
+    )
+    if total.failed:
+        yield f"note: {plural(total.failed, 'record')} could not be read or labelled"
+    if total.fallback:
+        yield f"note: {plural(total.fallback, 'word' if token else 'text')} without subwords, with the fallback label"
+    if total.below_min_score:
+        yield f"note: {plural(total.below_min_score, 'label')} left out, scored below {job.min_score:g}"
+    if total.repaired:
+        yield f"note: {plural(total.repaired, 'tag')} repaired to fit {info.schema.scheme}, the spans are the same"
+    for note in job.labeller.notes:
+        yield f"note: {note}"
+    if engine.memory.backoffs:
+        yield f"note: out of memory {plural(engine.memory.backoffs, 'time')}, with smaller batches afterwards"
+
+
+def plural(number: int, noun: str) -> str:
+    """Return a number with its noun: ``2 records``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -1,1 +1,1 @@
-"""Labelling text with a trained model."""
+"""Label text with a trained model."""

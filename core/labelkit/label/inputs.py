@@ -1,4 +1,4 @@
-"""From what the user names (files, folders, standard input) to a stream of examples without labels."""
+"""Find the inputs of labelling (files, folders, standard input) and read them as a stream of examples."""
 
 from __future__ import annotations
 
@@ -17,15 +17,17 @@ from labelkit.label.stream import chunks
 from labelkit.records import Example, Format, Kind, LoadContext, Place
 
 Unit = Literal["line", "document"]
-#: endings that are read as plain text; a file that is named may also have one that nobody knows
+#: suffixes of plain text; a file that is named explicitly may also have an unknown one
 TEXTS = (".txt", ".text", ".md", ".log")
+#: first bytes of binary formats
 _SIGNATURES = (
     b"%PDF-", b"PK\x03\x04", b"\x7fELF", b"\x89PNG", b"GIF8", b"\xff\xd8\xff", b"SQLite format 3\0",
     b"\xd0\xcf\x11\xe0", b"PAR1", b"ARROW1", b"BZh", b"\xfd7zXZ", b"7z\xbc\xaf", b"\x1f\x8b",
 )  # fmt: skip
+#: bytes in which binary data is detected
 _SNIFFED = 4096
 _OPTION = "--from NAME"
-#: bad records in a row after which a file is given up: it is something else than it seems
+#: invalid records in a row after which a file is given up: it is probably of another format
 _PATIENCE = 10_000
 
 
@@ -44,9 +46,9 @@ class Input:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Inputs:
-    """Everything to read, in order.
+    """All files to read, in order.
 
-    :param skipped: files in folders that no format reads.
+    :param skipped: files of folders that no format reads.
     """
 
     files: tuple[Input, ...]
@@ -54,7 +56,7 @@ class Inputs:
 
     @property
     def size(self) -> int | None:
-        """Return the bytes of all files, as they lie on the disk; None where that cannot be known."""
+        """Return the size of all files on disk in bytes; None if one is not a regular file."""
         paths = [one.path for one in self.files]
         return sum(path.stat().st_size for path in paths) if all(path.is_file() for path in paths) else None
 
@@ -67,12 +69,12 @@ def find_inputs(
     unit: Unit = "line",
     leave_out: Collection[Path] = (),
 ) -> Inputs:
-    """Find the files that ``names`` mean; ``-`` is standard input, a folder means the readable files in it.
+    """Find the files to read; ``-`` is standard input, a folder stands for the readable files in it.
 
-    :param format_name: read everything as this; None for the format of each ending, plain text where it is unknown.
-    :param leave_out: files that are not read even where a folder holds them, such as the output.
-    :raises DataError: a path does not exist, or cannot be read as anything.
-    :raises UnknownNameError: no format that reads is called ``format_name``.
+    :param format_name: the format of all files; None for that of each suffix, plain text if the suffix is unknown.
+    :param leave_out: files that are excluded from folders, such as the output.
+    :raises DataError: if a path does not exist, or no format reads it.
+    :raises UnknownNameError: if no format is called ``format_name``.
     """
     known = {"text": text_format(unit), **formats}
     excluded = {path.absolute() for path in leave_out}
@@ -107,61 +109,54 @@ def find_inputs(
 def read_inputs(
     inputs: Inputs, kind: Kind, layer: str, ctx: LoadContext, *, strict: bool
 ) -> Iterator[Example | FailedRecord]:
-    """Return every record of the inputs, in order, read as it is asked for; labels that are there are ignored.
+    """Return all records of the inputs in order, read lazily; existing labels are ignored.
 
-    With several files each record has its own field ``file``.
+    With several files each record has an own field ``file``.
 
-    :param strict: raise what is wrong with a record, instead of yielding it and going on.
-    :raises DataError: with ``strict``, whatever cannot be read.
-    :raises DataError: for a labeller of words, every record of the first chunk is a text with one label.
+    :param strict: raise for a record that cannot be read, in place of yielding the failure.
+    :raises DataError: with ``strict``, if anything cannot be read.
+    :raises DataError: for kind ``token``, if every record of the first chunk is a text with one label.
     """
-    items = _read_all(inputs, kind, layer, ctx, strict=strict)
-    return _no_classes(items) if kind == "token" else items
-
-
-def _read_all(
-    inputs: Inputs, kind: Kind, layer: str, ctx: LoadContext, *, strict: bool
-) -> Iterator[Example | FailedRecord]:
-    # of texts the fields tell whether words are given; for words a text alone will do as well
+    # with kind None the fields decide whether a record is a text or words; a labeller of words accepts both
     policy = replace(ctx.policy, labels="ignored")
     ctx = replace(ctx, layer=layer, kind=kind if kind == "token" else None, policy=policy)
-    for one in inputs.files:
-        for item in _read(one, replace(ctx, path=one.path), strict=strict):
-            if isinstance(item, Example) and len(inputs.files) > 1:
-                item = replace(item, extra={"file": one.name, **item.extra})
-            yield item
+
+    def records() -> Iterator[Example | FailedRecord]:
+        for one in inputs.files:
+            for item in _read_file(one, replace(ctx, path=one.path), strict=strict):
+                if isinstance(item, Example) and len(inputs.files) > 1:
+                    item = replace(item, extra={"file": one.name, **item.extra})
+                yield item
+
+    return _refuse_labelled_texts(records()) if kind == "token" else records()
 
 
-def _no_classes(items: Iterator[Example | FailedRecord]) -> Iterator[Example | FailedRecord]:
-    """Pass the items on, unless all of the first chunk are texts with one label: that is another task's data."""
+def _refuse_labelled_texts(items: Iterator[Example | FailedRecord]) -> Iterator[Example | FailedRecord]:
+    """Yield the items; raise if the first chunk holds only texts with one label, the data of another task."""
     first = next(chunks(items), [])
-    columns = [_labelled_by(item) for item in first if isinstance(item, Example)]
-    if columns and all(columns):
-        example = next(item for item in first if isinstance(item, Example))
+    examples = [item for item in first if isinstance(item, Example)]
+    fields = [next((name for name, label in one.labels.items() if isinstance(label, str)), None) for one in examples]
+    if fields and all(fields):
         raise DataError(
-            f"{example.place}: this is a text with one label ('{columns[0]}'), and the labeller is one of words",
+            f"{examples[0].place}: this is a text with one label ('{fields[0]}'), and the labeller is one of words",
             hint="--columns text=NAME labels the words of its texts all the same",
         )
     yield from chain(first, items)
 
 
-def _labelled_by(example: Example) -> str | None:
-    """Return the field of the one label that a text has."""
-    return next((column for column, label in example.labels.items() if isinstance(label, str)), None)
-
-
 def text_format(unit: Unit = "line") -> Format:
-    """Return the reader of plain text: each line is a record, blank ones too, or each file."""
+    """Return the format of plain text, whose records are lines (blank ones too) or whole files."""
     return Format(
         name="text",
         kinds=("token", "text"),
         suffixes=TEXTS,
-        read=_lines if unit == "line" else _document,
+        read=_read_lines if unit == "line" else _read_document,
         summary="plain text: a record per line, or per file",
     )
 
 
-def _read(one: Input, ctx: LoadContext, *, strict: bool) -> Iterator[Example | FailedRecord]:
+def _read_file(one: Input, ctx: LoadContext, *, strict: bool) -> Iterator[Example | FailedRecord]:
+    """Yield the records of a file, and with ``strict`` False its failures in their place."""
     bad: list[DataError] = []
 
     def skip(error: DataError) -> None:
@@ -169,13 +164,15 @@ def _read(one: Input, ctx: LoadContext, *, strict: bool) -> Iterator[Example | F
             raise error
         bad.append(error)
         if len(bad) > _PATIENCE:
-            raise DataError(f"{one.name}: {len(bad):,} records in a row cannot be read", hint="is its format another?")
+            raise DataError(
+                f"{one.name}: {len(bad):,} records in a row cannot be read", hint="choose its format: --from NAME"
+            )
 
     def failed() -> Iterator[FailedRecord]:
         yield from [FailedRecord(error.message, error.hint) for error in bad]
         bad.clear()
 
-    assert one.format.read is not None  # find_inputs takes readers only
+    assert one.format.read is not None  # find_inputs returns readers only
     try:
         if one.format.name == "text":
             _check_text(one.path, ctx.encoding)
@@ -191,28 +188,28 @@ def _read(one: Input, ctx: LoadContext, *, strict: bool) -> Iterator[Example | F
         yield FailedRecord(error.message, error.hint, ends_file=True)
 
 
-def _lines(path: Path, ctx: LoadContext) -> Iterator[Example]:
+def _read_lines(path: Path, ctx: LoadContext) -> Iterator[Example]:
     for number, line in read_lines(path, ctx.encoding, ctx.policy.on_bad_record):
         yield Example(id=str(number), text=line, place=Place(file=str(path), line=number))
 
 
-def _document(path: Path, ctx: LoadContext) -> Iterator[Example]:
+def _read_document(path: Path, ctx: LoadContext) -> Iterator[Example]:
     text = "".join(lines_with_ends(path, ctx.encoding))
     yield Example(id=path.name, text=text, place=Place(file=str(path), line=1))
 
 
 def _check_text(path: Path, encoding: str) -> None:
-    """Refuse what is no text at all, though some of its bytes might pass for it.
+    """Raise if a file holds binary data, or text in UTF-16.
 
-    :raises DataError: it looks like a picture, an archive, a table, or text of two bytes a character.
+    :raises DataError: if it does.
     """
     if not path.is_file():
-        return  # of a pipe nothing can be read twice
+        return  # a pipe cannot be read twice
     with reading_errors(path), open_bytes(path) as stream:
         start = stream.read(_SNIFFED)
     if encoding.lower().replace("-", "").replace("_", "").startswith(("utf16", "utf32")):
         return
-    # a few NULs are text like any other, a file full of them is not; nor are bytes that mostly mean nothing
+    # a few NULs or invalid bytes occur in text; an eighth of them does not
     zeros = start.count(0) > max(8, len(start) // 8)
     broken = start.decode(encoding, "replace").count("\ufffd") > max(8, len(start) // 8)
     if start.startswith((*_SIGNATURES, b"\xff\xfe", b"\xfe\xff")) or zeros or broken:
@@ -223,7 +220,7 @@ def _check_text(path: Path, encoding: str) -> None:
 
 
 def _walk(folder: Path) -> Iterator[Path]:
-    """Yield the files in a folder and the folders in it, in order, but for hidden ones."""
+    """Yield the files of a folder and its subfolders in order, without hidden ones."""
     for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
         if entry.name.startswith("."):
             continue

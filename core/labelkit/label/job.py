@@ -1,155 +1,219 @@
-"""One command's labelling from its inputs to its output: straight through, or by a journal into a file."""
+"""A labelling job: label inputs to standard output, or by a journal to a file."""
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
-from labelkit.errors import DataError
+from labelkit.errors import DataError, LabelkitError, RegistryError
 from labelkit.files.output import new_output
 from labelkit.label.journal import Journal, journal_path
-from labelkit.label.output import LabellingSummary, StandardOutput
-from labelkit.label.records import FailedRecord, drop_low_scores
+from labelkit.label.records import drop_low_scores
 from labelkit.label.stream import InputRecord, LabelResult, label_stream
+from labelkit.label.summary import LabellingSummary
 from labelkit.records import Format, Labelled
 
 if TYPE_CHECKING:
     from labelkit.label.labeller import Labeller
+    from labelkit.registry import Home
 
-#: told of each chunk that is done
-Watch = Callable[[list[LabelResult]], None]
+
+class StandardOutput:
+    """An :class:`labelkit.records.Output` to standard output."""
+
+    def __init__(self, format_name: str) -> None:
+        self._name = format_name
+
+    @property
+    def stream(self) -> BinaryIO:
+        """The bytes of standard output."""
+        return sys.stdout.buffer
+
+    def beside(self, suffix: str) -> BinaryIO:
+        """Raise: a stream has no files beside it.
+
+        :raises DataError: always.
+        """
+        raise DataError(f"format '{self._name}' writes several files, not a stream", hint="name one with -o FILE")
 
 
 @dataclass(kw_only=True, slots=True)
 class LabellingJob:
-    """What to label, and how.
+    """What to label, how, and the counts of its results.
 
-    :param items: what was read; consumed as labelling goes on.
-    :param strict: stop at the first record that cannot be read or labelled.
-    :param many: it is known to be a large input.
-    :param labelled: words that this process labelled, for its speed; :attr:`seconds` is the time that it took.
+    :param inputs: consumed lazily.
+    :param min_score: leave out spans, and labels of texts, with a lower score.
+    :param strict: raise for the first record that cannot be read or labelled.
+    :param large: the input is known to be large.
+    :param on_chunk: called with the results of each chunk.
+    :param new: counts of the results of this process, which took :attr:`seconds`.
+    :param total: counts of all results in the output, those of an earlier process included.
     """
 
     labeller: Labeller
-    items: Iterator[InputRecord]
+    inputs: Iterator[InputRecord]
     writer: Format
     min_score: float | None = None
     strict: bool = False
-    many: bool = False
-    watch: Watch = lambda chunk: None
-    labelled: LabellingSummary = field(default_factory=LabellingSummary)
+    large: bool = False
+    on_chunk: Callable[[list[LabelResult]], None] = lambda chunk: None
+    new: LabellingSummary = field(default_factory=LabellingSummary)
+    total: LabellingSummary = field(default_factory=LabellingSummary)
     seconds: float = 0.0
 
-    def results(self, done: int = 0) -> Iterator[list[LabelResult]]:
-        """Yield the results chunk by chunk.
-
-        :param done: chunks that an earlier process labelled.
-        """
-        scheme, least = self.labeller.info.schema.scheme, self.min_score
-        started = time.monotonic()
-        for chunk in label_stream(self.labeller, self.items, strict=self.strict, done=done, many=self.many):
-            if least is not None:
-                chunk = [drop_low_scores(r, least, scheme) if isinstance(r, Labelled) else r for r in chunk]
-            for result in chunk:
-                self.labelled.add(result)
-            self.seconds = time.monotonic() - started
-            self.watch(chunk)
-            yield chunk
-
     @property
-    def count(self) -> int:
-        """Return how many results this process gave."""
-        return self.labelled.records + self.labelled.failed + self.labelled.unfinished
-
-    def resumed_after(self, totals: LabellingSummary) -> int:
-        """Return how many of the results in all an earlier process gave."""
-        return totals.records + totals.failed + totals.unfinished - self.count
+    def resumed_after(self) -> int:
+        """The number of results of an earlier process."""
+        return self.total.results - self.new.results
 
     @property
     def words_per_second(self) -> float:
-        """Return how quick this process was."""
-        return self.labelled.words / self.seconds if self.seconds else 0.0
+        """The speed of this process."""
+        return self.new.words / self.seconds if self.seconds else 0.0
 
+    def results(self, done: int = 0) -> Iterator[list[LabelResult]]:
+        """Label the inputs and yield the results chunk by chunk.
 
-def to_standard_output(job: LabellingJob) -> LabellingSummary:
-    """Write every record to standard output as it is labelled.
+        :param done: number of chunks that an earlier process labelled.
+        """
+        scheme, least = self.labeller.info.schema.scheme, self.min_score
+        started = time.monotonic()
+        for chunk in label_stream(self.labeller, self.inputs, strict=self.strict, done=done, large=self.large):
+            if least is not None:
+                chunk = [drop_low_scores(r, least, scheme) if isinstance(r, Labelled) else r for r in chunk]
+            for result in chunk:
+                self.new.add(result)
+            self.seconds = time.monotonic() - started
+            self.on_chunk(chunk)
+            yield chunk
 
-    :raises DataError: not a single record could be read.
-    """
-    output = StandardOutput(job.writer.name)
-    totals = LabellingSummary()
+    def write_stdout(self) -> None:
+        """Label to standard output, flushed after each chunk.
 
-    def records() -> Iterator[Labelled]:
-        for chunk in job.results():
-            yield from totals.records_of(chunk)
-            output.stream.flush()
+        :raises DataError: if not a single record can be read.
+        """
+        output = StandardOutput(self.writer.name)
 
-    assert job.writer.write is not None  # writer_for gives writers only
-    job.writer.write(records(), output)
-    output.stream.flush()
-    _check_some(totals)
-    return totals
+        def records() -> Iterator[Labelled]:
+            for chunk in self.results():
+                yield from self.total.records_of(chunk)
+                output.stream.flush()
 
+        assert self.writer.write is not None  # writer_for returns writers only
+        self.writer.write(records(), output)
+        output.stream.flush()
+        self._check_any_record()
 
-def to_file(
-    job: LabellingJob, path: Path, header: Mapping[str, Any], *, resume: bool = False, force: bool = False
-) -> LabellingSummary:
-    """Label into the file at ``path``, which appears whole at the end; a journal beside it keeps what is done by then.
+    def write_file(self, path: Path, header: Mapping[str, Any], *, resume: bool = False, force: bool = False) -> None:
+        """Label to a file that appears atomically at the end; until then a journal keeps the results.
 
-    :param header: what must be the same for a journal to be gone on with.
-    :param resume: go on where an interrupted command ended.
-    :raises DataError: the file exists, the input has changed, not a single record could be read, or the format cannot
-        hold one.
-    :raises StorageError: the disk refuses; the journal stays.
-    """
-    refuse_existing(path, force=force)
-    assert job.writer.write is not None  # writer_for gives writers only
-    totals, useless = LabellingSummary(), False
-    with Journal.begin(journal_path(path), header, resume=resume, force=force) as journal:
-        try:
-            journal.check(job.items)
-            for chunk in job.results(journal.chunks):
-                journal.add(chunk)
-            kept = totals.records_of(journal.results())
-            first = next(kept, None)
-            useless = first is None
-            _check_some(totals)
-            with new_output(path, force=force) as output:
-                try:
-                    job.writer.write(kept if first is None else chain((first,), kept), output)
-                except DataError as error:
-                    raise _unwritable(error, journal.items) from error
-            journal.remove()
-        finally:
-            if useless or not journal.items:
+        :param header: arguments that must be equal to resume.
+        :param resume: continue from the journal of an interrupted command.
+        :raises DataError: if the file exists, the input has changed, not a single record can be read, or the format
+            cannot hold one.
+        :raises StorageError: if the disk cannot be written; the journal stays.
+        """
+        refuse_existing(path, force=force)
+        assert self.writer.write is not None  # writer_for returns writers only
+        with Journal.open(journal_path(path), header, resume=resume, force=force) as journal:
+            empty = False
+            try:
+                journal.verify(self.inputs)
+                for chunk in self.results(journal.chunks):
+                    journal.append(chunk)
+                records = self.total.records_of(journal.results())
+                first = list(islice(records, 1))
+                empty = not first
+                self._check_any_record()
+                with new_output(path, force=force) as output:
+                    try:
+                        self.writer.write(chain(first, records), output)
+                    except DataError as error:
+                        kept = f"{journal.items:,} labelled records are kept"
+                        raise DataError(
+                            error.message, hint=f"{kept}: --resume with another --to writes them"
+                        ) from error
                 journal.remove()
-    return totals
+            finally:
+                if empty or not journal.items:
+                    journal.remove()
+
+    def _check_any_record(self) -> None:
+        """Raise the first failure if not a single record was labelled."""
+        if self.total.failures and not self.total.records:
+            first, more = self.total.failures[0], self.total.failed + self.total.unfinished - 1
+            raise DataError(f"{first.message}{f' (and {more:,} more like it)' if more else ''}", hint=first.hint)
+
+    def summary(self, output: Path | None) -> dict[str, Any]:
+        """Return the closing summary as a JSON document.
+
+        :param output: the written file; None for standard output.
+        """
+        engine, total = self.labeller.engine, self.total
+        return {
+            "run": self.labeller.info.run,
+            "checkpoint": str(self.labeller.folder),
+            "output": str(output) if output else None,
+            "format": self.writer.name,
+            "records": total.records,
+            "words": total.words,
+            "spans": total.spans,
+            "windows": total.windows,
+            "fallback": total.fallback,
+            "below_min_score": total.below_min_score,
+            "repaired": total.repaired,
+            "failed": total.failed,
+            "unfinished_files": total.unfinished,
+            "resumed_after": self.resumed_after,
+            "new_records": self.new.records,
+            "new_words": self.new.words,
+            "seconds": round(self.seconds, 3),
+            "words_per_second": round(self.words_per_second, 1),
+            "engine": engine.name,
+            "precision": engine.precision,
+            "device": engine.model.device.type,
+            "backoffs": engine.memory.backoffs,
+        }
+
+    def record_output(self, path: Path, home: Home) -> LabelkitError | None:
+        """Record the written file with its run, if the registry has the run; return the error if that fails."""
+        from labelkit.models.checkpoint_files import sha256_of
+        from labelkit.registry import Registry
+
+        info = self.labeller.info
+        try:
+            with Registry.open(home, create=False) as registry:
+                try:
+                    registry.runs.find(info.run)
+                except RegistryError:
+                    return None  # a checkpoint of another registry
+                registry.recorder.log_output(
+                    info.run,
+                    path,
+                    step=info.step,
+                    kind="labelled",
+                    size=path.stat().st_size,
+                    sha256=sha256_of(path),
+                    records=self.total.records,
+                )
+        except LabelkitError as error:
+            return error
+        return None
 
 
 def refuse_existing(path: Path, *, force: bool) -> None:
-    """Refuse to write over a file, or over a folder at all.
+    """Raise if writing to ``path`` would replace something.
 
-    :raises DataError: ``path`` exists.
+    :param force: an existing file may be replaced; a folder never.
+    :raises DataError: if ``path`` exists.
     """
     if path.is_dir() or (path.exists() and not force):
         raise DataError(
             f"{path} {'is a folder' if path.is_dir() else 'exists already'}",
             hint="name another file" + ("" if path.is_dir() else ", or replace it with --force"),
         )
-
-
-def _unwritable(error: DataError, records: int) -> DataError:
-    return DataError(
-        error.message, hint=f"{records:,} labelled records are kept: --resume with another --to writes them"
-    )
-
-
-def _check_some(totals: LabellingSummary) -> None:
-    if totals.failures and not totals.records:
-        first: FailedRecord = totals.failures[0]
-        more = totals.failed + totals.unfinished - 1
-        raise DataError(f"{first.message}{f' (and {more:,} more like it)' if more else ''}", hint=first.hint)

@@ -1,7 +1,7 @@
-"""What has been labelled so far, kept beside the output until it is whole, so that an interruption loses nothing.
+"""A write-ahead log of results, kept beside an output until it is complete, from which labelling resumes.
 
-A file of JSON lines: a header that says what was asked for, then the results of each chunk followed by a line that
-closes it with their number and checksum. Whatever comes after the last closed chunk is torn and dropped.
+The file holds JSON lines: a header with the arguments of the command, then for each chunk its results and a line that
+commits them with their number and checksum. What follows the last committed chunk is torn, and truncated.
 """
 
 from __future__ import annotations
@@ -24,17 +24,22 @@ from labelkit.label.stream import InputRecord, LabelResult
 from labelkit.records import Coverage, Example, Labelled, Span
 
 FORMAT = 1
-_SYNCED = 1.0  # seconds between two calls of fsync
-_CLOSE = b'{"close":'
+#: seconds between two calls of fsync
+SYNC_INTERVAL = 1.0
+_COMMIT = b'{"close":'
 
 
 def journal_path(output: Path) -> Path:
-    """Return where the journal of ``output`` lies."""
+    """Return the path of the journal of ``output``."""
     return output.with_name(f".{output.name}.part")
 
 
 class Journal:
-    """The journal of one output, open for writing. Use it as a context manager; leaving it keeps the file."""
+    """The journal of one output, locked and open for writing. A context manager; leaving it keeps the file.
+
+    :ivar chunks: number of committed chunks.
+    :ivar items: number of committed results.
+    """
 
     def __init__(self, path: Path, header: Mapping[str, Any], file: BinaryIO) -> None:
         self.path, self.header = path, header
@@ -42,20 +47,20 @@ class Journal:
         self._file, self._synced = file, time.monotonic()
 
     @classmethod
-    def begin(cls, path: Path, header: Mapping[str, Any], *, resume: bool, force: bool) -> Journal:
-        """Open the journal at ``path``, a new one or the one that an interrupted command left.
+    def open(cls, path: Path, header: Mapping[str, Any], *, resume: bool, force: bool) -> Journal:
+        """Create a journal, or open that of an interrupted command.
 
-        :param header: what must be the same for the two to belong together.
-        :param resume: go on where the journal ends.
-        :param force: drop a journal that is there.
-        :raises LabelkitError: there is one and neither was asked for, it is in use, or something else was asked for.
-        :raises StorageError: the disk refuses.
+        :param header: arguments that must be equal to resume.
+        :param resume: append to an existing journal.
+        :param force: replace an existing journal.
+        :raises LabelkitError: if a journal exists and neither was given, it is in use, or its header differs.
+        :raises StorageError: if the file cannot be written.
         """
         exists = path.exists()
         if exists and not resume and not force:
             raise LabelkitError(
                 f"an interrupted command left {path}",
-                hint="go on where it ended with --resume, or start anew with --force",
+                hint="resume it with --resume, or start again with --force",
             )
         with storage_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -63,7 +68,11 @@ class Journal:
         try:
             _lock(file, path)
             journal = cls(path, header, file)
-            journal._recover() if exists and resume else journal._start()
+            if not (exists and resume and journal._recover()):
+                with _resumable_errors(path):
+                    file.truncate(0)
+                    file.write(json_line({"labelkit": FORMAT, **header}, "header"))
+                    file.flush()
         except BaseException:
             file.close()
             raise
@@ -75,74 +84,68 @@ class Journal:
     def __exit__(self, *error: object) -> None:
         self._file.close()
 
-    def check(self, items: Iterator[InputRecord]) -> None:
-        """Take as many items as there are results already, and compare.
+    def verify(self, inputs: Iterator[InputRecord]) -> None:
+        """Consume as many inputs as there are committed results, and check that they belong together.
 
-        :raises DataError: the input is not what it was.
+        :raises DataError: if the input has changed.
         """
         for result in self.results():
-            item = next(items, None)
-            if item is None or not _same(result, item):
+            item = next(inputs, None)
+            if item is None or not _matches(result, item):
                 where = item.place if isinstance(item, Example) and item.place else "its end"
                 raise DataError(
-                    f"the input has changed since labelling began, at {where}", hint="start anew with --force"
+                    f"the input has changed since labelling began, at {where}", hint="start again with --force"
                 )
 
-    def add(self, results: Sequence[LabelResult]) -> None:
-        """Write the results of a chunk down.
+    def append(self, results: Sequence[LabelResult]) -> None:
+        """Write and commit the results of a chunk.
 
-        :raises StorageError: the disk refuses; what was written before stays.
+        :raises StorageError: if the file cannot be written; committed chunks are safe.
         """
-        lines = b"".join([json_line(_packed(result), getattr(result, "id", "")) for result in results])
-        with _kept(self.path):
-            self._file.write(lines + _closing(self.chunks + 1, len(results), zlib.crc32(lines)))
+        lines = b"".join([json_line(_to_json(result), getattr(result, "id", "")) for result in results])
+        with _resumable_errors(self.path):
+            self._file.write(lines + _commit_line(self.chunks + 1, len(results), zlib.crc32(lines)))
             self._file.flush()
-            if time.monotonic() - self._synced > _SYNCED:
+            if time.monotonic() - self._synced > SYNC_INTERVAL:
                 os.fsync(self._file.fileno())
                 self._synced = time.monotonic()
         self.chunks, self.items = self.chunks + 1, self.items + len(results)
 
     def results(self) -> Iterator[LabelResult]:
-        """Yield everything that was written down."""
+        """Yield all committed results."""
         with self.path.open("rb") as file:
             file.readline()
             for line in file:
-                if not line.startswith(_CLOSE):
-                    yield _unpacked(json.loads(line))
+                if not line.startswith(_COMMIT):
+                    yield _from_json(json.loads(line))
 
     def remove(self) -> None:
-        """Delete the file: the output is whole."""
+        """Delete the file."""
         self._file.close()
         self.path.unlink(missing_ok=True)
 
-    def _start(self) -> None:
-        with _kept(self.path):
-            self._file.truncate(0)
-            self._file.write(json_line({"labelkit": FORMAT, **self.header}, "header"))
-            self._file.flush()
-
-    def _recover(self) -> None:
-        """Find the last whole chunk, and drop what comes after it."""
+    def _recover(self) -> bool:
+        """Truncate the file after the last committed chunk; return False if not even the header is complete."""
         first = self._file.readline()
-        if not first.endswith(b"\n"):  # it was killed before it wrote anything
+        if not first.endswith(b"\n"):
             self._file.seek(0)
-            return self._start()
+            return False
         self._check_header(first)
         whole = position = len(first)
         items, checksum = 0, 0
         for line in self._file:
             position += len(line)
-            if not line.startswith(_CLOSE):
+            if not line.startswith(_COMMIT):
                 items, checksum = items + 1, zlib.crc32(line, checksum)
-            elif line == _closing(self.chunks + 1, items, checksum):
+            elif line == _commit_line(self.chunks + 1, items, checksum):
                 self.chunks, self.items, whole = self.chunks + 1, self.items + items, position
                 items, checksum = 0, 0
             else:
                 break
-        with _kept(self.path):
+        with _resumable_errors(self.path):
             self._file.seek(whole)
             self._file.truncate()
-        return None
+        return True
 
     def _check_header(self, line: bytes) -> None:
         try:
@@ -150,32 +153,32 @@ class Journal:
         except ValueError:
             found = None
         if not isinstance(found, dict) or found.get("labelkit") != FORMAT:
-            raise DataError(f"{self.path} is damaged", hint="start anew with --force")
+            raise DataError(f"{self.path} is damaged", hint="start again with --force")
         wanted = json.loads(json_line(self.header, "header"))
         if different := [name for name in wanted if found.get(name) != wanted[name]]:
             raise DataError(
                 f"{self.path} was begun with other {' and '.join(different)}",
-                hint="repeat the command as it was and add --resume, or start anew with --force",
+                hint="repeat the command as it was and add --resume, or start again with --force",
             )
 
 
 @contextlib.contextmanager
-def _kept(path: Path) -> Iterator[None]:
-    """Say of a disk that refuses that nothing is lost."""
+def _resumable_errors(path: Path) -> Iterator[None]:
+    """Raise errors of the disk with the hint that labelling can be resumed."""
     try:
         with storage_errors(path):
             yield
     except StorageError as error:
         raise StorageError(
-            error.message, hint="make room or allow writing, then the same command with --resume goes on"
+            error.message, hint="free disk space or allow writing, then resume with the same command and --resume"
         ) from error
 
 
-def _closing(chunk: int, items: int, checksum: int) -> bytes:
+def _commit_line(chunk: int, items: int, checksum: int) -> bytes:
     return json_line({"close": chunk, "items": items, "crc32": checksum}, "close")
 
 
-def _packed(result: LabelResult) -> dict[str, Any]:
+def _to_json(result: LabelResult) -> dict[str, Any]:
     if isinstance(result, FailedRecord):
         return {"failed": result.message, "hint": result.hint, "ends_file": result.ends_file}
     found = {name: getattr(result, name) for name in ("id", "text", "words", "labels", "offsets", "extra", "engine")}
@@ -186,7 +189,7 @@ def _packed(result: LabelResult) -> dict[str, Any]:
     return {**found, "coverage": asdict(result.coverage)}
 
 
-def _unpacked(found: dict[str, Any]) -> LabelResult:
+def _from_json(found: dict[str, Any]) -> LabelResult:
     if "failed" in found:
         return FailedRecord(found["failed"], found["hint"], found["ends_file"])
     coverage = Coverage(**found.pop("coverage"))
@@ -202,11 +205,11 @@ def _unpacked(found: dict[str, Any]) -> LabelResult:
     return Labelled(**found, coverage=coverage)
 
 
-def _same(result: LabelResult, item: InputRecord) -> bool:
-    """Return whether ``result`` can have come of ``item``."""
+def _matches(result: LabelResult, item: InputRecord) -> bool:
+    """Return whether ``result`` can be the result of ``item``."""
     if isinstance(item, FailedRecord):
         return result == item
-    if isinstance(result, FailedRecord):  # it could be read, and then not be labelled
+    if isinstance(result, FailedRecord):  # read, but not labelled
         return item.place is None or result.message.startswith(f"{item.place}:")
     return result.id == item.id and (
         result.text == item.text if item.words is None else item.words in (result.words, tuple(result.text.split(" ")))
@@ -214,7 +217,10 @@ def _same(result: LabelResult, item: InputRecord) -> bool:
 
 
 def _lock(file: BinaryIO, path: Path) -> None:
-    """Keep a second command off the same output, where the system has locks of this kind."""
+    """Lock the file, where the platform has flock.
+
+    :raises LabelkitError: if another command holds the lock.
+    """
     try:
         import fcntl
     except ImportError:

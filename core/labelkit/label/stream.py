@@ -1,9 +1,9 @@
-"""Any number of inputs labelled in bounded memory, chunk by chunk.
+"""Label a stream of inputs in bounded memory, chunk by chunk, in a pipeline of threads.
 
-While the model works on one, the next is tokenized, and records are made of the one before.
+While one chunk is in inference, the next one is tokenized and the records of the previous one are assembled.
 
-The chunks are cut by what comes in alone, never by time: so whoever goes on at the border of a chunk labels the rest in
-the same batches, and to the last digit as it would have been.
+Chunks are cut by their inputs alone, never by time: labelling that resumes at a chunk border has the same batches, and
+its results are bit-identical.
 """
 
 from __future__ import annotations
@@ -12,19 +12,21 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import count
 from threading import Event
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from labelkit.errors import LabelkitError
 from labelkit.label.records import FailedRecord
 from labelkit.records import Example, Labelled
 
 if TYPE_CHECKING:
-    from labelkit.label.labeller import Labeller, PreparedBatch, ScoredBatch
+    from labelkit.label.assembly import PreparedBatch, ScoredBatch
+    from labelkit.label.labeller import Labeller
 
-#: records and characters in a chunk; the first ones are smaller, so that something is seen soon
+#: largest number of records in a chunk, and that of the first one: chunks grow so that the first results come soon
 RECORDS, FIRST = 2048, 64
+#: characters in a chunk
 CHARACTERS = 1 << 18
-#: chunks, of about 2,000 records in all, after which an input is large: a quicker engine then pays for its start
+#: an input of more chunks (about 2,000 records) is large: a faster engine is then worth its loading time
 LARGE_INPUT_CHUNKS = 5
 
 InputRecord = Example | FailedRecord
@@ -32,97 +34,98 @@ LabelResult = Labelled | FailedRecord
 
 
 def label_stream(
-    labeller: Labeller, items: Iterable[InputRecord], *, strict: bool = False, done: int = 0, many: bool = False
+    labeller: Labeller, inputs: Iterable[InputRecord], *, strict: bool = False, done: int = 0, large: bool = False
 ) -> Iterator[list[LabelResult]]:
-    """Label examples in order and yield the results chunk by chunk, one for each item.
+    """Label inputs in order and yield their results chunk by chunk; failed inputs are passed on.
 
-    :param items: examples; what could not be read is passed on.
-    :param strict: an example that cannot be labelled is an error, not a result.
-    :param done: chunks that came before these, in an earlier process.
-    :param many: it is known to be a large input; else that is seen after :data:`LARGE_INPUT_CHUNKS` chunks.
-    :raises LabelkitError: with ``strict``, an example cannot be labelled; without, the model failed.
+    :param strict: raise for an example that cannot be labelled; else its result is a failure.
+    :param done: number of chunks that an earlier process labelled.
+    :param large: the input is known to be large; else that is noticed after :data:`LARGE_INPUT_CHUNKS` chunks.
+    :raises LabelkitError: if inference fails; with ``strict``, if an example cannot be labelled.
     """
     stop = Event()
+
+    def score(prepared: Future[PendingChunk]) -> PendingChunk:
+        return prepared.result().score(labeller, stop)
+
     with (
         ThreadPoolExecutor(1, thread_name_prefix="tokenize") as tokenizing,
         ThreadPoolExecutor(1, thread_name_prefix="score") as scoring,
     ):
-        waiting: Future[_Chunk] | None = None
+        previous: Future[PendingChunk] | None = None
         try:
-            for number, chunk in enumerate(chunks(items, done), done):
-                ready = tokenizing.submit(_prepared, labeller, chunk, strict, many or number >= LARGE_INPUT_CHUNKS)
-                coming = scoring.submit(_scored, labeller, ready, stop)
-                if waiting is not None:
-                    yield _finished(labeller, waiting.result())
-                waiting = coming
-            if waiting is not None:
-                yield _finished(labeller, waiting.result())
+            for number, chunk in enumerate(chunks(inputs, done), done):
+                large = large or number >= LARGE_INPUT_CHUNKS
+                prepared = tokenizing.submit(PendingChunk.prepare, labeller, chunk, strict=strict, large=large)
+                scored = scoring.submit(score, prepared)
+                if previous is not None:
+                    yield previous.result().results(labeller)
+                previous = scored
+            if previous is not None:
+                yield previous.result().results(labeller)
         finally:
-            stop.set()  # whoever stops reading does not wait for the rest
+            stop.set()  # a consumer that stops early does not wait for the chunks in the pipeline
 
 
-def chunks(items: Iterable[InputRecord], done: int = 0) -> Iterator[list[InputRecord]]:
-    """Cut a stream into chunks that are bounded in records and characters; a record is never divided.
+def chunks(inputs: Iterable[InputRecord], done: int = 0) -> Iterator[list[InputRecord]]:
+    """Cut a stream into chunks, bounded in records and characters; a record is never split.
 
-    :param done: chunks that were cut before: the first few are smaller.
+    :param done: number of earlier chunks; the first few are smaller.
     """
-    iterator = iter(items)
+    iterator = iter(inputs)
     for index in count(done):
-        room, left = min(FIRST << min(index, 20), RECORDS), CHARACTERS
+        records, characters = min(FIRST << min(index, 20), RECORDS), CHARACTERS
         chunk: list[InputRecord] = []
-        while len(chunk) < room and left > 0 and (item := next(iterator, None)) is not None:
+        while len(chunk) < records and characters > 0 and (item := next(iterator, None)) is not None:
             chunk.append(item)
-            left -= _size(item)
+            if isinstance(item, Example):
+                characters -= len(item.text or "") if item.words is None else sum(map(len, item.words))
         if not chunk:
             return
         yield chunk
 
 
-def _size(item: InputRecord) -> int:
-    if isinstance(item, FailedRecord):
-        return 0
-    return len(item.text or "") if item.words is None else sum(map(len, item.words))
+class PendingChunk:
+    """A chunk in the pipeline.
 
-
-class _Chunk:
-    """A chunk on its way: its places, filled where nothing is left to do, and the examples for the others.
-
-    :param many: a good deal came before it.
-    :ivar computed: what the model gave for the examples; None: it was not asked yet.
+    :param failures: for each input its failure; None for the examples of ``batch``.
+    :param large: label it with the faster engine.
     """
 
-    def __init__(self, places: list[LabelResult | None], ready: PreparedBatch, *, many: bool) -> None:
-        self.places, self.ready, self.many = places, ready, many
-        self.computed: ScoredBatch | None = None
+    def __init__(self, failures: list[FailedRecord | None], batch: PreparedBatch, *, large: bool) -> None:
+        self._failures, self._batch, self._large = failures, batch, large
+        self._scored: ScoredBatch | None = None
 
+    @classmethod
+    def prepare(cls, labeller: Labeller, inputs: Sequence[InputRecord], *, strict: bool, large: bool) -> Self:
+        """Prepare the examples of a chunk; one that fails becomes a failure.
 
-def _prepared(labeller: Labeller, chunk: Sequence[InputRecord], strict: bool, many: bool) -> _Chunk:
-    examples = [item for item in chunk if isinstance(item, Example)]
-    places: list[LabelResult | None] = [item if isinstance(item, FailedRecord) else None for item in chunk]
-    try:
-        return _Chunk(places, labeller.prepare(examples), many=many)
-    except LabelkitError:
-        if strict:
-            raise
-    # one of them is to blame: find out which
-    fine: list[Example] = []
-    for place, item in enumerate(chunk):
-        if isinstance(item, Example):
-            try:
-                labeller.prepare([item])
-                fine.append(item)
-            except LabelkitError as error:
-                where = f"{item.place}: " if item.place else ""
-                places[place] = FailedRecord(f"{where}{error.message}", error.hint)
-    return _Chunk(places, labeller.prepare(fine), many=many)
+        :raises LabelkitError: with ``strict``, if one fails.
+        """
+        failures = [item if isinstance(item, FailedRecord) else None for item in inputs]
+        examples = [item for item in inputs if isinstance(item, Example)]
+        try:
+            return cls(failures, labeller.prepare(examples), large=large)
+        except LabelkitError:
+            if strict:
+                raise
+        valid: list[Example] = []  # prepare each alone, to find those that fail
+        for position, item in enumerate(inputs):
+            if isinstance(item, Example):
+                try:
+                    labeller.prepare([item])
+                    valid.append(item)
+                except LabelkitError as error:
+                    where = f"{item.place}: " if item.place else ""
+                    failures[position] = FailedRecord(f"{where}{error.message}", error.hint)
+        return cls(failures, labeller.prepare(valid), large=large)
 
+    def score(self, labeller: Labeller, stop: Event) -> Self:
+        """Run inference on the examples."""
+        self._scored = labeller.compute(self._batch, large=self._large, stop=stop)
+        return self
 
-def _scored(labeller: Labeller, coming: Future[_Chunk], stop: Event) -> _Chunk:
-    chunk = coming.result()
-    chunk.computed = labeller.compute(chunk.ready, many=chunk.many, stop=stop)
-    return chunk
-
-
-def _finished(labeller: Labeller, chunk: _Chunk) -> list[LabelResult]:
-    found = iter(labeller.finish(chunk.ready, chunk.computed))
-    return [next(found) if place is None else place for place in chunk.places]
+    def results(self, labeller: Labeller) -> list[LabelResult]:
+        """Return the result of each input, in order."""
+        records = iter(labeller.finish(self._batch, self._scored))
+        return [next(records) if failure is None else failure for failure in self._failures]

@@ -1,4 +1,4 @@
-"""Labelled text in colour, for people: the format ``terminal``."""
+"""The format ``terminal``: labelled text in colour."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from collections.abc import Callable, Iterable, Sequence
 from labelkit.records import Format, Labelled, Output
 
 
-def writer(
+def terminal_writer(
     types: Sequence[str] = (), *, colour: bool = True, texts: bool = True
 ) -> Callable[[Iterable[Labelled], Output], None]:
     """Return a function that writes records as :func:`labelkit.console.spans.print_labelled` shows them.
 
-    :param types: the labels or span types that there are, so that each has its colour; others get one as they come.
-    :param texts: show a text over its scores.
+    :param types: labels or span types, in the order of their colours; unknown ones get the next colour.
+    :param texts: print a text above its scores.
     """
 
     def write(records: Iterable[Labelled], output: Output) -> None:
-        """Write each text with its spans in colour, or the scores of a whole text."""
+        """Write each text with its spans in colour, or the scores of its labels."""
         from labelkit.console.spans import COLOURS, colours, console_into, print_labelled
 
         buffer = io.StringIO()
@@ -39,6 +39,6 @@ FORMAT = Format(
     name="terminal",
     kinds=("token", "text"),
     suffixes=(),
-    write=writer(),
-    summary="text with its spans in colour, for people",
+    write=terminal_writer(),
+    summary="text with its spans in colour",
 )

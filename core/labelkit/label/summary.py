@@ -1,27 +1,28 @@
-"""Where labelled records go: a file that appears whole, or standard output; and what is counted on the way."""
+"""Count the results of labelling for the closing summary."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import BinaryIO
 
-from labelkit.errors import DataError
 from labelkit.label.records import FailedRecord
 from labelkit.label.stream import LabelResult
 from labelkit.records import Labelled
 
-#: failures that are kept word by word
+#: failures listed with their messages; further ones are only counted
 LISTED = 20
 
 
 @dataclass(slots=True)
 class LabellingSummary:
-    """What a command labelled.
+    """Counts of results.
 
-    :param failures: the first of the records that could not be read or labelled.
-    :param unfinished: files that could not be read to their end.
+    :param fallback: words (or texts) without subwords, which have the fallback label.
+    :param below_min_score: spans (or labels of texts) left out for their score.
+    :param repaired: tags changed to fit the scheme.
+    :param failed: records that could not be read or labelled.
+    :param unfinished: files that could not be read to the end.
+    :param failures: the first :data:`LISTED` failures.
     """
 
     records: int = 0
@@ -34,6 +35,11 @@ class LabellingSummary:
     failed: int = 0
     unfinished: int = 0
     failures: list[FailedRecord] = field(default_factory=list)
+
+    @property
+    def results(self) -> int:
+        """The number of results, failures included."""
+        return self.records + self.failed + self.unfinished
 
     def add(self, result: LabelResult) -> None:
         """Count a result."""
@@ -52,27 +58,8 @@ class LabellingSummary:
         self.repaired += result.coverage.repaired
 
     def records_of(self, results: Iterable[LabelResult]) -> Iterator[Labelled]:
-        """Count the results and yield those that are records."""
+        """Count all results and yield the labelled records."""
         for result in results:
             self.add(result)
             if isinstance(result, Labelled):
                 yield result
-
-
-class StandardOutput:
-    """An :class:`labelkit.records.Output` into standard output."""
-
-    def __init__(self, format_name: str) -> None:
-        self._name = format_name
-
-    @property
-    def stream(self) -> BinaryIO:
-        """The bytes of standard output."""
-        return sys.stdout.buffer
-
-    def beside(self, suffix: str) -> BinaryIO:
-        """Refuse: there is nothing beside a stream.
-
-        :raises DataError: always.
-        """
-        raise DataError(f"format '{self._name}' writes several files, not a stream", hint="name one with -o FILE")

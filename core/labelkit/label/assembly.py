@@ -1,0 +1,136 @@
+"""Complete input examples before inference, and assemble labelled records from scores after it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labelkit.encode.alignment import EncodedExamples
+from labelkit.inference.calibration import apply_temperature
+from labelkit.inference.decoding import (
+    WordSpan,
+    count_changes,
+    decode,
+    decode_spans,
+    label_sequences,
+    repair_label_ids,
+)
+from labelkit.label.records import rename_reserved_fields
+from labelkit.labels.spans import joined_offsets, offsets_of
+from labelkit.models.checkpoint import CheckpointInfo
+from labelkit.records import Decoder, Example, Kind, Labelled, Scores, Span
+from labelkit.text.splitters import Offsets, Splitter
+
+if TYPE_CHECKING:
+    from labelkit.inference.engine import WordScores
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedBatch:
+    """Examples ready for the model: completed, preprocessed and cut into windows."""
+
+    examples: Sequence[Example]
+    encoded: EncodedExamples
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredBatch:
+    """The scores of a prepared batch, and the name of the engine that computed them."""
+
+    scores: WordScores
+    engine: str
+
+
+def complete_example(example: Example, kind: Kind, splitter: Splitter) -> Example:
+    """Return an example with its text, and for kind ``token`` with words and offsets; labels are dropped.
+
+    Words without a text are joined by spaces. So are words that do not occur in their text, which then becomes an own
+    field of the record.
+    """
+    extra = dict(example.extra)
+    if example.document is not None:
+        extra.setdefault("document", example.document)
+    text, words, offsets = example.text, example.words, example.offsets
+    if kind == "text":
+        text = " ".join(words or ()) if text is None else text
+        return replace(
+            example, text=text, words=None, offsets=None, labels={}, extra=rename_reserved_fields(extra, "text")
+        )
+    if words is None:
+        text = text or ""
+        offsets = splitter(text)
+        words = tuple([text[start:end] for start, end in offsets])
+    elif text is not None and offsets is None:
+        offsets = offsets_of(words, text)
+    if offsets is None:
+        if text is not None:
+            extra["text"] = text
+        text, offsets = " ".join(words), joined_offsets(words)
+    return replace(
+        example, text=text, words=words, offsets=offsets, labels={}, extra=rename_reserved_fields(extra, "token")
+    )
+
+
+def assemble_records(
+    batch: PreparedBatch, scored: ScoredBatch, info: CheckpointInfo, decoder: Decoder
+) -> list[Labelled]:
+    """Decode the scores of a batch and return a record for each of its examples.
+
+    :raises LabelkitError: if the decoder fails.
+    """
+    found = scored.scores
+    scores = Scores(values=found.values, lengths=found.lengths, schema=info.schema)
+    ids = decode(decoder, scores)
+    values = apply_temperature(found.values, info.temperature)
+    if info.kind == "text":
+        return _text_records(batch, ids.tolist(), values, scored.engine, info.schema.label_names)
+    confidence = np.exp(values[np.arange(len(ids)), ids])
+    spans = decode_spans(ids, confidence, scores)
+    repaired = repair_label_ids(ids, scores)
+    changes = count_changes(ids, repaired, scores)
+    rows = zip(batch.examples, label_sequences(repaired, scores), spans, batch.encoded.coverage, changes, strict=True)
+    return [
+        Labelled(
+            id=example.id,
+            text=example.text or "",
+            words=example.words,
+            labels=labels,
+            spans=tuple([_text_span(example.text or "", example.offsets or (), span) for span in found_spans]),
+            offsets=example.offsets or (),
+            coverage=replace(coverage, repaired=changed) if changed else coverage,
+            extra=example.extra,
+            engine=scored.engine,
+        )
+        for example, labels, found_spans, coverage, changed in rows
+    ]
+
+
+def _text_records(
+    batch: PreparedBatch, ids: list[int], values: NDArray[np.float32], engine: str, labels: tuple[str, ...]
+) -> list[Labelled]:
+    confidences = np.round(np.exp(values).astype(np.float64), 4).tolist()
+    return [
+        Labelled(
+            id=example.id,
+            text=example.text or "",
+            label=labels[label],
+            score=confidence[label],
+            scores=dict(zip(labels, confidence, strict=True)),
+            coverage=coverage,
+            extra=example.extra,
+            engine=engine,
+        )
+        for example, label, confidence, coverage in zip(
+            batch.examples, ids, confidences, batch.encoded.coverage, strict=True
+        )
+    ]
+
+
+def _text_span(text: str, offsets: Offsets, span: WordSpan) -> Span:
+    """Return a span of words as a span of the text."""
+    start, end = offsets[span.first][0], offsets[span.stop - 1][1]
+    return Span(start=start, end=end, label=span.label, text=text[start:end], score=span.score)

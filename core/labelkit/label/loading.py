@@ -1,0 +1,99 @@
+"""Load what a labeller needs: checkpoint folder, model and tokenizer, decoder and preprocessors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from labelkit.errors import LabelkitError, nearest
+from labelkit.models.checkpoint import CheckpointInfo
+from labelkit.plugins.catalog import Catalog
+from labelkit.records import Decoder, Preprocessor
+from labelkit.registry import Home
+
+if TYPE_CHECKING:
+    from labelkit.hardware import Hardware
+    from labelkit.inference.engine import Engine
+
+#: kind of device → initial batch size in subwords, padding included; on a processor bounded by its caches
+BATCH_SIZES = {"cpu": 1024, "cuda": 65536}
+
+
+def find_checkpoint(reference: str, home: Home) -> tuple[Path, dict[str, tuple[int, str]]]:
+    """Return the checkpoint folder of a run, and size and checksum of the files that the registry recorded.
+
+    :param reference: of a run; or a folder, written with a separator, of which no files are recorded.
+    :raises LabelkitError: if there is no such run or folder, or the checkpoint was deleted.
+    """
+    if "/" in reference or "\\" in reference:
+        return Path(reference).expanduser(), {}
+    from labelkit.registry import Registry
+
+    with Registry.open(home, create=False) as registry:
+        run = registry.runs.find(reference, finished=True)
+        folder = registry.runs.checkpoint_folder(run.id)
+        best = registry.runs.get(run.id).best
+    return folder, dict(best.files) if best else {}
+
+
+def load_engine(folder: Path, info: CheckpointInfo, precision: str, name: str, cache: Path) -> Engine:
+    """Load model and tokenizer of a checkpoint onto the device.
+
+    :param precision: ``"fp32"``, ``"bf16"`` or ``"auto"``.
+    :param name: one of :data:`labelkit.inference.onnx.engine.ENGINES`; ``"auto"`` loads torch.
+    :param cache: folder of ONNX models.
+    :raises LabelkitError: if the engine is unknown, a package is missing, or the model cannot be loaded.
+    """
+    from labelkit.encode.alignment import Encoding
+    from labelkit.hardware import detect, precision_for
+    from labelkit.inference.engine import Engine
+    from labelkit.inference.onnx.engine import ENGINES, load_onnx_engine
+    from labelkit.models import architectures
+    from labelkit.models.loading import load_classifier, silence_transformers
+    from labelkit.models.tokenizer import load_tokenizer
+
+    if name not in ENGINES:
+        raise LabelkitError(f"unknown engine '{name}'", hint=nearest(name, ENGINES))
+    with silence_transformers():
+        model: Any = load_classifier(folder, info.schema, trained=True)
+        tokenizer = load_tokenizer(folder)
+    onnx = name not in ("auto", "torch")
+    hardware: Hardware = detect(cpu=onnx)
+    model = model.to(hardware.type).eval()
+    encoding = Encoding.of(tokenizer, info.max_length, info.overlap)
+    chosen, _ = architectures.precision_for(model.config, precision_for(precision, hardware))
+    fallback = info.schema.label_names.index(info.fallback)
+    engine = Engine(model, encoding, chosen, BATCH_SIZES[hardware.type], fallback)
+    return load_onnx_engine(engine, folder, name, cache) if onnx else engine
+
+
+def find_decoder(catalog: Catalog, name: str, info: CheckpointInfo) -> Decoder:
+    """Return the decoder called ``name``.
+
+    :raises LabelkitError: if it is unknown, or of another kind than the labeller.
+    """
+    decoder: Decoder = catalog.find("decoder", name)
+    if decoder.kind != info.kind:
+        fitting = [known for known, other in catalog.decoders.items() if other.kind == info.kind]
+        raise LabelkitError(
+            f"decoder '{name}' is for kind {decoder.kind}, the labeller is of kind {info.kind}",
+            hint=f"known: {', '.join(fitting)}",
+        )
+    return decoder
+
+
+def find_preprocessors(catalog: Catalog, info: CheckpointInfo) -> list[Preprocessor]:
+    """Return the preprocessors that a checkpoint was trained with, in order.
+
+    :raises LabelkitError: if one is not installed, or in another version.
+    """
+    found: list[Preprocessor] = []
+    for name, version in info.preprocessors:
+        preprocessor = catalog.find("preprocessor", name)
+        if preprocessor.version != version:
+            raise LabelkitError(
+                f"trained with preprocessor '{name}' {version}, installed is {preprocessor.version}",
+                hint="install the plugin's version of that time, or train again",
+            )
+        found.append(preprocessor)
+    return found
