@@ -11,7 +11,7 @@ from rich.text import Text
 from labelkit.console.tables import cell, figure, table
 
 if TYPE_CHECKING:
-    from labelkit.registry import Group
+    from labelkit.registry import Group, Spread
     from labelkit.train.run import RunResult
 
 SYNTHETIC = "on a synthetic corpus: these scores say nothing about real text"
@@ -39,15 +39,18 @@ def print_group(console: Console, found: Group) -> None:
     seeds = ", ".join(map(str, found.seeds))
     several = "1 run, seed" if len(found.runs) == 1 else f"{len(found.runs)} runs, seeds"
     missing = f", not finished: {', '.join(found.others)}" if found.others else ""
+    splits = list(found.metrics)
+
+    def order(row: tuple[str, str, Spread]) -> tuple[int, bool, str]:
+        split, name, _ = row
+        return splits.index(split), name != found.metric_key, name
+
     rows = [
         (
             f"{split}.{name}{' *' * (name == found.metric_key)}",
             *map(_value, (one.mean, one.std, one.min, one.max)),
         )
-        for split, tasks in found.metrics.items()
-        for figures in tasks.values()
-        for name, one in sorted(figures.items(), key=lambda item: (item[0] != found.metric_key, item[0]))
-        if name != "per_type"
+        for split, name, one in sorted(found.split_metrics, key=order)
     ]
     title = f"group {found.id}: {several} {seeds}{missing}"
     table(console, ("score", ">mean", ">std", ">min", ">max"), rows, title=title)

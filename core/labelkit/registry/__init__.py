@@ -9,7 +9,6 @@ from labelkit.registry.entities import (
     Attempt,
     CheckpointRecord,
     Evaluation,
-    Figure,
     Group,
     Note,
     OutputRecord,
@@ -22,7 +21,7 @@ from labelkit.registry.entities import (
     VersionRecord,
 )
 from labelkit.registry.home import Home
-from labelkit.registry.metric_rows import nested
+from labelkit.registry.metric_rows import Figure, nested
 from labelkit.registry.reports import (
     CheckedCheckpoint,
     Collected,

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from labelkit.errors import RegistryError
-from labelkit.registry.entities import Figure, RunDetails
-from labelkit.registry.metric_rows import is_structured
+from labelkit.registry.entities import RunDetails
+from labelkit.registry.metric_rows import Figure
 
 _FACTS = (
     *("task", "name", "recipe", "data", "model", "model_revision", "model_sha256", "metric", "metric_key", "seed"),
@@ -147,7 +147,7 @@ def _split_order(name: str) -> tuple[int, str]:
 
 def _scores(runs: Sequence[RunDetails], different: set[str]) -> tuple[ComparedScore, ...]:
     found = [
-        {(one.task, one.split, one.type, one.name): one for one in run.scores if not is_structured(one)} for run in runs
+        {(one.task, one.split, one.type, one.name): one for one in run.scores if not one.structured} for run in runs
     ]
     keys = {run.record.metric_key for run in runs}
 

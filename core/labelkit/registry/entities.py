@@ -15,6 +15,7 @@ from typing import Any, Literal, TypedDict
 
 from labelkit.events import Status
 from labelkit.registry.liveness import is_stale, now
+from labelkit.registry.metric_rows import PER_TYPE, Figure, nested
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -136,24 +137,6 @@ class RunFacts(TypedDict, total=False):
     plan: tuple[PlanValue, ...]
     versions: tuple[VersionRecord, ...]
     splits: tuple[SplitRecord, ...]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Figure:
-    """One figure of one score.
-
-    :param type: the label type it is about; None for the whole split.
-    :param value: the number; None where the figure is a word (see ``text``) or was not a number.
-    """
-
-    task: str
-    split: str
-    name: str
-    step: int
-    epoch: float
-    value: float | None
-    type: str | None = None
-    text: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -283,6 +266,11 @@ class Evaluation:
     created: datetime
     figures: tuple[Figure, ...] = ()
 
+    @property
+    def metrics(self) -> Mapping[str, Any]:
+        """The figures in nested form: name → value, and ``per_type``."""
+        return nested(self.figures).get(self.split, {}).get(self.task, {})
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OutputRecord:
@@ -334,6 +322,17 @@ class Group:
     runs: tuple[str, ...]
     others: tuple[str, ...]
     metrics: Mapping[str, Mapping[str, Mapping[str, Any]]]
+
+    @property
+    def split_metrics(self) -> list[tuple[str, str, Spread]]:
+        """Split, name and spread of each metric of a whole split."""
+        return [
+            (split, name, value)
+            for split, tasks in self.metrics.items()
+            for metrics in tasks.values()
+            for name, value in metrics.items()
+            if name != PER_TYPE
+        ]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,4 +1,7 @@
-"""Scores as metrics give them (a nested mapping) and as the registry keeps them (one row per figure)."""
+"""The two forms of a run's metrics: a nested mapping, as metrics return it, and rows, as the registry stores it.
+
+The nested form of one split and task is ``{name: value, "per_type": {type: {name: value}}}``.
+"""
 
 from __future__ import annotations
 
@@ -6,64 +9,80 @@ import contextlib
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
-
-from labelkit.registry.entities import Figure
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 PER_TYPE = "per_type"
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Figure:
+    """One value of one metric: a row.
+
+    :param type: the label type it is about; None for the whole split.
+    :param value: the number; None where the value is text (see ``text``) or NaN.
+    """
+
+    task: str
+    split: str
+    name: str
+    step: int
+    epoch: float
+    value: float | None
+    type: str | None = None
+    text: str | None = None
+
+    @property
+    def structured(self) -> bool:
+        """Whether the value is a mapping or a list, such as intervals or a confusion matrix."""
+        return self.text is not None and self.text[:1] in ("{", "[")
+
+    @property
+    def original(self) -> Any:
+        """The value as the metric returned it: a number, text, a mapping or a list."""
+        if self.structured:
+            with contextlib.suppress(ValueError):
+                return json.loads(str(self.text))
+        return self.value if self.text is None else self.text
 
 
 def figures(metrics: Mapping[str, Any], *, task: str, split: str, step: int, epoch: float) -> Iterator[Figure]:
-    """Yield a figure for each entry of ``metrics``, and of its ``per_type`` mapping.
+    """Yield a row for each value of nested ``metrics``, those of whole splits first.
 
-    Numbers stay numbers, also NumPy's; anything else is kept as text.
+    NumPy's numbers become floats; mappings and lists become JSON text.
     """
-    for type_, name, entry in _entries(metrics):
-        value, text = _split_value(entry)
+    entries = [(None, name, entry) for name, entry in metrics.items() if name != PER_TYPE]
+    types = metrics.get(PER_TYPE, {}).items()
+    for type_, name, entry in [*entries, *((type_, *item) for type_, row in types for item in row.items())]:
+        value, text = None, None
+        if isinstance(entry, Mapping | list | tuple):
+            text = json.dumps(entry, ensure_ascii=False, default=str)
+        elif entry is None or isinstance(entry, str):
+            text = entry
+        else:
+            # SQLite has no NaN and stores NULL: do so everywhere.
+            value = None if math.isnan(float(entry)) else float(entry)
         yield Figure(task=task, split=split, name=name, type=type_, step=step, epoch=epoch, value=value, text=text)
 
 
-def nested(rows: Iterable[Figure]) -> dict[str, dict[str, dict[str, Any]]]:
-    """Return ``{split: {task: {name: figure, "per_type": {type: {name: figure}}}}}``.
+def nest(rows: Iterable[tuple[str, str, str | None, str, Value]]) -> dict[str, dict[str, dict[str, Any]]]:
+    """Return ``{split: {task: {name: value, "per_type": {type: {name: value}}}}}``.
 
-    :param rows: figures of one step per split, such as :attr:`RunDetails.scores`.
+    :param rows: split, task, label type (None or empty for the whole split), name and value.
     """
     result: dict[str, dict[str, dict[str, Any]]] = {}
-    for row in rows:
-        scores = result.setdefault(row.split, {}).setdefault(row.task, {})
-        if row.type is not None:
-            scores = scores.setdefault(PER_TYPE, {}).setdefault(row.type, {})
-        scores[row.name] = row.value if row.text is None else _read(row)
+    for split, task, type_, name, value in rows:
+        metrics = result.setdefault(split, {}).setdefault(task, {})
+        if type_:
+            metrics = metrics.setdefault(PER_TYPE, {}).setdefault(type_, {})
+        metrics[name] = value
     return result
 
 
-def is_structured(figure: Figure) -> bool:
-    """Return whether a figure is no number or word but a mapping or a list: intervals, a confusion."""
-    return figure.text is not None and figure.text[:1] in ("{", "[")
+def nested(rows: Iterable[Figure]) -> dict[str, dict[str, dict[str, Any]]]:
+    """Return ``{split: {task: {name: value, "per_type": {type: {name: value}}}}}``.
 
-
-def _read(row: Figure) -> Any:
-    """Return a mapping or a list as it was given."""
-    if is_structured(row):
-        with contextlib.suppress(ValueError):
-            return json.loads(str(row.text))
-    return row.text
-
-
-def _entries(metrics: Mapping[str, Any]) -> Iterator[tuple[str | None, str, Any]]:
-    for name, entry in metrics.items():
-        if name != PER_TYPE:
-            yield None, name, entry
-    for type_, entries in metrics.get(PER_TYPE, {}).items():
-        for name, entry in entries.items():
-            yield type_, name, entry
-
-
-def _split_value(entry: Any) -> tuple[float | None, str | None]:
-    if entry is None or isinstance(entry, str):
-        return None, entry
-    if isinstance(entry, Mapping | list | tuple):
-        return None, json.dumps(entry, ensure_ascii=False, default=str)
-    number = float(entry)
-    # SQLite has no NaN and stores NULL: do so everywhere.
-    return (None if math.isnan(number) else number), None
+    :param rows: figures of one step per split, such as :attr:`RunDetails.scores`.
+    """
+    return nest((row.split, row.task, row.type, row.name, row.original) for row in rows)

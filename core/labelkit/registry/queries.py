@@ -13,7 +13,6 @@ from labelkit.registry.entities import (
     Attempt,
     CheckpointRecord,
     Evaluation,
-    Figure,
     Group,
     Note,
     OutputRecord,
@@ -25,6 +24,7 @@ from labelkit.registry.entities import (
     VersionRecord,
 )
 from labelkit.registry.home import LocalStore
+from labelkit.registry.metric_rows import Figure
 
 if TYPE_CHECKING:
     from labelkit.registry.filters import Field

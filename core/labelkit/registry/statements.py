@@ -10,8 +10,9 @@ import sqlalchemy as sa
 
 from labelkit.errors import RegistryError
 from labelkit.registry import tables
-from labelkit.registry.entities import Figure, PlanValue, SplitRecord, VersionRecord
+from labelkit.registry.entities import PlanValue, SplitRecord, VersionRecord
 from labelkit.registry.liveness import is_stale, now
+from labelkit.registry.metric_rows import Figure
 from labelkit.registry.names import unknown_run
 
 # Fields of a RunRecord that are rows of their own.

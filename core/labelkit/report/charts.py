@@ -6,7 +6,8 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from labelkit.registry.entities import Figure, RunDetails
+from labelkit.registry.entities import RunDetails
+from labelkit.registry.metric_rows import Figure
 from labelkit.report.formatting import figure
 
 #: of a drawing, in its own units, and what is left free for the writing around it

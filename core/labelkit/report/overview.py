@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from labelkit.registry.entities import CheckpointRecord, Evaluation, Group, RunD
 from labelkit.registry.metric_rows import PER_TYPE
 from labelkit.report import formatting as words
 from labelkit.report.contents import ReportContents
-from labelkit.report.score_tables import FIRST, ORDER, SUPPORT, colours_of, figures_of, no_test
+from labelkit.report.score_tables import FIRST, ORDER, SUPPORT, colours_of, no_test
 
 SYNTHETIC = "Synthetic text: these scores say nothing about real text."
 Pairs = Sequence[tuple[str, str]]
@@ -178,7 +178,7 @@ def scorings(run: RunDetails) -> list[ScoringRow]:
 
 def _scoring(one: Evaluation, run: RunDetails, recorded: Mapping[str, Any]) -> ScoringRow:
     own, key = one.source == "run", run.record.metric_key
-    figures = recorded if own else figures_of(one)
+    figures = recorded if own else one.metrics
     tested = (0 if no_test(run, one.split) else 1) if own else figures.get("test_score")
     return ScoringRow(
         when=words.when(one.created),
@@ -222,18 +222,17 @@ def spreads(group: Group | None) -> list[tuple[str, Spread, bool]]:
     """Return the figures of whole splits over the runs of a group: name, spread, and whether it is the deciding one."""
     if group is None:
         return []
+    names = (group.metric_key, *FIRST)
+
+    def order(row: tuple[str, str, Spread]) -> tuple[int, int, str]:
+        split, name, _ = row
+        return ORDER.get(split, len(ORDER)), names.index(name) if name in names else len(names), name
+
     return [
         (f"{split} {name}", one, name == group.metric_key)
-        for split, tasks in sorted(group.metrics.items(), key=lambda item: ORDER.get(item[0], len(ORDER)))
-        for figures in tasks.values()
-        for name, one in _sorted(figures, group.metric_key)
-        if name not in (PER_TYPE, SUPPORT)
+        for split, name, one in sorted(group.split_metrics, key=order)
+        if name != SUPPORT
     ]
-
-
-def _sorted(figures: Mapping[str, Any], key: str) -> Iterable[tuple[str, Any]]:
-    order = (key, *FIRST)
-    return sorted(figures.items(), key=lambda item: (order.index(item[0]) if item[0] in order else len(order), item[0]))
 
 
 def steps(run: RunDetails) -> tuple[Sequence[str], Sequence[Sequence[str]]]:

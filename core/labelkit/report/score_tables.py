@@ -11,7 +11,7 @@ from labelkit.metrics.entities import NONE
 from labelkit.metrics.intervals import NAME, interval_of
 from labelkit.records import Schema
 from labelkit.registry import nested
-from labelkit.registry.entities import Evaluation, RunDetails
+from labelkit.registry.entities import RunDetails
 from labelkit.registry.metric_rows import PER_TYPE
 from labelkit.report import formatting as words
 from labelkit.report.contents import ReportContents
@@ -172,15 +172,9 @@ def _others(material: ReportContents, split: str) -> Iterable[tuple[str, Mapping
     hashes = {one.content_hash for one in run.record.splits if one.split == split}
     for one in reversed(run.evaluations):
         if one.source == "evaluate" and one.content_hash in hashes and one.figures:
-            yield f"recorded by labelkit evaluate on {words.when(one.created)}", figures_of(one)
+            yield f"recorded by labelkit evaluate on {words.when(one.created)}", one.metrics
     if split in material.judged:
         yield f"of labels {material.judged[split].source}", material.judged[split].figures
-
-
-def figures_of(scored: Evaluation) -> Mapping[str, Any]:
-    """Return the figures of a scoring after training."""
-    by_task = next(iter(nested(scored.figures).values()), {})
-    return next(iter(by_task.values()), {})
 
 
 def _agree(one: Mapping[str, Any], other: Mapping[str, Any], key: str) -> bool:

@@ -11,10 +11,10 @@ from labelkit.cli.runs.curves import curve
 from labelkit.cli.runs.drawing import counts, duration, figure, line, mebibytes, scores_of, split_order, title
 from labelkit.cli.runs.tables import Column, table
 from labelkit.cli.score_display import SYNTHETIC, interval, print_group, print_scores
-from labelkit.registry.metric_rows import nested
 
 if TYPE_CHECKING:
-    from labelkit.registry.entities import CheckpointRecord, Evaluation, Figure, RunDetails
+    from labelkit.registry.entities import CheckpointRecord, Evaluation, RunDetails
+    from labelkit.registry.metric_rows import Figure
 
 _HASH = 12
 _WIDEST, _HEIGHT = 60, 7
@@ -200,9 +200,9 @@ def _evaluation(scored: Evaluation) -> Sequence[str]:
 
 def _scores(scored: Evaluation) -> str:
     """Return the whole figures of a scoring, each with its interval."""
-    nested_figures: Mapping[str, Any] = next(iter(next(iter(nested(scored.figures).values()), {}).values()), {})
+    metrics = scored.metrics
     return ", ".join(
-        f"{one.name} {figure(_counted(one.name, one.value))} {interval(nested_figures, one.name)}".rstrip()
+        f"{one.name} {figure(_counted(one.name, one.value))} {interval(metrics, one.name)}".rstrip()
         for one in scored.figures
         if one.type is None and one.text is None and one.name != _TEST_SCORE
     )

@@ -271,13 +271,7 @@ def groups(console: Console, found: Sequence[Group], notes: Iterable[str]) -> No
 
 def _means(found: Group) -> dict[str, Spread]:
     """Return the figures of whole splits, the one that chooses the checkpoint first."""
-    named = [
-        (f"{split}.{name}{' *' * (name == found.metric_key)}", one)
-        for split, tasks in found.metrics.items()
-        for figures in tasks.values()
-        for name, one in figures.items()
-        if name != "per_type"
-    ]
+    named = [(f"{split}.{name}{' *' * (name == found.metric_key)}", one) for split, name, one in found.split_metrics]
     return dict(sorted(named, key=lambda item: (not item[0].endswith("*"), split_order(item[0].partition(".")[0]))))
 
 
