@@ -606,9 +606,11 @@ def test_listing_loads_no_heavy_library(tmp_path: Path) -> None:
     script = """
 import sys
 from labelkit.cli import main
-for arguments in (["--help"], ["run", "--help"], ["tasks"], ["recipes"], ["formats"], ["plugins"], ["runs", "list"],
-                  ["data", "show", "sample"], ["run", "nre"], ["run", "ner", "--model", "./nowhere"]):
+for arguments in (["--help"], ["run", "--help"], ["tasks"], ["formats"], ["plugins"], ["runs", "list"],
+                  ["data", "show", "sample"], ["recipes"], ["run", "nre"], ["run", "ner", "--model", "./nowhere"]):
+    validates_settings = arguments[0] in ("recipes", "run") and "--help" not in arguments
     main(arguments)
+    assert validates_settings or "pydantic" not in sys.modules, arguments
     heavy = {"torch", "transformers", "datasets", "evaluate", "sklearn"} & sys.modules.keys()
     assert not heavy, (arguments, heavy)
     if arguments == ["--help"]:
