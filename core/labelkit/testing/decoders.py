@@ -1,14 +1,13 @@
-"""What a decoder promises: for each word one label of the schema, in sequences that the scheme allows."""
+"""Contract checks of decoders: one label of the schema for each word, in sequences that the scheme allows."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from labelkit.records import Decoder, Kind, Schema, Scores
-from labelkit.testing.base import Question, calling_offline, require, require_none
-from labelkit.testing.kinds import KIND
+from labelkit.testing.framework import KIND, CheckSet, offline_call, require, require_none
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,49 +30,81 @@ LENGTHS: dict[Kind, tuple[tuple[int, ...], ...]] = {
 }
 
 
-def _ids(decoder: Decoder) -> None:
-    for schema in SCHEMAS[decoder.kind]:
-        for scores in _all_scores(decoder, schema):
-            _decoded(decoder, scores)
+CHECKS = CheckSet(KIND)
 
 
-def _obvious(decoder: Decoder) -> None:
-    """Where one labelling that the scheme allows is far likelier than all others, it has to be found."""
+@CHECKS.check(
+    "ids",
+    "it gives one label id of the schema for each word, also for no words, and leaves the scores alone",
+    needs=("kind",),
+)
+def check_ids(decoder: Decoder) -> None:
+    """Decode scores of all shapes, some of them of words that the encoder did not see."""
+    from labelkit.inference.engine import IMPOSSIBLE
+
     for schema in SCHEMAS[decoder.kind]:
-        gold = _a_labelling(schema)
-        found = _decoded(decoder, _leaning(gold, schema)).tolist()
-        names = schema.label_names
+        for lengths in LENGTHS[decoder.kind]:
+            decode(decoder, random_scores(schema, lengths))
+            unseen = random_scores(schema, lengths)
+            unseen.values[:] = IMPOSSIBLE
+            unseen.values[:, 0] = 0.0
+            decode(decoder, unseen)
+
+
+@CHECKS.check("obvious", "where one valid labelling is by far the likeliest, it gives that one", needs=("ids",))
+def check_obvious_labelling(decoder: Decoder) -> None:
+    """Decode scores under which one labelling that the scheme allows has a probability of 0.99 for each word."""
+    import numpy as np
+
+    for schema in SCHEMAS[decoder.kind]:
+        gold, names = valid_labelling(schema), schema.label_names
+        values = np.full((len(gold), len(names)), math.log(0.01 / (len(names) - 1)), np.float32)
+        values[np.arange(len(gold)), gold] = math.log(0.99)
+        lengths = np.array((4, 1, 3) if schema.kind == "token" else (1,) * len(gold), np.int64)
+        found = decode(decoder, Scores(values=values, lengths=lengths, schema=schema)).tolist()
         require(
             found == gold,
-            f"decoder '{decoder.name}' gives {_shown(found, names)} where "
-            f"{_shown(gold, names)} is by far the likeliest",
+            f"decoder '{decoder.name}' gives {label_text(found, schema)} where {label_text(gold, schema)} is by far "
+            "the likeliest",
             "prefer likely labels: values are log-probabilities, the highest is the best; column i is the i-th of "
             "schema.label_names",
         )
 
 
-def _alone(decoder: Decoder) -> None:
+@CHECKS.check("independent", "the sentences around a sentence do not matter", needs=("ids",))
+def check_independent_sentences(decoder: Decoder) -> None:
+    """Decode sentences together and each alone."""
     for schema in SCHEMAS[decoder.kind]:
-        together = _random_scores(schema, (5, 1, 3, 8) if decoder.kind == "token" else (1,) * 8)
-        found = _decoded(decoder, together).tolist()
-        parts = [int(label) for scores in _sentences(together) for label in _decoded(decoder, scores)]
+        batch = random_scores(schema, (5, 1, 3, 8) if decoder.kind == "token" else (1,) * 8)
+        together, alone, start = decode(decoder, batch).tolist(), [], 0
+        for index, length in enumerate(batch.lengths.tolist()):
+            values, lengths = batch.values[start : start + length], batch.lengths[index : index + 1]
+            alone += decode(decoder, Scores(values=values, lengths=lengths, schema=schema)).tolist()
+            start += length
         require(
-            found == parts,
-            f"decoder '{decoder.name}' gives {_shown(found, schema.label_names)} to some "
-            f"{'sentences' if decoder.kind == 'token' else 'texts'} together and "
-            f"{_shown(parts, schema.label_names)} to each alone",
+            together == alone,
+            f"decoder '{decoder.name}' gives {label_text(together, schema)} to some "
+            f"{'sentences' if decoder.kind == 'token' else 'texts'} together and {label_text(alone, schema)} to each "
+            "alone",
             "begin anew with each sentence, they lie one after the other and scores.lengths says where; keep no state",
         )
 
 
-def _valid(decoder: Decoder) -> None:
+@CHECKS.check(
+    "valid",
+    "its labels form sequences that the tagging scheme allows, in all four schemes",
+    needs=("ids",),
+    skip_reason=lambda decoder: "" if decoder.kind == "token" else "texts have no sequences of labels",
+)
+def check_valid_sequences(decoder: Decoder) -> None:
+    """Decode random scores in each tagging scheme, and look for tags that it does not allow."""
     from labelkit.labels.schemes import violation_error, violations
 
     for schema in SCHEMAS["token"]:
         if schema.scheme is None:
             continue
-        scores = _random_scores(schema, (1,) * 20 + (9,) * 20)
-        found, start, faults = _decoded(decoder, scores).tolist(), 0, []
+        scores = random_scores(schema, (1,) * 20 + (9,) * 20)
+        found, start, faults = decode(decoder, scores).tolist(), 0, []
         for length in scores.lengths.tolist():
             tags = [schema.label_names[label] for label in found[start : start + length]]
             faults += [violation_error(tags, index, schema.scheme).message for index in violations(tags, schema.scheme)]
@@ -88,19 +119,8 @@ def _valid(decoder: Decoder) -> None:
 # -- scores -----------------------------------------------------------------------------------------------------------
 
 
-def _all_scores(decoder: Decoder, schema: Schema) -> Iterator[Scores]:
-    """Yield scores of all shapes; some are those of words that no encoder saw."""
-    from labelkit.inference.engine import IMPOSSIBLE
-
-    for lengths in LENGTHS[decoder.kind]:
-        yield _random_scores(schema, lengths)
-        unseen = _random_scores(schema, lengths)
-        unseen.values[:] = IMPOSSIBLE
-        unseen.values[:, 0] = 0.0
-        yield unseen
-
-
-def _random_scores(schema: Schema, lengths: Sequence[int]) -> Scores:
+def random_scores(schema: Schema, lengths: Sequence[int]) -> Scores:
+    """Return random log-probabilities for sentences of these lengths."""
     import numpy as np
 
     values = np.random.default_rng(7).normal(scale=2.0, size=(sum(lengths), len(schema.label_names)))
@@ -108,7 +128,7 @@ def _random_scores(schema: Schema, lengths: Sequence[int]) -> Scores:
     return Scores(values=values.astype(np.float32), lengths=np.array(lengths, np.int64), schema=schema)
 
 
-def _a_labelling(schema: Schema) -> list[int]:
+def valid_labelling(schema: Schema) -> list[int]:
     """Return ids that the scheme allows for sentences of 4, 1 and 3 words, or for 8 texts."""
     if schema.scheme is None:
         return [index % len(schema.label_names) for index in range(8)]
@@ -119,36 +139,19 @@ def _a_labelling(schema: Schema) -> list[int]:
     return [schema.label_names.index(tag) for tag in tags]
 
 
-def _leaning(gold: Sequence[int], schema: Schema) -> Scores:
-    """Return scores under which ``gold`` is by far the likeliest."""
-    import numpy as np
-
-    size = len(schema.label_names)
-    values = np.full((len(gold), size), math.log(0.01 / (size - 1)), np.float32)
-    values[np.arange(len(gold)), gold] = math.log(0.99)
-    lengths = (4, 1, 3) if schema.kind == "token" else (1,) * len(gold)
-    return Scores(values=values, lengths=np.array(lengths, np.int64), schema=schema)
+def label_text(ids: Sequence[int], schema: Schema) -> str:
+    """Return the labels with these ids as one line."""
+    return " ".join(schema.label_names[label] for label in ids)
 
 
-def _sentences(scores: Scores) -> Iterator[Scores]:
-    start = 0
-    for length in scores.lengths.tolist():
-        stop = start + length
-        yield Scores(values=scores.values[start:stop], lengths=scores.lengths[:1] * 0 + length, schema=scores.schema)
-        start = stop
-
-
-# -- asking a decoder -------------------------------------------------------------------------------------------------
-
-
-def _decoded(decoder: Decoder, scores: Scores) -> NDArray[np.int64]:
-    """Return the ids that a decoder gives, one of the schema's for each word."""
+def decode(decoder: Decoder, scores: Scores) -> NDArray[np.int64]:
+    """Return the ids that a decoder gives, int64 of shape (words,), each a label of the schema."""
     import numpy as np
 
     words, labels = scores.values.shape
     what = f"decode() of decoder '{decoder.name}', given {words} words of {len(scores.lengths)} sentences,"
     before = scores.values.copy()
-    with calling_offline(what, "handle it: there may be no sentence at all, or one without words"):
+    with offline_call(what, "handle it: there may be no sentence at all, or one without words"):
         found: NDArray[Any] = np.asarray(decoder.decode(scores))
     advice = f"return an int64 array of shape ({words},) with ids from 0 to {labels - 1}, columns of scores.values"
     require(
@@ -156,44 +159,11 @@ def _decoded(decoder: Decoder, scores: Scores) -> NDArray[np.int64]:
         f"{what} returns {found.dtype} of shape {found.shape}",
         advice,
     )
-    wrong = sorted({int(label) for label in found if not 0 <= label < labels})
-    require(not wrong, f"{what} returns the ids {wrong[:5]}, which are no labels", advice)
+    invalid = sorted({int(label) for label in found if not 0 <= label < labels})
+    require(not invalid, f"{what} returns invalid label ids: {invalid[:5]}", advice)
     require(
         bool((scores.values == before).all()),
         f"{what} changes scores.values",
         "work on a copy: metrics and calibration read them afterwards",
     )
     return found.astype(np.int64)
-
-
-def _shown(ids: Sequence[int], names: Sequence[str]) -> str:
-    return " ".join(names[label] for label in ids)
-
-
-def _without_tags(decoder: Decoder) -> str:
-    return "" if decoder.kind == "token" else "texts have no sequences of labels"
-
-
-QUESTIONS = (
-    KIND,
-    Question(
-        name="ids",
-        asks="it gives one label id of the schema for each word, also for no words, and leaves the scores alone",
-        ask=_ids,
-        needs=("kind",),
-    ),
-    Question(
-        name="obvious",
-        asks="where one allowed labelling is by far the likeliest, it gives that one",
-        ask=_obvious,
-        needs=("ids",),
-    ),
-    Question(name="alone", asks="the sentences around a sentence do not matter", ask=_alone, needs=("ids",)),
-    Question(
-        name="valid",
-        asks="its labels form sequences that the tagging scheme allows, in all four schemes",
-        ask=_valid,
-        needs=("ids",),
-        unless=_without_tags,
-    ),
-)

@@ -1,4 +1,4 @@
-"""What a kind of model reference promises: a folder, or an error that says what is wrong."""
+"""Contract checks of encoders (kinds of model reference): a missing model is an error that says so."""
 
 from __future__ import annotations
 
@@ -7,33 +7,27 @@ from pathlib import Path
 
 from labelkit.errors import LabelkitError
 from labelkit.records import Encoder, LoadContext, ResolvedEncoder
-from labelkit.testing.base import Question, calling_offline, require
+from labelkit.testing.framework import CheckSet, offline_call, require
 
-#: no model of anybody's
-NOBODY = "labelkit-contract/there-is-no-such-model"
+MISSING_MODEL = "labelkit-contract/there-is-no-such-model"
+
+CHECKS = CheckSet()
 
 
-def _unknown(encoder: Encoder) -> None:
-    what = f"resolve('{NOBODY}', ctx) of encoder '{encoder.name}', offline,"
+@CHECKS.check("unknown", "a missing model is a `LabelkitError`, without a network")
+def check_missing_model(encoder: Encoder) -> None:
+    """Require a ``LabelkitError``, or a resolved encoder, for a model that does not exist."""
+    what = f"resolve('{MISSING_MODEL}', ctx) of encoder '{encoder.name}', offline,"
+    advice = "raise labelkit.LabelkitError(message, hint=…) for a model that is not there"
     with tempfile.TemporaryDirectory(prefix="labelkit-contract-") as folder:
         ctx = LoadContext(cache=Path(folder), offline=True)
-        advice = "raise labelkit.LabelkitError(message, hint=…) for a model that is not there"
         try:
-            with calling_offline(what, advice, may=LabelkitError):
-                found = encoder.resolve(NOBODY, ctx)
+            with offline_call(what, advice, may=LabelkitError):
+                found = encoder.resolve(MISSING_MODEL, ctx)
         except LabelkitError:
             return
     require(
         isinstance(found, ResolvedEncoder),
         f"{what} returns {type(found).__name__}",
-        "return a labelkit.ResolvedEncoder, or raise labelkit.LabelkitError for a model that is not there",
+        f"return a labelkit.ResolvedEncoder, or {advice}",
     )
-
-
-QUESTIONS = (
-    Question(
-        name="unknown",
-        asks="of a model that is not there it says so by a `LabelkitError`, without a network",
-        ask=_unknown,
-    ),
-)

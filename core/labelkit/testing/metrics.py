@@ -1,19 +1,14 @@
-"""What a metric promises: a finite figure, best when all is right, that does not depend on the order of the data."""
+"""Contract checks of metrics: a finite figure, best when all is right, whatever the order of the data."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from numbers import Real
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import Any, TypeGuard
 
 from labelkit.records import Kind, Labels, Metric, Predictions, Schema
-from labelkit.testing.base import Question, calling_offline, require, require_none
-from labelkit.testing.kinds import KIND
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+from labelkit.testing.framework import KIND, CheckSet, offline_call, require, require_none
 
 Rows = tuple[Labels, ...]
 
@@ -49,7 +44,7 @@ ALL_WRONG: dict[Kind, Rows] = {
     ),
     "text": ("NEGATIVE", "POSITIVE", "NEGATIVE", "NEGATIVE", "POSITIVE"),
 }
-#: what it is → (references, predictions)
+#: description → (references, predictions)
 DEGENERATE: dict[Kind, dict[str, tuple[Rows, Rows]]] = {
     "token": {
         "no sentence at all": ((), ()),
@@ -69,25 +64,34 @@ DEGENERATE: dict[Kind, dict[str, tuple[Rows, Rows]]] = {
 }
 
 
-def _key(metric: Metric) -> None:
-    figures = _figures(metric, GOLD[metric.kind], PARTLY_WRONG[metric.kind])
+CHECKS = CheckSet(KIND)
+
+
+@CHECKS.check("key", "the figure that ranks checkpoints is there and is a number", needs=("kind",))
+def check_key(metric: Metric) -> None:
+    """Require that ``compute()`` returns the metric's key, and a number for it."""
+    figures = compute(metric, GOLD[metric.kind], PARTLY_WRONG[metric.kind])
+    names = ", ".join(map(str, figures)) or "nothing"
     require(
         metric.key in figures,
-        f"compute() of metric '{metric.name}' gives {', '.join(map(str, figures)) or 'nothing'}, not its key "
-        f"'{metric.key}'",
+        f"compute() of metric '{metric.name}' gives {names}, not its key '{metric.key}'",
         "return it, or correct key=",
     )
-    require(
-        _is_number(figures[metric.key]),
-        f"'{metric.key}' of metric '{metric.name}' is {figures[metric.key]!r}",
-        "return a number",
+    figure = figures[metric.key]
+    require(is_number(figure), f"'{metric.key}' of metric '{metric.name}' is {figure!r}", "return a number")
+
+
+@CHECKS.check(
+    "perfect", "it is best when predictions equal references, and worse when all are wrong", needs=("key",)
+)
+def check_perfect_predictions(metric: Metric) -> None:
+    """Require that right predictions rank highest, and wrong ones lower."""
+    references = GOLD[metric.kind]
+    gold, partly, wrong = (
+        float(compute(metric, references, predictions[metric.kind])[metric.key])
+        for predictions in (GOLD, PARTLY_WRONG, ALL_WRONG)
     )
-
-
-def _perfect(metric: Metric) -> None:
-    gold, partly, wrong = (_value(metric, cases[metric.kind]) for cases in (GOLD, PARTLY_WRONG, ALL_WRONG))
-    sign = 1 if metric.higher_is_better else -1
-    better = "higher" if metric.higher_is_better else "lower"
+    sign, better = (1, "higher") if metric.higher_is_better else (-1, "lower")
     require(
         sign * gold >= sign * partly and sign * gold > sign * wrong,
         f"'{metric.key}' of metric '{metric.name}' is {gold:g} when all is right, {partly:g} when a part is wrong and "
@@ -96,10 +100,12 @@ def _perfect(metric: Metric) -> None:
     )
 
 
-def _finite(metric: Metric) -> None:
+@CHECKS.check("finite", "no NaN, infinity or error on empty and degenerate input", needs=("key",))
+def check_finite(metric: Metric) -> None:
+    """Require finite figures for every degenerate input."""
     for what, (references, predictions) in DEGENERATE[metric.kind].items():
-        figures = _figures(metric, references, predictions, what)
-        bad = [name for name, value in _flat(figures) if _is_number(value) and not math.isfinite(value)]
+        figures = compute(metric, references, predictions, what)
+        bad = [name for name, value in flatten(figures) if is_number(value) and not math.isfinite(value)]
         require(
             not bad,
             f"metric '{metric.name}' gives no finite {', '.join(bad)} for {what}",
@@ -107,28 +113,36 @@ def _finite(metric: Metric) -> None:
         )
 
 
-def _order(metric: Metric) -> None:
-    gold, guess = GOLD[metric.kind], PARTLY_WRONG[metric.kind]
-    before = dict(_flat(_figures(metric, gold, guess)))
-    for reorder in (_reversed, _rotated):
-        after = dict(_flat(_figures(metric, reorder(gold), reorder(guess))))
+@CHECKS.check("order", "the order of sentences or texts does not matter", needs=("key",))
+def check_order(metric: Metric) -> None:
+    """Require the same figures for reversed and for rotated data."""
+    gold, predicted = GOLD[metric.kind], PARTLY_WRONG[metric.kind]
+    before = dict(flatten(compute(metric, gold, predicted)))
+    for reordered in ((gold[::-1], predicted[::-1]), ((*gold[1:], gold[0]), (*predicted[1:], predicted[0]))):
+        after = dict(flatten(compute(metric, *reordered)))
         require_none(
             (
                 f"'{name}' of metric '{metric.name}' is {value!r} in one order of the data and {after.get(name)!r} in "
                 "another"
                 for name, value in before.items()
-                if not _same(value, after.get(name))
+                if not is_close(value, after.get(name))
             ),
             "sum up before dividing, and keep no state between calls",
         )
 
 
-def _counts(metric: Metric) -> None:
-    """The figures out of summed counts are those of compute(); what is undefined may be NaN there and 0 here."""
+@CHECKS.check(
+    "counts",
+    "summed counts give the same figures",
+    needs=("key", "finite"),
+    skip_reason=lambda metric: "" if metric.counts is not None else "it gives no counts",
+)
+def check_counts(metric: Metric) -> None:
+    """Require the figures of ``compute()`` out of summed counts, where NaN stands for what is undefined."""
     cases = {"plain data": (GOLD[metric.kind], PARTLY_WRONG[metric.kind]), **DEGENERATE[metric.kind]}
     for what, (references, predictions) in cases.items():
-        figures = dict(_flat(_figures(metric, references, predictions, what)))
-        summed = dict(_flat(_summed(metric, references, predictions, what)))
+        figures = dict(flatten(compute(metric, references, predictions, what)))
+        summed = dict(flatten(figures_of_counts(metric, references, predictions, what)))
         require(
             metric.key in summed,
             f"figures() of counts() of metric '{metric.name}' gives no '{metric.key}' for {what}",
@@ -138,58 +152,45 @@ def _counts(metric: Metric) -> None:
             (
                 f"'{name}' of metric '{metric.name}' is {figures[name]!r} for {what}, but {value!r} out of counts()"
                 for name, value in summed.items()
-                if name in figures and not _same(figures[name], 0.0 if math.isnan(value) else value)
+                if name in figures and not is_close(figures[name], 0.0 if math.isnan(value) else value)
             ),
             "let counts() and compute() agree",
         )
 
 
-def _reversed(rows: Rows) -> Rows:
-    return rows[::-1]
+# -- calling a metric -------------------------------------------------------------------------------------------------
 
 
-def _rotated(rows: Rows) -> Rows:
-    return (*rows[1:], rows[0])
-
-
-# -- asking a metric --------------------------------------------------------------------------------------------------
-
-
-def _value(metric: Metric, predictions: Rows) -> float:
-    """Return the figure that decides."""
-    return float(_figures(metric, GOLD[metric.kind], predictions)[metric.key])
-
-
-def _figures(metric: Metric, references: Rows, predictions: Rows, what: str = "plain data") -> Mapping[str, Any]:
+def compute(metric: Metric, references: Rows, predictions: Rows, what: str = "plain data") -> Mapping[str, Any]:
+    """Return the figures of a metric, which may not change the scores that it is given."""
     call = f"compute() of metric '{metric.name}', given {what},"
-    given = _given(metric, references, predictions)
+    given = predictions_of(metric, references, predictions)
     assert given.scores is not None
-    with calling_offline(call, "handle it: give a figure, 0.0 where it is undefined"):
+    before = given.scores.copy()
+    with offline_call(call, "handle it: give a figure, 0.0 where it is undefined"):
         figures = metric.compute(given)
     require(
-        bool((given.scores == _scores(predictions, given.schema)).all()),
+        bool((given.scores == before).all()),
         f"{call} changes the scores",
         "work on a copy: other metrics are given the same",
     )
     require(
-        isinstance(figures, Mapping),
-        f"{call} returns {type(figures).__name__}",
-        "return a dict of names and figures",
+        isinstance(figures, Mapping), f"{call} returns {type(figures).__name__}", "return a dict of names and figures"
     )
     return figures
 
 
-def _summed(metric: Metric, references: Rows, predictions: Rows, what: str) -> Mapping[str, Any]:
-    """Return the figures of summed counts."""
+def figures_of_counts(metric: Metric, references: Rows, predictions: Rows, what: str) -> Mapping[str, Any]:
+    """Return the figures of a metric's summed counts."""
     import numpy as np
 
-    assert metric.counts is not None  # else the question does not apply
+    assert metric.counts is not None  # else the check does not apply
     call = f"counts() of metric '{metric.name}', given {what},"
-    with calling_offline(call, "return a labelkit.Counts, with no rows where there are no examples"):
-        counts = metric.counts(_given(metric, references, predictions))
+    with offline_call(call, "return a labelkit.Counts, with no rows where there are no examples"):
+        counts = metric.counts(predictions_of(metric, references, predictions))
         rows, sums = len(counts.rows), np.asarray(counts.rows).sum(axis=0)
         figures = counts.figures(sums)
-    odd = [value for _, value in _flat(figures) if not _is_number(value)] if isinstance(figures, Mapping) else [figures]
+    odd = [value for _, value in flatten(figures) if not is_number(value)] if isinstance(figures, Mapping) else [figures]
     require(
         not odd,
         f"{call} gives figures() with {odd[:1]!r:.60}",
@@ -203,69 +204,36 @@ def _summed(metric: Metric, references: Rows, predictions: Rows, what: str) -> M
     return figures
 
 
-def _given(metric: Metric, references: Rows, predictions: Rows) -> Predictions:
-    schema = SCHEMAS[metric.kind]
-    return Predictions(
-        references=references, predictions=predictions, schema=schema, scores=_scores(predictions, schema)
-    )
-
-
-def _scores(rows: Rows, schema: Schema) -> NDArray[np.float32]:
-    """Return log-probabilities under which ``rows`` are the likeliest labels."""
+def predictions_of(metric: Metric, references: Rows, predictions: Rows) -> Predictions:
+    """Return what a metric is given, with log-probabilities under which ``predictions`` are the likeliest labels."""
     import numpy as np
 
+    schema = SCHEMAS[metric.kind]
     names = schema.label_names
-    labels = [label for row in rows for label in ((row,) if isinstance(row, str) else row)]
-    values = np.full((len(labels), len(names)), math.log(0.1 / (len(names) - 1)), np.float32)
-    values[np.arange(len(labels)), [names.index(label) for label in labels]] = math.log(0.9)
-    return values
+    labels = [label for row in predictions for label in ((row,) if isinstance(row, str) else row)]
+    scores = np.full((len(labels), len(names)), math.log(0.1 / (len(names) - 1)), np.float32)
+    scores[np.arange(len(labels)), [names.index(label) for label in labels]] = math.log(0.9)
+    return Predictions(references=references, predictions=predictions, schema=schema, scores=scores)
 
 
-def _flat(figures: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def flatten(figures: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield name and value of every figure; those of a mapping within have names such as ``per_type.PER.f1``."""
     for name, value in figures.items():
         if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{name}.")
+            yield from flatten(value, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", value.tolist() if hasattr(value, "tolist") else value
 
 
-def _is_number(value: object) -> TypeGuard[float]:
+def is_number(value: object) -> TypeGuard[float]:
+    """Return whether a figure is a real number."""
     return isinstance(value, Real) and not isinstance(value, bool)
 
 
-def _same(one: Any, other: Any) -> bool:
-    if _is_number(one) and _is_number(other):
+def is_close(one: Any, other: Any) -> bool:
+    """Return whether two figures are the same but for rounding; sequences are compared without their order."""
+    if is_number(one) and is_number(other):
         return math.isclose(one, other, rel_tol=1e-6, abs_tol=1e-9)
     if isinstance(one, Sequence) and not isinstance(one, str):
         return sorted(map(repr, one)) == sorted(map(repr, other or ()))
     return bool(one == other)
-
-
-def _without_counts(metric: Metric) -> str:
-    return "" if metric.counts is not None else "it gives no counts"
-
-
-QUESTIONS = (
-    KIND,
-    Question(name="key", asks="the figure that ranks checkpoints is there and is a number", ask=_key, needs=("kind",)),
-    Question(
-        name="perfect",
-        asks="it is best when predictions equal references, and worse when all are wrong",
-        ask=_perfect,
-        needs=("key",),
-    ),
-    Question(
-        name="finite",
-        asks="no NaN, infinity or error on empty and degenerate input",
-        ask=_finite,
-        needs=("key",),
-    ),
-    Question(name="order", asks="the order of sentences or texts does not matter", ask=_order, needs=("key",)),
-    Question(
-        name="counts",
-        asks="summed counts give the same figures",
-        ask=_counts,
-        needs=("key", "finite"),
-        unless=_without_counts,
-    ),
-)

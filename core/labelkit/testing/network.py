@@ -1,4 +1,4 @@
-"""No network for a while: whatever reaches for another machine is refused, and noted."""
+"""Block the network for a while: connections to other machines fail, and their hosts are recorded."""
 
 from __future__ import annotations
 
@@ -11,30 +11,40 @@ from typing import Any
 
 
 @contextlib.contextmanager
-def unplugged(wanted: list[str]) -> Iterator[None]:
-    """Refuse connections to other machines; this one may be asked, a data store may run on it.
+def block_network(blocked: list[str]) -> Iterator[None]:
+    """Refuse connections to other machines. This machine may be reached, as a data store may run on it.
 
-    :param wanted: takes the hosts that were to be reached.
+    :param blocked: collects the hosts that were to be reached.
     """
+    from unittest.mock import patch
 
-    def guarded(real: Callable[..., Any], address_of: Callable[..., object]) -> Callable[..., Any]:
-        def guard(*given: Any, **named: Any) -> Any:
-            if host := elsewhere(address_of(*given, **named)):
-                wanted.append(host)
-                raise OSError(errno.ENETUNREACH, f"no network may be used here, not even {host}")
-            return real(*given, **named)
+    lookup = socket.getaddrinfo
+
+    def refuse_remote(address: object) -> None:
+        if host := remote_host(address):
+            blocked.append(host)
+            raise OSError(errno.ENETUNREACH, f"no network may be used here, not even {host}")
+
+    def getaddrinfo(host: Any = None, *args: Any, **named: Any) -> Any:
+        refuse_remote((host.decode("ascii", "replace") if isinstance(host, bytes) else host,))
+        return lookup(host, *args, **named)
+
+    def guarded(connect: Callable[..., Any]) -> Callable[..., Any]:
+        def guard(self: socket.socket, address: Any) -> Any:
+            refuse_remote(address)
+            return connect(self, address)
 
         return guard
 
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(_replaced(socket, "getaddrinfo", guarded(socket.getaddrinfo, _asked_for)))
-        for name in ("connect", "connect_ex"):
-            real = getattr(socket.socket, name)
-            stack.enter_context(_replaced(socket.socket, name, guarded(real, _connected_to)))
+    with (
+        patch.object(socket, "getaddrinfo", getaddrinfo),
+        patch.object(socket.socket, "connect", guarded(socket.socket.connect)),
+        patch.object(socket.socket, "connect_ex", guarded(socket.socket.connect_ex)),
+    ):
         yield
 
 
-def elsewhere(address: object) -> str:
+def remote_host(address: object) -> str:
     """Return the host of an address on another machine; an empty text for one on this machine.
 
     :param address: as a socket takes it: host and port, or a path.
@@ -47,25 +57,3 @@ def elsewhere(address: object) -> str:
     except ValueError:
         return host
     return "" if number.is_loopback or number.is_unspecified else host
-
-
-def _asked_for(host: Any = None, *others: Any, **named: Any) -> tuple[Any]:
-    return (host.decode("ascii", "replace") if isinstance(host, bytes) else host,)
-
-
-def _connected_to(self: socket.socket, address: object) -> object:
-    return address
-
-
-@contextlib.contextmanager
-def _replaced(owner: Any, name: str, value: object) -> Iterator[None]:
-    """Let ``owner`` have another attribute for a while; one that it inherits is inherited again afterwards."""
-    own, before = name in vars(owner), getattr(owner, name)
-    setattr(owner, name, value)
-    try:
-        yield
-    finally:
-        if own:
-            setattr(owner, name, before)
-        else:
-            delattr(owner, name)

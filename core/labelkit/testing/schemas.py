@@ -1,15 +1,18 @@
-"""What a schema promises beyond what making one checks already."""
+"""Contract checks of schemas, beyond what creating one validates already."""
 
 from __future__ import annotations
 
 from typing import get_args
 
 from labelkit.records import Schema, Scheme
-from labelkit.testing.base import Question, require
-from labelkit.testing.kinds import KIND
+from labelkit.testing.framework import KIND, CheckSet, require
+
+CHECKS = CheckSet(KIND)
 
 
-def _scheme(schema: Schema) -> None:
+@CHECKS.check("scheme", "span types have a known scheme, and are labels of words", needs=("kind",))
+def check_scheme(schema: Schema) -> None:
+    """Require a known scheme for spans of words, and a single label for each word."""
     require(
         schema.scheme is None or schema.scheme in get_args(Scheme),
         f"scheme of schema '{schema.name}' is {schema.scheme!r}",
@@ -25,11 +28,3 @@ def _scheme(schema: Schema) -> None:
         f"schema '{schema.name}' is multi-label, but of kind '{schema.kind}'",
         "leave multilabel out, a word has one label",
     )
-
-
-QUESTIONS = (
-    KIND,
-    Question(
-        name="scheme", asks="span types have a known scheme, and are labels of words", ask=_scheme, needs=("kind",)
-    ),
-)
