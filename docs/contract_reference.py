@@ -5,11 +5,11 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
-from labelkit.testing.base import Question
-from labelkit.testing.checks import ABOUT
-from labelkit.testing.plugins import QUESTIONS
+from labelkit.testing.checks import RECORD_CHECKS
+from labelkit.testing.framework import CheckSpec
+from labelkit.testing.plugins import CHECKS
 
-#: kind of record → what is tried, beyond what the questions themselves say
+#: kind of record → how it is checked, beyond the descriptions of the checks
 BEFORE = {
     "plugin": """Asked of every plugin, whatever it yields. *Another process* is a fresh Python that is given the name
         of the entry point and nothing else; so the plugin has to be installed.""",
@@ -18,7 +18,7 @@ BEFORE = {
         and with input on which figures are undefined.""",
     "decoder": """Asked of each decoder, with scores in all four tagging schemes and for plain labels, for many
         sentences, one, none, and sentences without words.""",
-    "preprocessor": "Asked of each preprocessor, with ordinary examples and with hostile ones.",
+    "preprocessor": "Asked of each preprocessor, with ordinary examples and with adversarial ones.",
     "format": "Asked of each format, for each kind of example that it declares.",
     "encoder": "Asked of each kind of model reference.",
     "source": """Asked of each source, without a network and with an empty cache. Where its folder is not there, or it
@@ -31,11 +31,11 @@ BEFORE = {
 
 def checks() -> str:
     """Return a section for each kind of record with a table of its checks."""
-    about = {"plugin": QUESTIONS, **{kind: found.questions() for kind, found in ABOUT.items()}}
-    return "\n".join(line for kind, questions in about.items() for line in _section(kind, questions))
+    specs = {"plugin": CHECKS.specs, **{kind: found.specs() for kind, found in RECORD_CHECKS.items()}}
+    return "\n".join(line for kind, found in specs.items() for line in _section(kind, found))
 
 
-def _section(kind: str, questions: tuple[Question, ...]) -> Iterator[str]:
+def _section(kind: str, specs: tuple[CheckSpec, ...]) -> Iterator[str]:
     heading = "The plugin as a whole" if kind == "plugin" else f"{kind.capitalize()}s"
     prefix = "plugin" if kind == "plugin" else f"{kind}-NAME"
     yield from (
@@ -46,7 +46,7 @@ def _section(kind: str, questions: tuple[Question, ...]) -> Iterator[str]:
         "| check | what holds | only once these have passed |",
     )
     yield "| --- | --- | --- |"
-    for question in questions:
-        needs = ", ".join(f"`{need}`" for need in question.needs)
-        yield f"| `{prefix}-{question.name}` | {question.asks} | {needs} |"
+    for spec in specs:
+        needs = ", ".join(f"`{need}`" for need in spec.needs)
+        yield f"| `{prefix}-{spec.name}` | {spec.description} | {needs} |"
     yield ""

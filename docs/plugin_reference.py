@@ -66,10 +66,10 @@ def _fields(event: type) -> str:
 
 
 def checks() -> str:
-    """Return the table of everything that the contract test asks."""
-    from labelkit.testing.checks import questions
+    """Return the table of the contract checks."""
+    from labelkit.testing.checks import check_specs
 
-    rows = [f"| `{name}` | {_cell(question.asks)} |" for name, question in questions()]
+    rows = [f"| `{name}` | {_cell(spec.description)} |" for name, spec in check_specs()]
     return "\n".join(("| check | what holds |", "| --- | --- |", *rows))
 
 

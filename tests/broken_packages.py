@@ -90,7 +90,7 @@ BROKEN: dict[str, tuple[str, str, str]] = {
         METRIC.replace("    yield", "    import evaluate\n    yield"),
     ),
     "takes its time": ("plugin-imports-quickly", "is the limit", f"import time\ntime.sleep(0.6)\n{METRIC}"),
-    "prints": ("plugin-imports-quietly", "prints on stdout", f"print('hello')\n{METRIC}"),
+    "prints": ("plugin-imports-quietly", "printed to stdout", f"print('hello')\n{METRIC}"),
     "changes logging": (
         "plugin-imports-quietly",
         "changed logging",
@@ -98,23 +98,27 @@ BROKEN: dict[str, tuple[str, str, str]] = {
     ),
     "sets a variable": (
         "plugin-imports-quietly",
-        "changed environment variables (PETS)",
+        "changed environment variables (restored): PETS",
         f"import os\nos.environ['PETS'] = '1'\n{METRIC}",
     ),
     "is there in one process only": (
-        "plugin-worker",
+        "plugin-subprocess",
         "metric 'exact' of plugin 'mine' is there in this process only",
         METRIC.replace("    yield", "    import sys\n    if 'pytest' in sys.modules: yield"),
     ),
     "ends other processes": (
-        "plugin-worker",
+        "plugin-subprocess",
         "ends the process",
         f"import os, sys\nif 'pytest' not in sys.modules: os._exit(3)\n{METRIC}",
     ),
-    "labels in one process only": ("task-pets-worker", "in another one", TASK),
-    "in the order of a set": ("source-tales-worker", "gives other examples in another process (split 'train')", SOURCE),
+    "labels in one process only": ("task-pets-subprocess", "in another one", TASK),
+    "in the order of a set": (
+        "source-tales-subprocess",
+        "gives other examples in another process (split 'train')",
+        SOURCE,
+    ),
     "is read in one process only": (
-        "source-tales-worker",
+        "source-tales-subprocess",
         "fails: load('train', ctx) of source 'tales' fails with ModuleNotFoundError",
         SOURCE.replace(
             "    for words", "    import sys\n    if 'pytest' not in sys.modules: import pets\n    for words"
@@ -122,6 +126,6 @@ BROKEN: dict[str, tuple[str, str, str]] = {
         .replace("{f", "sorted({f")
         .replace("(40)}", "(40)})"),
     ),
-    "writes a hash": ("format-pairs-worker", "no hash() of text", FORMAT),
-    "gives words a hash for a name": ("preprocessor-mine-worker", "no hash() of text", PREPROCESSOR),
+    "writes a hash": ("format-pairs-subprocess", "no hash() of text", FORMAT),
+    "gives words a hash for a name": ("preprocessor-mine-subprocess", "no hash() of text", PREPROCESSOR),
 }

@@ -13,7 +13,7 @@ from broken_plugins import BROKEN, GOOD, a_catalog, task
 from labelkit import events
 from labelkit.plugins.catalog import Catalog
 from labelkit.testing import Outcome, check_plugin, plugins
-from labelkit.testing.checks import checks, judge, questions
+from labelkit.testing.checks import check_specs, checks, judge
 
 pytest_plugins = ("fake_distributions",)
 
@@ -30,8 +30,8 @@ def test_a_good_plugin_passes_all_of_them() -> None:
     assert [(one.check, one.reason) for one in outcomes if one.failed] == []
     unanswered = {one.check for one in outcomes if one.status == "not applicable"}
     assert unanswered == {
-        "plugin-worker", "plugin-imports-light", "plugin-imports-quickly", "plugin-imports-quietly",
-        "preprocessor-upper-worker", "format-pairs-worker", "source-tales-worker", "task-pets-worker",
+        "plugin-subprocess", "plugin-imports-light", "plugin-imports-quickly", "plugin-imports-quietly",
+        "preprocessor-upper-subprocess", "format-pairs-subprocess", "source-tales-subprocess", "task-pets-subprocess",
     }  # fmt: skip
 
 
@@ -49,7 +49,7 @@ def test_each_check_of_installed_plugins_catches_its_broken_one(
 ) -> None:
     check, said, module = broken_packages.BROKEN[what]
     (tmp_path / "evaluate.py").write_text("", encoding="utf-8")  # stands for the real one, which takes seconds
-    monkeypatch.setattr(plugins, "LIMIT", 0.5)
+    monkeypatch.setattr(plugins, "MAX_LOADING", 0.5)
     install("mine", module)
     found = only_failure()
     assert found.check == check
@@ -58,7 +58,7 @@ def test_each_check_of_installed_plugins_catches_its_broken_one(
 
 def test_every_check_has_a_broken_plugin() -> None:
     caught = {one.check for one in BROKEN.values()} | {check for check, _, _ in broken_packages.BROKEN.values()}
-    assert {_generic(check) for check in caught} == {name for name, _ in questions()}
+    assert {_generic(check) for check in caught} == {name for name, _ in check_specs()}
 
 
 def _generic(check: str) -> str:
@@ -129,4 +129,4 @@ def test_what_builds_on_a_check_that_fails_says_so_in_place_of_failing_too() -> 
 
 def test_the_kit_knows_every_event_that_there_is() -> None:
     known = {each for each in vars(events).values() if isinstance(each, type) and issubclass(each, events.Event)}
-    assert {type(event) for event in plugins.some_events()} == known
+    assert {type(event) for event in plugins.sample_events()} == known

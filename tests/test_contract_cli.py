@@ -63,7 +63,7 @@ def test_a_plugin_that_keeps_the_contract(install: Callable[..., None], command:
     rows = [line.split(maxsplit=1) for line in done.out.splitlines()]
     assert done.out.startswith("check ")
     assert ["metric-exact-finite", "ok"] in [[part.strip() for part in row] for row in rows]
-    assert "not applicable  it watches no events" in done.out
+    assert "not applicable  it observes no events" in done.out
 
 
 def test_a_plugin_that_does_not_is_told_why_and_what_to_change(

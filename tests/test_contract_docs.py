@@ -13,7 +13,7 @@ import pytest
 
 from broken_packages import METRIC
 from labelkit.testing import Check, check_plugin
-from labelkit.testing.checks import questions
+from labelkit.testing.checks import check_specs
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGE = (DOCS / "contract.md").read_text(encoding="utf-8")
@@ -30,7 +30,7 @@ def test_what_is_generated_is_not_stale() -> None:
 
 def test_every_check_is_a_row_with_what_holds() -> None:
     rows = dict(re.findall(r"^\| `([a-zA-Z]+-[a-zA-Z-]+)` \| (.+?) \| .*\|$", PAGE, re.MULTILINE))
-    assert {name: question.asks for name, question in questions()} == rows
+    assert {name: spec.description for name, spec in check_specs()} == rows
 
 
 NUMBERS = [

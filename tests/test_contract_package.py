@@ -104,7 +104,7 @@ def test_ner_is_an_ordinary_package(environment: PluginEnvironment, tmp_path: Pa
     checked = json.loads(environment.labelkit("plugins", "check", "ner", "--json").stdout)
     statuses = {one["check"]: one["status"] for one in checked["checks"]}
     assert checked["ok"]
-    assert statuses["task-ner-worker"] == statuses["plugin-worker"] == "ok"
+    assert statuses["task-ner-subprocess"] == statuses["plugin-subprocess"] == "ok"
     tests = shutil.copy(ROOT / "tests/test_ner_plugin.py", tmp_path)
     passed = environment.run(
         str(environment.python), "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", os.devnull, str(tests)

@@ -13,8 +13,8 @@ import pytest
 
 from labelkit import Coverage, Labelled, Span
 from labelkit.plugins.catalog import Catalog
-from labelkit.testing import Broken, trials, worker
-from labelkit.testing.lossless import lossless
+from labelkit.testing import Broken, subprocess_checks, tasks
+from labelkit.testing.trial_training import Evaluation
 
 pytest_plugins = ("fake_distributions",)
 
@@ -22,18 +22,18 @@ pytest_plugins = ("fake_distributions",)
 
 
 def a_trial(*losses: float) -> Any:
-    steps = [trials.Step("validation", False, loss, ()) for loss in losses]
-    return SimpleNamespace(name="pets", trained=(None, [trials.Step("test", False, 0.0, ()), *steps]))
+    steps = [Evaluation("validation", False, loss, ()) for loss in losses]
+    return SimpleNamespace(name="pets", trained=(None, [Evaluation("test", False, 0.0, ()), *steps]))
 
 
 def test_a_loss_that_falls_at_the_first_step_passes() -> None:
-    trials.learns(a_trial(1.5, 1.4, 1.6))
+    tasks.check_learns(a_trial(1.5, 1.4, 1.6))
 
 
 @pytest.mark.parametrize("losses", [(1.5, 1.5), (1.5, 1.6, 0.1), (1.5,), (1.5, math.nan), (math.nan, 1.0)])
 def test_a_loss_that_does_not_fall_is_caught(losses: tuple[float, ...]) -> None:
     with pytest.raises(Broken, match="one training step on the examples of task 'pets' takes the loss from"):
-        trials.learns(a_trial(*losses))
+        tasks.check_learns(a_trial(*losses))
 
 
 # -- elsewhere --------------------------------------------------------------------------------------------------------
@@ -42,18 +42,18 @@ def test_a_loss_that_does_not_fall_is_caught(losses: tuple[float, ...]) -> None:
 def test_another_process_loads_no_plugin_that_is_blocked_here(
     install: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def ask(what: str, *, plugin: str, **request: Any) -> worker.Answer:
-        return worker.label(**request)
+    def ask(what: str, *, plugin: str, **request: Any) -> subprocess_checks.Answer:
+        return subprocess_checks.label(plugin, **request)
 
     install("spy", f"open({str(tmp_path / 'ran')!r}, 'w').close()")
-    monkeypatch.setattr(worker, "ask", ask)
+    monkeypatch.setattr(subprocess_checks, "run_in_subprocess", ask)
     catalog = Catalog.load(blocked=["spy"])
     labeller = SimpleNamespace(label_all=lambda inputs: [])
     trial: Any = SimpleNamespace(
         name="ner", catalog=catalog, trained=(tmp_path / "none", []), inputs=[], labeller=labeller
     )
     with pytest.raises(Broken, match="cannot label with task 'ner'"):  # there is no checkpoint
-        trials.worker_labels(trial)
+        tasks.check_subprocess(trial)
     assert not (tmp_path / "ran").exists()
 
 
@@ -84,7 +84,7 @@ def by_text(given: str | tuple[str, ...]) -> Labelled:
 def ask(kind: str, label: Any) -> None:
     labeller = SimpleNamespace(label=label, labels=("O",))
     trial: Any = SimpleNamespace(name="pets", kind=kind, labeller=labeller)
-    lossless(trial)
+    tasks.check_lossless(trial)
 
 
 def test_what_loses_nothing_passes() -> None:
@@ -102,7 +102,7 @@ def test_what_loses_nothing_passes() -> None:
         (lambda it: {"offsets": tuple((a + 1, b + 1) for a, b in it.offsets)}, "do not stand where their offsets say"),
         (lambda it: {"spans": tuple(replace(one, text="") for one in it.spans)}, "is not ''"),
         (lambda it: {"spans": tuple(replace(one, score=math.nan) for one in it.spans)}, "between 0 and 1"),
-        (lambda it: {"labels": ("X",) * len(it.labels)}, "'X' is no label of the schema"),
+        (lambda it: {"labels": ("X",) * len(it.labels)}, "'X' is not a label of the schema"),
     ],
 )
 def test_what_a_record_of_words_loses_is_caught(changes: Any, said: str) -> None:
@@ -121,7 +121,7 @@ def test_what_a_record_of_words_loses_is_caught(changes: Any, said: str) -> None
         ({"text": ""}, "the text does not come back"),
         ({"scores": {}}, "the scores are"),
         ({"scores": {"O": math.nan}}, "the scores are"),
-        ({"label": "X"}, "'X' is no label of the schema"),
+        ({"label": "X"}, "'X' is not a label of the schema"),
     ],
 )
 def test_what_a_record_of_a_text_loses_is_caught(changes: dict[str, Any], said: str) -> None:

@@ -19,8 +19,18 @@ from broken_plugins import BROKEN, FORMAT, METRIC, SCHEMA, SOURCE, a_catalog, ex
 from labelkit import Example, LabelkitError, LoadContext, Metric, Predictions
 from labelkit.errors import NetworkError
 from labelkit.plugins.catalog import Candidate, Catalog
-from labelkit.testing import Broken, Check, DataAbsentError, Outcome, check_plugin, checks, contract, network, worker
-from labelkit.testing.base import Asked, BlockedError, NotApplicableError, Question
+from labelkit.testing import (
+    Broken,
+    Check,
+    DataAbsentError,
+    Outcome,
+    check_plugin,
+    checks,
+    contract,
+    network,
+    subprocess_checks,
+)
+from labelkit.testing.framework import BlockedError, CheckRunner, CheckSpec, NotApplicableError
 
 pytest_plugins = ("fake_distributions",)
 
@@ -52,8 +62,8 @@ def test_which_checks_apply_follows_from_what_the_plugin_yields() -> None:
 def test_what_does_not_apply_says_why() -> None:
     known = {check.name: check.inapplicable for check in checks("mine", a_catalog(replace(FORMAT, write=None)))}
     assert known["format-pairs-repeats"] == "it only reads"
-    assert known["plugin-worker"] == "'mine' is not installed, so no other process finds it"
-    assert known["plugin-observes"] == "it watches no events"
+    assert known["plugin-subprocess"] == "'mine' is not installed, so no other process finds it"
+    assert known["plugin-observes"] == "it observes no events"
     assert known["format-pairs-fields"] == ""
 
 
@@ -91,11 +101,11 @@ def test_the_other_claimant_of_a_name_learns_of_it_too() -> None:
     assert "metric 'exact' comes from 'mine' and 'other'" in found.why
 
 
-# -- asking -----------------------------------------------------------------------------------------------------------
+# -- running ----------------------------------------------------------------------------------------------------------
 
 
-def asked(*questions: Question) -> Asked:
-    return Asked("thing-t", None, questions)
+def runner(*specs: CheckSpec) -> CheckRunner:
+    return CheckRunner("thing-t", None, specs)
 
 
 def raising(error: Exception) -> Callable[[Any], None]:
@@ -105,42 +115,42 @@ def raising(error: Exception) -> Callable[[Any], None]:
     return ask
 
 
-def test_a_question_is_asked_once() -> None:
+def test_a_check_runs_once() -> None:
     calls: list[Any] = []
-    several = asked(Question(name="a", asks="", ask=calls.append), Question(name="b", asks="", ask=print, needs=("a",)))
+    several = runner(CheckSpec("a", "", calls.append), CheckSpec("b", "", print, needs=("a",)))
     for name in ("b", "a", "b"):
-        several.ask(name)
+        several.run(name)
     assert len(calls) == 1
 
 
-def test_what_needs_a_question_that_fails_is_not_asked_nor_what_needs_that() -> None:
-    several = asked(
-        Question(name="a", asks="", ask=raising(Broken("why", "change"))),
-        Question(name="b", asks="", ask=raising(AssertionError("asked")), needs=("a",)),
-        Question(name="c", asks="", ask=raising(AssertionError("asked")), needs=("b",)),
+def test_what_needs_a_check_that_fails_does_not_run_nor_what_needs_that() -> None:
+    several = runner(
+        CheckSpec("a", "", raising(Broken("why", "change"))),
+        CheckSpec("b", "", raising(AssertionError("asked")), needs=("a",)),
+        CheckSpec("c", "", raising(AssertionError("asked")), needs=("b",)),
     )
     for name in ("b", "c"):
         with pytest.raises(BlockedError, match="thing-t-a fails"):
-            several.ask(name)
+            several.run(name)
 
 
-def test_what_needs_a_question_that_does_not_apply_is_asked() -> None:
-    several = asked(
-        Question(name="a", asks="", ask=print, unless=lambda thing: "not here"),
-        Question(name="b", asks="", ask=raising(Broken("why", "change")), needs=("a",)),
+def test_what_needs_a_check_that_does_not_apply_runs() -> None:
+    several = runner(
+        CheckSpec("a", "", print, skip_reason=lambda subject: "not here"),
+        CheckSpec("b", "", raising(Broken("why", "change")), needs=("a",)),
     )
     with pytest.raises(Broken):
-        several.ask("b")
+        several.run("b")
     with pytest.raises(NotApplicableError, match="not here"):
-        several.ask("a")
+        several.run("a")
 
 
 def test_an_error_of_the_kit_itself_is_a_failure_even_where_one_is_expected(monkeypatch: pytest.MonkeyPatch) -> None:
-    def lost(asked: Asked, name: str) -> None:
+    def lost(runner: CheckRunner, name: str) -> None:
         raise KeyError(name)
 
     catalog = a_catalog(METRIC)
-    monkeypatch.setattr(Asked, "ask", lost)
+    monkeypatch.setattr(CheckRunner, "run", lost)
     found = outcomes(catalog, expected={"metric-exact-key": "so it is"})["metric-exact-key"]
     assert found.failed
     assert "the check itself failed with KeyError" in found.why
@@ -166,7 +176,7 @@ def test_an_expected_failure_that_passes_is_a_failure() -> None:
 def test_an_expected_failure_of_a_check_that_there_is_not_is_refused() -> None:
     with pytest.raises(LabelkitError, match="has no such check") as caught:
         check_plugin("mine", catalog=GREEDY, expected={"decoder-mine-vald": "because"})
-    assert caught.value.hint == "did you mean decoder-mine-valid or decoder-mine-alone or decoder-mine-ids?"
+    assert caught.value.hint == "did you mean decoder-mine-valid or decoder-mine-ids?"
 
 
 @pytest.mark.parametrize("reason", ["", "  "])
@@ -184,17 +194,17 @@ def test_a_light_plugin_passes_though_this_process_has_loaded_a_heavy_library(
     monkeypatch.setitem(sys.modules, "evaluate", ModuleType("evaluate"))
     install("light", METRIC_MODULE)
     found = {one.check: one.status for one in check_plugin("light")}
-    assert found["plugin-imports-light"] == found["plugin-worker"] == "ok"
+    assert found["plugin-imports-light"] == found["plugin-subprocess"] == "ok"
 
 
 def test_a_slow_import_is_measured_again(monkeypatch: pytest.MonkeyPatch) -> None:
     seconds = iter([9.0, 8.0, 0.1])
 
-    def ask(what: str, **request: Any) -> worker.Answer:
+    def ask(what: str, **request: Any) -> subprocess_checks.Answer:
         found = {"status": "loaded", "reason": "", "records": [["task", "ner"]], "heavy": [], "notes": []}
         return {**found, "seconds": next(seconds)}
 
-    monkeypatch.setattr(worker, "ask", ask)
+    monkeypatch.setattr(subprocess_checks, "run_in_subprocess", ask)
     found = {one.check: one.status for one in (_judged(check) for check in checks("ner") if "plugin-" in check.name)}
     assert found["plugin-imports-quickly"] == "ok"
     assert list(seconds) == []
@@ -207,9 +217,9 @@ def _judged(check: Check) -> Outcome:
 
 
 def test_a_process_that_hangs_is_given_up(install: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker, "PATIENCE", 0.2)
+    monkeypatch.setattr(subprocess_checks, "TIMEOUT", 0.2)
     install("hangs", f"import time, sys\nif 'pytest' not in sys.modules: time.sleep(60)\n{METRIC_MODULE}")
-    found = {one.check: one for one in check_plugin("hangs")}["plugin-worker"]
+    found = {one.check: one for one in check_plugin("hangs")}["plugin-subprocess"]
     assert found.why == "a process that loads plugin 'hangs' does not end"
 
 
@@ -234,7 +244,7 @@ def test_another_process_hashes_in_its_own_way(ours: str | None, theirs: str, mo
     else:
         monkeypatch.setenv("PYTHONHASHSEED", ours)
     monkeypatch.setattr(subprocess, "run", run)
-    assert worker.ask("look", plugin="mine") == {"seed": theirs}
+    assert subprocess_checks.run_in_subprocess("load", plugin="mine") == {"seed": theirs}
 
 
 # -- no network -------------------------------------------------------------------------------------------------------
@@ -251,20 +261,20 @@ def test_another_process_hashes_in_its_own_way(ours: str | None, theirs: str, mo
     ],
 )
 def test_what_is_on_another_machine_is_told(address: tuple[Any, ...]) -> None:
-    assert network.elsewhere(address) == address[0]
+    assert network.remote_host(address) == address[0]
 
 
 @pytest.mark.parametrize(
     "address", [("localhost", 5432), ("127.0.0.1", 1), ("::1", 1, 0, 0), ("", 0), "/run/store.sock", b"s", (0, 0), None]
 )
 def test_what_is_on_this_machine_is_not(address: object) -> None:
-    assert network.elsewhere(address) == ""
+    assert network.remote_host(address) == ""
 
 
 def test_nothing_reaches_another_machine_and_everything_is_as_before_afterwards() -> None:
     before = socket.getaddrinfo, socket.socket.connect, dict(vars(socket.socket))
     hosts: list[str] = []
-    with network.unplugged(hosts):
+    with network.block_network(hosts):
         with pytest.raises(OSError, match="no network may be used here"):
             socket.getaddrinfo(b"corpora.invalid", 443)
         with socket.socket() as plug:
@@ -277,7 +287,7 @@ def test_nothing_reaches_another_machine_and_everything_is_as_before_afterwards(
 
 def test_this_machine_may_be_reached() -> None:
     hosts: list[str] = []
-    with socket.create_server(("127.0.0.1", 0)) as server, network.unplugged(hosts):
+    with socket.create_server(("127.0.0.1", 0)) as server, network.block_network(hosts):
         socket.create_connection(server.getsockname(), timeout=5).close()
         socket.getaddrinfo("localhost", 80)
     assert hosts == []
@@ -292,7 +302,7 @@ def test_a_source_that_would_have_to_fetch_its_data_counts_as_absent() -> None:
     found = outcomes(a_catalog(replace(SOURCE, load=fetching), SCHEMA))
     assert found["source-tales-splits"].status == "not applicable"
     assert found["source-tales-splits"].why == "data absent: 'tales' has to be fetched (connect and try again)"
-    assert found["source-tales-names"].status == "ok"
+    assert found["source-tales-references"].status == "ok"
 
 
 def test_figures_that_are_arrays_are_compared() -> None:
@@ -365,7 +375,7 @@ def test_the_decorator_makes_one_case_for_each_check_that_applies_with_its_name_
     catalog = BROKEN["no example"].catalog
     cases = parametrized(catalog)
     assert list(cases) == [check.name for check in checks("mine", catalog) if not check.inapplicable]
-    cases["task-pets-names"]()
+    cases["task-pets-references"]()
     with pytest.raises(Broken, match="give it a handful"):
         cases["task-pets-examples"]()
 

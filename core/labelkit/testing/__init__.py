@@ -1,4 +1,4 @@
-"""The contract checks for plugins, public: every plugin's tests can be three lines.
+"""The contract checks for plugins, a public test kit: the tests of a plugin can be three lines.
 
 .. code-block:: python
 
@@ -13,9 +13,9 @@ same without pytest. Importing this package loads neither pytest nor torch; chec
 
 from __future__ import annotations
 
-from labelkit.testing.base import Broken, Check, DataAbsentError, NotApplicableError, Outcome
 from labelkit.testing.checks import check_plugin, checks
-from labelkit.testing.parametrize import contract
+from labelkit.testing.framework import Broken, Check, DataAbsentError, NotApplicableError, Outcome
+from labelkit.testing.pytest_contract import contract
 
 __all__ = [
     "Broken",

@@ -1,8 +1,8 @@
-"""Texts that break careless code; whatever labels has to cope with all of them."""
+"""Adversarial texts: whatever labels, writes or preprocesses texts has to cope with all of them."""
 
 from __future__ import annotations
 
-#: anything that somebody may want labelled
+#: texts that users may want to have labelled
 TEXTS: tuple[str, ...] = (
     "",
     "   \t ",
@@ -28,7 +28,7 @@ TEXTS: tuple[str, ...] = (
     "Ada lived in London . " * 400,
 )
 
-#: the same as words that were split elsewhere, white space and nothing among them
+#: the same as words that were split by a user, empty ones and white space among them
 WORDS: tuple[tuple[str, ...], ...] = (
     *(tuple(text.split()) for text in TEXTS),
     (" ",),

@@ -1,69 +1,59 @@
-"""Which checks a plugin has to pass, and a way to run them without pytest."""
+"""Select the checks that apply to a plugin, and run them without pytest."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from labelkit.errors import LabelkitError, nearest
+from labelkit.errors import LabelkitError, explanation, nearest
 from labelkit.plugins.catalog import Catalog
-from labelkit.testing import (
-    decoders,
-    encoders,
-    formats,
-    metrics,
-    plugins,
-    preprocessors,
-    schemas,
-    sources,
-    tasks,
-    trials,
-)
-from labelkit.testing.base import Asked, Broken, Check, NotApplicableError, Outcome, Question, plainly
-from labelkit.testing.elsewhere import Repeatable
+from labelkit.testing import decoders, encoders, formats, metrics, plugins, preprocessors, schemas, sources, tasks
+from labelkit.testing.framework import Broken, Check, CheckRunner, CheckSet, CheckSpec, NotApplicableError, Outcome
+from labelkit.testing.subprocess_checks import Reproducible
+from labelkit.testing.trial_training import Trial
 
 
 @dataclass(frozen=True, slots=True)
-class About:
-    """The questions about one kind of record.
+class RecordChecks:
+    """The checks of one kind of record.
 
-    :param thing: makes what the questions are asked with out of the record and the catalog.
-    :param repeatable: what the record makes that another process has to make as well.
+    :param subject: called with the record and the catalog; returns what the checks are called with.
+    :param reproducible: what the record makes that another process has to make as well.
     """
 
     kind: str
-    own: tuple[Question, ...]
-    thing: Callable[[Any, Catalog], Any] = lambda record, catalog: record
-    repeatable: Repeatable | None = None
+    checks: CheckSet
+    subject: Callable[[Any, Catalog], Any] = lambda record, catalog: record
+    reproducible: Reproducible | None = None
 
-    def questions(self, plugin: str = "") -> tuple[Question, ...]:
-        """Return the questions about a record that ``plugin`` yields."""
-        return (*self.own, *([self.repeatable.question(self.kind, plugin)] if self.repeatable else []))
+    def specs(self, plugin: str = "") -> tuple[CheckSpec, ...]:
+        """Return the checks of a record that ``plugin`` yields."""
+        return (*self.checks.specs, *([self.reproducible.spec(self.kind, plugin)] if self.reproducible else []))
 
 
-#: kind of record → what is asked about it, in the order in which things build on each other
-ABOUT: Mapping[str, About] = {
-    about.kind: about
-    for about in (
-        About("schema", schemas.QUESTIONS),
-        About("metric", metrics.QUESTIONS),
-        About("decoder", decoders.QUESTIONS),
-        About("preprocessor", preprocessors.QUESTIONS, repeatable=preprocessors.REPEATABLE),
-        About("format", formats.QUESTIONS, repeatable=formats.REPEATABLE),
-        About("encoder", encoders.QUESTIONS),
-        About("source", sources.QUESTIONS, sources.Corpus, sources.REPEATABLE),
-        About("task", tasks.QUESTIONS, trials.Trial),
+#: kind of record → its checks, in the order in which records build on each other
+RECORD_CHECKS: Mapping[str, RecordChecks] = {
+    each.kind: each
+    for each in (
+        RecordChecks("schema", schemas.CHECKS),
+        RecordChecks("metric", metrics.CHECKS),
+        RecordChecks("decoder", decoders.CHECKS),
+        RecordChecks("preprocessor", preprocessors.CHECKS, reproducible=preprocessors.REPRODUCIBLE),
+        RecordChecks("format", formats.CHECKS, reproducible=formats.REPRODUCIBLE),
+        RecordChecks("encoder", encoders.CHECKS),
+        RecordChecks("source", sources.CHECKS, sources.SourceReader, sources.REPRODUCIBLE),
+        RecordChecks("task", tasks.CHECKS, Trial),
     )
 }
 
 
-def questions() -> Iterator[tuple[str, Question]]:
-    """Yield every question that the kit knows, with the name of its checks, e.g. ``metric-NAME-order``."""
-    yield from ((f"plugin-{question.name}", question) for question in plugins.QUESTIONS)
-    for kind, about in ABOUT.items():
-        yield from ((f"{kind}-NAME-{question.name}", question) for question in about.questions())
+def check_specs() -> Iterator[tuple[str, CheckSpec]]:
+    """Yield every check there is, with the pattern of its name, e.g. ``metric-NAME-order``."""
+    yield from ((f"plugin-{spec.name}", spec) for spec in plugins.CHECKS.specs)
+    for kind, checks in RECORD_CHECKS.items():
+        yield from ((f"{kind}-NAME-{spec.name}", spec) for spec in checks.specs())
 
 
 def checks(plugin: str, catalog: Catalog | None = None) -> Iterator[Check]:
@@ -75,44 +65,45 @@ def checks(plugin: str, catalog: Catalog | None = None) -> Iterator[Check]:
     :param catalog: where to look for it; default: what is installed.
     """
     found = Catalog.load() if catalog is None else catalog
-    yield from _checks(Asked("plugin", plugins.Subject(plugin, found), plugins.QUESTIONS))
-    if not plugins.is_loaded(plugin, found):
-        return
-    mine = list(found.supplied_by(plugin))
-    for kind, about in ABOUT.items():
-        for record in (record for its_kind, record in mine if its_kind == kind):
-            yield from _checks(Asked(f"{kind}-{record.name}", about.thing(record, found), about.questions(plugin)))
-
-
-def _checks(asked: Asked) -> Iterator[Check]:
-    for question in asked.questions:
-        name = f"{asked.prefix}-{question.name}"
-        yield Check(name, partial(asked.ask, question.name), question.unless(asked.thing))
+    subject = plugins.PluginSubject(plugin, found)
+    runners = [CheckRunner("plugin", subject, plugins.CHECKS.specs)]
+    records = list(found.supplied_by(plugin)) if subject.is_loaded else []
+    for kind, each in RECORD_CHECKS.items():
+        runners += [
+            CheckRunner(f"{kind}-{record.name}", each.subject(record, found), each.specs(plugin))
+            for record_kind, record in records
+            if record_kind == kind
+        ]
+    for runner in runners:
+        for spec in runner.specs:
+            name = f"{runner.prefix}-{spec.name}"
+            yield Check(name, partial(runner.run, spec.name), spec.skip_reason(runner.subject))
 
 
 def check_plugin(
     plugin: str, *, catalog: Catalog | None = None, expected: Mapping[str, str] | None = None
 ) -> list[Outcome]:
-    """Run every check of ``plugin`` and return what each found.
+    """Run every check of ``plugin`` and return the outcome of each.
 
-    :param expected: name of a check → why it fails and may; it must fail then.
-    :raises LabelkitError: ``expected`` names a check that there is not, or gives no reason.
+    :param expected: name of a check → why it may fail; it is an error if that check passes.
+    :raises LabelkitError: ``expected`` names an unknown check, or gives no reason.
 
     >>> [outcome.check for outcome in check_plugin("ner") if outcome.failed]
     []
     """
-    asked = list(checks(plugin, catalog))
-    reasons = validate_expected(plugin, asked, expected)
-    return [judge(check, reasons.get(check.name)) for check in asked]
+    selected = list(checks(plugin, catalog))
+    reasons = expected or {}
+    validate_expected(plugin, selected, reasons)
+    return [judge(check, reasons.get(check.name)) for check in selected]
 
 
-def validate_expected(plugin: str, asked: list[Check], expected: Mapping[str, str] | None) -> Mapping[str, str]:
-    """Return ``expected``, which fits the checks of ``plugin``.
+def validate_expected(plugin: str, selected: Iterable[Check], expected: Mapping[str, str]) -> None:
+    """Refuse expected failures that do not fit the checks of ``plugin``.
 
-    :raises LabelkitError: it names a check that there is not, or gives no reason.
+    :raises LabelkitError: one names an unknown check, or gives no reason.
     """
-    names = [check.name for check in asked]
-    for name, reason in (expected or {}).items():
+    names = [check.name for check in selected]
+    for name, reason in expected.items():
         if name not in names:
             raise LabelkitError(
                 f"the failure of '{name}' is expected, but plugin '{plugin}' has no such check",
@@ -122,13 +113,12 @@ def validate_expected(plugin: str, asked: list[Check], expected: Mapping[str, st
             raise LabelkitError(
                 f"the failure of '{name}' is expected without a reason", hint=f"give one: {{'{name}': 'because …'}}"
             )
-    return expected or {}
 
 
 def judge(check: Check, expected: str | None = None) -> Outcome:
-    """Ask ``check`` and return what it found.
+    """Run ``check`` and return its outcome.
 
-    :param expected: why it fails and may; it must fail then.
+    :param expected: why it may fail; it is an error if it passes.
     """
     try:
         check()
@@ -139,17 +129,9 @@ def judge(check: Check, expected: str | None = None) -> Outcome:
             return Outcome(check=check.name, status="expected", why=f"{expected} ({broken.why})")
         return Outcome(check=check.name, status="failed", why=broken.why, change=broken.change)
     except Exception as error:
-        return Outcome(
-            check=check.name,
-            status="failed",
-            why=f"the check itself failed with {plainly(error)}",
-            change="please report it to labelkit",
-        )
+        why = f"the check itself failed with {explanation(error)}"
+        return Outcome(check=check.name, status="failed", why=why, change="please report it to labelkit")
     if expected is not None:
-        return Outcome(
-            check=check.name,
-            status="failed",
-            why=f"it passes although its failure is expected ({expected})",
-            change="take it out of the expected failures",
-        )
+        why = f"it passes although its failure is expected ({expected})"
+        return Outcome(check=check.name, status="failed", why=why, change="take it out of the expected failures")
     return Outcome(check=check.name, status="ok")

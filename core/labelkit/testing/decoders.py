@@ -33,13 +33,9 @@ LENGTHS: dict[Kind, tuple[tuple[int, ...], ...]] = {
 CHECKS = CheckSet(KIND)
 
 
-@CHECKS.check(
-    "ids",
-    "it gives one label id of the schema for each word, also for no words, and leaves the scores alone",
-    needs=("kind",),
-)
+@CHECKS.check("ids", needs=("kind",))
 def check_ids(decoder: Decoder) -> None:
-    """Decode scores of all shapes, some of them of words that the encoder did not see."""
+    """It gives one label id of the schema for each word, also for no words, and does not change the scores."""
     from labelkit.inference.engine import IMPOSSIBLE
 
     for schema in SCHEMAS[decoder.kind]:
@@ -51,9 +47,9 @@ def check_ids(decoder: Decoder) -> None:
             decode(decoder, unseen)
 
 
-@CHECKS.check("obvious", "where one valid labelling is by far the likeliest, it gives that one", needs=("ids",))
+@CHECKS.check("obvious", needs=("ids",))
 def check_obvious_labelling(decoder: Decoder) -> None:
-    """Decode scores under which one labelling that the scheme allows has a probability of 0.99 for each word."""
+    """Where one valid labelling is by far the likeliest, it gives that one."""
     import numpy as np
 
     for schema in SCHEMAS[decoder.kind]:
@@ -71,9 +67,9 @@ def check_obvious_labelling(decoder: Decoder) -> None:
         )
 
 
-@CHECKS.check("independent", "the sentences around a sentence do not matter", needs=("ids",))
+@CHECKS.check("independent", needs=("ids",))
 def check_independent_sentences(decoder: Decoder) -> None:
-    """Decode sentences together and each alone."""
+    """The sentences around a sentence do not matter."""
     for schema in SCHEMAS[decoder.kind]:
         batch = random_scores(schema, (5, 1, 3, 8) if decoder.kind == "token" else (1,) * 8)
         together, alone, start = decode(decoder, batch).tolist(), [], 0
@@ -92,12 +88,11 @@ def check_independent_sentences(decoder: Decoder) -> None:
 
 @CHECKS.check(
     "valid",
-    "its labels form sequences that the tagging scheme allows, in all four schemes",
     needs=("ids",),
     skip_reason=lambda decoder: "" if decoder.kind == "token" else "texts have no sequences of labels",
 )
 def check_valid_sequences(decoder: Decoder) -> None:
-    """Decode random scores in each tagging scheme, and look for tags that it does not allow."""
+    """Its labels form sequences that the tagging scheme allows, in all four schemes."""
     from labelkit.labels.schemes import violation_error, violations
 
     for schema in SCHEMAS["token"]:

@@ -14,9 +14,9 @@ MISSING_MODEL = "labelkit-contract/there-is-no-such-model"
 CHECKS = CheckSet()
 
 
-@CHECKS.check("unknown", "a missing model is a `LabelkitError`, without a network")
+@CHECKS.check("unknown")
 def check_missing_model(encoder: Encoder) -> None:
-    """Require a ``LabelkitError``, or a resolved encoder, for a model that does not exist."""
+    """A missing model is a `LabelkitError`, without a network."""
     what = f"resolve('{MISSING_MODEL}', ctx) of encoder '{encoder.name}', offline,"
     advice = "raise labelkit.LabelkitError(message, hint=…) for a model that is not there"
     with tempfile.TemporaryDirectory(prefix="labelkit-contract-") as folder:

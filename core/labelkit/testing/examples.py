@@ -38,7 +38,9 @@ def example_fault(example: object, kind: str) -> str:
     if not isinstance(words, tuple) or not words:
         return f"example {example.id} has no words; kind 'token' needs words=(…), a tuple of str"
     odd = [word for word in words if not isinstance(word, str)]
-    return f"example {example.id}: word {odd[0]!r:.60} is not a str; write it as text" if odd else offsets_fault(example)
+    return (
+        f"example {example.id}: word {odd[0]!r:.60} is not a str; write it as text" if odd else offsets_fault(example)
+    )
 
 
 def offsets_fault(example: Example) -> str:

@@ -69,16 +69,12 @@ class CheckSet:
         self.specs = specs
 
     def check(
-        self,
-        name: str,
-        description: str,
-        *,
-        needs: tuple[str, ...] = (),
-        skip_reason: Callable[[Any], str] = lambda subject: "",
+        self, name: str, *, needs: tuple[str, ...] = (), skip_reason: Callable[[Any], str] = lambda subject: ""
     ) -> Callable[[Function], Function]:
-        """Return a decorator that declares a function as a check; see :class:`CheckSpec`."""
+        """Return a decorator that declares a function as a check, whose docstring is the description."""
 
         def declare(function: Function) -> Function:
+            description = (function.__doc__ or "").removesuffix(".")
             self.specs = (*self.specs, CheckSpec(name, description, function, needs, skip_reason))
             return function
 
@@ -204,7 +200,7 @@ def check_kind(record: Any) -> None:
     require(record.kind in KINDS, f"kind of '{record.name}' is {record.kind!r}", "write 'token' or 'text'")
 
 
-KIND = CheckSpec("kind", "its kind is `token` or `text`", check_kind)
+KIND = CheckSpec("kind", "Its kind is `token` or `text`", check_kind)
 
 
 @contextlib.contextmanager
@@ -225,7 +221,7 @@ def plugin_call(what: str, change: str, *, may: type[Exception] = NotApplicableE
 
 @contextlib.contextmanager
 def offline_call(what: str, change: str, *, may: type[Exception] = NotApplicableError) -> Iterator[None]:
-    """Do as :func:`plugin_call`, and raise :class:`Broken` on any use of the network, even where the plugin catches it."""
+    """Do as :func:`plugin_call`; reaching for the network is :class:`Broken`, too, even where the plugin catches it."""
     __tracebackhide__ = True
     hosts: list[str] = []
     try:

@@ -12,47 +12,38 @@ from labelkit.testing.framework import KIND, CheckSet, offline_call, require, re
 
 Rows = tuple[Labels, ...]
 
+
+def sentences(*lines: str) -> Rows:
+    """Return a row of labels for each line."""
+    return tuple(tuple(line.split()) for line in lines)
+
+
 SCHEMAS: dict[Kind, Schema] = {
     "token": Schema.bio("contract", "PER", "LOC"),
     "text": Schema(name="contract", kind="text", labels=("NEGATIVE", "POSITIVE")),
 }
 GOLD: dict[Kind, Rows] = {
-    "token": (
-        ("B-PER", "I-PER", "O", "O", "B-LOC"),
-        ("O", "B-LOC", "O"),
-        ("B-PER", "O", "B-LOC", "I-LOC"),
-        ("O", "O"),
-    ),
+    "token": sentences("B-PER I-PER O O B-LOC", "O B-LOC O", "B-PER O B-LOC I-LOC", "O O"),
     "text": ("POSITIVE", "NEGATIVE", "POSITIVE", "POSITIVE", "NEGATIVE"),
 }
 #: the first and the third sentence (or text) are wrong
 PARTLY_WRONG: dict[Kind, Rows] = {
-    "token": (
-        ("O", "B-PER", "O", "O", "O"),
-        ("O", "B-LOC", "O"),
-        ("B-LOC", "O", "B-LOC", "I-LOC"),
-        ("O", "O"),
-    ),
+    "token": sentences("O B-PER O O O", "O B-LOC O", "B-LOC O B-LOC I-LOC", "O O"),
     "text": ("NEGATIVE", "NEGATIVE", "NEGATIVE", "POSITIVE", "NEGATIVE"),
 }
 ALL_WRONG: dict[Kind, Rows] = {
-    "token": (
-        ("O", "O", "B-PER", "B-PER", "O"),
-        ("B-PER", "O", "B-PER"),
-        ("O", "B-PER", "O", "O"),
-        ("B-PER", "I-PER"),
-    ),
+    "token": sentences("O O B-PER B-PER O", "B-PER O B-PER", "O B-PER O O", "B-PER I-PER"),
     "text": ("NEGATIVE", "POSITIVE", "NEGATIVE", "NEGATIVE", "POSITIVE"),
 }
 #: description → (references, predictions)
 DEGENERATE: dict[Kind, dict[str, tuple[Rows, Rows]]] = {
     "token": {
         "no sentence at all": ((), ()),
-        "one sentence without words": (((),), ((),)),
-        "nothing to find, nothing found": ((("O", "O"),), (("O", "O"),)),
-        "nothing to find, something found": ((("O", "O"),), (("B-PER", "O"),)),
-        "something to find, nothing found": ((("B-PER", "O"),), (("O", "O"),)),
-        "a predicted transition that the scheme forbids": ((("O", "B-PER"),), (("I-LOC", "I-PER"),)),
+        "one sentence without words": (sentences(""), sentences("")),
+        "nothing to find, nothing found": (sentences("O O"), sentences("O O")),
+        "nothing to find, something found": (sentences("O O"), sentences("B-PER O")),
+        "something to find, nothing found": (sentences("B-PER O"), sentences("O O")),
+        "a predicted transition that the scheme forbids": (sentences("O B-PER"), sentences("I-LOC I-PER")),
     },
     "text": {
         "no text at all": ((), ()),
@@ -63,13 +54,12 @@ DEGENERATE: dict[Kind, dict[str, tuple[Rows, Rows]]] = {
     },
 }
 
-
 CHECKS = CheckSet(KIND)
 
 
-@CHECKS.check("key", "the figure that ranks checkpoints is there and is a number", needs=("kind",))
+@CHECKS.check("key", needs=("kind",))
 def check_key(metric: Metric) -> None:
-    """Require that ``compute()`` returns the metric's key, and a number for it."""
+    """The figure that ranks checkpoints is there and is a number."""
     figures = compute(metric, GOLD[metric.kind], PARTLY_WRONG[metric.kind])
     names = ", ".join(map(str, figures)) or "nothing"
     require(
@@ -81,11 +71,9 @@ def check_key(metric: Metric) -> None:
     require(is_number(figure), f"'{metric.key}' of metric '{metric.name}' is {figure!r}", "return a number")
 
 
-@CHECKS.check(
-    "perfect", "it is best when predictions equal references, and worse when all are wrong", needs=("key",)
-)
+@CHECKS.check("perfect", needs=("key",))
 def check_perfect_predictions(metric: Metric) -> None:
-    """Require that right predictions rank highest, and wrong ones lower."""
+    """It is best when predictions equal references, and worse when all are wrong."""
     references = GOLD[metric.kind]
     gold, partly, wrong = (
         float(compute(metric, references, predictions[metric.kind])[metric.key])
@@ -100,9 +88,9 @@ def check_perfect_predictions(metric: Metric) -> None:
     )
 
 
-@CHECKS.check("finite", "no NaN, infinity or error on empty and degenerate input", needs=("key",))
+@CHECKS.check("finite", needs=("key",))
 def check_finite(metric: Metric) -> None:
-    """Require finite figures for every degenerate input."""
+    """No NaN, infinity or error on empty and degenerate input."""
     for what, (references, predictions) in DEGENERATE[metric.kind].items():
         figures = compute(metric, references, predictions, what)
         bad = [name for name, value in flatten(figures) if is_number(value) and not math.isfinite(value)]
@@ -113,9 +101,9 @@ def check_finite(metric: Metric) -> None:
         )
 
 
-@CHECKS.check("order", "the order of sentences or texts does not matter", needs=("key",))
+@CHECKS.check("order", needs=("key",))
 def check_order(metric: Metric) -> None:
-    """Require the same figures for reversed and for rotated data."""
+    """The order of sentences or texts does not matter."""
     gold, predicted = GOLD[metric.kind], PARTLY_WRONG[metric.kind]
     before = dict(flatten(compute(metric, gold, predicted)))
     for reordered in ((gold[::-1], predicted[::-1]), ((*gold[1:], gold[0]), (*predicted[1:], predicted[0]))):
@@ -133,12 +121,11 @@ def check_order(metric: Metric) -> None:
 
 @CHECKS.check(
     "counts",
-    "summed counts give the same figures",
     needs=("key", "finite"),
     skip_reason=lambda metric: "" if metric.counts is not None else "it gives no counts",
 )
 def check_counts(metric: Metric) -> None:
-    """Require the figures of ``compute()`` out of summed counts, where NaN stands for what is undefined."""
+    """Summed counts give the same figures."""
     cases = {"plain data": (GOLD[metric.kind], PARTLY_WRONG[metric.kind]), **DEGENERATE[metric.kind]}
     for what, (references, predictions) in cases.items():
         figures = dict(flatten(compute(metric, references, predictions, what)))
@@ -190,7 +177,9 @@ def figures_of_counts(metric: Metric, references: Rows, predictions: Rows, what:
         counts = metric.counts(predictions_of(metric, references, predictions))
         rows, sums = len(counts.rows), np.asarray(counts.rows).sum(axis=0)
         figures = counts.figures(sums)
-    odd = [value for _, value in flatten(figures) if not is_number(value)] if isinstance(figures, Mapping) else [figures]
+    odd = (
+        [value for _, value in flatten(figures) if not is_number(value)] if isinstance(figures, Mapping) else [figures]
+    )
     require(
         not odd,
         f"{call} gives figures() with {odd[:1]!r:.60}",

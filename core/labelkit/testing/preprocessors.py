@@ -1,4 +1,4 @@
-"""What a preprocessor promises: it sets what the tokenizer sees, and does the same to the same example every time."""
+"""Contract checks of preprocessors: deterministic changes to what the tokenizer sees, and to nothing else."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from labelkit.records import Example, Preprocessor
-from labelkit.testing.base import Broken, Question, calling_offline, require, require_none
-from labelkit.testing.elsewhere import Repeatable, print_of
-from labelkit.testing.hostile import TEXTS, WORDS
-from labelkit.testing.kinds import KIND
+from labelkit.testing.adversarial_texts import TEXTS, WORDS
+from labelkit.testing.framework import KIND, Broken, CheckSet, offline_call, require, require_none
+from labelkit.testing.subprocess_checks import Reproducible, digest
 
 PLAIN = {
     "token": (
@@ -30,26 +29,29 @@ PLAIN = {
         Example(id="2", text="Flat, slow and badly written", labels={"label": "NEGATIVE"}),
     ),
 }
+ADVERSARIAL = {
+    "token": tuple(Example(id=str(number), words=words) for number, words in enumerate(WORDS, 1)),
+    "text": tuple(Example(id=str(number), text=text) for number, text in enumerate(TEXTS, 1)),
+}
+
+CHECKS = CheckSet(KIND)
 
 
-def _keeps(preprocessor: Preprocessor) -> None:
+@CHECKS.check("keeps", needs=("kind",))
+def check_changes_only_surface(preprocessor: Preprocessor) -> None:
+    """It sets `surface`, with as many words as before, and changes nothing else."""
     require_none(
-        (fault for example in PLAIN[preprocessor.kind] for fault in _faults(preprocessor, example)),
+        (fault for example in PLAIN[preprocessor.kind] for fault in find_faults(preprocessor, example)),
         "return dataclasses.replace(example, surface=…) and leave everything else as it is",
     )
 
 
-def _any(preprocessor: Preprocessor) -> None:
-    require_none(
-        (fault for example in _hostile(preprocessor) for fault in _faults(preprocessor, example)),
-        "any text may be labelled: give as many words as there are, none where there are none",
-    )
-
-
-def _pure(preprocessor: Preprocessor) -> None:
+@CHECKS.check("deterministic", needs=("keeps",))
+def check_deterministic(preprocessor: Preprocessor) -> None:
+    """The same example becomes the same, whatever came before it."""
     examples = PLAIN[preprocessor.kind]
-    first = [_applied(preprocessor, example).surface for example in examples]
-    again = [_applied(preprocessor, example).surface for example in reversed(examples)]
+    first = [apply(preprocessor, example).surface for example in examples]
+    again = [apply(preprocessor, example).surface for example in reversed(examples)]
     require(
         first == again[::-1],
         f"preprocessor '{preprocessor.name}' makes {first} of some examples and {again[::-1]} the next time",
@@ -57,88 +59,70 @@ def _pure(preprocessor: Preprocessor) -> None:
     )
 
 
-def _prints(preprocessor: Preprocessor) -> dict[str, str]:
-    examples = PLAIN[preprocessor.kind]
-    return {f"example {example.id}": print_of(_applied(preprocessor, example).surface) for example in examples}
-
-
-def _blind(preprocessor: Preprocessor) -> None:
+@CHECKS.check("ignores-labels", needs=("keeps", "deterministic"))
+def check_ignores_labels(preprocessor: Preprocessor) -> None:
+    """It does not look at labels."""
     for example in PLAIN[preprocessor.kind]:
-        seen = _applied(preprocessor, example).surface
-        bare = _applied(preprocessor, replace(example, labels={})).surface
+        labelled = apply(preprocessor, example).surface
+        bare = apply(preprocessor, replace(example, labels={})).surface
         require(
-            seen == bare,
-            f"preprocessor '{preprocessor.name}' makes {seen} of an example and {bare} of the same one without labels",
+            labelled == bare,
+            f"preprocessor '{preprocessor.name}' makes {labelled} of an example and {bare} of the same one without "
+            "labels",
             "do not look at labels: when it labels there are none",
         )
 
 
-def _hostile(preprocessor: Preprocessor) -> Iterator[Example]:
-    if preprocessor.kind == "text":
-        yield from (Example(id=str(number), text=text) for number, text in enumerate(TEXTS, 1))
-    else:
-        yield from (Example(id=str(number), words=words) for number, words in enumerate(WORDS, 1))
+@CHECKS.check("any-text", needs=("keeps",))
+def check_any_text(preprocessor: Preprocessor) -> None:
+    """It copes with any text: empty, endless, of all scripts, with control characters."""
+    require_none(
+        (fault for example in ADVERSARIAL[preprocessor.kind] for fault in find_faults(preprocessor, example)),
+        "any text may be labelled: give as many words as there are, none where there are none",
+    )
 
 
-def _faults(preprocessor: Preprocessor, example: Example) -> Iterator[str]:
+def surface_digests(preprocessor: Preprocessor) -> dict[str, str]:
+    """Return plain example → digest of its surface."""
+    examples = PLAIN[preprocessor.kind]
+    return {f"example {example.id}": digest(apply(preprocessor, example).surface) for example in examples}
+
+
+REPRODUCIBLE = Reproducible("surface", surface_digests, needs=("deterministic",))
+
+
+def find_faults(preprocessor: Preprocessor, example: Example) -> Iterator[str]:
+    """Yield what is wrong with what a preprocessor makes of an example."""
     before = copy.deepcopy(example)
-    after = _applied(preprocessor, example)
-    of = f"of preprocessor '{preprocessor.name}', given {_shown(before)},"
+    after = apply(preprocessor, example)
+    of = f"of preprocessor '{preprocessor.name}', given {shorten(before)},"
     if example != before:
         yield f"apply() {of} changes the example that it is given"
-    changed = [name for name in Example.__dataclass_fields__ if getattr(before, name) != getattr(after, name)]
-    for name in changed:
-        if name != "surface":
+    for name in Example.__dataclass_fields__:
+        if name != "surface" and getattr(before, name) != getattr(after, name):
             yield f"apply() {of} changes {name}"
-    if preprocessor.kind == "token":
-        yield _words_fault(of, before, after.surface)
-    elif after.surface is not None and not isinstance(after.surface, str):
-        yield f"surface {of} is {type(after.surface).__name__}, not one str"
-
-
-def _words_fault(of: str, before: Example, surface: object) -> str:
+    surface: object = after.surface
     if surface is None:
-        return ""
-    if not isinstance(surface, tuple | list) or not all(isinstance(word, str) for word in surface):
-        return f"surface {of} is {surface!r:.60}, not a tuple of str"
-    wanted = len(before.words or ())
-    return f"surface {of} has {len(surface)} words in place of {wanted}" if len(surface) != wanted else ""
+        return
+    if preprocessor.kind == "text":
+        if not isinstance(surface, str):
+            yield f"surface {of} is {type(surface).__name__}, not one str"
+    elif not isinstance(surface, tuple | list) or not all(isinstance(word, str) for word in surface):
+        yield f"surface {of} is {surface!r:.60}, not a tuple of str"
+    elif len(surface) != len(before.words or ()):
+        yield f"surface {of} has {len(surface)} words in place of {len(before.words or ())}"
 
 
-def _applied(preprocessor: Preprocessor, example: Example) -> Example:
-    what = f"apply() of preprocessor '{preprocessor.name}', given {_shown(example)},"
-    with calling_offline(what, "handle it: any text may be labelled"):
+def apply(preprocessor: Preprocessor, example: Example) -> Example:
+    """Return the example that a preprocessor makes of another."""
+    what = f"apply() of preprocessor '{preprocessor.name}', given {shorten(example)},"
+    with offline_call(what, "handle it: any text may be labelled"):
         found = preprocessor.apply(example)
     if not isinstance(found, Example):
         raise Broken(f"{what} returns {type(found).__name__}", "return dataclasses.replace(example, surface=…)")
     return found
 
 
-def _shown(example: Example) -> str:
+def shorten(example: Example) -> str:
+    """Return the beginning of an example's text or words, for messages."""
     return f"{example.text if example.words is None else example.words!r:.60}"
-
-
-#: what another process has to make as well
-REPEATABLE = Repeatable(what="surface", prints=_prints, needs=("pure",))
-QUESTIONS = (
-    KIND,
-    Question(
-        name="keeps",
-        asks="it sets `surface`, with as many words as before, and changes nothing else",
-        ask=_keeps,
-        needs=("kind",),
-    ),
-    Question(
-        name="pure",
-        asks="the same example becomes the same, whatever came before it",
-        ask=_pure,
-        needs=("keeps",),
-    ),
-    Question(name="blind", asks="it does not look at labels", ask=_blind, needs=("keeps", "pure")),
-    Question(
-        name="any-text",
-        asks="it copes with any text: empty, endless, of all scripts, with control characters",
-        ask=_any,
-        needs=("keeps",),
-    ),
-)

@@ -1,12 +1,12 @@
-"""The checks as cases of one pytest test."""
+"""The checks of a plugin as cases of one pytest test."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from labelkit.testing.base import Broken, Check
 from labelkit.testing.checks import checks, judge, validate_expected
+from labelkit.testing.framework import Broken, Check
 
 if TYPE_CHECKING:
     import pytest
@@ -21,32 +21,25 @@ def contract(
 
     :param plugin: the name of its entry point.
     :param catalog: where to look for it; default: what is installed.
-    :param expected: name of a check → why it fails and may; a check that passes in spite of that fails the test.
-    :raises LabelkitError: ``expected`` names a check that there is not, or gives no reason.
+    :param expected: name of a check → why it may fail; the test fails if that check passes.
+    :raises LabelkitError: ``expected`` names an unknown check, or gives no reason.
     """
     import pytest
 
-    asked = list(checks(plugin, catalog))
-    reasons = validate_expected(plugin, asked, expected)
-    cases = [
-        pytest.param(_case(check, reasons.get(check.name)), id=check.name) for check in asked if not check.inapplicable
-    ]
+    def case(check: Check) -> Callable[[], None]:
+        def run() -> None:
+            __tracebackhide__ = True
+            outcome = judge(check, reasons.get(check.name))
+            if outcome.status == "failed":
+                raise Broken(outcome.why, outcome.change)
+            if outcome.status == "expected":
+                pytest.xfail(outcome.why)
+            if outcome.status == "not applicable":
+                pytest.skip(outcome.why)
+
+        return run
+
+    selected, reasons = list(checks(plugin, catalog)), expected or {}
+    validate_expected(plugin, selected, reasons)
+    cases = [pytest.param(case(check), id=check.name) for check in selected if not check.inapplicable]
     return pytest.mark.parametrize("check", cases)
-
-
-def _case(check: Check, expected: str | None) -> Callable[[], None]:
-    """Return ``check`` as a function that ends the test as pytest wants it."""
-
-    def ask() -> None:
-        __tracebackhide__ = True
-        import pytest
-
-        outcome = judge(check, expected)
-        if outcome.status == "failed":
-            raise Broken(outcome.why, outcome.change)
-        if outcome.status == "expected":
-            pytest.xfail(outcome.why)
-        if outcome.status == "not applicable":
-            pytest.skip(outcome.why)
-
-    return ask

@@ -10,9 +10,9 @@ from labelkit.testing.framework import KIND, CheckSet, require
 CHECKS = CheckSet(KIND)
 
 
-@CHECKS.check("scheme", "span types have a known scheme, and are labels of words", needs=("kind",))
+@CHECKS.check("scheme", needs=("kind",))
 def check_scheme(schema: Schema) -> None:
-    """Require a known scheme for spans of words, and a single label for each word."""
+    """Span types have a known scheme, and are labels of words."""
     require(
         schema.scheme is None or schema.scheme in get_args(Scheme),
         f"scheme of schema '{schema.name}' is {schema.scheme!r}",

@@ -63,7 +63,7 @@ class Reproducible:
         def skip_reason(subject: Any) -> str:
             return self.skip_reason(subject) or not_installed(plugin)
 
-        description = f"another process that is given only its name gives the same {self.what}"
+        description = f"Another process that is given only its name gives the same {self.what}"
         return CheckSpec("subprocess", description, run, self.needs, skip_reason)
 
 

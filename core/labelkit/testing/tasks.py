@@ -1,68 +1,72 @@
-"""What a task promises: that its names, recipes and examples can be used as they stand, and that they learn."""
+"""Contract checks of tasks: their references, recipes and examples can be used as they are, and they can be trained."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from labelkit.config.environment import Environment
 from labelkit.config.recipes import read_recipe, recipes_of
 from labelkit.errors import LabelkitError, nearest
 from labelkit.labels.schemes import violation_error, violations
-from labelkit.records import Example, Schema, Scheme
-from labelkit.testing import trials
-from labelkit.testing.base import Question, example_fault, layer_fault, require, require_none
-from labelkit.testing.kinds import KIND
-from labelkit.testing.lossless import lossless
-from labelkit.testing.trials import Trial
+from labelkit.records import Labels
+from labelkit.testing import subprocess_checks
+from labelkit.testing.adversarial_texts import TEXTS, WORDS
+from labelkit.testing.examples import example_fault, layer_fault
+from labelkit.testing.framework import KIND, Broken, CheckSet, plugin_call, require, require_none
+from labelkit.testing.label_losses import find_losses, labels_of
+from labelkit.testing.trial_training import ADVICE, Trial
 
-#: recipes that ``labelkit run`` reaches for when none is named: without data, and with it
+#: recipes that ``labelkit run`` uses when none is named: without data, and with it
 DEFAULT_RECIPES = ("quickstart", "best")
 
-# -- names ------------------------------------------------------------------------------------------------------------
+CHECKS = CheckSet(KIND)
+
+# -- references and recipes -------------------------------------------------------------------------------------------
 
 
-def _names(trial: Trial) -> None:
+@CHECKS.check("references", needs=("kind",))
+def check_references(trial: Trial) -> None:
+    """Every record that it names exists and is of its kind; its source has its layer and a split `train`."""
     task = trial.task
     require(
         task.metrics, f"task '{task.name}' names no metric", "write metrics=(…,): the first one chooses the checkpoint"
     )
-    require_none(_name_faults(trial), "correct the name, or depend on the package that supplies it")
+    names = [("metric", name) for name in task.metrics] + [("preprocessor", name) for name in task.preprocess]
+    require_none(
+        (
+            *(reference_fault(trial, kind, name) for kind, name in [*names, ("decoder", task.decoder)]),
+            *source_faults(trial, task.source),
+        ),
+        "correct the name, or depend on the package that supplies it",
+    )
 
 
-def _name_faults(trial: Trial) -> Iterator[str]:
-    task = trial.task
-    yield from (_fault(trial, "metric", name) for name in task.metrics)
-    yield from (_fault(trial, "preprocessor", name) for name in task.preprocess)
-    yield _fault(trial, "decoder", task.decoder)
-    yield from _source_faults(trial, task.source)
-
-
-def _source_faults(trial: Trial, name: str) -> Iterator[str]:
-    """Yield why the task cannot learn from the source of that name."""
-    task, source = trial.task, trial.catalog.sources.get(name)
-    yield _fault(trial, "source", name)
-    if source is not None and task.layer not in source.layers:
-        yield f"task '{task.name}' reads layer '{task.layer}', source '{name}' has: {', '.join(source.layers)}"
-    if source is not None and "train" not in source.splits:
-        yield f"source '{name}' has no split 'train' for task '{task.name}' to learn from"
-
-
-def _fault(trial: Trial, what: str, name: str) -> str:
+def reference_fault(trial: Trial, kind: str, name: str) -> str:
     """Return why the task cannot use the record of that name, or an empty text."""
     try:
-        found: Any = trial.catalog.find(what, name)
+        found: Any = trial.catalog.find(kind, name)
     except LabelkitError as error:
-        return f"task '{trial.name}' names a {what} that cannot be used: {error}"
+        return f"task '{trial.name}' names a {kind} that cannot be used: {error}"
     if found.kind != trial.kind:
-        return f"{what} '{name}' is for kind '{found.kind}', task '{trial.name}' is of kind '{trial.kind}'"
+        return f"{kind} '{name}' is for kind '{found.kind}', task '{trial.name}' is of kind '{trial.kind}'"
     return ""
 
 
-# -- recipes ----------------------------------------------------------------------------------------------------------
+def source_faults(trial: Trial, name: str) -> Iterator[str]:
+    """Yield why the task cannot be trained on the source of that name."""
+    task, source = trial.task, trial.catalog.sources.get(name)
+    yield reference_fault(trial, "source", name)
+    if source is not None and task.layer not in source.layers:
+        yield f"task '{task.name}' reads layer '{task.layer}', source '{name}' has: {', '.join(source.layers)}"
+    if source is not None and "train" not in source.splits:
+        yield f"source '{name}' has no split 'train', which task '{task.name}' is trained on"
 
 
-def _recipes(trial: Trial) -> None:
+@CHECKS.check("recipes", needs=("kind",))
+def check_recipes(trial: Trial) -> None:
+    """Its recipes are valid and name known records, and `quickstart` and `best` are among them."""
     task = trial.task
     known = recipes_of(task)
     require_none(
@@ -73,52 +77,39 @@ def _recipes(trial: Trial) -> None:
         ),
         f"add it to the folder {task.recipes}, or leave recipes= out for those of labelkit",
     )
-    require_none((fault for path in known.values() for fault in _recipe_faults(trial, path)), "correct the file")
+    require_none((fault for path in known.values() for fault in recipe_faults(trial, path)), "correct the file")
 
 
-def _recipe_faults(trial: Trial, path: Any) -> Iterator[str]:
+def recipe_faults(trial: Trial, path: Path) -> Iterator[str]:
+    """Yield why a recipe cannot be used; data and models that are paths or on the Hub are not looked at."""
     try:
         settings = read_recipe(path).settings
     except LabelkitError as error:
         yield str(error)
         return
-    for what in ("metric", "decoder"):
-        if what in settings:
-            yield _in_recipe(path, _fault(trial, what, settings[what]))
-    for name in settings.get("preprocess", ()):
-        yield _in_recipe(path, _fault(trial, "preprocessor", name))
-    for fault in (*_reference_faults(trial, settings.get("data")), *_parts_faults(trial, settings)):
-        yield _in_recipe(path, fault)
-
-
-def _reference_faults(trial: Trial, data: str | None) -> Iterator[str]:
-    """Yield why a recipe's data cannot be used; of what is a path or on the Hub nothing is known."""
-    root = Environment.read().data
-    known = data in trial.catalog.sources
-    if data and (known or not (set(data) & set("/\\:=") or (root and (root / data).exists()))):
-        yield from _source_faults(trial, data)
-
-
-def _parts_faults(trial: Trial, settings: Mapping[str, Any]) -> Iterator[str]:
-    """Yield which model and which format of a recipe nobody supplies."""
-    model, encoders = str(settings.get("model", "bundled")), trial.catalog.encoders
+    faults = [reference_fault(trial, kind, settings[kind]) for kind in ("metric", "decoder") if kind in settings]
+    faults += [reference_fault(trial, "preprocessor", name) for name in settings.get("preprocess", ())]
+    data, root, encoders = settings.get("data"), Environment.read().data, trial.catalog.encoders
+    is_path = data and (set(data) & set("/\\:=") or (root and (root / data).exists()))
+    if data and (data in trial.catalog.sources or not is_path):
+        faults += source_faults(trial, data)
+    model = str(settings.get("model", "bundled"))
     if model not in encoders and not set(model) & set("/\\:~."):
-        yield f"unknown model '{model}' ({nearest(model, encoders)})"
+        faults.append(f"unknown model '{model}' ({nearest(model, encoders)})")
     if name := settings.get("data.format"):
         try:
             trial.catalog.find("format", name)
         except LabelkitError as error:
-            yield str(error)
-
-
-def _in_recipe(path: Any, fault: str) -> str:
-    return fault and f"recipe {path}: {fault}"
+            faults.append(str(error))
+    yield from (f"recipe {path}: {fault}" for fault in faults if fault)
 
 
 # -- examples ---------------------------------------------------------------------------------------------------------
 
 
-def _examples(trial: Trial) -> None:
+@CHECKS.check("examples", needs=("kind",))
+def check_examples(trial: Trial) -> None:
+    """There are examples, of its kind, with its layer, one label per word."""
     task = trial.task
     require(
         task.examples,
@@ -131,123 +122,140 @@ def _examples(trial: Trial) -> None:
     )
 
 
-def _scheme(trial: Trial) -> None:
+@CHECKS.check(
+    "scheme", needs=("examples",), skip_reason=lambda trial: "" if trial.task.scheme else "its labels are plain"
+)
+def check_scheme(trial: Trial) -> None:
+    """Their labels are valid in its scheme."""
     task, scheme = trial.task, trial.task.scheme
-    assert scheme is not None  # else the question does not apply
+    assert scheme is not None  # else the check does not apply
     require(task.kind == "token", f"task '{task.name}' is of kind '{task.kind}' and has no spans", "leave scheme= out")
+    tagged = [(example, example.labels[task.layer]) for example in task.examples]
     require_none(
-        (fault for example in task.examples for fault in _misfits(example, task.layer, scheme)),
+        (
+            f"example {example.id}, word {index + 1}: {violation_error(tags, index, scheme).message}"
+            for example, tags in tagged
+            if not isinstance(tags, str)
+            for index in violations(tags, scheme)
+        ),
         "correct the labels of the example, or scheme=",
     )
 
 
-def _misfits(example: Example, layer: str, scheme: Scheme) -> Iterator[str]:
-    tags = example.labels[layer]
-    if not isinstance(tags, str):
-        yield from (
-            f"example {example.id}, word {index + 1}: {violation_error(tags, index, scheme).message}"
-            for index in violations(tags, scheme)
-        )
-
-
-def _without_scheme(trial: Trial) -> str:
-    return "" if trial.task.scheme else "its labels are plain"
-
-
-def _schema(trial: Trial) -> None:
-    task, schema = trial.task, _schema_of(trial)
-    assert schema is not None  # else the question does not apply
+@CHECKS.check(
+    "schema",
+    needs=("references", "examples", "scheme"),
+    skip_reason=lambda trial: "" if trial.schema else "its source names no schema for its layer",
+)
+def check_schema(trial: Trial) -> None:
+    """Their labels are in the schema that its source names for the layer."""
+    task, schema = trial.task, trial.schema
+    assert schema is not None  # else the check does not apply
     require(
         (schema.scheme is None) == (task.scheme is None),
         f"schema '{schema.name}' holds {'plain labels' if schema.scheme is None else 'spans'}, task '{task.name}' "
         f"learns {'plain labels' if task.scheme is None else 'spans'}",
         "make scheme= of the task and of the schema agree",
     )
-    known = set(schema.types or schema.labels)
+    known = {"O", *(schema.types or schema.labels)}
+    labelled = [(example.id, example.labels[task.layer]) for example in task.examples]
     require_none(
         (
-            f"label '{label}' of example {example.id} is not in schema '{schema.name}', which source '{task.source}' "
-            f"names for layer '{task.layer}'"
-            for example in task.examples
-            for label in _labels(example, task.layer)
-            if (label if schema.scheme is None else label.partition("-")[2]) not in known
+            f"label '{label}' of example {id_} is not in schema '{schema.name}', which source '{task.source}' names "
+            f"for layer '{task.layer}'"
+            for id_, labels in labelled
+            for label in ((labels,) if isinstance(labels, str) else labels)
+            if (label if schema.scheme is None or label == "O" else label.partition("-")[2]) not in known
         ),
         "correct the example, or add it to the schema",
     )
 
 
-def _labels(example: Example, layer: str) -> Iterator[str]:
-    labels = example.labels[layer]
-    yield from (label for label in ((labels,) if isinstance(labels, str) else labels) if label != "O")
+# -- training ---------------------------------------------------------------------------------------------------------
 
 
-def _schema_of(trial: Trial) -> Schema | None:
-    """Return the schema that the task's source names for its layer."""
-    source = trial.catalog.sources.get(trial.task.source)
-    name = source.layers.get(trial.task.layer) if source else None
-    return trial.catalog.schemas.get(name) if name else None
+@CHECKS.check("learns", needs=("references", "examples", "scheme", "schema"))
+def check_learns(trial: Trial) -> None:
+    """One training step of a `tiny:` encoder on its examples lowers the loss."""
+    losses = [evaluation.loss for evaluation in trial.trained[1] if evaluation.split == "validation"]
+    require(
+        len(losses) > 1 and losses[1] < losses[0],
+        f"one training step on the examples of task '{trial.name}' takes the loss from {losses[0]:.4f} to "
+        f"{losses[min(1, len(losses) - 1)]:.4f}",
+        "give examples with several labels, and preprocessors that leave something to read",
+    )
 
 
-def _without_schema(trial: Trial) -> str:
-    return "" if _schema_of(trial) else "its source names no schema for its layer"
+@CHECKS.check("saves", needs=("learns",))
+def check_saves(trial: Trial) -> None:
+    """The checkpoint that is saved and loaded gives the labels that the run had."""
+    best = [each for each in trial.trained[1] if each.split == "validation" and each.best][-1]
+    with plugin_call(f"labelling the examples of task '{trial.name}'", ADVICE):
+        found = trial.labeller.finish(trial.labeller.prepare(trial.unlabelled))
+    require_none(
+        label_differences(
+            trial, best.labels, [labels_of(record) for record in found], "in the run", "once it is loaded"
+        ),
+        "let decoders and preprocessors depend on what they are given alone, and on no labels: there are none when it "
+        "labels",
+    )
 
 
-STATIC = ("names", "examples", "scheme", "schema")
-QUESTIONS = (
-    KIND,
-    Question(
-        name="names",
-        asks="every metric, decoder, preprocessor and source that it names exists and is of its kind; its source has "
-        "its layer and a split `train`",
-        ask=_names,
-        needs=("kind",),
-    ),
-    Question(
-        name="recipes",
-        asks="its recipes can be read, name known settings and parts, and `quickstart` and `best` are among them",
-        ask=_recipes,
-        needs=("kind",),
-    ),
-    Question(
-        name="examples",
-        asks="there are examples, of its kind, with its layer, one label per word",
-        ask=_examples,
-        needs=("kind",),
-    ),
-    Question(
-        name="scheme", asks="their labels fit its scheme", ask=_scheme, needs=("examples",), unless=_without_scheme
-    ),
-    Question(
-        name="schema",
-        asks="their labels are in the schema that its source names for the layer",
-        ask=_schema,
-        needs=("names", "examples", "scheme"),
-        unless=_without_schema,
-    ),
-    Question(
-        name="learns",
-        asks="one training step of a `tiny:` encoder on its examples lowers the loss",
-        ask=trials.learns,
-        needs=STATIC,
-    ),
-    Question(
-        name="saves",
-        asks="the checkpoint that is saved and loaded gives the labels that the run had",
-        ask=trials.saves,
-        needs=("learns",),
-    ),
-    Question(
-        name="lossless",
-        asks="hostile text is labelled without loss: one label per word, spans that slice the text, scores that are "
-        "numbers",
-        ask=lossless,
-        needs=("learns",),
-    ),
-    Question(
-        name="worker",
-        asks="another process that is given only names gives the same labels",
-        ask=trials.worker_labels,
-        needs=("learns", "saves"),
-        unless=trials.not_installed,
-    ),
-)
+@CHECKS.check("lossless", needs=("learns",))
+def check_lossless(trial: Trial) -> None:
+    """Any text is labelled without loss: one label per word, spans that slice the text, numbers for scores."""
+
+    def losses(text: str | tuple[str, ...]) -> Iterator[str]:
+        try:
+            with plugin_call(f"labelling with task '{trial.name}'", ""):
+                yield from find_losses(trial.labeller, text, trial.kind)
+        except Broken as broken:
+            yield broken.why
+
+    texts: Sequence[str | tuple[str, ...]] = (*TEXTS, *(WORDS if trial.kind == "token" else ()))
+    require_none(
+        (f"{text!r:.60}: {loss}" for text in texts for loss in losses(text)),
+        "let decoders and preprocessors take any text: empty, endless, of all scripts, with control characters",
+    )
+
+
+def owner_not_installed(trial: Trial) -> str:
+    """Return why other processes cannot label with the task, or an empty text."""
+    return subprocess_checks.not_installed(trial.catalog.owner("task", trial.name).name)
+
+
+@CHECKS.check("subprocess", needs=("learns", "saves"), skip_reason=owner_not_installed)
+def check_subprocess(trial: Trial) -> None:
+    """Another process that is given only names gives the same labels."""
+    here = [labels_of(record) for record in trial.labeller.label_all(trial.inputs)]
+    found = subprocess_checks.run_in_subprocess(
+        "label",
+        plugin=trial.catalog.owner("task", trial.name).name,
+        folder=str(trial.trained[0]),
+        inputs=trial.inputs,
+        only=[info.name for info in trial.catalog.plugins if info.status == "loaded"],  # the others may be blocked
+    )
+    advice = "let it depend on nothing but the installed packages: no __main__, no state, no hash() of text"
+    error = found.get("error")
+    require(not error, f"a process that is given only names cannot label with task '{trial.name}': {error}", advice)
+    there = [labels if isinstance(labels, str) else tuple(labels) for labels in found["labels"]]
+    require_none(label_differences(trial, here, there, "in this process", "in another one"), advice)
+
+
+def label_differences(
+    trial: Trial, before: Sequence[Labels], after: Sequence[Labels], where: str, elsewhere: str
+) -> Iterator[str]:
+    """Yield which examples are labelled in two ways, once both are repaired to be valid in their scheme."""
+    from labelkit.labels.schemes import repair
+
+    scheme = trial.labeller.info.schema.scheme
+
+    def repaired(labels: Labels) -> Labels:
+        return labels if scheme is None or isinstance(labels, str) else repair(labels, scheme)[0]
+
+    for example, one, other in zip(trial.task.examples, before, after, strict=True):
+        if repaired(one) != repaired(other):
+            yield (
+                f"task '{trial.name}' labels example {example.id} as {one!r:.200} {where} and as {other!r:.200} "
+                f"{elsewhere}"
+            )
