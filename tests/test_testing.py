@@ -176,7 +176,7 @@ def test_an_expected_failure_that_passes_is_a_failure() -> None:
 def test_an_expected_failure_of_a_check_that_there_is_not_is_refused() -> None:
     with pytest.raises(LabelkitError, match="has no such check") as caught:
         check_plugin("mine", catalog=GREEDY, expected={"decoder-mine-vald": "because"})
-    assert caught.value.hint == "did you mean decoder-mine-valid or decoder-mine-ids?"
+    assert caught.value.hint == "did you mean decoder-mine-valid or decoder-mine-ids or decoder-mine-kind?"
 
 
 @pytest.mark.parametrize("reason", ["", "  "])
