@@ -15,6 +15,7 @@ from labelkit.data.reading import kind_of, read_raw
 from labelkit.errors import DataError, LabelkitError
 from labelkit.records import Coverage, Example, Labelled, LoadContext, Source, Span
 from labelkit.sample import SCHEMAS
+from reading_contexts import reading
 from tool_documents import BY_NAME, FAMILY, GRIN, read, spans_in, there_and_back, write
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -67,7 +68,7 @@ def test_spans_of_a_tool(file: str, name: str, extra: dict[str, Any]) -> None:
     assert first.extra == extra
     assert (first.words or ())[-3:] == ("New", "York", ".")
     assert list(first.labels) == ["ner"]
-    assert kind_of(str(GOLDEN / file), Shelf(), LoadContext(), name) == "token"
+    assert kind_of(str(GOLDEN / file), Shelf(), reading(format=name)) == "token"
 
 
 @pytest.mark.parametrize(
@@ -84,7 +85,7 @@ def test_classes_of_a_tool(file: str, name: str, labels: list[str]) -> None:
     found = read(GOLDEN / file, name, kind="text", layer="stars")
     assert [one.labels for one in found] == [{"stars": label} for label in labels]
     assert found[0].text == f"{GRIN} Great!"
-    assert kind_of(str(GOLDEN / file), Shelf(), LoadContext(), name) == "text"
+    assert kind_of(str(GOLDEN / file), Shelf(), reading(format=name)) == "text"
 
 
 def test_all_of_a_brat_file() -> None:

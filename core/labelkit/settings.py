@@ -16,7 +16,7 @@ AUTO: Literal["auto"] = "auto"
 Scheme = Literal["IOB1", "IOB2", "BIOES", "BILOU"]
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 Attention = Literal["auto", "default", "eager", "sdpa"]
-Splitter = Literal["words", "whitespace", "characters", "none"]
+SplitterName = Literal["words", "whitespace", "characters", "none"]
 
 Seed = Annotated[int, Interval(ge=0, le=2**32 - 1)]
 NonNegativeInt = Annotated[int, Ge(0)]
@@ -53,9 +53,7 @@ class DataSettings:
     ] = None
     utf16: Annotated[bool, Doc("offsets of spans on text count UTF-16 units, as in some annotation tools")] = False
     unit: Annotated[Literal["line", "document"], Doc("what is one example of brat's files")] = "line"
-    splitter: Annotated[Splitter, Doc("how raw text is split into words: words, whitespace, characters or none")] = (
-        "words"
-    )
+    splitter: Annotated[SplitterName, Doc("splitter of raw text: words, whitespace, characters or none")] = "words"
     quotes: Annotated[bool | None, Doc("whether quotes enclose fields of CSV and TSV; None: of CSV only")] = None
     max_labels: Annotated[int, Doc("refuse more distinct labels of texts than this as a wrong column")] = 200
     validation_fraction: Annotated[

@@ -63,10 +63,9 @@ def load(
     :raises DataError: nothing can be read at all, or there is no such layer.
     :raises UnknownNameError: nothing has that name.
     """
-    settings = ctx.settings
     ctx = replace(ctx, policy=replace(ctx.policy, undecodable="surrogateescape", as_written=True))
     ignoring = replace(ctx.policy, on_bad_record=lambda error: None, on_bad_span=lambda error: None)
-    kind = kind_of(reference, catalog, replace(ctx, policy=ignoring), settings.format)
+    kind = kind_of(reference, catalog, replace(ctx, policy=ignoring))
     source = catalog.sources.get(reference)
     layers = _layers(layer, source, kind, ctx)
     ctx = context_for(ctx, layers[0], kind)
@@ -80,7 +79,7 @@ def load(
         tell(split)
         faults = ReadingFaults(split, limit)
         collecting = replace(ctx, policy=faults.policy(ctx.policy))
-        opened = partial(open_split, reference, split, kind, catalog, collecting, settings.format)
+        opened = partial(open_split, reference, split, kind, catalog, collecting)
         examples = gather(faults.read(opened), folder / f"{split}.arrow", Tally())
         if faults.failed is None:
             splits[split] = examples

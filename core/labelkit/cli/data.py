@@ -11,7 +11,7 @@ import click
 from labelkit.cli.common import Command, Shell, command_options
 
 if TYPE_CHECKING:
-    from labelkit.records import LoadContext
+    from labelkit.records import DataSettings, LoadContext
 
 
 class _Commands(click.Group):
@@ -127,10 +127,12 @@ def convert(
         layer=layer,
         drop=tuple(name.strip() for name in drop.split(",")) if drop else (),
         split=split,
-        source_format=source,
         force=force,
     )
-    done = run(asked, shell.catalog, reading_context(shell, columns, encoding, sets))
+    ctx = reading_context(shell, columns, encoding, sets)
+    if source:
+        ctx = replace(ctx, settings=replace(ctx.settings, format=source))
+    done = run(asked, shell.catalog, ctx)
     if shell.as_json:
         shell.json({"input": reference, "output": str(target), "format": to, **asdict(done)})
         return
@@ -140,19 +142,24 @@ def convert(
         shell.say(note)
 
 
-def reading_context(shell: Shell, columns: str | None, encoding: str, sets: tuple[str, ...]) -> LoadContext:
-    """Return the context of reading by the given options; ``--set data.KEY=VALUE`` is validated as for a run."""
+def reading_context(
+    shell: Shell, columns: str | None, encoding: str, sets: tuple[str, ...], base: DataSettings | None = None
+) -> LoadContext:
+    """Return the context of reading by the given options; ``--set data.KEY=VALUE`` is validated as for a run.
+
+    :param base: the settings that options override; None for the defaults.
+    """
     from labelkit.config.validation import parse_set, validate
     from labelkit.errors import LabelkitError
     from labelkit.settings import DataSettings
 
-    settings: dict[str, Any] = {"columns": columns, "encoding": encoding}
+    given: dict[str, Any] = {"encoding": encoding, **({"columns": columns} if columns else {})}
     for text in sets:
         key, value = parse_set(text)
         if not key.startswith("data."):
             raise LabelkitError(f"--set {text!r}: only settings of data are of use here", hint="write data.KEY=VALUE")
-        settings[key.removeprefix("data.")] = validate(key, value)
-    return shell.environment.load_context(DataSettings(**settings), shell.home.cache)
+        given[key.removeprefix("data.")] = validate(key, value)
+    return shell.environment.load_context(replace(base or DataSettings(), **given), shell.home.cache)
 
 
 def _print(shell: Shell, corpus: Any, split: str, examples: Any, figures: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,14 +19,8 @@ if TYPE_CHECKING:
     from labelkit.evaluate.leakage import Leakage
     from labelkit.label.labeller import Labeller
     from labelkit.models.checkpoint import CheckpointInfo
-    from labelkit.records import Format, Kind
+    from labelkit.records import DataSettings, Format, Kind
     from labelkit.registry import RunDetails
-
-#: recorded settings of a run by which its data is read again
-READING_SETTINGS = (
-    *("path", "format", "scheme", "repair", "config", "quotes", "drop_overlaps", "max_labels"),
-    *("plain_labels", "utf16", "unit"),
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,17 +118,17 @@ def read_gold_data(
     """
     from labelkit.data.gold import UnknownLabelsError, read_gold
     from labelkit.evaluate.recorded_data import gold_split, read_run_corpus
+    from labelkit.settings import DataSettings
 
     info, data = labeller.info, options.data
-    columns, encoding, sets = options.columns, options.encoding, options.sets
+    base = DataSettings(splitter=info.splitter, encoding=options.encoding)
     if data is None:
         if details is not None and options.split in {one.split for one in details.record.splits if one.carved}:
             corpus = read_run_corpus(details, shell.catalog, shell.environment, shell.home)
             return gold_split(corpus, details, options.split)
-        data, plan = _recorded_plan(shell, options.run)
-        columns, encoding = columns or plan.pop("columns", None), plan.pop("encoding", "utf-8")
-        sets = (*(f"data.{name}={plan[name]}" for name in READING_SETTINGS if name in plan), *sets)
-    ctx = reading_context(shell, columns, encoding, (f"data.splitter={info.splitter}", *sets))
+        data, recorded = _recorded_data(shell, options.run)
+        base = replace(recorded, splitter=info.splitter)
+    ctx = reading_context(shell, options.columns, base.encoding, options.sets, base)
     maps = mapping if mapping is not None and (mapping.gold or mapping.predicted) else None
     try:
         return read_gold(
@@ -154,20 +148,19 @@ def read_gold_data(
         raise
 
 
-def _recorded_plan(shell: Shell, run: str) -> tuple[str, dict[str, str]]:
-    """Return the data reference of a recorded run, and its settings of data that are set, by name."""
+def _recorded_data(shell: Shell, run: str) -> tuple[str, DataSettings]:
+    """Return the data reference of a recorded run, and the settings by which it was read."""
     if "/" in run or "\\" in run:
         raise LabelkitError("a checkpoint folder does not record which data to score", hint="add --data REF")
     from labelkit.registry import Registry
+    from labelkit.settings import SETTINGS, DataSettings
+    from labelkit.train.resumption import recorded_request
 
     with Registry.open(shell.home, create=False) as registry:
-        record = registry.runs.get(registry.runs.find(run, finished=True).id).record
-    unset = (json.dumps(None), json.dumps(False))
-    return record.data, {
-        value.key.removeprefix("data."): value.text
-        for value in record.plan
-        if value.key.startswith("data.") and value.text not in unset
-    }
+        details = registry.runs.get(registry.runs.find(run, finished=True).id)
+    plan = recorded_request(details).overrides
+    own = {key: value for key, (value, _) in plan.items() if key.startswith("data.") and key in SETTINGS}
+    return details.record.data, DataSettings(**{key.removeprefix("data."): value for key, value in own.items()})
 
 
 def _print(

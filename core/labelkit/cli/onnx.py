@@ -114,10 +114,11 @@ def _read_data(
 ) -> tuple[Gold, Sequence[Example]]:
     """Return the gold data to compare on, and training examples."""
     from labelkit.evaluate.onnx_export import read_recorded_splits, read_splits
+    from labelkit.settings import DataSettings
 
     if options.data is not None:
-        sets = (f"data.splitter={labeller.info.splitter}", *options.sets)
-        ctx = reading_context(shell, options.columns, options.encoding, sets)
+        base = DataSettings(splitter=labeller.info.splitter)
+        ctx = reading_context(shell, options.columns, options.encoding, options.sets, base)
         split = options.split or "validation"
         return read_splits(options.data, split, labeller, shell.catalog, ctx, train=options.int8)
     if details is None:

@@ -36,7 +36,6 @@ class Conversion:
     :param layer: the layer to convert alone; None for all, the first one being the target's own.
     :param drop: what to leave out: :data:`DROPPABLE`, layers, or own fields.
     :param split: of a reference that has several.
-    :param source_format: the format to read with; None for the one of the ending.
     """
 
     reference: str
@@ -45,7 +44,6 @@ class Conversion:
     layer: str | None = None
     drop: Collection[str] = ()
     split: str = "train"
-    source_format: str | None = None
     force: bool = False
 
 
@@ -69,13 +67,13 @@ def convert(asked: Conversion, parts: Parts, ctx: LoadContext) -> Converted:
     :raises DataError: something cannot be read or written, or the target does not hold all of it.
     """
     writer_for(asked.target, parts.formats, asked.to)  # a wrong name is an error before data is read
-    kind = kind_of(asked.reference, parts, ctx, asked.source_format)
+    kind = kind_of(asked.reference, parts, ctx)
     writer = writer_for(asked.target, parts.formats, asked.to, kind=kind)
     counts = Counter[str]()
 
     def examples(counts: Counter[str]) -> Iterator[Example]:
         within = replace(ctx, kind=kind, layer=asked.layer, policy=replace(ctx.policy, counts=counts))
-        found = open_split(asked.reference, asked.split, kind, parts, within, asked.source_format)
+        found = open_split(asked.reference, asked.split, kind, parts, within)
         return (_wanted(example, asked, kind) for example in found)
 
     with new_output(asked.target, force=asked.force) as output:

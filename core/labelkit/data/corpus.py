@@ -78,7 +78,7 @@ def load_corpus(
     """
     settings = ctx.settings
     target = (settings.train_scheme or scheme) if scheme else None
-    raw = read_raw(reference, kind, catalog, context_for(ctx, layer, kind), settings.format)
+    raw = read_raw(reference, kind, catalog, context_for(ctx, layer, kind))
     named = _named(raw, layer, catalog)
     if "train" not in raw.splits:
         raise DataError(f"'{reference}' has no train split", hint="add it: --data train=PATH,…")

@@ -79,7 +79,7 @@ def read_gold(
     if schema.kind == "token" and schema.scheme is None and settings.plain_labels is None:
         settings = replace(settings, plain_labels=True)
     within = context_for(replace(ctx, settings=settings), layer, schema.kind)
-    raw = read_raw(reference, schema.kind, catalog, within, settings.format)
+    raw = read_raw(reference, schema.kind, catalog, within)
     # what a run learned from is its train split, even as the only file there is
     splits = {ALL: raw.splits["train"]} if raw.lone and not trained_on else raw.splits
     name = _choose(reference, split, splits, trained_on=trained_on)

@@ -52,7 +52,7 @@ class Raw:
     lone: bool = False
 
 
-def read_raw(text: str, kind: Kind, parts: Parts, ctx: LoadContext, format_name: str | None = None) -> Raw:
+def read_raw(text: str, kind: Kind, parts: Parts, ctx: LoadContext) -> Raw:
     """Read every split that a data reference has.
 
     A source's name comes first, then a path, then a folder of that name under ``ctx.root``.
@@ -64,18 +64,16 @@ def read_raw(text: str, kind: Kind, parts: Parts, ctx: LoadContext, format_name:
         return _from_source(source, kind, ctx)
     reference = parse_reference(text)
     if reference.kind == "hub":
-        return _from_hub(reference, kind, parts, ctx, format_name)
+        return _from_hub(reference, kind, parts, ctx)
     files = _files(reference, kind, parts, ctx)
     _distinct(files)
-    splits = {split: _from_file(file, kind, parts, ctx, format_name) for split, file in files.items()}
+    splits = {split: _from_file(file, kind, parts, ctx) for split, file in files.items()}
     notes = tuple(f"{what}: {count:,}" for what, count in ctx.policy.counts.items())
     refs = {split: str(file) for split, file in files.items()}
     return Raw(splits=splits, refs=refs, notes=notes, lone=_is_lone(reference, files, ctx))
 
 
-def open_split(
-    text: str, split: str, kind: Kind | None, parts: Parts, ctx: LoadContext, format_name: str | None = None
-) -> Iterable[Example]:
+def open_split(text: str, split: str, kind: Kind | None, parts: Parts, ctx: LoadContext) -> Iterable[Example]:
     """Open one split of a data reference; its examples are read as they are asked for.
 
     :param kind: None where any will do.
@@ -88,11 +86,11 @@ def open_split(
     reference = parse_reference(text)
     if reference.kind == "hub":
         found = _hub_data(reference, kind, parts, ctx)
-        return found.examples(_in(split, found.files, text), ctx, _reader(kind, parts, ctx, format_name))
+        return found.examples(_in(split, found.files, text), ctx, _reader(kind, parts, ctx))
     files = _files(reference, kind, parts, ctx)
     # a single file is the only split there is, whatever it is called
     path = files["train"] if list(files) == ["train"] and not reference.files else files[_in(split, files, text)]
-    chosen = reader_for(path, parts.formats, format_name, kind=kind)
+    chosen = reader_for(path, parts.formats, ctx.settings.format, kind=kind)
     return _read_all(shards_of(path), chosen, ctx)
 
 
@@ -113,7 +111,7 @@ def splits_of(text: str, kind: Kind | None, parts: Parts, ctx: LoadContext) -> d
     return {split: str(file) for split, file in files.items()}
 
 
-def kind_of(text: str, parts: Parts, ctx: LoadContext, format_name: str | None = None) -> Kind:
+def kind_of(text: str, parts: Parts, ctx: LoadContext) -> Kind:
     """Return the kind of the examples behind a data reference, by its source, its format or its first example."""
     if source := parts.sources.get(text):
         return source.kind
@@ -124,25 +122,26 @@ def kind_of(text: str, parts: Parts, ctx: LoadContext, format_name: str | None =
     else:
         files = _files(reference, None, parts, ctx)
     path = next(iter(files.values()))
-    chosen = reader_for(path, parts.formats, format_name)
+    chosen = reader_for(path, parts.formats, ctx.settings.format)
     if chosen.kinds == ("token",):
         return "token"
     try:
-        first = next(iter(open_split(text, next(iter(files)), None, parts, ctx, chosen.name)), None)
+        within = replace(ctx, settings=replace(ctx.settings, format=chosen.name))
+        first = next(iter(open_split(text, next(iter(files)), None, parts, within)), None)
     except DataError:
         # a .tsv without the columns of a table may be the columns of CoNLL
-        if chosen.name != "tsv" or format_name:
+        if chosen.name != "tsv" or ctx.settings.format:
             raise
         return "token"
     return "token" if first is not None and first.words is not None else "text"
 
 
-def _from_hub(reference: DataReference, kind: Kind, parts: Parts, ctx: LoadContext, format_name: str | None) -> Raw:
+def _from_hub(reference: DataReference, kind: Kind, parts: Parts, ctx: LoadContext) -> Raw:
     found = _hub_data(reference, kind, parts, ctx)
-    read, tally = _reader(kind, parts, ctx, format_name), ctx.policy.counts
+    read, tally = _reader(kind, parts, ctx), ctx.policy.counts
     splits: dict[str, Sequence[Example]] = {}
     for split in found.files:
-        place = place_for(ctx, found.ref(split), format_name)
+        place = place_for(ctx, found.ref(split))
         what = f"the {split} split of hub:{found.name}"
         splits[split] = stored(place, tally) or _filled(found.examples(split, ctx, read), what, place, tally)
     notes = (*found.notes, *(f"{what}: {count:,}" for what, count in tally.items()))
@@ -155,9 +154,9 @@ def _hub_data(reference: DataReference, kind: Kind | None, parts: Parts, ctx: Lo
     return find_hub_dataset(repository, ctx, readable_suffixes(parts.formats, kind))
 
 
-def _reader(kind: Kind | None, parts: Parts, ctx: LoadContext, format_name: str | None) -> ReadFile:
+def _reader(kind: Kind | None, parts: Parts, ctx: LoadContext) -> ReadFile:
     def read(path: Path) -> Iterable[Example]:
-        chosen = reader_for(path, parts.formats, format_name, kind=kind)
+        chosen = reader_for(path, parts.formats, ctx.settings.format, kind=kind)
         assert chosen.read is not None  # reader_for offers readers only
         return chosen.read(path, replace(ctx, path=path))
 
@@ -257,8 +256,8 @@ def _distinct(files: Mapping[str, Path]) -> None:
         seen[file.resolve()] = split
 
 
-def _from_file(path: Path, kind: Kind, parts: Parts, ctx: LoadContext, format_name: str | None) -> Sequence[Example]:
-    chosen = reader_for(path, parts.formats, format_name, kind=kind)
+def _from_file(path: Path, kind: Kind, parts: Parts, ctx: LoadContext) -> Sequence[Example]:
+    chosen = reader_for(path, parts.formats, ctx.settings.format, kind=kind)
     parts_of_it = shards_of(path)
     inside = sorted(path.rglob("*")) if path.is_dir() else parts_of_it
     files = [file for file in inside if file.is_file()]

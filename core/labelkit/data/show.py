@@ -22,7 +22,7 @@ def read_for_show(reference: str, layer: str | None, catalog: Catalog, ctx: Load
     :raises DataError: the data cannot be read, or has no such layer.
     """
     source = catalog.sources.get(reference)
-    kind = kind_of(reference, catalog, ctx, ctx.settings.format)
+    kind = kind_of(reference, catalog, ctx)
     chosen = layer or _default_layer(reference, kind, catalog, ctx)
     if source:
         if chosen not in source.layers:

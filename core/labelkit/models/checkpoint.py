@@ -17,6 +17,7 @@ from labelkit.files.atomic import new_folder
 from labelkit.files.json_text import to_json
 from labelkit.models.checkpoint_files import pickles_in, sha256_of, weights_of
 from labelkit.records import Kind, Schema
+from labelkit.settings import SplitterName
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -47,7 +48,7 @@ class CheckpointInfo:
     schema: Schema
     decoder: str
     preprocessors: tuple[tuple[str, str], ...]
-    splitter: str
+    splitter: SplitterName
     fallback: str
     max_length: int
     overlap: int
