@@ -19,7 +19,7 @@ import pytest
 import sqlalchemy as sa
 
 from labelkit.errors import RegistryError, StorageError
-from labelkit.registry import Collected, Home, Registry, garbage_collection
+from labelkit.registry import CollectedGarbage, Home, Registry, garbage_collection
 from labelkit.registry import disk as disk_module
 from labelkit.registry.home import LocalStore
 from recorded_runs import START, ended, files_of, fill, on_disk, save, start, write_output
@@ -47,7 +47,7 @@ def make(path: Path, content: bytes = b"x" * 5000) -> Path:
     return path
 
 
-def freed(found: Collected) -> dict[str, list[str]]:
+def freed(found: CollectedGarbage) -> dict[str, list[str]]:
     """Return the names of what was freed, by category."""
     names: dict[str, list[str]] = {}
     for one in found.freed:
@@ -285,11 +285,11 @@ def test_a_crash_before_the_record_leaves_everything(
 ) -> None:
     ended(registry)
 
-    def refuse(*arguments: object) -> None:
+    def refuse(*arguments: object, **options: object) -> None:
         raise StorageError("the disk is full")
 
     with monkeypatch.context() as broken:
-        broken.setattr("labelkit.registry.deletion.record", refuse)
+        broken.setattr("labelkit.registry.deletion.record_deletion", refuse)
         with pytest.raises(StorageError, match="the disk is full"):
             registry.storage.delete_runs("ner-1")
     assert registry.storage.verify().ok
@@ -335,7 +335,7 @@ def test_a_folder_that_cannot_be_moved_is_emptied_in_its_place(
 ) -> None:
     ended(registry)
 
-    def refuse(*arguments: object) -> None:
+    def refuse(*arguments: object, **options: object) -> None:
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(Path, "rename", refuse)
@@ -465,7 +465,7 @@ def test_a_run_cannot_be_resumed_before_its_state_is_out_of_its_place(
     littered: Registry, place: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     state = place.runs / "dead-1" / "resume"
-    look, survey = garbage_collection.look, garbage_collection.survey
+    look, survey = garbage_collection.read_state, garbage_collection.find_garbage
     there: list[bool] = []
     threads: list[Thread] = []
 
@@ -474,7 +474,7 @@ def test_a_run_cannot_be_resumed_before_its_state_is_out_of_its_place(
             other.recorder.resume("dead-1")
             there.append(state.exists())
 
-    def late(connection: sa.Connection, store: LocalStore, run: str | None = None) -> garbage_collection.Known:
+    def late(connection: sa.Connection, store: LocalStore, run: str | None = None) -> garbage_collection.RecordedState:
         known = look(connection, store, run)
         if run == "dead-1" and not threads:
             threads.append(Thread(target=resume))
@@ -482,9 +482,9 @@ def test_a_run_cannot_be_resumed_before_its_state_is_out_of_its_place(
             threads[0].join(0.5)  # it has to wait until this one is done
         return known
 
-    monkeypatch.setattr(garbage_collection, "look", late)
+    monkeypatch.setattr(garbage_collection, "read_state", late)
     monkeypatch.setattr(
-        garbage_collection, "survey", lambda *given: [one for one in survey(*given) if one.path == state]
+        garbage_collection, "find_garbage", lambda *given: [one for one in survey(*given) if one.path == state]
     )
     littered.storage.collect_garbage(unfinished=True)
     threads[0].join()
@@ -726,7 +726,7 @@ def test_a_sign_of_life_between_looking_and_recording_counts(
             other.recorder.heartbeat("ner-1")
         return True
 
-    monkeypatch.setattr("labelkit.registry.storage.is_stale", late)
+    monkeypatch.setattr("labelkit.registry.statements.is_stale", late)
     assert registry.storage.reap() == []
     assert registry.runs.get("ner-1").status == "running"
 

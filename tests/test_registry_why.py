@@ -143,7 +143,7 @@ def test_a_checkpoint_of_another_home_is_known_in_a_shared_registry(place: Home,
 def test_what_no_run_made_is_one_clear_line(registry: Registry, tmp_path: Path) -> None:
     save(registry, start(registry))
     (tmp_path / "model").mkdir()
-    with pytest.raises(RegistryError, match="is no checkpoint folder"):
+    with pytest.raises(RegistryError, match="is not a checkpoint folder"):
         registry.lineage.origin(tmp_path / "model")
     (tmp_path / "model" / "model.safetensors").write_bytes(b"bought")
     with pytest.raises(RegistryError, match="no run in this registry made"):

@@ -1,4 +1,7 @@
-"""The registry: what is known of every run. Importing it loads no database library until it is opened."""
+"""The registry of runs: what was trained on what, how it scored, and where its checkpoints are.
+
+Importing this package imports no database library; opening a :class:`Registry` does.
+"""
 
 from __future__ import annotations
 
@@ -22,44 +25,35 @@ from labelkit.registry.entities import (
 )
 from labelkit.registry.home import Home
 from labelkit.registry.metric_rows import Figure, nested
-from labelkit.registry.reports import (
-    CheckedCheckpoint,
-    Collected,
-    FileState,
-    Leftover,
-    Origin,
-    Removed,
-    Verification,
-)
 
 if TYPE_CHECKING:
-    from labelkit.registry.aliases import AliasRecord as AliasRecord
-    from labelkit.registry.comparison import ComparedScore as ComparedScore
-    from labelkit.registry.comparison import ComparedSplit as ComparedSplit
-    from labelkit.registry.comparison import ComparedValue as ComparedValue
-    from labelkit.registry.comparison import Comparison as Comparison
-    from labelkit.registry.observer import RegistryObserver as RegistryObserver
-    from labelkit.registry.ranking import Ranking as Ranking
-    from labelkit.registry.registry import Registry as Registry
-    from labelkit.registry.registry import new_run_id as new_run_id
-    from labelkit.registry.sql_query import ResultTable as ResultTable
+    from labelkit.registry.aliases import AliasRecord
+    from labelkit.registry.comparison import ComparedScore, ComparedSplit, ComparedValue, Comparison
+    from labelkit.registry.deletion import DeletedRun
+    from labelkit.registry.garbage_collection import CollectedGarbage, GarbageItem
+    from labelkit.registry.lineage import Origin
+    from labelkit.registry.observer import RegistryObserver
+    from labelkit.registry.ranking import Ranking
+    from labelkit.registry.registry import Registry, new_run_id
+    from labelkit.registry.sql_query import ResultTable
+    from labelkit.registry.verification import FileState, Verification, VerifiedCheckpoint
 
 __all__ = [
     "AliasRecord",
     "Attempt",
-    "CheckedCheckpoint",
     "CheckpointRecord",
-    "Collected",
+    "CollectedGarbage",
     "ComparedScore",
     "ComparedSplit",
     "ComparedValue",
     "Comparison",
+    "DeletedRun",
     "Evaluation",
     "Figure",
     "FileState",
+    "GarbageItem",
     "Group",
     "Home",
-    "Leftover",
     "Note",
     "Origin",
     "OutputRecord",
@@ -67,7 +61,6 @@ __all__ = [
     "Ranking",
     "Registry",
     "RegistryObserver",
-    "Removed",
     "ResultTable",
     "RunDetails",
     "RunRecord",
@@ -75,27 +68,29 @@ __all__ = [
     "SplitRecord",
     "Spread",
     "Verification",
+    "VerifiedCheckpoint",
     "VersionRecord",
     "nested",
     "new_run_id",
 ]
 
-# SQLAlchemy takes 0.16 s to import, and each record about a millisecond: whoever only needs the home does not pay.
-_LATER = {
-    "AliasRecord": "aliases",
-    "ComparedScore": "comparison",
-    "ComparedSplit": "comparison",
-    "ComparedValue": "comparison",
-    "Comparison": "comparison",
-    "Ranking": "ranking",
-    "Registry": "registry",
-    "RegistryObserver": "observer",
-    "ResultTable": "sql_query",
-    "new_run_id": "registry",
+# Importing SQLAlchemy takes 0.16 s: modules that need it are imported when one of their names is used.
+_LAZY = {
+    "aliases": ("AliasRecord",),
+    "comparison": ("ComparedScore", "ComparedSplit", "ComparedValue", "Comparison"),
+    "deletion": ("DeletedRun",),
+    "garbage_collection": ("CollectedGarbage", "GarbageItem"),
+    "lineage": ("Origin",),
+    "observer": ("RegistryObserver",),
+    "ranking": ("Ranking",),
+    "registry": ("Registry", "new_run_id"),
+    "sql_query": ("ResultTable",),
+    "verification": ("FileState", "Verification", "VerifiedCheckpoint"),
 }
+_MODULES = {name: module for module, names in _LAZY.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _LATER:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_LATER[name]}"), name)
+    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)

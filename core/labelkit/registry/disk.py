@@ -1,4 +1,4 @@
-"""What folders take on the disk, and deleting them for good."""
+"""Disk usage of files and folders, and deleting them safely."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 import stat
+import time
 import uuid
 from collections import Counter
 from collections.abc import Iterator
@@ -14,30 +15,36 @@ from pathlib import Path
 
 from labelkit.errors import StorageError
 
-#: how the names of folders begin that are being deleted
-CONDEMNED = ".removed-"
-#: without this much free space a disk counts as full
+#: the prefix of folders that were renamed to be deleted
+TRASH_PREFIX = ".removed-"
+#: a disk with less free space, in bytes, counts as full
 _FULL = 1 << 20
 _BLOCK = 512
-#: kinds of cache that core itself fills, and fills again
+#: the caches that labelkit fills by itself, and can fill again
 _CACHES = ("encoded", "examples")
 
 
 def children(folder: Path) -> list[Path]:
-    """Return what is in ``folder``, by name; nothing where it cannot be listed."""
+    """Return the entries of ``folder`` by name, none if it cannot be listed."""
     with contextlib.suppress(OSError):
         return sorted(folder.iterdir())
     return []
 
 
-def usage(path: Path) -> int:
-    """Return how many bytes a file, or a folder with all that is in it, takes on the disk.
+def is_inside(path: Path, folder: Path) -> bool:
+    """Return whether ``path`` is below ``folder``, with links and ``..`` resolved."""
+    inner, outer = path.resolve(), folder.resolve()
+    return inner != outer and inner.is_relative_to(outer)
 
-    Blocks count, not lengths; a file with another name elsewhere would not become free, so it does not.
+
+def usage(path: Path) -> int:
+    """Return how many bytes deleting a file or a folder would free.
+
+    Blocks count, not lengths; a file with a hard link elsewhere counts nothing.
     """
     links: Counter[tuple[int, int]] = Counter()
     size = 0
-    for info in _infos(path):
+    for info in _tree(path):
         key = (info.st_dev, info.st_ino)
         links[key] += 1
         if stat.S_ISDIR(info.st_mode) or links[key] == info.st_nlink:
@@ -45,48 +52,53 @@ def usage(path: Path) -> int:
     return size
 
 
-def last_touched(path: Path, *, read: bool = False) -> float:
-    """Return when anything in ``path`` was last written, in seconds since the epoch.
+def last_modified(path: Path, *, accessed: bool = False) -> float:
+    """Return when anything below ``path`` was last written, in seconds since the epoch.
 
-    :param read: reading files counts too, as far as the file system notes it; looking into folders does not.
+    :param accessed: reading a file counts too, as far as the file system records it.
     """
-    return max((_touched(info, read=read) for info in _infos(path)), default=0.0)
+    return max((_time(info, accessed=accessed) for info in _tree(path)), default=0.0)
 
 
-def _touched(info: os.stat_result, *, read: bool) -> float:
-    return max(info.st_mtime, info.st_atime) if read and not stat.S_ISDIR(info.st_mode) else info.st_mtime
+def _time(info: os.stat_result, *, accessed: bool) -> float:
+    return max(info.st_mtime, info.st_atime) if accessed and not stat.S_ISDIR(info.st_mode) else info.st_mtime
 
 
-def condemn(path: Path) -> Path:
-    """Take a folder out of its place, for :func:`delete`, and return where it is then; all else stays where it is.
+def is_older(path: Path, age: timedelta, *, accessed: bool = False) -> bool:
+    """Return whether nothing below ``path`` was written (or read, if ``accessed``) within ``age``."""
+    return time.time() - last_modified(path, accessed=accessed) >= age.total_seconds()
 
-    :raises StorageError: the disk refused.
+
+def move_to_trash(path: Path) -> Path:
+    """Rename a folder, for :func:`delete`, and return its new path; a file, a link or trash stays where it is.
+
+    :raises StorageError: the disk is full or fails.
     """
-    if path.is_symlink() or not path.is_dir() or path.name.startswith(CONDEMNED):
+    if path.is_symlink() or not path.is_dir() or path.name.startswith(TRASH_PREFIX):
         return path
     try:
-        return path.rename(path.with_name(f"{CONDEMNED}{path.name}-{uuid.uuid4().hex[:8]}"))
+        return path.rename(path.with_name(f"{TRASH_PREFIX}{path.name}-{uuid.uuid4().hex[:8]}"))
     except (PermissionError, FileNotFoundError):
-        return path  # what is in it may be deletable all the same
+        return path  # its content may be deletable all the same
     except OSError as error:
         raise _refusal(path, error) from error
 
 
 def delete(path: Path) -> None:
-    """Delete a file, a link or a folder. A folder vanishes from its place at once, however large it is.
+    """Delete a file, a link or a folder. A folder is renamed first, so that no reader finds half of it.
 
-    :raises StorageError: the disk refused.
+    :raises StorageError: permission is denied, or the disk fails.
     """
     try:
         if path.is_symlink() or not path.is_dir():
             path.unlink(missing_ok=True)
             return
-        path = condemn(path)
+        path = move_to_trash(path)
         while path.exists():
-            with contextlib.suppress(FileNotFoundError):  # somebody else is at it too
+            with contextlib.suppress(FileNotFoundError):  # another process deletes it too
                 shutil.rmtree(path)
     except FileNotFoundError:
-        return  # somebody else was faster
+        return  # another process was faster
     except OSError as error:
         raise _refusal(path, error) from error
 
@@ -99,29 +111,26 @@ def _refusal(path: Path, error: OSError) -> StorageError:
 
 
 def check_deletable(path: Path) -> None:
-    """Check that ``path`` may be taken out of its folder.
-
-    :raises StorageError: that folder is read-only.
-    """
+    """Raise StorageError if the parent folder of ``path`` is read-only."""
     if not os.access(path.parent, os.W_OK):
         raise StorageError(f"{path} cannot be deleted: {path.parent} is read-only", hint="allow writing there")
 
 
 def is_full(path: Path) -> bool:
-    """Return whether the disk that holds ``path`` has hardly any room left."""
+    """Return whether the disk that holds ``path`` is full."""
     with contextlib.suppress(OSError):
         return shutil.disk_usage(path).free < _FULL
     return False
 
 
 def make_room(cache: Path) -> int:
-    """Delete what was used longest ago from a cache, until a full disk has some room again; return the bytes freed.
+    """Delete the least recently used cache entries until the disk is not full, and return the number of bytes freed.
 
-    Recording that something is to be deleted takes room itself.
+    Recording a deletion in the registry needs some free space itself.
     """
     freed = 0
     entries = [entry for kind in _CACHES for entry in children(cache / kind)]
-    for file in sorted(entries, key=lambda file: last_touched(file, read=True)):
+    for file in sorted(entries, key=lambda file: last_modified(file, accessed=True)):
         if not is_full(cache):
             break
         size = usage(file)
@@ -132,18 +141,13 @@ def make_room(cache: Path) -> int:
 
 
 def cache_entries(cache: Path) -> list[Path]:
-    """Return what can be freed of a cache, thing by thing: it has a folder for each kind."""
+    """Return the entries of a cache, which has a folder for each kind of entry."""
     kinds = children(cache)
     return [entry for kind in kinds for entry in (children(kind) if kind.is_dir() else [kind])]
 
 
-def is_older(path: Path, age: timedelta, now: float, *, read: bool = False) -> bool:
-    """Return whether nothing in ``path`` was written for so long before ``now``."""
-    return now - last_touched(path, read=read) >= age.total_seconds()
-
-
-def _infos(path: Path) -> Iterator[os.stat_result]:
-    """Give the state of ``path`` and of all that is in it; what vanishes meanwhile is passed over."""
+def _tree(path: Path) -> Iterator[os.stat_result]:
+    """Yield the status of ``path`` and of everything below it, without what vanishes meanwhile."""
     with contextlib.suppress(OSError):
         yield path.lstat()
         if path.is_dir() and not path.is_symlink():

@@ -29,7 +29,7 @@ from labelkit.registry.filter_parser import (
     parse,
     parse_name,
 )
-from labelkit.registry.liveness import DEAD_AFTER, is_stale, now
+from labelkit.registry.liveness import STALE_AFTER, is_stale, now
 from labelkit.registry.queries import CURRENT_ALIASES
 
 Condition: TypeAlias = sa.ColumnElement[bool]
@@ -292,7 +292,7 @@ class Fields:
     def shown_status(self) -> sa.ColumnElement[str]:
         """Return the status as it is shown: ``stale`` where a run says that it is running, but died."""
         beat = _RUNS.heartbeat
-        limit = self._now - DEAD_AFTER
+        limit = self._now - STALE_AFTER
         here = (_RUNS.status == "running", _RUNS.host == platform.node(), beat >= limit)
         query = sa.select(_RUNS.id, _RUNS.status, beat, _RUNS.host, _RUNS.pid).where(*here)
         fresh = self._connection.execute(query).all()

@@ -1,9 +1,8 @@
-"""What on the disk nobody needs any more, and freeing it while other processes train."""
+"""Garbage collection: files in a home that no run needs, deleted while other processes may train."""
 
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -14,31 +13,70 @@ import sqlalchemy as sa
 
 from labelkit.registry import aliases, disk, tables
 from labelkit.registry.database import Database
-from labelkit.registry.deletion import RESUME, is_inside, may_live
-from labelkit.registry.home import MARKER, Home, LocalStore
-from labelkit.registry.lineage import INFO
-from labelkit.registry.liveness import now
-from labelkit.registry.reports import Leftover
+from labelkit.registry.home import CHECKPOINT_INFO, CHECKPOINTS, MARKER, RESUME, Home, LocalStore
+from labelkit.registry.liveness import may_write, now
 
-#: nobody writes one file or folder for longer without touching it
+#: no process writes a file or folder for longer without touching it
 UNTOUCHED = timedelta(days=1)
-_CHECKPOINTS = "checkpoints"
 _RUNS = tables.runs.c
-#: the names that ``storage`` gives to what it is writing, and ``disk`` to what it is deleting
+#: the names of files and folders while they are written, by ``files.atomic``
 _UNFINISHED = re.compile(r"\..+-[a-z0-9_]{8}")
 _MARKER = re.compile(rf"{re.escape(MARKER)}\.[0-9a-f]{{32}}")
 _RUN_ID = re.compile(r".+-\d{8}-\d{6}-[a-z0-9]{6}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Wanted:
-    """What shall be freed beside leftovers.
+class GarbageItem:
+    """A file or folder that no run needs.
+
+    :param category: ``"leftovers"`` of killed writes and superseded checkpoints, ``"orphans"`` of unknown runs,
+        ``"resume"`` state, ``"last"`` checkpoints, checkpoints of ``"unfinished"`` runs, or ``"cache"``.
+    :param size: the disk usage, in bytes.
+    :param run: the id of its run, where it has one.
+    :param checkpoint: the id of the recorded checkpoint, for categories ``"last"`` and ``"unfinished"``.
+    :param reason: why it is not deleted.
+    :param restarts: resuming the run without it starts from the beginning.
+    """
+
+    category: str
+    path: Path
+    size: int = 0
+    run: str | None = None
+    checkpoint: int | None = None
+    reason: str | None = None
+    restarts: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CollectedGarbage:
+    """What :meth:`Storage.collect_garbage` deleted, or would delete.
+
+    :param kept: items left alone, each with its reason.
+    :param failed: items that could not be deleted, each with its reason.
+    :param elsewhere: the number of checkpoints in other stores, which were not considered.
+    """
+
+    freed: tuple[GarbageItem, ...]
+    kept: tuple[GarbageItem, ...]
+    failed: tuple[GarbageItem, ...]
+    elsewhere: int
+    dry_run: bool
+
+    @property
+    def size(self) -> int:
+        """The disk usage of the deleted items, in bytes."""
+        return sum(one.size for one in self.freed)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GarbageOptions:
+    """What to collect besides leftovers and the resume state of finished runs.
 
     :param last: last checkpoints of finished runs that have a better one.
     :param unfinished: checkpoints and resume state of runs that ended without finishing.
-    :param orphans: folders with whole checkpoints that this registry does not know, too.
-    :param cache: what was not used for so long; None for nothing.
-    :param force: aliased runs are no exception.
+    :param orphans: folders with complete checkpoints of runs that this registry does not know.
+    :param cache: cache entries not used for this long; None for none.
+    :param force: checkpoints of aliased runs, too.
     """
 
     last: bool = False
@@ -49,188 +87,169 @@ class Wanted:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Known:
-    """What the registry knows of a home.
+class RecordedState:
+    """The runs and checkpoints that the registry records.
 
-    :param status: by run; runs that may still write count as ``"running"``, dead ones as ``"stale"``.
-    :param paths: of all checkpoints that are recorded as being there, whatever store they are in.
-    :param gone: those of checkpoints here that are recorded as deleted.
-    :param rows: the checkpoints here.
-    :param aliased: run → what it is called.
+    :param status: run → status; ``"running"`` if it may still write, ``"stale"`` if it is dead.
+    :param paths: the paths of checkpoints that are not deleted, in any store.
+    :param deleted: the paths of deleted checkpoints in the local store.
+    :param checkpoints: the rows of the checkpoints in the local store.
+    :param aliases: run → one of its aliases.
     """
 
     status: Mapping[str, str]
     paths: frozenset[str]
-    gone: frozenset[str]
-    rows: tuple[Mapping[str, Any], ...]
-    aliased: Mapping[str, str]
+    deleted: frozenset[str]
+    checkpoints: tuple[Mapping[str, Any], ...]
+    aliases: Mapping[str, str]
 
 
-def look(connection: sa.Connection, store: LocalStore, run: str | None = None) -> Known:
-    """Return what the registry knows, of all runs or of one."""
-    query = sa.select(_RUNS.id, _RUNS.status, _RUNS.heartbeat, _RUNS.host, _RUNS.pid)
+def read_state(connection: sa.Connection, store: LocalStore, run: str | None = None) -> RecordedState:
+    """Return the recorded state of one run, or of all."""
+    runs = sa.select(_RUNS.id, _RUNS.status, _RUNS.heartbeat, _RUNS.host, _RUNS.pid)
     checkpoints = sa.select(tables.checkpoints)
     if run is not None:
-        query = query.where(_RUNS.id == run)
+        runs = runs.where(_RUNS.id == run)
         checkpoints = checkpoints.where(tables.checkpoints.c.run == run)
-    found = connection.execute(query).mappings()
+    status = {
+        id_: "stale" if recorded == "running" and not may_write(recorded, heartbeat, host, pid) else recorded
+        for id_, recorded, heartbeat, host, pid in connection.execute(runs)
+    }
     rows = [dict(row) for row in connection.execute(checkpoints).mappings()]
-    mine = [row for row in rows if row["store"] == store.id]
-    return Known(
-        status={row["id"]: _status(row) for row in found},
+    local = [row for row in rows if row["store"] == store.id]
+    return RecordedState(
+        status=status,
         paths=frozenset(row["path"] for row in rows if row["removed"] is None),
-        gone=frozenset(row["path"] for row in mine if row["removed"] is not None),
-        rows=tuple(row for row in mine if row["removed"] is None),
-        aliased={one.run: one.reference for one in aliases.current(connection) if one.run is not None},
+        deleted=frozenset(row["path"] for row in local if row["removed"] is not None),
+        checkpoints=tuple(row for row in local if row["removed"] is None),
+        aliases={one.run: one.reference for one in aliases.current(connection) if one.run is not None},
     )
 
 
-def _status(row: sa.RowMapping) -> str:
-    return "stale" if row["status"] == "running" and not may_live(row) else str(row["status"])
+def find_garbage(home: Home, state: RecordedState, options: GarbageOptions) -> list[GarbageItem]:
+    """Return the garbage in a home; items with a ``reason`` are not to be deleted."""
+    found = [
+        *_leftovers(home, state),
+        *_orphans(home, state, options),
+        *_resume_state(home, state, options),
+        *_checkpoints(home, state, options),
+        *_cache(home, state, options),
+    ]
+    return [replace(item, size=disk.usage(item.path)) for item in found]
 
 
-def survey(home: Home, known: Known, wanted: Wanted) -> list[Leftover]:
-    """Return what may be freed, and with a ``reason`` what is left alone though nobody seems to need it."""
-    found = [*_leftovers(home, known), *_orphans(home, known, wanted), *_resume(home, known, wanted)]
-    found += _checkpoints(home, known, wanted)
-    found += _cache(home, known, wanted)
-    return [replace(one, size=disk.usage(one.path)) for one in found]
+def delete_item(database: Database, store: LocalStore, item: GarbageItem, options: GarbageOptions) -> bool:
+    """Delete a garbage item, unless it came into use meanwhile, and return whether it was deleted.
 
-
-def free(database: Database, store: LocalStore, one: Leftover, wanted: Wanted) -> Leftover | None:
-    """Free one thing; None where it came into use again meanwhile.
-
-    :raises StorageError: the disk, or the registry, refused.
+    :raises StorageError: the file or the registry cannot be written.
     """
-    path = one.path
-    if one.run is not None:
+    path = item.path
+    if item.run is not None:
         with database.session(write=True) as connection:
-            # from here on the run cannot be resumed
-            connection.execute(sa.select(_RUNS.id).where(_RUNS.id == one.run).with_for_update())
-            known = look(connection, store, one.run)
-            if known.status.get(one.run) == "running":
-                return None
-            if one.checkpoint is not None and not _let_go(connection, one, known, wanted):
-                return None
-            if one.category == "leftovers" and _relative(store.root, one.path) in known.paths:
-                return None
-            if one.checkpoint is None:  # a checkpoint leaves its place only once that is recorded
-                path = disk.condemn(path)
-    disk.delete(path)
-    return one
+            # With its row locked the run cannot be resumed until the transaction ends.
+            connection.execute(sa.select(_RUNS.id).where(_RUNS.id == item.run).with_for_update())
+            state = read_state(connection, store, item.run)
+            if state.status.get(item.run) == "running":
+                return False
+            if item.category == "leftovers" and path.relative_to(store.root).as_posix() in state.paths:
+                return False
+            if item.category == "unfinished" and item.run in state.aliases and not options.force:
+                return False
+            if item.checkpoint is None:
+                path = disk.move_to_trash(path)
+            elif not _record_deleted(connection, item.checkpoint):
+                return False
+    disk.delete(path)  # of a checkpoint only after its deletion is committed
+    return True
 
 
-def _let_go(connection: sa.Connection, one: Leftover, known: Known, wanted: Wanted) -> bool:
-    """Record that a checkpoint is deleted, unless somebody needs it by now."""
-    if one.category == "unfinished" and one.run in known.aliased and not wanted.force:
-        return False
+def _record_deleted(connection: sa.Connection, checkpoint: int) -> bool:
     columns = tables.checkpoints.c
-    gone = tables.checkpoints.update().where(columns.id == one.checkpoint, columns.removed.is_(None))
-    return connection.execute(gone.values(removed=now(), is_last=False)).rowcount == 1
+    present = tables.checkpoints.update().where(columns.id == checkpoint, columns.removed.is_(None))
+    return connection.execute(present.values(removed=now(), is_last=False)).rowcount == 1
 
 
-# -- what there is ----------------------------------------------------------------------------------------------------
-
-
-def _leftovers(home: Home, known: Known) -> Iterator[Leftover]:
-    """Give what killed writes and superseded checkpoints left."""
+def _leftovers(home: Home, state: RecordedState) -> Iterator[GarbageItem]:
+    """Yield what killed writes and superseded checkpoints left behind."""
     superseded: dict[Path, list[Path]] = {}
-    for path in (home.root / relative for relative in sorted(known.gone - known.paths)):
+    for path in (home.root / relative for relative in sorted(state.deleted - state.paths)):
         superseded.setdefault(path.parent, []).append(path)
     for folder in disk.children(home.runs):
-        if folder.name.startswith(disk.CONDEMNED):
-            yield _leftover(folder)
-        elif known.status.get(folder.name, "running") != "running" and folder.is_dir():
-            yield from (_leftover(path, folder.name) for path in _inside(home, folder, known))
-            # those in the usual place are among the former
-            yield from (_leftover(path, folder.name) for path in superseded.get(folder, ()) if path.exists())
-    # here others may be at work just now, who are in no registry
+        if folder.name.startswith(disk.TRASH_PREFIX):
+            yield GarbageItem(category="leftovers", path=folder)
+        elif state.status.get(folder.name, "running") != "running" and folder.is_dir():
+            paths = [*_leftovers_of_run(home, folder, state), *filter(Path.exists, superseded.get(folder, ()))]
+            yield from (GarbageItem(category="leftovers", path=path, run=folder.name) for path in paths)
+    # Outside the folders of runs, processes may be writing that are in no registry.
     backup = f".{home.database.name}.backup-"
-    for path in disk.children(home.root):
-        if (_MARKER.fullmatch(path.name) or path.name.startswith(backup)) and _is_old(path):
-            yield _leftover(path)
-    for path in disk.cache_entries(home.cache):
-        if _is_unfinished(path) and _is_old(path):
-            yield _leftover(path)
+    temporary = [
+        path for path in disk.children(home.root) if _MARKER.fullmatch(path.name) or path.name.startswith(backup)
+    ]
+    temporary += [path for path in disk.cache_entries(home.cache) if _UNFINISHED.fullmatch(path.name)]
+    for path in temporary:
+        if disk.is_older(path, UNTOUCHED):
+            yield GarbageItem(category="leftovers", path=path)
 
 
-def _inside(home: Home, folder: Path, known: Known) -> Iterator[Path]:
-    """Give what is left over in the folder of a run that has ended."""
+def _leftovers_of_run(home: Home, folder: Path, state: RecordedState) -> Iterator[Path]:
+    """Yield the leftovers in the folder of a run that has ended."""
     for path in disk.children(folder):
-        # somebody may be making something of the run's checkpoint just now
-        if path.name.startswith(disk.CONDEMNED) or (_is_unfinished(path) and _is_old(path)):
+        # Another process may be exporting the run's checkpoint.
+        unfinished = _UNFINISHED.fullmatch(path.name) and disk.is_older(path, UNTOUCHED)
+        if path.name.startswith(disk.TRASH_PREFIX) or unfinished:
             yield path
-    for path in disk.children(folder / _CHECKPOINTS):
-        if _relative(home.root, path) not in known.paths:
+    for path in disk.children(folder / CHECKPOINTS):
+        if path.relative_to(home.root).as_posix() not in state.paths:
             yield path
 
 
-def _orphans(home: Home, known: Known, wanted: Wanted) -> Iterator[Leftover]:
+def _orphans(home: Home, state: RecordedState, options: GarbageOptions) -> Iterator[GarbageItem]:
     for folder in disk.children(home.runs):
-        if folder.name in known.status or folder.name.startswith("."):
+        if folder.name in state.status or folder.name.startswith("."):
             continue
-        reason = _why_not(folder, wanted)
-        yield Leftover(category="orphans", path=folder, size=0, reason=reason)
+        names = {path.name for path in disk.children(folder)}
+        if not (_RUN_ID.fullmatch(folder.name) or names & {CHECKPOINTS, RESUME}):
+            reason = "it does not look like a run's; delete it by hand"
+        elif options.orphans:
+            reason = None
+        elif any(folder.glob(f"{CHECKPOINTS}/*/{CHECKPOINT_INFO}")):
+            reason = "it holds checkpoints that another registry may know; --orphans frees it"
+        else:
+            old = disk.is_older(folder, UNTOUCHED)
+            reason = None if old else "it was written less than a day ago; --orphans frees it"
+        yield GarbageItem(category="orphans", path=folder, reason=reason)
 
 
-def _why_not(folder: Path, wanted: Wanted) -> str | None:
-    """Return why a folder that the registry does not know is not freed."""
-    names = {path.name for path in disk.children(folder)}
-    if not (_RUN_ID.fullmatch(folder.name) or names & {_CHECKPOINTS, RESUME}):
-        return "it does not look like a run's; delete it by hand"
-    if wanted.orphans:
-        return None
-    if any(folder.glob(f"{_CHECKPOINTS}/*/{INFO}")):
-        return "it holds checkpoints that another registry may know; --orphans frees it"
-    return None if _is_old(folder) else "it was written less than a day ago; --orphans frees it"
-
-
-def _resume(home: Home, known: Known, wanted: Wanted) -> Iterator[Leftover]:
-    for run, status in known.status.items():
+def _resume_state(home: Home, state: RecordedState, options: GarbageOptions) -> Iterator[GarbageItem]:
+    for run, status in state.status.items():
         folder = home.runs / run / RESUME
         if status == "running" or folder.parent.parent != home.runs or not folder.is_dir():
             continue
-        if status == "finished" or wanted.unfinished:
-            yield Leftover(category="resume", path=folder, size=0, run=run, restarts=status != "finished")
+        if status == "finished" or options.unfinished:
+            yield GarbageItem(category="resume", path=folder, run=run, restarts=status != "finished")
 
 
-def _checkpoints(home: Home, known: Known, wanted: Wanted) -> Iterator[Leftover]:
-    for row in known.rows:
+def _checkpoints(home: Home, state: RecordedState, options: GarbageOptions) -> Iterator[GarbageItem]:
+    for row in state.checkpoints:
         run, path = row["run"], home.root / row["path"]
-        status = known.status[run]
-        leftover = Leftover(category="last", path=path, size=0, run=run, checkpoint=row["id"])
-        if status == "running" or not path.exists() or not is_inside(path, home.runs):
+        status = state.status[run]
+        if status == "running" or not path.exists() or not disk.is_inside(path, home.runs):
             continue
+        item = GarbageItem(category="last", path=path, run=run, checkpoint=row["id"])
         if status == "finished":
-            if wanted.last and not row["is_best"]:
-                yield leftover
-        elif wanted.unfinished:
-            called = None if wanted.force else known.aliased.get(run)
-            reason = f"the run is {called}; --force frees it" if called else None
-            yield replace(leftover, category="unfinished", reason=reason)
+            if options.last and not row["is_best"]:
+                yield item
+        elif options.unfinished:
+            alias = None if options.force else state.aliases.get(run)
+            reason = f"the run is {alias}; --force frees it" if alias else None
+            yield replace(item, category="unfinished", reason=reason)
 
 
-def _cache(home: Home, known: Known, wanted: Wanted) -> Iterator[Leftover]:
-    if wanted.cache is None:
+def _cache(home: Home, state: RecordedState, options: GarbageOptions) -> Iterator[GarbageItem]:
+    if options.cache is None:
         return
-    busy = next((run for run, status in known.status.items() if status == "running"), None)
-    reason = f"the run {busy} may be using it" if busy else None
+    running = next((run for run, status in state.status.items() if status == "running"), None)
+    reason = f"the run {running} may be using it" if running else None
     for path in disk.cache_entries(home.cache):
-        if disk.is_older(path, wanted.cache, time.time(), read=True):
-            yield Leftover(category="cache", path=path, size=0, reason=reason)
-
-
-def _leftover(path: Path, run: str | None = None) -> Leftover:
-    return Leftover(category="leftovers", path=path, size=0, run=run)
-
-
-def _is_unfinished(path: Path) -> bool:
-    return _UNFINISHED.fullmatch(path.name) is not None
-
-
-def _is_old(path: Path) -> bool:
-    return disk.is_older(path, UNTOUCHED, time.time())
-
-
-def _relative(root: Path, path: Path) -> str:
-    return path.relative_to(root).as_posix()
+        if disk.is_older(path, options.cache, accessed=True):
+            yield GarbageItem(category="cache", path=path, reason=reason)

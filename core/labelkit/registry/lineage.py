@@ -1,13 +1,14 @@
-"""Where a file came from: which run, and which of its checkpoints."""
+"""Lineage: which run and which of its checkpoints a file came from."""
 
 from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import sqlalchemy as sa
 
@@ -15,15 +16,55 @@ from labelkit.errors import RegistryError, StorageError
 from labelkit.models.checkpoint_files import sha256_of
 from labelkit.registry import tables
 from labelkit.registry.database import Database
-from labelkit.registry.home import LocalStore
+from labelkit.registry.entities import RunSummary
+from labelkit.registry.home import CHECKPOINT_INFO, LocalStore
 from labelkit.registry.queries import summaries
-from labelkit.registry.reports import FileState, Origin
+from labelkit.registry.verification import FileState, Progress, compare_files, recorded_files
 
-#: what labelkit adds to a checkpoint folder
-INFO = "labelkit.json"
 _WEIGHTS = ".safetensors"
+_ELSEWHERE = "it may have changed since, or belong to another LABELKIT_HOME or LABELKIT_REGISTRY"
+_CHECKPOINTS, _FILES, _OUTPUTS = tables.checkpoints.c, tables.checkpoint_files.c, tables.outputs.c
 
-Progress = Callable[[int], object]
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Origin:
+    """The provenance of a labelled file, a checkpoint folder or a file of one.
+
+    :param kind: ``"checkpoint"``, ``"checkpoint file"``, or the recorded kind of an output: ``"labelled"`` …
+    :param tied_by: what ties it to the run: its content; only its path, if the content has changed since; or only the
+        ``labelkit.json`` in the folder.
+    :param sha256: the checksum of a file, as it is now.
+    :param run: the id of the run; ``summary`` is None if the run was deleted.
+    :param step: the step of the checkpoint, with its ``epoch``.
+    :param created: when it was written.
+    :param written_as: where it was written, as ``host:path``.
+    :param command: the command of the run.
+    :param validation: the run's deciding metric on validation at that step.
+    :param files: the states of the files of a folder; empty if none are recorded.
+    :param others: further runs that wrote the same content, newest first.
+    """
+
+    path: Path
+    kind: str
+    tied_by: Literal["content", "path", "labelkit.json"]
+    run: str
+    task: str | None = None
+    summary: RunSummary | None = None
+    step: int | None
+    epoch: float | None = None
+    created: datetime | None = None
+    written_as: str | None = None
+    command: str | None = None
+    validation: float | None = None
+    sha256: str | None = None
+    records: int | None = None
+    files: tuple[FileState, ...] = ()
+    others: tuple[str, ...] = ()
+
+    @property
+    def changed(self) -> bool:
+        """Whether the content has changed since it was written."""
+        return self.tied_by == "path" or any(one.state != "ok" for one in self.files)
 
 
 class Lineage:
@@ -34,163 +75,120 @@ class Lineage:
         self._store = store
 
     def origin(self, path: Path, *, progress: Progress | None = None) -> Origin:
-        """Return which run and checkpoint made a labelled file, a checkpoint folder or a file of one.
+        """Return which run and checkpoint a labelled file, a checkpoint folder or a file of one came from.
 
-        Content decides, so that copies and renamed files are known too. Where it has changed, the path, or the
-        ``labelkit.json`` in a folder, says what it was.
+        Files are identified by content, so copies and renamed files are found too. Where the content has changed,
+        the path, or the ``labelkit.json`` in a folder, identifies them.
 
         :param progress: called with the number of bytes after each block that was read.
-        :raises RegistryError: no run in this registry made it.
+        :raises RegistryError: no run in this registry wrote it.
         :raises StorageError: it cannot be read.
         """
         try:
             if path.is_dir():
-                return self._why_folder(path, progress)
+                return self._origin_of_folder(path, progress)
             if path.is_file():
-                return self._why_file(path, progress)
+                return self._origin_of_file(path, progress)
         except OSError as error:
-            raise StorageError(f"{path} cannot be read: {error.strerror or error}", hint="look at it") from error
+            raise StorageError(f"{path} cannot be read: {error.strerror or error}", hint="check the disk") from error
         raise RegistryError(f"{path} does not exist", hint="give a labelled file or a checkpoint folder")
 
     def run_with_weights(self, sha256: str) -> str | None:
-        """Return the id of the first run with a checkpoint of these weights; None where no run here made them."""
-        files, columns = tables.checkpoint_files.c, tables.checkpoints.c
-        query = sa.select(columns.run).join(tables.checkpoint_files, files.checkpoint == columns.id)
-        query = query.where(files.sha256 == sha256, files.name.endswith(_WEIGHTS)).order_by(columns.id).limit(1)
+        """Return the id of the first run with a checkpoint of these weights, None if no run in this registry has."""
+        query = sa.select(_CHECKPOINTS.run).join(tables.checkpoint_files, _FILES.checkpoint == _CHECKPOINTS.id)
+        query = query.where(_FILES.sha256 == sha256, _FILES.name.endswith(_WEIGHTS))
         with self._database.session() as connection:
-            return connection.scalars(query).one_or_none()
+            return connection.scalars(query.order_by(_CHECKPOINTS.id).limit(1)).one_or_none()
 
-    # -- files ------------------------------------------------------------------------------------------------------
-
-    def _why_file(self, path: Path, progress: Progress | None) -> Origin:
+    def _origin_of_file(self, path: Path, progress: Progress | None) -> Origin:
         sha256 = sha256_of(path, progress=progress)
+        holding = sa.select(_FILES.checkpoint).where(_FILES.sha256 == sha256)
         with self._database.session() as connection:
-            found = (
-                _output(connection, path, sha256)
-                or self._checkpoint_file(connection, path, sha256)
-                or _changed_output(connection, path, sha256)
-            )
-        if found is None:
+            if outputs := _outputs(connection, path, sha256):
+                return _of_output(connection, path, outputs[0], "content", sha256, _other_runs(outputs))
+            if rows := _checkpoint_rows(connection, _CHECKPOINTS.id.in_(holding), _read_info(path.parent)):
+                found = self._of_checkpoint(connection, path, rows, kind="checkpoint file")
+                return replace(found, sha256=sha256)
+            if overwritten := _overwritten_output(connection, path):
+                return _of_output(connection, path, overwritten, "path", sha256, ())
+        raise RegistryError(f"no run in this registry wrote {path}", hint=_ELSEWHERE)
+
+    def _origin_of_folder(self, path: Path, progress: Progress | None) -> Origin:
+        info = _read_info(path)
+        files = sorted(file for file in path.rglob("*") if file.is_file())
+        if not info and not any(file.suffix == _WEIGHTS for file in files if file.parent == path):
             raise RegistryError(
-                f"no run in this registry wrote {path}",
-                hint="it may have changed since, or belong to another LABELKIT_HOME or LABELKIT_REGISTRY",
-            )
-        return found
-
-    def _checkpoint_file(self, connection: sa.Connection, path: Path, sha256: str) -> Origin | None:
-        """Return the checkpoint that has a file of this content; where several do, the one that lies beside it."""
-        files, columns = tables.checkpoint_files.c, tables.checkpoints.c
-        query = sa.select(tables.checkpoints).join(tables.checkpoint_files, files.checkpoint == columns.id)
-        query = query.where(files.sha256 == sha256).order_by(columns.id.desc())
-        rows = [dict(row) for row in connection.execute(query).mappings()]
-        claimed = _claim(path.parent)
-        rows.sort(key=lambda row: (row["run"], row["step"]) != (claimed.get("run"), claimed.get("step")))
-        if not rows:
-            return None
-        others = _others(rows)
-        origin = self._checkpoint(connection, path, rows[0], kind="checkpoint file", others=others)
-        return replace(origin, sha256=sha256)
-
-    # -- folders ----------------------------------------------------------------------------------------------------
-
-    def _why_folder(self, path: Path, progress: Progress | None) -> Origin:
-        claimed = _claim(path)
-        found = sorted(file for file in path.rglob("*") if file.is_file())
-        if not claimed and not any(file.suffix == _WEIGHTS for file in found if file.parent == path):
-            raise RegistryError(
-                f"{path} is no checkpoint folder: it has neither {INFO} nor weights",
+                f"{path} is not a checkpoint folder: it has neither {CHECKPOINT_INFO} nor weights",
                 hint="give a labelled file or a checkpoint folder",
             )
-        hashes = {file.relative_to(path).as_posix(): sha256_of(file, progress=progress) for file in found}
+        hashes = {file.relative_to(path).as_posix(): sha256_of(file, progress=progress) for file in files}
+        weights = [sha256 for name, sha256 in hashes.items() if name.endswith(_WEIGHTS)]
+        holding = sa.select(_FILES.checkpoint).where(_FILES.sha256.in_(weights))
+        named = (_CHECKPOINTS.run == info.get("run")) & (_CHECKPOINTS.step == info.get("step"))
         with self._database.session() as connection:
-            rows = _candidates(connection, hashes, claimed)
+            rows = _checkpoint_rows(connection, _CHECKPOINTS.id.in_(holding), info)
+            if not rows and info:
+                rows = _checkpoint_rows(connection, named, info)
             if rows:
-                states = compare(_recorded(connection, rows[0]["id"]), hashes)
-                return self._checkpoint(connection, path, rows[0], files=states, others=_others(rows))
-            if claimed:
-                return _claimed(connection, path, claimed)
-        raise RegistryError(
-            f"no run in this registry made {path}",
-            hint="it may have changed since, or belong to another LABELKIT_HOME or LABELKIT_REGISTRY",
-        )
+                states = compare_files(recorded_files(connection, rows[0]["id"]), hashes)
+                return replace(self._of_checkpoint(connection, path, rows), files=states)
+            if info:
+                return _of_info(connection, path, info)
+        raise RegistryError(f"no run in this registry made {path}", hint=_ELSEWHERE)
 
-    def _checkpoint(
-        self, connection: sa.Connection, path: Path, row: Mapping[str, Any], *, kind: str = "checkpoint", **more: Any
+    def _of_checkpoint(
+        self, connection: sa.Connection, path: Path, rows: Sequence[Mapping[str, Any]], kind: str = "checkpoint"
     ) -> Origin:
-        stores = tables.stores.c
-        query = sa.select(stores.host, stores.root).where(stores.id == row["store"])
-        store = connection.execute(query).one()
+        """Return the origin of a path that came from the first of ``rows``."""
+        row, stores = rows[0], tables.stores.c
+        store = connection.execute(sa.select(stores.host, stores.root).where(stores.id == row["store"])).one()
         root = self._store.root if row["store"] == self._store.id else store.root
-        return _with_run(
-            connection,
-            Origin(
-                path=path,
-                kind=kind,
-                tied_by="content",
-                run=row["run"],
-                task=None,
-                summary=None,
-                step=row["step"],
-                epoch=row["epoch"],
-                created=row["created"],
-                written_as=f"{store.host}:{root}/{row['path']}",
-                **more,
-            ),
+        origin = Origin(
+            path=path,
+            kind=kind,
+            tied_by="content",
+            run=row["run"],
+            step=row["step"],
+            epoch=row["epoch"],
+            created=row["created"],
+            written_as=f"{store.host}:{root}/{row['path']}",
+            others=_other_runs(rows),
         )
+        return _with_run(connection, origin)
 
 
-def compare(recorded: Mapping[str, str], hashes: Mapping[str, str]) -> tuple[FileState, ...]:
-    """Return the state of each file of a folder, by name.
-
-    :param recorded: name → SHA-256, as it should be.
-    :param hashes: the same, as it is.
-    """
-    found = []
-    for name in sorted(recorded.keys() | hashes.keys()):
-        if name not in recorded:
-            found.append(FileState(name=name, state="unknown"))
-        elif name not in hashes:
-            found.append(FileState(name=name, state="missing"))
-        else:
-            found.append(FileState(name=name, state="ok" if recorded[name] == hashes[name] else "changed"))
-    return tuple(found)
-
-
-def _output(connection: sa.Connection, path: Path, sha256: str) -> Origin | None:
-    """Return the newest file of this content that a labeller wrote; of equals the one that was written here."""
-    columns = tables.outputs.c
-    query = sa.select(tables.outputs).where(columns.sha256 == sha256).order_by(columns.id.desc())
+def _outputs(connection: sa.Connection, path: Path, sha256: str) -> list[dict[str, Any]]:
+    """Return the recorded outputs of this content, one written to ``path`` first, then the newest."""
+    query = sa.select(tables.outputs).where(_OUTPUTS.sha256 == sha256).order_by(_OUTPUTS.id.desc())
     rows = [dict(row) for row in connection.execute(query).mappings()]
-    rows.sort(key=lambda row: not _is_at(row, path))
-    if rows and rows[0]["size"] == 0:
-        # all empty files are alike
-        rows = [row for row in rows if _is_at(row, path)]
-    return _from_output(connection, path, rows[0], "content", sha256, _others(rows)) if rows else None
+    here = {str(path.absolute()), str(path.resolve())}
+    rows.sort(key=lambda row: row["host"] != platform.node() or row["path"] not in here)
+    if rows and rows[0]["size"] == 0:  # all empty files are equal
+        rows = [row for row in rows if row["host"] == platform.node() and row["path"] in here]
+    return rows
 
 
-def _changed_output(connection: sa.Connection, path: Path, sha256: str) -> Origin | None:
-    """Return what a labeller last wrote to this path, which is no longer what is there."""
-    columns = tables.outputs.c
+def _overwritten_output(connection: sa.Connection, path: Path) -> dict[str, Any] | None:
+    """Return the newest recorded output of this path, whose content has changed since."""
     places = {str(path.absolute()), str(path.resolve())}
-    query = sa.select(tables.outputs).where(columns.host == platform.node(), columns.path.in_(places))
-    row = connection.execute(query.order_by(columns.id.desc()).limit(1)).mappings().one_or_none()
-    return _from_output(connection, path, dict(row), "path", sha256, ()) if row else None
+    query = sa.select(tables.outputs).where(_OUTPUTS.host == platform.node(), _OUTPUTS.path.in_(places))
+    row = connection.execute(query.order_by(_OUTPUTS.id.desc()).limit(1)).mappings().one_or_none()
+    return dict(row) if row else None
 
 
-def _is_at(row: Mapping[str, Any], path: Path) -> bool:
-    return row["host"] == platform.node() and row["path"] in (str(path.absolute()), str(path.resolve()))
-
-
-def _from_output(
-    connection: sa.Connection, path: Path, row: Mapping[str, Any], tied_by: Any, sha256: str, others: tuple[str, ...]
+def _of_output(
+    connection: sa.Connection,
+    path: Path,
+    row: Mapping[str, Any],
+    tied_by: Literal["content", "path"],
+    sha256: str,
+    others: tuple[str, ...],
 ) -> Origin:
     origin = Origin(
         path=path,
         kind=row["kind"],
         tied_by=tied_by,
         run=row["run"],
-        task=None,
-        summary=None,
         step=row["step"],
         created=row["created"],
         written_as=f"{row['host']}:{row['path']}",
@@ -201,8 +199,22 @@ def _from_output(
     return _with_run(connection, origin)
 
 
+def _of_info(connection: sa.Connection, path: Path, info: Mapping[str, Any]) -> Origin:
+    epoch = info.get("epoch")
+    origin = Origin(
+        path=path,
+        kind="checkpoint",
+        tied_by="labelkit.json",
+        run=info["run"],
+        task=str(info.get("task")),
+        step=info["step"],
+        epoch=float(epoch) if isinstance(epoch, int | float) else None,
+    )
+    return _with_run(connection, origin)
+
+
 def _with_run(connection: sa.Connection, origin: Origin) -> Origin:
-    """Return ``origin`` with what the registry knows of its run, if it still does."""
+    """Return ``origin`` with the facts of its run, unless the run was deleted."""
     found = summaries(connection, tables.runs.c.id == origin.run)
     if not found:
         return origin
@@ -227,53 +239,26 @@ def _with_run(connection: sa.Connection, origin: Origin) -> Origin:
     )
 
 
-def _claim(folder: Path) -> dict[str, Any]:
-    """Return what the ``labelkit.json`` in a folder says; nothing where there is none that can be read."""
+def _read_info(folder: Path) -> dict[str, Any]:
+    """Return the content of the ``labelkit.json`` in a folder, empty if there is no valid one."""
     try:
-        content = json.loads((folder / INFO).read_text(encoding="utf-8"))
+        content = json.loads((folder / CHECKPOINT_INFO).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    known = isinstance(content, dict) and isinstance(content.get("run"), str) and isinstance(content.get("step"), int)
-    return content if known else {}
+    valid = isinstance(content, dict) and isinstance(content.get("run"), str) and isinstance(content.get("step"), int)
+    return content if valid else {}
 
 
-def _claimed(connection: sa.Connection, path: Path, claimed: Mapping[str, Any]) -> Origin:
-    epoch = claimed.get("epoch")
-    origin = Origin(
-        path=path,
-        kind="checkpoint",
-        tied_by="labelkit.json",
-        run=claimed["run"],
-        task=str(claimed.get("task")),
-        summary=None,
-        step=claimed["step"],
-        epoch=float(epoch) if isinstance(epoch, int | float) else None,
-    )
-    return _with_run(connection, origin)
-
-
-def _candidates(
-    connection: sa.Connection, hashes: Mapping[str, str], claimed: Mapping[str, Any]
+def _checkpoint_rows(
+    connection: sa.Connection, condition: sa.ColumnElement[bool], info: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
-    """Return the checkpoints with the same weights or, where none has, the one that ``labelkit.json`` names."""
-    files, columns = tables.checkpoint_files.c, tables.checkpoints.c
-    weights = [sha256 for name, sha256 in hashes.items() if name.endswith(_WEIGHTS)]
-    same = sa.select(files.checkpoint).where(files.sha256.in_(weights))
-    query = sa.select(tables.checkpoints).order_by(columns.id.desc())
-    rows = [dict(row) for row in connection.execute(query.where(columns.id.in_(same))).mappings()]
-    own = (columns.run == claimed.get("run"), columns.step == claimed.get("step"))
-    if not rows and claimed:
-        rows = [dict(row) for row in connection.execute(query.where(*own)).mappings()]
-    rows.sort(key=lambda row: (row["run"], row["step"]) != (claimed.get("run"), claimed.get("step")))
+    """Return the checkpoints that meet ``condition``, the one that ``labelkit.json`` names first, then the newest."""
+    query = sa.select(tables.checkpoints).where(condition).order_by(_CHECKPOINTS.id.desc())
+    rows = [dict(row) for row in connection.execute(query).mappings()]
+    rows.sort(key=lambda row: (row["run"], row["step"]) != (info.get("run"), info.get("step")))
     return rows
 
 
-def _recorded(connection: sa.Connection, checkpoint: int) -> dict[str, str]:
-    columns = tables.checkpoint_files.c
-    query = sa.select(columns.name, columns.sha256).where(columns.checkpoint == checkpoint)
-    return {row.name: row.sha256 for row in connection.execute(query)}
-
-
-def _others(rows: list[dict[str, Any]]) -> tuple[str, ...]:
+def _other_runs(rows: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     """Return the runs of all rows but the first, each once."""
     return tuple(dict.fromkeys(row["run"] for row in rows[1:] if row["run"] != rows[0]["run"]))

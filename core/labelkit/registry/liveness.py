@@ -1,4 +1,4 @@
-"""Whether a run that says it is running still lives."""
+"""Liveness of runs: heartbeats, and stale runs, whose process ended without recording it."""
 
 from __future__ import annotations
 
@@ -6,32 +6,43 @@ import os
 import platform
 from datetime import UTC, datetime, timedelta
 
-#: how often a running process records that it lives
+#: seconds between two heartbeats of a running process
 BEAT_SECONDS = 30.0
-#: without a sign of life for this long a run counts as dead, also on another machine
-DEAD_AFTER = timedelta(minutes=5)
+#: without a heartbeat for this long a run is stale, also on another machine
+STALE_AFTER = timedelta(minutes=5)
 
 
 def now() -> datetime:
-    """Return the time, in UTC."""
+    """Return the current time, in UTC."""
     return datetime.now(UTC)
 
 
 def is_stale(status: str, heartbeat: datetime, host: str, pid: int, *, at: datetime | None = None) -> bool:
-    """Return whether a run that is recorded as running has died without saying so.
+    """Return whether a run that is recorded as running is dead.
 
-    On this machine a process that is gone shows it at once; elsewhere only silence does.
+    On this machine that is known as soon as its process is gone; elsewhere its heartbeat tells.
+
+    :param at: the time to compare the heartbeat with, now by default.
     """
     if status != "running":
         return False
-    return (host == platform.node() and not _exists(pid)) or (at or now()) - heartbeat > DEAD_AFTER
+    return (host == platform.node() and not _process_exists(pid)) or (at or now()) - heartbeat > STALE_AFTER
 
 
-def _exists(pid: int) -> bool:
+def may_write(status: str, heartbeat: datetime, host: str, pid: int) -> bool:
+    """Return whether a run may still write files.
+
+    More careful than :func:`is_stale`: a process of this machine that exists may be busy without a heartbeat.
+    """
+    at = heartbeat if host == platform.node() else None
+    return status == "running" and not is_stale(status, heartbeat, host, pid, at=at)
+
+
+def _process_exists(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    except OSError:  # it is there but somebody else's
+    except OSError:  # it exists, but belongs to another user
         return True
     return True

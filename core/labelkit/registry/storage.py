@@ -1,31 +1,26 @@
-"""Keeping house: what is on the disk, whether it is whole, and freeing it."""
+"""Checkpoints on disk: verification, deletion and garbage collection; and stale runs."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
-from datetime import datetime, timedelta
-
-import sqlalchemy as sa
+from datetime import timedelta
 
 from labelkit.errors import StorageError
-from labelkit.registry import deletion, disk, garbage_collection, tables, verification
+from labelkit.registry import deletion, disk, garbage_collection, statements, tables, verification
 from labelkit.registry.database import Database
 from labelkit.registry.entities import RunSummary
+from labelkit.registry.garbage_collection import CollectedGarbage, GarbageItem, GarbageOptions
 from labelkit.registry.home import Home, LocalStore
-from labelkit.registry.lineage import Progress
-from labelkit.registry.liveness import is_stale
 from labelkit.registry.names import unknown_run
 from labelkit.registry.queries import summaries
-from labelkit.registry.reports import Collected, Leftover, Removed, Verification
-from labelkit.registry.statements import exists
 
 _RUNS = tables.runs.c
 
 
 class Storage:
-    """Works on the checkpoints of the home in use only."""
+    """Housekeeping of the checkpoints in the home in use, and of stale runs."""
 
     def __init__(self, database: Database, store: LocalStore, home: Home) -> None:
         self._database = database
@@ -33,73 +28,75 @@ class Storage:
         self._home = home
 
     def reap(self) -> list[RunSummary]:
-        """Record as ``stale`` each run whose process died without a word, and return them as they are now.
+        """Record each stale run as ``stale``, ended at its last heartbeat, and return these runs.
 
-        Its end is its last sign of life. A run on another machine counts as dead after five minutes of silence.
+        A run on another machine is stale after five minutes without a heartbeat.
         """
         with self._database.session() as connection:
-            found = [run.id for run in summaries(connection, _RUNS.status == "running") if run.stale]
+            stale = [run.id for run in summaries(connection, _RUNS.status == "running") if run.stale]
         reaped = []
-        for run in found:
+        for run in stale:
             with self._database.session(write=True) as connection:
-                if _reap(connection, run):
+                if statements.mark_stale(connection, run):
                     reaped += summaries(connection, _RUNS.id == run)
         return reaped
 
     def bytes_to_verify(self, runs: Sequence[str] | None = None) -> int:
         """Return how many bytes :meth:`verify` will read."""
         with self._database.session() as connection:
-            return verification.size_here(connection, self._store, runs)
+            return verification.recorded_bytes(connection, self._store, runs)
 
-    def verify(self, runs: Sequence[str] | None = None, *, progress: Progress | None = None) -> Verification:
-        """Hash the files of the checkpoints here again and compare them with what was recorded.
+    def verify(
+        self, runs: Sequence[str] | None = None, *, progress: verification.Progress | None = None
+    ) -> verification.Verification:
+        """Hash the files of the checkpoints in this home again and compare them with the recorded checksums.
 
-        :param runs: ids; None for all, which also looks for what else lies among the runs.
+        :param runs: ids; None for all, which also reports unknown folders.
         :param progress: called with the number of bytes after each block that was read.
-        :raises RegistryError: there is no such run.
-        :raises StorageError: a file is there and cannot be read.
+        :raises RegistryError: a run is unknown.
+        :raises StorageError: a file exists but cannot be read.
         """
         with self._database.session() as connection:
             for run in runs or ():
-                if not exists(connection, run):
+                if not statements.exists(connection, run):
                     raise unknown_run(run)
             elsewhere = verification.count_elsewhere(connection, self._store, runs)
-            known = garbage_collection.look(connection, self._store) if runs is None else None
-        checked = verification.check_all(self._database, self._store, runs, progress)
-        unknown = garbage_collection.survey(self._home, known, garbage_collection.Wanted()) if known else []
-        # a day's patience is for deleting; here they are all told
-        found = tuple(replace(one, reason=None) for one in unknown if one.category in ("leftovers", "orphans"))
-        return Verification(checkpoints=tuple(checked), unknown=found, elsewhere=elsewhere)
+            state = garbage_collection.read_state(connection, self._store) if runs is None else None
+        checkpoints = verification.verify_checkpoints(self._database, self._store, runs, progress)
+        garbage = garbage_collection.find_garbage(self._home, state, GarbageOptions()) if state else []
+        # The reasons are those not to delete them: here all are reported.
+        unknown = tuple(replace(one, reason=None) for one in garbage if one.category in ("leftovers", "orphans"))
+        return verification.Verification(checkpoints=tuple(checkpoints), unknown=unknown, elsewhere=elsewhere)
 
     def delete_runs(
         self, *runs: str, checkpoints_only: bool = False, force: bool = False, dry_run: bool = False
-    ) -> list[Removed]:
-        """Remove runs: their records, and their folders here. Files that their labellers wrote stay.
+    ) -> list[deletion.DeletedRun]:
+        """Delete runs, all or none: their records, and their folders in this home. Files they labelled stay.
 
-        Nothing is removed when one of them may not be. What is removed is recorded as such before it is deleted:
-        whatever happens between, the registry names nothing that is not there.
+        Deletions are recorded first: the registry never names a folder that is gone.
 
         :param runs: ids.
-        :param checkpoints_only: the records stay; what resuming the runs needs goes too.
-        :param force: aliased and running runs too, and records of runs whose checkpoints are elsewhere.
-        :param dry_run: only say what would be removed.
+        :param checkpoints_only: keep the records; delete checkpoints and the state for resuming.
+        :param force: delete aliased and running runs too, and the records of runs with checkpoints elsewhere.
+        :param dry_run: only return what would be deleted.
         :raises RegistryError: a run is unknown, running, aliased or elsewhere.
-        :raises StorageError: the disk refused; what is gone is gone, and :meth:`collect_garbage` frees the rest.
+        :raises StorageError: a folder cannot be deleted; :meth:`collect_garbage` deletes what is left.
         """
-        order = deletion.Order(runs=runs, checkpoints_only=checkpoints_only, force=force)
         with self._database.session(alone=not dry_run) as connection:
-            removed = deletion.look(connection, self._store, self._home.runs, order)
+            plan = deletion.plan_deletion(
+                connection, self._store, self._home.runs, runs, checkpoints_only=checkpoints_only, force=force
+            )
             if not dry_run:
-                deletion.record(connection, self._store, order, removed)
-        refused: list[StorageError] = []
-        for folder in (folder for one in removed for folder in one.folders if not dry_run):
+                deletion.record_deletion(connection, self._store, plan, checkpoints_only=checkpoints_only)
+        errors: list[StorageError] = []
+        for folder in (folder for one in plan for folder in one.folders if not dry_run):
             try:
                 disk.delete(folder)
             except StorageError as error:
-                refused.append(error)
-        if refused:
-            raise refused[0]
-        return removed
+                errors.append(error)
+        if errors:
+            raise errors[0]
+        return plan
 
     def collect_garbage(
         self,
@@ -110,75 +107,55 @@ class Storage:
         cache: timedelta | None = None,
         force: bool = False,
         dry_run: bool = False,
-    ) -> Collected:
-        """Free what nobody needs: leftovers of killed writes, superseded checkpoints, resume state of finished runs.
+    ) -> CollectedGarbage:
+        """Delete leftovers of killed writes, superseded checkpoints and the resume state of finished runs.
 
-        Nothing of a run that may still be alive is touched.
+        Nothing of a run that may be alive is touched.
 
-        :param last: also the last checkpoints of finished runs that have a better one.
+        :param last: also last checkpoints of finished runs that have a better one.
         :param unfinished: also checkpoints and resume state of runs that ended without finishing.
-        :param orphans: also folders with whole checkpoints that are not in this registry.
-        :param cache: also what is in the cache and was not used for so long.
+        :param orphans: also folders with complete checkpoints of runs that this registry does not know.
+        :param cache: also cache entries not used for this long.
         :param force: also checkpoints of aliased runs.
-        :param dry_run: only say what would be freed.
+        :param dry_run: only return what would be deleted.
         """
-        wanted = garbage_collection.Wanted(last=last, unfinished=unfinished, orphans=orphans, cache=cache, force=force)
+        options = GarbageOptions(last=last, unfinished=unfinished, orphans=orphans, cache=cache, force=force)
         with self._database.session() as connection:
-            known = self._with_own(garbage_collection.look(connection, self._store))
+            state = self._with_default_registry(garbage_collection.read_state(connection, self._store))
             elsewhere = verification.count_elsewhere(connection, self._store, None)
-        found = garbage_collection.survey(self._home, known, wanted)
-        freed = [one for one in found if one.reason is None]
-        failed: list[Leftover] = []
+        found = garbage_collection.find_garbage(self._home, state, options)
+        freed, failed = [one for one in found if one.reason is None], list[GarbageItem]()
         if not dry_run:
-            freed, failed = self._free(freed, wanted)
-        kept = [one for one in found if one.reason is not None]
-        return Collected(
-            freed=tuple(freed), kept=tuple(kept), failed=tuple(failed), elsewhere=elsewhere, dry_run=dry_run
+            freed, failed = self._delete(freed, options)
+        return CollectedGarbage(
+            freed=tuple(freed),
+            kept=tuple(one for one in found if one.reason is not None),
+            failed=tuple(failed),
+            elsewhere=elsewhere,
+            dry_run=dry_run,
         )
 
-    def _free(
-        self, found: Sequence[Leftover], wanted: garbage_collection.Wanted
-    ) -> tuple[list[Leftover], list[Leftover]]:
-        freed, failed = [], []
-        # what needs no record first: on a full disk it makes the room that records take
-        for one in sorted(found, key=lambda one: one.checkpoint is not None):
+    def _delete(
+        self, items: Sequence[GarbageItem], options: GarbageOptions
+    ) -> tuple[list[GarbageItem], list[GarbageItem]]:
+        """Delete items and return those deleted, and those that could not be."""
+        deleted, failed = [], []
+        # Items without a record first: on a full disk they make the room that records need.
+        for item in sorted(items, key=lambda item: item.checkpoint is not None):
             try:
-                done = garbage_collection.free(self._database, self._store, one, wanted)
+                if garbage_collection.delete_item(self._database, self._store, item, options):
+                    deleted.append(item)
             except StorageError as error:
-                failed.append(replace(one, reason=error.message))
-            else:
-                freed += [done] if done else []
-        return freed, failed
+                failed.append(replace(item, reason=error.message))
+        return deleted, failed
 
-    def _with_own(self, known: garbage_collection.Known) -> garbage_collection.Known:
-        """Add the runs of the home's own database, when another one is in use: its folders are no orphans."""
+    def _with_default_registry(self, state: garbage_collection.RecordedState) -> garbage_collection.RecordedState:
+        """Add the runs of the home's own database if another one is in use: their folders are not orphans."""
         if self._home.url is None or not self._home.database.exists():
-            return known
-        own = Database.open(Home(root=self._home.root), create=False)
-        with closing(own), own.session() as connection:
-            more = garbage_collection.look(connection, self._store)
-        return replace(known, status={**more.status, **known.status}, paths=known.paths | more.paths)
-
-
-def _reap(connection: sa.Connection, run: str) -> bool:
-    """Record a run as stale unless it showed a sign of life meanwhile."""
-    columns, attempts = tables.runs.c, tables.attempts.c
-    query = sa.select(columns.status, columns.heartbeat, columns.host, columns.pid, columns.started, columns.seconds)
-    row = connection.execute(query.where(columns.id == run)).one_or_none()
-    if row is None or not is_stale(row.status, row.heartbeat, row.host, row.pid):
-        return False
-    begun: datetime | None = connection.scalar(sa.select(sa.func.max(attempts.resumed)).where(attempts.run == run))
-    lived = (row.heartbeat - (begun or row.started)).total_seconds()
-    same = (columns.id == run, columns.status == "running", columns.heartbeat == row.heartbeat)
-    changed = connection.execute(
-        tables.runs.update()
-        .where(*same)
-        .values(
-            status="stale",
-            ended=row.heartbeat,
-            seconds=(row.seconds or 0.0) + max(lived, 0.0),
-            error=f"its process ({row.pid} on {row.host}) died without a word",
-            hint=f"labelkit run --resume {run} goes on from its last checkpoint",
-        )
-    )
-    return changed.rowcount == 1
+            return state
+        with (
+            closing(Database.open(Home(root=self._home.root), create=False)) as database,
+            database.session() as connection,
+        ):
+            more = garbage_collection.read_state(connection, self._store)
+        return replace(state, status={**more.status, **state.status}, paths=state.paths | more.paths)

@@ -1,11 +1,12 @@
-"""Whether the checkpoints here are what was recorded: their files are hashed again."""
+"""Verifying checkpoints: their files are hashed again and compared with the recorded checksums."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import sqlalchemy as sa
 
@@ -13,73 +14,147 @@ from labelkit.errors import StorageError
 from labelkit.models.checkpoint_files import sha256_of
 from labelkit.registry import tables
 from labelkit.registry.database import Database
+from labelkit.registry.garbage_collection import GarbageItem
 from labelkit.registry.home import LocalStore
-from labelkit.registry.lineage import Progress, compare
-from labelkit.registry.reports import CheckedCheckpoint, FileState
 
+#: called with the number of bytes after each block that was read
+Progress: TypeAlias = Callable[[int], object]
 _COLUMNS = tables.checkpoints.c
 
 
-def size_here(connection: sa.Connection, store: LocalStore, runs: Sequence[str] | None) -> int:
-    """Return how many bytes the recorded files of the checkpoints here have."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FileState:
+    """A file of a checkpoint folder, compared with its recorded checksum; ``unknown`` if none is recorded."""
+
+    name: str
+    state: Literal["ok", "missing", "changed", "unknown"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VerifiedCheckpoint:
+    """A checkpoint whose files were hashed again."""
+
+    run: str
+    step: int
+    best: bool
+    last: bool
+    folder: Path
+    files: tuple[FileState, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether the folder holds exactly the recorded files."""
+        return all(one.state == "ok" for one in self.files)
+
+    def of(self, *states: str) -> list[str]:
+        """Return the names of the files in one of ``states``."""
+        return [one.name for one in self.files if one.state in states]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Verification:
+    """The result of :meth:`Storage.verify`.
+
+    :param unknown: folders under ``runs/`` that the registry does not know, and leftovers of killed writes.
+    :param elsewhere: the number of checkpoints in other stores, which were not verified.
+    """
+
+    checkpoints: tuple[VerifiedCheckpoint, ...]
+    unknown: tuple[GarbageItem, ...]
+    elsewhere: int
+
+    @property
+    def ok(self) -> bool:
+        """Whether every checkpoint of this home is intact."""
+        return all(one.ok for one in self.checkpoints)
+
+
+def compare_files(recorded: Mapping[str, str], hashes: Mapping[str, str]) -> tuple[FileState, ...]:
+    """Return the state of each file of a folder, by name.
+
+    :param recorded: name → recorded SHA-256.
+    :param hashes: name → actual SHA-256.
+    """
+
+    def state(name: str) -> Literal["ok", "missing", "changed", "unknown"]:
+        if name not in recorded:
+            return "unknown"
+        if name not in hashes:
+            return "missing"
+        return "ok" if recorded[name] == hashes[name] else "changed"
+
+    return tuple(FileState(name=name, state=state(name)) for name in sorted(recorded.keys() | hashes.keys()))
+
+
+def present(runs: Sequence[str] | None, store: LocalStore | None = None) -> list[sa.ColumnElement[bool]]:
+    """Return the conditions on checkpoints: not deleted, of ``runs`` (None for all), and in ``store``."""
+    conditions: list[sa.ColumnElement[bool]] = [_COLUMNS.removed.is_(None)]
+    if runs is not None:
+        conditions.append(_COLUMNS.run.in_(runs))
+    return conditions if store is None else [*conditions, _COLUMNS.store == store.id]
+
+
+def recorded_bytes(connection: sa.Connection, store: LocalStore, runs: Sequence[str] | None) -> int:
+    """Return the total size of the recorded files of the checkpoints in ``store``."""
     files = tables.checkpoint_files.c
     query = sa.select(sa.func.coalesce(sa.func.sum(files.size), 0))
     query = query.join(tables.checkpoints, _COLUMNS.id == files.checkpoint)
-    return int(connection.execute(query.where(*_here(store, runs))).scalar_one())
+    return int(connection.execute(query.where(*present(runs, store))).scalar_one())
 
 
 def count_elsewhere(connection: sa.Connection, store: LocalStore, runs: Sequence[str] | None) -> int:
-    """Return how many checkpoints are in other stores."""
-    query = sa.select(sa.func.count()).select_from(tables.checkpoints)
-    return int(connection.execute(query.where(*_of(runs), is_elsewhere(store))).scalar_one())
+    """Return the number of checkpoints in other stores than ``store``."""
+    elsewhere = sa.true() if store.id is None else _COLUMNS.store != store.id
+    query = sa.select(sa.func.count()).select_from(tables.checkpoints).where(*present(runs), elsewhere)
+    return int(connection.execute(query).scalar_one())
 
 
-def is_elsewhere(store: LocalStore) -> sa.ColumnElement[bool]:
-    """Return the condition that a checkpoint is in a store that is not here; all are where there is no store."""
-    return sa.true() if store.id is None else _COLUMNS.store != store.id
+def recorded_files(connection: sa.Connection, checkpoint: int) -> dict[str, str]:
+    """Return name → recorded SHA-256 of the files of a checkpoint."""
+    files = tables.checkpoint_files.c
+    query = sa.select(files.name, files.sha256).where(files.checkpoint == checkpoint)
+    return {row.name: row.sha256 for row in connection.execute(query)}
 
 
-def check_all(
+def verify_checkpoints(
     database: Database, store: LocalStore, runs: Sequence[str] | None, progress: Progress | None
-) -> list[CheckedCheckpoint]:
-    """Hash the files of the checkpoints of some runs, or of all, again."""
-    query = sa.select(tables.checkpoints).where(*_here(store, runs)).order_by(_COLUMNS.id)
+) -> list[VerifiedCheckpoint]:
+    """Hash the files of the checkpoints of ``runs``, None for all, without those deleted while they are read.
+
+    :raises StorageError: a file exists but cannot be read.
+    """
+    query = sa.select(tables.checkpoints).where(*present(runs, store)).order_by(_COLUMNS.id)
     with database.session() as connection:
         rows = [dict(row) for row in connection.execute(query).mappings()]
-    found = (_check(database, store, row, progress) for row in rows)
+    found = (_verify(database, store, row, progress) for row in rows)
     return [one for one in found if one is not None]
 
 
-def _of(runs: Sequence[str] | None) -> list[sa.ColumnElement[bool]]:
-    return [_COLUMNS.removed.is_(None), *([] if runs is None else [_COLUMNS.run.in_(runs)])]
-
-
-def _here(store: LocalStore, runs: Sequence[str] | None) -> list[sa.ColumnElement[bool]]:
-    return [*_of(runs), _COLUMNS.store == store.id]
-
-
-def _check(
+def _verify(
     database: Database, store: LocalStore, row: Mapping[str, Any], progress: Progress | None
-) -> CheckedCheckpoint | None:
-    """Check one checkpoint; None where it was superseded or removed while its files were read."""
+) -> VerifiedCheckpoint | None:
+    """Verify one checkpoint; None if it was deleted meanwhile."""
     folder = store.root / row["path"]
-    files, outputs = tables.checkpoint_files.c, tables.outputs.c
+    outputs = tables.outputs.c
     with database.session() as connection:
-        query = sa.select(files.name, files.sha256).where(files.checkpoint == row["id"])
-        recorded = {one.name: one.sha256 for one in connection.execute(query)}
-        # what labelkit wrote beside the checkpoint later
+        recorded = recorded_files(connection, row["id"])
+        # Files that labelkit wrote into the folder later, such as an ONNX model.
         added = set(connection.scalars(sa.select(outputs.sha256).where(outputs.run == row["run"])))
-    states = _states(folder, recorded, added, progress)
-    if any(one.state != "ok" for one in states) and _is_gone(database, row["id"]):
-        return None
-    return CheckedCheckpoint(
-        run=row["run"], step=row["step"], best=row["is_best"], last=row["is_last"], folder=folder, files=states
+    hashes = _hashes(folder, progress)
+    known = {name: sha256 for name, sha256 in hashes.items() if name in recorded or sha256 not in added}
+    files = compare_files(recorded, known)
+    if any(one.state != "ok" for one in files):
+        with database.session() as connection:
+            same = sa.select(_COLUMNS.id).where(_COLUMNS.id == row["id"], _COLUMNS.removed.is_(None))
+            if connection.scalar(same) is None:
+                return None
+    return VerifiedCheckpoint(
+        run=row["run"], step=row["step"], best=row["is_best"], last=row["is_last"], folder=folder, files=files
     )
 
 
-def _states(
-    folder: Path, recorded: Mapping[str, str], added: set[str], progress: Progress | None
-) -> tuple[FileState, ...]:
+def _hashes(folder: Path, progress: Progress | None) -> dict[str, str]:
+    """Return relative path → SHA-256 of the files below ``folder``, without those that vanish meanwhile."""
     hashes = {}
     for file in sorted(_files(folder)):
         try:
@@ -87,28 +162,18 @@ def _states(
                 hashes[file.relative_to(folder).as_posix()] = sha256_of(file, progress=progress)
         except OSError as error:
             error.filename = file
-            _unless_vanished(error)
-    known = {name: sha256 for name, sha256 in hashes.items() if name in recorded or sha256 not in added}
-    return compare(recorded, known)
+            _raise_unless_missing(error)
+    return hashes
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    """Yield what a folder holds at any depth, also while it vanishes: :meth:`pathlib.Path.rglob` would fail."""
-    for parent, _, names in os.walk(folder, onerror=_unless_vanished):
+    # Path.rglob fails where a folder vanishes meanwhile.
+    for parent, _, names in os.walk(folder, onerror=_raise_unless_missing):
         yield from (Path(parent, name) for name in names)
 
 
-def _unless_vanished(error: OSError) -> None:
-    """Let what vanished while it was read count as missing.
-
-    :raises StorageError: something else is wrong.
-    """
+def _raise_unless_missing(error: OSError) -> None:
+    """Raise StorageError unless the file is missing: then it is reported as such."""
     if not isinstance(error, FileNotFoundError):
-        what = error.strerror or error
-        raise StorageError(f"{error.filename} cannot be read: {what}", hint="look at the disk") from error
-
-
-def _is_gone(database: Database, checkpoint: int) -> bool:
-    with database.session() as connection:
-        query = sa.select(_COLUMNS.id).where(_COLUMNS.id == checkpoint, _COLUMNS.removed.is_(None))
-        return connection.scalar(query) is None
+        reason = error.strerror or error
+        raise StorageError(f"{error.filename} cannot be read: {reason}", hint="check the disk") from error

@@ -12,9 +12,9 @@ from labelkit.console.tables import cell, figure, table
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from labelkit.registry import CollectedGarbage, DeletedRun, GarbageItem, Origin, Verification
     from labelkit.registry.aliases import AliasRecord
     from labelkit.registry.entities import RunSummary
-    from labelkit.registry.reports import Collected, Leftover, Origin, Removed, Verification
 
 #: what is read in less than about a second needs no bar
 _BAR = 256 << 20
@@ -147,7 +147,7 @@ def verification(console: Console, found: Verification) -> None:
         line(console, f"unknown: {left.path} ({size(left.size)}); see labelkit runs gc --dry-run")
 
 
-def removed(console: Console, found: Sequence[Removed], *, dry_run: bool) -> None:
+def removed(console: Console, found: Sequence[DeletedRun], *, dry_run: bool) -> None:
     """Print what was removed, and what remains elsewhere."""
     for one in found:
         line(console, f"{'would remove' if dry_run else 'removed'} {one.run}, {size(one.size)}")
@@ -160,7 +160,7 @@ def removed(console: Console, found: Sequence[Removed], *, dry_run: bool) -> Non
     line(console, f"{'would free' if dry_run else 'freed'} {size(sum(one.size for one in found))}")
 
 
-def collected(console: Console, found: Collected) -> None:
+def collected(console: Console, found: CollectedGarbage) -> None:
     """Print what was freed, by category, and what was left alone; each thing by name before it is done."""
     rows = [(text, len(of), size(sum(one.size for one in of))) for text, of in _by_category(found.freed)]
     if rows:
@@ -177,7 +177,7 @@ def collected(console: Console, found: Collected) -> None:
     line(console, f"{'would free' if found.dry_run else 'freed'} {size(found.size)}")
 
 
-def _by_category(found: Iterable[Leftover]) -> Iterator[tuple[str, list[Leftover]]]:
+def _by_category(found: Iterable[GarbageItem]) -> Iterator[tuple[str, list[GarbageItem]]]:
     each = list(found)
     for category, text in CATEGORIES.items():
         if of := [one for one in each if one.category == category]:
