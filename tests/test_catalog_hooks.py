@@ -60,7 +60,7 @@ def test_every_hook_has_a_test(hook: str) -> None:
 def test_labelkit_tasks(install: Install) -> None:
     install("pets", plugin(tasks=TASK, sources=SOURCE))
     plan = make_plan(Request(task="pets"), Catalog.load())
-    assert (plan.task.name, plan.settings["data"].value, plan.metrics[0].name) == ("pets", "tales", "seqeval")
+    assert (plan.task.name, plan.settings.reference, plan.metrics[0].name) == ("pets", "tales", "seqeval")
 
 
 def test_labelkit_sources(install: Install, capsys: pytest.CaptureFixture[str]) -> None:

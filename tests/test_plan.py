@@ -14,7 +14,7 @@ import labelkit
 from labelkit.api import request_of
 from labelkit.config import plan as plan_module
 from labelkit.config import validation as validation_module
-from labelkit.config.plan import Plan, Request, Setting, make_plan
+from labelkit.config.plan import ErrorCollector, Plan, Request, Setting, draft_plan, make_plan
 from labelkit.config.recipes import find_recipe, read_recipe, recipes_of
 from labelkit.config.validation import OWNED, parse_set, validate
 from labelkit.errors import LabelkitError, PlanError, UnknownNameError
@@ -54,7 +54,7 @@ def a_recipe(folder: Path, text: str, name: str = "mine") -> Path:
 def test_each_value_knows_where_it_came_from(tmp_path: Path) -> None:
     recipe = a_recipe(tmp_path, "metric = 'accuracy'\n[train]\nseed = 7\nlearning_rate = 1e-3\nweight_decay = 0.5\n")
     plan = planned(recipe=str(recipe), seed=8, lr=2e-3, sets=("train.learning_rate=3e-3", "data.repair=true"))
-    assert {key: plan.settings[key] for key in (
+    assert {key: plan.entries()[key] for key in (
         "train.adam_beta1", "data", "decoder", "metric", "train.weight_decay", "train.seed", "train.learning_rate",
         "data.repair", "model", "data.train_scheme",
     )} == {
@@ -72,20 +72,20 @@ def test_each_value_knows_where_it_came_from(tmp_path: Path) -> None:
 
 
 def test_of_two_sets_the_later_one_counts() -> None:
-    assert planned(sets=("train.seed=1", "train.seed=2"))["train.seed"] == 2
+    assert planned(sets=("train.seed=1", "train.seed=2")).train.seed == 2
 
 
 def test_a_recipe_beats_the_task_and_a_flag_beats_the_recipe(tmp_path: Path) -> None:
     recipe = str(a_recipe(tmp_path, "decoder = 'argmax'\n[data]\nreference = 'wnut17'\ntrain_scheme = 'BIOES'\n"))
     plan = planned(recipe=recipe)
-    assert plan.settings["data"] == Setting("wnut17", "recipe mine")
-    assert plan["data.train_scheme"] == "BIOES"
-    assert planned(recipe=recipe, data="conll2003").settings["data"] == Setting("conll2003", "--data")
+    assert plan.entries()["data"] == Setting("wnut17", "recipe mine")
+    assert plan.data.train_scheme == "BIOES"
+    assert planned(recipe=recipe, data="conll2003").entries()["data"] == Setting("conll2003", "--data")
 
 
 def test_a_flag_can_take_back_what_the_task_says() -> None:
     request = Request(task="ner", overrides={"data.train_scheme": (None, "settings")})
-    assert make_plan(request, CATALOG).settings["data.train_scheme"] == Setting(None, "settings")
+    assert make_plan(request, CATALOG).entries()["data.train_scheme"] == Setting(None, "settings")
 
 
 @pytest.mark.parametrize(("flags", "recipe"), [({}, "quickstart"), ({"data": "wnut17"}, "best")])
@@ -102,14 +102,14 @@ def test_the_chosen_metric_comes_first_and_the_tasks_own_stay() -> None:
 def test_the_parts_are_looked_up() -> None:
     plan = planned(task="textcls")
     assert (plan.task.name, plan.decoder.name, plan.preprocessors) == ("textcls", "argmax-text", ())
-    assert plan.section("data")["overlap"] == SETTINGS["data.overlap"].default
+    assert plan.data.overlap == SETTINGS["data.overlap"].default
     assert plan.as_dict()["decoder"] == {"value": "argmax-text", "from": "task textcls"}
 
 
 def test_resolving_freezes_automatic_values_only() -> None:
     plan = planned(lr=1e-3).resolved({"train.learning_rate": (2e-4, "width 384"), "train.precision": ("bf16", "a CPU")})
-    assert plan.settings["train.learning_rate"] == Setting(1e-3, "--lr")
-    assert plan.settings["train.precision"] == Setting("bf16", "automatic: a CPU")
+    assert plan.entries()["train.learning_rate"] == Setting(1e-3, "--lr")
+    assert plan.entries()["train.precision"] == Setting("bf16", "automatic: a CPU")
 
 
 # -- misses -----------------------------------------------------------------------------------------------------------
@@ -121,11 +121,12 @@ def test_all_misses_come_at_once() -> None:
         sets=("train.learning_rat=1", "train.seed", "model=x", "data.schema=IOB1", "train.output_dir=x"),
     )  # fmt: skip
 
-    def absent(plan: Plan) -> None:
+    errors = ErrorCollector()
+    draft_plan(request, CATALOG, errors)
+    with errors.collect():
         raise LabelkitError("no such data")
-
     with pytest.raises(PlanError) as error:
-        make_plan(request, CATALOG, checks=(absent,))
+        errors.raise_errors()
     assert error.value.message == "10 things stop this run"
     told = "\n".join(map(str, error.value.misses))
     for part in (
@@ -210,7 +211,7 @@ def test_a_recipe_file_is_read_by_its_path(tmp_path: Path, monkeypatch: pytest.M
     a_recipe(tmp_path, "summary = 'short'\nmodel = 'tiny:bert'\n[train]\nmax_steps = 3\n")
     monkeypatch.chdir(tmp_path)
     plan = planned(recipe="mine.toml")
-    assert (plan.recipe, plan["model"], plan["train.max_steps"]) == ("mine", "tiny:bert", 3)
+    assert (plan.recipe, plan.settings.model, plan.train.max_steps) == ("mine", "tiny:bert", 3)
     assert find_recipe(plan.task, "mine.toml").summary == "short"
 
 

@@ -156,4 +156,4 @@ def test_a_number_of_windows_that_is_asked_for_wins_over_the_budget_of_a_recipe(
     from labelkit.plugins.catalog import Catalog
 
     plan = make_plan(Request(task="ner", recipe="best", sets=sets), Catalog.load())
-    assert plan["train.batch_tokens"] == budget
+    assert plan.train.batch_tokens == budget

@@ -17,9 +17,9 @@ def print_plan(console: Console, checked: Plan, prepared: PreparedRun) -> None:
     """Print a plan, where each value came from, and what was found."""
     name = f"task {checked.task.name}, recipe {checked.recipe}"
     rows = []
-    for key, item in checked.settings.items():
-        value = ", ".join(map(str, item.value)) if isinstance(item.value, list) else item.value
-        rows.append((key, "none" if value in (None, "") else value, item.origin))
+    for key, (value, origin) in checked.entries().items():
+        shown = ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
+        rows.append((key, "none" if shown in (None, "") else shown, origin))
     table(console, ("setting", "value", "from"), rows, title=name)
     console.print()
     splits = prepared.corpus.splits.values()

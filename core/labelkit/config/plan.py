@@ -1,11 +1,11 @@
-"""Names and overrides in, a checked plan out; every miss is reported at once."""
+"""Merge defaults, task, recipe, flags and ``--set`` into a validated plan; all errors are reported at once."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from labelkit.config.recipes import Recipe, find_recipe
 from labelkit.config.validation import parse_set, validate
@@ -13,12 +13,11 @@ from labelkit.data.references import parse_columns
 from labelkit.errors import LabelkitError, PlanError, UnknownNameError, nearest
 from labelkit.plugins.catalog import Catalog
 from labelkit.records import Decoder, Metric, Preprocessor, Task
-from labelkit.settings import AUTO, SETTINGS
+from labelkit.settings import AUTO, SETTINGS, DataSettings, RunSettings, TrainSettings
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """One value of a plan and where it came from, e.g. ``recipe best``, ``--lr``, ``default``, ``automatic: …``."""
+class Setting(NamedTuple):
+    """A value and its origin, e.g. ``recipe best``, ``--lr``, ``default``, ``automatic: …``."""
 
     value: Any
     origin: str
@@ -26,10 +25,11 @@ class Setting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What the user asked for.
+    """The options of a run as the user gave them.
 
     :param recipe: None for ``quickstart`` without data, ``best`` with it.
     :param overrides: setting → (value, the flag that gave it).
+    :param sets: ``key=value`` of each ``--set``.
     :param name: the user's name for the run.
     :param frozen: the overrides are a whole recorded plan: no recipe is read.
     """
@@ -44,179 +44,188 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Everything a run needs to know, checked.
+    """The validated settings of a run, with the parts that they name.
 
-    :param settings: by key, in the order in which people read them.
-    :param metrics: the deciding one first.
+    :param origins: setting → the origin of its value, in the order in which people read them.
+    :param metrics: the one that selects the checkpoint first.
     """
 
     task: Task
     recipe: str
     name: str | None
-    settings: Mapping[str, Setting]
+    settings: RunSettings
+    origins: Mapping[str, str]
     metrics: tuple[Metric, ...]
     decoder: Decoder
     preprocessors: tuple[Preprocessor, ...]
 
-    def __getitem__(self, key: str) -> Any:
-        """Return the value of a setting."""
-        return self.settings[key].value
+    @property
+    def data(self) -> DataSettings:
+        """The ``data.`` settings."""
+        return self.settings.data
 
-    def section(self, name: str) -> dict[str, Any]:
-        """Return the settings ``name.*`` without their prefix."""
-        prefix = f"{name}."
-        return {key.removeprefix(prefix): item.value for key, item in self.settings.items() if key.startswith(prefix)}
+    @property
+    def train(self) -> TrainSettings:
+        """The ``train.`` settings."""
+        return self.settings.train
+
+    def entries(self) -> dict[str, Setting]:
+        """Return every setting by its key, with its origin."""
+        values = self.settings.values()
+        return {key: Setting(values[key], origin) for key, origin in self.origins.items()}
+
+    def updated(self, changes: Mapping[str, Setting]) -> Plan:
+        """Return the plan with other values of some settings."""
+        values = self.settings.values() | {key: value for key, (value, _) in changes.items()}
+        origins = {**self.origins, **{key: origin for key, (_, origin) in changes.items()}}
+        return replace(self, settings=RunSettings.from_values(values), origins=origins)
 
     def resolved(self, choices: Mapping[str, tuple[Any, str]]) -> Plan:
-        """Return the plan with automatic settings frozen: key → (value, the fact that decided it)."""
-        frozen = {
-            key: Setting(value, f"automatic: {why}") for key, (value, why) in choices.items() if self[key] == AUTO
-        }
-        return replace(self, settings={**self.settings, **frozen})
+        """Return the plan with automatic settings frozen.
+
+        :param choices: setting → (value, the fact that decided it).
+        """
+        values = self.settings.values()
+        automatic = {key: choice for key, choice in choices.items() if values[key] == AUTO}
+        return self.updated({key: Setting(value, f"automatic: {why}") for key, (value, why) in automatic.items()})
 
     def as_dict(self) -> dict[str, Any]:
         """Return ``{key: {"value", "from"}}``, ready for JSON."""
-        return {key: {"value": item.value, "from": item.origin} for key, item in self.settings.items()}
+        return {key: {"value": value, "from": origin} for key, (value, origin) in self.entries().items()}
 
 
-def make_plan(request: Request, catalog: Catalog, *, checks: Iterable[Callable[[Plan], object]] = ()) -> Plan:
-    """Merge defaults, recipe, flags and ``--set``, and look every name up.
+class ErrorCollector:
+    """Collects errors, so that all of them are reported at once; the same error counts once."""
 
-    :param checks: further questions about the plan that may raise a :class:`LabelkitError`, e.g. does its data exist.
-    :raises PlanError: with all that is wrong.
+    def __init__(self) -> None:
+        self.errors: list[LabelkitError] = []
+
+    @contextmanager
+    def collect(self) -> Iterator[None]:
+        """Go on after the block where it raises a :class:`LabelkitError`."""
+        try:
+            yield
+        except LabelkitError as error:
+            if str(error) not in map(str, self.errors):
+                self.errors.append(error)
+
+    def raise_errors(self) -> None:
+        """Raise what was collected.
+
+        :raises PlanError: there were errors.
+        """
+        if self.errors:
+            raise PlanError(self.errors)
+
+
+def make_plan(request: Request, catalog: Catalog) -> Plan:
+    """Merge defaults, task, recipe, flags and ``--set``, and find the parts that they name.
+
+    :raises PlanError: with all errors.
     """
-    misses: list[LabelkitError] = []
-    task = _try(misses, lambda: catalog.find("task", request.task))
-    if task is None:
-        _try_others(misses, request, catalog)
-        raise PlanError(misses)
-    recipe = None if request.frozen else _try(misses, lambda: _recipe(task, request))
-    settings = _merge(task, recipe, request, misses)
-    plan = _look_up(task, recipe, request, settings, catalog, misses)
-    for question in checks:
-        _try(misses, lambda question=question: question(plan))  # type: ignore[misc]
-    if misses:
-        raise PlanError(misses)
+    errors = ErrorCollector()
+    plan = draft_plan(request, catalog, errors)
+    errors.raise_errors()
     return plan
 
 
-def _try(misses: list[LabelkitError], ask: Callable[[], Any]) -> Any:
-    try:
-        return ask()
-    except LabelkitError as error:
-        if str(error) not in map(str, misses):  # what is asked twice is told once
-            misses.append(error)
-        return None
+def draft_plan(request: Request, catalog: Catalog, errors: ErrorCollector) -> Plan:
+    """Return the plan as far as it is valid, for callers that have more errors to collect.
+
+    :raises PlanError: there is no such task, so that there is no plan; with all errors.
+    """
+    task: Task | None = None
+    recipe: Recipe | None = None
+    with errors.collect():
+        task = catalog.find("task", request.task)
+    with errors.collect():
+        if task and not request.frozen:
+            recipe = find_recipe(task, request.recipe or ("best" if "data" in request.overrides else "quickstart"))
+    overrides = _overrides(request, errors)
+    if task is None:
+        with errors.collect():
+            if "metric" in overrides:
+                catalog.find("metric", overrides["metric"].value)
+        raise PlanError(errors.errors)
+    settings = _merge(task, recipe, overrides)
+    names = dict.fromkeys(filter(None, (settings["metric"].value, *task.metrics)))
+    with errors.collect():
+        if not names:
+            raise LabelkitError(f"task '{task.name}' names no metric", hint="choose one with --metric")
+    with errors.collect():
+        if columns := settings["data.columns"].value:
+            parse_columns(columns)
+    found = find_parts(catalog, "decoder", [settings["decoder"].value], task, errors)
+    decoder: Any = found[0] if found else None  # None only beside an error
+    return Plan(
+        task=task,
+        recipe=recipe.name if recipe else request.recipe or "",
+        name=request.name,
+        settings=RunSettings.from_values({key: value for key, (value, _) in settings.items()}),
+        origins={key: origin for key, (_, origin) in settings.items()},
+        metrics=tuple(find_parts(catalog, "metric", names, task, errors)),
+        decoder=decoder,
+        preprocessors=tuple(find_parts(catalog, "preprocessor", settings["preprocess"].value, task, errors)),
+    )
 
 
-def _try_others(misses: list[LabelkitError], request: Request, catalog: Catalog) -> None:
-    """Without a task little can be checked: report what can."""
-    _override({}, request, misses)
-    if "metric" in request.overrides:
-        _try(misses, lambda: catalog.find("metric", request.overrides["metric"][0]))
-
-
-def _recipe(task: Task, request: Request) -> Recipe:
-    default = "best" if "data" in request.overrides else "quickstart"
-    return find_recipe(task, request.recipe or default)
-
-
-def _merge(task: Task, recipe: Recipe | None, request: Request, misses: list[LabelkitError]) -> dict[str, Setting]:
-    merged = {key: Setting(spec.default, "default") for key, spec in SETTINGS.items()}
-    merged.update(_from_task(task))
-    if recipe:
-        merged.update({key: Setting(value, f"recipe {recipe.name}") for key, value in recipe.settings.items()})
-    _override(merged, request, misses)
-    return _by_windows(merged)
-
-
-def _by_windows(merged: dict[str, Setting]) -> dict[str, Setting]:
-    """Let a number of windows that somebody asked for win over a budget of sub-tokens that nobody asked for."""
-    size, budget = merged["train.per_device_train_batch_size"], merged["train.batch_tokens"]
-    named = ("default", "recipe")
-    if budget.value and budget.origin.startswith(named) and not size.origin.startswith(named):
-        merged["train.batch_tokens"] = Setting(0, f"{size.origin} train.per_device_train_batch_size")
-    return merged
-
-
-def _override(merged: dict[str, Setting], request: Request, misses: list[LabelkitError]) -> None:
-    """Put flags, then ``--set``, over what recipe and task say."""
-
-    def flag(key: str, value: Any, origin: str) -> None:
-        merged[key] = Setting(validate(key, value), origin)
-
-    def set_(text: str) -> None:
-        key, value = _checked_pair(text)
-        merged[key] = Setting(value, "--set")
-
+def _overrides(request: Request, errors: ErrorCollector) -> dict[str, Setting]:
+    """Return the valid settings of flags, and of ``--set``, which win."""
+    found: dict[str, Setting] = {}
     for key, (value, origin) in request.overrides.items():
-        _try(misses, partial(flag, key, value, origin))
+        with errors.collect():
+            found[key] = Setting(validate(key, value), origin)
     for text in request.sets:
-        _try(misses, partial(set_, text))
+        with errors.collect():
+            key, value = parse_set(text)
+            if not key.startswith(("data.", "train.")):
+                hint = "--set takes train.KEY=VALUE and data.KEY=VALUE"
+                raise LabelkitError(f"--set {text!r}: unknown setting '{key}'", hint=hint)
+            found[key] = Setting(validate(key, value), "--set")
+    return found
 
 
-def _checked_pair(text: str) -> tuple[str, Any]:
-    key, value = parse_set(text)
-    if key.partition(".")[0] not in ("data", "train") or "." not in key:
-        raise LabelkitError(
-            f"--set {text!r}: unknown setting '{key}'", hint="--set takes train.KEY=VALUE and data.KEY=VALUE"
-        )
-    return key, validate(key, value)
-
-
-def _from_task(task: Task) -> dict[str, Setting]:
-    origin = f"task {task.name}"
-    values = {
+def _merge(task: Task, recipe: Recipe | None, overrides: Mapping[str, Setting]) -> dict[str, Setting]:
+    of_task = {
         "data": task.source,
         "metric": next(iter(task.metrics), None),
         "decoder": task.decoder,
         "preprocess": tuple(task.preprocess),
         "data.train_scheme": task.scheme,
     }
-    return {key: Setting(value, origin) for key, value in values.items()}
+    settings = {key: Setting(info.default, "default") for key, info in SETTINGS.items()}
+    settings |= {key: Setting(value, f"task {task.name}") for key, value in of_task.items()}
+    if recipe:
+        settings |= {key: Setting(value, f"recipe {recipe.name}") for key, value in recipe.settings.items()}
+    settings |= overrides
+    # a batch size in windows that the user gives wins over one in subwords that the user did not give
+    windows, subwords = "train.per_device_train_batch_size", "train.batch_tokens"
+    if windows in overrides and subwords not in overrides and settings[subwords].value:
+        settings[subwords] = Setting(0, f"{settings[windows].origin} {windows}")
+    return settings
 
 
-def _look_up(
-    task: Task,
-    recipe: Recipe | None,
-    request: Request,
-    settings: Mapping[str, Setting],
+def find_parts(
     catalog: Catalog,
-    misses: list[LabelkitError],
-) -> Plan:
-    names = dict.fromkeys(filter(None, (settings["metric"].value, *task.metrics)))
-    if not names:
-        misses.append(LabelkitError(f"task '{task.name}' names no metric", hint="choose one with --metric"))
-    metrics = [_try(misses, lambda name=name: _of_kind(catalog, "metric", name, task)) for name in names]  # type: ignore[misc]
-    decoder = _try(misses, lambda: _of_kind(catalog, "decoder", settings["decoder"].value, task))
-    preprocessors = [
-        _try(misses, lambda name=name: _of_kind(catalog, "preprocessor", name, task))  # type: ignore[misc]
-        for name in settings["preprocess"].value
-    ]
-    if settings["data.columns"].value:
-        _try(misses, lambda: parse_columns(settings["data.columns"].value))
-    return Plan(
-        task=task,
-        recipe=recipe.name if recipe else request.recipe or "",
-        name=request.name,
-        settings=settings,
-        metrics=tuple(metric for metric in metrics if metric),
-        decoder=decoder,
-        preprocessors=tuple(item for item in preprocessors if item),
-    )
-
-
-def _of_kind(catalog: Catalog, what: Literal["metric", "decoder", "preprocessor"], name: str, task: Task) -> Any:
-    try:
-        item = catalog.find(what, name)
-    except UnknownNameError as error:
-        records: Mapping[str, Any] = {"metric": catalog.metrics, "decoder": catalog.decoders}.get(
-            what, catalog.preprocessors
-        )
-        fitting = [known for known, record in records.items() if record.kind == task.kind]
-        if error.hint and error.hint.startswith("the plugin"):
-            raise
-        raise UnknownNameError(error.message, hint=nearest(name, fitting)) from None
-    if item.kind != task.kind:
-        raise LabelkitError(f"{what} '{name}' is for kind {item.kind}, task '{task.name}' is of kind {task.kind}")
-    return item
+    what: Literal["metric", "decoder", "preprocessor"],
+    names: Iterable[str],
+    task: Task,
+    errors: ErrorCollector,
+) -> list[Any]:
+    """Return the parts with these names; those that are unknown or for another kind than the task's are errors."""
+    fitting = [name for name, part in getattr(catalog, f"{what}s").items() if part.kind == task.kind]
+    found = []
+    for name in names:
+        with errors.collect():
+            try:
+                part = catalog.find(what, name)
+            except UnknownNameError as error:
+                if not (error.hint or "").startswith("the plugin"):
+                    error.hint = nearest(name, fitting)
+                raise
+            if part.kind != task.kind:
+                raise LabelkitError(
+                    f"{what} '{name}' is for kind {part.kind}, task '{task.name}' is of kind {task.kind}"
+                )
+            found.append(part)
+    return found

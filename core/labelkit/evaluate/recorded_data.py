@@ -26,11 +26,11 @@ def read_run_corpus(details: RunDetails, catalog: Catalog, environment: Environm
     :raises LabelkitError: the data cannot be read any more.
     """
     from labelkit.config.plan import make_plan
-    from labelkit.train.preparation import load_context, read_corpus
+    from labelkit.train.preparation import read_corpus
     from labelkit.train.resumption import recorded_request
 
     plan = make_plan(recorded_request(details), catalog)
-    return read_corpus(plan, catalog, load_context(plan, environment, home.cache))
+    return read_corpus(plan, catalog, environment, home.cache)
 
 
 def find_details(run: str, home: Home) -> RunDetails | None:

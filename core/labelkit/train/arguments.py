@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from labelkit.errors import LabelkitError
 #: settings of the section ``train`` that are not arguments of transformers
 OURS = frozenset({
     "attention", "batch_tokens", "dropout", "eval_precision", "eval_tokens", "evaluations_per_epoch",
-    "freeze_embeddings", "max_minutes", "precision", "save_minutes",
+    "freeze_embeddings", "max_minutes", "precision", "save_minutes", "trainer",
 })  # fmt: skip
 
 
@@ -27,8 +28,8 @@ def training_arguments(plan: Plan, scratch: Path, device: str) -> TrainingArgume
     :param device: ``"cpu"`` or ``"cuda"``.
     :raises LabelkitError: the settings are invalid, or cannot be combined.
     """
-    given = {name: value for name, value in plan.section("train").items() if name not in OURS}
-    precision = plan["train.precision"]
+    settings = {one.name: getattr(plan.train, one.name) for one in fields(plan.train) if one.name not in OURS}
+    precision = plan.train.precision
     fixed: dict[str, Any] = {
         "output_dir": str(scratch),
         "use_cpu": device == "cpu",
@@ -43,11 +44,11 @@ def training_arguments(plan: Plan, scratch: Path, device: str) -> TrainingArgume
         "remove_unused_columns": False,
         "dataloader_pin_memory": device == "cuda",
         # batches within a token budget are distributed evenly already
-        "accelerator_config": {"even_batches": not plan["train.batch_tokens"]},
+        "accelerator_config": {"even_batches": not plan.train.batch_tokens},
         "ddp_timeout": 24 * 3600,  # the others wait while the main process evaluates
     }
     try:
-        return TrainingArguments(**{**fixed, **given})
+        return TrainingArguments(**{**fixed, **settings, **plan.train.trainer})
     except (ValueError, TypeError, ImportError, NotImplementedError) as error:
         text = " ".join(str(error).split())
         raise LabelkitError(

@@ -48,7 +48,7 @@ def estimate_disk_space(prepared: PreparedRun, plan: Plan) -> DiskSpaceEstimate:
     weights = weight_count(prepared.encoder.folder) * _WEIGHT_BYTES
     words = sum(split.words for split in prepared.corpus.splits.values())
     return DiskSpaceEstimate(
-        checkpoint=weights, state=(1 + optimizer_moments(plan["train.optim"])) * weights, cache=words * _CACHE_BYTES
+        checkpoint=weights, state=(1 + optimizer_moments(plan.train.optim)) * weights, cache=words * _CACHE_BYTES
     )
 
 

@@ -49,20 +49,20 @@ class TrainingRun(TrainerCallback):
     ) -> None:
         plan = run.plan
         self._run, self._emit, self._state = run, emit, state
-        set_seed(plan["train.seed"])
-        self._model = load_classifier(run.encoder, run.corpus.schema, dropout=plan["train.dropout"])
-        if plan["train.freeze_embeddings"]:
+        set_seed(plan.train.seed)
+        self._model = load_classifier(run.encoder, run.corpus.schema, dropout=plan.train.dropout)
+        if plan.train.freeze_embeddings:
             freeze_embeddings(self._model)
         self._attention: str = self._model.config._attn_implementation
         higher = plan.metrics[0].higher_is_better
         self._selection = CheckpointSelection(run.id, run.folder / "checkpoints", higher=higher, emit=emit)
-        self._states = TrainingStateStore(run.folder / "resume", plan["train.save_minutes"] * 60)
+        self._states = TrainingStateStore(run.folder / "resume", plan.train.save_minutes * 60)
         self._interrupts = InterruptHandler()
         self._guard = loss_guard(plan, run.device.type)
         self._steps_per_epoch = self._steps = 0
         self._stopped = False
         progress = state.progress if state else {}
-        self._limit = TimeLimit(plan["train.max_minutes"], progress.get("seconds", 0.0), at_step=at_step)
+        self._limit = TimeLimit(plan.train.max_minutes, progress.get("seconds", 0.0), at_step=at_step)
         self._max_tokens: int | None = progress.get("most")
         self._metrics: dict[str, Metrics] = {**progress.get("best", {})}
         if "guard" in progress:
@@ -81,7 +81,7 @@ class TrainingRun(TrainerCallback):
         run, state = self._run, self._state
         if state is not None and state.trained:
             return
-        done, attention = state.step if state else 0, run.plan["train.attention"]
+        done, attention = state.step if state else 0, run.plan.train.attention
         with tempfile.TemporaryDirectory(prefix="labelkit-") as scratch, self._interrupts:
             arguments = training_arguments(run.plan, Path(scratch), run.device.type)
             trainer = self._trainer = self._make_trainer(arguments)
@@ -197,7 +197,7 @@ class TrainingRun(TrainerCallback):
             train=run.windows["train"],
             encoding=run.encoding,
             kind=run.plan.task.kind,
-            batch_tokens=run.plan["train.batch_tokens"],
+            batch_tokens=run.plan.train.batch_tokens,
             evaluate=self.evaluate,
             callback=self,
         )
@@ -218,7 +218,7 @@ class TrainingRun(TrainerCallback):
         """Return whether validation is evaluated after ``step``: so many times an epoch, and at the end of training."""
         if self._stopped or step == self._steps:
             return True
-        times = self._run.plan["train.evaluations_per_epoch"]
+        times = self._run.plan.train.evaluations_per_epoch
         within = (step - 1) % self._steps_per_epoch + 1
         return any(within == -(-self._steps_per_epoch * part // times) for part in range(1, times + 1))
 
@@ -257,6 +257,6 @@ def evaluate_split(run: ResolvedRun, model: PreTrainedModel, split: str, tempera
     """
     plan, corpus = run.plan, run.corpus
     fallback = corpus.schema.label_names.index(run.fallback)
-    engine = Engine(model, run.encoding, plan["train.eval_precision"], plan["train.eval_tokens"], fallback)
+    engine = Engine(model, run.encoding, plan.train.eval_precision, plan.train.eval_tokens, fallback)
     scoring = ScoringOptions(corpus.layer, corpus.schema, plan.decoder, plan.metrics, temperature)
     return score_split(engine, run.windows[split], corpus.splits[split].examples, scoring)

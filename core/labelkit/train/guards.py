@@ -139,12 +139,12 @@ class LossGuard:
 
 def loss_guard(plan: Plan, device: str) -> LossGuard:
     """Return the guard of a run on ``device``, with advice for its settings."""
-    parts = [f"lower --lr (it is {plan['train.learning_rate']:g})"]
-    if not plan["train.warmup_steps"]:
+    parts = [f"lower --lr (it is {plan.train.learning_rate:g})"]
+    if not plan.train.warmup_steps:
         parts.append("warm up: --set train.warmup_steps=0.1")
-    if plan["train.precision"] != "fp32":
+    if plan.train.precision != "fp32":
         parts.append("train in fp32: --set train.precision=fp32")
-    if not plan["train.max_grad_norm"]:
+    if not plan.train.max_grad_norm:
         parts.append("clip gradients: --set train.max_grad_norm=1")
     return LossGuard(CHECK_INTERVAL.get(device, 1), "; or ".join(parts))
 

@@ -1,30 +1,28 @@
-"""From a request to everything that training needs: plan, data and encoder, with all misses reported at once."""
+"""Prepare a run: make its plan, resolve its encoder and read its data, with all errors reported at once."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from labelkit.config.environment import Environment
-from labelkit.config.plan import Plan, Request, make_plan
+from labelkit.config.plan import ErrorCollector, Plan, Request, draft_plan
 from labelkit.data.corpus import Corpus, load_corpus
 from labelkit.models import references
 from labelkit.plugins.catalog import Catalog
-from labelkit.records import LoadContext, ResolvedEncoder
+from labelkit.records import ResolvedEncoder
 from labelkit.registry import RunDetails, names
 from labelkit.registry.home import Home
-from labelkit.settings import DataSettings
 from labelkit.train.resumption import check_data_unchanged, check_resumable, recorded_request
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreparedRun:
-    """A run that could start now; nothing has been written yet.
+    """A run that is ready to start; nothing has been written yet.
 
-    :param plan: with its automatic choices still open.
-    :param resumes: the run that shall go on where it stopped.
+    :param plan: with its automatic settings not yet resolved.
+    :param resumes: the run to resume; None for a new run.
     """
 
     plan: Plan
@@ -42,30 +40,27 @@ def prepare(
     say: Callable[[str, str], object],
     resumes: RunDetails | None = None,
 ) -> PreparedRun:
-    """Check a request, read its data and find its encoder. Loads neither torch nor transformers, unless asked to.
+    """Make the plan of a request, resolve its encoder and read its data, without torch and transformers.
 
-    :param say: told the name and detail of each longer step.
-    :param resumes: the run whose plan the request is.
-    :raises PlanError: with all that is wrong.
+    :param say: called with the name and detail of each longer step.
+    :param resumes: the recorded run that the request resumes.
+    :raises PlanError: with all errors.
     """
-    found: dict[str, Any] = {}
-
-    def read(plan: Plan) -> None:
-        say("reading", str(plan["data"]))
-        found["corpus"] = read_corpus(plan, catalog, load_context(plan, environment, home.cache))
-
-    def locate(plan: Plan) -> None:
-        say("finding the encoder", str(plan["model"]))
-        found["encoder"] = references.resolve(
-            plan["model"], catalog.encoders, load_context(plan, environment, home.cache)
-        )
-
-    def named(plan: Plan) -> None:
+    errors = ErrorCollector()
+    plan = draft_plan(request, catalog, errors)
+    with errors.collect():
         if resumes is None:
             check_name(plan.name, home)
-
-    plan = make_plan(request, catalog, checks=(named, locate, read))
-    return PreparedRun(plan=plan, corpus=found["corpus"], encoder=found["encoder"], resumes=resumes)
+    with errors.collect():
+        say("finding the encoder", plan.settings.model)
+        encoder = references.resolve(
+            plan.settings.model, catalog.encoders, environment.load_context(plan.data, home.cache)
+        )
+    with errors.collect():
+        say("reading", plan.settings.reference)
+        corpus = read_corpus(plan, catalog, environment, home.cache)
+    errors.raise_errors()
+    return PreparedRun(plan=plan, corpus=corpus, encoder=encoder, resumes=resumes)
 
 
 def prepare_resumed(
@@ -76,9 +71,10 @@ def prepare_resumed(
     *,
     say: Callable[[str, str], object],
 ) -> PreparedRun:
-    """Prepare to go on with the run that ``reference`` means, by the plan that it has.
+    """Prepare to resume a run, by its recorded plan.
 
-    :raises LabelkitError: there is no such run, it finished, its checkpoints are elsewhere, or its data has changed.
+    :param reference: of the run.
+    :raises LabelkitError: it is unknown, finished or running, its checkpoints are elsewhere, or its data has changed.
     """
     from labelkit.registry import Registry
 
@@ -91,13 +87,13 @@ def prepare_resumed(
 
 
 def check_name(name: str | None, home: Home) -> None:
-    """Check the name that a run shall have.
+    """Raise if a new run cannot have this name.
 
-    :raises LabelkitError: it is malformed, reserved, another run's name or id, or an alias.
+    :raises LabelkitError: it is malformed, reserved, the name or id of another run, or an alias.
     """
     if name is None:
         return
-    # first without the registry, which takes its time to load
+    # first without the registry, which takes time to import
     names.check_name(name, "a run")
     from labelkit.registry import Registry
 
@@ -105,30 +101,23 @@ def check_name(name: str | None, home: Home) -> None:
         registry.aliases.check_available(name)
 
 
-def load_context(plan: Plan, environment: Environment, cache: Path) -> LoadContext:
-    """Return the context in which a plan's data is read; a task of plain labels reads spans on text as such."""
-    settings = DataSettings(**plan.section("data"))
-    if settings.plain_labels is None and plan.task.kind == "token" and plan.task.scheme is None:
-        settings = replace(settings, plain_labels=True)
-    return environment.load_context(settings, cache)
+def read_corpus(plan: Plan, catalog: Catalog, environment: Environment, cache: Path) -> Corpus:
+    """Return the data of a plan, preprocessed.
 
-
-def read_corpus(plan: Plan, catalog: Catalog, ctx: LoadContext) -> Corpus:
-    """Read the plan's data."""
-    task = plan.task
+    :raises DataError: it cannot be used as it stands.
+    """
+    task, settings = plan.task, plan.data
+    if task.kind == "token" and task.scheme is None and settings.plain_labels is None:
+        settings = replace(settings, plain_labels=True)  # spans on text are plain labels too
     corpus = load_corpus(
-        plan["data"],
+        plan.settings.reference,
         layer=task.layer,
         kind=task.kind,
         scheme=task.scheme,
         catalog=catalog,
-        ctx=ctx,
-        seed=plan["train.seed"],
+        ctx=environment.load_context(settings, cache),
+        seed=plan.train.seed,
     )
-    return _preprocessed(corpus, plan)
-
-
-def _preprocessed(corpus: Corpus, plan: Plan) -> Corpus:
     if not plan.preprocessors:
         return corpus
     from labelkit.data.preprocess import apply

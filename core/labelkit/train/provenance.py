@@ -45,8 +45,8 @@ def versions(plan: Plan, catalog: Catalog) -> tuple[VersionRecord, ...]:
     parts = [("task", plan.task.name), ("decoder", plan.decoder.name)]
     parts += [("metric", metric.name) for metric in plan.metrics]
     parts += [("preprocessor", item.name) for item in plan.preprocessors]
-    if plan["data"] in catalog.sources:
-        parts.append(("source", plan["data"]))
+    if plan.settings.reference in catalog.sources:
+        parts.append(("source", plan.settings.reference))
     owners = [catalog.owner(kind, name) for kind, name in parts]
     plugins = sorted({info.name: info.version for info in owners}.items())
     records = [VersionRecord(kind="plugin", name=name, version=version) for name, version in plugins]

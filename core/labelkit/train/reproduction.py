@@ -105,7 +105,7 @@ def reproduce(
     say("loading", "torch and transformers")
     from labelkit.train.run import train
 
-    limited = prepared.plan["train.max_minutes"] is not None
+    limited = prepared.plan.train.max_minutes is not None
     at_step = max((one.step for one in before.checkpoints), default=None) if limited else None
     note = f"repeats {before.record.id}"
     result = train(prepared, catalog, home, note=note, at_step=at_step, listeners=listeners, warn=warn)

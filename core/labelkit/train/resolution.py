@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from transformers import PreTrainedTokenizerBase
+
 import labelkit
 from labelkit import hardware
 from labelkit.config.plan import Plan
@@ -60,7 +62,7 @@ class ResolvedRun:
             schema=self.corpus.schema,
             decoder=plan.decoder.name,
             preprocessors=tuple((item.name, item.version) for item in plan.preprocessors),
-            splitter=plan["data.splitter"],
+            splitter=plan.data.splitter,
             fallback=self.fallback,
             max_length=self.encoding.max_length,
             overlap=self.encoding.stride,
@@ -81,9 +83,9 @@ def resolve_plan(prepared: PreparedRun) -> tuple[Plan, Hardware]:
     """
     device = hardware.detect()
     config = load_config(prepared.encoder.folder)
-    tokenizer = load_tokenizer(prepared.encoder.folder, mark_case=prepared.plan["data.mark_case"])
+    tokenizer = load_tokenizer(prepared.encoder.folder, mark_case=prepared.plan.data.mark_case)
     limit = max_length_of(tokenizer, config)
-    max_length = prepared.plan["data.max_length"]
+    max_length = prepared.plan.data.max_length
     if max_length != "auto" and max_length > limit:
         raise LabelkitError(f"data.max_length {max_length} is more than the {limit} subwords that the encoder reads")
     choices = {
@@ -93,10 +95,19 @@ def resolve_plan(prepared: PreparedRun) -> tuple[Plan, Hardware]:
         "train.attention": hardware.attention_for(prepared.plan.task.kind, device),
     }
     plan = prepared.plan.resolved(choices)
-    architectures.check_precision(config, plan["train.precision"], plan["train.eval_precision"])
-    Encoding.of(tokenizer, plan["data.max_length"], plan["data.overlap"])
+    architectures.check_precision(config, plan.train.precision, plan.train.eval_precision)
+    window_encoding(plan, tokenizer)
     training_arguments(plan, Path("unused"), device.type)
     return plan, device
+
+
+def window_encoding(plan: Plan, tokenizer: PreTrainedTokenizerBase) -> Encoding:
+    """Return how a resolved plan encodes examples into windows.
+
+    :raises LabelkitError: a window has only room for special tokens.
+    """
+    assert plan.data.max_length != "auto"
+    return Encoding.of(tokenizer, plan.data.max_length, plan.data.overlap)
 
 
 def encode_splits(
@@ -112,9 +123,9 @@ def encode_splits(
     :raises LabelkitError: train has no word with subwords.
     """
     corpus = prepared.corpus
-    tokenizer = load_tokenizer(prepared.encoder.folder, mark_case=plan["data.mark_case"])
-    encoding = Encoding.of(tokenizer, plan["data.max_length"], plan["data.overlap"])
-    target = LabelTarget(corpus.layer, corpus.schema, plan["data.label_all_tokens"])
+    tokenizer = load_tokenizer(prepared.encoder.folder, mark_case=plan.data.mark_case)
+    encoding = window_encoding(plan, tokenizer)
+    target = LabelTarget(corpus.layer, corpus.schema, plan.data.label_all_tokens)
     preprocessing = [f"{item.name} {item.version}" for item in plan.preprocessors]
     windows = {}
     for name, split in corpus.splits.items():

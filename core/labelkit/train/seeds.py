@@ -50,7 +50,7 @@ def seeds_of(plan: Plan, count: int) -> list[int]:
 
     :raises LabelkitError: they are greater than a seed may be.
     """
-    first: int = plan["train.seed"]
+    first = plan.train.seed
     validate("train.seed", first + count - 1)
     return list(range(first, first + count))
 
@@ -65,10 +65,10 @@ def prepare_seeds(prepared: PreparedRun, count: int, home: Home) -> list[Prepare
     for number, seed in enumerate(seeds_of(plan, count), 1):
         name = None if plan.name is None else f"{plan.name}-{number}"
         check_name(name, home)
-        settings: dict[str, Setting] = {**plan.settings, "train.seed": Setting(seed, _ORIGIN)}
-        if plan["data.validation_seed"] is None:
-            settings["data.validation_seed"] = Setting(plan["train.seed"], _ORIGIN)
-        runs.append(replace(prepared, plan=replace(plan, settings=settings, name=name)))
+        changes = {"train.seed": Setting(seed, _ORIGIN)}
+        if plan.data.validation_seed is None:
+            changes["data.validation_seed"] = Setting(plan.train.seed, _ORIGIN)
+        runs.append(replace(prepared, plan=replace(plan.updated(changes), name=name)))
     if plan.name is not None:
         with Registry.open(home, create=False) as registry:
             if registry.runs.search(group=plan.name, limit=1):
@@ -102,7 +102,7 @@ def train_group(
     results: list[RunResult] = []
     failed: list[FailedSeed] = []
     for number, run in enumerate(runs, 1):
-        seed = run.plan["train.seed"]
+        seed = run.plan.train.seed
         say(f"run {number} of {count}", f"seed {seed}, group {group}")
         try:
             results.append(train(run, catalog, home, listeners=listeners, warn=warn, group=group))
