@@ -576,7 +576,7 @@ def test_runs_are_listed_and_shown(shared: labelkit.RunResult, command: Command)
     (row,) = command("runs", "list", "--json").document
     assert (row["id"], row["name"], row["test"]) == (shared.run, "shared", shared.metrics["test"]["ner"]["f1"])
     assert command("runs", "list", "--status", "failed", "--json").document == []
-    assert command("runs", "list", "--task", "nonesuch").err == "no such runs\n"
+    assert command("runs", "list", "--task", "nonesuch").err == "no matching runs\n"
     shown = command("runs", "show", shared.run[:-2])
     assert shown.status == 0
     for part in ("train.learning_rate", "--lr", "validation (ner)", "test (ner)", "torch", shared.checkpoint.name):

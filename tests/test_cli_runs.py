@@ -22,10 +22,12 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from labelkit.cli import main
-from labelkit.cli.runs import COMMANDS, details, drawing
-from labelkit.cli.runs.curves import curve
-from labelkit.cli.runs.listing import split_names
-from labelkit.cli.runs.tables import Column, fit, table
+from labelkit.cli.runs import run_display as details
+from labelkit.cli.runs import display as drawing
+from labelkit.cli.runs import COMMANDS
+from labelkit.cli.runs.braille_chart import curve
+from labelkit.cli.runs.list_runs import split_names
+from labelkit.cli.runs.fitted_table import Column, fit, table
 from labelkit.console.text import shorten
 from labelkit.registry import Home, PlanValue, Registry, RunRecord, SplitRecord, VersionRecord, nested
 from labelkit.registry.filters import COLUMNS, MANY
@@ -219,7 +221,7 @@ def test_columns_that_are_asked_for(filled: Home, command: Command) -> None:
 def test_a_list_that_is_cut_says_so(filled: Home, command: Command) -> None:
     assert "there are more than these 2: --limit N or --all" in command("list", "--limit", "2").err
     assert command("list", "--limit", "4").err == ""
-    assert command("list", "--where", "name = nix").err == "no such runs\n"
+    assert command("list", "--where", "name = nix").err == "no matching runs\n"
 
 
 @pytest.mark.parametrize(
@@ -438,7 +440,7 @@ def test_tables_are_exported(filled: Home, command: Command, tmp_path: Path) -> 
         assert (odd.status, odd.err.splitlines()) == (
             1,
             [
-                f"error: {tmp_path / name}: its ending does not say the format",
+                f"error: {tmp_path / name}: unknown file extension",
                 "  end it in .csv, .json, .parquet, or add --format",
             ],
         )
@@ -514,7 +516,8 @@ def test_the_page_documents_every_name_option_and_command() -> None:
     assert all(f"`{name}`" in PAGE for name in MANY)
     for name in ("list", "show", "compare", "best", "query", "export"):
         assert f"## labelkit runs {name}" in PAGE
-    from labelkit.cli.runs import asking, listing
+    from labelkit.cli.runs import query as asking
+    from labelkit.cli.runs import list_runs as listing
     from labelkit.cli.runs import compare as comparing
 
     for command_ in (listing.list_runs, comparing.compare, comparing.best, asking.query, asking.export):

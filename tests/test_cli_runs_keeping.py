@@ -19,7 +19,7 @@ import pytest
 
 from labelkit.cli import main
 from labelkit.cli.runs import COMMANDS
-from labelkit.cli.runs.keeping_drawing import CATEGORIES
+from labelkit.cli.runs.housekeeping_display import CATEGORIES
 from labelkit.events import Status
 from labelkit.registry import Home, Registry
 from recorded_runs import ended, fill, save, start, write_output
@@ -78,14 +78,14 @@ def test_an_alias_from_setting_to_undoing(registry: Registry, command: Command) 
     for run in ("ner-1", "ner-2"):
         ended(registry, run)
     assert command("alias", "ner-1", "prod").out == "ner@prod means ner-1\n"
-    assert command("alias", "ner-2", "prod").out == "ner@prod means ner-2 (before: ner-1; --undo ner@prod goes back)\n"
+    assert command("alias", "ner-2", "prod").out == "ner@prod means ner-2 (before: ner-1; --undo ner@prod reverts it)\n"
     assert "ner-2" in command("alias", "--list").out
     assert command("alias", "--list", "pos").err == "no aliases; labelkit runs alias RUN NAME makes one\n"
     assert command("alias", "--undo", "prod").out == "ner@prod means ner-1\n"
     assert command("alias", "--remove", "prod").out == "ner@prod means no run\n"
     rows = command("alias", "--history", "ner@prod").out.splitlines()
     assert [bool(re.search(" undone ", row)) for row in rows] == [False, False, True, False]
-    assert rows[3].rstrip().endswith("(taken away)  now")
+    assert rows[3].rstrip().endswith("(removed)  now")
 
 
 def test_an_alias_as_json(registry: Registry, command: Command) -> None:
@@ -164,7 +164,7 @@ def test_verify_ends_with_1_when_something_is_wrong(registry: Registry, command:
     done = command("verify")
     assert done.status == 1
     assert "changed: model.safetensors" in done.out
-    assert done.err.startswith("error: 1 of 2 checkpoints are not what was recorded\n")
+    assert done.err.startswith("error: 1 of 2 checkpoints do not match their recorded checksums\n")
     done = command("verify", "--json")
     assert (done.status, done.document["ok"]) == (1, False)
     states = {one["name"]: one["state"] for one in done.document["checkpoints"][1]["files"]}
@@ -185,13 +185,13 @@ def test_rm_says_what_it_frees(registry: Registry, command: Command) -> None:
     registry.aliases.assign("ner-1", "prod")
     assert "the run 'ner-1' is ner@prod" in refused(command("rm", "latest"))
     lines = command("rm", "prod", "--force").out.splitlines()
-    assert lines[0].startswith("removed ner-1, ")
-    assert lines[1:] == ["  took away ner@prod", f"freed {lines[0].partition(', ')[2]}"]
+    assert lines[0].startswith("deleted ner-1, ")
+    assert lines[1:] == ["  removed the alias ner@prod", f"freed {lines[0].partition(', ')[2]}"]
     assert "no run 'ner-1' in the registry" in refused(command("rm", "ner-1"))
 
 
 def test_what_has_lost_its_state_is_said_to_start_again(registry: Registry, command: Command) -> None:
-    said = "labelkit run --resume starts it from its beginning then"
+    said = "labelkit run --resume restarts it from the beginning"
     statuses: dict[str, Status] = {"ner-1": "finished", "ner-2": "failed", "ner-3": "interrupted"}
     for run, status in statuses.items():
         ended(registry, run, status)
@@ -212,7 +212,7 @@ def test_gc_says_the_same_in_a_dry_run(registry: Registry, command: Command) -> 
     left.mkdir()
     (left / "model.safetensors").write_bytes(b"x" * 5000)
     planned = command("gc", "--dry-run")
-    assert f"would free {left} (" in planned.out
+    assert f"would delete {left} (" in planned.out
     assert left.exists()
     document = command("gc", "--dry-run", "--json").document
     done = command("gc")
@@ -233,7 +233,7 @@ def test_gc_names_what_it_could_not_free(registry: Registry, command: Command, m
     monkeypatch.setattr(shutil, "rmtree", refuse)
     done = command("gc")
     assert (done.status, done.out.splitlines()[-1]) == (1, "freed 0 B")
-    assert "error: not everything could be freed (1 left): " in done.err
+    assert "error: not everything could be deleted (1 left): " in done.err
 
 
 def test_gc_frees_the_cache_by_age(registry: Registry, command: Command) -> None:
@@ -249,7 +249,7 @@ def test_gc_frees_the_cache_by_age(registry: Registry, command: Command) -> None
 
 
 def test_reap_says_how_to_go_on(registry: Registry, command: Command, dead: int) -> None:
-    assert command("reap").err == "no run died without a word\n"
+    assert command("reap").err == "no stale runs\n"
     start(registry, pid=dead)
     assert "labelkit run --resume ner-1" in command("reap").out
     assert command("list", "--status", "stale", "--json").document[0]["id"] == "ner-1"
@@ -314,6 +314,6 @@ def test_a_full_disk_is_freed_with_the_help_of_the_cache(
     assert main(["runs", "rm", "ner-1", "--dry-run"]) == 1
     assert cached.exists()
     assert main(["runs", "rm", "ner-1"]) == 0
-    assert "of the cache made room" in capsys.readouterr().err
+    assert "of the cache freed" in capsys.readouterr().err
     assert not (home.runs / "ner-1").exists()
     assert main(["runs", "verify"]) == 0

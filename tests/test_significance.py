@@ -175,7 +175,7 @@ def test_the_table_shows_the_difference_and_its_p_value(
     assert ask(two, monkeypatch, "short", "shared", "--significance") == 0
     shown = capsys.readouterr().out
     assert "p-value" in shown
-    assert "95% of the difference" in shown
+    assert "95% CI of the difference" in shown
     assert "PER.f1" not in shown
     assert ["figure", "A", "B", "difference"] in [line.split()[:4] for line in shown.splitlines()]
     assert re.search(r"^B \(\S+\) against A \(\S+\) on test \(12 examples\)$", shown, re.MULTILINE)

@@ -1,4 +1,4 @@
-"""The entry point: which commands there are, and what an error looks like."""
+"""The entry point: the table of commands, and how errors are reported."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from labelkit.errors import LabelkitError, PlanError, SeveralRunsError
 #: command → (module that holds it, one line for --help); kept here so that --help imports none of them
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("labelkit.cli.run", "Train, select, test and record a labeller."),
-    "label": ("labelkit.cli.label", "Label a text with a trained labeller."),
-    "evaluate": ("labelkit.cli.evaluate", "Score a trained labeller on gold data."),
-    "errors": ("labelkit.cli.errors", "Show what a labeller gets wrong, and likely annotation mistakes."),
-    "onnx": ("labelkit.cli.onnx", "Write and check an ONNX model of a trained labeller."),
-    "runs": ("labelkit.cli.runs", "Look at recorded runs."),
-    "data": ("labelkit.cli.data", "Look at data before training on it."),
+    "label": ("labelkit.cli.label", "Label text, files or folders with a trained labeller."),
+    "evaluate": ("labelkit.cli.evaluate", "Evaluate a trained labeller on gold data."),
+    "errors": ("labelkit.cli.errors", "Show the errors of a labeller, and likely annotation errors."),
+    "onnx": ("labelkit.cli.onnx", "Export a trained labeller to ONNX and validate it."),
+    "runs": ("labelkit.cli.runs", "List, compare, annotate and delete recorded runs."),
+    "data": ("labelkit.cli.data", "Show, check and convert labelled data."),
     "tasks": ("labelkit.cli.listing", "List the labelling tasks."),
     "recipes": ("labelkit.cli.listing", "List the recipes of each task."),
     "formats": ("labelkit.cli.listing", "List the file formats."),
-    "plugins": ("labelkit.cli.plugins", "List, check and begin plugins."),
+    "plugins": ("labelkit.cli.plugins", "List, validate and scaffold plugins."),
 }
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 
@@ -47,7 +47,7 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except BrokenPipeError:
-            # the reader has gone: that is its right, and nothing more can be said on stdout
+            # the reader of the pipe has closed it: not an error, and nothing more can be written to stdout
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 0
 
@@ -88,7 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if debug:
             raise
         _say(f"error: {type(error).__name__}: {' '.join(str(error).split())}")
-        _say("  this is a mistake in labelkit or a plugin; add --debug to the command to see where it happened")
+        _say("  this is a bug in labelkit or a plugin; add --debug to the command for the traceback")
         return EXIT_FAILED
 
 

@@ -1,4 +1,4 @@
-"""``labelkit runs``: which commands there are."""
+"""``labelkit runs``: the commands over the registry, each imported when it is called."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ import click
 
 #: command → (module beside this one, function in it, one line for --help); none is imported before it is called
 COMMANDS: dict[str, tuple[str, str, str]] = {
-    "list": ("listing", "list_runs", "List runs, newest first."),
-    "show": ("showing", "show", "Show everything that is recorded of a run."),
-    "compare": ("compare", "compare", "Show what differs between runs."),
-    "best": ("compare", "best", "Rank runs by validation."),
-    "alias": ("curating", "alias", "Name a run: TASK@NAME; history and undo."),
-    "tag": ("curating", "tag", "Give a run tags, or take them away."),
-    "note": ("curating", "note", "Write something about a run."),
-    "why": ("curating", "why", "Say which run and checkpoint made a file."),
-    "repeat": ("repeating", "repeat", "Train a run again from its record, and compare."),
-    "report": ("report", "report", "Write a run as one page of HTML."),
-    "verify": ("keeping", "verify", "Hash checkpoints again and compare."),
-    "rm": ("keeping", "remove", "Remove runs, and free their checkpoints."),
-    "gc": ("keeping", "collect", "Free what nobody needs."),
-    "reap": ("keeping", "reap", "Record dead runs as stale."),
-    "query": ("asking", "query", "Ask the registry in SQL, read-only."),
-    "export": ("asking", "export", "Write runs as CSV, JSON or Parquet."),
+    "list": ("list_runs", "list_runs", "List runs, newest first."),
+    "show": ("show", "show", "Show everything recorded about a run."),
+    "compare": ("compare", "compare", "Compare the settings, data and scores of runs."),
+    "best": ("compare", "best", "Rank runs by their validation score."),
+    "alias": ("annotate", "alias", "Assign an alias (TASK@NAME) to a run; show its history, undo."),
+    "tag": ("annotate", "tag", "Add tags to a run, or remove them."),
+    "note": ("annotate", "note", "Add a note to a run."),
+    "why": ("annotate", "why", "Show which run and checkpoint produced a file."),
+    "repeat": ("repeat", "repeat", "Reproduce a run from its record and compare the results."),
+    "report": ("report", "report", "Write an HTML report of a run."),
+    "verify": ("housekeeping", "verify", "Verify the checksums of checkpoints."),
+    "rm": ("housekeeping", "remove", "Delete runs and their checkpoints."),
+    "gc": ("housekeeping", "collect", "Delete unreferenced checkpoints and stale cache entries."),
+    "reap": ("housekeeping", "reap", "Mark runs whose process has died as stale."),
+    "query": ("query", "query", "Query the registry in SQL, read-only."),
+    "export": ("query", "export", "Export runs as CSV, JSON or Parquet."),
 }
 
 
@@ -45,4 +45,4 @@ class _Commands(click.Group):
 
 @click.group(cls=_Commands)
 def runs() -> None:
-    """Look at recorded runs, compare them, and keep house."""
+    """List, compare, annotate and delete recorded runs."""

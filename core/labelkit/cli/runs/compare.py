@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from labelkit.cli.common import Shell, command_options
-from labelkit.cli.runs.listing import as_document
+from labelkit.cli.runs.list_runs import as_document
 
 
 @click.command("compare")
@@ -25,7 +25,7 @@ def compare(
 
     A * marks the score that selected the checkpoint. Scores on different examples are shown without differences.
     """
-    from labelkit.cli.runs import drawing
+    from labelkit.cli.runs import display
     from labelkit.evaluate.comparison import compare_runs
     from labelkit.registry import Registry
 
@@ -42,10 +42,10 @@ def compare(
         details = [registry.runs.get(run) for run in ids] if significance else []
     tests = compare_runs(details, shell.catalog, shell.environment, shell.home, shell.say) if significance else []
     if not shell.as_json:
-        drawing.comparison(shell.out, found, everything=everything, per_type=per_type)
+        display.comparison(shell.out, found, everything=everything, per_type=per_type)
         for index, one in enumerate(tests, 1):
             shell.out.print()
-            drawing.significance(shell.out, one, drawing.letter(index), per_type=per_type)
+            display.significance(shell.out, one, display.letter(index), per_type=per_type)
         return
     document: dict[str, Any] = asdict(found)
     for name in ("facts", "settings", "splits", "versions"):
@@ -58,7 +58,7 @@ def compare(
 
 
 def _compare_groups(shell: Shell, names: tuple[str, ...]) -> None:
-    from labelkit.cli.runs import drawing
+    from labelkit.cli.runs import display
     from labelkit.registry import Registry
 
     with Registry.open(shell.home, create=False) as registry:
@@ -68,7 +68,7 @@ def _compare_groups(shell: Shell, names: tuple[str, ...]) -> None:
     if shell.as_json:
         shell.json({"groups": [asdict(one) for one in found], "notes": notes})
     else:
-        drawing.groups(shell.out, found, notes)
+        display.groups(shell.out, found, notes)
 
 
 @click.command("best")
@@ -84,7 +84,7 @@ def best(shell: Shell, task: str | None, data: str | None, group: str | None, li
     a test that models are selected by is no test. The reference before each group (such as ner@best:wnut17) names its
     best run wherever a command takes a RUN.
     """
-    from labelkit.cli.runs import drawing
+    from labelkit.cli.runs import display
     from labelkit.registry import Registry
 
     if data and group:
@@ -97,4 +97,4 @@ def best(shell: Shell, task: str | None, data: str | None, group: str | None, li
     for index, one in enumerate(found):
         if index:
             shell.out.print()
-        drawing.ranking(shell.out, one)
+        display.ranking(shell.out, one)

@@ -58,7 +58,7 @@ def _write(shell: Shell, details: RunDetails, path: Path, *, force: bool) -> Non
     if shell.as_json:
         shell.json({"run": details.record.id, "path": str(path.absolute()), "bytes": len(content), **page.to_json()})
         return
-    from labelkit.cli.runs.drawing import line
+    from labelkit.cli.runs.display import line
 
     line(shell.out, f"{path}: report of {details.record.id}")
     for split, why in page.unjudged:

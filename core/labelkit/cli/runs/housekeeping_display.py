@@ -1,8 +1,8 @@
-"""How aliases, origins and what housekeeping did look in a terminal. Text of users is shown literally."""
+"""How aliases, lineage and the results of housekeeping look in a terminal. Text of users is shown literally."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -12,20 +12,20 @@ from labelkit.console.tables import cell, figure, table
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from labelkit.registry import CollectedGarbage, DeletedRun, GarbageItem, Origin, Verification
+    from labelkit.registry import CollectedGarbage, DeletedRun, Origin, Verification
     from labelkit.registry.aliases import AliasRecord
     from labelkit.registry.entities import RunSummary
 
-#: what is read in less than about a second needs no bar
+#: fewer bytes are read in about a second, which needs no progress bar
 _BAR = 256 << 20
 
-RESTARTS = "labelkit run --resume starts it from its beginning then"
+RESTARTS = "labelkit run --resume restarts it from the beginning"
 
 CATEGORIES = {
     "leftovers": "leftovers of killed writes, superseded checkpoints",
-    "orphans": "folders of runs that the registry does not know",
-    "resume": "what resuming needs, of runs that need it no more",
-    "last": "last checkpoints of finished runs, not the best",
+    "orphans": "folders of runs unknown to this registry",
+    "resume": "resume state of finished runs",
+    "last": "last checkpoints of finished runs that have a better one",
     "unfinished": "checkpoints of runs that did not finish",
     "cache": "cache",
 }
@@ -46,7 +46,7 @@ def size(count: int) -> str:
 
 
 def several(count: int, what: str) -> str:
-    """Return a number of things in words.
+    """Return a count with its noun.
 
     >>> several(1, "checkpoint"), several(2, "checkpoint")
     ('1 checkpoint', '2 checkpoints')
@@ -55,7 +55,7 @@ def several(count: int, what: str) -> str:
 
 
 def moment(time: datetime | None) -> str:
-    """Return a time as it is here."""
+    """Return a time in the local time zone."""
     return "–" if time is None else f"{time.astimezone():%Y-%m-%d %H:%M:%S}"
 
 
@@ -66,7 +66,7 @@ def line(console: Console, text: str) -> None:
 
 @contextmanager
 def hashing(console: Console, total: int) -> Iterator[Callable[[int], object] | None]:
-    """Show how far reading ``total`` bytes is, where that takes a while and somebody looks."""
+    """Show a progress bar for reading ``total`` bytes in a terminal, where that takes more than a second."""
     if total < _BAR or not console.is_terminal:
         yield None
         return
@@ -79,17 +79,17 @@ def hashing(console: Console, total: int) -> Iterator[Callable[[int], object] | 
 
 
 def aliases(console: Console, found: Sequence[AliasRecord]) -> None:
-    """Print what each alias means now."""
+    """Print which run each alias refers to."""
     table(console, ("alias", "run", "since"), [(one.reference, one.run, moment(one.created)) for one in found])
 
 
 def alias_history(console: Console, found: Sequence[AliasRecord]) -> None:
-    """Print all that an alias ever meant, oldest first."""
+    """Print every run an alias has referred to, oldest first."""
     counting = [one for one in found if one.undone is None]
     rows = [
         (
             moment(one.created),
-            one.run or "(taken away)",
+            one.run or "(removed)",
             f"undone {moment(one.undone)}" if one.undone else "now" if one is counting[-1] else "",
         )
         for one in found
@@ -98,8 +98,8 @@ def alias_history(console: Console, found: Sequence[AliasRecord]) -> None:
 
 
 def origin(console: Console, found: Origin) -> None:
-    """Print where a file or folder came from."""
-    line(console, f"{found.path}: {_said(found)}")
+    """Print the lineage of a file or folder."""
+    line(console, f"{found.path}: {lineage_summary(found)}")
     summary = found.summary
     facts: dict[str, object] = {
         "run": found.run + ("" if summary else " (no longer in the registry)"),
@@ -122,7 +122,8 @@ def origin(console: Console, found: Origin) -> None:
             line(console, f"{one.state}: {one.name}")
 
 
-def _said(found: Origin) -> str:
+def lineage_summary(found: Origin) -> str:
+    """Return what a file is, and whether it has changed since it was written."""
     if found.tied_by == "path":
         return "it has changed since it was written; this wrote other content here:"
     if found.tied_by == "labelkit.json":
@@ -133,7 +134,7 @@ def _said(found: Origin) -> str:
 
 
 def verification(console: Console, found: Verification) -> None:
-    """Print what hashing the checkpoints again gave."""
+    """Print the result of verifying checkpoints."""
     rows = []
     for one in found.checkpoints:
         wrong = [f"{state}: {', '.join(one.of(state))}" for state in ("missing", "changed", "unknown") if one.of(state)]
@@ -142,17 +143,17 @@ def verification(console: Console, found: Verification) -> None:
     if rows:
         table(console, ("run", ">step", "", "files"), rows)
     if found.elsewhere:
-        line(console, f"elsewhere and not looked at: {several(found.elsewhere, 'checkpoint')}")
+        line(console, f"on other machines, not verified: {several(found.elsewhere, 'checkpoint')}")
     for left in found.unknown:
         line(console, f"unknown: {left.path} ({size(left.size)}); see labelkit runs gc --dry-run")
 
 
 def removed(console: Console, found: Sequence[DeletedRun], *, dry_run: bool) -> None:
-    """Print what was removed, and what remains elsewhere."""
+    """Print what was deleted, and what remains elsewhere."""
     for one in found:
-        line(console, f"{'would remove' if dry_run else 'removed'} {one.run}, {size(one.size)}")
+        line(console, f"{'would delete' if dry_run else 'deleted'} {one.run}, {size(one.size)}")
         if one.aliases:
-            line(console, f"  {'would take' if dry_run else 'took'} away {', '.join(one.aliases)}")
+            line(console, f"  {'would remove' if dry_run else 'removed'} the alias {', '.join(one.aliases)}")
         if one.restarts:
             line(console, f"  {RESTARTS}")
         for place in one.elsewhere:
@@ -161,30 +162,26 @@ def removed(console: Console, found: Sequence[DeletedRun], *, dry_run: bool) -> 
 
 
 def collected(console: Console, found: CollectedGarbage) -> None:
-    """Print what was freed, by category, and what was left alone; each thing by name before it is done."""
-    rows = [(text, len(of), size(sum(one.size for one in of))) for text, of in _by_category(found.freed)]
+    """Print what was deleted, by category, and what was kept and why; a dry run lists every path."""
+    rows = []
+    for category, text in CATEGORIES.items():
+        if entries := [one for one in found.freed if one.category == category]:
+            rows.append((text, len(entries), size(sum(one.size for one in entries))))
     if rows:
-        table(console, ("what", ">things", ">on the disk"), rows)
+        table(console, ("what", ">entries", ">size"), rows)
     if found.dry_run:
         for one in found.freed:
-            line(console, f"would free {one.path} ({size(one.size)})")
+            line(console, f"would delete {one.path} ({size(one.size)})")
     for run in dict.fromkeys(one.run for one in found.freed if one.restarts):
         line(console, f"{run}: {RESTARTS}")
     for one in found.kept:
-        line(console, f"left alone: {one.path} ({size(one.size)}): {one.reason}")
+        line(console, f"kept: {one.path} ({size(one.size)}): {one.reason}")
     if found.elsewhere:
-        line(console, f"elsewhere and not looked at: {several(found.elsewhere, 'checkpoint')}")
+        line(console, f"on other machines, not verified: {several(found.elsewhere, 'checkpoint')}")
     line(console, f"{'would free' if found.dry_run else 'freed'} {size(found.size)}")
 
 
-def _by_category(found: Iterable[GarbageItem]) -> Iterator[tuple[str, list[GarbageItem]]]:
-    each = list(found)
-    for category, text in CATEGORIES.items():
-        if of := [one for one in each if one.category == category]:
-            yield text, of
-
-
 def reaped(console: Console, found: Sequence[RunSummary]) -> None:
-    """Print the runs that turned out to be dead, and how to go on with them."""
+    """Print the runs that were marked stale, and how to resume them."""
     rows = [(run.id, moment(run.heartbeat), run.host, run.pid, f"labelkit run --resume {run.id}") for run in found]
-    table(console, ("stale", "last sign of life", "host", ">process", "go on with"), rows)
+    table(console, ("stale", "last heartbeat", "host", ">process", "resume with"), rows)

@@ -1,4 +1,4 @@
-"""Curves in a terminal: a figure over steps, drawn with the dots of braille letters (two across, four down)."""
+"""Line charts in a terminal, drawn with braille characters (two dots across, four down)."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ _BLANK = 0x2800
 
 
 def curve(points: Sequence[tuple[float, float | None]], *, width: int, height: int) -> list[str]:
-    """Return lines that show ``points`` (x, y) joined up, with the greatest and least y beside them.
+    """Return a line chart of ``points`` (x, y) as lines of text, with the maximum and minimum y as labels.
 
-    :param width: letters of the drawing, without the figures beside it; ``height`` as well.
+    :param width: characters of the chart without its labels; ``height`` in lines.
 
     >>> curve([(1, 0.0), (2, 1.0)], width=4, height=2)
     ['1.0000 ⠀⠀⡠⠊', '0.0000 ⡠⠊⠀⠀']
@@ -26,28 +26,28 @@ def curve(points: Sequence[tuple[float, float | None]], *, width: int, height: i
     for column in range(2 * width):
         x = known[0][0] + (known[-1][0] - known[0][0]) * column / (2 * width - 1)
         # halves, because the difference of two huge numbers is not finite
-        share = 0.5 if high == low else (_at(known, x) / 2 - low / 2) / (high / 2 - low / 2)
+        share = 0.5 if high == low else (interpolate(known, x) / 2 - low / 2) / (high / 2 - low / 2)
         dots[round((1 - share) * (4 * height - 1))][column] = True
     labels = [_figure(high), *[""] * (height - 2), *([_figure(low)] if height > 1 else [])]
     space = max(map(len, labels))
-    return [f"{label:>{space}} {_letters(dots[4 * row : 4 * row + 4])}" for row, label in enumerate(labels)]
+    lines = []
+    for row, label in enumerate(labels):
+        cells = "".join(
+            chr(_BLANK + sum(_DOTS[y][x] for y in range(4) for x in range(2) if dots[4 * row + y][2 * cell + x]))
+            for cell in range(width)
+        )
+        lines.append(f"{label:>{space}} {cells}")
+    return lines
 
 
 def _figure(value: float) -> str:
     return f"{value:.4f}" if abs(value) < 10_000 else f"{value:.3e}"
 
 
-def _at(known: Sequence[tuple[float, float]], x: float) -> float:
-    """Return y at ``x`` on the straight line between the points beside it."""
+def interpolate(known: Sequence[tuple[float, float]], x: float) -> float:
+    """Return y at ``x`` by linear interpolation."""
     for (x0, y0), (x1, y1) in pairwise(known):
         if x0 <= x <= x1:
             part = (x - x0) / (x1 - x0) if x1 > x0 else 1.0
             return y0 * (1 - part) + y1 * part
     return known[-1][1]
-
-
-def _letters(rows: Sequence[Sequence[bool]]) -> str:
-    return "".join(
-        chr(_BLANK + sum(_DOTS[y][x] for y in range(4) for x in range(2) if rows[y][2 * letter + x]))
-        for letter in range(len(rows[0]) // 2)
-    )

@@ -1,4 +1,4 @@
-"""How runs look in a terminal: lists, rankings, comparisons. Text of users is shown literally."""
+"""How lists, rankings and comparisons of runs look in a terminal. Text of users is shown literally."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.text import Text
 
-from labelkit.cli.runs.tables import Column, table
+from labelkit.cli.runs.fitted_table import Column, table
 from labelkit.console.text import literal
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def line(console: Console, text: str, style: str = "") -> None:
 
 
 def figure(value: object, *, sign: bool = False) -> str:
-    """Return a value as people read it."""
+    """Format a value for display: numbers rounded, times local, booleans yes or no."""
     if value is None:
         return "–"
     if isinstance(value, datetime):
@@ -60,15 +60,15 @@ def counts(name: str, values: Iterable[object]) -> bool:
 
 
 def number(value: float) -> str:
-    """Return a number with four places, or in few letters where those would show nothing of it or too much."""
+    """Format a number with four decimals, or with four significant digits where those would be zeros or too long."""
     if value.is_integer() and 1 < abs(value) < 1e15:  # a count; 0 and 1 may well be scores
         return f"{value:.0f}"
     return f"{value:.4f}" if value in (0, 1) or 0.001 <= abs(value) < 1e6 else f"{value:.4g}"
 
 
-def mebibytes(count: int) -> str:
-    """Return a number of bytes in MiB."""
-    return f"{count / 2**20:,.1f} MiB"
+def mebibytes(count: Any) -> str:
+    """Format a number of bytes in MiB; None, which was not measured, is a dash."""
+    return "–" if count is None else f"{count / 2**20:,.1f} MiB"
 
 
 def duration(seconds: float | None) -> str:
@@ -85,20 +85,19 @@ def duration(seconds: float | None) -> str:
 
 
 def runs(console: Console, found: Sequence[RunSummary], asked: Sequence[str] = ()) -> tuple[str, ...]:
-    """Print a table of runs and return what had to be left out.
+    """Print a table of runs and return the titles of columns that did not fit.
 
-    :param asked: the columns to show in place of the usual ones.
+    :param asked: columns to show instead of the default ones.
     """
     if asked:
-        columns = [Column("run"), *(Column(name, right=_numeric(found, name), least=8) for name in asked)]
+        columns = [Column("run")]
+        for name in asked:
+            values = [one.columns[name] for one in found if one.columns[name] is not None]
+            numeric = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
+            columns.append(Column(name, right=numeric, least=8))
         return table(console, columns, [(one.id, *(_cell(one.columns[name]) for name in asked)) for one in found])
     shown = [(column, value) for column, value in _LIST if _needed(column, found)]
     return table(console, [column for column, _ in shown], [[value(one) for _, value in shown] for one in found])
-
-
-def _numeric(found: Iterable[RunSummary], name: str) -> bool:
-    values = [one.columns[name] for one in found if one.columns[name] is not None]
-    return all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
 
 
 def _cell(value: object) -> str:
@@ -106,12 +105,12 @@ def _cell(value: object) -> str:
 
 
 def data(one: RunSummary) -> str:
-    """Return the data reference of a run, with a mark where its text is synthetic."""
+    """Return the data reference of a run, marked where its text is synthetic."""
     return one.data + (SYNTHETIC if one.synthetic else "")
 
 
 def labels(one: RunSummary) -> str:
-    """Return aliases and tags, in few letters."""
+    """Return aliases, without their task, and tags."""
     return ", ".join((*(f"@{alias.partition('@')[2]}" for alias in one.aliases), *one.tags))
 
 
@@ -132,7 +131,7 @@ _LIST: tuple[tuple[Column, Any], ...] = (
 
 
 def _needed(column: Column, found: Sequence[RunSummary]) -> bool:
-    """Return whether a column says anything: not everybody names runs and tags them."""
+    """Return whether any run has a value in this column."""
     if column.title == "name":
         return any(one.name for one in found)
     if column.title == "group":
@@ -168,9 +167,9 @@ def ranking(console: Console, found: Ranking) -> None:
 
 
 def comparison(console: Console, found: Comparison, *, everything: bool, per_type: bool) -> None:
-    """Print runs side by side: what differs in plan, data and versions, and the scores.
+    """Print runs side by side: differing settings, data and versions, and the scores.
 
-    :param everything: also what agrees.
+    :param everything: also settings, data and versions that agree.
     :param per_type: also the scores of each label type.
     """
     columns = [Column(letter(index), least=10) for index in range(len(found.runs))]
@@ -185,7 +184,12 @@ def comparison(console: Console, found: Comparison, *, everything: bool, per_typ
     groups = (("run", found.facts), ("setting", found.settings), ("version of", found.versions))
     for name, values in groups:
         rows = [
-            (one.name, *(_fact(one.name, value) for value in one.values)) for one in values if one.differs or everything
+            (
+                one.name,
+                *(mebibytes(value) if one.name == "peak_memory" and value else figure(value) for value in one.values),
+            )
+            for one in values
+            if one.differs or everything
         ]
         _section(console, name, columns, rows)
     splits = [
@@ -201,16 +205,12 @@ def comparison(console: Console, found: Comparison, *, everything: bool, per_typ
 
 
 def letter(index: int) -> str:
-    """Return what stands for a run in a comparison."""
+    """Return the letter of a run in a comparison: A, B, …"""
     return chr(ord("A") + index) if index < 26 else str(index + 1)
 
 
-def _fact(name: str, value: object) -> str:
-    return mebibytes(value) if name == "peak_memory" and isinstance(value, int) else figure(value)
-
-
 def significance(console: Console, tested: SignificanceTest, second: str, *, per_type: bool) -> None:
-    """Print how sure the differences of a run to the first one are.
+    """Print the difference of a run to the first one, with 95% CI and p-value.
 
     :param second: the letter of the run; the first one is A.
     :param per_type: also those of each label type.
@@ -218,7 +218,7 @@ def significance(console: Console, tested: SignificanceTest, second: str, *, per
     first = letter(0)
     runs = f"{second} ({tested.second}) against {first} ({tested.first})"
     title(console, f"{runs} on {tested.split} ({tested.examples:,} examples)")
-    names = ("figure", first, second, "difference", "95% of the difference", "p-value")
+    names = ("figure", first, second, "difference", "95% CI of the difference", "p-value")
     rows = [
         (
             f"{one.type}.{one.name}" if one.type else one.name,
@@ -248,12 +248,9 @@ def _score(one: ComparedScore) -> tuple[str, ...]:
     cells = [figure(values[0])]
     for value, difference in zip(values[1:], one.differences[1:], strict=True):
         close = difference is not None and one.comparable
-        cells.append(f"{figure(value)} ({_change(difference, whole=whole)})" if close else figure(value))
+        change = "=" if not difference else f"{difference:+.0f}" if whole else f"{difference:+.4f}"
+        cells.append(f"{figure(value)} ({change})" if close else figure(value))
     return (name + marks, *cells)
-
-
-def _change(difference: float | None, *, whole: bool) -> str:
-    return "=" if not difference else f"{difference:+.0f}" if whole else f"{difference:+.4f}"
 
 
 def groups(console: Console, found: Sequence[Group], notes: Iterable[str]) -> None:
@@ -303,7 +300,7 @@ def result(console: Console, found: ResultTable, most: int) -> None:
 
 
 def split_order(name: str) -> tuple[int, str]:
-    """Return what sorts splits as people think of them."""
+    """Return the sort key of a split: train, validation, test, others by name."""
     return ({"train": 0, "validation": 1, "test": 2}.get(name, 3), name)
 
 

@@ -13,10 +13,10 @@ from labelkit.cli.common import Shell, command_options
 @click.argument("run")
 @command_options
 def show(shell: Shell, run: str) -> None:
-    """Show everything that is recorded of RUN: an id or its beginning, a name, an alias, latest, or TASK@best.
+    """Show everything recorded about RUN: an id or unique prefix, a name, an alias, latest, or TASK@best.
 
-    Scores are those of the chosen checkpoint; the curves show validation and the training loss by step. --json has
-    all figures of all steps.
+    Scores are those of the chosen checkpoint; the curves show the validation score and the training loss by step.
+    --json has all figures of all steps.
     """
     from labelkit.registry import Registry, nested
 
@@ -26,6 +26,6 @@ def show(shell: Shell, run: str) -> None:
     if shell.as_json:
         shell.json({**asdict(found), "status": found.shown, "scores": scores})
         return
-    from labelkit.cli.runs.details import details
+    from labelkit.cli.runs.run_display import details
 
     details(shell.out, found, scores)

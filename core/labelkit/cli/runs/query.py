@@ -15,16 +15,17 @@ from labelkit.errors import StorageError
 if TYPE_CHECKING:
     from labelkit.registry.sql_query import ResultTable
 
-_SHOWN = 200
+#: rows printed on a terminal
+MAX_ROWS = 200
 
 
 @click.command("query")
 @click.argument("sql", metavar="'SELECT …'")
 @click.option("--csv", "as_csv", is_flag=True, help="Print all rows as CSV.")
-@click.option("--seconds", type=click.FloatRange(min=0.001), default=60.0, show_default=True, help="Give up after.")
+@click.option("--seconds", type=click.FloatRange(min=0.001), default=60.0, show_default=True, help="Timeout.")
 @command_options
 def query(shell: Shell, sql: str, as_csv: bool, seconds: float) -> None:
-    """Ask the registry in SQL, read-only.
+    """Query the registry in SQL, read-only.
 
     \b
     labelkit runs query "SELECT task, count(*) FROM v_runs GROUP BY task"
@@ -40,29 +41,29 @@ def query(shell: Shell, sql: str, as_csv: bool, seconds: float) -> None:
     if shell.as_json or as_csv:
         _print(found, "json" if shell.as_json else "csv")
         return
-    from labelkit.cli.runs import drawing
+    from labelkit.cli.runs import display
 
-    # a pipe gets all rows: it asked for them, and has no screen to fill
-    most = _SHOWN if shell.out.is_terminal else len(found.rows)
-    drawing.result(shell.out, found, most)
+    # only a terminal is limited to what fits on a few screens
+    most = MAX_ROWS if shell.out.is_terminal else len(found.rows)
+    display.result(shell.out, found, most)
     if len(found.rows) > most:
-        shell.say(f"these are {most} of {len(found.rows):,} rows: --csv or --json prints all")
+        shell.say(f"{most} of {len(found.rows):,} rows shown: --csv or --json prints all")
 
 
 @click.command("export")
-@click.option("--output", "-o", type=click.Path(path_type=Path), metavar="FILE", help="Where to; default: stdout.")
+@click.option("--output", "-o", type=click.Path(path_type=Path), metavar="FILE", help="Output file; default: stdout.")
 @click.option(
     "--format",
     "format_",
     type=click.Choice(["csv", "json", "parquet"]),
     help="Default: by the ending of FILE; csv on stdout.",
 )
-@click.option("--where", metavar="CONDITION", help="Only these runs; as in labelkit runs list.")
+@click.option("--where", metavar="CONDITION", help="A filter as in labelkit runs list.")
 @click.option("--wide/--long", default=True, help="A row for each run (default), or for each score.")
 @click.option("--force", is_flag=True, help="Replace FILE where it exists.")
 @command_options
 def export(shell: Shell, output: Path | None, format_: str | None, where: str | None, wide: bool, force: bool) -> None:
-    """Write runs as a table: a row for each with its settings and scores as columns, or a row for each score.
+    """Export runs as a table: one row per run with its settings and scores, or one row per score.
 
     \b
     labelkit runs export -o runs.csv
@@ -71,13 +72,16 @@ def export(shell: Shell, output: Path | None, format_: str | None, where: str | 
     from labelkit.registry import Registry
     from labelkit.registry.export import FORMATS, write
 
-    chosen = "json" if shell.as_json and format_ is None else format_ or _by_name(output)
+    chosen = "json" if shell.as_json and format_ is None else format_ or format_of(output)
     if output is None and chosen == "parquet":
-        raise click.UsageError("parquet goes into a file: -o FILE")
+        raise click.UsageError("parquet needs a file: -o FILE")
     if shell.as_json and output is None and chosen != "json":
-        raise click.UsageError("--json prints JSON: leave --format out")
+        raise click.UsageError("--json cannot be combined with --format")
     if output is not None:
-        _refuse_existing(output, force)
+        if output.is_dir():
+            raise StorageError(f"{output} is a folder", hint="name a file in it")
+        if output.exists() and not force:
+            raise StorageError(f"{output} exists", hint="--force replaces it")
     with Registry.open(shell.home, create=False) as registry:
         found = registry.runs.export(where=where, long=not wide)
     if output is None:
@@ -93,7 +97,11 @@ def export(shell: Shell, output: Path | None, format_: str | None, where: str | 
         shell.say(f"{output}: {len(found.rows):,} rows, {len(found.columns)} columns")
 
 
-def _by_name(output: Path | None) -> str:
+def format_of(output: Path | None) -> str:
+    """Return the export format of a file by its extension, ``csv`` for stdout.
+
+    :raises StorageError: the extension is unknown.
+    """
     from labelkit.registry.export import FORMATS
 
     if output is None:
@@ -101,21 +109,14 @@ def _by_name(output: Path | None) -> str:
     suffix = output.suffix.lower().removeprefix(".")
     if suffix not in FORMATS:
         known = ", ".join(f".{one}" for one in FORMATS)
-        raise StorageError(f"{output}: its ending does not say the format", hint=f"end it in {known}, or add --format")
+        raise StorageError(f"{output}: unknown file extension", hint=f"end it in {known}, or add --format")
     return suffix
-
-
-def _refuse_existing(output: Path, force: bool) -> None:
-    if output.is_dir():
-        raise StorageError(f"{output} is a folder", hint="name a file in it")
-    if output.exists() and not force:
-        raise StorageError(f"{output} exists", hint="--force replaces it")
 
 
 def _print(found: ResultTable, format_: str) -> None:
     from labelkit.registry.export import as_text
 
     text = as_text(found, "json" if format_ == "json" else "csv")
-    # a program gets what is there; a terminal must not be steered by it
+    # files and pipes get the exact text; in a terminal control characters are made visible
     shown = literal(text) if sys.stdout.isatty() else text.encode("utf-8", "backslashreplace").decode()
     click.echo(shown, nl=False, color=True)

@@ -1,4 +1,4 @@
-"""Tables that fit: on a terminal long words are shortened in the middle, in a pipe every row is one whole line."""
+"""Tables fitted to the terminal: long cells are shortened in the middle; in a pipe every row is one full line."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _GAP = 2
 class Column:
     """A column of a table.
 
-    :param right: its cells stand at the right.
-    :param least: cells may be shortened to so many places; 0: never.
-    :param keep: an ending that is never cut off.
-    :param leave: columns of a lower number are left out first where a terminal is too narrow; 0: never.
+    :param right: align its cells to the right.
+    :param least: cells may be shortened to this width; 0: never.
+    :param keep: a suffix that is never cut off.
+    :param leave: columns with a lower number are dropped first in a narrow terminal; 0: never.
     """
 
     title: str
@@ -33,14 +33,16 @@ class Column:
 
 
 def table(console: Console, columns: Sequence[Column], rows: Iterable[Sequence[Any]]) -> tuple[str, ...]:
-    """Print a table and return the titles of the columns that had to be left out."""
+    """Print a table and return the titles of the columns that were dropped."""
     cells = [[literal("" if value is None else str(value), lines=False) for value in row] for row in rows]
     natural = [
         max(cell_len(text) for text in (column.title, *(row[index] for row in cells)))
         for index, column in enumerate(columns)
     ]
     columns = [
-        replace(one, least=one.least + cell_len(one.keep)) if _keeps(one, index, cells) else one
+        replace(one, least=one.least + cell_len(one.keep))
+        if one.keep and any(row[index].endswith(one.keep) for row in cells)
+        else one
         for index, one in enumerate(columns)
     ]
     widths = fit(columns, natural, console.width) if console.is_terminal else list(natural)
@@ -50,14 +52,10 @@ def table(console: Console, columns: Sequence[Column], rows: Iterable[Sequence[A
     return tuple(column.title for column, width in zip(columns, widths, strict=True) if not width)
 
 
-def _keeps(column: Column, index: int, cells: Sequence[Sequence[str]]) -> bool:
-    return bool(column.keep) and any(row[index].endswith(column.keep) for row in cells)
-
-
 def fit(columns: Sequence[Column], natural: Sequence[int], total: int) -> list[int]:
-    """Return the width of each column in a line of ``total`` places, 0 for one that is left out.
+    """Return the width of each column in a line of ``total`` cells, 0 for one that is dropped.
 
-    First the widest of those that may be are shortened, then columns are left out, then there are too many places.
+    First the widest shrinkable columns are shortened, then columns are dropped; then the line is too long.
     """
     widths = list(natural)
     while True:
