@@ -22,12 +22,12 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from labelkit.cli import main
-from labelkit.cli.runs import run_display as details
-from labelkit.cli.runs import display as drawing
 from labelkit.cli.runs import COMMANDS
+from labelkit.cli.runs import display as drawing
+from labelkit.cli.runs import run_display as details
 from labelkit.cli.runs.braille_chart import curve
-from labelkit.cli.runs.list_runs import split_names
 from labelkit.cli.runs.fitted_table import Column, fit, table
+from labelkit.cli.runs.list_runs import split_names
 from labelkit.console.text import shorten
 from labelkit.registry import Home, PlanValue, Registry, RunRecord, SplitRecord, VersionRecord, nested
 from labelkit.registry.filters import COLUMNS, MANY
@@ -516,9 +516,9 @@ def test_the_page_documents_every_name_option_and_command() -> None:
     assert all(f"`{name}`" in PAGE for name in MANY)
     for name in ("list", "show", "compare", "best", "query", "export"):
         assert f"## labelkit runs {name}" in PAGE
-    from labelkit.cli.runs import query as asking
-    from labelkit.cli.runs import list_runs as listing
     from labelkit.cli.runs import compare as comparing
+    from labelkit.cli.runs import list_runs as listing
+    from labelkit.cli.runs import query as asking
 
     for command_ in (listing.list_runs, comparing.compare, comparing.best, asking.query, asking.export):
         common = {"--json", "--debug", "--no-plugin", "--trace-plugins"}
