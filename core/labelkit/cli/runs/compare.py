@@ -26,7 +26,6 @@ def compare(
     A * marks the score that selected the checkpoint. Scores on different examples are shown without differences.
     """
     from labelkit.cli.runs import display
-    from labelkit.evaluate.comparison import compare_runs
     from labelkit.registry import Registry
 
     if len(runs) < 2:
@@ -40,7 +39,11 @@ def compare(
         ids = [registry.runs.find(run).id for run in runs]
         found = registry.runs.compare(*ids)
         details = [registry.runs.get(run) for run in ids] if significance else []
-    tests = compare_runs(details, shell.catalog, shell.environment, shell.home, shell.say) if significance else []
+    tests = []
+    if significance:
+        from labelkit.evaluate.comparison import compare_runs
+
+        tests = compare_runs(details, shell.catalog, shell.environment, shell.home, shell.say)
     if not shell.as_json:
         display.comparison(shell.out, found, everything=everything, per_type=per_type)
         for index, one in enumerate(tests, 1):
