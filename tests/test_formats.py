@@ -265,7 +265,7 @@ def test_a_long_text(tmp_path: Path) -> None:
     ("content", "message"),
     [
         ("review,stars\na,x\n", ": no column of the text, the columns are 'review', 'stars'"),
-        ("text,text\na,x\n", ": the column 'text' comes twice"),
+        ("text,text\na,x\n", ": duplicate column 'text'"),
         ("text,label\na\n", ":2: 2 columns expected as in the header, 1 found"),
         ("text,label\na,b,c\n", ":2: 2 columns expected as in the header, 3 found"),
         ('text,label\n"a,x\n', ":2: unexpected end of data"),
@@ -382,7 +382,7 @@ def test_what_is_no_table(tmp_path: Path, name: str) -> None:
     for content in (b"", b"text,label\n" * 20, b"PAR1" + bytes(50) + b"PAR1", b"ARROW1" + bytes(50)):
         path.write_bytes(content)
         what = "Parquet" if name == "a.parquet" else "Arrow"
-        assert failure(read, path, "text").message.startswith(f"{path} is no {what} file, or a broken one: ")
+        assert failure(read, path, "text").message.startswith(f"{path} is not a valid {what} file: ")
 
 
 @pytest.mark.parametrize(
@@ -428,7 +428,7 @@ def test_a_split_that_is_there_twice(tmp_path: Path) -> None:
 
 def test_a_folder_without_data(tmp_path: Path) -> None:
     error = failure(read, tmp_path)
-    assert error.message == f"{tmp_path} is no dataset saved by datasets.save_to_disk"
+    assert error.message == f"{tmp_path} is not a dataset saved by datasets.save_to_disk"
 
 
 # CoNLL-U
@@ -492,7 +492,7 @@ def test_a_layer_called_like_a_column(tmp_path: Path) -> None:
     ("content", "message"),
     [
         ("1\ta\t_\tX\n", "{}:1: 10 columns separated by tabs expected, 4 found"),
-        ("\nx\ta" + "\t_" * 8 + "\n", "{}:2: 'x' is no number of a word"),
+        ("\nx\ta" + "\t_" * 8 + "\n", "{}:2: invalid word number 'x'"),
         ("1\ta\t_\t\t_\t_\t_\t_\t_\t_\n", "{}:1: the column UPOS is empty"),
     ],
 )

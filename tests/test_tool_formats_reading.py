@@ -218,6 +218,12 @@ def test_changed_spans_win(tmp_path: Path) -> None:
         failure(path, "doccano")
 
 
+@pytest.mark.parametrize("label", [5, "A", True])
+def test_doccano_labels_that_are_not_spans_are_errors_of_their_record(tmp_path: Path, label: object) -> None:
+    path = saved(tmp_path / "a.jsonl", {"text": "Ada ran off", "label": label})
+    assert failure(path, "doccano").message == f"{path}:1: a span is [start, end, label], not {label!r}"
+
+
 def test_plain_labels_need_one_for_each_word(tmp_path: Path) -> None:
     path = saved(tmp_path / "a.jsonl", {"text": "Ada ran off", "label": [[0, 3, "PROPN"], [4, 7, "VERB"]]})
     assert "the word 'off' has no label" in failure(path, "doccano", plain_labels=True).message
@@ -291,7 +297,7 @@ def test_labels_of_several_tags(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ({"text": "a"}, "{}.json is no JSON array of tasks"),
+        ({"text": "a"}, "{}.json is not a JSON array of tasks"),
         ([{"data": {}}], "{}.json:1: no text in 'text'"),
         ([{"data": {"text": 5}}], "{}.json:1: the text in 'text' must be a string, not 5"),
         ([5], "{}.json:1: a task must be an object, not 5"),
@@ -299,7 +305,7 @@ def test_labels_of_several_tags(tmp_path: Path) -> None:
         ([{"data": {"text": "ab"}, "annotations": [{"result": "x"}]}], "{}.json:1: the result of an annotation must"),
         ([{"data": {"text": "ab"}, "annotations": [{"result": [{"type": "labels", "value": {"start": "/div"}}]}]}],
          "{}.json:1: a region needs start, end and labels, this is "),
-        ([{"id": 1, "text": "ab"}, {"id": 1, "text": "ab"}], "{}.json:2: task 1 is there twice"),
+        ([{"id": 1, "text": "ab"}, {"id": 1, "text": "ab"}], "{}.json:2: duplicate task 1"),
     ],
 )  # fmt: skip
 def test_label_studio_files_that_cannot_be_read(tmp_path: Path, value: Any, message: str) -> None:
@@ -347,10 +353,10 @@ def test_tasks_are_read_one_by_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("T1\tPER 0 3;8 11\tAda off", "the span 0 3;8 11 (PER) has several parts, which tags of words cannot say"),
-        ("T1\tPER 0 2\tAda", "span 'Ad' (0-2, PER) should be 'Ada' by the file"),
+        ("T1\tPER 0 3;8 11\tAda off", "the span 0 3;8 11 (PER) is discontinuous, which tags of words cannot express"),
+        ("T1\tPER 0 2\tAda", "span 'Ad' (0-2, PER) does not match the text 'Ada' in the file"),
         ("T1\tPER 0 99\tAda", "span 0-99 (PER) does not lie in a text of 16 characters"),
-        ("T1\tPER 0\tAda", "'PER 0' is no type with a place"),
+        ("T1\tPER 0\tAda", "invalid span 'PER 0', a type and offsets are needed"),
         ("T1\tPER 8 16\toff Bob.", "the span 8-16 (PER) reaches beyond its line"),
     ],
 )
@@ -451,7 +457,7 @@ def test_spacy_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_a_docbin_that_is_none(tmp_path: Path) -> None:
     (tmp_path / "a.spacy").write_bytes(b"junk")
-    assert failure(tmp_path / "a.spacy", "spacy").message.startswith(f"{tmp_path}/a.spacy is no DocBin: ")
+    assert failure(tmp_path / "a.spacy", "spacy").message.startswith(f"{tmp_path}/a.spacy is not a DocBin: ")
 
 
 # -- labelkit data convert --------------------------------------------------------------------------------------------

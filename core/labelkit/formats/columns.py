@@ -120,7 +120,7 @@ def check_columns(path: object, ctx: LoadContext, names: Sequence[str]) -> None:
     :raises DataError: a name occurs twice, or a column that is needed is missing; names the file.
     """
     if doubled := [name for index, name in enumerate(names) if name in names[:index]]:
-        raise DataError(f"{path}: the column '{doubled[0]}' comes twice", hint="rename one of them")
+        raise DataError(f"{path}: duplicate column '{doubled[0]}'", hint="rename one of them")
     try:
         find_columns(names, ctx)
     except DataError as error:

@@ -137,7 +137,7 @@ class ConlluSentence:
             else:
                 self.surfaces.append((fields[1], 1))
         elif not _EMPTY.fullmatch(fields[0]):
-            message = f"{path}:{number}: '{fields[0]}' is no number of a word"
+            message = f"{path}:{number}: invalid word number '{fields[0]}'"
             raise DataError(message, hint="the first column counts words")
 
     def example(self, file: str, number: str, columns: Mapping[str, int], document: str | None) -> Example:

@@ -56,7 +56,7 @@ def write(records: Iterable[Labelled], output: Output) -> None:
         header = header or rows[0]
         if new := [name for name in record if name not in header]:
             raise DataError(
-                f"record '{labelled.id}' has a field '{new[0]}' that the first one has not",
+                f"record '{labelled.id}' has a field '{new[0]}' that the first one lacks",
                 hint="another format can hold it, e.g. --to jsonl",
             )
         buffer = io.StringIO(newline="")

@@ -52,7 +52,7 @@ def read_arrow(path: Path, ctx: LoadContext) -> Iterator[Example]:
         state = path / "state.json"
         if not state.is_file():
             raise DataError(
-                f"{path} is no dataset saved by datasets.save_to_disk", hint="it must hold state.json and *.arrow"
+                f"{path} is not a dataset saved by datasets.save_to_disk", hint="it must hold state.json and *.arrow"
             )
         files = [path / str(entry["filename"]) for entry in _read_json(state).get("_data_files", [])]
     count = 0
@@ -82,7 +82,7 @@ def write_parquet(records: Iterable[Labelled], output: Output) -> None:
                 for row in block:
                     if new := [name for name in row if name not in columns]:  # pyarrow would drop it silently
                         raise DataError(
-                            f"record '{row['id']}' has a field '{new[0]}' that the first {_BLOCK_ROWS} have not",
+                            f"record '{row['id']}' has a field '{new[0]}' that the first {_BLOCK_ROWS} lack",
                             hint="another format can hold it, e.g. --to jsonl",
                         )
                 writer.write_table(pa.Table.from_pylist(block, schema=schema))
@@ -189,7 +189,7 @@ def _open_table(path: Path, kind: str) -> Iterator[BinaryIO]:
             if isinstance(error, OSError) and error.errno is not None:
                 raise  # the disk, not the content of the file
             raise DataError(
-                f"{path} is no {kind} file, or a broken one: {first_line(error)}", hint="check the file and its ending"
+                f"{path} is not a valid {kind} file: {first_line(error)}", hint="check the file and its ending"
             ) from error
 
 

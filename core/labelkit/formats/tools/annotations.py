@@ -84,7 +84,7 @@ class AnnotatedText:
             found = split(text, ctx.settings.splitter)
             return tuple([text[start:end] for start, end in found]), found
         if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
-            raise DataError("the words that labelkit wrote are no list of strings any more", hint="leave them out")
+            raise DataError("the words in the field 'labelkit' must be a list of strings", hint="leave them out")
         offsets = offsets_of(words, text) if stored is None else parse_offsets(stored, text)
         if offsets is None and text == " ".join(words):
             offsets = joined_offsets(words)

@@ -204,14 +204,17 @@ def parse_span_line(content: str, surface: str, text: str, locator: SpanLocator)
     """
     match = _TYPE_AND_OFFSETS.fullmatch(content)
     if match is None:
-        raise DataError(f"'{content}' is no type with a place"[:300], hint="write it as T1<TAB>PER 0 5<TAB>Alice")
+        raise DataError(
+            f"invalid span '{content}', a type and offsets are needed"[:300],
+            hint="write it as T1<TAB>PER 0 5<TAB>Alice",
+        )
     parts = [[int(number) for number in part.split(" ")] for part in match[2].split(";")]
     span = locator.span(parts[0][0], parts[-1][1], match[1], surface if len(parts) == 1 and surface else None)
     for (_, stop), (start, _) in pairwise(parts):
         if not stop <= start or text[stop:start].strip():
             raise DataError(
-                f"the span {match[2]} ({match[1]}) has several parts, which tags of words cannot say",
-                hint="make it one in brat, or take its line out",
+                f"the span {match[2]} ({match[1]}) is discontinuous, which tags of words cannot express",
+                hint="join its parts in brat, or remove its line",
             )
     return span
 

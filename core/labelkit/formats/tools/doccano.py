@@ -80,7 +80,8 @@ def _parse(record: Mapping[str, Any], ctx: LoadContext) -> AnnotatedText | None:
             return None
         return annotated(label=value)
     locator = SpanLocator(text, ctx)
-    spans = locator.collect(value or (), lambda item: [parse_item(item, locator)])
+    items = value if isinstance(value, list) else [value] if value else []
+    spans = locator.collect(items, lambda item: [parse_item(item, locator)])
     return annotated(spans=spans, errors=locator.errors)
 
 

@@ -122,7 +122,9 @@ def parse_tasks(path: Path) -> Iterator[Any]:
         if start.startswith(codecs.BOM_UTF8):
             stream.read(len(codecs.BOM_UTF8))
         if not start.removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"["):
-            raise DataError(f"{path} is no JSON array of tasks", hint="export it from Label Studio as JSON or JSON-MIN")
+            raise DataError(
+                f"{path} is not a JSON array of tasks", hint="export it from Label Studio as JSON or JSON-MIN"
+            )
         try:
             yield from ijson.items(stream, "item", use_float=True)
         except ijson.JSONError as error:
@@ -197,7 +199,7 @@ class _TaskParser:
         """Return a task of the export JSON-MIN, where data and results are fields side by side."""
         if (id_ := task.get("id")) is not None and id_ in self._ids:
             raise DataError(
-                f"task {id_} is there twice, annotated by two people",
+                f"duplicate task {id_}, annotated by two people",
                 hint="export it as JSON, with one annotation of each task marked as ground truth",
             )
         self._ids.add(id_)

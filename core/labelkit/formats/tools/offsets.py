@@ -79,7 +79,7 @@ class SpanLocator:
     def _checked(self, span: TextSpan, surface: Any) -> TextSpan:
         if surface is not None and not _same(self._text[span.start : span.end], surface):
             raise DataError(
-                f"span {span.shown(self._text)} should be {surface!r} by the file"[:300],
+                f"span {span.shown(self._text)} does not match the text {surface!r} in the file"[:300],
                 hint="its offsets do not fit this text: was the text changed after it was annotated?",
             )
         return span

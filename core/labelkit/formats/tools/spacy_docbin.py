@@ -145,7 +145,7 @@ def annotate(doc: Doc, record: SpanRecord, token_at: dict[tuple[int, int], int],
     for span in record.spans:
         if record.notation == "plain":
             if (span.start, span.end) not in token_at:
-                raise span_error(labelled, span, "is no word")
+                raise span_error(labelled, span, "is not a word")
             doc[token_at[(span.start, span.end)]].tag_ = span.label
             continue
         entity = doc.char_span(span.start, span.end, label=span.label)
@@ -173,7 +173,7 @@ def read_docs(path: Path) -> Iterator[Doc]:
         box = tokens.DocBin(store_user_data=True).from_bytes(content)
     except Exception as error:  # zlib, msgpack and spaCy each raise their own
         raise DataError(
-            f"{path} is no DocBin: {' '.join(str(error).split())[:150]}",
+            f"{path} is not a DocBin: {' '.join(str(error).split())[:150]}",
             hint="write it with spaCy's DocBin.to_disk, or convert it with spacy convert",
         ) from error
     yield from box.get_docs(Vocab())
