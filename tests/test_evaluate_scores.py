@@ -451,5 +451,5 @@ def test_what_is_no_module_is_told(tmp_path: Path) -> None:
         metric_at(tmp_path / "nothing", "token")
     broken = tmp_path / "broken.py"
     broken.write_text("import nothing_such\n", encoding="utf-8")
-    with pytest.raises(LabelkitError, match=r"broken\.py is no evaluation module"):
+    with pytest.raises(LabelkitError, match=r"broken\.py is not an evaluation module"):
         metric_at(broken, "token").compute(predictions([], []))

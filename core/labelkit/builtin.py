@@ -1,4 +1,4 @@
-"""What core itself supplies, as a plugin like any other."""
+"""The plugin ``core``: the records that core itself supplies."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from labelkit.records import Decoder, Encoder, Format, Metric, Schema, Source
 
 @hookimpl
 def labelkit_sources() -> Iterable[Source]:
-    """Yield the sample corpus and the public corpora that core can read."""
+    """Yield the synthetic sample corpora and the public corpora that core can read."""
     yield Source(
         name="sample",
         kind="token",
@@ -45,13 +45,13 @@ def labelkit_sources() -> Iterable[Source]:
 
 @hookimpl
 def labelkit_schemas() -> Iterable[Schema]:
-    """Yield their schemas."""
+    """Yield the schemas of these corpora."""
     yield from (*sample.SCHEMAS, *SCHEMAS)
 
 
 @hookimpl
 def labelkit_formats() -> Iterable[Format]:
-    """Yield the formats of files."""
+    """Yield the file formats, and the one for the terminal."""
     yield from FORMATS
     yield terminal.FORMAT
 
@@ -64,7 +64,7 @@ def labelkit_metrics() -> Iterable[Metric]:
 
 @hookimpl
 def labelkit_decoders() -> Iterable[Decoder]:
-    """Yield argmax."""
+    """Yield argmax and Viterbi decoding."""
     yield from DECODERS
 
 

@@ -1,4 +1,4 @@
-"""Everything labelkit raises on purpose: one tree, one line to show, one hint on what to do."""
+"""The exceptions of labelkit: each has a message of one line and a hint on what to do."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Self
 
 
 class LabelkitError(Exception):
-    """A mistake or a mishap that has a plain explanation.
+    """The base of all errors that labelkit raises on purpose.
 
     :param message: what went wrong and where, one line without a final full stop.
     :param hint: what to do about it, one line; shown under the message.
@@ -28,7 +28,7 @@ class LabelkitError(Exception):
 
 
 class PlanError(LabelkitError):
-    """A run cannot start as asked; :attr:`misses` holds every reason, not only the first."""
+    """A run cannot start with these settings; :attr:`misses` holds every reason, not only the first."""
 
     def __init__(self, misses: Sequence[LabelkitError]) -> None:
         first = misses[0]
@@ -38,15 +38,15 @@ class PlanError(LabelkitError):
 
 
 class CatalogError(LabelkitError):
-    """A plugin, or a name that a plugin should have supplied, cannot be used."""
+    """A plugin, or a record of one, cannot be used."""
 
 
 class UnknownNameError(CatalogError):
-    """A name that nobody supplies; the hint suggests the nearest ones."""
+    """A name that no plugin supplies; the hint suggests the nearest ones."""
 
 
 class DataError(LabelkitError):
-    """Labelled data that cannot be read as it stands."""
+    """Invalid labelled data."""
 
 
 class ModelError(LabelkitError):
@@ -54,11 +54,11 @@ class ModelError(LabelkitError):
 
 
 class TrainingError(LabelkitError):
-    """Training that cannot go on as planned: going on from its last state would end the same way."""
+    """Training that failed, and would fail again if it was resumed from its last checkpoint."""
 
 
 class NetworkError(LabelkitError):
-    """Something on the Hugging Face Hub was needed and could not be reached."""
+    """The Hugging Face Hub is needed and could not be reached."""
 
 
 class RegistryError(LabelkitError):
@@ -66,9 +66,9 @@ class RegistryError(LabelkitError):
 
 
 class SeveralRunsError(RegistryError):
-    """A reference that means several runs.
+    """An ambiguous reference to a run.
 
-    :param candidates: id → one line about that run, some of them.
+    :param candidates: id → one line about that run, for some of the runs that match.
     :param more: there are others.
     """
 
@@ -82,14 +82,14 @@ class SeveralRunsError(RegistryError):
 
 
 class StorageError(LabelkitError):
-    """The disk refused: full, read-only, or not permitted."""
+    """Disk full, read-only file system, or permission denied."""
 
 
 def explanation(error: BaseException) -> str:
-    """Return what an error says, on one line, with its kind."""
+    """Return type and message of an error on one line."""
     try:
         text = " ".join(str(error).split())
-    except Exception:  # an error of a plugin's own class may fail to say what it is
+    except Exception:  # the __str__ of a plugin's own class may raise
         text = ""
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 

@@ -1,4 +1,4 @@
-"""What happens during a run, as it happens: to the console, the registry and observers of plugins."""
+"""The events of a run, which the console, the registry and the observers of plugins receive."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-#: "stale" is what ``labelkit runs reap`` writes for a run that died without a word
+#: "stale" is written by ``labelkit runs reap`` for a run without a heartbeat
 Status = Literal["running", "finished", "failed", "interrupted", "stale"]
 
 
@@ -20,7 +20,7 @@ class Event:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunStarted(Event):
-    """The plan is checked and the run has its entry in the registry."""
+    """The plan is validated and the run is registered."""
 
     task: str
     plan: Mapping[str, Any]
@@ -28,7 +28,7 @@ class RunStarted(Event):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Stage(Event):
-    """A longer step of a run begins, ``encoding`` or ``testing``; ``detail`` is one line for people."""
+    """A longer stage of a run begins, ``encoding`` or ``testing``; ``detail`` is one line to show."""
 
     name: str
     detail: str = ""
@@ -38,7 +38,7 @@ class Stage(Event):
 class TrainingStarted(Event):
     """Training begins; ``steps`` optimizer steps over ``epochs`` epochs are planned.
 
-    An attempt before has ``done`` some of them.
+    ``done`` of them were done before the run was resumed.
     """
 
     steps: int
@@ -56,9 +56,9 @@ class StepDone(Event):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Scored(Event):
-    """A split was scored; ``metrics`` maps names to figures, with ``per_type`` inside where there are types.
+    """A split was evaluated; ``metrics`` maps names to figures, with ``per_type`` inside where there are types.
 
-    ``epoch`` and ``step`` say after how much training; ``train_loss`` is the mean since the last event of this kind.
+    ``epoch`` and ``step`` are those reached by then; ``train_loss`` is the mean since the last event of this kind.
     """
 
     split: str
@@ -90,14 +90,14 @@ class CheckpointRemoved(Event):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Noted(Event):
-    """Something happened that belongs into the record of the run; ``text`` is one line for people."""
+    """A note to be recorded with the run; ``text`` is one line to show."""
 
     text: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunEnded(Event):
-    """The run is over."""
+    """The run has ended."""
 
     status: Status
     seconds: float

@@ -1,7 +1,8 @@
-"""Every hook of labelkit, on two screens.
+"""The hooks of labelkit.
 
 A plugin is a module (or object) behind an entry point of the group ``labelkit``. It implements any of these with
-``@labelkit.hookimpl``. Each hook takes no argument and yields named, frozen records; importing a plugin must be light.
+``@labelkit.hookimpl``. Each hook but the last takes no argument and yields named, frozen records. Importing a plugin
+must be fast, as every command does it.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ hookimpl = pluggy.HookimplMarker("labelkit")
 
 @hookspec
 def labelkit_tasks() -> Iterable[records.Task]:
-    """Yield labelling tasks: data that names the other parts.
+    """Yield labelling tasks, each of which names the other records that it is made of.
 
     >>> import labelkit
     >>> @labelkit.hookimpl
@@ -84,7 +85,7 @@ def labelkit_schemas() -> Iterable[records.Schema]:
 
 @hookspec
 def labelkit_preprocessors() -> Iterable[records.Preprocessor]:
-    """Yield changes to what the tokenizer sees; words, text and offsets stay.
+    """Yield preprocessors, which change what the tokenizer sees; words, text and offsets stay.
 
     >>> import dataclasses, labelkit
     >>> def lower(example):
@@ -99,7 +100,7 @@ def labelkit_preprocessors() -> Iterable[records.Preprocessor]:
 
 @hookspec
 def labelkit_metrics() -> Iterable[records.Metric]:
-    """Yield scores.
+    """Yield metrics.
 
     >>> import labelkit
     >>> def exact_match(p):
@@ -114,7 +115,7 @@ def labelkit_metrics() -> Iterable[records.Metric]:
 
 @hookspec
 def labelkit_decoders() -> Iterable[records.Decoder]:
-    """Yield ways to turn scores into labels.
+    """Yield decoders, which turn scores into labels.
 
     >>> import labelkit
     >>> @labelkit.hookimpl
@@ -141,7 +142,7 @@ def labelkit_encoders() -> Iterable[records.Encoder]:
 
 @hookspec
 def labelkit_event(event: Event) -> None:
-    """Watch a run. An observer that raises is reported once and dropped; it cannot stop the run.
+    """Observe the events of a run. An observer that raises is reported once and dropped; it cannot stop the run.
 
     :param event: one of the dataclasses of :mod:`labelkit.events`.
 

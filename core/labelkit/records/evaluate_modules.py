@@ -1,4 +1,4 @@
-"""Compute a metric with any ``evaluate.EvaluationModule``: what :meth:`labelkit.Metric.from_evaluate` wraps."""
+"""Compute a metric with an ``evaluate.EvaluationModule``: what :meth:`labelkit.Metric.from_evaluate` wraps."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import shutil
 import sys
 import tempfile
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,60 +22,42 @@ if TYPE_CHECKING:
 def from_module(
     module: Callable[[], Any] | str | Path, kind: Kind, options: Mapping[str, Any] | None = None
 ) -> Callable[[Predictions], Mapping[str, Any]]:
-    """Return a ``compute`` that asks the module which ``module()`` makes, or that lies on disk, once, on first use.
+    """Return a ``compute`` function that calls an evaluation module, which is loaded on the first call.
 
-    What it is given follows from the features that it declares: sentences where it takes sequences, else all words in a
-    row (kind ``token``) or all texts; labels where it takes strings, else their ids; ``prediction_scores`` are
-    probabilities, of the second label or of all.
+    The arguments follow from the features that the module declares: sentences where it takes sequences, else all words
+    in a row (kind ``token``) or all texts; labels where it takes strings, else their ids; ``prediction_scores`` are
+    probabilities, of the second label or of all labels.
 
+    :param module: a function that returns the module, or the path of its file or folder.
     :param options: further arguments of the module's own ``compute``.
     """
-    made: list[Any] = []
+    loaded: list[Any] = []
 
     def compute(predictions: Predictions) -> Mapping[str, Any]:
-        if not made:
-            made.append(module() if callable(module) else load(Path(module)))
-        return dict(made[0].compute(**_arguments(made[0], kind, predictions), **(options or {})))
+        if not loaded:
+            loaded.append(module() if callable(module) else load(Path(module)))
+        return dict(loaded[0].compute(**arguments_of(loaded[0], kind, predictions), **(options or {})))
 
     return compute
 
 
 def load(path: Path) -> Any:
-    """Make the module of a file, or of a folder that holds one of its own name; nothing is copied.
+    """Load the module of a file, or of a folder that holds a file of its own name; nothing is copied.
 
-    What it prepares for itself goes into a folder of this process alone, which goes away with it.
+    What it downloads and prepares goes into a folder of this process alone, which is deleted with it.
 
-    :raises LabelkitError: there is none, or it cannot be made.
+    :raises LabelkitError: there is none, or it cannot be loaded.
     """
     script = find_script(path)
     try:
-        kind = _main_class(script)
+        class_ = import_class(script)
         folder = tempfile.mkdtemp(prefix="labelkit-module-")
-        weakref.finalize(kind, shutil.rmtree, folder, ignore_errors=True)
-        made = kind(keep_in_memory=True, cache_dir=folder)
-        made.download_and_prepare()
-        return made
+        weakref.finalize(class_, shutil.rmtree, folder, ignore_errors=True)
+        module = class_(keep_in_memory=True, cache_dir=folder)
+        module.download_and_prepare()
+        return module
     except Exception as error:
-        raise LabelkitError(f"{script} is no evaluation module: {type(error).__name__}: {error}") from error
-
-
-def _main_class(script: Path) -> Any:
-    """Return the class of a script; it may import from files beside it, as ``from .other import …``."""
-    from evaluate import EvaluationModule
-
-    name = f"labelkit_module_{hashlib.sha256(str(script.absolute()).encode()).hexdigest()[:16]}"
-    beside = [str(script.absolute().parent)]
-    spec = importlib.util.spec_from_file_location(name, script, submodule_search_locations=beside)
-    assert spec is not None  # the file is there, and called .py
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    own = [one for one in vars(module).values() if isinstance(one, type) and one.__module__ == name]
-    found = [one for one in own if issubclass(one, EvaluationModule)]
-    if not found:
-        raise TypeError("no class in it is an evaluate.EvaluationModule")
-    return found[0]
+        raise LabelkitError(f"{script} is not an evaluation module: {type(error).__name__}: {error}") from error
 
 
 def find_script(path: Path) -> Path:
@@ -91,44 +73,63 @@ def find_script(path: Path) -> Path:
     return script
 
 
-def _arguments(module: Any, kind: Kind, predictions: Predictions) -> dict[str, Any]:
-    formats = module.features if isinstance(module.features, list) else [module.features]
-    # of several formats the one that takes sentences as they are
-    features = next((one for one in formats if kind == "token" and _is_list(_first(one))), formats[0])
-    return {name: _column(name, feature, predictions, kind) for name, feature in features.items()}
+def import_class(script: Path) -> Any:
+    """Return the ``EvaluationModule`` of a script, which may import from files beside it: ``from .other import …``.
+
+    :raises TypeError: it defines none.
+    """
+    from evaluate import EvaluationModule
+
+    name = f"labelkit_module_{hashlib.sha256(str(script.absolute()).encode()).hexdigest()[:16]}"
+    beside = [str(script.absolute().parent)]
+    spec = importlib.util.spec_from_file_location(name, script, submodule_search_locations=beside)
+    assert spec is not None  # the file is there, and called .py
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    for member in vars(module).values():
+        if isinstance(member, type) and member.__module__ == name and issubclass(member, EvaluationModule):
+            return member
+    raise TypeError("no class in it is an evaluate.EvaluationModule")
 
 
-def _first(features: Mapping[str, Any]) -> Any:
-    return features.get("references", next(iter(features.values())))
+def arguments_of(module: Any, kind: Kind, predictions: Predictions) -> dict[str, Any]:
+    """Return the arguments of a module's ``compute``, one for each feature that it declares."""
+    alternatives = module.features if isinstance(module.features, list) else [module.features]
+    features = alternatives[0]
+    for each in reversed(alternatives) if kind == "token" else ():
+        if is_sequence(each.get("references", next(iter(each.values())))):
+            features = each  # it takes sentences
+    return {name: column(name, feature, predictions, kind) for name, feature in features.items()}
 
 
-def _column(name: str, feature: Any, predictions: Predictions, kind: Kind) -> list[Any]:
-    if name == "prediction_scores":
-        return _probabilities(predictions, every=_is_list(feature))
-    rows = {"references": predictions.references, "predictions": predictions.predictions}
-    # a measurement looks at one column alone, and calls it so
-    rows["data"] = predictions.predictions
-    if name not in rows:
-        raise LabelkitError(f"the module wants '{name}', which labelkit does not have")
-    inner = feature.feature if hasattr(feature, "feature") else feature[0] if isinstance(feature, list) else feature
-    labels: Sequence[str] = predictions.schema.label_names
-    number: Mapping[str, Any] = {label: index for index, label in enumerate(labels)}
-    read = str if getattr(inner, "dtype", "string") == "string" else number.__getitem__
-    if kind == "text":
-        return [read(str(label)) for label in rows[name]]
-    sentences = [[read(label) for label in row] for row in rows[name]]
-    return sentences if _is_list(feature) else [value for row in sentences for value in row]
+def column(name: str, feature: Any, predictions: Predictions, kind: Kind) -> list[Any]:
+    """Return one argument of a module's ``compute`` in the type of its feature.
 
-
-def _is_list(feature: Any) -> bool:
-    return isinstance(feature, list) or hasattr(feature, "feature")
-
-
-def _probabilities(predictions: Predictions, *, every: bool) -> list[Any]:
+    :raises LabelkitError: the module requires something that predictions do not hold.
+    """
     import numpy as np
 
-    if predictions.scores is None:
-        raise LabelkitError("the module wants the scores of predictions, which are not known here")
-    chances = np.exp(predictions.scores.astype(np.float64))
-    found: list[Any] = (chances if every else chances[:, 1]).tolist()
-    return found
+    if name == "prediction_scores":
+        if predictions.scores is None:
+            raise LabelkitError("the module requires the scores of predictions, which are not known here")
+        probabilities = np.exp(predictions.scores.astype(np.float64))
+        scores: list[Any] = (probabilities if is_sequence(feature) else probabilities[:, 1]).tolist()
+        return scores
+    columns = {"references": predictions.references, "predictions": predictions.predictions}
+    columns["data"] = predictions.predictions  # the only column of a measurement
+    if name not in columns:
+        raise LabelkitError(f"the module requires '{name}', which labelkit does not have")
+    inner = feature.feature if hasattr(feature, "feature") else feature[0] if isinstance(feature, list) else feature
+    number: Mapping[str, Any] = {label: index for index, label in enumerate(predictions.schema.label_names)}
+    read = str if getattr(inner, "dtype", "string") == "string" else number.__getitem__
+    if kind == "text":
+        return [read(str(label)) for label in columns[name]]
+    sentences = [[read(label) for label in row] for row in columns[name]]
+    return sentences if is_sequence(feature) else [value for row in sentences for value in row]
+
+
+def is_sequence(feature: Any) -> bool:
+    """Return whether a feature takes a sequence for each example."""
+    return isinstance(feature, list) or hasattr(feature, "feature")

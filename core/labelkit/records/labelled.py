@@ -9,13 +9,13 @@ from typing import Any, BinaryIO, Protocol
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Span:
-    """A labelled stretch of text: ``text[start:end]``, in code points, ``end`` exclusive.
+    """A labelled span of text: ``text[start:end]``, in code points, ``end`` exclusive.
 
-    :param start: where it begins in the record's text.
-    :param end: where it ends, exclusive.
+    :param start: its first code point in the record's text.
+    :param end: the code point after its last.
     :param label: its type, without the prefix of a tagging scheme.
-    :param text: what stands there.
-    :param score: how sure the labeller is, from 0 to 1; None for labels that were read.
+    :param text: the part of the record's text from ``start`` to ``end``.
+    :param score: the confidence, from 0 to 1; None for labels that were read.
     """
 
     start: int
@@ -27,15 +27,15 @@ class Span:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Coverage:
-    """How an input was covered, so that nothing is lost in silence.
+    """How much of an input the encoder read, so that nothing is lost in silence.
 
     :param words: words of the input (1 for a whole text).
-    :param windows: windows the encoder read.
+    :param windows: windows of subword tokens that the encoder read.
     :param fallback: words that got the fallback label, for whichever reason.
-    :param no_subtokens: of these, words that the tokenizer turns into nothing.
-    :param too_long: of these, words with more sub-tokens than a window holds.
+    :param no_subtokens: of these, words without subword tokens.
+    :param too_long: of these, words with more subword tokens than a window holds.
     :param below_min_score: spans (or labels of whole texts) that were left out because their score was too low.
-    :param repaired: tags that the decoder gave and that were rewritten to fit the scheme; their spans are the same.
+    :param repaired: predicted tags that were rewritten to be valid in the scheme; their spans are the same.
     """
 
     words: int
@@ -49,22 +49,22 @@ class Coverage:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Labelled:
-    """One labelled input, as ``--json`` and the writing formats show it.
+    """One labelled input, as ``--json`` prints it and formats write it.
 
     For kind ``token``: ``words``, ``labels`` and ``spans``; for kind ``text``: ``label``, ``score``, ``scores``.
 
     :param id: the caller's own, or the number of the record.
     :param text: the caller's own, or the words joined by one space.
-    :param coverage: how the input was covered.
+    :param coverage: how much of the input the encoder read.
     :param words: the words that were labelled, for kind ``token``.
     :param labels: one label per word, valid in their scheme.
-    :param spans: what the labels mean; None where it was not worked out, or the labels are plain.
+    :param spans: the spans that the labels stand for; None where they were not decoded, or the labels are plain.
     :param label: the label of a text.
-    :param score: how sure the labeller is of ``label``, from 0 to 1.
+    :param score: the confidence of ``label``, from 0 to 1.
     :param scores: label → score, for every label of the schema.
     :param offsets: start and end of each word in ``text``, in code points.
     :param extra: the caller's own fields.
-    :param engine: what computed the scores, e.g. ``torch-bf16``; empty for labels that were read.
+    :param engine: engine and precision of the scores, e.g. ``torch-bf16``; empty for labels that were read.
     """
 
     id: str
@@ -82,7 +82,7 @@ class Labelled:
 
 
 class Output(Protocol):
-    """Where a format writes: one main stream, and files beside it for formats that need several."""
+    """The output of a format: one main stream, and files beside it for formats that need several."""
 
     @property
     def stream(self) -> BinaryIO:
