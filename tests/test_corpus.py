@@ -384,7 +384,7 @@ def test_a_source_comes_before_a_path(tmp_path: Path, monkeypatch: pytest.Monkey
             [Schema.bio("pets", "cat")],
             "example '3', word 1: label 'B-dog' of type 'dog' is not in schema 'pets'",
         ),
-        ({}, [], "source 'tales' names the schema 'pets', which nobody supplies"),
+        ({}, [], "source 'tales' names the schema 'pets', which no plugin supplies"),
         ({"layers": {"pet": None}}, [], "source 'tales' has no layer 'pets'"),
         ({"kind": "text"}, [], "source 'tales' holds text examples, the task needs token examples"),
         (

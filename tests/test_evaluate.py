@@ -152,7 +152,7 @@ def test_what_the_run_learned_from_is_not_scored_unasked(
     file = str(corpus / "train.conll")
     labelkit.run("ner", data=file, model=str(tiny), max_steps=1, home=tmp_path, settings={"train.precision": "fp32"})
     monkeypatch.setenv("LABELKIT_HOME", str(tmp_path))
-    assert "has only what the run learned from" in refused(capsys, "latest")
+    assert "has only data that the run was trained on" in refused(capsys, "latest")
     assert ask(capsys, "latest", "--split", "train")["split"] == "train"
 
 

@@ -12,8 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from labelkit.data.corpus import Corpus, load_corpus
-from labelkit.data.reading import kind_of, open_split, read_raw
-from labelkit.data.show import read_for_show
+from labelkit.data.reading import kind_of, read_raw_corpus
+from labelkit.data.resolution import resolve_reference
+from labelkit.data.show import load_without_task
 from labelkit.errors import DataError, LabelkitError
 from labelkit.formats.builtin import FORMATS
 from labelkit.plugins.catalog import Catalog
@@ -113,9 +114,9 @@ def test_all_parts_of_a_split_are_read_and_numbered_through(tmp_path: Path) -> N
         jsonl(tmp_path / f"train-0000{part}-of-00002.jsonl", *rows)
     catalog, ctx = Catalog.load(only=()), LoadContext(cache=tmp_path / "no", layer="ner")
     expected = [("1", ("a",)), ("2", ("0",)), ("3", ("a",)), ("4", ("1",))]
-    examples = open_split(str(tmp_path), "train", "token", catalog, ctx)
+    examples = resolve_reference(str(tmp_path), "token", catalog, ctx).open("train", ctx)
     assert [(example.id, example.words) for example in examples] == expected
-    examples = read_raw(str(tmp_path), "token", catalog, ctx).splits["train"]
+    examples = read_raw_corpus(str(tmp_path), "token", catalog, ctx).splits["train"]
     assert [(example.id, example.words) for example in examples] == expected
 
 
@@ -408,7 +409,7 @@ def test_a_table_without_the_columns(tmp_path: Path) -> None:
     ("splits", "message"),
     [
         ({"test": 1, "other": 2}, "{0} has no train split, it holds test, other"),
-        ({"train": 1, "dev": 2, "validation": 3}, "two data sets for the validation split: {0}/dev and {0}/validation"),
+        ({"train": 1, "dev": 2, "validation": 3}, "two datasets for the validation split: {0}/dev and {0}/validation"),
     ],
 )
 def test_bad_folders_of_datasets(tmp_path: Path, splits: dict[str, int], message: str) -> None:
@@ -517,12 +518,12 @@ def test_show_finds_the_kind(tmp_path: Path) -> None:
     table = tmp_path / "a.csv"
     table.write_text("review,stars\na,x\nb,y\nc,x\n")
     columns = {"text": "review", "label": "stars"}
-    corpus = read_for_show(str(table), None, catalog, LoadContext(columns=columns))
+    corpus = load_without_task(str(table), None, catalog, LoadContext(columns=columns))
     assert (corpus.kind, corpus.layer, corpus.schema.labels) == ("text", "label", ("x", "y"))
     tags = jsonl(
         tmp_path / "b.jsonl", {"words": ["a", "b"], "ner_tags": ["B-x", "O"]}, {"words": ["c"], "ner_tags": ["O"]}
     )
-    corpus = read_for_show(str(tags), None, catalog, LoadContext(cache=tmp_path / "no"))
+    corpus = load_without_task(str(tags), None, catalog, LoadContext(cache=tmp_path / "no"))
     assert (corpus.kind, corpus.schema.types) == ("token", ("x",))
     assert not (tmp_path / "no").exists()
 

@@ -19,7 +19,8 @@ from hub_server import Hub, serving, use
 from labelkit.data.corpus import Corpus, load_corpus
 from labelkit.data.hub_files import card_class_names, choose_files
 from labelkit.data.hub_mirrors import MIRRORS
-from labelkit.data.reading import kind_of, open_split
+from labelkit.data.reading import kind_of
+from labelkit.data.resolution import resolve_reference
 from labelkit.errors import DataError, LabelkitError, NetworkError
 from labelkit.plugins.catalog import Catalog
 from labelkit.records import DataSettings, Kind, LoadContext, Scheme
@@ -291,10 +292,10 @@ def test_a_single_split_can_be_opened_and_converted(hub: Hub, catalog: Catalog, 
     hub.add("org/pets", splits())
     ctx = LoadContext(cache=tmp_path / "cache", layer="ner")
     assert kind_of("hub:org/pets", catalog, ctx) == "token"
-    found = list(open_split("hub:org/pets", "test", "token", catalog, ctx))
+    found = list(resolve_reference("hub:org/pets", "token", catalog, ctx).open("test", ctx))
     assert [example.labels["ner"] for example in found] == [("B-pet", "I-pet", "O")] * 2
     with pytest.raises(DataError, match="'hub:org/pets@main' has no dev split"):
-        open_split("hub:org/pets@main", "dev", "token", catalog, ctx)
+        resolve_reference("hub:org/pets@main", "token", catalog, ctx).open("dev", ctx)
 
 
 # -- what can be wrong ----------------------------------------------------------------------------------------------
@@ -432,9 +433,9 @@ def test_a_source_without_files_comes_from_its_mirror(hub: Hub, catalog: Catalog
     assert corpus.schema.types == WNUT
     assert corpus.splits["train"].examples[0].labels["ner"] == ("B-corporation", "I-corporation", "O")
     assert corpus.notes == (
-        "wnut17: train has 6 examples, 3394 were published",
-        "wnut17: validation has 3 examples, 1009 were published",
-        "wnut17: test has 2 examples, 1287 were published",
+        "wnut17: train has 6 examples, 3,394 were published",
+        "wnut17: validation has 3 examples, 1,009 were published",
+        "wnut17: test has 2 examples, 1,287 were published",
     )
     hub.mode = "fails"
     assert load("wnut17", catalog, tmp_path, offline=True).splits == corpus.splits

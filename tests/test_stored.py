@@ -7,6 +7,7 @@ import os
 import pickle
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labelkit.data import arrow_cache as stored
-from labelkit.data.arrow_cache import StoredExamples, Tally, gather
+from labelkit.data.arrow_cache import StoredExamples, store_if_large
 from labelkit.data.corpus import Corpus, load_corpus
 from labelkit.data.holdout import hold_out_validation
 from labelkit.data.preprocess import apply
 from labelkit.data.summary import summarise
-from labelkit.data.views import Changed, Chosen
+from labelkit.data.views import MappedExamples, SelectedExamples
 from labelkit.errors import DataError, LabelkitError
 from labelkit.formats import conll, jsonl
 from labelkit.records import (
@@ -97,7 +98,7 @@ ROWS = (
 @pytest.mark.usefixtures("small")
 def test_examples_come_back_as_they_were(tmp_path: Path) -> None:
     rows = [ROWS[n % 3] for n in range(14)]
-    found = gather(iter(rows), tmp_path / "a.arrow", Tally())
+    found = store_if_large(iter(rows), tmp_path / "a.arrow", Counter())
     assert isinstance(found, StoredExamples)
     assert len(found) == 14
     assert list(found) == rows
@@ -116,23 +117,23 @@ def test_examples_come_back_as_they_were(tmp_path: Path) -> None:
 @given(positions=st.lists(st.integers(0, 13), max_size=20))
 def test_any_order_will_do(tmp_path_factory: pytest.TempPathFactory, positions: list[int]) -> None:
     rows = [Example(id=str(n), text=str(n)) for n in range(14)]
-    found = gather(iter(rows), tmp_path_factory.mktemp("s") / "a.arrow", Tally())
+    found = store_if_large(iter(rows), tmp_path_factory.mktemp("s") / "a.arrow", Counter())
     assert [found[position].id for position in positions] == [str(position) for position in positions]
-    some = Chosen(found, positions)
+    some = SelectedExamples(found, positions)
     assert [e.id for e in some] == [e.id for e in some[:]] == [str(position) for position in positions]
 
 
 @pytest.mark.usefixtures("small")
 def test_few_stay_a_list_and_write_nothing(tmp_path: Path) -> None:
     rows = [Example(id=str(n), text="") for n in range(9)]
-    assert gather(iter(rows), tmp_path / "a.arrow", Tally()) == rows
+    assert store_if_large(iter(rows), tmp_path / "a.arrow", Counter()) == rows
     assert list(tmp_path.iterdir()) == []
 
 
 def test_few_long_texts_are_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stored, "BYTES", 10_000)
     rows = [Example(id=str(n), text="a" * 1000) for n in range(9)]
-    assert list(gather(iter(rows), tmp_path / "a.arrow", Tally())) == rows
+    assert list(store_if_large(iter(rows), tmp_path / "a.arrow", Counter())) == rows
     assert (tmp_path / "a.arrow").exists()
 
 
@@ -248,7 +249,7 @@ def test_repairs_of_stored_examples_are_counted(tmp_path: Path) -> None:
 def test_what_cannot_be_stored_is_refused(tmp_path: Path, small: None) -> None:
     rows = [Example(id="odd", text="", extra={"x": object()})] * 20
     with pytest.raises(DataError, match="example 'odd' holds what cannot be stored"):
-        gather(rows, tmp_path / "a.arrow", Tally())
+        store_if_large(rows, tmp_path / "a.arrow", Counter())
 
 
 @pytest.mark.usefixtures("small")
@@ -257,9 +258,9 @@ def test_preprocessors_wait_until_stored_examples_are_read(tmp_path: Path) -> No
 
     upper = Preprocessor(name="up", kind="text", apply=lambda e: replace(e, surface=(e.text or "").upper()))
     bad = Preprocessor(name="bad", kind="text", apply=lambda e: replace(e, text="x"))
-    rows = gather([Example(id=str(n), text=f"t{n}") for n in range(12)], tmp_path / "a.arrow", Tally())
+    rows = store_if_large([Example(id=str(n), text=f"t{n}") for n in range(12)], tmp_path / "a.arrow", Counter())
     found = apply([upper], rows)
-    assert isinstance(found, Changed)
+    assert isinstance(found, MappedExamples)
     assert [found[3].surface, [e.surface for e in found][3], found[2:4][1].surface] == ["T3"] * 3
     with pytest.raises(LabelkitError, match="changed more than the surface of example 0"):
         list(apply([bad], rows))

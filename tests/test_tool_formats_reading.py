@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from labelkit.cli import main
-from labelkit.data.reading import kind_of, read_raw
+from labelkit.data.reading import kind_of, read_raw_corpus
 from labelkit.errors import DataError, LabelkitError
 from labelkit.records import Coverage, Example, Labelled, LoadContext, Source, Span
 from labelkit.sample import SCHEMAS
@@ -391,7 +391,7 @@ def brat_pair(folder: Path, name: str) -> None:
 
 def test_folders_of_brat(tmp_path: Path) -> None:
     def splits(reference: str) -> dict[str, list[tuple[str, str | None]]]:
-        raw = read_raw(reference, "token", Shelf(), LoadContext(cache=tmp_path / "cache"))
+        raw = read_raw_corpus(reference, "token", Shelf(), LoadContext(cache=tmp_path / "cache"))
         return {name: [(one.id, one.document) for one in found] for name, found in raw.splits.items()}
 
     documents = [("one:1", "one"), ("one:2", "one"), ("two:1", "two"), ("two:2", "two")]

@@ -1,34 +1,33 @@
-"""A data reference read for a check: nothing stops at the first fault, everything that cannot be read is collected."""
+"""Read a data reference for checks: reading goes on after a fault, and collects what cannot be read."""
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
 from labelkit.checks.findings import CaseCollector, Finding
-from labelkit.data.arrow_cache import Tally, gather
+from labelkit.data.arrow_cache import store_if_large
 from labelkit.data.corpus import context_for
-from labelkit.data.reading import Parts, kind_of, open_split, splits_of
+from labelkit.data.reading import kind_of, reading_notes
+from labelkit.data.resolution import DataCatalog, FileSplits, resolve_reference
 from labelkit.errors import DataError, nearest
 from labelkit.formats.columns import ROLES
 from labelkit.records import Example, Kind, LoadContext, ReadingPolicy, Schema, Source
 
 _PLACED = re.compile(r"(.+?:\d+): (.*)", re.DOTALL)
 _NOT_ENCODED = re.compile(r"not \S+ at byte offset")
-_ANY = ("label", "labels", "tags")  # mean the layer of the task, whatever it is called
-
-Tell = Callable[[str], object]
-"""Told the name of a split before it is read."""
+_TASK_LAYER_NAMES = ("label", "labels", "tags")  # in --columns: the layer of the task, whatever its name
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CheckedDataset:
-    """What a check looks at.
+    """The data that is checked.
 
-    :param layers: those whose labels are checked.
+    :param layers: the layers whose labels are checked.
     :param schemas: layer → the schema that its source names, where it names one.
     :param refs: split → where it comes from.
     :param findings: what could not be read.
@@ -48,18 +47,19 @@ class CheckedDataset:
 def load(
     reference: str,
     layer: str | None,
-    catalog: Parts,
+    catalog: DataCatalog,
     ctx: LoadContext,
     *,
     folder: Path,
     limit: int,
-    tell: Tell = lambda split: None,
+    progress: Callable[[str], object] = lambda split: None,
 ) -> CheckedDataset:
     """Read all splits of a data reference as far as they can be read.
 
-    :param layer: the only layer to look at; None for all that the source has or ``--columns`` names.
+    :param layer: the only layer to check; None for all that the source has or ``--columns`` names.
     :param folder: for splits that are too large for memory; everything in it may be deleted afterwards.
     :param limit: how many examples a finding keeps.
+    :param progress: called with the name of a split before it is read.
     :raises DataError: nothing can be read at all, or there is no such layer.
     :raises UnknownNameError: nothing has that name.
     """
@@ -67,20 +67,20 @@ def load(
     ignoring = replace(ctx.policy, on_bad_record=lambda error: None, on_bad_span=lambda error: None)
     kind = kind_of(reference, catalog, replace(ctx, policy=ignoring))
     source = catalog.sources.get(reference)
-    layers = _layers(layer, source, kind, ctx)
+    layers = layers_to_check(layer, source, kind, ctx)
     ctx = context_for(ctx, layers[0], kind)
-    refs = splits_of(reference, kind, catalog, ctx)
-    if source is None and not reference.startswith("hub:"):
-        _must_be_there(refs.values())
+    resolved = resolve_reference(reference, kind, catalog, ctx)
+    for file in resolved.files.values() if isinstance(resolved, FileSplits) else ():
+        if not file.exists():  # a mistake in the command, not in the data
+            raise DataError(f"{file} does not exist", hint="check the path")
     splits: dict[str, Sequence[Example]] = {}
     findings: list[Finding] = []
     failures: list[DataError] = []
-    for split in refs:
-        tell(split)
+    for split in resolved.refs:
+        progress(split)
         faults = ReadingFaults(split, limit)
-        collecting = replace(ctx, policy=faults.policy(ctx.policy))
-        opened = partial(open_split, reference, split, kind, catalog, collecting)
-        examples = gather(faults.read(opened), folder / f"{split}.arrow", Tally())
+        opened = partial(resolved.open, split, replace(ctx, policy=faults.policy(ctx.policy)))
+        examples = store_if_large(faults.read(opened), folder / f"{split}.arrow", Counter())
         if faults.failed is None:
             splits[split] = examples
         else:
@@ -91,47 +91,39 @@ def load(
     if not any(splits.values()) and not findings:
         raise DataError(f"'{reference}' is empty: it holds no examples", hint="check the files")
     if layer is not None and source is None:
-        _must_hold(layer, splits, reference)
+        check_layer_exists(layer, splits, reference)
+    named = {layer: source.layers[layer] or "" for layer in layers} if source else {}
     return CheckedDataset(
         reference=reference,
         kind=kind,
         layers=layers,
         splits=splits,
-        refs=refs,
-        schemas=_schemas(source, layers, catalog),
+        refs=resolved.refs,
+        schemas={layer: catalog.schemas[name] for layer, name in named.items() if name in catalog.schemas},
         findings=tuple(findings),
-        notes=tuple(_notes(source, splits, ctx)),
+        notes=tuple(reading_notes(source, splits, ctx)),
     )
 
 
-def _layers(layer: str | None, source: Source | None, kind: Kind, ctx: LoadContext) -> tuple[str, ...]:
+def layers_to_check(layer: str | None, source: Source | None, kind: Kind, ctx: LoadContext) -> tuple[str, ...]:
+    """Return the layer that the user named, or else all layers of the source or of ``--columns``, or the usual one.
+
+    :raises DataError: the source, or ``--columns``, has no such layer.
+    """
     if source is not None:
         if layer is not None and layer not in source.layers:
             raise DataError(f"source '{source.name}' has no layer '{layer}'", hint=nearest(layer, source.layers))
         return (layer,) if layer else tuple(source.layers)
     named = [name for name in ctx.columns if name not in ROLES]
-    if layer is not None and (layer in named or not named or set(named) & set(_ANY)):
-        return (layer,)
-    if layer is not None:
+    if layer is not None and named and layer not in named and not set(named) & set(_TASK_LAYER_NAMES):
         raise DataError(f"--columns names no layer '{layer}'", hint=nearest(layer, named))
+    if layer is not None:
+        return (layer,)
     return tuple(named) or ("labels" if kind == "token" else "label",)
 
 
-def _must_be_there(files: Iterable[str]) -> None:
-    """Refuse a file that does not exist: that is a mistake in the command, not one in the data.
-
-    :raises DataError: there is none of that name.
-    """
-    for file in files:
-        if not Path(file).exists():
-            raise DataError(f"{file} does not exist", hint="check the path")
-
-
-def _must_hold(layer: str, splits: Mapping[str, Sequence[Example]], reference: str) -> None:
-    """Refuse a layer that no example has: that is a mistake in the command, too.
-
-    :raises DataError: no example has a layer of that name.
-    """
+def check_layer_exists(layer: str, splits: Mapping[str, Sequence[Example]], reference: str) -> None:
+    """Raise :class:`~labelkit.errors.DataError` if no example has labels in ``layer``."""
     examples = [split[0] for split in splits.values() if split]
     if not examples or any(layer in example.labels for split in splits.values() for example in split):
         return
@@ -140,22 +132,6 @@ def _must_hold(layer: str, splits: Mapping[str, Sequence[Example]], reference: s
         f"'{reference}' has no layer '{layer}'",
         hint=nearest(layer, names) if names else "say which column holds the labels: --columns LAYER=…",
     )
-
-
-def _schemas(source: Source | None, layers: Sequence[str], catalog: Parts) -> dict[str, Schema]:
-    if source is None:
-        return {}
-    names = {layer: source.layers[layer] or "" for layer in layers}
-    return {layer: catalog.schemas[name] for layer, name in names.items() if name in catalog.schemas}
-
-
-def _notes(source: Source | None, splits: Mapping[str, Sequence[Example]], ctx: LoadContext) -> Iterator[str]:
-    yield from (f"{what}: {times:,}" for what, times in ctx.policy.counts.items())
-    if source is None:
-        return
-    for split, published in source.counts.items():
-        if split in splits and len(splits[split]) != published:
-            yield f"{source.name}: {split} has {len(splits[split]):,} examples, {published:,} were published"
 
 
 class ReadingFaults:

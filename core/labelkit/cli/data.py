@@ -74,12 +74,12 @@ def show(
     labelkit data show train.conll --columns tokens=0,ner=3
     """
     from labelkit.data import summary
-    from labelkit.data.show import read_for_show
+    from labelkit.data.show import load_without_task
     from labelkit.errors import DataError
 
     ctx = reading_context(shell, columns, encoding, sets)
     ctx = replace(ctx, settings=replace(ctx.settings, allow_new_labels=True))
-    corpus = read_for_show(reference, layer, shell.catalog, ctx)
+    corpus = load_without_task(reference, layer, shell.catalog, ctx)
     if split not in corpus.splits:
         raise DataError(f"'{reference}' has no {split} split", hint=f"it has: {', '.join(corpus.splits)}")
     examples = summary.sample_examples(corpus.splits[split].examples, count, seed)

@@ -82,7 +82,7 @@ def check(
             ctx,
             folder=Path(folder),
             limit=examples,
-            tell=lambda split: tell(f"reading {split}", None, None),
+            progress=lambda split: tell(f"reading {split}", None, None),
         )
         asked = CheckOptions(
             scheme=ctx.settings.source_scheme,

@@ -17,10 +17,10 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labelkit.data.views import Lazy
+from labelkit.data.views import LazyExamples
 from labelkit.errors import DataError
 from labelkit.files.atomic import new_file
-from labelkit.records import Example, Labels, LoadContext, Place
+from labelkit.records import Example, LoadContext, Place
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -31,16 +31,14 @@ VERSION = 1
 EXAMPLES, BYTES = 50_000, 1 << 28
 _BLOCK = 1000
 _WORD = 70  # bytes of a word with its label, about
-_END = b"labelkit"
+_FOOTER = b"labelkit"
 _JSON = json.JSONDecoder()
 
-Tally = Counter[str]
 
+class StoredExamples(LazyExamples):
+    """The examples of an Arrow file that :func:`store_if_large` wrote.
 
-class StoredExamples(Lazy):
-    """The examples of a file that :func:`gather` wrote.
-
-    :param tally: what was counted while they were read.
+    :ivar counts: what readers counted while they read the examples.
     """
 
     def __init__(self, path: Path) -> None:
@@ -49,11 +47,11 @@ class StoredExamples(Lazy):
         self._path = path
         self._reader = pa.ipc.open_file(pa.OSFile(str(path)))
         last = self._reader.num_record_batches - 1
-        end = json.loads(self._reader.get_batch_with_custom_metadata(last).custom_metadata[_END])
-        self._size: int = end["examples"]
-        self.tally = Tally(end["tally"])
-        self._held = -1
-        self._column: Any = None
+        footer = json.loads(self._reader.get_batch_with_custom_metadata(last).custom_metadata[_FOOTER])
+        self._size: int = footer["examples"]
+        self.counts = Counter[str](footer["tally"])
+        self._block = -1
+        self._column: Any = None  # of the block that was read last
 
     def __len__(self) -> int:
         return self._size
@@ -61,54 +59,50 @@ class StoredExamples(Lazy):
     def one(self, index: int) -> Example:
         """Return the example at ``index``, which is in range."""
         block, row = divmod(index, _BLOCK)
-        return _unpacked(self._rows(block)[row].as_py())
+        if block != self._block:
+            self._column = self._reader.get_batch(block).column(0)
+            self._block = block
+        return _from_json(self._column[row].as_py())
 
     def __iter__(self) -> Iterator[Example]:
         for block in range(-(-self._size // _BLOCK)):
-            for packed in self._reader.get_batch(block).column(0).to_pylist():
-                yield _unpacked(packed)
+            yield from map(_from_json, self._reader.get_batch(block).column(0).to_pylist())
 
     def __reduce__(self) -> tuple[type[StoredExamples], tuple[Path]]:
         """Another process opens the file again."""
         return StoredExamples, (self._path,)
 
-    def _rows(self, block: int) -> Any:
-        if block != self._held:
-            self._column = self._reader.get_batch(block).column(0)
-            self._held = block
-        return self._column
 
+def store_if_large(examples: Iterable[Example], path: Path, counts: Counter[str]) -> Sequence[Example]:
+    """Return ``examples`` as a list, or stored in ``path`` where there are many.
 
-def gather(examples: Iterable[Example], path: Path, tally: Tally) -> Sequence[Example]:
-    """Return ``examples`` as a list, or when there are many, stored in ``path``.
-
-    :param tally: what readers count; stored with the examples.
+    :param counts: what readers count while they read the examples; stored with them.
     :raises StorageError: the cache cannot be written.
     """
     found: list[Example] = []
-    size, before = 0, Tally(tally)
+    size, before = 0, Counter(counts)
     iterator = iter(examples)
     for example in iterator:
         found.append(example)
         size += _WORD * len(example.words or ()) + 2 * len(example.text or "") + 500
         if len(found) > EXAMPLES or size > BYTES:
-            return _store(chain(found, iterator), path, lambda: tally - before)
+            return _store(chain(found, iterator), path, lambda: counts - before)
     return found
 
 
-def stored(path: Path, tally: Tally) -> StoredExamples | None:
-    """Return what was stored in ``path`` before; None where there is no whole, readable file."""
+def load_stored(path: Path, counts: Counter[str]) -> StoredExamples | None:
+    """Return the examples stored in ``path``, and add what readers counted; None without a complete, readable file."""
     if not path.exists():
         return None
     try:
         found = StoredExamples(path)
     except (OSError, ValueError, KeyError, TypeError):  # ArrowInvalid is a ValueError
         return None
-    tally.update(found.tally)
+    counts.update(found.counts)
     return found
 
 
-def place_for(ctx: LoadContext, *parts: object, files: Sequence[Path] = ()) -> Path:
+def cache_path(ctx: LoadContext, *parts: object, files: Sequence[Path] = ()) -> Path:
     """Return where the examples of a file or source are stored: by what they are read from, and how.
 
     :param parts: what else decides how they are read, e.g. the format.
@@ -123,40 +117,30 @@ def place_for(ctx: LoadContext, *parts: object, files: Sequence[Path] = ()) -> P
     return ctx.cache / "examples" / f"{digest.hexdigest()}.arrow"
 
 
-def _store(examples: Iterable[Example], path: Path, counted: Callable[[], Tally]) -> StoredExamples:
+def _store(examples: Iterable[Example], path: Path, counts: Callable[[], Counter[str]]) -> StoredExamples:
     import pyarrow as pa
 
     schema = pa.schema([("example", pa.string())])
-    with new_file(path) as beside, pa.OSFile(str(beside), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
-        count = sum(_write(writer, block, schema) for block in _blocks(examples))
-        end = json.dumps({"examples": count, "tally": counted()})
-        writer.write_batch(_batch([], schema), custom_metadata={_END: end})
+
+    def batch(block: list[str]) -> pa.RecordBatch:
+        return pa.RecordBatch.from_arrays([pa.array(block, pa.string())], schema=schema)
+
+    packed, count = map(_to_json, examples), 0
+    with new_file(path) as temporary, pa.OSFile(str(temporary), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
+        while block := list(islice(packed, _BLOCK)):
+            writer.write_batch(batch(block))
+            count += len(block)
+        footer = json.dumps({"examples": count, "tally": counts()})
+        writer.write_batch(batch([]), custom_metadata={_FOOTER: footer})
     return StoredExamples(path)
 
 
-def _blocks(examples: Iterable[Example]) -> Iterator[list[str]]:
-    packed = map(_packed, examples)
-    while block := list(islice(packed, _BLOCK)):
-        yield block
-
-
-def _write(writer: Any, block: list[str], schema: pa.Schema) -> int:
-    writer.write_batch(_batch(block, schema))
-    return len(block)
-
-
-def _batch(block: list[str], schema: pa.Schema) -> pa.RecordBatch:
-    import pyarrow as pa
-
-    return pa.RecordBatch.from_arrays([pa.array(block, pa.string())], schema=schema)
-
-
-# -- one example ----------------------------------------------------------------------------------------------------
-
-
-def _packed(example: Example) -> str:
-    """Return an example as text: JSON is several times as quick to read as nested Arrow columns are."""
+def _to_json(example: Example) -> str:
+    """Return an example as JSON, which is several times as fast to read as nested Arrow columns."""
     place = example.place
+    lines: Sequence[int] | dict[str, int] = () if place is None else place.word_lines
+    if isinstance(lines, range) and lines.step == 1:
+        lines = {"start": lines.start, "stop": lines.stop}
     fields = [
         example.id,
         example.words,
@@ -166,7 +150,7 @@ def _packed(example: Example) -> str:
         dict(example.extra),
         example.offsets,
         example.surface,
-        None if place is None else [place.file, place.line, _packed_lines(place.word_lines)],
+        None if place is None else [place.file, place.line, lines if isinstance(lines, dict) else list(lines)],
     ]
     try:
         return json.dumps(fields, separators=(",", ":"))
@@ -174,28 +158,23 @@ def _packed(example: Example) -> str:
         raise DataError(f"example '{example.id}' holds what cannot be stored: {error}") from error
 
 
-def _packed_lines(lines: Sequence[int]) -> list[int] | dict[str, int]:
-    return {"start": lines.start, "stop": lines.stop} if isinstance(lines, range) and lines.step == 1 else list(lines)
-
-
-def _unpacked(packed: str) -> Example:
+def _from_json(packed: str) -> Example:
     id_, words, text, labels, document, extra, offsets, surface, place = _JSON.raw_decode(packed)[0]
     return Example(
         id=id_,
         words=None if words is None else tuple(words),
         text=text,
-        labels={sys.intern(layer): _labels(value) for layer, value in labels.items()},
+        # one copy of each name and label, as readers make them
+        labels={
+            sys.intern(layer): sys.intern(value) if isinstance(value, str) else tuple(map(sys.intern, value))
+            for layer, value in labels.items()
+        },
         document=document,
         extra=extra,
         offsets=None if offsets is None else tuple([(start, end) for start, end in offsets]),
         surface=tuple(surface) if isinstance(surface, list) else surface,
         place=None if place is None else _place(*place),
     )
-
-
-def _labels(value: str | list[str]) -> Labels:
-    """Keep one copy of each label, as readers do."""
-    return sys.intern(value) if isinstance(value, str) else tuple(map(sys.intern, value))
 
 
 def _place(file: str, line: int, lines: list[int] | Mapping[str, int]) -> Place:

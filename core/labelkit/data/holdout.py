@@ -9,7 +9,7 @@ from itertools import islice
 from random import Random
 from typing import TypeAlias
 
-from labelkit.data.views import chosen
+from labelkit.data.views import select_examples
 from labelkit.errors import DataError
 from labelkit.records import Example, Kind, Labels
 
@@ -43,7 +43,7 @@ def hold_out_validation(
         held_out = sample_documents(documents, size, random)
     train = array("q", (index for index, is_held_out in enumerate(held_out) if not is_held_out))
     validation = array("q", (index for index, is_held_out in enumerate(held_out) if is_held_out))
-    return chosen(examples, train), chosen(examples, validation)
+    return select_examples(examples, train), select_examples(examples, validation)
 
 
 def sample_documents(documents: Codes, size: int, random: Random) -> bytearray:

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from labelkit.data.scheme_conversion import labels_of, place_of
-from labelkit.errors import DataError, nearest
+from labelkit.errors import DataError, UnknownNameError, nearest
 from labelkit.labels.schemes import split_tag
-from labelkit.records import Example, Kind, Schema, Scheme
+from labelkit.records import Example, Kind, Schema, Scheme, Source
 
 Occurrence = tuple[Example, int, str]
 """An example, the index of one of its labels, and that label."""
@@ -75,6 +75,22 @@ def schema_of(
     if named is not None:
         return replace(named, scheme=scheme, types=types, labels=labels)
     return Schema(name=layer, kind=kind, types=types, labels=labels, scheme=scheme)
+
+
+def named_schema(source: Source, layer: str, schemas: Mapping[str, Schema]) -> Schema | None:
+    """Return the schema that a source names for a layer; None where its labels are taken from train.
+
+    :raises DataError: the source has no such layer.
+    :raises UnknownNameError: no plugin supplies the schema.
+    """
+    if layer not in source.layers:
+        raise DataError(f"source '{source.name}' has no layer '{layer}'", hint=nearest(layer, source.layers))
+    name = source.layers[layer]
+    if name is not None and name not in schemas:
+        raise UnknownNameError(
+            f"source '{source.name}' names the schema '{name}', which no plugin supplies", hint=nearest(name, schemas)
+        )
+    return None if name is None else schemas[name]
 
 
 def check_classes(schema: Schema, texts: int, *, most: int) -> None:

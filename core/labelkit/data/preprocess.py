@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
-from labelkit.data.views import changed
+from labelkit.data.views import map_examples
 from labelkit.errors import LabelkitError
 from labelkit.records import Example, Preprocessor
 
@@ -17,7 +17,7 @@ def apply(preprocessors: Sequence[Preprocessor], examples: Sequence[Example]) ->
     :raises LabelkitError: a preprocessor failed or changed what it may not; of stored examples, when one is read.
     """
     for preprocessor in preprocessors:
-        examples = changed(examples, partial(_apply, preprocessor))
+        examples = map_examples(examples, partial(_apply, preprocessor))
     return examples
 
 

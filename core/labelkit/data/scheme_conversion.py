@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from itertools import chain, islice
 
-from labelkit.data.views import changed
+from labelkit.data.views import map_examples
 from labelkit.errors import DataError
 from labelkit.labels import schemes
 from labelkit.records import Example, Labels, Scheme
@@ -17,12 +17,12 @@ from labelkit.records import Example, Labels, Scheme
 class SchemeConversion:
     """Splits that were converted to one scheme.
 
-    :param source: the scheme that they were in.
+    :param source: the scheme that they were in; None for plain labels.
     :param repaired: the number of tags that were changed because they did not fit it.
     """
 
     splits: Mapping[str, Sequence[Example]]
-    source: Scheme
+    source: Scheme | None
     repaired: int = 0
 
 
@@ -56,7 +56,7 @@ def convert_scheme(
     if not fits:
         repaired = sum(count_repairs(example, layer, source) for example in chain.from_iterable(splits.values()))
     convert = partial(_convert_example, layer=layer, source=source, target=target, repair=repair)
-    converted = {name: changed(examples, convert) for name, examples in splits.items()}
+    converted = {name: map_examples(examples, convert) for name, examples in splits.items()}
     return SchemeConversion(splits=converted, source=source, repaired=repaired)
 
 

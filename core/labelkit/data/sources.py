@@ -1,4 +1,4 @@
-"""The real corpora that core knows by name: at a path, in ``LABELKIT_DATA``, or else from their mirrors on the Hub."""
+"""The published corpora that core knows by name: in a folder, or else from their mirrors on the Hub."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from labelkit.data.hub_mirrors import read_mirror
 from labelkit.data.references import find_split_files
 from labelkit.data.scheme_conversion import convert_scheme
 from labelkit.errors import DataError
+from labelkit.files.split_names import SPLITS
 from labelkit.formats import conll, conllu, tables
 from labelkit.records import Example, LoadContext, Schema, Source
 
-_SPLITS = ("train", "validation", "test")
 _WNUT17 = {
     "train": "wnut17train.conll",
     "validation": "emerging.dev.conll",
@@ -30,20 +30,20 @@ _IMDB = {"train": "train.parquet", "test": "test.parquet"}
 _SENTIMENT = ("NEGATIVE", "POSITIVE")
 
 
-def _loader(
+def conll_loader(
     name: str, files: Mapping[str, str], columns: Mapping[str, str], tagged: tuple[str, ...]
 ) -> Callable[[str, LoadContext], Iterable[Example]]:
-    """Return a ``load`` for CoNLL files; the layers ``tagged`` come out in IOB2, whatever the files use.
+    """Return a ``load`` for CoNLL files, which converts the layers ``tagged`` to IOB2.
 
-    With ``ctx.policy.as_written`` tags stay as they are, fit or unfit: for those who check the files.
+    With ``ctx.policy.as_written`` tags stay as they are, valid or not.
     """
 
     def load(split: str, ctx: LoadContext) -> Iterable[Example]:
         examples: Sequence[Example]
-        if absent := _absent(name, ctx):
-            examples = list(read_mirror(name, split, ctx, absent))
+        if missing := missing_folder(name, ctx):
+            examples = list(read_mirror(name, split, ctx, missing))
         else:
-            path = _file(name, split, files[split], ctx)
+            path = find_file(name, split, files[split], ctx)
             examples = list(conll.read(path, replace(ctx, columns=columns)))
         if ctx.policy.as_written:
             return examples
@@ -58,21 +58,23 @@ def _loader(
     return load
 
 
-def _ud_ewt(split: str, ctx: LoadContext) -> Iterable[Example]:
-    path = _file("ud_ewt", split, _UD_EWT[split], ctx)
+def load_ud_ewt(split: str, ctx: LoadContext) -> Iterable[Example]:
+    """Load a split of Universal Dependencies English-EWT."""
+    path = find_file("ud_ewt", split, _UD_EWT[split], ctx)
     return conllu.read(path, replace(ctx, columns={"tokens": "form", "pos": "upos", "xpos": "xpos"}))
 
 
-def _imdb(split: str, ctx: LoadContext) -> Iterable[Example]:
-    if absent := _absent("imdb", ctx):
-        return read_mirror("imdb", split, ctx, absent)
-    path = _file("imdb", split, _IMDB[split], ctx)
+def load_imdb(split: str, ctx: LoadContext) -> Iterable[Example]:
+    """Load a split of IMDb."""
+    if missing := missing_folder("imdb", ctx):
+        return read_mirror("imdb", split, ctx, missing)
+    path = find_file("imdb", split, _IMDB[split], ctx)
     wanted = replace(ctx, columns={"text": "text", "label": "label"}, kind="text")
     return tables.read_parquet(path, wanted, {"label": _SENTIMENT})
 
 
-def _absent(name: str, ctx: LoadContext) -> DataError | None:
-    """Return why there are no local files; None where there are, or where the user says that there are."""
+def missing_folder(name: str, ctx: LoadContext) -> DataError | None:
+    """Return why there are no local files; None where there are some, or where the user names their folder."""
     try:
         ctx.folder(name)
     except DataError as error:
@@ -80,8 +82,8 @@ def _absent(name: str, ctx: LoadContext) -> DataError | None:
     return None
 
 
-def _file(name: str, split: str, published: str, ctx: LoadContext) -> Path:
-    """Return the file as published where it is there, or else one that is named like the split."""
+def find_file(name: str, split: str, published: str, ctx: LoadContext) -> Path:
+    """Return the published file of a split where it exists, or else a file that is named like the split."""
     folder = ctx.folder(name)
     if (folder / published).is_file():
         return folder / published
@@ -104,8 +106,8 @@ SOURCES = (
         name="wnut17",
         kind="token",
         layers={"ner": "wnut17"},
-        splits=_SPLITS,
-        load=_loader("wnut17", _WNUT17, {"tokens": "0", "ner": "1"}, ("ner",)),
+        splits=SPLITS,
+        load=conll_loader("wnut17", _WNUT17, {"tokens": "0", "ner": "1"}, ("ner",)),
         licence="CC BY 4.0",
         summary="WNUT-17: emerging and rare entities in tweets and other noisy text",
         counts={"train": 3394, "validation": 1009, "test": 1287},
@@ -114,8 +116,10 @@ SOURCES = (
         name="conll2003",
         kind="token",
         layers={"ner": "conll2003-ner", "pos": None, "chunk": "conll2003-chunk"},
-        splits=_SPLITS,
-        load=_loader("conll2003", _CONLL2003, {"tokens": "0", "pos": "1", "chunk": "2", "ner": "3"}, ("chunk", "ner")),
+        splits=SPLITS,
+        load=conll_loader(
+            "conll2003", _CONLL2003, {"tokens": "0", "pos": "1", "chunk": "2", "ner": "3"}, ("chunk", "ner")
+        ),
         licence="research use only (Reuters text)",
         summary="CoNLL-2003: entities, part-of-speech tags and chunks in Reuters news",
         counts={"train": 14041, "validation": 3250, "test": 3453},
@@ -125,7 +129,7 @@ SOURCES = (
         kind="token",
         layers={"chunk": "conll2000-chunk", "pos": None},
         splits=("train", "test"),
-        load=_loader("conll2000", _CONLL2000, {"tokens": "0", "pos": "1", "chunk": "2"}, ("chunk",)),
+        load=conll_loader("conll2000", _CONLL2000, {"tokens": "0", "pos": "1", "chunk": "2"}, ("chunk",)),
         licence="research use only (WSJ text)",
         summary="CoNLL-2000: chunks and part-of-speech tags in the Wall Street Journal",
         counts={"train": 8936, "test": 2012},
@@ -134,8 +138,8 @@ SOURCES = (
         name="ud_ewt",
         kind="token",
         layers={"pos": "upos", "xpos": None},
-        splits=_SPLITS,
-        load=_ud_ewt,
+        splits=SPLITS,
+        load=load_ud_ewt,
         licence="CC BY-SA 4.0",
         summary="Universal Dependencies English-EWT: parts of speech (UPOS, Penn tags) in web text",
         counts={"train": 12544, "validation": 2001, "test": 2077},
@@ -145,7 +149,7 @@ SOURCES = (
         kind="text",
         layers={"label": "imdb"},
         splits=("train", "test"),
-        load=_imdb,
+        load=load_imdb,
         licence="research use only",
         summary="IMDb: film reviews, positive or negative",
         counts={"train": 25000, "test": 25000},

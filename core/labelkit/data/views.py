@@ -9,7 +9,7 @@ from typing import overload
 from labelkit.records import Example
 
 
-class Lazy(Sequence[Example]):
+class LazyExamples(Sequence[Example]):
     """What lazy sequences share: slices, and positions counted from the end."""
 
     @abstractmethod
@@ -28,7 +28,7 @@ class Lazy(Sequence[Example]):
         return self.one(index % len(self))
 
 
-class Changed(Lazy):
+class MappedExamples(LazyExamples):
     """The examples of another sequence, each changed by a function."""
 
     def __init__(self, base: Sequence[Example], change: Callable[[Example], Example]) -> None:
@@ -45,7 +45,7 @@ class Changed(Lazy):
         return map(self._change, self._base)
 
 
-class Chosen(Lazy):
+class SelectedExamples(LazyExamples):
     """Some examples of another sequence, by their positions."""
 
     def __init__(self, base: Sequence[Example], positions: Sequence[int]) -> None:
@@ -62,13 +62,13 @@ class Chosen(Lazy):
         return (self._base[position] for position in self._positions)
 
 
-def changed(examples: Sequence[Example], change: Callable[[Example], Example]) -> Sequence[Example]:
+def map_examples(examples: Sequence[Example], change: Callable[[Example], Example]) -> Sequence[Example]:
     """Return the examples changed: a list of a list, and a lazy sequence of a lazy one."""
-    return [change(example) for example in examples] if isinstance(examples, list) else Changed(examples, change)
+    return [change(example) for example in examples] if isinstance(examples, list) else MappedExamples(examples, change)
 
 
-def chosen(examples: Sequence[Example], positions: Sequence[int]) -> Sequence[Example]:
+def select_examples(examples: Sequence[Example], positions: Sequence[int]) -> Sequence[Example]:
     """Return some examples: a list of a list, and a lazy sequence of a lazy one."""
     if isinstance(examples, list):
         return [examples[position] for position in positions]
-    return Chosen(examples, positions)
+    return SelectedExamples(examples, positions)

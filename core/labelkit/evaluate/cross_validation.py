@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelkit.data.corpus import Corpus, content_hash
-from labelkit.data.views import chosen
+from labelkit.data.views import select_examples
 from labelkit.errors import LabelkitError
 from labelkit.evaluate.leakage import fingerprints
 from labelkit.evaluate.recorded_data import without_surfaces
@@ -132,7 +132,7 @@ def cross_val_predict(
             prepared = replace(work.prepared, corpus=hold_out(corpus, fold))
             done = train(prepared, catalog, fold_home, listeners=listeners)
             labeller = Labeller.open(str(done.checkpoint.absolute()), fold_home, catalog)
-            found, _ = labeller.scores(chosen(examples, fold))
+            found, _ = labeller.scores(select_examples(examples, fold))
             values = apply_temperature(found.values, labeller.info.temperature)
         ends = np.cumsum(found.lengths)[:-1]
         rows.update(zip(fold, zip(np.split(values, ends), np.split(found.covered, ends), strict=True), strict=True))
@@ -144,7 +144,7 @@ def cross_val_predict(
 def hold_out(corpus: Corpus, fold: Sequence[int]) -> Corpus:
     """Return a corpus without the examples of ``fold`` in its train split, and without a test split."""
     split, out = corpus.splits["train"], set(fold)
-    rest = chosen(split.examples, [place for place in range(len(split.examples)) if place not in out])
+    rest = select_examples(split.examples, [place for place in range(len(split.examples)) if place not in out])
     words = sum(len(one.words) if one.words is not None else len((one.text or "").split()) for one in rest)
     digest = content_hash(rest, corpus.layer, corpus.schema.scheme)
     train = replace(split, examples=rest, words=words, content_hash=digest)

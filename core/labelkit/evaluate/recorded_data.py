@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from labelkit.data.gold import Gold
-from labelkit.data.views import changed
+from labelkit.data.views import map_examples
 from labelkit.errors import LabelkitError
 from labelkit.records import Example, Metric
 
@@ -79,7 +79,7 @@ def recorded_hashes(details: RunDetails, *splits: str) -> set[str]:
 
 def without_surfaces(examples: Sequence[Example]) -> Sequence[Example]:
     """Return examples without the output of preprocessors, which a labeller applies itself."""
-    return changed(examples, lambda example: replace(example, surface=None))
+    return map_examples(examples, lambda example: replace(example, surface=None))
 
 
 def run_metrics(task: str, details: RunDetails | None, catalog: Catalog) -> list[Metric]:

@@ -1,0 +1,249 @@
+"""Resolve a data reference to its splits: those of a named corpus, of a Hub dataset, or of files."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+from labelkit.data.arrow_cache import cache_path, load_stored, store_if_large
+from labelkit.data.hub_datasets import HubDataset, find_hub_dataset
+from labelkit.data.references import NAME_THE_SPLITS, DataReference, find_split_files, parse_reference, shards_of
+from labelkit.errors import DataError, UnknownNameError, nearest
+from labelkit.files.split_names import SPLITS, canonical_split
+from labelkit.formats.recognition import readable_suffixes, reader_for
+from labelkit.formats.tables import saved_splits
+from labelkit.formats.tools import brat
+from labelkit.hub.repository import HubRepository
+from labelkit.records import Example, Format, Kind, LoadContext, Schema, Source
+
+
+class DataCatalog(Protocol):
+    """The part of the catalog that reading data needs: records by name."""
+
+    @property
+    def sources(self) -> Mapping[str, Source]:
+        """Named corpora."""
+
+    @property
+    def formats(self) -> Mapping[str, Format]:
+        """File formats."""
+
+    @property
+    def schemas(self) -> Mapping[str, Schema]:
+        """Label schemas."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResolvedReference(ABC):
+    """The splits that a data reference names, not yet read.
+
+    :param text: the reference.
+    :param refs: split → where it is: a path, ``SOURCE:SPLIT``, or ``hub:ID@COMMIT:SPLIT``.
+    """
+
+    text: str
+    refs: Mapping[str, str]
+
+    @abstractmethod
+    def open(self, split: str, ctx: LoadContext) -> Iterable[Example]:
+        """Return the examples of a split, read one by one.
+
+        :raises DataError: there is no such split, or it cannot be read.
+        """
+
+    @abstractmethod
+    def read(self, split: str, ctx: LoadContext) -> Sequence[Example]:
+        """Return the examples of a split: a list, or stored in the cache where there are many.
+
+        :raises DataError: it cannot be read, or is empty.
+        """
+
+    def check_split(self, split: str) -> None:
+        """Raise :class:`~labelkit.errors.DataError` if there is no such split."""
+        if split not in self.refs:
+            raise DataError(f"'{self.text}' has no {split} split", hint=f"it has: {', '.join(self.refs)}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceSplits(ResolvedReference):
+    """The splits of a named corpus."""
+
+    source: Source
+
+    def open(self, split: str, ctx: LoadContext) -> Iterable[Example]:
+        """Load a split by the source's own function."""
+        self.check_split(split)
+        return self.source.load(split, ctx)
+
+    def read(self, split: str, ctx: LoadContext) -> Sequence[Example]:
+        """Load a split; the cache is never reused, as the source may load other examples now."""
+        what, path = f"the {split} split of source '{self.source.name}'", cache_path(ctx, self.source.name, split)
+        return _store_nonempty(self.open(split, ctx), what, path, ctx.policy.counts)
+
+
+@dataclass(frozen=True, kw_only=True)
+class HubSplits(ResolvedReference):
+    """The splits of a Hub dataset, read by ``formats`` as examples of ``kind``."""
+
+    dataset: HubDataset
+    formats: Mapping[str, Format]
+    kind: Kind | None
+
+    def open(self, split: str, ctx: LoadContext) -> Iterable[Example]:
+        """Return the examples of all files of a split."""
+        self.check_split(split)
+
+        def read_file(path: Path) -> Iterable[Example]:
+            chosen = reader_for(path, self.formats, ctx.settings.format, kind=self.kind)
+            assert chosen.read is not None  # reader_for returns readers
+            return chosen.read(path, replace(ctx, path=path))
+
+        return self.dataset.examples(split, ctx, read_file)
+
+    def read(self, split: str, ctx: LoadContext) -> Sequence[Example]:
+        """Return the examples of a split, from the cache where they were stored before."""
+        path, counts = cache_path(ctx, self.refs[split]), ctx.policy.counts
+        what = f"the {split} split of hub:{self.dataset.name}"
+        return load_stored(path, counts) or _store_nonempty(self.open(split, ctx), what, path, counts)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileSplits(ResolvedReference):
+    """The splits of local files, read by ``formats`` as examples of ``kind``.
+
+    :param files: split → its file, or folder that is read as one, or first shard.
+    :param single_file: the reference is itself the only file, so that nothing says which split it is.
+    :param named: the reference names the splits.
+    """
+
+    files: Mapping[str, Path]
+    single_file: bool
+    named: bool
+    formats: Mapping[str, Format]
+    kind: Kind | None
+
+    def open(self, split: str, ctx: LoadContext) -> Iterator[Example]:
+        """Return the examples of all shards of a split; numbers instead of ids count through the shards."""
+        if list(self.files) == ["train"] and not self.named:
+            split = "train"  # the only split there is, whatever it is called
+        self.check_split(split)
+        path = self.files[split]
+        chosen = reader_for(path, self.formats, ctx.settings.format, kind=self.kind)
+        return _read_shards(shards_of(path), chosen, ctx)
+
+    def read(self, split: str, ctx: LoadContext) -> Sequence[Example]:
+        """Return the examples of a split, from the cache where they were stored before and no file has changed."""
+        path, counts = self.files[split], ctx.policy.counts
+        chosen = reader_for(path, self.formats, ctx.settings.format, kind=self.kind)
+        shards = shards_of(path)
+        files = [file for file in (sorted(path.rglob("*")) if path.is_dir() else shards) if file.is_file()]
+        cached = cache_path(ctx, str(path), chosen.name, chosen.read.__module__, files=files)
+        # whether a pipe still holds the same cannot be known
+        stored = load_stored(cached, counts) if files else None
+        return stored or _store_nonempty(_read_shards(shards, chosen, ctx), str(path), cached, counts)
+
+
+def resolve_reference(
+    text: str, kind: Kind | None, catalog: DataCatalog, ctx: LoadContext
+) -> SourceSplits | HubSplits | FileSplits:
+    """Resolve a data reference: a source's name comes first, then a path, then a folder of that name in ``ctx.root``.
+
+    :param kind: the kind of the examples; None for either.
+    :raises DataError: a file is missing or ambiguous, or a source holds examples of another kind.
+    :raises UnknownNameError: no source, path or folder has this name; the nearest are suggested.
+    """
+    if source := catalog.sources.get(text):
+        if kind not in (None, source.kind):
+            raise DataError(f"source '{text}' holds {source.kind} examples, the task needs {kind} examples")
+        return SourceSplits(text=text, refs={split: f"{text}:{split}" for split in source.splits}, source=source)
+    reference, suffixes = parse_reference(text), readable_suffixes(catalog.formats, kind)
+    if reference.hub is not None:
+        repository = HubRepository("dataset", reference.hub, reference.revision or "main")
+        dataset = find_hub_dataset(repository, ctx, suffixes)
+        refs = {split: dataset.ref(split) for split in dataset.files}
+        return HubSplits(text=text, refs=refs, dataset=dataset, formats=catalog.formats, kind=kind)
+    if named := reference.kind == "files":
+        files, path = {split: reference.files[split] for split in SPLITS if split in reference.files}, None
+    else:
+        path = find_path(reference, catalog, ctx.root)
+        files = files_of_path(path, suffixes)
+    if repeated := [file for file, times in Counter(file.resolve() for file in files.values()).items() if times > 1]:
+        splits = [split for split, file in files.items() if file.resolve() == repeated[0]]
+        raise DataError(
+            f"{files[splits[0]]} is given as {' and as '.join(splits)}", hint="each split needs a file of its own"
+        )
+    return FileSplits(
+        text=text,
+        refs={split: str(file) for split, file in files.items()},
+        files=files,
+        single_file=list(files.values()) == [path],
+        named=named,
+        formats=catalog.formats,
+        kind=kind,
+    )
+
+
+def find_path(reference: DataReference, catalog: DataCatalog, root: Path | None) -> Path:
+    """Return the path of a reference, or the folder of that name in the folder of corpora.
+
+    :raises DataError: the path does not exist.
+    :raises UnknownNameError: it may be a name, and nothing has this name.
+    """
+    path = reference.path
+    if path.exists():
+        return path
+    folders = {one.name: one for one in root.iterdir() if one.is_dir()} if root is not None and root.is_dir() else {}
+    if reference.text in folders:
+        return folders[reference.text]
+    if "/" in reference.text or "\\" in reference.text or path.suffix:
+        raise DataError(f"{reference.text} does not exist", hint="check the path")
+    raise UnknownNameError(
+        f"no data source, file or folder is called '{reference.text}'",
+        hint=nearest(reference.text, {*catalog.sources, *folders}),
+    )
+
+
+def files_of_path(path: Path, suffixes: Sequence[str]) -> dict[str, Path]:
+    """Return the file of each split in a folder; a file, or a folder that is read as one, is train.
+
+    :raises DataError: there is no train split, or several files for one split.
+    """
+    if not path.is_dir():
+        return {"train": path}
+    saved = saved_splits(path)
+    if saved is None:
+        return brat.annotation_splits(path) or find_split_files(path, suffixes)
+    if list(saved) == [""]:
+        return {"train": path}
+    files: dict[str, Path] = {}
+    for name, folder in saved.items():
+        if (split := canonical_split(name)) in files:
+            raise DataError(f"two datasets for the {split} split: {files[split]} and {folder}", hint=NAME_THE_SPLITS)
+        if split:
+            files[split] = folder
+    if "train" not in files:
+        raise DataError(
+            f"{path} has no train split, it holds {', '.join(saved) or 'none'}",
+            hint="name the splits: --data train=PATH,validation=PATH",
+        )
+    return {split: files[split] for split in SPLITS if split in files}
+
+
+def _read_shards(shards: Sequence[Path], chosen: Format, ctx: LoadContext) -> Iterator[Example]:
+    assert chosen.read is not None  # reader_for returns readers
+    row = 0
+    for shard in shards:
+        for number, example in enumerate(chosen.read(shard, replace(ctx, path=shard)), start=1):
+            row += 1
+            yield example if row == number or example.id != str(number) else replace(example, id=str(row))
+
+
+def _store_nonempty(examples: Iterable[Example], what: str, path: Path, counts: Counter[str]) -> Sequence[Example]:
+    result = store_if_large(examples, path, counts)
+    if not result:
+        raise DataError(f"{what} is empty: it holds no examples", hint="check the file, or leave the split out")
+    return result
