@@ -249,10 +249,10 @@ def _close(shell: Shell, options: LabelOptions, job: LabellingJob) -> None:
         shell.json(job.summary(options.output))
     for line in summary_lines(job, options.output):
         shell.say(line)
-    if job.total.unfinished:
+    if job.total.unfinished_files:
         from labelkit.errors import LabelkitError
 
         raise LabelkitError(
-            f"{plural(job.total.unfinished, 'file')} could not be read to the end",
+            f"{plural(job.total.unfinished_files, 'file')} could not be read to the end",
             hint="everything else is labelled; see above",
         )

@@ -50,7 +50,7 @@ def calibration_error(confidence: Floats, right: NDArray[np.bool_]) -> float:
 
 
 def fit_temperature(values: Floats, gold: Ids) -> float:
-    """Return the temperature of maximum likelihood, between :data:`COLDEST` and :data:`HOTTEST`.
+    """Return the temperature of maximum likelihood, between :data:`COLDEST` and :data:`HOTTEST`; 1 without words.
 
     Targets are smoothed as in Platt scaling, by 1 / (words + 1): without it a few words that are all right would make
     every confidence 1. Newton's method, with bisection to stay within bounds: the likelihood is concave in
@@ -58,7 +58,6 @@ def fit_temperature(values: Floats, gold: Ids) -> float:
 
     :param values: log-probabilities, float32 of shape (words, labels).
     :param gold: label ids, of shape (words,).
-    :returns: 1 without words.
     """
     if not len(gold):
         return 1.0

@@ -57,9 +57,8 @@ def complete_example(example: Example, kind: Kind, splitter: Splitter) -> Exampl
     text, words, offsets = example.text, example.words, example.offsets
     if kind == "text":
         text = " ".join(words or ()) if text is None else text
-        return replace(
-            example, text=text, words=None, offsets=None, labels={}, extra=rename_reserved_fields(extra, "text")
-        )
+        extra = rename_reserved_fields(extra, "text")
+        return replace(example, text=text, words=None, offsets=None, labels={}, extra=extra)
     if words is None:
         text = text or ""
         offsets = splitter(text)
@@ -70,9 +69,8 @@ def complete_example(example: Example, kind: Kind, splitter: Splitter) -> Exampl
         if text is not None:
             extra["text"] = text
         text, offsets = " ".join(words), joined_offsets(words)
-    return replace(
-        example, text=text, words=words, offsets=offsets, labels={}, extra=rename_reserved_fields(extra, "token")
-    )
+    extra = rename_reserved_fields(extra, "token")
+    return replace(example, text=text, words=words, offsets=offsets, labels={}, extra=extra)
 
 
 def assemble_records(
@@ -113,6 +111,7 @@ def _text_records(
     batch: PreparedBatch, ids: list[int], values: NDArray[np.float32], engine: str, labels: tuple[str, ...]
 ) -> list[Labelled]:
     confidences = np.round(np.exp(values).astype(np.float64), 4).tolist()
+    rows = zip(batch.examples, ids, confidences, batch.encoded.coverage, strict=True)
     return [
         Labelled(
             id=example.id,
@@ -124,9 +123,7 @@ def _text_records(
             extra=example.extra,
             engine=engine,
         )
-        for example, label, confidence, coverage in zip(
-            batch.examples, ids, confidences, batch.encoded.coverage, strict=True
-        )
+        for example, label, confidence, coverage in rows
     ]
 
 

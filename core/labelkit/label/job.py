@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -146,7 +146,7 @@ class LabellingJob:
     def _check_any_record(self) -> None:
         """Raise the first failure if not a single record was labelled."""
         if self.total.failures and not self.total.records:
-            first, more = self.total.failures[0], self.total.failed + self.total.unfinished - 1
+            first, more = self.total.failures[0], self.total.failed + self.total.unfinished_files - 1
             raise DataError(f"{first.message}{f' (and {more:,} more like it)' if more else ''}", hint=first.hint)
 
     def summary(self, output: Path | None) -> dict[str, Any]:
@@ -154,21 +154,14 @@ class LabellingJob:
 
         :param output: the written file; None for standard output.
         """
-        engine, total = self.labeller.engine, self.total
+        engine, counts = self.labeller.engine, asdict(self.total)
+        del counts["failures"]
         return {
             "run": self.labeller.info.run,
             "checkpoint": str(self.labeller.folder),
             "output": str(output) if output else None,
             "format": self.writer.name,
-            "records": total.records,
-            "words": total.words,
-            "spans": total.spans,
-            "windows": total.windows,
-            "fallback": total.fallback,
-            "below_min_score": total.below_min_score,
-            "repaired": total.repaired,
-            "failed": total.failed,
-            "unfinished_files": total.unfinished,
+            **counts,
             "resumed_after": self.resumed_after,
             "new_records": self.new.records,
             "new_words": self.new.words,

@@ -21,7 +21,7 @@ class LabellingSummary:
     :param below_min_score: spans (or labels of texts) left out for their score.
     :param repaired: tags changed to fit the scheme.
     :param failed: records that could not be read or labelled.
-    :param unfinished: files that could not be read to the end.
+    :param unfinished_files: files that could not be read to the end.
     :param failures: the first :data:`LISTED` failures.
     """
 
@@ -33,19 +33,19 @@ class LabellingSummary:
     below_min_score: int = 0
     repaired: int = 0
     failed: int = 0
-    unfinished: int = 0
+    unfinished_files: int = 0
     failures: list[FailedRecord] = field(default_factory=list)
 
     @property
     def results(self) -> int:
         """The number of results, failures included."""
-        return self.records + self.failed + self.unfinished
+        return self.records + self.failed + self.unfinished_files
 
     def add(self, result: LabelResult) -> None:
         """Count a result."""
         if isinstance(result, FailedRecord):
             self.failed += not result.ends_file
-            self.unfinished += result.ends_file
+            self.unfinished_files += result.ends_file
             if len(self.failures) < LISTED:
                 self.failures.append(result)
             return

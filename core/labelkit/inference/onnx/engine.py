@@ -95,11 +95,8 @@ class OpenvinoSession:
         import openvino
 
         self.streams = min(threads, STREAMS)
-        properties = {
-            "INFERENCE_NUM_THREADS": threads,
-            "NUM_STREAMS": self.streams,
-            "INFERENCE_PRECISION_HINT": "bf16" if bf16 else "f32",
-        }
+        hint = "bf16" if bf16 else "f32"
+        properties = {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": self.streams, "INFERENCE_PRECISION_HINT": hint}
         try:
             core = openvino.Core()
             graph = core.read_model(str(model.path))

@@ -60,11 +60,10 @@ def gather_output_tokens(model: Any) -> bool:
 
 
 def fold_key_transposes(model: Any) -> int:
-    """Fold the transpose of attention keys into the MatMul that reads them; in place.
+    """Fold the transpose of attention keys into the MatMul that reads them, in an ``openvino.Model``; in place.
 
     The heads are still moved in front of the tokens, but whole rows at a time.
 
-    :param model: an ``openvino.Model``.
     :returns: the number of folded transposes.
     """
     import openvino.opset13 as opset
@@ -79,8 +78,7 @@ def fold_key_transposes(model: Any) -> int:
             continue
         axes = opset.constant(np.array([*order[:-2], order[-1], order[-2]], np.int64))
         rows = opset.transpose(keys.input(0).get_source_output(), axes)
-        transpose_a = matmul.get_attributes()["transpose_a"]
-        new = opset.matmul(matmul.input(0).get_source_output(), rows, transpose_a, True)
+        new = opset.matmul(matmul.input(0).get_source_output(), rows, matmul.get_attributes()["transpose_a"], True)
         new.set_friendly_name(matmul.get_friendly_name())
         for reader in list(matmul.output(0).get_target_inputs()):
             reader.replace_source_output(new.output(0))
