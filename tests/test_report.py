@@ -23,19 +23,20 @@ import labelkit
 from labelkit.cli import main
 from labelkit.data.corpus import Split
 from labelkit.data.summary import summarise_split
+from labelkit.evaluate.error_analysis import kind_name
 from labelkit.records import Example, Labels, Schema
 from labelkit.registry import Group, Home, Note, PlanValue, Registry, RunDetails, SplitRecord, Spread, VersionRecord
 from labelkit.report.charts import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, chart, round_numbers
-from labelkit.report.contents import ReportContents, SplitPredictions, schema_of
+from labelkit.report.contents import ReportContents, SplitPredictions, recorded_schema
 from labelkit.report.page import file_name, make_page, render
 from labelkit.report.recorded_predictions import recorded_predictions
-from labelkit.report.score_tables import MATRIX, confused, scores
+from labelkit.report.score_tables import MATRIX, confusion_table, score_tables
 from recorded_runs import START, ended, start
 
 pytest_plugins = ("recorded_home",)
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
-SECTIONS = ("Data", "Curves", "Scores", "Confusion", "Errors", "Scorings", "Plan", "Checkpoints", "Run")
+SECTIONS = ("Data", "Curves", "Scores", "Confusion", "Errors", "Evaluations", "Plan", "Checkpoints", "Run")
 HOSTILE = "</p><script>alert(1)</script><img src=x onerror=y>\"'&lt;{{ 7*7 }}--><style>*{}"
 VOID = {"meta", "br", "img", "link", "input", "hr"}
 SCHEMA = Schema.bio("ner", "PER", "LOC")
@@ -134,8 +135,8 @@ FIGURES: Mapping[str, Any] = {
 
 def test_a_page_is_well_formed_and_can_be_found_ones_way_in(details: RunDetails) -> None:
     examples = [an_example(1, "Ada met Bob", "B-PER O B-PER")]
-    page = Parsed(page_of(ReportContents(details=details, schema=SCHEMA, judged={
-        "validation": judged(examples, [("B-PER", "O", "B-LOC")])}, unjudged={"test": "why"})))  # fmt: skip
+    page = Parsed(page_of(ReportContents(details=details, schema=SCHEMA, predictions={
+        "validation": judged(examples, [("B-PER", "O", "B-LOC")])}, unpredicted={"test": "why"})))  # fmt: skip
     assert page.faults == []
     ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
     assert len(ids) == len(set(ids))
@@ -166,7 +167,7 @@ def test_scores_stand_with_their_intervals(details: RunDetails) -> None:
     assert "test f1 0.4567 [0.3012, 0.6034]" in text
     assert "PER 0.7500 [0.5056, 0.9078]" in text
     assert "LOC 0.2500 1" in text  # no interval is known of it
-    assert "95% intervals: bootstrap over sentences, recorded with the scores." in text
+    assert "95% CI: bootstrap over sentences, recorded with the scores." in text
     assert "Scored by seqeval : mode default ." in text
     assert "scored once in this registry" in text
 
@@ -202,34 +203,34 @@ def test_mistakes_stand_with_their_sentences(details: RunDetails) -> None:
         an_example(4, "it rains", "O O"),
     ]
     guess = [("B-PER", "O", "B-LOC"), ("O", "O", "B-LOC", "O"), ("O",) * 60, ("B-PER", "O")]
-    material = ReportContents(details=details, schema=SCHEMA, judged={"validation": judged(examples, guess)})
+    material = ReportContents(details=details, schema=SCHEMA, predictions={"validation": judged(examples, guess)})
     text = Parsed(page_of(material)).text
-    assert "type gold right missed wrong type wrong borders wrong type and borders spurious" in text
+    assert "type support correct missed wrong type wrong boundary wrong type and boundary spurious" in text
     assert "all 4 1 1 1 1 0 1" in text
     assert "Wrong type: 1" in text
-    assert "1 × bob : PER → LOC example 1 gold Ada PER met Bob PER found Ada PER met Bob LOC" in text
-    assert "1 × new york : LOC → LOC example 2 gold in New York LOC today found in New York LOC today" in text
-    assert "1 × it : nothing → PER example 4 gold it rains found it PER rains" in text
+    assert "1 × bob : PER → LOC example 1 gold Ada PER met Bob PER predicted Ada PER met Bob LOC" in text
+    assert "1 × new york : LOC → LOC example 2 gold in New York LOC today predicted in New York LOC today" in text
+    assert "1 × it : nothing → PER example 4 gold it rains predicted it PER rains" in text
     assert f"gold … {' '.join(f'w{n}' for n in range(16, 30))} w30 LOC w31" in text
-    assert "w44 … found …" in text
+    assert "w44 … predicted …" in text
 
 
 def test_frequent_mistakes_come_first_and_the_rest_is_counted(details: RunDetails) -> None:
     examples = [an_example(n, f"Ada{n if n > 2 else ''} sleeps", "B-PER O") for n in range(20)]
-    material = ReportContents(details=details, schema=SCHEMA, judged={"test": judged(examples, [("O", "O")] * 20)})
+    material = ReportContents(details=details, schema=SCHEMA, predictions={"test": judged(examples, [("O", "O")] * 20)})
     text = Parsed(page_of(material)).text
-    assert "Missed: 20 A gold span where nothing was found. The 8 most frequent of 18 different ones. 3 × ada" in text
+    assert "Missed: 20 A gold span without a predicted span. The 8 most frequent of 18 different ones. 3 × ada" in text
 
 
 def test_texts_and_plain_tags_have_errors_too(details: RunDetails) -> None:
     tags = Schema(name="ner", kind="token", labels=("NOUN", "VERB"))
     examples = [an_example(1, "dogs bark", "NOUN VERB")]
-    text = Parsed(page_of(ReportContents(details=details, schema=tags, judged={
+    text = Parsed(page_of(ReportContents(details=details, schema=tags, predictions={
         "validation": judged(examples, [("NOUN", "NOUN")], tags)}))).text  # fmt: skip
-    assert "1 × bark : VERB → NOUN example 1 gold dogs bark VERB found dogs bark NOUN" in text
+    assert "1 × bark : VERB → NOUN example 1 gold dogs bark VERB predicted dogs bark NOUN" in text
     classes = Schema(name="ner", kind="text", labels=("good", "bad"))
     texts = [Example(id=str(n), text="I liked it " * 100, labels={"ner": "good"}) for n in range(7, 9)]
-    text = Parsed(page_of(ReportContents(details=details, schema=classes, judged={
+    text = Parsed(page_of(ReportContents(details=details, schema=classes, predictions={
         "validation": judged(texts, ["bad"] * 2, classes)}))).text  # fmt: skip
     assert "2 × good → bad text I liked it" in text
     assert "… example 7 text I liked" in text
@@ -238,10 +239,10 @@ def test_texts_and_plain_tags_have_errors_too(details: RunDetails) -> None:
 
 def test_many_labels_are_shown_by_the_pairs_confused_most() -> None:
     rows = {f"L{n}": {f"L{n}": 9, f"L{n + 1}": n} for n in range(MATRIX)}
-    found = confused(rows, None)
+    found = confusion_table(rows, None)
     assert found is not None
     assert (found.rows, found.pairs[0]) == ((), (f"L{MATRIX - 1}", f"L{MATRIX}", MATRIX - 1))
-    assert confused({}, None) is None
+    assert confusion_table({}, None) is None
 
 
 def test_a_group_is_shown_with_its_spread(details: RunDetails) -> None:
@@ -273,8 +274,8 @@ def test_a_test_split_that_is_none_is_called_so(registry: Registry) -> None:
         page_of(ReportContents(details=registry.runs.get(recorded(registry, splits=splits)), schema=SCHEMA))
     ).text
     assert "test f1 (no test) 0.4567" in text
-    assert "No test scores: it is the validation split once more." in text
-    assert "no: seen in training or selection" in text
+    assert "These are not test scores: it is the validation split." in text
+    assert "no: used in training or selection" in text
 
 
 # -- text of users ----------------------------------------------------------------------------------------------------
@@ -304,7 +305,11 @@ def hostile_material(registry: Registry, text: str, id_: str = "ner-1") -> Repor
     example = Example(id=text, words=words, labels={"ner": (f"B-{types[0]}", "O", "O")})
     mistakes = judged([example], [("O", "O", f"B-{types[1]}")], schema, source=text, note=text)
     return ReportContents(
-        details=found, schema=schema, judged={"validation": mistakes}, unjudged={"test": text}, unread={"train": text}
+        details=found,
+        schema=schema,
+        predictions={"validation": mistakes},
+        unpredicted={"test": text},
+        unread={"train": text},
     )
 
 
@@ -327,7 +332,7 @@ def test_any_words_make_a_page(words: list[str], place: int) -> None:
     labels[place % len(words)] = "B-PER"
     example = Example(id="1", words=tuple(words), labels={"ner": tuple(labels)})
     material = ReportContents(
-        details=_BARE, schema=SCHEMA, judged={"validation": judged([example], [("O",) * len(words)])}
+        details=_BARE, schema=SCHEMA, predictions={"validation": judged([example], [("O",) * len(words)])}
     )
     page = Parsed(page_of(material).encode().decode())
     assert page.faults == []
@@ -400,10 +405,10 @@ def test_ticks_are_round_and_hold_all_values(low: float, width: float) -> None:
 
 def test_an_empty_record_still_makes_a_page() -> None:
     text = Parsed(
-        page_of(ReportContents(details=_BARE, unjudged={"validation": "the run has no validation split"}))
+        page_of(ReportContents(details=_BARE, unpredicted={"validation": "the run has no validation split"}))
     ).text
     for line in (
-        "Nothing is recorded of the data.",
+        "No data is recorded.",
         "Nothing to draw: the run recorded no figures by step.",
         "No scores: the run was not scored on any split.",
         "No errors of validation: the run has no validation split.",
@@ -417,14 +422,16 @@ def test_an_empty_record_still_makes_a_page() -> None:
 def test_scores_of_an_older_labelkit_say_why_intervals_are_missing(registry: Registry) -> None:
     run = registry.runs.get(recorded(registry, figures={}))
     labels = judged([an_example(1, "x", "O")], [("O",)], figures={"f1": 0.5001, **FIGURES})
-    material = ReportContents(details=run, schema=SCHEMA, judged={"validation": labels}, unjudged={"test": "it counts"})
+    material = ReportContents(
+        details=run, schema=SCHEMA, predictions={"validation": labels}, unpredicted={"test": "it counts"}
+    )
     text = Parsed(page_of(material)).text
     assert "validation f1 0.5000 [0.3012, 0.6034]" in text
-    assert "95% intervals: bootstrap over sentences, of labels made up." in text
+    assert "95% CI: bootstrap over sentences, of labels made up." in text
     assert "No 95% intervals: none recorded" in text
     assert "No confusion of test: none recorded" in text
     other = dataclasses.replace(labels, figures={**labels.figures, "f1": 0.6}, note="f1 is 0.6000 now")
-    text = Parsed(page_of(dataclasses.replace(material, judged={"validation": other}))).text
+    text = Parsed(page_of(dataclasses.replace(material, predictions={"validation": other}))).text
     assert "0.3012" not in text
     assert "f1 is 0.6000 now: the mistakes below are those of now." in text
 
@@ -438,7 +445,7 @@ def test_a_later_scoring_of_the_same_examples_lends_its_intervals(registry: Regi
             metrics={"f1": value, "intervals": intervals if digest[0] == "t" else {"f1": [0.0, 1.0]}},
         )  # fmt: skip
     text = Parsed(
-        page_of(ReportContents(details=registry.runs.get(run), schema=SCHEMA, unjudged={"test": "it counts"}))
+        page_of(ReportContents(details=registry.runs.get(run), schema=SCHEMA, unpredicted={"test": "it counts"}))
     ).text
     assert "test f1 0.4567 [0.3567, 0.5567]" in text
     assert "recorded by labelkit evaluate on" in text
@@ -450,15 +457,15 @@ def test_the_row_of_all_types_is_named_by_its_mean(registry: Registry) -> None:
         registry.runs.get(recorded(registry, id_, name=id_, figures=each))
         for id_, each in (("a", FIGURES), ("b", plain))
     ]
-    pages = [scores(ReportContents(details=run, schema=SCHEMA))[0] for run in runs]
+    pages = [score_tables(ReportContents(details=run, schema=SCHEMA))[0] for run in runs]
     assert [[row.name for row in page.rows] for page in pages] == [["LOC", "PER", "all"], ["LOC", "PER", "macro"]]
     assert [page.how for page in pages] == ["mode default", "mode default"]
 
 
 def test_a_schema_of_another_labelkit_is_left_aside() -> None:
-    assert schema_of(dataclasses.asdict(SCHEMA)) == SCHEMA
-    assert schema_of({"ner": {"types": []}}) is None
-    assert schema_of(None) is None
+    assert recorded_schema(dataclasses.asdict(SCHEMA)) == SCHEMA
+    assert recorded_schema({"ner": {"types": []}}) is None
+    assert recorded_schema(None) is None
 
 
 # -- the command ------------------------------------------------------------------------------------------------------
@@ -573,7 +580,7 @@ def test_a_trained_run_is_reported_whole(trained: labelkit.RunResult, copied: Re
     assert (again.status, "labelling" in again.err) == (1, False)  # refused before anything is done
     mistakes = copied("shared", "--json", command=("errors",)).document["mistakes"]["kinds"]
     for kind, number in mistakes.items():
-        assert (f"{kind.capitalize()}: {number}" in page.text) == bool(number)
+        assert (f"{kind_name(kind).capitalize()}: {number}" in page.text) == bool(number)
 
 
 def test_recorded_labels_of_test_show_its_errors(copied: Report, tmp_path: Path) -> None:
@@ -583,7 +590,7 @@ def test_recorded_labels_of_test_show_its_errors(copied: Report, tmp_path: Path)
     assert "test.jsonl" in done.document["errors"]["test"]["from"]
     assert shown(tmp_path).test_scored == scored
     text = Parsed(Path("shared.html").read_text(encoding="utf-8")).text
-    assert "12 examples; labels as recorded in" in text
+    assert "12 examples; predictions as recorded in" in text
     # a file that is no longer what was written tells nothing
     path = Path("test.jsonl")
     content = path.read_text(encoding="utf-8")
@@ -594,7 +601,7 @@ def test_recorded_labels_of_test_show_its_errors(copied: Report, tmp_path: Path)
 
 def test_recorded_labels_of_validation_spare_the_second_labelling(copied: Report, tmp_path: Path) -> None:
     assert copied("shared", "--split", "validation", "-o", "v.jsonl", command=("evaluate",)).status == 0
-    schema = schema_of(shown(tmp_path).record.schema)
+    schema = recorded_schema(shown(tmp_path).record.schema)
     assert schema is not None
     assert [split for split, _ in recorded_predictions(shown(tmp_path), schema)] == ["validation"]
     shutil.rmtree(tmp_path / "home" / "runs")
@@ -630,7 +637,7 @@ def test_a_checkpoint_that_is_gone_or_was_changed_is_named(copied: Report, tmp_p
     assert "validation f1" in text
     assert copied("--checkpoints-only", "shared", command=("runs", "rm")).status == 0
     done = copied("shared", "--json", "--force")
-    assert done.document["errors"]["validation"]["missing"] == "the chosen checkpoint was deleted"
+    assert done.document["errors"]["validation"]["missing"] == "the selected checkpoint was deleted"
 
 
 def test_data_that_changed_since_is_not_shown_as_the_runs_own(copied: Report, tmp_path: Path) -> None:

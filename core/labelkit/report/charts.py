@@ -1,4 +1,4 @@
-"""Where the lines, points and ticks of a chart go. Pure; the page draws them as SVG."""
+"""Coordinates of the curves and axes of a chart, which the page draws as SVG. Pure functions."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from labelkit.registry.entities import RunDetails
 from labelkit.registry.metric_rows import Figure
 from labelkit.report.formatting import figure
 
-#: of a drawing, in its own units, and what is left free for the writing around it
+#: of a drawing, in its own units, and its margins
 WIDTH, HEIGHT = 460, 200
 LEFT, RIGHT, TOP, BOTTOM = 52, 12, 12, 34
-#: more points than these are not marked one by one
+#: points of a longer curve are not marked
 MARKED = 40
-#: so many steps are all written down
+#: a tick for each value up to this many
 FEW = 6
-#: larger values cannot be told apart in a drawing, nor subtracted
+#: larger values cannot be drawn, nor subtracted
 MOST = 1e300
 _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 Points = Sequence[tuple[float, float]]
@@ -25,18 +25,18 @@ Points = Sequence[tuple[float, float]]
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """A mark on an axis: where it is, and what stands there."""
+    """A tick on an axis, with its label."""
 
     at: float
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """A figure over the steps.
+class Curve:
+    """A metric over the steps.
 
-    :param number: its colour and dashes.
-    :param points: places in the drawing, with what they show.
+    :param number: of its colour and dashes.
+    :param points: coordinates in the drawing, with a tooltip.
     """
 
     name: str
@@ -45,52 +45,58 @@ class Line:
 
     @property
     def path(self) -> str:
-        """The points as an SVG polyline has them."""
+        """The ``points`` of an SVG polyline."""
         return " ".join(f"{x:.1f},{y:.1f}" for x, y, _ in self.points)
 
     @property
     def marked(self) -> bool:
-        """Whether each point is marked."""
+        """Whether its points are marked."""
         return len(self.points) <= MARKED
 
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A drawing.
+    """A chart.
 
-    :param told: what it shows, in a sentence.
-    :param chosen: where the chosen checkpoint stands; None where it is not known.
+    :param description: in a sentence, for screen readers.
+    :param selected: where the selected checkpoint is; None if unknown.
     """
 
     title: str
-    told: str
-    lines: Sequence[Line]
+    description: str
+    lines: Sequence[Curve]
     across: Sequence[Tick]
     up: Sequence[Tick]
-    chosen: float | None = None
+    selected: float | None = None
 
 
 def charts(run: RunDetails) -> list[Chart]:
-    """Return the loss, and the figures of validation that choose the checkpoint or stand beside it, over the steps."""
+    """Return charts of the loss, and of the main validation scores, over the steps."""
     key = run.record.metric_key
     names = list(dict.fromkeys((key, *(name for name in ("precision", "recall", "f1", "accuracy") if name != key))))
-    loss = {"training": points(run.metrics, "train", "loss"), "validation": points(run.metrics, "validation", "loss")}
-    chosen = run.scores[0].step if run.scores else None
+    loss = {
+        "training": metric_points(run.metrics, "train", "loss"),
+        "validation": metric_points(run.metrics, "validation", "loss"),
+    }
+    selected = run.scores[0].step if run.scores else None
     drawn = [
-        chart("Loss", loss, chosen),
-        chart("Validation", {name: points(run.metrics, "validation", name) for name in names}, chosen),
+        chart("Loss", loss, selected),
+        chart("Validation", {name: metric_points(run.metrics, "validation", name) for name in names}, selected),
     ]
     return [one for one in drawn if one is not None]
 
 
-def points(figures: Iterable[Figure], split: str, name: str) -> Points:
-    """Return a figure of a whole split by step; what is no number is left out."""
+def metric_points(figures: Iterable[Figure], split: str, name: str) -> Points:
+    """Return the finite values of a metric of a whole split, by step."""
     found = [one for one in figures if (one.split, one.name, one.type) == (split, name, None)]
     return sorted((float(one.step), one.value) for one in found if one.value is not None and math.isfinite(one.value))
 
 
-def chart(title: str, lines: Mapping[str, Points], chosen: float | None = None) -> Chart | None:
-    """Return a drawing of lines over the steps; None where there is nothing to draw."""
+def chart(title: str, lines: Mapping[str, Points], selected: float | None = None) -> Chart | None:
+    """Return a chart of curves over the steps; None without values.
+
+    :param selected: the step of the selected checkpoint.
+    """
     given = {name: found for name, found in lines.items() if found}
     steps = [x for found in given.values() for x, _ in found]
     values = [y for found in given.values() for _, y in found]
@@ -100,22 +106,22 @@ def chart(title: str, lines: Mapping[str, Points], chosen: float | None = None) 
     ends = ", ".join(f"{name} from {figure(found[0][1])} to {figure(found[-1][1])}" for name, found in given.items())
     return Chart(
         title=title,
-        told=f"{title} from step {min(steps):g} to {max(steps):g}: {ends}",
+        description=f"{title} from step {min(steps):g} to {max(steps):g}: {ends}",
         lines=[
-            Line(name, number, [(x_axis.at(x), y_axis.at(y), f"{name}, step {x:g}: {figure(y)}") for x, y in found])
+            Curve(name, number, [(x_axis.at(x), y_axis.at(y), f"{name}, step {x:g}: {figure(y)}") for x, y in found])
             for number, (name, found) in enumerate(given.items())
         ],
         across=x_axis.ticks,
         up=y_axis.ticks,
-        chosen=x_axis.at(chosen) if chosen is not None and min(steps) <= chosen <= max(steps) else None,
+        selected=x_axis.at(selected) if selected is not None and min(steps) <= selected <= max(steps) else None,
     )
 
 
 @dataclass(frozen=True, slots=True)
 class _Axis:
-    """From values to places.
+    """A linear scale from values to coordinates.
 
-    :param low: the value at ``start``, and ``high`` the one at ``stop``.
+    :param low: the value at the coordinate ``start``; ``high``: the value at ``stop``.
     """
 
     low: float
@@ -128,7 +134,7 @@ class _Axis:
     def over(cls, values: Sequence[float], start: float, stop: float, *, exact: bool = False) -> _Axis:
         """Return an axis for ``values``.
 
-        :param exact: it ends with them; else with round numbers around them.
+        :param exact: from their minimum to their maximum; else between round numbers.
         """
         low, high = min(values), max(values)
         each = sorted(set(values))
@@ -139,13 +145,13 @@ class _Axis:
         return cls(low, high, start, stop, [Tick(bare.at(mark), f"{mark:g}") for mark in marks if low <= mark <= high])
 
     def at(self, value: float) -> float:
-        """Return the place of a value."""
+        """Return the coordinate of a value."""
         share = (value - self.low) / (self.high - self.low) if self.high > self.low else 0.5
         return self.start + share * (self.stop - self.start)
 
 
 def round_numbers(low: float, high: float, most: int = 5) -> list[float]:
-    """Return round numbers from ``low`` or just below to ``high`` or just above, about ``most`` of them.
+    """Return about ``most`` round numbers that enclose ``low`` and ``high``.
 
     >>> round_numbers(0.1057, 0.354)
     [0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4]
@@ -158,6 +164,6 @@ def round_numbers(low: float, high: float, most: int = 5) -> list[float]:
     power = 10.0 ** math.floor(math.log10(raw))
     step = next((power * one for one in _STEPS if power * one >= raw), 10 * power)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    if not step or last - first > 4 * most:  # of huge numbers that hardly differ
+    if not step or last - first > 4 * most:  # huge numbers that hardly differ
         return [low, high]
     return [float(f"{number * step:.12g}") for number in range(first, last + 1)]

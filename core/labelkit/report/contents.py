@@ -1,4 +1,4 @@
-"""What a report is made of: the record of a run, its data in figures, and what its checkpoint made of gold examples."""
+"""What a report is made of: a run's record, statistics of its data, and its predictions for gold examples."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Any
 
 from labelkit.data.summary import SplitSummary
 from labelkit.records import Example, Labels, Schema
-from labelkit.registry.entities import RunDetails
+from labelkit.registry import RunDetails
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SplitPredictions:
-    """Gold examples of a split beside the labels that the chosen checkpoint gave them.
+    """Gold examples of a split with the predictions of the selected checkpoint.
 
     :param source: where these come from, in words.
     :param predicted: in the order of ``examples``.
-    :param figures: scores with ``intervals`` and ``confusion``, as the metrics give them.
-    :param note: what makes them less than certain; else empty.
+    :param figures: scores with ``intervals`` and ``confusion``, as metrics return them.
+    :param note: a warning for the reader; else empty.
     """
 
     source: str
@@ -34,26 +34,27 @@ class SplitPredictions:
 class ReportContents:
     """Everything a report is made of.
 
-    :param schema: of the labels; None where nothing is recorded of them.
-    :param summaries: of the splits that could be read again and are as the run read them.
+    :param schema: of the labels; None if none is recorded.
+    :param summaries: of the splits that can be read and have not changed since the run.
     :param unread: split → why it has no summary.
-    :param judged: by split.
-    :param unjudged: split → why there are no predictions to look at.
+    :param predictions: by split.
+    :param unpredicted: split → why it has no predictions.
     """
 
     details: RunDetails
     schema: Schema | None = None
     summaries: Mapping[str, SplitSummary] = field(default_factory=dict)
     unread: Mapping[str, str] = field(default_factory=dict)
-    judged: Mapping[str, SplitPredictions] = field(default_factory=dict)
-    unjudged: Mapping[str, str] = field(default_factory=dict)
+    predictions: Mapping[str, SplitPredictions] = field(default_factory=dict)
+    unpredicted: Mapping[str, str] = field(default_factory=dict)
 
 
-def schema_of(content: Mapping[str, Any] | None) -> Schema | None:
-    """Return the schema that a run recorded; None where there is none, or one that this labelkit cannot read."""
+def recorded_schema(content: Mapping[str, Any] | None) -> Schema | None:
+    """Return the schema that a run recorded; None if there is none, or another version of labelkit wrote it."""
     try:
-        given = (content or {}).items()
-        fields: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in given}
+        fields: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in (content or {}).items()
+        }
         return Schema(**fields) if fields else None
-    except Exception:  # a record of another labelkit may hold anything
+    except Exception:  # a record of another version may hold anything
         return None

@@ -1,4 +1,4 @@
-"""Mistakes with their sentences: what should be there above what was found. Pure."""
+"""Mistakes with their sentences, the gold spans above the predicted ones. Pure functions."""
 
 from __future__ import annotations
 
@@ -6,39 +6,39 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from labelkit.evaluate.error_analysis import (
-    ErrorAnalysis,
     FrequentMistake,
-    LabelledSpan,
     Mistake,
-    MistakeKind,
     analyse_errors,
+    kind_name,
     label_spans,
     mistake_kinds,
 )
 from labelkit.records import Example, Labels
 from labelkit.report.contents import SplitPredictions
-from labelkit.report.formatting import cut
-from labelkit.report.score_tables import colours_of
+from labelkit.report.formatting import truncate
+from labelkit.report.score_tables import label_colours
 
-#: mistakes shown of each kind; words around a mistake, characters of a word, of a text
-SHOWN, AROUND, LETTERS, CHARACTERS = 8, 14, 80, 400
+#: mistakes shown of each kind
+SHOWN = 8
+#: words shown on either side of a mistake, characters of a word, and of a text
+AROUND, LETTERS, CHARACTERS = 14, 80, 400
 MEANING: Mapping[str, str] = {
-    "missed": "a gold span where nothing was found",
-    "wrong type": "the right words, another type",
-    "wrong borders": "the right type, other words",
-    "wrong type and borders": "another type on words that overlap",
-    "spurious": "a span where there is none in the gold labels",
-    "wrong label": "another label than the gold one",
+    "missed": "a gold span without a predicted span",
+    "wrong type": "the gold boundaries with another type",
+    "wrong borders": "the gold type with other boundaries",
+    "wrong type and borders": "another type on overlapping words",
+    "spurious": "a predicted span without a gold span",
+    "wrong label": "another label than the gold label",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class TextPiece:
-    """Words that belong together.
+    """Some words of a sentence.
 
     :param label: of the span that they are; None for words between spans.
     :param colour: the number of the label.
-    :param marked: they are what the mistake is about.
+    :param marked: the mistake is about them.
     """
 
     text: str
@@ -49,35 +49,36 @@ class TextPiece:
 
 @dataclass(frozen=True, slots=True)
 class MistakeExample:
-    """A mistake, with one place where it was made.
+    """A frequent mistake, with one sentence in which it occurs.
 
-    :param words: what it is about, as it stands there.
-    :param gold: the sentence with its gold spans; ``found`` with those predicted.
-    :param texts: of whole texts: some of them with their places, and nothing else.
+    :param words: the words of the mistake, in lower case.
+    :param gold: the sentence with its gold spans; ``predicted``: with the predicted ones.
+    :param texts: of whole texts: some of them with their places, in place of a sentence.
     """
 
     count: int
     words: str
     gold_label: str
-    found_label: str
+    predicted_label: str
     place: str = ""
     gold: Sequence[TextPiece] = ()
-    found: Sequence[TextPiece] = ()
+    predicted: Sequence[TextPiece] = ()
     texts: Sequence[tuple[str, str]] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class MistakeGroup:
-    """Mistakes of one kind.
+    """The mistakes of one kind.
 
-    :param different: how many there are when the same one on the same words counts once.
+    :param different: their number if the same mistake on the same words counts once.
     """
 
     kind: str
+    name: str
     meaning: str
     count: int
     different: int
-    cases: Sequence[MistakeExample]
+    examples: Sequence[MistakeExample]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,100 +98,83 @@ class SplitMistakes:
     groups: Sequence[MistakeGroup]
 
 
-def errors(split: str, judged: SplitPredictions) -> SplitMistakes:
-    """Return the mistakes in a split, by type, and the most frequent ones of each kind."""
-    analysis = analyse_errors(judged.examples, judged.layer, judged.predicted, judged.schema)
-    kinds = mistake_kinds(judged.schema)
-    columns = ("gold", "right", *kinds)
-    colours = colours_of(judged.schema, analysis.by_type)
+def split_mistakes(split: str, found: SplitPredictions) -> SplitMistakes:
+    """Return the mistakes in a split by type, and the most frequent ones of each kind."""
+    analysis = analyse_errors(found.examples, found.layer, found.predicted, found.schema)
+    kinds, colours = mistake_kinds(found.schema), label_colours(found.schema, analysis.by_type)
     rows: list[tuple[str, int | None, Sequence[int]]] = [
-        (name, colours[name], [row[column] for column in columns]) for name, row in analysis.by_type.items()
+        (name, colours[name], [row[column] for column in ("gold", "right", *kinds)])
+        for name, row in analysis.by_type.items()
     ]
-    total = [sum(numbers) for numbers in zip(*(row[2] for row in rows), strict=True)]
+    if rows:
+        rows.append(("all", None, [sum(numbers) for numbers in zip(*(row[2] for row in rows), strict=True)]))
+    groups = [
+        MistakeGroup(
+            kind=kind,
+            name=kind_name(kind),
+            meaning=MEANING[kind],
+            count=sum(one.count for one in same),
+            different=len(same),
+            examples=[mistake_example(one, found, colours) for one in same[:SHOWN]],
+        )
+        for kind in kinds
+        if (same := [one for one in analysis.frequent if one.kind == kind])
+    ]
     return SplitMistakes(
         split=split,
-        source=judged.source,
-        note=judged.note,
-        examples=len(judged.examples),
-        spans=judged.schema.scheme is not None,
-        columns=columns,
-        rows=[*rows, ("all", None, total)] if rows else [],
-        groups=[found for kind in kinds if (found := _group(kind, analysis, judged, colours))],
+        source=found.source,
+        note=found.note,
+        examples=len(found.examples),
+        spans=found.schema.scheme is not None,
+        columns=("support", "correct", *map(kind_name, kinds)),
+        rows=rows,
+        groups=groups,
     )
 
 
-def _group(
-    kind: MistakeKind, analysis: ErrorAnalysis, judged: SplitPredictions, colours: Mapping[str, int]
-) -> MistakeGroup | None:
-    here = [one for one in analysis.frequent if one.kind == kind]
-    if not here:
-        return None
-    return MistakeGroup(
-        kind=kind,
-        meaning=MEANING[kind],
-        count=sum(one.count for one in here),
-        different=len(here),
-        cases=[_case(one, judged, colours) for one in here[:SHOWN]],
-    )
-
-
-def _case(one: FrequentMistake, judged: SplitPredictions, colours: Mapping[str, int]) -> MistakeExample:
+def mistake_example(one: FrequentMistake, found: SplitPredictions, colours: Mapping[str, int]) -> MistakeExample:
+    """Return a frequent mistake with its first sentence, or with the first texts."""
     mistake = one.places[0]
-    example, guess = judged.examples[mistake.example], judged.predicted[mistake.example]
+    example = found.examples[mistake.example]
     if example.words is None:
-        places = [(judged.examples[place.example], place) for place in one.places]
-        texts = [(cut(each.text or "", CHARACTERS), _place(each, place)) for each, place in places]
-        return MistakeExample(count=one.count, words="", gold_label=one.gold, found_label=one.predicted, texts=texts)
+        examples = [(found.examples[place.example], place) for place in one.places]
+        texts = [(truncate(each.text or "", CHARACTERS), place_of(each, place)) for each, place in examples]
+        return MistakeExample(one.count, "", one.gold, one.predicted, texts=texts)
     return MistakeExample(
         count=one.count,
-        words=cut(one.text, LETTERS),
+        words=truncate(one.text, LETTERS),
         gold_label=one.gold,
-        found_label=one.predicted,
-        place=_place(example, mistake),
-        gold=sentence(example.words, example.labels[judged.layer], mistake, judged, colours),
-        found=sentence(example.words, guess, mistake, judged, colours),
+        predicted_label=one.predicted,
+        place=place_of(example, mistake),
+        gold=text_pieces(example.words, example.labels[found.layer], mistake, found, colours),
+        predicted=text_pieces(example.words, found.predicted[mistake.example], mistake, found, colours),
     )
 
 
-def sentence(
-    words: Sequence[str], labels: Labels, mistake: Mistake, judged: SplitPredictions, colours: Mapping[str, int]
+def text_pieces(
+    words: Sequence[str], labels: Labels, mistake: Mistake, found: SplitPredictions, colours: Mapping[str, int]
 ) -> list[TextPiece]:
-    """Return the words around a mistake in pieces: spans, and what stands between them."""
-    marked = _marked(mistake)
+    """Return the words around a mistake in pieces: spans, and the words between them."""
+    marked = mistake.words
     first, last = max(0, marked.start - AROUND), min(len(words), marked.stop + AROUND)
-    starts = {one.start: one for one in label_spans(labels, judged.schema) if _is_shown(one, judged, marked)}
-    # a span that begins before is shown whole
-    position = min([first, *(one.start for one in starts.values() if one.start < first < one.stop)])
+    # of plain labels, every word has one: only those of the mistake are shown
+    spans = [one for one in label_spans(labels, found.schema) if found.schema.scheme or one.start in marked]
+    starts = {one.start: one for one in spans}
+    # a span that starts before is shown whole
+    position = min([first, *(one.start for one in spans if one.start < first < one.stop)])
     pieces = [TextPiece("…")] if position else []
     while position < last:
-        here = starts.get(position)
-        stop = here.stop if here else _next(position, last, starts, marked)
-        text = " ".join(cut(word, LETTERS) for word in words[position:stop])
-        hit = position < marked.stop and stop > marked.start
-        pieces.append(
-            TextPiece(text, here.label, colours.get(here.label, 0), hit) if here else TextPiece(text, marked=hit)
-        )
+        span = starts.get(position)
+        stop = span.stop if span else min(n for n in (*starts, marked.start, marked.stop, last) if n > position)
+        text = " ".join(truncate(word, LETTERS) for word in words[position:stop])
+        label, colour = (span.label, colours.get(span.label, 0)) if span else (None, 0)
+        pieces.append(TextPiece(text, label, colour, position < marked.stop and stop > marked.start))
         position = stop
     return [*pieces, TextPiece("…")] if position < len(words) else pieces
 
 
-def _is_shown(stretch: LabelledSpan, judged: SplitPredictions, marked: range) -> bool:
-    """Return whether a label is shown: each span is, but of plain labels only the mistaken one."""
-    return judged.schema.scheme is not None or stretch.start in marked
-
-
-def _next(position: int, last: int, starts: Mapping[int, LabelledSpan], marked: range) -> int:
-    """Return where a piece without a label ends: at a span, or at the borders of the mistake."""
-    ends = (*starts, marked.start, marked.stop, last)
-    return min(one for one in ends if one > position)
-
-
-def _marked(mistake: Mistake) -> range:
-    both = [stretch for stretch in (mistake.gold, mistake.predicted) if stretch is not None]
-    return range(min(one.start for one in both), max(one.stop for one in both))
-
-
-def _place(example: Example, mistake: Mistake) -> str:
+def place_of(example: Example, mistake: Mistake) -> str:
+    """Return the file and line of a mistake, or else the id of its example."""
     if example.place is None:
         return f"example {example.id}"
-    return str(example.place) if example.words is None else example.place.of_word(_marked(mistake).start)
+    return str(example.place) if example.words is None else example.place.of_word(mistake.words.start)

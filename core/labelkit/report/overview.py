@@ -1,23 +1,19 @@
-"""What a run is, read and left behind, as rows of text. Pure."""
+"""The run, its data, its evaluations and its checkpoints as rows of text. Pure functions."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from labelkit.metrics.intervals import interval_of
-from labelkit.registry import nested
-from labelkit.registry.entities import CheckpointRecord, Evaluation, Group, RunDetails, Spread
+from labelkit.registry import CheckpointRecord, Group, RunDetails, Spread, nested
 from labelkit.registry.metric_rows import PER_TYPE
-from labelkit.report import formatting as words
+from labelkit.report import formatting
 from labelkit.report.contents import ReportContents
-from labelkit.report.score_tables import FIRST, ORDER, SUPPORT, colours_of, no_test
+from labelkit.report.score_tables import FIRST, SUPPORT, label_colours, not_a_test, rank_in, split_order
 
 SYNTHETIC = "Synthetic text: these scores say nothing about real text."
 Pairs = Sequence[tuple[str, str]]
-#: sources of scorings that are called otherwise than their command
-_COMMANDS = {"compare": "runs compare --significance"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,21 +31,21 @@ class SplitRow:
 
 @dataclass(frozen=True, slots=True)
 class LabelDistribution:
-    """How often each label occurs.
+    """The frequency of each label in each split.
 
-    :param rows: label, its colour, and for each of ``splits`` the number and the share in hundredths, or None.
+    :param rows: label, its colour, and count and percentage in each of ``splits``.
     :param missing: why splits are left out, one line each.
     """
 
     what: str
     splits: Sequence[str]
-    rows: Sequence[tuple[str, int, Sequence[tuple[str, float] | None]]]
+    rows: Sequence[tuple[str, int, Sequence[tuple[str, float]]]]
     missing: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
-class ScoringRow:
-    """A scoring after training, or the run's own one of test."""
+class EvaluationRow:
+    """An evaluation of a checkpoint of the run after training, its own test score included."""
 
     when: str
     by: str
@@ -58,12 +54,12 @@ class ScoringRow:
     examples: str
     score: str
     interval: str
-    counts: str
+    test_score: str
 
 
 @dataclass(frozen=True, slots=True)
 class CheckpointRow:
-    """A checkpoint."""
+    """A checkpoint of the run."""
 
     step: str
     epoch: str
@@ -75,176 +71,152 @@ class CheckpointRow:
 
 
 def about(run: RunDetails) -> Pairs:
-    """Return who made the run, when, with what."""
+    """Return the facts of a run: by whom, when and with what it was trained."""
     record = run.record
     changed = " (with changes)" if record.git_dirty else ""
     revision = f" ({record.model_revision})" if record.model_revision else ""
     better = "highest" if record.higher_is_better else "lowest"
     pairs: list[tuple[str, str | None]] = [
         ("run", record.id),
-        ("status", f"{run.shown} after {words.duration(run.seconds)}" if run.seconds is not None else run.shown),
+        ("status", run.shown + (f" after {formatting.duration(run.seconds)}" if run.seconds is not None else "")),
         ("error", run.error),
         ("hint", run.hint),
-        ("started", words.when(record.started)),
-        ("ended", words.when(run.ended) if run.ended else None),
+        ("started", formatting.timestamp(record.started)),
+        ("ended", formatting.timestamp(run.ended) if run.ended else None),
         ("task", record.task),
         ("data", record.data + (" (synthetic)" if record.synthetic else "")),
         ("model", record.model + revision),
-        ("weights of the model", f"sha256 {record.model_sha256}" if record.model_sha256 else None),
+        ("model weights", f"sha256 {record.model_sha256}" if record.model_sha256 else None),
         ("recipe", record.recipe),
         ("seed", str(record.seed)),
-        ("chosen by", f"{better} {record.metric_key} of {record.metric} on validation"),
+        ("selected by", f"{better} {record.metric_key} of {record.metric} on validation"),
         ("group", record.group),
         ("device", device(run)),
         ("driver", record.driver),
-        ("peak memory", words.size(record.peak_memory) if record.peak_memory else None),
+        ("peak memory", formatting.size(record.peak_memory) if record.peak_memory else None),
         ("git commit", f"{record.git_commit}{changed}" if record.git_commit else None),
         ("labelkit", f"{record.labelkit}, Python {record.python}"),
         ("process", f"{record.pid} on {record.host}"),
         ("command", record.command),
-        ("called", ", ".join(run.aliases)),
+        ("aliases", ", ".join(run.aliases)),
         ("tags", ", ".join(run.tags)),
     ]  # fmt: skip
     return [(name, text) for name, text in pairs if text]
 
 
 def device(run: RunDetails) -> str | None:
-    """Return what the run computed on; None where nothing is recorded."""
+    """Return the hardware that the run used; None if none is recorded."""
     record = run.record
     if not record.device_type:
         return None
     return f"{record.device_type}: {record.device_count} × {record.device_name}, {record.precision}"
 
 
-def splits(material: ReportContents) -> list[SplitRow]:
+def splits(contents: ReportContents) -> list[SplitRow]:
     """Return the splits, train first."""
-    found = sorted(material.details.record.splits, key=lambda one: ORDER.get(one.split, len(ORDER)))
-    documents = {name: summary.documents for name, summary in material.summaries.items()}
+    documents = {name: summary.documents for name, summary in contents.summaries.items()}
     return [
         SplitRow(
             name=one.split,
             examples=f"{one.examples:,}",
             words=f"{one.words:,}",
-            documents=f"{documents[one.split]:,}" if documents.get(one.split) else words.NOTHING,
+            documents=f"{documents[one.split]:,}" if documents.get(one.split) else formatting.NOTHING,
             hash=one.content_hash,
             ref=one.ref,
             carved=one.carved,
         )
-        for one in found
+        for one in sorted(contents.details.record.splits, key=lambda one: split_order(one.split))
     ]
 
 
-def distribution(material: ReportContents) -> LabelDistribution:
-    """Return how often each label occurs: as read again, else as the scores tell."""
-    spans = bool(material.schema and material.schema.scheme)
-    counts = {name: dict(summary.spans if spans else summary.labels) for name, summary in material.summaries.items()}
+def distribution(contents: ReportContents) -> LabelDistribution:
+    """Return the frequency of each label: in the data where it can be read, or else by the recorded support."""
+    schema, recorded = contents.schema, nested(contents.details.scores)
+    spans = bool(schema and schema.scheme)
+    counts = {name: dict(summary.spans if spans else summary.labels) for name, summary in contents.summaries.items()}
     missing = []
-    for split, why in material.unread.items():
-        if supports := _supports(material, split):
+    for split, why in contents.unread.items():
+        types = next(iter(recorded.get(split, {}).values()), {}).get(PER_TYPE, {})
+        supports = {name: int(row[SUPPORT]) for name, row in types.items() if isinstance(row.get(SUPPORT), int | float)}
+        if supports:
             counts[split] = supports
         else:
             missing.append(f"{split}: {why}")
-    names = list(colours_of(material.schema, {name for each in counts.values() for name in each}).items())
-    order = sorted(counts, key=lambda name: ORDER.get(name, len(ORDER)))
-    totals = {split: sum(each.values()) for split, each in counts.items()}
+    order = sorted(counts, key=split_order)
+    colours = label_colours(schema, {name for each in counts.values() for name in each}) if order else {}
+    totals = {split: sum(each.values()) or 1 for split, each in counts.items()}
     rows = [
-        (name, number, [_share(counts[split].get(name, 0), totals[split]) for split in order])
-        for name, number in names
-        if order
+        (name, colour, [(f"{n:,}", 100 * n / totals[split]) for split in order for n in [counts[split].get(name, 0)]])
+        for name, colour in sorted(colours.items(), key=lambda item: -counts[order[0]].get(item[0], 0))
     ]
-    if order:
-        rows.sort(key=lambda row: -counts[order[0]].get(row[0], 0))
-    kind = "spans" if spans else "texts" if material.details.record.kind == "text" else "words"
-    return LabelDistribution(
-        what=f"{kind} of each {'type' if spans else 'label'}", splits=order, rows=rows, missing=missing
-    )
+    kind = "spans" if spans else "texts" if contents.details.record.kind == "text" else "words"
+    what = f"{kind} of each {'type' if spans else 'label'}"
+    return LabelDistribution(what=what, splits=order, rows=rows, missing=missing)
 
 
-def _supports(material: ReportContents, split: str) -> dict[str, int]:
-    tasks = nested(material.details.scores).get(split, {})
-    types = next(iter(tasks.values()), {}).get(PER_TYPE, {})
-    return {name: int(row[SUPPORT]) for name, row in types.items() if isinstance(row.get(SUPPORT), int | float)}
+def evaluations(run: RunDetails) -> list[EvaluationRow]:
+    """Return the evaluations of the run's checkpoints after training, in order."""
+    counted: dict[object, str] = {1: "yes", 0: "no: used in training or selection"}
+    scores, key, rows = nested(run.scores), run.record.metric_key, []
+    for one in run.evaluations:
+        own = one.source == "run"
+        figures = scores.get(one.split, {}).get(one.task, {}) if own else one.metrics
+        tested = (0 if not_a_test(run, one.split) else 1) if own else figures.get("test_score")
+        command = "runs compare --significance" if one.source == "compare" else one.source
+        rows.append(
+            EvaluationRow(
+                when=formatting.timestamp(one.created),
+                by="the run itself" if own else f"labelkit {command}",
+                split=one.split,
+                ref=one.ref,
+                examples=f"{one.examples:,}",
+                score=formatting.figure(figures[key], key) if key in figures else formatting.NOTHING,
+                interval=formatting.interval(interval_of(figures, key)),
+                test_score=counted.get(tested, formatting.NOTHING),
+            )
+        )
+    return rows
 
 
-def _share(number: int, total: int) -> tuple[str, float]:
-    return f"{number:,}", 100 * number / total if total else 0.0
-
-
-def scorings(run: RunDetails) -> list[ScoringRow]:
-    """Return every scoring of the run's checkpoints after training, in order."""
-    scores = nested(run.scores)
-    return [_scoring(one, run, scores.get(one.split, {}).get(one.task, {})) for one in run.evaluations]
-
-
-def _scoring(one: Evaluation, run: RunDetails, recorded: Mapping[str, Any]) -> ScoringRow:
-    own, key = one.source == "run", run.record.metric_key
-    figures = recorded if own else one.metrics
-    tested = (0 if no_test(run, one.split) else 1) if own else figures.get("test_score")
-    return ScoringRow(
-        when=words.when(one.created),
-        by="the run itself" if own else f"labelkit {_COMMANDS.get(one.source, one.source)}",
-        split=one.split,
-        ref=one.ref,
-        examples=f"{one.examples:,}",
-        score=words.figure(figures[key], key) if key in figures else words.NOTHING,
-        interval=words.interval(interval_of(figures, key)),
-        counts="yes" if tested == 1 else "no: seen in training or selection" if tested == 0 else words.NOTHING,
-    )
-
-
-def checkpoints(run: RunDetails) -> list[CheckpointRow]:
-    """Return the checkpoints in the order in which they were made, deleted ones too."""
-    return [_checkpoint(one) for one in run.checkpoints]
-
-
-def _checkpoint(one: CheckpointRecord) -> CheckpointRow:
-    weights = next((sha256 for name, (_, sha256) in sorted(one.files.items()) if name.endswith(".safetensors")), "")
+def checkpoint_row(one: CheckpointRecord) -> CheckpointRow:
+    """Return a checkpoint as text, also one that was deleted."""
+    weights = (sha256 for name, (_, sha256) in sorted(one.files.items()) if name.endswith(".safetensors"))
+    missing = one.folder is not None and not one.folder.is_dir()
+    state = f"missing: {one.place}" if missing else one.place
     return CheckpointRow(
         step=f"{one.step:,}",
-        epoch=words.epoch(one.epoch),
+        epoch=formatting.epoch(one.epoch),
         marks=", ".join(name for name, marked in (("best", one.best), ("last", one.last)) if marked),
-        created=words.when(one.created),
-        size=words.size(sum(size for size, _ in one.files.values())) if one.files else words.NOTHING,
-        sha256=weights,
-        state=_state(one),
+        created=formatting.timestamp(one.created),
+        size=formatting.size(sum(size for size, _ in one.files.values())) if one.files else formatting.NOTHING,
+        sha256=next(weights, ""),
+        state=f"deleted {formatting.timestamp(one.removed)}" if one.removed else state,
     )
-
-
-def _state(one: CheckpointRecord) -> str:
-    if one.removed:
-        return f"deleted {words.when(one.removed)}"
-    if one.folder is None:
-        return one.place
-    return one.place if one.folder.is_dir() else f"missing: {one.place}"
 
 
 def spreads(group: Group | None) -> list[tuple[str, Spread, bool]]:
-    """Return the figures of whole splits over the runs of a group: name, spread, and whether it is the deciding one."""
+    """Return the scores of whole splits over the runs of a group: name, spread, whether it selects checkpoints."""
     if group is None:
         return []
-    names = (group.metric_key, *FIRST)
-
-    def order(row: tuple[str, str, Spread]) -> tuple[int, int, str]:
-        split, name, _ = row
-        return ORDER.get(split, len(ORDER)), names.index(name) if name in names else len(names), name
-
+    rank = rank_in(group.metric_key, *FIRST)
+    rows = sorted(group.split_metrics, key=lambda row: (split_order(row[0]), rank(row[1])))
     return [
-        (f"{split} {name}", one, name == group.metric_key)
-        for split, name, one in sorted(group.split_metrics, key=order)
+        (f"{split} {formatting.score_name(name)}", spread, name == group.metric_key)
+        for split, name, spread in rows
         if name != SUPPORT
     ]
 
 
 def steps(run: RunDetails) -> tuple[Sequence[str], Sequence[Sequence[str]]]:
-    """Return the figures of the curves as a table: its columns, and a row for each step that was scored."""
-    key = run.record.metric_key
+    """Return the scores during training as a table: its columns, and a row for each evaluated step."""
     wanted = {("train", "loss"): "training loss", ("validation", "loss"): "validation loss"}
-    wanted |= {("validation", name): f"validation {name}" for name in dict.fromkeys((key, *FIRST))}
+    wanted |= {("validation", name): f"validation {name}" for name in dict.fromkeys((run.record.metric_key, *FIRST))}
     values: dict[int, dict[str, str]] = {}
     for one in run.metrics:
         if one.type is None and one.value is not None and (one.split, one.name) in wanted:
-            row = values.setdefault(one.step, {"epoch": words.epoch(one.epoch)})
-            row[wanted[one.split, one.name]] = words.figure(one.value, one.name)
+            row = values.setdefault(one.step, {"epoch": formatting.epoch(one.epoch)})
+            row[wanted[one.split, one.name]] = formatting.figure(one.value, one.name)
     columns = ["epoch", *(name for name in wanted.values() if any(name in row for row in values.values()))]
-    rows = [(f"{step:,}", *(row.get(name, words.NOTHING) for name in columns)) for step, row in sorted(values.items())]
-    return ["step", *columns], rows
+    return ["step", *columns], [
+        (f"{step:,}", *(row.get(name, formatting.NOTHING) for name in columns)) for step, row in sorted(values.items())
+    ]

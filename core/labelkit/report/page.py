@@ -1,4 +1,4 @@
-"""The page: what it shows, laid out by the template beside it. Everything is escaped there, whatever it is."""
+"""The page of a report: its sections, rendered by the template beside this module, which escapes all text."""
 
 from __future__ import annotations
 
@@ -10,125 +10,116 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from labelkit.formats.tools.html import visible
-from labelkit.registry.entities import RunDetails, Spread
-from labelkit.report import charts
-from labelkit.report import error_examples as sentences
-from labelkit.report import formatting as words
-from labelkit.report import overview as facts
-from labelkit.report import score_tables as scores
+from labelkit.registry import RunDetails, Spread
+from labelkit.report import charts, error_examples, formatting, overview, score_tables
 from labelkit.report.contents import ReportContents
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-_SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,120}")
+_SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,120}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Page:
-    """What a page shows, section by section.
+    """The sections of a page.
 
-    :param title: the run's name, else its id.
-    :param tested: how often test was scored, in a sentence.
-    :param unjudged: split → why its mistakes are not shown.
+    :param title: the run's name, or else its id.
+    :param test_scored: how often the test split was scored, in a sentence.
+    :param unpredicted: split → why its errors are not shown.
     """
 
     title: str
     run: RunDetails
-    about: facts.Pairs
-    splits: Sequence[facts.SplitRow]
-    distribution: facts.LabelDistribution
+    about: overview.Pairs
+    splits: Sequence[overview.SplitRow]
+    distribution: overview.LabelDistribution
     charts: Sequence[charts.Chart]
     steps: tuple[Sequence[str], Sequence[Sequence[str]]]
-    scores: Sequence[scores.SplitScoreTable]
-    tested: str
-    scorings: Sequence[facts.ScoringRow]
-    errors: Sequence[sentences.SplitMistakes]
-    unjudged: Sequence[tuple[str, str]]
+    scores: Sequence[score_tables.SplitScoreTable]
+    test_scored: str
+    evaluations: Sequence[overview.EvaluationRow]
+    errors: Sequence[error_examples.SplitMistakes]
+    unpredicted: Sequence[tuple[str, str]]
     device: str | None
     spreads: Sequence[tuple[str, Spread, bool]]
-    checkpoints: Sequence[facts.CheckpointRow]
+    checkpoints: Sequence[overview.CheckpointRow]
     written: str
     labelkit: str
 
     def to_json(self) -> dict[str, Any]:
-        """Return which parts there are, by split, and why others are missing, ready for JSON."""
+        """Return which scores and errors the page has, by split, and why others are missing, ready for JSON."""
         return {
             "scores": {
-                one.split: {
-                    "intervals": bool(one.sure and not one.sure.startswith("No")),
-                    "confusion": bool(one.confusion),
-                }
-                for one in self.scores
+                one.split: {"intervals": one.intervals, "confusion": bool(one.confusion)} for one in self.scores
             },
             "errors": {
                 **{one.split: {"from": one.source, "note": one.note or None} for one in self.errors},
-                **{split: {"missing": why} for split, why in self.unjudged},
+                **{split: {"missing": why} for split, why in self.unpredicted},
             },
         }
 
 
-def make_page(material: ReportContents, *, labelkit: str, written: datetime) -> Page:
-    """Return what the page of a run shows.
+def make_page(contents: ReportContents, *, labelkit: str, written: datetime) -> Page:
+    """Return the page of a run.
 
     :param labelkit: the version that writes it, at the moment ``written``.
     """
-    run = material.details
+    run = contents.details
+    test_scored = "The run has no test split."
+    if any(one.split == "test" for one in run.record.splits):
+        test_scored = f"The test split was scored {formatting.times(run.test_scored)} in this registry, by any run."
     return Page(
         title=run.record.name or run.record.id,
         run=run,
-        about=facts.about(run),
-        splits=facts.splits(material),
-        distribution=facts.distribution(material),
+        about=overview.about(run),
+        splits=overview.splits(contents),
+        distribution=overview.distribution(contents),
         charts=charts.charts(run),
-        steps=facts.steps(run),
-        scores=scores.scores(material),
-        tested=_tested(run),
-        scorings=facts.scorings(run),
-        errors=[sentences.errors(split, judged) for split, judged in material.judged.items()],
-        unjudged=list(material.unjudged.items()),
-        device=facts.device(run),
-        spreads=facts.spreads(run.group),
-        checkpoints=facts.checkpoints(run),
-        written=words.when(written),
+        steps=overview.steps(run),
+        scores=score_tables.score_tables(contents),
+        test_scored=test_scored
+        if any(one.split == "test" for one in run.record.splits)
+        else "The run has no test split.",
+        evaluations=overview.evaluations(run),
+        errors=[error_examples.split_mistakes(split, found) for split, found in contents.predictions.items()],
+        unpredicted=list(contents.unpredicted.items()),
+        device=overview.device(run),
+        spreads=overview.spreads(run.group),
+        checkpoints=[overview.checkpoint_row(one) for one in run.checkpoints],
+        written=formatting.timestamp(written),
         labelkit=labelkit,
     )
 
 
 def render(page: Page) -> str:
-    """Return the page as HTML, complete in itself."""
-    return _environment().get_template("page.html").render(page=page, words=words, synthetic=facts.SYNTHETIC)
+    """Return the page as self-contained HTML."""
+    return jinja_environment().get_template("page.html").render(
+        page=page, formatting=formatting, synthetic=overview.SYNTHETIC
+    )  # fmt: skip
 
 
 def file_name(run: RunDetails) -> str:
-    """Return what the file is called where nobody says: the run's name, or its id, if a file can be called so."""
+    """Return the default name of the file: the run's name, or its id, if it is a safe file name."""
     for name in (run.record.name, run.record.id):
-        if name and _SAFE.fullmatch(name):
+        if name and _SAFE_NAME.fullmatch(name):
             return f"{name}.html"
     return "run.html"
 
 
-def _tested(run: RunDetails) -> str:
-    if not any(one.split == "test" for one in run.record.splits):
-        return "The run has no test split."
-    return f"The test split was scored {words.times(run.test_scored)} in this registry, by any run."
-
-
 @cache
-def _environment() -> Environment:
-    """Return what compiles the templates, once."""
+def jinja_environment() -> Environment:
+    """Return the environment of the templates, which escapes text and replaces characters that HTML cannot hold."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    def finalize(value: Any) -> Any:
+        return visible(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
 
     return Environment(
         loader=PackageLoader("labelkit.report"),
         autoescape=True,
         undefined=StrictUndefined,
-        finalize=_plain,
+        finalize=finalize,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-
-
-def _plain(value: Any) -> Any:
-    """Return text without what HTML cannot hold; what the template itself made stays."""
-    return value if hasattr(value, "__html__") or not isinstance(value, str) else visible(value)
