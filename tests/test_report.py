@@ -409,7 +409,7 @@ def test_an_empty_record_still_makes_a_page() -> None:
     ).text
     for line in (
         "No data is recorded.",
-        "Nothing to draw: the run recorded no figures by step.",
+        "No curves: the run recorded no metrics by step.",
         "No scores: the run was not scored on any split.",
         "No errors of validation: the run has no validation split.",
         "The run has no test split.",
@@ -427,13 +427,13 @@ def test_scores_of_an_older_labelkit_say_why_intervals_are_missing(registry: Reg
     )
     text = Parsed(page_of(material)).text
     assert "validation f1 0.5000 [0.3012, 0.6034]" in text
-    assert "95% CI: bootstrap over sentences, of labels made up." in text
-    assert "No 95% intervals: none recorded" in text
+    assert "95% CI: bootstrap over sentences, of predictions made up." in text
+    assert "No 95% CI: none recorded" in text
     assert "No confusion of test: none recorded" in text
     other = dataclasses.replace(labels, figures={**labels.figures, "f1": 0.6}, note="f1 is 0.6000 now")
     text = Parsed(page_of(dataclasses.replace(material, predictions={"validation": other}))).text
     assert "0.3012" not in text
-    assert "f1 is 0.6000 now: the mistakes below are those of now." in text
+    assert "f1 is 0.6000 now: the mistakes below are those of the new predictions." in text
 
 
 def test_a_later_scoring_of_the_same_examples_lends_its_intervals(registry: Registry) -> None:
@@ -459,7 +459,7 @@ def test_the_row_of_all_types_is_named_by_its_mean(registry: Registry) -> None:
     ]
     pages = [score_tables(ReportContents(details=run, schema=SCHEMA))[0] for run in runs]
     assert [[row.name for row in page.rows] for page in pages] == [["LOC", "PER", "all"], ["LOC", "PER", "macro"]]
-    assert [page.how for page in pages] == ["mode default", "mode default"]
+    assert [page.options for page in pages] == ["mode default", "mode default"]
 
 
 def test_a_schema_of_another_labelkit_is_left_aside() -> None:

@@ -78,9 +78,7 @@ def make_page(contents: ReportContents, *, labelkit: str, written: datetime) -> 
         charts=charts.charts(run),
         steps=overview.steps(run),
         scores=score_tables.score_tables(contents),
-        test_scored=test_scored
-        if any(one.split == "test" for one in run.record.splits)
-        else "The run has no test split.",
+        test_scored=test_scored,
         evaluations=overview.evaluations(run),
         errors=[error_examples.split_mistakes(split, found) for split, found in contents.predictions.items()],
         unpredicted=list(contents.unpredicted.items()),
