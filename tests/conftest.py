@@ -15,6 +15,9 @@ from labelkit.events import Event
 from labelkit.registry import Home
 from postgres_server import NoServer, PostgresServer, postgres_server
 
+# as many processes as cores run the tests, and threads that spin while they wait would take cores from the others
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 NAMES = ("Ada Lovelace", "Bob", "Cleo", "Marie Curie", "Tim")
 TOWNS = ("Rome", "New York", "Lima", "Paris")
 PATTERNS = ("{name} lives in {town} .", "{name} met {name} .", "It rained in {town} all day .", "Nothing happened .")
