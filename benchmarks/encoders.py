@@ -1,4 +1,4 @@
-"""Try every architecture that transformers maps to token or sequence classification; docs/encoders.md has the table.
+"""Try every architecture that transformers maps to token or sequence classification; docs/reference/encoders.md has the table.
 
     python benchmarks/encoders.py [ARCHITECTURE ...]            # show their rows, or all
     python benchmarks/encoders.py [ARCHITECTURE ...] --write    # and put them into the table
@@ -23,7 +23,7 @@ from labelkit.models.architectures import kinds_of, tokenizer_class_of
 from labelkit.models.tiny_tokenizers import TOKENIZERS
 from labelkit.records import Kind
 
-PAGE = Path(__file__).parents[1] / "docs" / "encoders.md"
+PAGE = Path(__file__).parents[1] / "docs" / "reference" / "encoders.md"
 BEGIN, END = "<!-- table: python benchmarks/encoders.py --write -->\n", "<!-- end of table -->\n"
 HEAD = ("| architecture | labels words | labels texts | of note |", "| --- | --- | --- | --- |")
 ROW = re.compile(r"^\| `([\w-]+)` \| (.*) \| (.*) \|(.*)\|$", re.MULTILINE)

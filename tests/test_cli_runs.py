@@ -36,7 +36,7 @@ from labelkit.registry.views import VIEWS
 START = datetime(2026, 11, 20, 15, 30, tzinfo=UTC)
 LONG = "/data/" + "long/" * 60 + "wnut17"
 HOSTILE = "[red]x[/red]\x1b[31m\n:smile:"
-PAGE = (Path(__file__).parents[1] / "docs" / "registry.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[1] / "docs" / "reference" / "registry.md").read_text(encoding="utf-8")
 
 
 @dataclass(frozen=True)
@@ -532,7 +532,7 @@ def test_the_conditions_and_the_python_of_the_page_work(filled: Home, monkeypatc
     python = [block for block in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL) if "Registry.open" in block]
     monkeypatch.chdir(filled.root)
     filled.root.joinpath("labelkit-runs").symlink_to(filled.root)
-    exec(compile(python[0], "docs/registry.md", "exec"), {})
+    exec(compile(python[0], "docs/reference/registry.md", "exec"), {})
     with Registry.open(filled, create=True) as registry:
         registry.recorder.log_metrics(
             "a", task="ner", split="validation", step=9, epoch=9, chosen=True,

@@ -1,4 +1,4 @@
-"""What ``docs/contract.md`` says runs, and its lists are those of the code."""
+"""What ``docs/reference/contract.md`` says runs, and its lists are those of the code."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from labelkit.testing import Check, check_plugin
 from labelkit.testing.checks import check_specs
 
 DOCS = Path(__file__).parents[1] / "docs"
-PAGE = (DOCS / "contract.md").read_text(encoding="utf-8")
+PAGE = (DOCS / "reference" / "contract.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
 
 
 def test_what_is_generated_is_not_stale() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "cogapp", "--check", "docs/contract.md"],
+        [sys.executable, "-m", "cogapp", "--check", "docs/reference/contract.md"],
         cwd=DOCS.parent, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
@@ -51,7 +51,7 @@ def mine(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 @pytest.mark.parametrize("number", NUMBERS)
 def test_the_blocks_run(number: int, mine: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
     space: dict[str, object] = {}
-    exec(compile(BLOCKS[number], "docs/contract.md", "exec"), space)
+    exec(compile(BLOCKS[number], "docs/reference/contract.md", "exec"), space)
     assert capsys.readouterr().out == ""
     assert ("test_contract" in space) == ("@contract" in BLOCKS[number])
 

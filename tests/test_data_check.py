@@ -946,6 +946,6 @@ def test_the_files_of_a_named_corpus_are_checked_as_they_are(
 
 
 def test_every_check_is_described_in_the_docs() -> None:
-    docs = (Path(__file__).parent.parent / "docs" / "data-check.md").read_text(encoding="utf-8")
+    docs = (Path(__file__).parent.parent / "docs" / "how-to" / "check-data.md").read_text(encoding="utf-8")
 
     assert [name for name in CHECKS if f"| `{name}` |" not in docs] == []

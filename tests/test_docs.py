@@ -21,9 +21,10 @@ from labelkit.events import Event
 from labelkit.plugins.catalog import EVENT_HOOK, RECORD_HOOKS, Candidate, Catalog, find_candidates
 
 DOCS = Path(__file__).parents[1] / "docs"
-PAGE = (DOCS / "plugins.md").read_text(encoding="utf-8")
+BEFORE = (DOCS / "how-to" / "write-a-plugin.md").read_text(encoding="utf-8")
+REFERENCE = (DOCS / "reference" / "hooks.md").read_text(encoding="utf-8")
+PAGE = BEFORE + REFERENCE
 HOOKS = (*RECORD_HOOKS, EVENT_HOOK)
-BEFORE, _, REFERENCE = PAGE.partition("\n## Hooks\n")
 RECORDS = [one for one in vars(records).values() if isinstance(one, type) and dataclasses.is_dataclass(one)]
 EVENTS = [one for one in vars(labelkit.events).values() if isinstance(one, type) and issubclass(one, Event)]
 
@@ -34,7 +35,7 @@ def blocks(text: str, language: str) -> list[str]:
 
 def executed(text: str) -> ModuleType:
     module = ModuleType("documented")
-    exec(compile(text, "docs/plugins.md", "exec"), module.__dict__)
+    exec(compile(text, "docs/reference/hooks.md", "exec"), module.__dict__)
     return module
 
 
@@ -107,7 +108,7 @@ def test_the_event_hooks_example_watches(capsys: pytest.CaptureFixture[str]) -> 
 
 def test_what_is_generated_is_not_stale() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "cogapp", "--check", "docs/plugins.md"],
+        [sys.executable, "-m", "cogapp", "--check", "docs/reference/hooks.md", "docs/how-to/write-a-plugin.md"],
         cwd=DOCS.parent, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
@@ -161,7 +162,7 @@ def test_importing_labelkit_gives_all_that_the_page_uses() -> None:
 
 
 def test_the_generator_reads_signatures_examples_and_fields_out_of_the_code() -> None:
-    spec = importlib.util.spec_from_file_location("plugin_reference", DOCS / "plugin_reference.py")
+    spec = importlib.util.spec_from_file_location("plugin_reference", DOCS / "generators" / "plugin_reference.py")
     assert spec is not None
     assert spec.loader is not None
     reference = importlib.util.module_from_spec(spec)

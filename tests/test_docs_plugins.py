@@ -1,4 +1,4 @@
-"""Every block of ``docs/plugins.md`` before its reference part: files are written, commands are given as they stand."""
+"""Every block of ``docs/how-to/write-a-plugin.md``: files are written, commands are given as they stand."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ from labelkit.testing import check_plugin
 from plugin_environment import PluginEnvironment, make_environment
 
 DOCS = Path(__file__).parents[1] / "docs"
-PAGE = (DOCS / "plugins.md").read_text(encoding="utf-8").partition("\n## Hooks\n")[0]
+PAGE_FILE = DOCS / "how-to" / "write-a-plugin.md"
+PAGE = PAGE_FILE.read_text(encoding="utf-8")
 
 _HEADING = re.compile(r"^##+ (.+)$", re.MULTILINE)
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -126,7 +127,7 @@ def test_every_link_of_the_page_leads_somewhere() -> None:
     found = re.findall(r"\]\(([^)#]*)#?([^)]*)\)", PAGE)
     assert len(found) >= 3
     for file, anchor in found:
-        page = (DOCS / (file or "plugins.md")).resolve()
+        page = (PAGE_FILE.parent / (file or PAGE_FILE.name)).resolve()
         assert page.exists(), file
         assert not anchor or anchor in anchors(page), anchor
 

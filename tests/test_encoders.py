@@ -54,7 +54,7 @@ def trials(sweep: ModuleType) -> ModuleType:
 
 @pytest.fixture(scope="module")
 def page() -> str:
-    return (ROOT / "docs" / "encoders.md").read_text(encoding="utf-8")
+    return (ROOT / "docs" / "reference" / "encoders.md").read_text(encoding="utf-8")
 
 
 # -- each family by the command ---------------------------------------------------------------------------------------

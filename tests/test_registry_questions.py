@@ -337,7 +337,7 @@ def test_nothing_but_one_select_is_taken(registry: Registry, tmp_path: Path, mon
 
 
 def test_a_mistake_names_views_and_columns(registry: Registry) -> None:
-    with pytest.raises(RegistryError, match=r"views: v_runs, v_params, .*docs/registry\.md"):
+    with pytest.raises(RegistryError, match=r"views: v_runs, v_params, .*docs/reference/registry\.md"):
         registry.query("SELECT * FROM nix")
     with pytest.raises(RegistryError, match=r"v_tags has run, tag"):
         registry.query("SELECT nix FROM v_tags")

@@ -79,7 +79,7 @@ class Registry:
         return registry
 
     def query(self, sql: str, *, seconds: float = 60.0) -> ResultTable:
-        """Return the rows of one SELECT on the views of ``docs/registry.md``, on a read-only connection.
+        """Return the rows of one SELECT on the views of ``docs/reference/registry.md``, on a read-only connection.
 
         :param seconds: the query is cancelled after this many seconds.
         :raises RegistryError: ``sql`` is not a SELECT, it fails, or it is cancelled.
