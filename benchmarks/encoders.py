@@ -1,4 +1,4 @@
-"""Try every architecture that transformers maps to token or sequence classification; docs/reference/encoders.md has the table.
+"""Try every architecture that transformers maps to token or sequence classification, for docs/reference/encoders.md.
 
     python benchmarks/encoders.py [ARCHITECTURE ...]            # show their rows, or all
     python benchmarks/encoders.py [ARCHITECTURE ...] --write    # and put them into the table

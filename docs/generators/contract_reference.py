@@ -1,4 +1,4 @@
-"""Write the lists of checks of ``docs/reference/contract.md`` out of the code; cog calls it, and CI fails when they are stale."""
+"""Generate the tables of checks in ``docs/reference/contract.md``; cog calls it, and CI fails when they are stale."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Write the reference part of ``docs/plugins.md`` out of the code; cog calls it, and CI fails when it is stale."""
+"""Generate ``docs/reference/hooks.md`` from the code; cog calls it, and CI fails when it is stale."""
 
 from __future__ import annotations
 
