@@ -55,7 +55,7 @@ def flowing() -> str:
 
 
 def events() -> str:
-    """Return the table of the events that observers are told of."""
+    """Return the table of the events that observers receive."""
     found = [one for one in vars(labelkit.events).values() if isinstance(one, type) and issubclass(one, Event)]
     rows = [f"| `{one.__name__}` | {_fields(one)} | {_cell(_plain(one.__doc__ or ''))} |" for one in found]
     return "\n".join(("| event | fields | what |", "| --- | --- | --- |", *rows))

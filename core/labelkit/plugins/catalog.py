@@ -147,7 +147,7 @@ class Catalog:
     def _import(self, candidate: Candidate) -> object:
         """Return the imported plugin.
 
-        :raises CatalogError: it requires another labelkit; where the import fails, its source is asked.
+        :raises CatalogError: it requires another labelkit; where the import fails, its source is parsed for that.
         """
         try:
             with self._timed(f"import {candidate.name}"):

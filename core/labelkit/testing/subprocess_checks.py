@@ -94,9 +94,7 @@ def run_in_subprocess(task: str, **request: Any) -> Answer:
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
-                text=True,
                 errors="replace",
-                check=False,
                 timeout=TIMEOUT,
             )
         except subprocess.TimeoutExpired:

@@ -25,7 +25,7 @@ _HINT = "a span is [word word](type), words stand between single spaces, and [ ]
 
 
 def read(path: Path, ctx: LoadContext) -> Iterator[Example]:
-    """Yield the sentences of a file, their spans as IOB2 tags of the layer that is asked for.
+    """Yield the sentences of a file, their spans as IOB2 tags of the layer ``ctx.layer``.
 
     :raises LabelkitError: a line is not written so; names file and line.
     """
