@@ -80,7 +80,7 @@ def run(
     request = request_of(task, recipe=recipe, name=name, sets=(), data=data, model=model, **flags)
     extra = {key: (value, "settings") for key, value in (settings or {}).items()}
     request = Request(task=task, recipe=recipe, name=name, overrides={**request.overrides, **extra})
-    prepared = prepare(request, catalog, environment, place, say=lambda stage, detail: None)
+    prepared = prepare(request, catalog, environment, place, on_stage=lambda stage, detail: None)
     for note in prepared.corpus.notes:
         _warn(note)
     if seeds > 1:
@@ -102,7 +102,7 @@ def resume(reference: str, *, home: str | Path | None = None, listeners: Sequenc
     environment = Environment.read()
     catalog = Catalog.load(only=environment.plugins)
     place = Home.find(os.environ, explicit=home)
-    prepared = prepare_resumed(reference, catalog, environment, place, say=lambda stage, detail: None)
+    prepared = prepare_resumed(reference, catalog, environment, place, on_stage=lambda stage, detail: None)
     return train(prepared, catalog, place, listeners=listeners, warn=_warn)
 
 

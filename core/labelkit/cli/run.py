@@ -97,11 +97,11 @@ def _prepare(
     if resume is None:
         del flags["seeds"]
         assert task is not None
-        return prepare(request_of(task, **flags), shell.catalog, shell.environment, shell.home, say=progress.stage)
+        return prepare(request_of(task, **flags), shell.catalog, shell.environment, shell.home, on_stage=progress.stage)
     if given := [name for name, value in flags.items() if value not in (None, ())]:
         option = "--set" if given[0] == "sets" else f"--{given[0].replace('_', '-')}"
         raise click.UsageError(f"{option} cannot be combined with --resume: the run keeps its recorded plan.")
-    prepared = prepare_resumed(resume, shell.catalog, shell.environment, shell.home, say=progress.stage)
+    prepared = prepare_resumed(resume, shell.catalog, shell.environment, shell.home, on_stage=progress.stage)
     if task not in (None, prepared.plan.task.name):
         raise click.UsageError(f"The run to resume is of task {prepared.plan.task.name}, not {task}.")
     return prepared
@@ -142,7 +142,7 @@ def train_and_report(
                 shell.home,
                 listeners=[progress],
                 warn=progress.note,
-                say=progress.stage,
+                on_stage=progress.stage,
             ),
             None,
         )

@@ -74,7 +74,7 @@ def plan_cross_validation(
     from labelkit.train.resumption import recorded_request
 
     request = replace(recorded_request(details), name=None)
-    prepared = prepare(request, catalog, environment, home, say=lambda stage, detail: None)
+    prepared = prepare(request, catalog, environment, home, on_stage=lambda stage, detail: None)
     parts = split_folds(prepared.corpus.splits["train"].examples, folds, prepared.plan.train.seed)
     seconds = details.seconds * (len(parts) - 1) if details.seconds is not None else None
     return CrossValidation(prepared=prepared, folds=parts, seconds=seconds)

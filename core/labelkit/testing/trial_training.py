@@ -104,7 +104,7 @@ class Trial:
             overrides = {key: (value, "contract") for key, value in settings.items()}
             request = Request(task=self.name, recipe="contract", overrides=overrides, frozen=True)
             catalog = cast(Catalog, recording)
-            prepared = prepare(request, catalog, Environment(offline=True), home, say=lambda stage, detail: None)
+            prepared = prepare(request, catalog, Environment(offline=True), home, on_stage=lambda stage, detail: None)
             checkpoint = train(prepared, catalog, home, listeners=[recording.record_evaluation]).checkpoint
         return checkpoint, recording.evaluations
 

@@ -37,12 +37,12 @@ def prepare(
     environment: Environment,
     home: Home,
     *,
-    say: Callable[[str, str], object],
+    on_stage: Callable[[str, str], object],
     resumes: RunDetails | None = None,
 ) -> PreparedRun:
     """Make the plan of a request, resolve its encoder and read its data, without torch and transformers.
 
-    :param say: called with the name and detail of each longer step.
+    :param on_stage: called with the name and detail of each longer step.
     :param resumes: the recorded run that the request resumes.
     :raises PlanError: with all errors.
     """
@@ -52,12 +52,12 @@ def prepare(
         if resumes is None:
             check_name(plan.name, home)
     with errors.collect():
-        say("finding the encoder", plan.settings.model)
+        on_stage("finding the encoder", plan.settings.model)
         encoder = references.resolve(
             plan.settings.model, catalog.encoders, environment.load_context(plan.data, home.cache)
         )
     with errors.collect():
-        say("reading", plan.settings.reference)
+        on_stage("reading", plan.settings.reference)
         corpus = read_corpus(plan, catalog, environment, home.cache)
     errors.raise_errors()
     return PreparedRun(plan=plan, corpus=corpus, encoder=encoder, resumes=resumes)
@@ -69,7 +69,7 @@ def prepare_resumed(
     environment: Environment,
     home: Home,
     *,
-    say: Callable[[str, str], object],
+    on_stage: Callable[[str, str], object],
 ) -> PreparedRun:
     """Prepare to resume a run, by its recorded plan.
 
@@ -81,7 +81,7 @@ def prepare_resumed(
     with Registry.open(home, create=False) as registry:
         details = registry.runs.get(registry.runs.find(reference).id)
     check_resumable(details)
-    prepared = prepare(recorded_request(details), catalog, environment, home, say=say, resumes=details)
+    prepared = prepare(recorded_request(details), catalog, environment, home, on_stage=on_stage, resumes=details)
     check_data_unchanged(details.record, {name: split.content_hash for name, split in prepared.corpus.splits.items()})
     return prepared
 

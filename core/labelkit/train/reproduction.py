@@ -75,7 +75,7 @@ def reproduce(
     environment: Environment,
     home: Home,
     *,
-    say: Callable[[str, str], object] = lambda stage, detail: None,
+    on_stage: Callable[[str, str], object] = lambda stage, detail: None,
     listeners: Sequence[Listener] = (),
     warn: Callable[[str], object] = lambda line: None,
 ) -> Reproduction:
@@ -84,7 +84,7 @@ def reproduce(
     Where the data or the encoder have changed nothing is trained.
 
     :param reference: of the recorded run.
-    :param say: called with the name and detail of each longer step.
+    :param on_stage: called with the name and detail of each longer step.
     :raises LabelkitError: the run is unknown or not finished, or the new one failed.
     """
     with Registry.open(home, create=False) as registry:
@@ -92,9 +92,9 @@ def reproduce(
     if before.status != "finished":
         raise LabelkitError(
             f"the run '{before.record.id}' did not finish ({before.shown}): there is nothing to compare with",
-            hint=f"labelkit run --resume {before.record.id} goes on with it",
+            hint=f"labelkit run --resume {before.record.id} resumes it",
         )
-    prepared = prepare(replace(recorded_request(before), name=None), catalog, environment, home, say=say)
+    prepared = prepare(replace(recorded_request(before), name=None), catalog, environment, home, on_stage=on_stage)
     recorded, splits = before.record, prepared.corpus.splits.values()
     data = compare(
         {**{f"{one.split} data": one.content_hash for one in recorded.splits}, "encoder": recorded.model_sha256},
@@ -102,7 +102,7 @@ def reproduce(
     )
     if not data.agrees:
         return Reproduction(run=None, repeats=recorded.id, data=data)
-    say("loading", "torch and transformers")
+    on_stage("loading", "torch and transformers")
     from labelkit.train.run import train
 
     limited = prepared.plan.train.max_minutes is not None

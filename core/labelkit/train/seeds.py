@@ -84,14 +84,14 @@ def train_group(
     *,
     listeners: Sequence[Listener] = (),
     warn: Callable[[str], object] = lambda line: None,
-    say: Callable[[str, str], object] = lambda stage, detail: None,
+    on_stage: Callable[[str, str], object] = lambda stage, detail: None,
 ) -> RunResult:
     """Train once per seed, and return the best run by validation, with the group.
 
     Data is read and encoded once: later runs find it in the cache. A run that fails does not stop the others; an
     interrupt stops the group, and keeps its finished runs.
 
-    :param say: called with the name and detail of each run that starts.
+    :param on_stage: called with the name and detail of each run that starts.
     :raises SeedsFailedError: some runs failed.
     :raises LabelkitError: all runs failed, or none could start.
     """
@@ -103,7 +103,7 @@ def train_group(
     failed: list[FailedSeed] = []
     for number, run in enumerate(runs, 1):
         seed = run.plan.train.seed
-        say(f"run {number} of {count}", f"seed {seed}, group {group}")
+        on_stage(f"run {number} of {count}", f"seed {seed}, group {group}")
         try:
             results.append(train(run, catalog, home, listeners=listeners, warn=warn, group=group))
         except KeyboardInterrupt:

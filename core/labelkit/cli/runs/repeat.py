@@ -31,7 +31,7 @@ def repeat(shell: Shell, run: str) -> None:
     with Progress(shell.err) as progress:
         found = reproduce(
             run, shell.catalog, shell.environment, shell.home,
-            say=progress.stage, listeners=[progress], warn=progress.note,
+            on_stage=progress.stage, listeners=[progress], warn=progress.note,
         )  # fmt: skip
     if shell.as_json:
         shell.json(found.to_json())
