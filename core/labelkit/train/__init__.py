@@ -1,1 +1,1 @@
-"""Training: the plan's settings wired into ``transformers.Trainer``, with selection and checkpoints of our own."""
+"""Training: a run from its plan to a recorded checkpoint, with ``transformers.Trainer``, guards and resumption."""
