@@ -19,7 +19,7 @@ from labelkit.errors import DataError
 from labelkit.labels import schemes
 from labelkit.models.tokenizer import load_tokenizer
 from labelkit.plugins.catalog import Catalog
-from labelkit.records import Example, Scheme
+from labelkit.records import DataSettings, Example, Scheme
 from reading_contexts import reading
 from spoiled_corpus import Everything, Placed, Records, Words, long_sentence, reviews, spans, untagged
 
@@ -38,7 +38,11 @@ def encoding(tiny: Path) -> Encoding:
 def findings(catalog: Catalog, encoding: Encoding, tmp_path: Path) -> Callable[..., list[Finding]]:
     def run(reference: str, *, layer: str | None = None, scheme: Scheme | None = None, **how: Any) -> list[Finding]:
         data = load(reference, layer, catalog, reading(**how), folder=tmp_path / "stored", limit=100)
-        return list(check(data, CheckOptions(scheme=scheme, encoding=encoding, limit=100)).findings)
+        return list(
+            check(
+                data, CheckOptions(settings=DataSettings(scheme=scheme or "auto"), encoding=encoding, limit=100)
+            ).findings
+        )
 
     return run
 

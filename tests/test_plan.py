@@ -307,6 +307,8 @@ def test_a_value_of_the_wrong_type_says_what_is_taken(key: str, value: Any, hint
         ("train.gradient_checkpointing", True, True),
         ("train.optim_args", "x=1", "x=1"),
         ("data.max_length", 64, 64),
+        ("data.path", "a\udc80", "a\udc80"),  # a file name that is not UTF-8
+        ("preprocess", ["lower"], ["lower"]),
     ],
 )
 def test_values_are_taken_as_they_are_meant(key: str, value: Any, taken: Any) -> None:

@@ -1,4 +1,4 @@
-"""``labelkit.run`` and ``labelkit.load``: what the commands do, for notebooks and programs."""
+"""``labelkit.run``, ``resume`` and ``load``: the commands as functions, for notebooks and programs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from labelkit.train.listeners import Listener
     from labelkit.train.run import RunResult
 
-#: argument of :func:`run` → setting it overrides
+#: argument of :func:`run` → the setting that it overrides
 FLAGS: dict[str, str] = {
     "data": "data",
     "columns": "data.columns",
@@ -36,7 +36,7 @@ FLAGS: dict[str, str] = {
 
 
 def request_of(task: str, *, recipe: str | None, name: str | None, sets: Sequence[str], **flags: Any) -> Request:
-    """Return a request; flags that are None were not given."""
+    """Return the request of a run; flags that are None have their defaults."""
     overrides = {
         FLAGS[flag]: (value, f"--{flag.replace('_', '-')}") for flag, value in flags.items() if value is not None
     }
@@ -58,13 +58,14 @@ def run(
 ) -> RunResult:
     """Train a labeller for ``task`` as ``labelkit run`` does, and return its scores and checkpoint.
 
-    :param settings: what ``--set`` takes, e.g. ``{"train.weight_decay": 0.1}``.
+    :param settings: setting → value, e.g. ``{"train.weight_decay": 0.1}``.
     :param home: the folder of runs and registry; default as for the command.
     :param listeners: called with each of :mod:`labelkit.events`.
-    :param seeds: train so many runs with as many seeds; the best by validation is returned, with their ``group``.
+    :param seeds: the number of runs to train, each with a seed of its own; the result is that of the best by
+        validation, with their ``group``.
     :param flags: ``columns``, ``encoding``, ``metric``, ``decoder``, ``epochs``, ``lr``, ``seed``, ``max_steps``,
         ``max_minutes``, ``allow_new_labels``: as the command's flags.
-    :raises LabelkitError: what stopped it.
+    :raises LabelkitError: the error that stopped it; :class:`~labelkit.errors.PlanError` for several in its plan.
 
     >>> result = labelkit.run("ner", epochs=1)  # doctest: +SKIP
     >>> result.metrics["test"]["ner"]["f1"]  # doctest: +SKIP
@@ -91,10 +92,10 @@ def run(
 
 
 def resume(reference: str, *, home: str | Path | None = None, listeners: Sequence[Listener] = ()) -> RunResult:
-    """Go on with a run that stopped before it finished, as ``labelkit run --resume`` does.
+    """Resume an unfinished run as ``labelkit run --resume`` does, and return its scores and checkpoint.
 
     :param reference: an id, the unique beginning of one, a name, or ``latest``.
-    :raises LabelkitError: there is nothing to go on with, its data has changed, or what stopped it this time.
+    :raises LabelkitError: there is nothing to resume, its data has changed, or the error that stopped it.
     """
     from labelkit.train.preparation import prepare_resumed
     from labelkit.train.run import train
@@ -107,18 +108,18 @@ def resume(reference: str, *, home: str | Path | None = None, listeners: Sequenc
 
 
 def _warn(line: str) -> None:
-    """Say as a warning what the command would say on stderr."""
+    """Warn of what the command prints on stderr."""
     warnings.warn(line, stacklevel=2)
 
 
 def load(
     reference: str, *, home: str | Path | None = None, decoder: str | None = None, engine: str = "auto"
 ) -> Labeller:
-    """Return the labeller that a run left: ``labelkit.load("latest").label("Some text.")``.
+    """Return the labeller of a run: ``labelkit.load("latest").label("Some text.")``.
 
     :param reference: an id, the unique beginning of one, a name, an alias, ``latest``, ``TASK@best``, or a checkpoint
         folder written with a separator.
-    :param decoder: how scores become labels; None: as the run chose.
+    :param decoder: how scores become labels; None: the decoder of the run.
     :param engine: ``"torch"``, ``"onnx"``, ``"onnx-int8"``, ``"openvino"``, ``"openvino-int8"`` (see ``labelkit
         onnx``), or ``"auto"``: torch, and OpenVINO or ONNX Runtime for many records where one is installed.
     :raises LabelkitError: there is no such run, decoder or engine, or its checkpoint is gone or damaged.

@@ -6,7 +6,7 @@ These are plain dataclasses, which import no pydantic. Values that users give ar
 
 # no `from __future__ import annotations`: the annotations are read at run time
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Annotated, Any, Literal, Self, get_args
 
@@ -139,7 +139,7 @@ class RunSettings:
     model: Annotated[str, Doc("model reference: bundled, a folder, org/name on the Hub")] = "bundled"
     metric: Annotated[str, Doc("the metric that selects the checkpoint")]
     decoder: Annotated[str, Doc("how scores become labels")]
-    preprocess: Annotated[tuple[str, ...], Doc("preprocessors, in order")] = ()
+    preprocess: Annotated[Sequence[str], Doc("preprocessors, in order")] = ()
     data: DataSettings = DataSettings()
     train: TrainSettings = field(default_factory=TrainSettings)
 

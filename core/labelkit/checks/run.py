@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 
 from labelkit.checks import characters, duplicates, encoder, tags, types
 from labelkit.checks.findings import CHECKS, Finding
 from labelkit.checks.loading import CheckedDataset
 from labelkit.encode.alignment import Encoding
-from labelkit.records import Scheme
+from labelkit.records import DataSettings, Scheme
 
 CheckProgress = Callable[[str, int | None, int | None], object]
 """Called with what is being checked, and how many of how many examples are done where that is known."""
@@ -20,15 +20,13 @@ CheckProgress = Callable[[str, int | None, int | None], object]
 class CheckOptions:
     """What to check, and how.
 
-    :param scheme: the tagging scheme of the data; None to detect it.
-    :param max_labels: more different classes of texts than this are a sign of a wrong column.
+    :param settings: tagging scheme of the data, and the number of classes that is a sign of a wrong column.
     :param encoding: how the encoder tokenizes examples; None where there is no encoder.
     :param skip: names of checks that are left out.
     :param limit: how many examples a finding keeps.
     """
 
-    scheme: Scheme | None = None
-    max_labels: int = 200
+    settings: DataSettings = field(default_factory=DataSettings)
     encoding: Encoding | None = None
     skip: Collection[str] = ()
     limit: int = 5
@@ -54,7 +52,7 @@ def check(
     for layer in data.layers:
         # the scheme of the tags as written, which need not be the one that a source reads them into
         plain = layer in data.schemas and data.schemas[layer].scheme is None
-        layer_schemes[layer] = None if plain else tags.detect_scheme(data.splits, layer, options.scheme)
+        layer_schemes[layer] = None if plain else tags.detect_scheme(data.splits, layer, options.settings.source_scheme)
     found = chain(
         data.findings,
         _check_content(data, options, progress),
@@ -85,7 +83,7 @@ def _check_labels(
         yield from tags.invalid_tags(data.splits, layer, limit)
         yield from tags.violations(data.splits, layer, scheme, limit)
     counted = types.count_types(data.splits, layer, scheme, data.kind)
-    yield from types.types(counted, data.schemas.get(layer), data.kind, len(train), options.max_labels, limit)
+    yield from types.types(counted, data.schemas.get(layer), data.kind, len(train), options.settings.max_labels, limit)
     yield from types.spelling(counted, limit)
     yield from types.balance(counted, data.kind, limit)
     yield from types.order(train, layer, scheme, limit)

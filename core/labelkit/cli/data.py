@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from labelkit.cli.common import Command, Shell, command_options
+from labelkit.settings import SETTINGS, DataSettings
 
 if TYPE_CHECKING:
-    from labelkit.records import DataSettings, LoadContext
+    from labelkit.records import LoadContext
 
 
 class _Commands(click.Group):
@@ -37,7 +38,13 @@ def reading_options(command: Command) -> Command:
     """Give a command the options that say how files are read."""
     for option in (
         click.option("--set", "sets", multiple=True, metavar="data.KEY=VALUE", help="A setting of data (repeatable)."),
-        click.option("--encoding", default="utf-8", show_default=True, metavar="NAME", help="Encoding of text files."),
+        click.option(
+            "--encoding",
+            default=SETTINGS["data.encoding"].default,
+            show_default=True,
+            metavar="NAME",
+            help="Encoding of text files.",
+        ),
         click.option(
             "--columns",
             metavar="NAME=COLUMN,…",
@@ -151,7 +158,6 @@ def reading_context(
     """
     from labelkit.config.validation import parse_set, validate
     from labelkit.errors import LabelkitError
-    from labelkit.settings import DataSettings
 
     given: dict[str, Any] = {"encoding": encoding, **({"columns": columns} if columns else {})}
     for text in sets:

@@ -85,8 +85,7 @@ def check(
             progress=lambda split: tell(f"reading {split}", None, None),
         )
         asked = CheckOptions(
-            scheme=ctx.settings.source_scheme,
-            max_labels=ctx.settings.max_labels,
+            settings=ctx.settings,
             encoding=encoder,
             skip=skip,
             limit=examples,

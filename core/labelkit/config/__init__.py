@@ -1,1 +1,1 @@
-"""How a run is configured: settings, recipes, environment, and the plan they are merged into."""
+"""The configuration of a run: recipes and environment, merged with options into a plan of validated settings."""

@@ -130,7 +130,7 @@ def make_plan(request: Request, catalog: Catalog) -> Plan:
 
 
 def draft_plan(request: Request, catalog: Catalog, errors: ErrorCollector) -> Plan:
-    """Return the plan as far as it is valid, for callers that have more errors to collect.
+    """Return a plan, as far as it is valid; for callers that collect more errors.
 
     :raises PlanError: there is no such task, so that there is no plan; with all errors.
     """
@@ -190,7 +190,7 @@ def _merge(task: Task, recipe: Recipe | None, overrides: Mapping[str, Setting]) 
         "data": task.source,
         "metric": next(iter(task.metrics), None),
         "decoder": task.decoder,
-        "preprocess": tuple(task.preprocess),
+        "preprocess": list(task.preprocess),
         "data.train_scheme": task.scheme,
     }
     settings = {key: Setting(info.default, "default") for key, info in SETTINGS.items()}

@@ -1,9 +1,9 @@
-"""Recipes: named TOML files of settings, shipped by plugins beside their tasks."""
+"""Recipes: named TOML files of settings that plugins ship with their tasks."""
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,13 @@ from labelkit.config.validation import validate
 from labelkit.errors import LabelkitError, UnknownNameError, nearest
 from labelkit.records import Task
 
-#: recipes for tasks whose plugin brings none, by kind
+#: the recipes of tasks whose plugin has none, by kind
 FALLBACK = Path(__file__).parent / "default_recipes"
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """A named set of settings.
+    """A named set of settings, validated.
 
     :param settings: setting → value, keys as in :mod:`labelkit.settings`.
     """
@@ -30,16 +30,16 @@ class Recipe:
 
 
 def recipes_of(task: Task) -> dict[str, Path]:
-    """Return the recipes of ``task`` by name: its own, or else core's for its kind."""
+    """Return name → file of the recipes of ``task``: its own, or else core's for its kind."""
     folder = Path(task.recipes) if task.recipes else FALLBACK / task.kind
     return {path.stem: path for path in sorted(folder.glob("*.toml"))}
 
 
 def find_recipe(task: Task, name: str) -> Recipe:
-    """Return the recipe called ``name``, or the one in the file ``name`` when it is written with ``.toml``.
+    """Return the recipe called ``name``; a name that ends in ``.toml`` is the path of a file.
 
     :raises UnknownNameError: the task has no such recipe.
-    :raises LabelkitError: the file cannot be read or holds a wrong setting.
+    :raises LabelkitError: the file cannot be read or has an invalid setting.
     """
     if name.endswith(".toml"):
         return read_recipe(Path(name).expanduser())
@@ -50,9 +50,9 @@ def find_recipe(task: Task, name: str) -> Recipe:
 
 
 def read_recipe(path: Path) -> Recipe:
-    """Read and check a recipe file.
+    """Return the recipe in a file, with its settings validated.
 
-    :raises LabelkitError: it is missing, is not TOML, or holds a wrong setting.
+    :raises LabelkitError: it is missing, is not TOML, or has an invalid setting.
     """
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -61,18 +61,12 @@ def read_recipe(path: Path) -> Recipe:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise LabelkitError(f"recipe {path} is not TOML: {error}", hint="see: labelkit recipes") from None
     summary = str(content.pop("summary", ""))
+    for section in ("data", "train"):
+        if isinstance(content.get(section), dict):
+            table = content.pop(section)
+            content |= {section if name == "reference" else f"{section}.{name}": table[name] for name in table}
     try:
-        settings = {key: validate(key, value) for key, value in _flat(content)}
+        settings = {key: validate(key, value) for key, value in content.items()}
     except LabelkitError as error:
         raise LabelkitError(f"recipe {path}: {error.message}", hint=error.hint) from None
     return Recipe(path.stem, summary, settings, path)
-
-
-def _flat(content: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    for key, value in content.items():
-        if key in ("data", "train") and isinstance(value, dict):
-            yield from ((f"{key}.{name}", inner) for name, inner in value.items() if name != "reference")
-            if "reference" in value:
-                yield key, value["reference"]
-        else:
-            yield key, value

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import functools
-import json
 import tomllib
 import typing
 from collections.abc import Mapping
@@ -76,24 +75,22 @@ def validate(key: str, value: Any) -> Any:
 
     :raises LabelkitError: the setting is unknown or owned by labelkit, or the value is invalid.
     """
-    adapter = _adapter(key)
+    adapter = type_adapter(key)
     try:
-        # in JSON a string may name a member of an enum, and a list may be a tuple; otherwise nothing is converted
-        validated = adapter.validate_json(json.dumps(value), strict=True)
-    except (TypeError, ValueError):  # not JSON, or invalid: pydantic's ValidationError is a ValueError
+        return adapter.validate_python(value, strict=True)
+    except ValueError:  # pydantic's ValidationError is one
         schema = adapter.json_schema()
         hint = f"it takes {describe(schema, schema.get('$defs', {}))}"
         if isinstance(value, str) and (close := difflib.get_close_matches(value, schema.get("enum", []), n=1)):
             hint = f"did you mean {close[0]}? {hint}"
         raise LabelkitError(f"{key} cannot be {value!r}", hint=hint) from None
-    return validated if key in SETTINGS or isinstance(validated, float) else value
 
 
 @functools.cache
-def _adapter(key: str) -> TypeAdapter[Any]:
-    """Return what validates a setting.
+def type_adapter(key: str) -> TypeAdapter[Any]:
+    """Return the pydantic type adapter of a setting.
 
-    :raises LabelkitError: there is no such setting, or labelkit owns it.
+    :raises LabelkitError: the setting is unknown, or owned by labelkit.
     """
     from pydantic import ConfigDict, TypeAdapter
 

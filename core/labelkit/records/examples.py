@@ -1,4 +1,4 @@
-"""Examples as they are read, the schema of their labels, and what a loader may know."""
+"""Examples, the schema of their labels, and the context in which they are read."""
 
 from __future__ import annotations
 
