@@ -669,7 +669,7 @@ def test_a_mistake_of_ours_is_one_line_too_and_debug_shows_it(
     done = command("runs", "list")
     assert (done.status, done.out) == (1, "")
     assert done.said[0] == "error: ZeroDivisionError: first line second line"
-    assert "add --debug to the command to see where it happened" in done.said[1]
+    assert "add --debug to the command for the traceback" in done.said[1]
     with pytest.raises(ZeroDivisionError):
         command("runs", "list", "--debug")
 
