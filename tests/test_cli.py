@@ -744,4 +744,4 @@ def test_a_table_whose_reader_goes_away_is_no_error() -> None:
 def test_a_plugin_that_is_blocked_and_not_there_is_told(command: Command) -> None:
     done = command("tasks", "--no-plugin", "nix")
     assert done.status == 0
-    assert "--no-plugin nix: no plugin is called so" in done.err
+    assert "--no-plugin: unknown plugin 'nix'" in done.err

@@ -1,4 +1,4 @@
-"""``labelkit tasks``, ``recipes``, ``formats`` and ``plugins``: as JSON and as tables, whatever plugins do."""
+"""The commands that list plugins and what they supply: as JSON and as tables, whatever plugins do."""
 
 from __future__ import annotations
 
@@ -167,6 +167,38 @@ def test_formats_as_json_and_as_a_table(install: Install, rows: Rows, command: C
     assert lines["notes"] == "notes token, text .n, .note yes no"
 
 
+# -- metrics, sources, decoders, preprocessors, encoders ---------------------------------------------------------------
+
+#: command → a record of core or of the plugins beside it
+OTHERS = {
+    "metrics": ("seqeval", {"kind": "token", "plugin": "core"}),
+    "sources": ("sample-reviews", {"kind": "text", "plugin": "core"}),
+    "decoders": ("viterbi", {"kind": "token", "plugin": "core"}),
+    "preprocessors": ("lowercase", {"kind": "token", "plugin": "lower"}),
+    "encoders": ("hub", {"plugin": "core"}),
+}
+LOWER = HEAD + (
+    "labelkit_preprocessors():\n    yield labelkit.Preprocessor(name='lowercase', kind='token', apply=len, "
+    "summary='[red]lower case')\n"
+)
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_other_records_as_json_and_as_a_table(name: str, install: Install, rows: Rows, command: Command) -> None:
+    install("lower", LOWER)
+    record, expected = OTHERS[name]
+    found = rows(name)[record]
+    assert found == {"name": record, **expected, "summary": found["summary"]}
+    columns, lines = table(command(name))
+    assert columns == list(found)
+    assert lines[record] == " ".join(" ".join(found.values()).split())
+
+
+def test_a_list_without_records_is_empty(command: Command) -> None:
+    assert json.loads(command("preprocessors", "--json", "--no-plugin", "ner").out) == []
+    assert table(command("preprocessors"))[0] == ["name", "kind", "plugin", "summary"]
+
+
 # -- plugins ----------------------------------------------------------------------------------------------------------
 
 
@@ -202,7 +234,7 @@ def test_plugins_as_a_table(install: Install, command: Command) -> None:
     assert "labelkit (labelkit_ner) tasks loaded" in lines["ner"]
 
 
-@pytest.mark.parametrize("name", ["tasks", "recipes", "formats"])
+@pytest.mark.parametrize("name", [*OTHERS, "tasks", "recipes", "formats"])
 def test_a_broken_plugin_stops_no_list(name: str, install: Install, command: Command) -> None:
     before = command(name)
     install("bad", "raise SystemExit(7)")

@@ -149,7 +149,7 @@ def test_a_plugin_that_is_not_among_the_only_ones(
     done = command("check", "mine")
     assert done.status == 1
     assert "let it load: name it in LABELKIT_PLUGINS" in done.out
-    assert done.err.startswith("note: LABELKIT_PLUGINS=nope: no plugin is called so; labelkit plugins lists them\n")
+    assert done.err.startswith("note: LABELKIT_PLUGINS: unknown plugin 'nope'; labelkit plugins lists all plugins\n")
 
 
 @pytest.mark.parametrize("options", [("--json",), ("--no-plugin", "ner"), ("--trace-plugins",)])

@@ -38,12 +38,14 @@ class Stage(Event):
 class TrainingStarted(Event):
     """Training begins; ``steps`` optimizer steps over ``epochs`` epochs are planned.
 
-    ``done`` of them were done before the run was resumed.
+    ``done`` of them were done before the run was resumed; ``metric`` is the score that chooses the checkpoint, e.g.
+    ``f1``.
     """
 
     steps: int
     epochs: float
     done: int = 0
+    metric: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,4 +1,4 @@
-"""What every command shares: its options, the catalog, and where its output goes."""
+"""The options that all commands have, and the shell that a command runs in: catalog, environment, home, consoles."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 @dataclass
 class Shell:
-    """One command's surroundings.
+    """The catalog, environment, home and consoles of one command, each made when it is first used.
 
-    :param as_json: print one JSON document on stdout; everything else goes to stderr anyway.
-    :param blocked: plugins never to import.
-    :param trace: show every hook call.
+    :param as_json: print one JSON document on stdout; messages go to stderr.
+    :param blocked: names of plugins never to import.
+    :param trace: print every hook call.
     """
 
     as_json: bool
@@ -39,45 +39,44 @@ class Shell:
 
     @cached_property
     def environment(self) -> Environment:
-        """What the environment says."""
+        """The environment variables that labelkit reads."""
         return Environment.read()
 
     @cached_property
     def home(self) -> Home:
-        """Where runs and registry live."""
+        """The folder of runs, registry and cache."""
         return Home.find(os.environ, cwd=Path.cwd())
 
     @cached_property
     def catalog(self) -> Catalog:
-        """Every plugin and record."""
+        """The loaded plugins and their records."""
         from labelkit.plugins.catalog import Catalog
 
         trace = self.say if self.trace else None
         found = Catalog.load(blocked=self.blocked, only=self.environment.plugins, trace=trace, say=self.say)
-        for name in found.unknown_plugins(self.blocked):
-            self.say(f"note: --no-plugin {name}: no plugin is called so; labelkit plugins lists them")
-        for name in found.unknown_plugins(self.environment.plugins or ()):
-            self.say(f"note: LABELKIT_PLUGINS={name}: no plugin is called so; labelkit plugins lists them")
+        for origin, names in (("--no-plugin", self.blocked), ("LABELKIT_PLUGINS", self.environment.plugins or ())):
+            for name in found.unknown_plugins(names):
+                self.say(f"note: {origin}: unknown plugin '{name}'; labelkit plugins lists all plugins")
         return found
 
     @cached_property
     def out(self) -> Console:
-        """Where results go."""
+        """The console of results: stdout."""
         return _console(stderr=False)
 
     @cached_property
     def err(self) -> Console:
-        """Where everything else goes."""
+        """The console of messages: stderr."""
         return _console(stderr=True)
 
     def say(self, line: str) -> None:
-        """Print a line that is not the result."""
+        """Print a message to stderr."""
         from labelkit.console.text import literal
 
         click.echo(literal(line), err=True)
 
     def json(self, document: object) -> None:
-        """Print the one JSON document."""
+        """Print the JSON document of the command to stdout."""
         click.echo(to_json(document))
 
 
@@ -85,26 +84,26 @@ def _console(*, stderr: bool) -> Console:
     from rich.console import Console
 
     class Pipeable(Console):
-        """A console whose reader may go away: rich itself would end the command with 1."""
+        """A console that raises when its pipe is closed; rich itself would end the command with status 1."""
 
         def on_broken_pipe(self) -> None:
             raise BrokenPipeError
 
-    # text of users is never markup, and a pipe gets lines as long as they are
+    # text of users is never markup, and lines are not wrapped in a pipe
     stream = sys.stderr if stderr else sys.stdout
     width = None if stream.isatty() else 100_000
     return Pipeable(stderr=stderr, markup=False, highlight=False, emoji=False, soft_wrap=False, width=width)
 
 
 def command_options(function: Command) -> Command:
-    """Give a command the options that all have, and a :class:`Shell` as its first argument."""
+    """Decorate a command with the options that all commands have; its first argument is a :class:`Shell`."""
 
     def call(*, as_json: bool, debug: bool, no_plugin: tuple[str, ...], trace_plugins: bool, **arguments: Any) -> Any:
         return function(Shell(as_json, no_plugin, trace_plugins), **arguments)
 
     wrapped: Any = update_wrapper(call, function)
     for option in (
-        click.option("--trace-plugins", is_flag=True, help="Show each import and hook call of a plugin with its time."),
+        click.option("--trace-plugins", is_flag=True, help="Trace imports and hook calls of plugins, with times."),
         click.option("--no-plugin", multiple=True, metavar="NAME", help="Never import this plugin (repeatable)."),
         click.option("--debug", is_flag=True, help="Show the traceback of an error."),
         click.option("--json", "as_json", is_flag=True, help="Print one JSON document."),

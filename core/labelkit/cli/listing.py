@@ -1,4 +1,4 @@
-"""``labelkit tasks``, ``recipes`` and ``formats``."""
+"""The commands that list what the plugins supply: tasks, recipes, formats, metrics, sources and the like."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Row = dict[str, Any]
 
 
 def print_rows(shell: Shell, columns: Sequence[str], rows: list[Row]) -> None:
-    """Print the rows as one JSON document, or some of their columns as a table."""
+    """Print rows as one JSON document, or as a table of ``columns``, which may be fewer than a row's keys."""
     if shell.as_json:
         shell.json(rows)
         return
@@ -112,3 +112,34 @@ def formats(shell: Shell) -> None:
         for known in shell.catalog.formats.values()
     ]
     print_rows(shell, ("name", "kinds", "suffixes", "reads", "writes", "summary"), rows)
+
+
+def listing_command(name: str, kind: str, summary: str) -> click.Command:
+    """Return the command ``name``, which lists the records of one kind with their plugins.
+
+    :param kind: the kind of record in the catalog, e.g. ``metric``.
+    :param summary: the help text.
+    """
+
+    @click.command(name, help=summary)
+    @command_options
+    def command(shell: Shell) -> None:
+        rows = [
+            {
+                "name": record.name,
+                **({"kind": record.kind} if hasattr(record, "kind") else {}),  # encoders serve both kinds
+                "plugin": shell.catalog.owner(kind, record.name).name,
+                "summary": record.summary,
+            }
+            for record in shell.catalog.usable(kind).values()
+        ]
+        print_rows(shell, list(rows[0]) if rows else ("name", "kind", "plugin", "summary"), rows)
+
+    return command
+
+
+metrics = listing_command("metrics", "metric", "List the metrics.")
+sources = listing_command("sources", "source", "List the named corpora.")
+decoders = listing_command("decoders", "decoder", "List the decoders.")
+preprocessors = listing_command("preprocessors", "preprocessor", "List the preprocessors.")
+encoders = listing_command("encoders", "encoder", "List the kinds of encoder reference.")

@@ -6,7 +6,7 @@ import importlib
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from types import FrameType
 from typing import Any
 
@@ -26,13 +26,18 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "tasks": ("labelkit.cli.listing", "List the labelling tasks."),
     "recipes": ("labelkit.cli.listing", "List the recipes of each task."),
     "formats": ("labelkit.cli.listing", "List the file formats."),
+    "metrics": ("labelkit.cli.listing", "List the metrics."),
+    "sources": ("labelkit.cli.listing", "List the named corpora."),
+    "decoders": ("labelkit.cli.listing", "List the decoders."),
+    "preprocessors": ("labelkit.cli.listing", "List the preprocessors."),
+    "encoders": ("labelkit.cli.listing", "List the kinds of encoder reference."),
     "plugins": ("labelkit.cli.plugins", "List, validate and scaffold plugins."),
 }
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 
 
 class _Commands(click.Group):
-    """A group that imports a command when it is called, and not for the list of commands."""
+    """A group that imports a command when it is called; listing the commands imports none."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -69,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given
-    signal.signal(signal.SIGTERM, _terminated)
+    signal.signal(signal.SIGTERM, interrupt)
     try:
         result = cli.main(args=given, prog_name="labelkit", standalone_mode=False)
         return result if isinstance(result, int) else 0
@@ -82,7 +87,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except LabelkitError as error:
         if debug:
             raise
-        _explain(error)
+        for line in error_lines(error):
+            _say(line)
         return EXIT_FAILED
     except Exception as error:
         if debug:
@@ -92,21 +98,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return EXIT_FAILED
 
 
-def _terminated(signum: int, frame: FrameType | None) -> None:
-    """Treat a polite request to stop as Ctrl-C, so that the run is recorded as interrupted."""
+def interrupt(signum: int, frame: FrameType | None) -> None:
+    """Handle SIGTERM as Ctrl-C, so that the run is recorded as interrupted.
+
+    :raises KeyboardInterrupt: always.
+    """
     raise KeyboardInterrupt
 
 
-def _explain(error: LabelkitError) -> None:
-    _say(f"error: {error.message}")
+def error_lines(error: LabelkitError) -> Iterator[str]:
+    """Yield an error as it is printed: message, candidates of an ambiguous reference, hint, all errors of a plan."""
+    yield f"error: {error.message}"
     if isinstance(error, SeveralRunsError):
-        for line in (*error.candidates.values(), *["…"] * error.more):
-            _say(f"  {line}")
+        yield from (f"  {line}" for line in (*error.candidates.values(), *["…"] * error.more))
     if error.hint:
-        _say(f"  {error.hint}")
+        yield f"  {error.hint}"
     if isinstance(error, PlanError) and len(error.misses) > 1:
-        for number, miss in enumerate(error.misses, 1):
-            _say(f"  {number}. {miss}")
+        yield from (f"  {number}. {miss}" for number, miss in enumerate(error.misses, 1))
 
 
 def _say(line: str) -> None:

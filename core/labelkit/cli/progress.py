@@ -1,10 +1,10 @@
-"""What a run shows while it works: a bar and a growing table in a terminal, plain lines elsewhere."""
+"""The progress of a run: a bar and a growing table of scores in a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
 import time
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -25,14 +25,15 @@ from labelkit.events import (
     TrainingStarted,
 )
 
-COLUMNS = ("epoch", "training loss", "validation loss", "precision", "recall", "F1", "accuracy")
+#: score → its column; the metric that chooses the checkpoint is added where it is none of these
+SCORES = {"precision": "precision", "recall": "recall", "f1": "F1", "accuracy": "accuracy"}
 
 
 class Progress:
-    """Listens to the events of a run; use it as a context manager.
+    """Shows the events of a run; a listener, and a context manager that ends the display.
 
-    :ivar run: its id, once it has begun.
-    :ivar finished: whether it has finished; another may follow.
+    :ivar run: the id of the run, once it has started.
+    :ivar finished: whether the run has finished; another may follow.
     """
 
     def __init__(self, console: Console) -> None:
@@ -43,6 +44,7 @@ class Progress:
         self._bars: Bars | None = None
         self._table: Table | None = None
         self._steps = 0
+        self._metric = ""
         self._started = time.monotonic()
 
     def __enter__(self) -> Self:
@@ -67,7 +69,7 @@ class Progress:
             case StepDone() if self._bars:
                 self._bars.update(self._bars.task_ids[0], completed=event.step)
             case Scored() if event.split == "validation":
-                self._epoch(event)
+                self._show_scores(event)
             case RunEnded():
                 self.finished = event.status == "finished"
             case Noted():
@@ -76,11 +78,11 @@ class Progress:
                 self._line(f"best so far: {event.path}") if not self._live else None
 
     def stage(self, name: str, detail: str = "") -> None:
-        """Say which longer step begins."""
+        """Print the name of a longer stage that begins."""
         self._line(f"{name} {detail}".rstrip())
 
     def note(self, text: str) -> None:
-        """Say something that the user should know."""
+        """Print a note."""
         self._line(f"note: {text}", style="yellow")
 
     def _line(self, text: str, style: str = "dim") -> None:
@@ -88,30 +90,28 @@ class Progress:
         self._console.print(f"{seconds:6.1f}s  {literal(text, lines=False)}", style=style, soft_wrap=True)
 
     def _start(self, event: TrainingStarted) -> None:
-        self._steps = event.steps
+        """Show the bar and the table of scores, or a line where they cannot be drawn."""
+        self._steps, self._metric = event.steps, event.metric
         if not self._console.is_terminal:
-            going_on = f", going on after step {event.done:,}" if event.done else ""
-            self._line(f"training {event.epochs:g} epochs, {event.steps:,} steps{going_on}")
+            resumed = f", resumed after step {event.done:,}" if event.done else ""
+            self._line(f"training {event.epochs:g} epochs, {event.steps:,} steps{resumed}")
             return
-        columns = (
-            TextColumn("training"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("steps"),
-            TimeRemainingColumn(),
-        )
-        self._bars = Bars(*columns, console=self._console)
+        columns = (TextColumn("training"), BarColumn(), MofNCompleteColumn(), TextColumn("steps"))
+        self._bars = Bars(*columns, TimeRemainingColumn(), console=self._console)
         self._bars.add_task("training", total=event.steps, completed=event.done)
-        self._table = _table()
+        self._table = Table(box=None, pad_edge=False)
+        for name in score_columns(event.metric):
+            self._table.add_column(name, justify="right")
         self._live = Live(Group(self._table, self._bars), console=self._console, refresh_per_second=8)
         self._live.start()
 
-    def _epoch(self, event: Scored) -> None:
-        row = epoch_row(event)
+    def _show_scores(self, event: Scored) -> None:
+        """Show the scores on validation as a row of the table, or as a line."""
+        cells = score_cells(event, self._metric)
         if self._table is not None:
-            self._table.add_row(*row, style="bold" if event.best else None)
+            self._table.add_row(*cells, style="bold" if event.best else None)
             return
-        shown = ", ".join(f"{name} {value}" for name, value in zip(COLUMNS, row, strict=True))
+        shown = ", ".join(" ".join(pair) for pair in zip(score_columns(self._metric), cells, strict=True))
         self._line(f"{shown}, step {event.step} of {self._steps}{', best' if event.best else ''}", style="none")
 
     def _stop(self) -> None:
@@ -120,17 +120,21 @@ class Progress:
         self._live = self._bars = self._table = None
 
 
-def _table() -> Table:
-    table = Table(box=None, pad_edge=False)
-    for name in COLUMNS:
-        table.add_column(name, justify="right")
-    return table
+def score_columns(metric: str) -> list[str]:
+    """Return the columns of the table of scores; ``metric``, which chooses the checkpoint, is marked with ``*``.
+
+    >>> score_columns("f1")[-4:]
+    ['precision', 'recall', 'F1 *', 'accuracy']
+    >>> score_columns("kappa")[-2:]
+    ['accuracy', 'kappa *']
+    """
+    names = {**SCORES, **({metric: SCORES.get(metric, metric) + " *"} if metric else {})}
+    return ["epoch", "training loss", "validation loss", *names.values()]
 
 
-def epoch_row(event: Scored) -> list[str]:
-    """Return the cells of an epoch's row; a figure that the metrics do not have is a dash."""
-    figures: dict[str, Any] = dict(event.metrics)
-    cells = [f"{event.epoch:.2f}".rstrip("0").rstrip(".")]
-    cells += [f"{loss:.4f}" if isinstance(loss, float) else "–" for loss in (event.train_loss, figures.get("loss"))]
-    names = ("precision", "recall", "f1", "accuracy")
-    return cells + [f"{figures[name]:.4f}" if name in figures else "–" for name in names]
+def score_cells(event: Scored, metric: str) -> list[str]:
+    """Return the cells of :func:`score_columns`; a dash for a score that the metrics do not have."""
+    scores = {"train_loss": event.train_loss, **event.metrics}
+    names = ("train_loss", "loss", *dict.fromkeys((*SCORES, metric) if metric else SCORES))
+    cells = ["–" if scores.get(name) is None else f"{scores[name]:.4f}" for name in names]
+    return [f"{event.epoch:.2f}".rstrip("0").rstrip("."), *cells]

@@ -173,7 +173,7 @@ def sample_events() -> Iterator[events.Event]:
     path = Path("runs") / run["run"] / "checkpoints" / "step-1"
     yield events.RunStarted(**run, task="contract", plan=plan)
     yield events.Stage(**run, name="encoding", detail="train: 4 examples")
-    yield events.TrainingStarted(**run, steps=1, epochs=1.0)
+    yield events.TrainingStarted(**run, steps=1, epochs=1.0, metric="f1")
     yield events.StepDone(**step)
     yield events.Scored(**step, split="validation", task="contract", metrics=figures, train_loss=0.5, best=True)
     yield events.CheckpointSaved(**step, path=path, best=True, files={"model.safetensors": (1, "0" * 64)})

@@ -87,7 +87,8 @@ class TrainingRun(TrainerCallback):
             trainer = self._trainer = self._make_trainer(arguments)
             self._steps_per_epoch, self._steps = trainer.count_steps()
             epochs = float(arguments.num_train_epochs)
-            self._emit(TrainingStarted(run=run.id, steps=self._steps, epochs=epochs, done=done))
+            metric = run.plan.metrics[0].key
+            self._emit(TrainingStarted(run=run.id, steps=self._steps, epochs=epochs, done=done, metric=metric))
             self._limit.start()
             try:
                 with attention_implementation(self._model, self._attention if attention == "default" else attention):
