@@ -13,7 +13,7 @@ from labelkit.checks.findings import CaseCollector, Finding
 from labelkit.data.arrow_cache import store_if_large
 from labelkit.data.corpus import context_for
 from labelkit.data.reading import kind_of, reading_notes
-from labelkit.data.resolution import DataCatalog, FileSplits, resolve_reference
+from labelkit.data.resolution import DataCatalog, FileSplits, ResolvedReference, resolve_reference
 from labelkit.errors import DataError, nearest
 from labelkit.formats.columns import ROLES
 from labelkit.records import Example, Kind, LoadContext, ReadingPolicy, Schema, Source
@@ -73,6 +73,29 @@ def load(
     for file in resolved.files.values() if isinstance(resolved, FileSplits) else ():
         if not file.exists():  # a mistake in the command, not in the data
             raise DataError(f"{file} does not exist", hint="check the path")
+    splits, findings = read_leniently(resolved, ctx, folder, limit, progress)
+    if layer is not None and source is None:
+        check_layer_exists(layer, splits, reference)
+    named = {layer: source.layers[layer] or "" for layer in layers} if source else {}
+    return CheckedDataset(
+        reference=reference,
+        kind=kind,
+        layers=layers,
+        splits=splits,
+        refs=resolved.refs,
+        schemas={layer: catalog.schemas[name] for layer, name in named.items() if name in catalog.schemas},
+        findings=findings,
+        notes=tuple(reading_notes(source, splits, ctx)),
+    )
+
+
+def read_leniently(
+    resolved: ResolvedReference, ctx: LoadContext, folder: Path, limit: int, progress: Callable[[str], object]
+) -> tuple[dict[str, Sequence[Example]], tuple[Finding, ...]]:
+    """Return the examples of each split that can be read, and what cannot be read; see :func:`load`.
+
+    :raises DataError: no split can be read, or all are empty.
+    """
     splits: dict[str, Sequence[Example]] = {}
     findings: list[Finding] = []
     failures: list[DataError] = []
@@ -89,20 +112,8 @@ def load(
     if failures and not splits:
         raise failures[0]
     if not any(splits.values()) and not findings:
-        raise DataError(f"'{reference}' is empty: it holds no examples", hint="check the files")
-    if layer is not None and source is None:
-        check_layer_exists(layer, splits, reference)
-    named = {layer: source.layers[layer] or "" for layer in layers} if source else {}
-    return CheckedDataset(
-        reference=reference,
-        kind=kind,
-        layers=layers,
-        splits=splits,
-        refs=resolved.refs,
-        schemas={layer: catalog.schemas[name] for layer, name in named.items() if name in catalog.schemas},
-        findings=tuple(findings),
-        notes=tuple(reading_notes(source, splits, ctx)),
-    )
+        raise DataError(f"'{resolved.text}' is empty: it holds no examples", hint="check the files")
+    return splits, tuple(findings)
 
 
 def layers_to_check(layer: str | None, source: Source | None, kind: Kind, ctx: LoadContext) -> tuple[str, ...]:

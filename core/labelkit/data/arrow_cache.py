@@ -1,8 +1,8 @@
-"""Examples in an Arrow file of the cache, for data that should not sit in memory.
+"""Store the examples of large splits in Arrow files of the cache instead of in memory.
 
-Small splits stay lists. Larger ones are written as they are read, block by block, and each block is read back when
-one of its examples is asked for. A memory map would do as well, but its pages count as the process's own, so that
-nobody could see that memory stays flat.
+Small splits stay lists. Larger ones are written as they are read, block by block, and a block is read back when one of
+its examples is accessed. Memory maps are avoided because their pages count as the process's own: figures of memory
+would grow with the data.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from labelkit.records import Example, LoadContext, Place
 if TYPE_CHECKING:
     import pyarrow as pa
 
-#: raise it when examples are stored, or read by core's formats, in another way
+#: raised with every change of how examples are stored, or read by core's formats
 VERSION = 1
-#: what stays in memory: so many examples, of about so many bytes
+#: splits with more examples, or more bytes (estimated), are stored in a file
 EXAMPLES, BYTES = 50_000, 1 << 28
 _BLOCK = 1000
-_WORD = 70  # bytes of a word with its label, about
+_WORD = 70  # bytes of a word with its label, estimated
 _FOOTER = b"labelkit"
 _JSON = json.JSONDecoder()
 
@@ -103,10 +103,10 @@ def load_stored(path: Path, counts: Counter[str]) -> StoredExamples | None:
 
 
 def cache_path(ctx: LoadContext, *parts: object, files: Sequence[Path] = ()) -> Path:
-    """Return where the examples of a file or source are stored: by what they are read from, and how.
+    """Return the path in the cache for examples, by a hash of where they come from and how they are read.
 
-    :param parts: what else decides how they are read, e.g. the format.
-    :param files: the files they come from; one that changes is read again.
+    :param parts: the origin, and whatever else decides how it is read, e.g. the format.
+    :param files: the files that are read; a changed file gives another path.
     """
     from labelkit import __version__
 

@@ -1,4 +1,4 @@
-"""Apply preprocessors and hold them to their promise: as many words as before, nothing else touched."""
+"""Apply preprocessors and check what they return: as many words as before, and nothing changed but the surface."""
 
 from __future__ import annotations
 
@@ -12,16 +12,20 @@ from labelkit.records import Example, Preprocessor
 
 
 def apply(preprocessors: Sequence[Preprocessor], examples: Sequence[Example]) -> Sequence[Example]:
-    """Return the examples with their surfaces set.
+    """Return the examples with the surfaces that the preprocessors set, one after the other.
 
-    :raises LabelkitError: a preprocessor failed or changed what it may not; of stored examples, when one is read.
+    :raises LabelkitError: see :func:`apply_one`; for lazy sequences when the example is accessed.
     """
     for preprocessor in preprocessors:
-        examples = map_examples(examples, partial(_apply, preprocessor))
+        examples = map_examples(examples, partial(apply_one, preprocessor))
     return examples
 
 
-def _apply(preprocessor: Preprocessor, example: Example) -> Example:
+def apply_one(preprocessor: Preprocessor, example: Example) -> Example:
+    """Return an example with the surface that a preprocessor sets.
+
+    :raises LabelkitError: the preprocessor failed, or changed more than the surface or the number of words.
+    """
     try:
         changed = preprocessor.apply(example)
     except Exception as error:

@@ -69,8 +69,8 @@ def load_imdb(split: str, ctx: LoadContext) -> Iterable[Example]:
     if missing := missing_folder("imdb", ctx):
         return read_mirror("imdb", split, ctx, missing)
     path = find_file("imdb", split, _IMDB[split], ctx)
-    wanted = replace(ctx, columns={"text": "text", "label": "label"}, kind="text")
-    return tables.read_parquet(path, wanted, {"label": _SENTIMENT})
+    within = replace(ctx, columns={"text": "text", "label": "label"}, kind="text")
+    return tables.read_parquet(path, within, {"label": _SENTIMENT})
 
 
 def missing_folder(name: str, ctx: LoadContext) -> DataError | None:

@@ -1,4 +1,4 @@
-"""Sequences of examples that hold none: each example is made when it is asked for."""
+"""Lazy sequences of examples: each example is made when it is accessed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from labelkit.records import Example
 
 
 class LazyExamples(Sequence[Example]):
-    """What lazy sequences share: slices, and positions counted from the end."""
+    """A sequence that makes each example when it is accessed; slices are lists."""
 
     @abstractmethod
     def one(self, index: int) -> Example:
@@ -63,12 +63,12 @@ class SelectedExamples(LazyExamples):
 
 
 def map_examples(examples: Sequence[Example], change: Callable[[Example], Example]) -> Sequence[Example]:
-    """Return the examples changed: a list of a list, and a lazy sequence of a lazy one."""
+    """Return the examples changed by a function: a list for a list, and else a lazy sequence."""
     return [change(example) for example in examples] if isinstance(examples, list) else MappedExamples(examples, change)
 
 
 def select_examples(examples: Sequence[Example], positions: Sequence[int]) -> Sequence[Example]:
-    """Return some examples: a list of a list, and a lazy sequence of a lazy one."""
+    """Return the examples at ``positions``: a list for a list, and else a lazy sequence."""
     if isinstance(examples, list):
         return [examples[position] for position in positions]
     return SelectedExamples(examples, positions)
