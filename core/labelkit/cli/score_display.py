@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from labelkit.console.tables import cell, figure, table
+from labelkit.report.formatting import score_name
 
 if TYPE_CHECKING:
     from labelkit.registry import Group, Spread
@@ -76,7 +77,7 @@ def print_scores(console: Console, title: str, figures: Mapping[str, Any]) -> No
     shown = {"per_type", *(f"{prefix}{name}" for prefix in wholes for name in TRIPLE)}
     shown |= {"support", AVERAGE} if "" in wholes else set()
     rest = [
-        f"{name} {figure(value)} {interval(figures, name)}".rstrip()
+        f"{score_name(name)} {figure(value)} {interval(figures, name)}".rstrip()
         for name, value in figures.items()
         if name not in shown and not isinstance(value, Mapping)
     ]
@@ -101,7 +102,7 @@ def _whole(figures: Mapping[str, Any], prefix: str) -> tuple[str, ...]:
 
 
 def interval(figures: Mapping[str, Any], name: str, type_: str | None = None) -> str:
-    """Return the 95% interval that stands beside a figure, as people read it; empty where there is none."""
+    """Return the 95% CI of a score as text; empty if there is none."""
     known = figures.get("intervals") or {}
     row = known.get("per_type", {}).get(type_, {}) if type_ is not None else known
     return f"[{row[name][0]:.4f}, {row[name][1]:.4f}]" if name in row else ""

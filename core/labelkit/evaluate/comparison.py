@@ -77,7 +77,7 @@ def compare_runs(
             )
         )
     for run in runs:
-        if error := record_test_inspection(run, gold.content_hash, home, "compare"):
+        if error := record_test_inspection(run, gold, home, "compare"):
             say(f"note: not recorded: {error.message}")
     return found
 

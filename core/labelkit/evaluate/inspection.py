@@ -75,7 +75,7 @@ def inspect_split(labeller: Labeller, gold: Gold, details: RunDetails | None, ho
             " after training decisions based on it, it is no longer a test"
         )
     found, _ = labeller.scores(gold.examples)
-    if details is not None and (error := record_test_inspection(details, gold.content_hash, home, "errors")):
+    if details is not None and (error := record_test_inspection(details, gold, home, "errors")):
         say(f"note: not recorded: {error.message}")
     calibrated = replace(found, values=apply_temperature(found.values, labeller.info.temperature))
     return Inspection.of(labeller, gold, calibrated)

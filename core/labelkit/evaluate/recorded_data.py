@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from labelkit.data.corpus import Corpus
     from labelkit.models.checkpoint import CheckpointInfo
     from labelkit.plugins.catalog import Catalog
-    from labelkit.registry import Home, RunDetails
+    from labelkit.registry import Home, Registry, RunDetails
+
+#: the command that evaluates or inspects
+Source = Literal["evaluate", "onnx", "errors", "compare"]
 
 
 def read_run_corpus(details: RunDetails, catalog: Catalog, environment: Environment, home: Home) -> Corpus:
@@ -98,7 +101,7 @@ def record_scores(
     scores: Mapping[str, Any],
     home: Home,
     *,
-    source: Literal["evaluate", "onnx"] = "evaluate",
+    source: Source = "evaluate",
     predictions: Path | None = None,
 ) -> LabelkitError | None:
     """Record the scores of a checkpoint on gold data with its run; return the error if they cannot be recorded.
@@ -108,56 +111,54 @@ def record_scores(
     from labelkit.models.checkpoint_files import sha256_of
     from labelkit.registry import Registry
 
+    examples = len(gold.examples)
     try:
         with Registry.open(home, create=False) as registry:
-            registry.recorder.log_evaluation(
-                info.run,
-                task=info.task,
-                ref=gold.ref,
-                split=gold.split,
-                content_hash=gold.content_hash,
-                examples=len(gold.examples),
-                metrics=scores,
-                source=source,
-            )
+            _log_evaluation(registry, info.run, info.task, gold, scores, source)
             if predictions is not None:
+                size, digest = predictions.stat().st_size, sha256_of(predictions)
                 registry.recorder.log_output(
                     info.run,
                     predictions,
                     step=info.step,
                     kind="predictions",
-                    size=predictions.stat().st_size,
-                    sha256=sha256_of(predictions),
-                    records=len(gold.examples),
+                    size=size,
+                    sha256=digest,
+                    records=examples,
                 )
     except LabelkitError as error:
         return error
     return None
 
 
-def record_test_inspection(
-    details: RunDetails, content_hash: str, home: Home, source: Literal["errors", "compare"]
-) -> LabelkitError | None:
+def record_test_inspection(details: RunDetails, gold: Gold, home: Home, source: Source) -> LabelkitError | None:
     """Count an inspection of a run's predictions on its own test split as a scoring of it.
 
     Nothing is recorded of other data. Return the error if it cannot be recorded.
     """
     from labelkit.registry import Registry
 
-    own = [one for one in details.record.splits if one.split == "test" and one.content_hash == content_hash]
+    own = [one for one in details.record.splits if one.split == "test" and one.content_hash == gold.content_hash]
     try:
         with Registry.open(home, create=False) as registry:
             for one in own:
-                registry.recorder.log_evaluation(
-                    details.record.id,
-                    task=details.record.task,
-                    ref=one.ref,
-                    split=one.split,
-                    content_hash=content_hash,
-                    examples=one.examples,
-                    metrics={},
-                    source=source,
-                )
+                own_gold = replace(gold, ref=one.ref, split=one.split)
+                _log_evaluation(registry, details.record.id, details.record.task, own_gold, {}, source)
     except LabelkitError as error:
         return error
     return None
+
+
+def _log_evaluation(
+    registry: Registry, run: str, task: str, gold: Gold, scores: Mapping[str, Any], source: Source
+) -> None:
+    registry.recorder.log_evaluation(
+        run,
+        task=task,
+        ref=gold.ref,
+        split=gold.split,
+        content_hash=gold.content_hash,
+        examples=len(gold.examples),
+        metrics=scores,
+        source=source,
+    )

@@ -1,1 +1,1 @@
-"""A run as one page of HTML: what is known of it is gathered, turned into what the page shows, and laid out."""
+"""The report of a run as one self-contained HTML page: collect its contents, derive its tables, render them."""
