@@ -281,7 +281,7 @@ def test_a_test_split_that_is_validation_once_more_is_no_test(
     )
     assert ask(capsys, "copied")["test_score"] is False
     main(["runs", "show", "copied"])
-    assert "test (ner, no test: it is the validation split)" in capsys.readouterr().out
+    assert "test (ner, not a test: it is the validation split)" in capsys.readouterr().out
     assert main(["runs", "compare", "copied", "copied", "--significance"]) == 1
     assert "is its validation split" in capsys.readouterr().err
 

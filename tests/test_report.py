@@ -273,7 +273,7 @@ def test_a_test_split_that_is_none_is_called_so(registry: Registry) -> None:
     text = Parsed(
         page_of(ReportContents(details=registry.runs.get(recorded(registry, splits=splits)), schema=SCHEMA))
     ).text
-    assert "test f1 (no test) 0.4567" in text
+    assert "test f1 (not a test) 0.4567" in text
     assert "These are not test scores: it is the validation split." in text
     assert "no: used in training or selection" in text
 

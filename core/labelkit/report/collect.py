@@ -143,7 +143,7 @@ class _Collector:
         labeller = Labeller.open(str(folder), self.home, self.catalog)
         result = evaluate(labeller, gold, run_metrics(self.details.record.task, self.details, self.catalog))
         return SplitPredictions(
-            source="predicted again by the selected checkpoint",
+            source="of the selected checkpoint",
             examples=gold.examples,
             layer=labeller.info.layer,
             predicted=result.predicted,
