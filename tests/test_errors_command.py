@@ -268,7 +268,7 @@ def test_a_look_at_test_counts_as_a_score_on_it_does_and_other_looks_do_not(
     ask(capsys, "shared", "--data", str(corpus / "test.conll"))
     assert looks() == [number + 2 for number in before]
     assert main(["runs", "show", "shared"]) == 0
-    assert "a look by labelkit errors" in capsys.readouterr().out
+    assert "read by labelkit errors" in capsys.readouterr().out
 
 
 def test_who_looks_at_test_or_train_is_told_what_it_means(at_home: None, capsys: pytest.CaptureFixture[str]) -> None:
