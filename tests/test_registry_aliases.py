@@ -59,7 +59,7 @@ def test_an_alias_of_several_tasks_needs_its_task(registry: Registry) -> None:
     assert [one.reference for one in registry.aliases.current("pos")] == ["pos@prod"]
     with pytest.raises(RegistryError, match="is ambiguous"):
         registry.aliases.undo("prod")
-    with pytest.raises(RegistryError, match="'ner@live' means no run") as caught:
+    with pytest.raises(RegistryError, match="'ner@live' refers to no run") as caught:
         registry.runs.find("ner@live")
     assert caught.value.hint == "after @ comes best or an alias; ner has prod"
 

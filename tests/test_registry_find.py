@@ -104,7 +104,7 @@ def test_a_name_of_several_runs_lists_them(registry: Registry) -> None:
 
 
 def test_an_unknown_reference_suggests_the_nearest(registry: Registry) -> None:
-    assert refusal(registry, "ner-1").hint == "labelkit run TASK makes one"
+    assert refusal(registry, "ner-1").hint == "labelkit run TASK trains one"
     start(registry, "ner-20261121-153012-a1b2", name="baseline")
     assert refusal(registry, "baselin").hint == "did you mean baseline?"
     assert refusal(registry, "ner-20261121-153012-a1b3").hint == "did you mean ner-20261121-153012-a1b2?"
@@ -180,7 +180,7 @@ def test_a_sample_run_is_best_only_where_nothing_else_exists(registry: Registry)
 
 
 def test_best_of_nothing_says_what_there_is(registry: Registry) -> None:
-    assert "labelkit run ner makes one" in str(refusal(registry, "ner@best"))
+    assert "labelkit run ner trains one" in str(refusal(registry, "ner@best"))
     finish(registry, "a", 0.5)
     assert refusal(registry, "pos@best").hint == "there are runs of ner"
     assert refusal(registry, "ner@best:conll2003").hint == "there are runs on wnut17"

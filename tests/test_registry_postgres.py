@@ -125,7 +125,7 @@ def test_other_programs_may_have_tables_beside_but_none_of_these_names(
     for create in (True, False):
         error = refusal(home, create=create)
         assert "is another program's database" in error.message
-        assert error.hint == "nothing was changed; make labelkit a database of its own: createdb labelkit"
+        assert error.hint == "nothing was changed; create a database for labelkit: createdb labelkit"
     postgres.execute("DROP TABLE metrics; CREATE VIEW v_runs AS SELECT 1", postgres_database)
     assert "is another program's database" in refusal(home).message
     postgres.execute("DROP VIEW v_runs", postgres_database)

@@ -18,16 +18,16 @@ from labelkit.api import FLAGS
 from labelkit.errors import RegistryError
 from labelkit.registry import Home, PlanValue, Registry, RunRecord, SplitRecord
 from labelkit.registry.filter_parser import (
-    All,
-    AnyOf,
-    Comparison,
+    And,
     Expression,
     Name,
     Not,
+    Or,
+    Predicate,
     Value,
-    moment,
     parse,
     parse_name,
+    parse_time,
 )
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -35,8 +35,8 @@ NO_PROCESS = 2**30
 HOSTILE = "'; DROP TABLE runs; --"
 
 
-def a_comparison(text: str, operator: Any, value: str, *, quoted: bool = False) -> Comparison:
-    return Comparison(Name(text, (text,)), operator, Value(value, quoted))
+def a_comparison(text: str, operator: Any, value: str, *, quoted: bool = False) -> Predicate:
+    return Predicate(Name(text, (text,)), operator, Value(value, quoted))
 
 
 # -- reading ----------------------------------------------------------------------------------------------------------
@@ -57,25 +57,25 @@ def a_comparison(text: str, operator: Any, value: str, *, quoted: bool = False) 
         ("name is null", a_comparison("name", "null", "null")),
         ("name IS NOT NULL", Not(a_comparison("name", "null", "null"))),
         ("synthetic", a_comparison("synthetic", "true", "true")),
-        ("status in (failed)", AnyOf((a_comparison("status", "=", "failed"),))),
+        ("status in (failed)", Or((a_comparison("status", "=", "failed"),))),
         (
             "seed not in (1, 2)",
-            Not(AnyOf((a_comparison("seed", "=", "1"), a_comparison("seed", "=", "2")))),
+            Not(Or((a_comparison("seed", "=", "1"), a_comparison("seed", "=", "2")))),
         ),
         (
             "a or b and not c",
-            AnyOf(
+            Or(
                 (
                     a_comparison("a", "true", "true"),
-                    All((a_comparison("b", "true", "true"), Not(a_comparison("c", "true", "true")))),
+                    And((a_comparison("b", "true", "true"), Not(a_comparison("c", "true", "true")))),
                 )
             ),
         ),
         (
             "(a or b) and c",
-            All(
+            And(
                 (
-                    AnyOf((a_comparison("a", "true", "true"), a_comparison("b", "true", "true"))),
+                    Or((a_comparison("a", "true", "true"), a_comparison("b", "true", "true"))),
                     a_comparison("c", "true", "true"),
                 )
             ),
@@ -147,15 +147,15 @@ def test_a_name_alone_is_nothing_else(text: str) -> None:
     ],
 )
 def test_times(text: str, begins: datetime, lasts: timedelta) -> None:
-    start, end = moment(text, NOW)
+    start, end = parse_time(text, NOW)
     assert (start, end - start) == (begins, lasts)
     assert start.tzinfo is not None
 
 
 @pytest.mark.parametrize("text", ["", "yesterday", "2026-13-01", "2026-11", "3", "3 d", "99999999999w", "9999-12-31"])
 def test_what_is_no_time_is_an_error(text: str) -> None:
-    with pytest.raises(RegistryError, match="is no time"):
-        moment(text, NOW)
+    with pytest.raises(RegistryError, match="invalid time"):
+        parse_time(text, NOW)
 
 
 # -- asking -----------------------------------------------------------------------------------------------------------
@@ -335,7 +335,7 @@ def test_a_run_is_stale_when_its_process_is_gone_or_silent(registry_home: Home) 
         ("name < x", "name is text", "~ means contains"),
         ("name", "cannot compare 'name': name is text", "~ means contains"),
         ("started ~ 2026", "started is a time", "2026-11-21"),
-        ("started > x", "'x' is no time", "2026-11-21"),
+        ("started > x", "invalid time 'x'", "2026-11-21"),
         ("synthetic > 1", "synthetic is true or false", "alone"),
         ("tag < x", "tag is text", "contains"),
     ],

@@ -1,14 +1,13 @@
-"""How runs differ: in plan, data, versions and scores. Pure: whole runs in, one record out."""
+"""Comparing runs: their plans, data, versions and scores side by side."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from labelkit.errors import RegistryError
 from labelkit.registry.entities import RunDetails
-from labelkit.registry.metric_rows import Figure
 
 _FACTS = (
     *("task", "name", "recipe", "data", "model", "model_revision", "model_sha256", "metric", "metric_key", "seed"),
@@ -16,26 +15,27 @@ _FACTS = (
     *("git_commit", "git_dirty", "labelkit", "python"),
 )
 _SPLITS = ("train", "validation", "test")
+_NOTES = {"task": "tasks", "metric": "metrics", "metric_key": "figures that choose the checkpoint"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ComparedValue:
-    """One thing that runs have, or have not (None), in the order of the runs."""
+    """The values of one name in each run, in the order of the runs; None where a run has none."""
 
     name: str
     values: tuple[Any, ...]
 
     @property
     def differs(self) -> bool:
-        """Whether not all runs have the same."""
+        """Whether not all values are equal."""
         return any(value != self.values[0] for value in self.values[1:])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ComparedSplit:
-    """What a split held; None for runs without it.
+    """A split of each run; None where a run has no such split.
 
-    :param refs: the data references it came from.
+    :param refs: the data references of the split.
     """
 
     split: str
@@ -45,18 +45,18 @@ class ComparedSplit:
 
     @property
     def differs(self) -> bool:
-        """Whether the runs read different examples, wherever those came from; a run without the split has none."""
+        """Whether the runs that have the split read different examples, whatever their references."""
         return len({one for one in self.content_hashes if one is not None}) > 1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ComparedScore:
-    """A figure of the chosen checkpoints.
+    """A score of the best checkpoint of each run.
 
     :param type: the label type it is about; None for the whole split.
-    :param key: it chooses the checkpoint.
-    :param comparable: all runs that have it were scored on the same examples.
-    :param differences: to the first run; None where either has no number.
+    :param key: it is the deciding metric of a run.
+    :param comparable: all runs that have the split read the same examples.
+    :param differences: the differences to the first run; None where either has no number.
     """
 
     task: str
@@ -70,18 +70,18 @@ class ComparedScore:
 
     @property
     def differs(self) -> bool:
-        """Whether not all runs have the same."""
+        """Whether not all values are equal."""
         return any(value != self.values[0] for value in self.values[1:])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Comparison:
-    """Runs side by side; every list holds what agrees too (see ``differs`` of each entry).
+    """Runs side by side, with what is equal too (see ``differs`` of each entry).
 
     :param runs: their ids, in the order of all values.
     :param facts: model, metric, seed, device, precision, versions of labelkit and Python …
-    :param scores: the key figure of each split first, then whole splits before types.
-    :param notes: what makes scores hard to compare, in words.
+    :param scores: the deciding metric of each split first, and whole splits before label types.
+    :param notes: why scores cannot be compared, in words.
     """
 
     runs: tuple[str, ...]
@@ -98,32 +98,32 @@ class Comparison:
 def compare(runs: Sequence[RunDetails]) -> Comparison:
     """Return how ``runs`` differ.
 
-    :raises RegistryError: they are fewer than two.
+    :raises RegistryError: fewer than two runs are given.
     """
     if len(runs) < 2:
         raise RegistryError("a comparison needs two runs or more", hint="labelkit runs compare RUN RUN …")
+    records = [run.record for run in runs]
     splits = _splits(runs)
     return Comparison(
-        runs=tuple(run.record.id for run in runs),
+        runs=tuple(record.id for record in records),
         statuses=tuple(run.shown for run in runs),
         seconds=tuple(run.seconds for run in runs),
-        facts=tuple(
-            ComparedValue(name=name, values=tuple(getattr(run.record, name) for run in runs)) for name in _FACTS
-        ),
-        settings=_values(runs, lambda run: ((one.key, one.text) for one in run.record.plan)),
+        facts=_values([{name: getattr(record, name) for name in _FACTS} for record in records], _FACTS),
+        settings=_values([{one.key: one.text for one in record.plan} for record in records]),
         splits=splits,
-        versions=_values(runs, lambda run: ((f"{one.kind} {one.name}", one.version) for one in run.record.versions)),
+        versions=_values([{f"{one.kind} {one.name}": one.version for one in record.versions} for record in records]),
         scores=_scores(runs, {one.split for one in splits if one.differs}),
         notes=tuple(_notes(runs, splits)),
     )
 
 
-def _values(
-    runs: Sequence[RunDetails], entries: Callable[[RunDetails], Iterable[tuple[str, Any]]]
-) -> tuple[ComparedValue, ...]:
-    found = [dict(entries(run)) for run in runs]
-    names = sorted({name for one in found for name in one})
+def _values(found: Sequence[Mapping[str, Any]], names: Iterable[str] = ()) -> tuple[ComparedValue, ...]:
+    names = names or sorted({name for one in found for name in one})
     return tuple(ComparedValue(name=name, values=tuple(one.get(name) for one in found)) for name in names)
+
+
+def _split_order(name: str) -> tuple[int, str]:
+    return (_SPLITS.index(name) if name in _SPLITS else len(_SPLITS), name)
 
 
 def _splits(runs: Sequence[RunDetails]) -> tuple[ComparedSplit, ...]:
@@ -141,10 +141,6 @@ def _splits(runs: Sequence[RunDetails]) -> tuple[ComparedSplit, ...]:
     )
 
 
-def _split_order(name: str) -> tuple[int, str]:
-    return (_SPLITS.index(name) if name in _SPLITS else len(_SPLITS), name)
-
-
 def _scores(runs: Sequence[RunDetails], different: set[str]) -> tuple[ComparedScore, ...]:
     found = [
         {(one.task, one.split, one.type, one.name): one for one in run.scores if not one.structured} for run in runs
@@ -155,36 +151,30 @@ def _scores(runs: Sequence[RunDetails], different: set[str]) -> tuple[ComparedSc
         task, split, type_, name = entry
         return task, _split_order(split), type_ is not None, type_ or "", name not in keys, name
 
-    entries = sorted({entry for one in found for entry in one}, key=order)
-    return tuple(
-        _score(entry, [one.get(entry) for one in found], key=entry[3] in keys, comparable=entry[1] not in different)
-        for entry in entries
-    )
-
-
-def _score(
-    entry: tuple[str, str, str | None, str], row: Sequence[Figure | None], *, key: bool, comparable: bool
-) -> ComparedScore:
-    task, split, type_, name = entry
-    numbers = [one.value if one else None for one in row]
-    first = numbers[0]
-    return ComparedScore(
-        task=task,
-        split=split,
-        type=type_,
-        name=name,
-        key=key and type_ is None,
-        comparable=comparable,
-        values=tuple((one.value if one.text is None else one.text) if one else None for one in row),
-        differences=tuple(None if first is None or number is None else number - first for number in numbers),
-    )
+    scores = []
+    for task, split, type_, name in sorted({entry for one in found for entry in one}, key=order):
+        row = [one.get((task, split, type_, name)) for one in found]
+        numbers = [one.value if one else None for one in row]
+        first = numbers[0]
+        score = ComparedScore(
+            task=task,
+            split=split,
+            type=type_,
+            name=name,
+            key=name in keys and type_ is None,
+            comparable=split not in different,
+            values=tuple((one.value if one.text is None else one.text) if one else None for one in row),
+            differences=tuple(None if first is None or number is None else number - first for number in numbers),
+        )
+        scores.append(score)
+    return tuple(scores)
 
 
 def _notes(runs: Sequence[RunDetails], splits: Sequence[ComparedSplit]) -> Iterable[str]:
-    for name in ("task", "metric", "metric_key"):
-        if len({getattr(run.record, name) for run in runs}) > 1:
-            what = {"task": "tasks", "metric": "metrics", "metric_key": "figures that choose the checkpoint"}[name]
-            yield f"the {what} differ: {', '.join(str(getattr(run.record, name)) for run in runs)}"
+    for name, what in _NOTES.items():
+        values = [str(getattr(run.record, name)) for run in runs]
+        if len(set(values)) > 1:
+            yield f"the {what} differ: {', '.join(values)}"
     for split in splits:
         if split.differs and split.split != "train":
             yield f"the {split.split} data differ: {split.split} scores cannot be compared"

@@ -1,10 +1,10 @@
-"""Runs as a table for other programs: one row per run, or one per score."""
+"""Exporting runs as a table, a row for each run or for each score, to CSV, JSON or Parquet."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -13,7 +13,8 @@ import sqlalchemy as sa
 
 from labelkit.files.json_text import to_json
 from labelkit.registry import tables
-from labelkit.registry.filters import COLUMNS, Condition, Fields, figure_name
+from labelkit.registry.filter_comparisons import Condition
+from labelkit.registry.filters import COLUMNS, Fields, figure_name
 from labelkit.registry.queries import CURRENT_ALIASES
 from labelkit.registry.sql_query import ResultTable
 
@@ -24,7 +25,7 @@ _LONG = ("run", "task", "split", "type", "name", "value", "text", "step", "epoch
 
 
 def long(connection: sa.Connection, conditions: Sequence[Condition]) -> ResultTable:
-    """Return a row for each figure of each chosen checkpoint."""
+    """Return a row for each score of the best checkpoints of the runs that meet ``conditions``."""
     columns = tables.scores.c
     query = (
         sa.select(*(columns[name] for name in _LONG))
@@ -38,41 +39,34 @@ def long(connection: sa.Connection, conditions: Sequence[Condition]) -> ResultTa
 def wide(connection: sa.Connection, conditions: Sequence[Condition]) -> ResultTable:
     """Return a row for each run, oldest first: its columns, tags, aliases, settings and scores.
 
-    Settings and scores are called as in conditions; one that has a name of the run itself (``data``) is left out.
+    Settings and scores are named as in filter expressions; one with the name of a column (``data``) is left out.
     """
-    facts: dict[str, sa.ColumnElement[Any]] = {name: _RUNS[column] for name, column in COLUMNS.items()}
+    columns: dict[str, sa.ColumnElement[Any]] = {name: _RUNS[column] for name, column in COLUMNS.items()}
     fields = Fields(connection)
-    facts["status"] = fields.shown_status()
-    # the figures that choose the checkpoint, whatever they are called
-    facts |= {name: fields.named(name).values()[0] for name in ("validation", "test")}
-    query = sa.select(*(column.label(name) for name, column in facts.items())).where(*conditions)
+    columns["status"] = fields.shown_status()
+    # The deciding metric, whatever its name.
+    columns |= {name: fields.named(name).values()[0] for name in ("validation", "test")}
+    query = sa.select(*(column.label(name) for name, column in columns.items())).where(*conditions)
     rows = [dict(row) for row in connection.execute(query.order_by(_RUNS.started, _RUNS.id)).mappings()]
     by_run = {row["run"]: row for row in rows}
-    asked = sa.select(_RUNS.id).where(*conditions)
-    words = _add(by_run, _words(connection, asked))
-    settings = _add(by_run, _settings(connection, asked), besides=facts)
-    figures = _add(by_run, _figures(connection, asked), besides={**facts, **dict.fromkeys(settings)})
-    names = (*facts, *words, *settings, *figures)
-    return ResultTable(columns=names, rows=tuple(tuple(row.get(name) for name in names) for row in rows))
+    selected = sa.select(_RUNS.id).where(*conditions)
+    names = list(columns)
+    for cells in (_words(connection, selected), _settings(connection, selected), _scores(connection, selected)):
+        taken, added = set(names), set()
+        for run, name, value in cells:
+            if name not in taken:
+                added.add(name)
+                by_run[run][name] = value
+        names += sorted(added)
+    return ResultTable(columns=tuple(names), rows=tuple(tuple(row.get(name) for name in names) for row in rows))
 
 
-def _add(
-    rows: dict[str, dict[str, Any]], cells: Iterable[tuple[str, str, Any]], *, besides: Iterable[str] = ()
-) -> list[str]:
-    """Put cells (run, column, value) into ``rows`` and return the names of the columns, in alphabetical order."""
-    taken, names = set(besides), set()
-    for run, name, value in cells:
-        if name not in taken:
-            names.add(name)
-            rows[run][name] = value
-    return sorted(names)
-
-
-def _words(connection: sa.Connection, asked: sa.Select[Any]) -> Iterable[tuple[str, str, Any]]:
+def _words(connection: sa.Connection, runs: sa.Select[Any]) -> Iterator[tuple[str, str, str]]:
+    """Yield run, column and value of the tags and aliases of ``runs``."""
     aliases, tags = CURRENT_ALIASES.c, tables.tags.c
     queries = {
-        "tags": sa.select(tags.run, tags.tag).where(tags.run.in_(asked)).order_by(tags.run, tags.tag),
-        "aliases": sa.select(aliases.run, aliases.task + "@" + aliases.alias).where(aliases.run.in_(asked)),
+        "tags": sa.select(tags.run, tags.tag).where(tags.run.in_(runs)),
+        "aliases": sa.select(aliases.run, aliases.task + "@" + aliases.alias).where(aliases.run.in_(runs)),
     }
     for name, query in queries.items():
         found: dict[str, list[str]] = {}
@@ -81,73 +75,66 @@ def _words(connection: sa.Connection, asked: sa.Select[Any]) -> Iterable[tuple[s
         yield from ((run, name, ",".join(sorted(words))) for run, words in found.items())
 
 
-def _settings(connection: sa.Connection, asked: sa.Select[Any]) -> Iterable[tuple[str, str, Any]]:
+def _settings(connection: sa.Connection, runs: sa.Select[Any]) -> Iterator[tuple[str, str, Any]]:
     columns = tables.plan_values.c
-    query = sa.select(columns.run, columns.key, columns.text, columns.number).where(columns.run.in_(asked))
+    query = sa.select(columns.run, columns.key, columns.text, columns.number).where(columns.run.in_(runs))
     for run, key, text, number in connection.execute(query):
         yield run, key, number if number is not None else None if text == "null" else text
 
 
-def _figures(connection: sa.Connection, asked: sa.Select[Any]) -> Iterable[tuple[str, str, Any]]:
+def _scores(connection: sa.Connection, runs: sa.Select[Any]) -> Iterator[tuple[str, str, Any]]:
     columns = tables.scores.c
-    wanted = (columns.run, columns.split, columns.type, columns.name, columns.value, columns.text)
-    query = sa.select(*wanted).join(tables.runs, _RUNS.id == columns.run)
-    # other tasks of the same run would have figures of the same names
-    query = query.where(columns.run.in_(asked), columns.task == _RUNS.task)
+    selected = (columns.run, columns.split, columns.type, columns.name, columns.value, columns.text)
+    query = sa.select(*selected).join(tables.runs, _RUNS.id == columns.run)
+    # Other tasks of the same run would have scores of the same names.
+    query = query.where(columns.run.in_(runs), columns.task == _RUNS.task)
     for run, split, type_, name, value, text in connection.execute(query):
         yield run, figure_name(split, type_, name), value if text is None else text
 
 
 def as_text(table: ResultTable, format_: Literal["csv", "json"]) -> str:
-    """Return ``table`` as CSV (with a header, nothing for None) or as JSON (a list of objects)."""
+    """Return ``table`` as CSV (with a header, empty for None) or as JSON (a list of objects)."""
     if format_ == "json":
         rows = ([_time(value) for value in row] for row in table.rows)
         return to_json([dict(zip(table.columns, row, strict=True)) for row in rows]) + "\n"
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(table.columns)
-    writer.writerows([_cell(value) for value in row] for row in table.rows)
+    for row in table.rows:
+        writer.writerow([str(value).lower() if isinstance(value, bool) else _time(value) for value in row])
     return stream.getvalue()
 
 
 def write(table: ResultTable, path: Path, format_: TableFormat) -> None:
-    """Write ``table`` into the file ``path``."""
+    """Write ``table`` to the file ``path``."""
     if format_ == "parquet":
-        _write_parquet(table, path)
+        import pyarrow
+        from pyarrow import parquet
+
+        arrays = {}
+        for index, name in enumerate(table.columns):
+            values = uniform([row[index] for row in table.rows])
+            empty = all(value is None for value in values)
+            arrays[name] = pyarrow.array(values, type=pyarrow.string() if empty else None)
+        parquet.write_table(pyarrow.table(arrays), path)
     else:
-        # half surrogate pairs, which no file of UTF-8 takes, are written as their escapes
+        # Half surrogate pairs, which UTF-8 cannot encode, are written as escapes.
         path.write_text(as_text(table, format_), encoding="utf-8", errors="backslashreplace", newline="")
-
-
-def _cell(value: Any) -> Any:
-    return str(value).lower() if isinstance(value, bool) else _time(value)
 
 
 def _time(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime | date) else value
 
 
-def _write_parquet(table: ResultTable, path: Path) -> None:
-    import pyarrow
-    from pyarrow import parquet
+def uniform(values: list[Any]) -> list[Any]:
+    """Return values of one type: mixed numbers become floats, and other mixtures text.
 
-    columns = {name: _uniform(list(values)) for name, values in _columns(table).items()}
-    types = {name: pyarrow.string() for name, values in columns.items() if all(value is None for value in values)}
-    arrays = {name: pyarrow.array(values, type=types.get(name)) for name, values in columns.items()}
-    parquet.write_table(pyarrow.table(arrays), path)
-
-
-def _columns(table: ResultTable) -> dict[str, Sequence[Any]]:
-    if not table.rows:
-        return dict.fromkeys(table.columns, ())
-    return dict(zip(table.columns, zip(*table.rows, strict=True), strict=True))
-
-
-def _uniform(values: list[Any]) -> list[Any]:
-    """Return values of one type: a column of numbers and words becomes words."""
-    kinds = {type(value) for value in values if value is not None}
-    if kinds == {int, float}:
+    >>> uniform([1, 0.5, None]), uniform([1, "a"])
+    ([1.0, 0.5, None], ['1', 'a'])
+    """
+    types = {type(value) for value in values if value is not None}
+    if types == {int, float}:
         return [value if value is None else float(value) for value in values]
-    if len(kinds) > 1 or kinds == {str}:
+    if len(types) > 1 or types == {str}:
         return [value if value is None else str(value).encode("utf-8", "replace").decode() for value in values]
     return values

@@ -1,7 +1,7 @@
-"""Conditions on runs as people write them: ``validation.f1 > 0.4 and lr < 1e-4``, read into a small tree.
+"""The parser of filter expressions such as ``validation.f1 > 0.4 and lr < 1e-4``.
 
-A parser of its own, and not Python's: dates, ages, data references with hyphens and ``=`` are no Python, and what is
-wrong is said in words of this language, with the place. Nothing here knows the database; ``fields`` does.
+Not Python's parser: dates, ages, data references with hyphens and ``=`` are no Python, and syntax errors are in terms
+of this language, with their place. ``filters`` turns the expressions into SQL.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Literal, TypeAlias
 
 from labelkit.errors import RegistryError
 
-_LONGEST, _DEEPEST, _MOST = 10_000, 40, 100
+_MAX_LENGTH, _MAX_DEPTH, _MAX_COMPARISONS = 10_000, 40, 100
 _TOKEN = re.compile(
     r"""\s*(?:(?P<text>"(?:[^"]|"")*"|'(?:[^']|'')*')|(?P<sign><=|>=|==|!=|<>|[<>=~(),\[\]])"""
     r"""|(?P<word>[^\s<>=!~(),\[\]"']+))""",
@@ -23,7 +23,8 @@ _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 _AGE = re.compile(r"(\d+(?:\.\d+)?)(s|min|h|d|w)")
 _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d)(:\d\d)?)?(Z|[+-]\d\d:\d\d)?")
 _UNITS = {"s": "seconds", "min": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-_SIGNS = {"==": "=", "<>": "!="}
+_SIGNS = ("<", "<=", ">", ">=", "=", "==", "!=", "<>", "~", "contains")
+_SYNONYMS = {"==": "=", "<>": "!=", "contains": "~"}
 _KEYWORDS = ("and", "or", "not", "in", "is", "contains")
 HINT = "for example: validation.f1 > 0.4 and lr < 1e-4, status in (failed, stale), name ~ base, started > 3d"
 
@@ -32,9 +33,9 @@ Operator = Literal["<", "<=", ">", ">=", "=", "~", "null", "true"]
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """What is compared: a column of runs, a setting, or a figure.
+    """The name of a column, a setting or a metric.
 
-    :param parts: one, as written; or three for ``split["type"].figure``.
+    :param parts: the text itself; or three parts for ``split["type"].metric``.
     """
 
     text: str
@@ -43,94 +44,100 @@ class Name:
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """What it is compared with; ``quoted`` text is never a number, a time or null."""
+    """The value to compare with; ``quoted`` text is never a number, a time or null."""
 
     text: str
     quoted: bool = False
 
     @property
     def number(self) -> int | float | None:
-        """The value as a number, where it is one."""
+        """The value as a number, None if it is none."""
         if self.quoted or not _NUMBER.fullmatch(self.text):
             return None
         value = float(self.text)
-        # 64 bits are what databases take as whole numbers
+        # Databases take integers of 64 bits.
         return int(self.text) if re.fullmatch(r"[+-]?\d{1,18}", self.text) else value
 
     @property
     def null(self) -> bool:
-        """Whether it says that there is no value."""
+        """Whether it means a missing value."""
         return not self.quoted and self.text.lower() in ("null", "none")
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
-    """``name operator value``; ``null`` and ``true`` have no value."""
+class Predicate:
+    """``name operator value``; the operators ``null`` and ``true`` ignore the value."""
 
     name: Name
     operator: Operator
     value: Value
 
+    @property
+    def tests_null(self) -> bool:
+        """Whether it tests that the value is missing."""
+        return self.operator == "null" or (self.operator == "=" and self.value.null)
+
 
 @dataclass(frozen=True, slots=True)
 class Not:
-    """Whatever does not meet ``inner``."""
+    """The negation of ``inner``."""
 
     inner: Expression
 
 
 @dataclass(frozen=True, slots=True)
-class All:
-    """What meets all ``parts``."""
+class And:
+    """The conjunction of ``parts``."""
 
     parts: tuple[Expression, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class AnyOf:
-    """What meets one of ``parts``."""
+class Or:
+    """The disjunction of ``parts``."""
 
     parts: tuple[Expression, ...]
 
 
-Expression: TypeAlias = Comparison | Not | All | AnyOf
+Expression: TypeAlias = Predicate | Not | And | Or
 
 
 def parse(text: str) -> Expression:
-    """Return the condition that ``text`` statements.
+    """Parse a filter expression.
 
-    ``!=`` and ``not in`` are the opposite of ``=`` and ``in``, so a run without the value meets them.
+    ``!=`` and ``not in`` negate ``=`` and ``in``, so runs without the value meet them.
 
     >>> parse("lr < 1e-4")
-    Comparison(name=Name(text='lr', parts=('lr',)), operator='<', value=Value(text='1e-4', quoted=False))
+    Predicate(name=Name(text='lr', parts=('lr',)), operator='<', value=Value(text='1e-4', quoted=False))
 
-    :raises RegistryError: it is none, with the place.
+    :raises RegistryError: a syntax error, with its place.
     """
     parser = _Parser(text)
-    found = parser.either()
-    if parser.here.kind != "end":
-        raise parser.wrong("expected and, or, or the end")
+    found = parser.disjunction()
+    if parser.token.kind != "end":
+        raise parser.error("expected and, or, or the end")
     return found
 
 
 def parse_name(text: str) -> Name:
-    """Return the name that ``text`` writes, of a column to show or to sort by.
+    """Parse the name of a column to show or to sort by.
 
-    :raises RegistryError: it is none, with the place.
+    :raises RegistryError: a syntax error, with its place.
     """
     parser = _Parser(text)
     found = parser.name()
-    if parser.here.kind != "end":
-        raise parser.wrong("expected the end of the name")
+    if parser.token.kind != "end":
+        raise parser.error("expected the end of the name")
     return found
 
 
-def moment(text: str, now: datetime) -> tuple[datetime, datetime]:
-    """Return when the time that ``text`` means begins and ends; both are the same for an age.
+def parse_time(text: str, now: datetime) -> tuple[datetime, datetime]:
+    """Parse a time and return its begin and end, which are equal for an age.
 
-    :param text: a day (``2026-11-21``), a minute or second of it (``2026-11-21T15:30``), in local time unless it says
-        otherwise; or an age (``45min``, ``12h``, ``3d``, ``2w`` ago).
-    :raises RegistryError: it is none of these.
+    :param text: a day (``2026-11-21``), or a minute or second (``2026-11-21T15:30``), in local time unless it has a UTC
+        offset; or an age (``45min``, ``12h``, ``3d``, ``2w``).
+    :param now: the time that ages count from.
+    :raises RegistryError: an invalid time.
     """
     try:
         if age := _AGE.fullmatch(text):
@@ -143,7 +150,7 @@ def moment(text: str, now: datetime) -> tuple[datetime, datetime]:
     except (ValueError, OverflowError, OSError):
         pass
     raise RegistryError(
-        f"'{text}' is no time", hint="a day as 2026-11-21, a minute as 2026-11-21T15:30, or an age as 3d"
+        f"invalid time '{text}'", hint="a day as 2026-11-21, a minute as 2026-11-21T15:30, or an age as 3d"
     )
 
 
@@ -155,8 +162,8 @@ class _Token:
     stop: int
 
 
-def _tokens(text: str) -> list[_Token]:
-    if len(text) > _LONGEST:
+def _tokenize(text: str) -> list[_Token]:
+    if len(text) > _MAX_LENGTH:
         raise RegistryError(f"a condition of {len(text):,} characters is too long", hint=HINT)
     found, position, end = [], 0, len(text.rstrip())
     while position < end:
@@ -164,14 +171,14 @@ def _tokens(text: str) -> list[_Token]:
         if match is None:
             position += len(text[position:]) - len(text[position:].lstrip())
             problem = "this quote is not closed" if text[position] in "\"'" else "expected != here"
-            raise _wrong(text, position, problem)
+            raise _syntax_error(text, position, problem)
         kind = str(match.lastgroup)
         found.append(_Token(kind, match[kind], match.start(kind), match.end()))  # type: ignore[arg-type]
         position = match.end()
     return [*found, _Token("end", "", end, end)]
 
 
-def _wrong(text: str, position: int, problem: str, hint: str = HINT) -> RegistryError:
+def _syntax_error(text: str, position: int, problem: str, hint: str = HINT) -> RegistryError:
     rest = " ".join(text[position:].split())
     place = f"at '{rest[:30]}{'…' * (len(rest) > 30)}' (character {position + 1})" if rest else "at the end"
     shown = " ".join(text.split())
@@ -179,134 +186,125 @@ def _wrong(text: str, position: int, problem: str, hint: str = HINT) -> Registry
 
 
 class _Parser:
-    """Recursive descent: one method for each rule, from the loosest to the tightest."""
+    """A recursive-descent parser with a method for each rule of the grammar, from the loosest to the tightest."""
 
     def __init__(self, text: str) -> None:
         for character in ("\0", *(found[0] for found in re.finditer("[\ud800-\udfff]", text))):
             if character in text:
-                raise _wrong(text.replace("\0", "␀"), text.index(character), "no database holds this character")
-        self._text, self._tokens, self._index = text, _tokens(text), 0
+                place = text.index(character)
+                raise _syntax_error(text.replace("\0", "␀"), place, "no database holds this character")
+        self._text, self._tokens, self._index = text, _tokenize(text), 0
         self._depth = self._comparisons = 0
 
     @property
-    def here(self) -> _Token:
+    def token(self) -> _Token:
+        """The next token."""
         return self._tokens[self._index]
 
-    def wrong(self, problem: str, hint: str = HINT) -> RegistryError:
-        return _wrong(self._text, self.here.start, problem, hint)
+    def error(self, problem: str, hint: str = HINT) -> RegistryError:
+        """Return a syntax error at the next token."""
+        return _syntax_error(self._text, self.token.start, problem, hint)
 
-    def either(self) -> Expression:
-        return self._several("or", lambda: self._several("and", self._opposite, All), AnyOf)
+    def disjunction(self) -> Expression:
+        """Parse ``a or b …``."""
+        return self._joined("or", self.conjunction, Or)
+
+    def conjunction(self) -> Expression:
+        """Parse ``a and b …``."""
+        return self._joined("and", self.negation, And)
+
+    def negation(self) -> Expression:
+        """Parse ``not a``, an expression in parentheses or a comparison."""
+        self._depth += 1
+        if self._depth > _MAX_DEPTH:
+            raise self.error("this is nested too deeply")
+        found: Expression
+        if self._accept("not"):
+            found = Not(self.negation())
+        elif self._accept("("):
+            found = self.disjunction()
+            self._expect(")")
+        else:
+            found = self.comparison()
+        self._depth -= 1
+        return found
+
+    def comparison(self) -> Expression:
+        """Parse ``name in (…)``, ``name is null``, ``name operator value`` or a name alone."""
+        name = self.name()
+        negated, count = bool(self._accept("not")), 1
+        found: Expression = Predicate(name, "true", Value("true"))
+        if self._accept("in"):
+            values = self._values()
+            count = len(values)
+            found = Or(tuple(Predicate(name, "=", value) for value in values))
+        elif negated:
+            raise self.error("expected in after not")
+        elif self._accept("is"):
+            negated = bool(self._accept("not"))
+            if not self._accept("null", "none"):
+                raise self.error("expected null after is")
+            found = Predicate(name, "null", Value("null"))
+        elif sign := self._accept(*_SIGNS):
+            operator, value = _SYNONYMS.get(sign, sign), self.value()
+            negated = operator == "!="
+            found = Predicate(name, "=" if negated else operator, value)  # type: ignore[arg-type]
+        self._comparisons += count
+        if self._comparisons > _MAX_COMPARISONS:
+            raise self.error(f"more than {_MAX_COMPARISONS} comparisons")
+        return Not(found) if negated else found
 
     def name(self) -> Name:
-        token = self.here
-        if token.kind != "word" or self._is(*_KEYWORDS) or _NUMBER.fullmatch(token.text):
-            raise self.wrong("expected the name of a column, setting or figure")
+        """Parse the name of a column, a setting or a metric."""
+        token = self.token
+        if token.kind != "word" or token.text.lower() in _KEYWORDS or _NUMBER.fullmatch(token.text):
+            raise self.error("expected the name of a column, setting or figure")
         self._index += 1
-        if not self._is("["):
+        if not self._accept("["):
             return Name(token.text, (token.text,))
-        self._index += 1
-        type_ = self._value().text
+        type_ = self.value().text
         self._expect("]")
-        figure = self.here
+        figure = self.token
         if figure.kind != "word" or len(figure.text) < 2 or figure.text[0] != ".":
-            raise self.wrong("expected the figure", 'for example validation["creative-work"].f1')
+            raise self.error("expected the figure", 'for example validation["creative-work"].f1')
         self._index += 1
         return Name(self._text[token.start : figure.stop], (token.text, type_, figure.text[1:]))
 
-    def _several(
-        self, word: str, one: Callable[[], Expression], kind: Callable[[tuple[Expression, ...]], Expression]
-    ) -> Expression:
-        parts = [one()]
-        while self._is(word):
-            self._index += 1
-            parts.append(one())
-        return parts[0] if len(parts) == 1 else kind(tuple(parts))
-
-    def _opposite(self) -> Expression:
-        self._depth += 1
-        if self._depth > _DEEPEST:
-            raise self.wrong("this is nested too deeply")
-        try:
-            if self._is("not"):
-                self._index += 1
-                return Not(self._opposite())
-            if self._is("("):
-                self._index += 1
-                inner = self.either()
-                self._expect(")")
-                return inner
-            return self._comparison()
-        finally:
-            self._depth -= 1
-
-    def _comparison(self) -> Expression:
-        name = self.name()
-        negated = self._is("not")
-        if negated:
-            self._index += 1
-        found = self._list(name) or (None if negated else self._null(name) or self._sign(name))
-        if found is None and negated:
-            raise self.wrong("expected in after not")
-        self._count()
-        found = found or Comparison(name, "true", Value("true"))
-        return Not(found) if negated else found
-
-    def _list(self, name: Name) -> Expression | None:
-        if not self._is("in"):
-            return None
-        self._index += 1
-        self._expect("(")
-        values = [self._value()]
-        while self._is(","):
-            self._index += 1
-            values.append(self._value())
-        self._expect(")")
-        self._count(len(values) - 1)
-        return AnyOf(tuple(Comparison(name, "=", value) for value in values))
-
-    def _null(self, name: Name) -> Expression | None:
-        if not self._is("is"):
-            return None
-        self._index += 1
-        negated = self._is("not")
-        self._index += negated
-        if not self._is("null", "none"):
-            raise self.wrong("expected null after is")
-        self._index += 1
-        found = Comparison(name, "null", Value("null"))
-        return Not(found) if negated else found
-
-    def _sign(self, name: Name) -> Expression | None:
-        if not self._is("<", "<=", ">", ">=", "=", "==", "!=", "<>", "~", "contains"):
-            return None
-        sign = _SIGNS.get(self.here.text, self.here.text)
-        sign = "~" if sign.lower() == "contains" else sign
-        self._index += 1
-        value = self._value()
-        if sign == "!=":
-            return Not(Comparison(name, "=", value))
-        return Comparison(name, sign, value)  # type: ignore[arg-type]
-
-    def _value(self) -> Value:
-        token = self.here
-        if token.kind not in ("word", "text") or self._is(*_KEYWORDS):
-            raise self.wrong("expected a value", "text with spaces, signs or the words of a condition goes into quotes")
+    def value(self) -> Value:
+        """Parse a word or a quoted text."""
+        token = self.token
+        if token.kind not in ("word", "text") or (token.kind == "word" and token.text.lower() in _KEYWORDS):
+            raise self.error("expected a value", "text with spaces, signs or the words of a condition goes into quotes")
         self._index += 1
         if token.kind == "word":
             return Value(token.text)
         quote = token.text[0]
         return Value(token.text[1:-1].replace(quote * 2, quote), quoted=True)
 
-    def _expect(self, sign: str) -> None:
-        if not self._is(sign):
-            raise self.wrong(f"expected {sign}")
+    def _values(self) -> list[Value]:
+        self._expect("(")
+        values = [self.value()]
+        while self._accept(","):
+            values.append(self.value())
+        self._expect(")")
+        return values
+
+    def _joined(
+        self, word: str, rule: Callable[[], Expression], kind: Callable[[tuple[Expression, ...]], Expression]
+    ) -> Expression:
+        parts = [rule()]
+        while self._accept(word):
+            parts.append(rule())
+        return parts[0] if len(parts) == 1 else kind(tuple(parts))
+
+    def _accept(self, *words: str) -> str:
+        """Consume the next token if it is one of ``words``, and return it; empty if it is not."""
+        text = self.token.text.lower()
+        if self.token.kind not in ("sign", "word") or text not in words:
+            return ""
         self._index += 1
+        return text
 
-    def _count(self, more: int = 1) -> None:
-        self._comparisons += more
-        if self._comparisons > _MOST:
-            raise self.wrong(f"more than {_MOST} comparisons")
-
-    def _is(self, *words: str) -> bool:
-        return self.here.kind in ("sign", "word") and self.here.text.lower() in words
+    def _expect(self, sign: str) -> None:
+        if not self._accept(sign):
+            raise self.error(f"expected {sign}")

@@ -1,4 +1,4 @@
-"""LABELKIT_HOME: the folder where runs, caches and the registry live, and how it is found."""
+"""LABELKIT_HOME: the folder of runs, caches and the registry, and how it is found."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ CHECKPOINT_INFO = "labelkit.json"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Store:
-    """A home as the registry knows it, wherever it is moved; kept in its ``store.json``."""
+class StoreMarker:
+    """The ``store.json`` of a home: its identity in the registry, wherever the folder is moved."""
 
     id: str
     created: datetime
@@ -56,10 +56,10 @@ class LocalStore:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Home:
-    """Where things are kept. Finding it creates nothing; :meth:`create` does.
+    """The folder of runs, caches and the registry. :meth:`find` creates nothing; :meth:`create` does.
 
     :param root: the folder, absolute.
-    :param url: the registry's database by SQLAlchemy URL; None for :attr:`database`. It may hold a password.
+    :param url: the SQLAlchemy URL of the registry's database; None for :attr:`database`. It may hold a password.
     """
 
     root: Path
@@ -69,32 +69,32 @@ class Home:
     def find(cls, environ: Mapping[str, str], *, explicit: str | Path | None = None, cwd: Path | None = None) -> Home:
         """Return the home that ``explicit`` or ``LABELKIT_HOME`` names.
 
-        Else it is ``labelkit-runs`` in ``cwd`` or in the nearest folder above that has one, else the one that
-        is to be made in ``cwd``.
-        ``LABELKIT_REGISTRY`` names another database than ``registry.db`` in it.
+        By default it is ``labelkit-runs`` in ``cwd`` or the nearest folder above that has one, else a new one in
+        ``cwd``. ``LABELKIT_REGISTRY`` names another database than the ``registry.db`` in it.
         """
         base = (cwd or Path.cwd()).absolute()
         named = explicit or environ.get("LABELKIT_HOME")
-        root = base / Path(named).expanduser() if named else _upwards(base)
+        existing = (folder / FOLDER for folder in (base, *base.parents) if (folder / FOLDER).is_dir())
+        root = base / Path(named).expanduser() if named else next(existing, base / FOLDER)
         return cls(root=root, url=environ.get("LABELKIT_REGISTRY") or None)
 
     @property
     def database(self) -> Path:
-        """The registry's own database file."""
+        """The default SQLite database of the registry."""
         return self.root / "registry.db"
 
     @property
     def runs(self) -> Path:
-        """The folder that holds one folder per run."""
+        """The folder with a folder for each run."""
         return self.root / "runs"
 
     @property
     def cache(self) -> Path:
-        """The folder of caches: anything in it may be deleted."""
+        """The folder of caches, whose content may be deleted at any time."""
         return self.root / "cache"
 
-    def store(self) -> Store | None:
-        """Return what ``store.json`` says, or None where there is none.
+    def store(self) -> StoreMarker | None:
+        """Return the content of ``store.json``, None if it is missing.
 
         :raises RegistryError: it is damaged.
         :raises StorageError: it cannot be read.
@@ -102,58 +102,50 @@ class Home:
         marker = self.root / MARKER
         try:
             content: dict[str, Any] = json.loads(marker.read_bytes())
-            return Store(id=str(uuid.UUID(content["id"])), created=datetime.fromisoformat(content["created"]))
+            return StoreMarker(id=str(uuid.UUID(content["id"])), created=datetime.fromisoformat(content["created"]))
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
-            raise _refused(marker, error) from error
+            raise _storage_error(marker, error) from error
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise RegistryError(
                 f"{marker} is damaged",
                 hint="restore it from a backup; it ties the checkpoints here to their runs",
             ) from error
 
-    def create(self) -> Store:
-        """Make the folder and its marker where they are missing, and return the marker.
+    def create(self) -> StoreMarker:
+        """Create the folder and its ``store.json`` if they are missing, and return the content of that.
 
         :raises RegistryError: the marker is damaged.
-        :raises StorageError: the disk refused.
+        :raises StorageError: the disk is full, or permission is denied.
         """
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             self.runs.mkdir(exist_ok=True)
             found = self.store()
             if found is None:
-                _write_marker(self.root / MARKER)
+                self._write_marker()
         except OSError as error:
-            raise _refused(self.root, error) from error
+            raise _storage_error(self.root, error) from error
         return found or self.create()
 
-
-def _upwards(base: Path) -> Path:
-    for folder in (base, *base.parents):
-        if (folder / FOLDER).is_dir():
-            return folder / FOLDER
-    return base / FOLDER
-
-
-def _write_marker(marker: Path) -> None:
-    content = json.dumps({"id": str(uuid.uuid4()), "created": now().isoformat()})
-    beside = marker.with_name(f"{MARKER}.{uuid.uuid4().hex}")
-    try:
-        with beside.open("x", encoding="utf-8") as file:
-            file.write(content + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        # A link fails where the name exists: of several first runs at once, one makes the marker.
-        with suppress(FileExistsError):
-            os.link(beside, marker)
-    finally:
-        beside.unlink(missing_ok=True)
+    def _write_marker(self) -> None:
+        content = json.dumps({"id": str(uuid.uuid4()), "created": now().isoformat()})
+        temporary = self.root / f"{MARKER}.{uuid.uuid4().hex}"
+        try:
+            with temporary.open("x", encoding="utf-8") as file:
+                file.write(content + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+            # A link fails where the name exists: of several first runs at once, one creates the marker.
+            with suppress(FileExistsError):
+                os.link(temporary, self.root / MARKER)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
-def _refused(path: Path, error: OSError) -> StorageError:
+def _storage_error(path: Path, error: OSError) -> StorageError:
     return StorageError(
         f"{path} cannot be used: {error.strerror or error}",
-        hint="make room or allow writing there, or name another folder with LABELKIT_HOME",
+        hint="free space or allow writing there, or name another folder with LABELKIT_HOME",
     )

@@ -16,6 +16,7 @@ from labelkit.registry.names import unknown_run
 
 if TYPE_CHECKING:
     from labelkit.registry.comparison import Comparison
+    from labelkit.registry.filter_parser import Operator
     from labelkit.registry.sql_query import ResultTable
 
 # Modules that only some methods need are imported there: it spares each command 0.03 s.
@@ -57,9 +58,12 @@ class Runs:
         :raises RegistryError: a name in ``where``, ``columns`` or ``sort`` is unknown, or a syntax error.
         """
         equal = {"task": task, "status": status, "group": group, "data": data, "model": model}
-        tests = [(name, "=", value) for name, value in equal.items() if value is not None]
+        tests: list[tuple[str, Operator, str]] = [
+            (name, "=", value) for name, value in equal.items() if value is not None
+        ]
         tests += [("tag", "=", tag) for tag in tags]
-        tests += [("started", sign, time) for sign, time in ((">=", since), ("<=", until)) if time is not None]
+        tests += [("started", ">=", since)] if since is not None else []
+        tests += [("started", "<=", until)] if until is not None else []
         with self._database.session() as connection:
             if not (tests or where or columns or sort):
                 return queries.summaries(connection, limit=limit)
