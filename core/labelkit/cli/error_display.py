@@ -27,6 +27,15 @@ def document(found: Inspection, limit: int) -> dict[str, Any]:
     :param limit: number of frequent mistakes, and of label errors.
     """
     gold, analysis = found.gold, found.analysis
+
+    def occurrence(mistake: Mistake) -> dict[str, Any]:
+        example, spans = gold.examples[mistake.example], {"gold": mistake.gold, "predicted": mistake.predicted}
+        return {
+            **_place(example, mistake.span.start),
+            "words": list(example.words) if example.words is not None else None,
+            **{name: None if span is None else span._asdict() for name, span in spans.items()},
+        }
+
     return {
         "data": gold.ref,
         "split": gold.split,
@@ -42,7 +51,7 @@ def document(found: Inspection, limit: int) -> dict[str, Any]:
                     "gold": one.gold,
                     "predicted": one.predicted,
                     "count": one.count,
-                    "places": [_occurrence(place, gold.examples[place.example]) for place in one.places],
+                    "places": [occurrence(place) for place in one.places],
                 }
                 for one in analysis.frequent[:limit]
             ],
@@ -55,15 +64,6 @@ def document(found: Inspection, limit: int) -> dict[str, Any]:
                 for error in found.label_errors[:limit]
             ],
         },
-    }
-
-
-def _occurrence(mistake: Mistake, example: Example) -> dict[str, Any]:
-    spans = {"gold": mistake.gold, "predicted": mistake.predicted}
-    return {
-        **_place(example, mistake.span.start),
-        "words": list(example.words) if example.words is not None else None,
-        **{name: None if span is None else span._asdict() for name, span in spans.items()},
     }
 
 
@@ -93,7 +93,7 @@ def show(console: Console, found: Inspection, limit: int) -> None:
         title = f"most frequent mistakes ({len(frequent):,} of {len(analysis.frequent):,})"
         console.print(Text(title, style="bold"))
     for one in frequent:
-        console.print(_mistake_line(one, palette), soft_wrap=True)
+        console.print(mistake_line(one, palette), soft_wrap=True)
         example = gold.examples[one.places[0].example]
         console.print(_sentence(example, found.layer, schema, palette, one.places[0].words), soft_wrap=True)
     if errors := found.label_errors[:limit]:
@@ -102,18 +102,20 @@ def show(console: Console, found: Inspection, limit: int) -> None:
         console.print(Text(title, style="bold"))
     for error in errors:
         example, word = gold.examples[error.example], error.word or 0
-        console.print(_label_error_line(error, example, palette), soft_wrap=True)
+        console.print(label_error_line(error, example, palette), soft_wrap=True)
         console.print(_sentence(example, found.layer, schema, palette, range(word, word + 1)), soft_wrap=True)
 
 
-def _mistake_line(one: FrequentMistake, palette: dict[str, str]) -> Text:
+def mistake_line(one: FrequentMistake, palette: dict[str, str]) -> Text:
+    """Return a frequent mistake as one line: count, kind, words and labels."""
     line = Text(f"{one.count:>5} × ", style="bold")
     line.append(f"{kind_name(one.kind)}: ")
     line.append(literal(f"{one.text} ", lines=False) if one.text else "", style="bold")
     return line.append_text(_change(one.gold, one.predicted, palette))
 
 
-def _label_error_line(error: LabelError, example: Example, palette: dict[str, str]) -> Text:
+def label_error_line(error: LabelError, example: Example, palette: dict[str, str]) -> Text:
+    """Return a label error as one line: rank, word, classes with their probabilities, and place."""
     line = Text(f"{error.rank:>5}   ", style="bold")
     if error.word is not None:
         line.append(literal(f"{error.text} ", lines=False), style="bold")

@@ -64,7 +64,7 @@ def errors(shell: Shell, **given: Any) -> None:
     if found.quality.unreliable:
         flagged = f"{len(found.label_errors):,} of {len(found.quality.order):,}"
         shell.say(f"note: {flagged} labels are flagged as errors: the model is too weak to judge the annotators")
-    written = _write_review(shell, options, found)
+    written = write_review(shell, options, found)
     if shell.as_json:
         output = str(options.output) if written else None
         shell.json({"run": options.run, **error_display.document(found, options.limit), "output": output})
@@ -101,7 +101,7 @@ def _inspect(shell: Shell, options: ErrorsOptions) -> Inspection:
     return inspect_split(labeller, gold, details, shell.home, shell.say)
 
 
-def _write_review(shell: Shell, options: ErrorsOptions, found: Inspection) -> int:
+def write_review(shell: Shell, options: ErrorsOptions, found: Inspection) -> int:
     """Write the examples with likely label errors, and return their number."""
     from labelkit.evaluate.evaluation import write_records
     from labelkit.evaluate.label_review import FIELD, review_records, writes_extra_fields

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from labelkit.evaluate.leakage import Leakage
     from labelkit.label.labeller import Labeller
     from labelkit.models.checkpoint import CheckpointInfo
-    from labelkit.records import DataSettings, Format, Kind
+    from labelkit.records import Format, Kind
     from labelkit.registry import RunDetails
 
 
@@ -117,7 +117,7 @@ def read_gold_data(
     :raises UnknownLabelsError: it has labels that the labeller lacks.
     """
     from labelkit.data.gold import UnknownLabelsError, read_gold
-    from labelkit.evaluate.recorded_data import gold_split, read_run_corpus
+    from labelkit.evaluate.recorded_data import gold_split, read_run_corpus, recorded_data_settings
     from labelkit.settings import DataSettings
 
     info, data = labeller.info, options.data
@@ -126,8 +126,9 @@ def read_gold_data(
         if details is not None and options.split in {one.split for one in details.record.splits if one.carved}:
             corpus = read_run_corpus(details, shell.catalog, shell.environment, shell.home)
             return gold_split(corpus, details, options.split)
-        data, recorded = _recorded_data(shell, options.run)
-        base = replace(recorded, splitter=info.splitter)
+        if details is None or "/" in options.run or "\\" in options.run:
+            raise LabelkitError("a checkpoint folder does not record which data to score", hint="add --data REF")
+        data, base = details.record.data, replace(recorded_data_settings(details), splitter=info.splitter)
     ctx = reading_context(shell, options.columns, base.encoding, options.sets, base)
     maps = mapping if mapping is not None and (mapping.gold or mapping.predicted) else None
     try:
@@ -146,21 +147,6 @@ def read_gold_data(
             line = f'{json.dumps(error.labels[0], ensure_ascii=False)} = "{error.known[0]}"'
             error.hint = f"{error.hint}; --map FILE, a TOML file with lines such as {line}, maps others"
         raise
-
-
-def _recorded_data(shell: Shell, run: str) -> tuple[str, DataSettings]:
-    """Return the data reference of a recorded run, and the settings by which it was read."""
-    if "/" in run or "\\" in run:
-        raise LabelkitError("a checkpoint folder does not record which data to score", hint="add --data REF")
-    from labelkit.registry import Registry
-    from labelkit.settings import SETTINGS, DataSettings
-    from labelkit.train.resumption import recorded_request
-
-    with Registry.open(shell.home, create=False) as registry:
-        details = registry.runs.get(registry.runs.find(run, finished=True).id)
-    plan = recorded_request(details).overrides
-    own = {key: value for key, (value, _) in plan.items() if key.startswith("data.") and key in SETTINGS}
-    return details.record.data, DataSettings(**{key.removeprefix("data."): value for key, value in own.items()})
 
 
 def _print(

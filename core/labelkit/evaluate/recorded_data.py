@@ -11,6 +11,7 @@ from labelkit.data.gold import Gold
 from labelkit.data.views import map_examples
 from labelkit.errors import LabelkitError
 from labelkit.records import Example, Metric
+from labelkit.settings import DataSettings
 
 if TYPE_CHECKING:
     from labelkit.config.environment import Environment
@@ -34,6 +35,16 @@ def read_run_corpus(details: RunDetails, catalog: Catalog, environment: Environm
 
     plan = make_plan(recorded_request(details), catalog)
     return read_corpus(plan, catalog, environment, home.cache)
+
+
+def recorded_data_settings(details: RunDetails) -> DataSettings:
+    """Return the settings by which a run read its data."""
+    from labelkit.settings import SETTINGS
+    from labelkit.train.resumption import recorded_request
+
+    overrides = recorded_request(details).overrides
+    own = {key: value for key, (value, _) in overrides.items() if key.startswith("data.") and key in SETTINGS}
+    return DataSettings(**{key.removeprefix("data."): value for key, value in own.items()})
 
 
 def find_details(run: str, home: Home) -> RunDetails | None:
