@@ -26,12 +26,13 @@ def labelkit_tasks() -> Iterable[records.Task]:
     """Yield labelling tasks, each of which names the other records that it is made of.
 
     >>> import labelkit
+    >>> example = labelkit.Example(id="1", words=("Tom", "purrs"), labels={"pets": ("B-cat", "O")})
     >>> @labelkit.hookimpl
     ... def labelkit_tasks():
     ...     yield labelkit.Task(
     ...         name="pets", summary="cats and dogs", kind="token", layer="pets", source="pet-tales",
     ...         metrics=("seqeval",), scheme="IOB2",
-    ...         examples=(labelkit.Example(id="1", words=("Tom", "purrs"), labels={"pets": ("B-cat", "O")}),),
+    ...         examples=(example,),
     ...     )
     """
     return ()
@@ -48,8 +49,8 @@ def labelkit_sources() -> Iterable[records.Source]:
     >>> @labelkit.hookimpl
     ... def labelkit_sources():
     ...     yield labelkit.Source(
-    ...         name="pet-tales", kind="token", layers={"pets": "pets"}, splits=("train", "test"), licence="CC0",
-    ...         load=load,
+    ...         name="pet-tales", kind="token", layers={"pets": "pets"}, splits=("train", "test"),
+    ...         licence="CC0", load=load,
     ...     )
     """
     return ()
@@ -118,9 +119,11 @@ def labelkit_decoders() -> Iterable[records.Decoder]:
     """Yield decoders, which turn scores into labels.
 
     >>> import labelkit
+    >>> def greedy(scores):
+    ...     return scores.values.argmax(axis=1)
     >>> @labelkit.hookimpl
     ... def labelkit_decoders():
-    ...     yield labelkit.Decoder(name="greedy", kind="token", decode=lambda scores: scores.values.argmax(axis=1))
+    ...     yield labelkit.Decoder(name="greedy", kind="token", decode=greedy)
     """
     return ()
 

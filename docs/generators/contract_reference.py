@@ -9,23 +9,23 @@ from labelkit.testing.checks import RECORD_CHECKS
 from labelkit.testing.framework import CheckSpec
 from labelkit.testing.plugins import CHECKS
 
-#: kind of record → how it is checked, beyond the descriptions of the checks
+#: kind of record → what its checks apply to and what they use
 BEFORE = {
-    "plugin": """Asked of every plugin, whatever it yields. *Another process* is a fresh Python that is given the name
-        of the entry point and nothing else; so the plugin has to be installed.""",
-    "schema": "Asked of each schema.",
-    "metric": """Asked of each metric, with sentences (or texts) that are labelled right, partly wrong and all wrong,
-        and with input on which figures are undefined.""",
-    "decoder": """Asked of each decoder, with scores in all four tagging schemes and for plain labels, for many
-        sentences, one, none, and sentences without words.""",
-    "preprocessor": "Asked of each preprocessor, with ordinary examples and with adversarial ones.",
-    "format": "Asked of each format, for each kind of example that it declares.",
-    "encoder": "Asked of each kind of model reference.",
-    "source": """Asked of each source, without a network and with an empty cache. Where its folder is not there, or it
-        raises `labelkit.errors.NetworkError` because `ctx.offline` is set, only what it names can be looked at.""",
-    "task": """Asked of each task. The last four train it for sixteen steps on its own examples, with a tiny random
-        encoder and through the same code as `labelkit run`; the run goes into a folder that is removed, and no observer
-        hears of it.""",
+    "plugin": """These apply to every plugin, whatever it yields. *Another process* is a fresh Python that is given the
+        name of the entry point and nothing else. So the plugin has to be installed.""",
+    "schema": "These apply to each schema.",
+    "metric": """These apply to each metric. It receives sentences (or texts) that are labelled correctly, partly wrong
+        and all wrong, and input for which figures are undefined.""",
+    "decoder": """These apply to each decoder. It receives scores in all four tagging schemes and for plain labels, for
+        many sentences, one, none, and sentences without words.""",
+    "preprocessor": "These apply to each preprocessor. It receives ordinary examples and adversarial ones.",
+    "format": "These apply to each format, for each kind of example that it declares.",
+    "encoder": "These apply to each kind of model reference.",
+    "source": """These apply to each source, without a network and with an empty cache. Where its folder is absent, or
+        it raises `labelkit.errors.NetworkError` because `ctx.offline` is set, only its record is checked.""",
+    "task": """These apply to each task. The last four train it for sixteen steps on its own examples, with a tiny
+        random encoder and through the same code as `labelkit run`. That run goes into a folder that is removed, and no
+        observer receives its events.""",
 }
 
 
@@ -41,7 +41,7 @@ def _section(kind: str, specs: tuple[CheckSpec, ...]) -> Iterator[str]:
     yield from (
         f"### {heading}",
         "",
-        textwrap.fill(" ".join(BEFORE[kind].split()), 120),
+        textwrap.fill(" ".join(BEFORE[kind].split()), 100),
         "",
         "| check | what holds | only once these have passed |",
     )

@@ -153,7 +153,7 @@ def _method(record: type, name: str, member: object) -> str:
 def _prose(docstring: str) -> str:
     """Return the paragraphs of a docstring before its parameters and examples."""
     text = re.split(r"\n\s*(?=:\w+.*?:|>>>)", inspect.cleandoc(docstring), maxsplit=1)[0]
-    return "\n\n".join(textwrap.fill(_plain(part), 120) for part in text.split("\n\n") if part.strip())
+    return "\n\n".join(textwrap.fill(_plain(part), 100) for part in text.split("\n\n") if part.strip())
 
 
 def _plain(text: str) -> str:
