@@ -73,8 +73,8 @@ def _generic(check: str) -> str:
     ("files", "said"),
     [
         ({"quickstart": "", "best": "[train]\nlearning_rat = 1"}, "best.toml: unknown setting 'train.learning_rat'"),
-        ({"quickstart": "", "best": "[train]\nseed = 'x'"}, "train.seed cannot be 'x'"),
-        ({"quickstart": "", "best": "= 1"}, "best.toml is not TOML"),
+        ({"quickstart": "", "best": "[train]\nseed = 'x'"}, "invalid train.seed: 'x'"),
+        ({"quickstart": "", "best": "= 1"}, "best.toml is invalid TOML"),
         ({"quickstart": "", "best": "metric = 'f2'"}, "unknown metric 'f2'"),
         ({"quickstart": "", "best": "decoder = 'argmax-text'"}, "is for kind 'text'"),
         ({"quickstart": "", "best": "preprocess = ['lower']"}, "unknown preprocessor 'lower'"),

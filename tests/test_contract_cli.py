@@ -116,7 +116,7 @@ def test_an_expected_failure_that_passes_fails(install: Callable[..., None], com
 def test_an_expected_failure_is_written_with_its_reason(text: str, command: Callable[..., Done]) -> None:
     done = command("check", "mine", "--expected", text)
     assert done.status == 2
-    assert "is not CHECK=REASON" in done.err
+    assert "write CHECK=REASON" in done.err
 
 
 def test_an_expected_failure_of_no_check_is_refused(install: Callable[..., None], command: Callable[..., Done]) -> None:
@@ -129,7 +129,7 @@ def test_an_expected_failure_of_no_check_is_refused(install: Callable[..., None]
 def test_a_plugin_that_is_not_there(command: Callable[..., Done]) -> None:
     done = command("check", "nre")
     assert (done.status, done.out) == (1, "")
-    assert done.err.startswith("error: no installed plugin is called 'nre'\n  did you mean ner")
+    assert done.err.startswith("error: unknown plugin 'nre'\n  did you mean ner")
 
 
 def test_a_plugin_that_is_blocked_is_not_imported(install: Callable[..., None], command: Callable[..., Done]) -> None:

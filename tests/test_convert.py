@@ -344,6 +344,6 @@ def test_settings_of_data_only(tmp_path: Path, capfd: pytest.CaptureFixture[str]
     assert main(common) == 1
     assert "data.drop_overlaps=true" in capfd.readouterr().err
     assert main([*common, "--set", "train.seed=1"]) == 1
-    assert "only settings of data" in capfd.readouterr().err
+    assert "only data settings apply here" in capfd.readouterr().err
     assert main([*common, "--set", "data.drop_overlaps=true"]) == 0
     assert json.loads((tmp_path / "b.jsonl").read_text())["labels"] == ["B-B", "I-B"]

@@ -853,7 +853,7 @@ def test_only_strict_makes_findings_a_failure(
     assert main(command) == 0
     shown = capsys.readouterr().out
     assert "6 findings: 2 errors, 2 warnings, 2 notes" in shown
-    assert "train, labels: 1 tag does not fit IOB2 where it stands\n" in shown
+    assert "train, labels: tags do not fit IOB2 where they stand (1)\n" in shown
 
     assert main([*command, "--strict"]) == 1
     printed = capsys.readouterr()
@@ -907,7 +907,7 @@ def test_the_length_of_a_window_can_be_set(
     assert {one["check"] for one in document["findings"]} == {"windows"}
 
     assert main([*command, "--set", "data.max_length=500"]) == 1
-    assert "more than the 128 sub-tokens" in capsys.readouterr().err
+    assert "exceeds the 128 subword tokens" in capsys.readouterr().err
 
 
 def test_what_users_wrote_is_shown_literally(

@@ -572,7 +572,7 @@ def test_a_limit_counts_from_the_beginning_of_training(monkeypatch: pytest.Monke
 
 
 def test_a_negative_limit_is_refused(train: Train) -> None:
-    with pytest.raises(LabelkitError, match=r"train\.max_minutes cannot be -1"):
+    with pytest.raises(LabelkitError, match=r"invalid train\.max_minutes: -1"):
         train(max_minutes=-1)
 
 

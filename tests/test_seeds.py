@@ -232,7 +232,7 @@ def test_names_are_checked_before_anything_is_trained(
 
 
 def test_seeds_that_are_too_great_are_refused(train: Train, tmp_path: Path) -> None:
-    with pytest.raises(LabelkitError, match=r"train\.seed cannot be 4294967296"):
+    with pytest.raises(LabelkitError, match=r"invalid train\.seed: 4294967296"):
         train(home=tmp_path / "home", seed=2**32 - 2, seeds=3)
     assert not (tmp_path / "home").exists()
 

@@ -160,7 +160,7 @@ def test_an_unknown_splitter_is_refused() -> None:
 def test_the_setting_knows_the_splitters() -> None:
     assert typing.get_args(run_settings.SplitterName) == tuple(SPLITTERS)
     assert validate("data.splitter", "characters") == "characters"
-    with pytest.raises(LabelkitError, match=r"data\.splitter cannot be 'charakters'") as caught:
+    with pytest.raises(LabelkitError, match=r"invalid data\.splitter: 'charakters'") as caught:
         validate("data.splitter", "charakters")
     assert caught.value.hint == "did you mean characters? it takes words, whitespace, characters, none"
 

@@ -32,7 +32,7 @@ class PlanError(LabelkitError):
 
     def __init__(self, misses: Sequence[LabelkitError]) -> None:
         first = misses[0]
-        message = first.message if len(misses) == 1 else f"{len(misses)} things stop this run"
+        message = first.message if len(misses) == 1 else f"{len(misses)} errors in the settings of this run"
         super().__init__(message, hint=first.hint if len(misses) == 1 else None)
         self.misses = tuple(misses)
 

@@ -189,7 +189,7 @@ class ReadingFaults:
             yield from cases.findings(check, "error", self._split, message, advice)
         message, advice = "reading stopped here, what follows was not checked", "correct this place and check again"
         yield from self._stopped.findings("reading", "error", self._split, message, advice)
-        message = "cannot be read and were left out"
+        message = "lines or records cannot be read and were left out"
         advice = "correct them, or remove them: labelkit run stops at the first one"
         yield from self._records.findings("reading", "error", self._split, message, advice)
         message = "lines are not in the encoding and were left out"

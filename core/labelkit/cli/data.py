@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class _Commands(click.Group):
-    """The commands of this module, and those of modules that are imported when they are called."""
+    """The commands of this module, and ``check``, whose module is imported when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [*super().list_commands(ctx), "check"]
@@ -31,24 +31,26 @@ class _Commands(click.Group):
 
 @click.group(cls=_Commands)
 def data() -> None:
-    """Look at data before training on it."""
+    """Show, check and convert labelled data."""
 
 
 def reading_options(command: Command) -> Command:
-    """Give a command the options that say how files are read."""
+    """Decorate a command with the options of reading files: ``columns``, ``encoding`` and ``sets``."""
     for option in (
-        click.option("--set", "sets", multiple=True, metavar="data.KEY=VALUE", help="A setting of data (repeatable)."),
+        click.option(
+            "--set", "sets", multiple=True, metavar="data.KEY=VALUE", help="Override a data.KEY setting (repeatable)."
+        ),
         click.option(
             "--encoding",
             default=SETTINGS["data.encoding"].default,
             show_default=True,
             metavar="NAME",
-            help="Encoding of text files.",
+            help="Read text files in this encoding.",
         ),
         click.option(
             "--columns",
             metavar="NAME=COLUMN,…",
-            help="Which column holds what: tokens=0,ner=3 or text=review,label=stars.",
+            help="Name the columns of the files: tokens=0,ner=3 or text=review,label=stars.",
         ),
     ):
         command = option(command)
@@ -57,22 +59,20 @@ def reading_options(command: Command) -> Command:
 
 @data.command("show")
 @click.argument("reference", metavar="REF")
-@click.option("--layer", metavar="NAME", help="Which layer of labels, e.g. ner, pos, chunk.")
+@click.option("--layer", metavar="NAME", help="Show this layer of labels, e.g. ner, pos, chunk.")
 @reading_options
-@click.option("--split", default="train", show_default=True, metavar="NAME", help="Where the examples come from.")
-@click.option("--count", type=click.IntRange(min=0), default=10, show_default=True, help="How many examples.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Which random examples.")
+@click.option("--split", default="train", show_default=True, metavar="NAME", help="Show examples of this split.")
+@click.option("--count", type=click.IntRange(min=0), default=10, show_default=True, help="Show N random examples.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the random choice.")
 @command_options
 def show(
     shell: Shell,
     reference: str,
     layer: str | None,
-    columns: str | None,
-    encoding: str,
-    sets: tuple[str, ...],
     split: str,
     count: int,
     seed: int,
+    **reading: Any,
 ) -> None:
     """Show random examples of REF with their labels, label counts and lengths.
 
@@ -80,28 +80,37 @@ def show(
     labelkit data show sample
     labelkit data show train.conll --columns tokens=0,ner=3
     """
+    from labelkit.cli.data_display import corpus_document, print_corpus
     from labelkit.data import summary
     from labelkit.data.show import load_without_task
     from labelkit.errors import DataError
 
-    ctx = reading_context(shell, columns, encoding, sets)
+    ctx = reading_context(shell, **reading)
     ctx = replace(ctx, settings=replace(ctx.settings, allow_new_labels=True))
     corpus = load_without_task(reference, layer, shell.catalog, ctx)
     if split not in corpus.splits:
         raise DataError(f"'{reference}' has no {split} split", hint=f"it has: {', '.join(corpus.splits)}")
     examples = summary.sample_examples(corpus.splits[split].examples, count, seed)
-    _print(shell, corpus, split, examples, summary.summarise(corpus))
+    figures = summary.summarise(corpus)
+    if shell.as_json:
+        shell.json(corpus_document(corpus, examples, figures))
+    else:
+        print_corpus(shell.out, corpus, split, examples, figures)
 
 
 @data.command("convert")
 @click.argument("reference", metavar="IN")
 @click.argument("target", metavar="OUT", type=click.Path(path_type=Path))
-@click.option("--to", required=True, metavar="FORMAT", help="The format to write; see labelkit formats.")
-@click.option("--from", "source", metavar="FORMAT", help="The format to read; by default that of IN's ending.")
-@click.option("--layer", metavar="NAME", help="The one layer of labels to write; by default all.")
-@click.option("--split", default="train", show_default=True, metavar="NAME", help="Which split, where IN has several.")
-@click.option("--drop", metavar="NAME,…", help="May be lost: id, text, document, scheme, extra, layers, own fields.")
-@click.option("--force", is_flag=True, help="Replace OUT where it exists.")
+@click.option("--to", required=True, metavar="FORMAT", help="Write this format; labelkit formats lists all.")
+@click.option("--from", "source", metavar="FORMAT", help="Read this format; default by the ending of IN.")
+@click.option("--layer", metavar="NAME", help="Write this layer of labels only; default all layers.")
+@click.option(
+    "--split", default="train", show_default=True, metavar="NAME", help="Write this split, if IN has several."
+)
+@click.option(
+    "--drop", metavar="NAME,…", help="Allow the loss of: id, text, document, scheme, extra, layers, own fields."
+)
+@click.option("--force", is_flag=True, help="Replace an existing OUT.")
 @reading_options
 @command_options
 def convert(
@@ -114,11 +123,9 @@ def convert(
     split: str,
     drop: str | None,
     force: bool,
-    columns: str | None,
-    encoding: str,
-    sets: tuple[str, ...],
+    **reading: Any,
 ) -> None:
-    """Write IN (a file, or a split of a corpus) to the file OUT in another format; labels stay as they are.
+    """Convert IN (a file, or a split of a corpus) to the file OUT in another format; labels do not change.
 
     \b
     labelkit data convert train.conll train.jsonl --to jsonl
@@ -136,7 +143,7 @@ def convert(
         split=split,
         force=force,
     )
-    ctx = reading_context(shell, columns, encoding, sets)
+    ctx = reading_context(shell, **reading)
     if source:
         ctx = replace(ctx, settings=replace(ctx.settings, format=source))
     done = run(asked, shell.catalog, ctx)
@@ -152,9 +159,11 @@ def convert(
 def reading_context(
     shell: Shell, columns: str | None, encoding: str, sets: tuple[str, ...], base: DataSettings | None = None
 ) -> LoadContext:
-    """Return the context of reading by the given options; ``--set data.KEY=VALUE`` is validated as for a run.
+    """Return the context in which files are read with these options.
 
+    :param sets: ``data.KEY=VALUE`` of each ``--set``, validated as for a run.
     :param base: the settings that options override; None for the defaults.
+    :raises LabelkitError: an option is invalid.
     """
     from labelkit.config.validation import parse_set, validate
     from labelkit.errors import LabelkitError
@@ -163,28 +172,6 @@ def reading_context(
     for text in sets:
         key, value = parse_set(text)
         if not key.startswith("data."):
-            raise LabelkitError(f"--set {text!r}: only settings of data are of use here", hint="write data.KEY=VALUE")
+            raise LabelkitError(f"invalid --set {text!r}: only data settings apply here", hint="write data.KEY=VALUE")
         given[key.removeprefix("data.")] = validate(key, value)
     return shell.environment.load_context(replace(base or DataSettings(), **given), shell.home.cache)
-
-
-def _print(shell: Shell, corpus: Any, split: str, examples: Any, figures: Any) -> None:
-    if shell.as_json:
-        shell.json(
-            {
-                "reference": corpus.reference,
-                "layer": corpus.layer,
-                "synthetic": corpus.synthetic,
-                "scheme": corpus.scheme_read,
-                "labels": list(corpus.schema.label_names),
-                "splits": {row.name: asdict(row) for row in figures},
-                "examples": [
-                    {"id": one.id, "words": one.words, "text": one.text, "labels": one.labels[corpus.layer]}
-                    for one in examples
-                ],
-            }
-        )
-        return
-    from labelkit.cli.data_display import print_corpus
-
-    print_corpus(shell.out, corpus, split, examples, figures)

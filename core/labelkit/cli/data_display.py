@@ -1,9 +1,10 @@
-"""How a corpus looks in a terminal: random examples, label counts, lengths."""
+"""Print a corpus, and return it for JSON: random examples, label counts, lengths."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.text import Text
@@ -18,14 +19,14 @@ if TYPE_CHECKING:
     from labelkit.data.summary import SplitSummary
     from labelkit.records import Example
 
-#: columns that an id takes at most beside its example
+#: maximum width of an id beside its example, in columns
 ID_WIDTH = 24
 
 
 def print_corpus(
     console: Console, data: Corpus, split: str, examples: Sequence[Example], figures: Sequence[SplitSummary]
 ) -> None:
-    """Print random examples with their labels, and what the splits hold."""
+    """Print examples with their labels, and the label counts and lengths of all splits."""
     palette = colours(data.schema.types or data.schema.labels)
     read = f", read as {data.scheme_read}" if data.scheme_read else ""
     kind = "synthetic, " if data.synthetic else ""
@@ -34,38 +35,37 @@ def print_corpus(
     table(console, (">id", "example"), rows, title=title)
     console.print()
     print_label_counts(console, figures, palette, "texts" if data.kind == "text" else "words")
-    rows_ = [
+    lengths = [
         (
             f.name + (" (held out)" if f.carved else ""),
-            f"{f.examples:,}",
-            f"{f.words:,}",
-            f.documents or "–",
-            f.lengths.min,
-            f"{f.lengths.median:g}",
-            f"{f.lengths.mean:.1f}",
-            f.lengths.p95,
-            f.lengths.max,
+            *(f"{f.examples:,}", f"{f.words:,}", f.documents or "–", f.lengths.min),
+            *(f"{f.lengths.median:g}", f"{f.lengths.mean:.1f}", f.lengths.p95, f.lengths.max),
         )
         for f in figures
     ]
-    columns = (
-        "split",
-        ">examples",
-        ">words",
-        ">documents",
-        ">shortest",
-        ">median",
-        ">mean",
-        ">95%",
-        ">longest",
-    )
-    table(console, columns, rows_, title="lengths in words")
+    columns = ("split", ">examples", ">words", ">documents", ">shortest", ">median", ">mean", ">95%", ">longest")
+    table(console, columns, lengths, title="lengths in words")
     for note in data.notes:
         console.print(Text(literal(note), style="yellow"))
 
 
+def corpus_document(data: Corpus, examples: Sequence[Example], figures: Sequence[SplitSummary]) -> dict[str, Any]:
+    """Return what :func:`print_corpus` prints, ready for JSON."""
+    return {
+        "reference": data.reference,
+        "layer": data.layer,
+        "synthetic": data.synthetic,
+        "scheme": data.scheme_read,
+        "labels": list(data.schema.label_names),
+        "splits": {summary.name: asdict(summary) for summary in figures},
+        "examples": [
+            {"id": one.id, "words": one.words, "text": one.text, "labels": one.labels[data.layer]} for one in examples
+        ],
+    }
+
+
 def example_text(example: Example, data: Corpus, palette: Mapping[str, str]) -> Text:
-    """Return an example with its spans, or its labels, in colour."""
+    """Return an example with its spans or labels in colour."""
     labels = example.labels[data.layer]
     if isinstance(labels, str) or example.words is None:
         return Text.assemble(
@@ -91,9 +91,9 @@ def example_text(example: Example, data: Corpus, palette: Mapping[str, str]) -> 
 def print_label_counts(
     console: Console, figures: Sequence[SplitSummary], palette: Mapping[str, str], kind: str
 ) -> None:
-    """Print how often each span type, or else each label, occurs in each split.
+    """Print the number of spans of each type in each split, or of words or texts with each label.
 
-    :param kind: what has a label.
+    :param kind: ``words`` or ``texts``.
     """
     spans = any(f.spans for f in figures)
     counts = [f.spans if spans else f.labels for f in figures]

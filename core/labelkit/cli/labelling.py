@@ -1,4 +1,4 @@
-"""What ``labelkit label`` prints on stderr: a progress bar, records that could not be read, and the closing summary."""
+"""The progress and the closing summary of ``labelkit label``, on stderr."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class ReadMeter:
-    """Measures how much of the input files was read; an :data:`labelkit.files.reading.OPEN_LISTENER`."""
+    """Measures how much of the input files is read; a listener for :data:`labelkit.files.reading.OPEN_LISTENER`."""
 
     def __init__(self) -> None:
         self._path: Path | None = None
@@ -29,7 +29,7 @@ class ReadMeter:
         self._before, self._size = 0, 0
 
     def __call__(self, path: Path, raw: BinaryIO) -> None:
-        """Count a file that is opened; a reader may open it twice."""
+        """Add a file that is opened; a file that is opened twice in a row is counted once."""
         if path != self._path:
             self._before += self._size
             self._path, self._size = path, path.stat().st_size if path.is_file() else 0
@@ -43,9 +43,9 @@ class ReadMeter:
 
 
 class LabelProgress:
-    """Shows the progress of labelling; a context manager, called with the results of each chunk.
+    """Shows a progress bar and skipped records; a context manager that is called with the results of each chunk.
 
-    :param size: bytes to read; None if unknown.
+    :param size: size of the inputs in bytes; None if unknown.
     :param bar: draw a bar, if ``console`` is a terminal.
     """
 
@@ -56,7 +56,7 @@ class LabelProgress:
         self._task: TaskID | None = None
         self._started = time.monotonic()
         self._summary = LabellingSummary()
-        self._failures: list[FailedRecord] = []
+        self._skipped: list[str] = []
 
     def __enter__(self) -> Self:
         if self._bar:
@@ -75,29 +75,25 @@ class LabelProgress:
             self._progress.stop()
 
     def __call__(self, chunk: list[LabelResult]) -> None:
-        """Count the results of a chunk, print its failures and move the bar."""
+        """Count the results of a chunk, print the records that were skipped and advance the bar."""
         for result in chunk:
             if isinstance(result, FailedRecord) and self._summary.failed < LISTED:
-                self._failures.append(result)
+                hint = f" ({result.hint})" if result.hint else ""
+                self._skipped.append(literal(f"skipped: {result.message}{hint}", lines=False))
+                if self._summary.failed == LISTED - 1:
+                    self._skipped.append("skipped: further records are only counted")
             self._summary.add(result)
         if self._summary.records:  # if not a single record can be read, the command fails with that error
-            self._print_failures()
+            while self._skipped:
+                self._console.print(self._skipped.pop(0), soft_wrap=True)
         if self._progress and self._task is not None:
             rate = self._summary.words / max(time.monotonic() - self._started, 1e-9)
             shown = f"{self._summary.records:,} records, {rate:,.0f} words/s"
             self._progress.update(self._task, completed=self._meter.position(), description=shown)
 
-    def _print_failures(self) -> None:
-        for failed in self._failures:
-            hint = f" ({failed.hint})" if failed.hint else ""
-            self._console.print(literal(f"skipped: {failed.message}{hint}", lines=False), soft_wrap=True)
-        if self._failures and self._summary.failed >= LISTED:
-            self._console.print("skipped: further records are only counted", soft_wrap=True)
-        self._failures.clear()
-
 
 def summary_lines(job: LabellingJob, output: Path | None) -> Iterator[str]:
-    """Yield the closing summary, one line for each fact that the user should know."""
+    """Yield the closing summary: counts and speed, and a note for whatever was left out or changed."""
     engine, total, info = job.labeller.engine, job.total, job.labeller.info
     token = info.kind == "token"
     counts = [plural(total.records, "record"), plural(total.words, "word")]

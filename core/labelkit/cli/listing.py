@@ -62,7 +62,7 @@ def recipes(shell: Shell) -> None:
 @click.argument("name")
 @command_options
 def show_recipe(shell: Shell, name: str) -> None:
-    """Show every setting of the recipe NAME, of each task that has one, or of one task: TASK/NAME."""
+    """Show all settings of the recipe NAME, for each task that has one, or for one task: TASK/NAME."""
     task, _, recipe = name.rpartition("/")
     rows = recipe_rows(shell)
     found = [row for row in rows if row["name"] == recipe and task in ("", row["task"])]
@@ -80,7 +80,7 @@ def show_recipe(shell: Shell, name: str) -> None:
 
 
 def recipe_rows(shell: Shell) -> list[Row]:
-    """Return task, name, summary and settings of every recipe; an invalid file has its error for a summary."""
+    """Return task, name, summary and settings of every recipe; the summary of an invalid file is its error."""
     from labelkit.config.recipes import read_recipe, recipes_of
 
     rows: list[Row] = []

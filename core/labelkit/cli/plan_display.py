@@ -1,4 +1,4 @@
-"""How a checked plan looks in a terminal and in JSON."""
+"""Print the plan of a dry run, and return it for JSON."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def print_plan(console: Console, checked: Plan, prepared: PreparedRun) -> None:
-    """Print a plan, where each value came from, and what was found."""
+    """Print each setting with its origin, the sizes of the splits, the labels and the encoder."""
     name = f"task {checked.task.name}, recipe {checked.recipe}"
     rows = []
     for key, (value, origin) in checked.entries().items():

@@ -1,4 +1,4 @@
-"""``labelkit plugins``: list plugins, check whether one keeps the contract, and scaffold a new one."""
+"""``labelkit plugins``: list plugins, run the contract checks of one, and scaffold a new one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import click
 from labelkit.cli.common import Shell, command_options
 from labelkit.errors import LabelkitError, UnknownNameError, nearest
 
-#: the kinds of plugin of :mod:`labelkit.plugins.scaffold`, which ``--help`` does not load
+#: the kinds of :mod:`labelkit.plugins.scaffold`, repeated so that ``--help`` does not load it
 PLUGIN_KINDS = ("token", "text", "metric", "source", "format")
 
 
@@ -65,7 +65,7 @@ def check(shell: Shell, name: str, expected: tuple[str, ...]) -> None:
     reasons = parse_expected(expected)
     names = {info.name for info in shell.catalog.plugins}
     if name not in names:
-        raise UnknownNameError(f"no installed plugin is called '{name}'", hint=nearest(name, names))
+        raise UnknownNameError(f"unknown plugin '{name}'", hint=nearest(name, names))
     selected = list(checks(name, shell.catalog))
     validate_expected(name, selected, reasons)
     outcomes = []
@@ -84,33 +84,33 @@ def check(shell: Shell, name: str, expected: tuple[str, ...]) -> None:
     if failed:
         raise LabelkitError(
             f"plugin '{name}' fails {failed} of {len(outcomes)} checks",
-            hint="change it, or say why a check may fail: --expected CHECK=REASON",
+            hint="change it, or expect a failure with a reason: --expected CHECK=REASON",
         )
 
 
 def parse_expected(options: tuple[str, ...]) -> dict[str, str]:
     """Return check → reason of the options ``--expected CHECK=REASON``.
 
-    :raises click.BadParameter: one is written in another way.
+    :raises click.BadParameter: an option is not of this form.
     """
     reasons = {}
     for text in options:
         check_name, equals, reason = (part.strip() for part in text.partition("="))
         if not (check_name and equals and reason):
-            raise click.BadParameter(f"'{text}' is not CHECK=REASON", param_hint="--expected")
+            raise click.BadParameter(f"invalid '{text}': write CHECK=REASON", param_hint="--expected")
         reasons[check_name] = reason
     return reasons
 
 
 @plugins.command("new")
 @click.argument("name", metavar="NAME")
-@click.option("--kind", type=click.Choice(PLUGIN_KINDS), required=True, help="What the plugin adds.")
+@click.option("--kind", type=click.Choice(PLUGIN_KINDS), required=True, help="Scaffold a plugin that adds this.")
 @click.option(
     "--folder",
     type=click.Path(path_type=Path, file_okay=False),
     default=Path(),
     metavar="DIR",
-    help="Where to create the folder of the package; default: here.",
+    help="Create the folder of the package in DIR; default: here.",
 )
 @command_options
 def new(shell: Shell, name: str, kind: str, folder: Path) -> None:

@@ -18,19 +18,19 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("task", required=False)
-@click.option("--recipe", metavar="NAME|FILE", help="Named settings; default quickstart, or best with --data.")
-@click.option("--data", metavar="REF", help="A source, a path, or train=PATH,validation=PATH,test=PATH.")
-@click.option("--columns", metavar="NAME=COLUMN,…", help="Columns of the files, e.g. tokens=0,ner=3.")
-@click.option("--encoding", metavar="NAME", help="Encoding of text files; default utf-8.")
-@click.option("--model", metavar="REF", help="The encoder: bundled, a folder, or org/name[@REVISION] on the Hub.")
-@click.option("--metric", metavar="NAME", help="The metric that chooses the checkpoint.")
-@click.option("--decoder", metavar="NAME", help="The decoder: argmax, viterbi, …")
-@click.option("--epochs", type=float, metavar="N", help="Number of epochs.")
-@click.option("--lr", type=float, metavar="X", help="Peak learning rate.")
-@click.option("--seed", type=int, metavar="N", help="Random seed.")
+@click.option("--recipe", metavar="NAME|FILE", help="Use this recipe; default quickstart, or best with --data.")
+@click.option("--data", metavar="REF", help="Train on a source, a path, or train=PATH,validation=PATH,test=PATH.")
+@click.option("--columns", metavar="NAME=COLUMN,…", help="Name the columns of the files, e.g. tokens=0,ner=3.")
+@click.option("--encoding", metavar="NAME", help="Read text files in this encoding; default utf-8.")
+@click.option("--model", metavar="REF", help="Fine-tune bundled, a folder, or org/name[@REVISION] of the Hub.")
+@click.option("--metric", metavar="NAME", help="Choose the checkpoint by this metric; labelkit metrics lists all.")
+@click.option("--decoder", metavar="NAME", help="Decode with this decoder; labelkit decoders lists all.")
+@click.option("--epochs", type=float, metavar="N", help="Train for N epochs.")
+@click.option("--lr", type=float, metavar="X", help="Set the peak learning rate.")
+@click.option("--seed", type=int, metavar="N", help="Set the random seed.")
 @click.option("--seeds", type=click.IntRange(min=1), metavar="N", help="Train N runs with different seeds as a group.")
-@click.option("--max-steps", type=int, metavar="N", help="Stop after this many optimizer steps.")
-@click.option("--max-minutes", type=float, metavar="N", help="Stop training after this many minutes.")
+@click.option("--max-steps", type=int, metavar="N", help="Stop after N optimizer steps.")
+@click.option("--max-minutes", type=float, metavar="N", help="Stop training after N minutes.")
 @click.option(
     "--set",
     "sets",
@@ -39,12 +39,12 @@ if TYPE_CHECKING:
     help="Override a train.KEY or data.KEY setting (repeatable).",
 )
 @click.option("--allow-new-labels", is_flag=True, default=None, help="Allow labels absent from the training split.")
-@click.option("--name", metavar="NAME", help="A name for the run: a-z, 0-9 and hyphens.")
+@click.option("--name", metavar="NAME", help="Name the run: a-z, 0-9 and hyphens.")
 @click.option("--resume", metavar="RUN", help="Resume a stopped run with its recorded plan.")
 @click.option("--dry-run", is_flag=True, help="Check everything and print the plan without training.")
 @command_options
 def run(shell: Shell, task: str | None, resume: str | None, dry_run: bool, seeds: int | None, **flags: Any) -> None:
-    """Train a labeller for TASK, select its checkpoint on validation data, score it once on test data, record it.
+    """Train a labeller for TASK, select its checkpoint on validation data, score it once on test data, and record it.
 
     \b
     labelkit run ner
@@ -63,7 +63,7 @@ def run(shell: Shell, task: str | None, resume: str | None, dry_run: bool, seeds
     main_process = distributed.is_main_process()
     shell.err.quiet = not main_process
     with Progress(shell.err) as progress:
-        prepared = _prepare(shell, progress, task, resume, {**flags, "seeds": seeds})
+        prepared = prepare_run(shell, progress, task, resume, {**flags, "seeds": seeds})
         progress.stage("loading", "torch and transformers")
         if dry_run:
             plan = resolve_and_check(shell, progress, prepared, seeds or 1)
@@ -87,10 +87,13 @@ def run(shell: Shell, task: str | None, resume: str | None, dry_run: bool, seeds
         raise failure
 
 
-def _prepare(
+def prepare_run(
     shell: Shell, progress: Progress, task: str | None, resume: str | None, flags: dict[str, Any]
 ) -> PreparedRun:
-    """Return the prepared run: a new one from the flags, or the one to resume."""
+    """Return the prepared run: a new one from the flags, or the one to resume.
+
+    :raises click.UsageError: the flags cannot be combined with ``--resume``.
+    """
     from labelkit.api import request_of
     from labelkit.train.preparation import prepare, prepare_resumed
 
@@ -108,7 +111,10 @@ def _prepare(
 
 
 def resolve_and_check(shell: Shell, progress: Progress, prepared: PreparedRun, seeds: int) -> Plan:
-    """Return the plan with its automatic settings resolved, after checking that its runs fit on the disk."""
+    """Return the plan with its automatic settings resolved.
+
+    :raises LabelkitError: a setting is invalid, or the disk has too little space for the runs.
+    """
     from labelkit.train.disk_space import check_disk_space, estimate_disk_space
     from labelkit.train.resolution import resolve_plan
     from labelkit.train.seeds import prepare_seeds, seeds_of
@@ -125,7 +131,7 @@ def resolve_and_check(shell: Shell, progress: Progress, prepared: PreparedRun, s
 def train_and_report(
     shell: Shell, progress: Progress, prepared: PreparedRun, seeds: int
 ) -> tuple[RunResult, LabelkitError | None]:
-    """Train one run, or one for each seed; return the result, and the error where some of several seeds failed."""
+    """Train one run, or one for each seed; return the result, and an error if some of several seeds failed."""
     from labelkit.train.run import train
     from labelkit.train.seeds import SeedsFailedError, train_group
 

@@ -1,4 +1,4 @@
-"""How the result of a run and its scores look in a terminal."""
+"""Print the result of a run and its scores."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 SYNTHETIC = "on a synthetic corpus: these scores say nothing about real text"
 TRIPLE = ("precision", "recall", "f1")
-#: the figure that says over which average of the types the three are
+#: the key that names the average of the three over the types, e.g. ``micro``
 AVERAGE = "average"
 
 
 def print_result(console: Console, done: RunResult) -> None:
-    """Print what a run achieved and what to do with it."""
+    """Print the scores of a run, its checkpoint, and the command that labels with it."""
     for split, tasks in done.metrics.items():
         for figures in tasks.values():
             print_scores(console, f"{split} ({done.task})", figures)
@@ -30,13 +30,13 @@ def print_result(console: Console, done: RunResult) -> None:
         print_group(console, done.group)
     if done.synthetic:
         console.print(Text(SYNTHETIC, style="yellow"))
-    # one line each, however narrow the terminal: these are for copying
+    # not wrapped: paths and commands are copied from the terminal
     console.print(cell(f"{done.seconds:.0f} s, checkpoint {done.checkpoint}"), soft_wrap=True)
     console.print(cell(f'label something:  labelkit label {done.name or done.run} --text "…"'), soft_wrap=True)
 
 
 def print_group(console: Console, found: Group) -> None:
-    """Print what the runs of a group scored: mean, spread and range of each figure of whole splits."""
+    """Print the mean, standard deviation and range of the scores of a group's runs, the selecting metric first."""
     seeds = ", ".join(map(str, found.seeds))
     several = "1 run, seed" if len(found.runs) == 1 else f"{len(found.runs)} runs, seeds"
     missing = f", not finished: {', '.join(found.others)}" if found.others else ""
@@ -49,7 +49,11 @@ def print_group(console: Console, found: Group) -> None:
     rows = [
         (
             f"{split}.{name}{' *' * (name == found.metric_key)}",
-            *map(_value, (one.mean, one.std, one.min, one.max)),
+            # counts are whole numbers
+            *(
+                f"{value:.0f}" if value is not None and value > 1 and value.is_integer() else figure(value)
+                for value in (one.mean, one.std, one.min, one.max)
+            ),
         )
         for split, name, one in sorted(found.split_metrics, key=order)
     ]
@@ -68,8 +72,14 @@ def print_scores(console: Console, title: str, figures: Mapping[str, Any]) -> No
         (type_, *(figure(row.get(name)) for name in (*TRIPLE, "support")), interval(figures, "f1", type_))
         for type_, row in per_type.items()
     ]
-    wholes = [prefix for prefix in _prefixes(figures) if prefix or "support" in figures]
-    rows += [_whole(figures, prefix) for prefix in wholes]
+    # the prefixes of precision, recall and F1 that come together: none, macro_, span_
+    prefixes = [name.removesuffix("precision") for name in figures if name.endswith("precision") and "." not in name]
+    wholes = [
+        prefix
+        for prefix in prefixes
+        if (prefix or "support" in figures) and all(f"{prefix}{name}" in figures for name in TRIPLE)
+    ]
+    rows += [overall_row(figures, prefix) for prefix in wholes]
     if rows:
         sure = ("F1 95% CI",) if any(row[-1] for row in rows) else ()
         columns = ("type", ">precision", ">recall", ">F1", ">support", *sure)
@@ -87,14 +97,11 @@ def print_scores(console: Console, title: str, figures: Mapping[str, Any]) -> No
     console.print()
 
 
-def _prefixes(figures: Mapping[str, Any]) -> list[str]:
-    """Return what stands before each precision, recall and F1 that come together: nothing, ``macro_``, ``span_``."""
-    found = [name.removesuffix("precision") for name in figures if name.endswith("precision") and "." not in name]
-    return [prefix for prefix in found if all(f"{prefix}{name}" in figures for name in TRIPLE)]
+def overall_row(figures: Mapping[str, Any], prefix: str) -> tuple[str, ...]:
+    """Return the row of scores over all types: name of the average, precision, recall, F1, support, 95% CI.
 
-
-def _whole(figures: Mapping[str, Any], prefix: str) -> tuple[str, ...]:
-    """Return the row of figures over all types, by the name of their average where they have one."""
+    :param prefix: of the names of the scores: ``macro_``, ``span_`` for boundary scores, or empty.
+    """
     name = {"": str(figures.get(AVERAGE, "all")), "span_": "boundary"}.get(prefix, prefix.rstrip("_"))
     values = (figure(figures[f"{prefix}{part}"]) for part in TRIPLE)
     support = "" if prefix else figure(figures["support"])
@@ -109,18 +116,14 @@ def interval(figures: Mapping[str, Any], name: str, type_: str | None = None) ->
 
 
 def confused(figures: Mapping[str, Any], most: int = 5) -> list[str]:
-    """Return the labels that are taken for another most often, as ``LOC as ORG 12``."""
+    """Return the most frequent confusions of labels, gold as predicted: ``LOC as ORG 12``."""
     rows = figures.get("confusion") or {}
-    # no label at all, on either side, is no confusion of labels
+    # a missed or spurious span is not a confusion of labels
     pairs = [
-        (gold, guess, number)
+        (gold, predicted, number)
         for gold, row in rows.items()
-        for guess, number in row.items()
-        if gold != guess and "O" not in (gold, guess)
+        for predicted, number in row.items()
+        if gold != predicted and "O" not in (gold, predicted)
     ]
     pairs.sort(key=lambda pair: -pair[2])
-    return [f"{gold} as {guess} {number:g}" for gold, guess, number in pairs[:most]]
-
-
-def _value(value: float | None) -> str:
-    return f"{value:.0f}" if value is not None and value > 1 and value.is_integer() else figure(value)
+    return [f"{gold} as {predicted} {number:g}" for gold, predicted, number in pairs[:most]]

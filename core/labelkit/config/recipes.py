@@ -45,21 +45,21 @@ def find_recipe(task: Task, name: str) -> Recipe:
         return read_recipe(Path(name).expanduser())
     known = recipes_of(task)
     if name not in known:
-        raise UnknownNameError(f"task '{task.name}' has no recipe '{name}'", hint=nearest(name, known))
+        raise UnknownNameError(f"unknown recipe '{name}' of task '{task.name}'", hint=nearest(name, known))
     return read_recipe(known[name])
 
 
 def read_recipe(path: Path) -> Recipe:
     """Return the recipe in a file, with its settings validated.
 
-    :raises LabelkitError: it is missing, is not TOML, or has an invalid setting.
+    :raises LabelkitError: it is missing, invalid TOML, or has an invalid setting.
     """
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise LabelkitError(f"recipe {path} cannot be read: {error.strerror}", hint="see: labelkit recipes") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise LabelkitError(f"recipe {path} is not TOML: {error}", hint="see: labelkit recipes") from None
+        raise LabelkitError(f"recipe {path} is invalid TOML: {error}", hint="see: labelkit recipes") from None
     summary = str(content.pop("summary", ""))
     for section in ("data", "train"):
         if isinstance(content.get(section), dict):

@@ -60,7 +60,9 @@ def parse_set(text: str) -> tuple[str, Any]:
     """
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
-        raise LabelkitError(f"--set {text!r} is not key=value", hint="for example --set train.learning_rate=2e-4")
+        raise LabelkitError(
+            f"invalid --set {text!r}: expected KEY=VALUE", hint="for example --set train.learning_rate=2e-4"
+        )
     try:
         return key.strip(), tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
@@ -83,7 +85,7 @@ def validate(key: str, value: Any) -> Any:
         hint = f"it takes {describe(schema, schema.get('$defs', {}))}"
         if isinstance(value, str) and (close := difflib.get_close_matches(value, schema.get("enum", []), n=1)):
             hint = f"did you mean {close[0]}? {hint}"
-        raise LabelkitError(f"{key} cannot be {value!r}", hint=hint) from None
+        raise LabelkitError(f"invalid {key}: {value!r}", hint=hint) from None
 
 
 @functools.cache
@@ -106,7 +108,7 @@ def _trainer_annotation(key: str) -> Any:
         hint = f"did you mean {full[0]}?" if full else nearest(key, SETTINGS)
         raise LabelkitError(f"unknown setting '{key}'", hint=hint)
     if name in OWNED:
-        raise LabelkitError(f"train.{name} belongs to labelkit", hint=f"use {OWNED[name]}")
+        raise LabelkitError(f"train.{name} is set by labelkit", hint=f"use {OWNED[name]}")
     from transformers import TrainingArguments
 
     annotations = typing.get_type_hints(TrainingArguments)
