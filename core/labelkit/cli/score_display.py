@@ -81,8 +81,8 @@ def print_scores(console: Console, title: str, figures: Mapping[str, Any]) -> No
     ]
     rows += [overall_row(figures, prefix) for prefix in wholes]
     if rows:
-        sure = ("F1 95% CI",) if any(row[-1] for row in rows) else ()
-        columns = ("type", ">precision", ">recall", ">F1", ">support", *sure)
+        interval_column = ("F1 95% CI",) if any(row[-1] for row in rows) else ()
+        columns = ("type", ">precision", ">recall", ">F1", ">support", *interval_column)
         table(console, columns, [row[: len(columns)] for row in rows])
     shown = {"per_type", *(f"{prefix}{name}" for prefix in wholes for name in TRIPLE)}
     shown |= {"support", AVERAGE} if "" in wholes else set()
