@@ -8,19 +8,21 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 import labelkit
 from labelkit.encode import alignment as align
-from labelkit.encode.alignment import NO_WORD, Encoding, align_labels, encode, encode_texts, tokenize
+from labelkit.encode.alignment import NO_WORD, Encoding, Window, align_labels, encode, encode_texts, tokenize
 from labelkit.errors import LabelkitError, ModelError
+from labelkit.models import tiny_tokenizers
 from labelkit.models.tiny_tokenizers import PIECES
 from labelkit.models.tokenizer import (
     DEFAULT_MAX_LENGTH,
     SpecialTokens,
     blank_ids,
+    content_tokenizer,
     load_tokenizer,
     max_length_of,
     needs_leading_space,
@@ -182,10 +184,11 @@ WORDS = st.lists(
 @settings(max_examples=60, deadline=None)
 def test_every_sub_token_knows_its_word(loaded: dict[str, Any], name: str, words: list[str]) -> None:
     """What a word becomes does not depend on the words around it, so tokenizing each alone must give the same."""
-    (pieces,) = tokenize(loaded[name], [words])
+    content = content_tokenizer(loaded[name])
+    (pieces,) = tokenize(content, [words])
     assert pieces.words.tolist() == sorted(pieces.words.tolist())
     for index, word in enumerate(words):
-        (alone,) = tokenize(loaded[name], [[word]])
+        (alone,) = tokenize(content, [[word]])
         assert pieces.ids[pieces.words == index].tolist() == alone.ids.tolist()
 
 
@@ -196,10 +199,11 @@ def test_words_tokenized_once_are_what_the_sentence_gives(
     loaded: dict[str, Any], name: str, words: list[str], seen: list[str]
 ) -> None:
     known: dict[str, tuple[int, ...]] = {}
-    tokenize(loaded[name], [seen, words[::2]], word_cache=known)
+    content = content_tokenizer(loaded[name])
+    tokenize(content, [seen, words[::2]], word_cache=known)
     before = dict(known)
-    (pieces,) = tokenize(loaded[name], [words], word_cache=known)
-    whole = loaded[name].backend_tokenizer.encode(words, is_pretokenized=True, add_special_tokens=False)
+    (pieces,) = tokenize(content, [words], word_cache=known)
+    whole = content.encode(words, is_pretokenized=True, add_special_tokens=False)
     assert pieces.ids.tolist() == whole.ids
     assert pieces.words.tolist() == whole.word_ids
     assert before.items() <= known.items()
@@ -277,8 +281,11 @@ def test_byte_level_words_get_a_space_before_them_and_keep_it(
     tokenizer.save_pretrained(tmp_path)
     assert isinstance(tokenizer, type(AutoTokenizer.from_pretrained(str(tmp_path))))
     for each in (tokenizer, load_tokenizer(tmp_path), AutoTokenizer.from_pretrained(str(tmp_path))):
-        (pieces,) = tokenize(each, [["Ada", "lives", "unbelievable"]])
-        assert pieces.ids.tolist() == tokenize(tokenizer, [["Ada", "lives", "unbelievable"]])[0].ids.tolist()
+        (pieces,) = tokenize(content_tokenizer(each), [["Ada", "lives", "unbelievable"]])
+        assert (
+            pieces.ids.tolist()
+            == tokenize(content_tokenizer(tokenizer), [["Ada", "lives", "unbelievable"]])[0].ids.tolist()
+        )
         tokens = each.convert_ids_to_tokens(pieces.ids.tolist())
         firsts = [tokens[pieces.words.tolist().index(word)] for word in range(3)]
         assert all(token.startswith("Ġ") for token in firsts), firsts
@@ -356,7 +363,7 @@ def test_a_label_is_not_carried_by_the_space_before_a_word(spacing: dict[str, An
 
 def test_a_word_that_is_but_a_space_keeps_what_it_has(loaded: dict[str, Any]) -> None:
     tokenizer = loaded["unigram"]
-    (alone,) = tokenize(tokenizer, [["▁"]])
+    (alone,) = tokenize(content_tokenizer(tokenizer), [["▁"]])
     (window,) = encode(Encoding.of(tokenizer, 64, 8), [["Ada", "▁"]]).windows
     assert 1 in window.words.tolist() or not len(alone.ids)
 
@@ -389,13 +396,121 @@ def test_a_tokenizer_without_padding_pads_with_its_end(spacing: dict[str, Any], 
     assert json.loads((tmp_path / "tokenizer_config.json").read_text(encoding="utf-8"))["pad_token"] == "<|end|>"
 
 
-# -- ends of texts ----------------------------------------------------------------------------------------------------
+# -- special tokens in texts of users ---------------------------------------------------------------------------------
+
+TINY_TOKENIZERS = {
+    "wordpiece": tiny_tokenizers.BERT,
+    "bpe": tiny_tokenizers.ROBERTA,
+    "unigram": tiny_tokenizers.ROBERTA,
+}
+LITERALS = [*BERT, *ROBERTA, "<|endoftext|>", "<|end|>", "<extra_id_0>", "[sep]", "</s", "s>"]
+PLAIN = st.sampled_from(["Ada", "lives", "in", "Rome", "don't", "1990", "中", "É", "<", "[", "x", "@"])
+MIXED = st.lists(PLAIN | st.sampled_from(LITERALS) | st.text(max_size=4), min_size=1, max_size=8)
+
+
+@pytest.fixture(scope="module")
+def tiny_encodings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Encoding]:
+    """Return an encoding for each of the three tiny tokenizers, and for the decoder's, loaded from their folders."""
+    kinds = {**TINY_TOKENIZERS, "bpe decoder": tiny_tokenizers.DECODER}
+    made = {}
+    for name, special in kinds.items():
+        folder = tmp_path_factory.mktemp("tiny")
+        tokenizer = tiny_tokenizers.make(name.split()[0], special)
+        tokenizer.add_special_tokens({"additional_special_tokens": ["<|endoftext|>", "<extra_id_0>"]})
+        tokenizer.save_pretrained(folder)
+        made[name] = Encoding.of(load_tokenizer(folder), 512, 0)
+    return made
+
+
+def assert_ordinary(encoding: Encoding, window: Window, given_: list[str] | str) -> None:
+    """Assert that a window has no special tokens inside, but unknown tokens for what is unknown."""
+    frame, tokenizer, content = encoding.special_tokens, encoding.tokenizer, encoding.content
+    inside = window.ids[len(frame.prefix) : len(window.ids) - len(frame.suffix)].tolist()
+    assert set(inside) & set(tokenizer.all_special_ids) <= {tokenizer.unk_token_id}
+    for text in [given_] if isinstance(given_, str) else given_:
+        found = content.encode(text, add_special_tokens=False)
+        for (start, stop), piece in zip(found.offsets, found.ids, strict=True):
+            if piece == tokenizer.unk_token_id:
+                alone = [content.encode(character, add_special_tokens=False).ids for character in text[start:stop]]
+                assert any(piece in ids for ids in alone), (text, found.tokens)
+
+
+@pytest.mark.parametrize("name", [*TINY_TOKENIZERS, "bpe decoder"])
+@given(parts=MIXED)
+@settings(max_examples=150, deadline=None)
+def test_texts_never_make_special_tokens(tiny_encodings: dict[str, Encoding], name: str, parts: list[str]) -> None:
+    encoding = tiny_encodings[name]
+    words = [*parts, "".join(parts)]
+    for window in encode(encoding, [words]).windows:
+        assert_ordinary(encoding, window, words)
+    for text in ("".join(parts), " ".join(parts)):
+        for window in encode_texts(encoding, [text]).windows:
+            assert_ordinary(encoding, window, text)
+
+
+@pytest.mark.parametrize("name", [*TINY_TOKENIZERS, "bpe decoder"])
+@given(words=st.lists(PLAIN | st.text(max_size=6), max_size=8))
+@settings(max_examples=60, deadline=None)
+def test_texts_without_special_tokens_are_encoded_as_by_the_tokenizer(
+    tiny_encodings: dict[str, Encoding], name: str, words: list[str]
+) -> None:
+    encoding = tiny_encodings[name]
+    assume(not any(literal in "".join(words) for literal in encoding.tokenizer.all_special_tokens))
+    backend = Tokenizer.from_str(encoding.tokenizer.backend_tokenizer.to_str())
+    for given_, split in ((words, True), (" ".join(words), False)):
+        theirs = backend.encode(given_, is_pretokenized=split, add_special_tokens=False)
+        assert encoding.content.encode(given_, is_pretokenized=split, add_special_tokens=False).ids == theirs.ids
+
+
+@pytest.mark.parametrize("name", TINY_TOKENIZERS)
+def test_the_pieces_of_a_special_token_are_those_of_its_characters(
+    tiny_encodings: dict[str, Encoding], name: str
+) -> None:
+    encoding = tiny_encodings[name]
+    for token in encoding.tokenizer.all_special_tokens:
+        (window,) = encode_texts(encoding, [token]).windows
+        assert len(window.ids) >= encoding.special_tokens.size + 3
+
+
+@pytest.mark.parametrize("name", TINY_TOKENIZERS)
+def test_a_saved_tokenizer_makes_no_special_tokens_of_texts(
+    tiny_encodings: dict[str, Encoding], name: str, tmp_path: Path
+) -> None:
+    """Programs that load the checkpoint with transformers split them too, but for Unigram's."""
+    from transformers import AutoTokenizer
+
+    encoding = tiny_encodings[name]
+    encoding.tokenizer.save_pretrained(tmp_path)
+    again = Encoding.of(load_tokenizer(tmp_path), 512, 0)
+    text = "Ada [SEP] lives</s> in <s><pad> Rome [PAD] <|endoftext|> <mask> [MASK]"
+    for words in (text.split(), [text]):
+        (window,), (other,) = encode(encoding, [words]).windows, encode(again, [words]).windows
+        assert window.ids.tolist() == other.ids.tolist()
+    (window,), (other,) = encode_texts(encoding, [text]).windows, encode_texts(again, [text]).windows
+    assert window.ids.tolist() == other.ids.tolist()
+    theirs = AutoTokenizer.from_pretrained(str(tmp_path))(text)["input_ids"]
+    assert (theirs == window.ids.tolist()) is (name != "unigram")
+
+
+def test_a_word_that_is_a_piece_of_the_vocabulary_is_no_special_token(tmp_path: Path) -> None:
+    """A vocabulary of whole words holds the special tokens too."""
+    from transformers import PreTrainedTokenizerFast
+
+    names = ["[UNK]", "[CLS]", "[SEP]", "Ada"]
+    tokenizer = Tokenizer(models.WordLevel({word: index for index, word in enumerate(names)}, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    tokenizer.post_processor = processors.BertProcessing(("[SEP]", 2), ("[CLS]", 1))
+    special = {"unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]", "pad_token": "[UNK]"}
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, **special).save_pretrained(tmp_path)
+    (window,) = encode(Encoding.of(load_tokenizer(tmp_path), 32, 0), [["Ada", "[SEP]", "[CLS]"]]).windows
+    assert window.ids.tolist() == [1, 3, 0, 0, 2]
 
 
 @pytest.mark.parametrize("name", ["roberta bpe", "unigram"])
 def test_what_users_write_is_no_end_of_a_text_where_ends_are_counted(
     folders: dict[str, Path], name: str, tmp_path: Path
 ) -> None:
+    """BART's classifiers find the end of a text by its EOS, and refuse a batch whose texts differ in EOS tokens."""
     folder = truncating(folders[name], tmp_path / "model")
     (folder / "config.json").write_text(json.dumps({"model_type": "bart"}), encoding="utf-8")
     tokenizer = load_tokenizer(folder)
@@ -428,7 +543,7 @@ def truncating(folder: Path, to: Path) -> Path:
 @pytest.mark.parametrize("name", MAKERS)
 def test_saved_truncation_and_padding_are_cleared(folders: dict[str, Path], name: str, tmp_path: Path) -> None:
     tokenizer = load_tokenizer(truncating(folders[name], tmp_path / "cut"))
-    long, short = tokenize(tokenizer, [["Ada"] * 50, ["Ada"]])
+    long, short = tokenize(content_tokenizer(tokenizer), [["Ada"] * 50, ["Ada"]])
     assert set(long.words.tolist()) == set(range(50))
     assert set(short.words.tolist()) == {0}
     assert special_tokens_of(tokenizer) == special_tokens_of(load_tokenizer(folders[name]))
@@ -453,7 +568,7 @@ def test_the_bundled_encoder_reads_everything() -> None:
     folder = resolve_bundled("", labelkit.LoadContext()).folder
     raw = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
     assert raw["truncation"]["max_length"] == 128  # or else this test guards nothing
-    long, short = tokenize(load_tokenizer(folder), [["Ada"] * 400, ["Ada"]])
+    long, short = tokenize(content_tokenizer(load_tokenizer(folder)), [["Ada"] * 400, ["Ada"]])
     assert set(long.words.tolist()) == set(range(400))
     assert len(short.ids) < 5
 

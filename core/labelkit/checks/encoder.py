@@ -51,7 +51,7 @@ class SplitCoverage:
         if example.words is None:
             self.unseen.add(place_of(example), excerpt(content_of(example)) or "blank")
             return
-        (subwords,) = tokenize(encoding.tokenizer, [example.words], leading_space=encoding.leading_space)
+        (subwords,) = tokenize(encoding.content, [example.words], leading_space=encoding.leading_space)
         counts = np.bincount(subwords.words, minlength=len(example.words))
         for index, (word, count) in enumerate(zip(example.words, counts.tolist(), strict=True)):
             if count == 0:

@@ -12,10 +12,17 @@ from numpy.typing import NDArray
 
 from labelkit.encode.windows import Ints, Subwords, WindowBounds, drop_long_words, split_into_windows
 from labelkit.errors import LabelkitError
-from labelkit.models.tokenizer import SpecialTokens, blank_ids, needs_leading_space, special_tokens_of
+from labelkit.models.tokenizer import (
+    SpecialTokens,
+    blank_ids,
+    content_tokenizer,
+    needs_leading_space,
+    special_tokens_of,
+)
 from labelkit.records import Coverage, Example
 
 if TYPE_CHECKING:
+    from tokenizers import Tokenizer
     from transformers import PreTrainedTokenizerBase
 
 #: label id of subwords that the loss leaves out
@@ -59,21 +66,21 @@ class EncodedExamples:
 class Encoding:
     """How examples become windows: the tokenizer, the window length and the stride.
 
+    :param content: tokenizes words and texts, with the ids of ``tokenizer``, and makes no special tokens of them.
     :param max_length: subwords in a window, special tokens included.
     :param stride: subwords that neighbouring windows share.
     :param leading_space: put a space before each word but the first.
     :param blank_ids: ids of subwords that are only the space before a word.
-    :param end_ids: ids that mark the end of a text and must not occur inside it.
     :param word_cache: word → ids of its subwords.
     """
 
     tokenizer: PreTrainedTokenizerBase
+    content: Tokenizer = field(repr=False, compare=False)
     special_tokens: SpecialTokens
     max_length: int
     stride: int
     leading_space: bool = False
     blank_ids: tuple[int, ...] = ()
-    end_ids: tuple[int, ...] = ()
     word_cache: dict[str, tuple[int, ...]] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
@@ -88,10 +95,8 @@ class Encoding:
                 f"max length {max_length} leaves no room beside the special tokens",
                 hint=f"use at least {special.size + 8}",
             )
-        # BART's classifiers find the end of a text by its EOS, and refuse a batch whose texts differ in EOS tokens
-        ends = special.suffix if tokenizer.split_special_tokens and tokenizer.unk_token_id is not None else ()
-        leading_space = needs_leading_space(tokenizer)
-        return cls(tokenizer, special, max_length, stride, leading_space, blank_ids(tokenizer), ends)
+        content, leading_space = content_tokenizer(tokenizer), needs_leading_space(tokenizer)
+        return cls(tokenizer, content, special, max_length, stride, leading_space, blank_ids(tokenizer))
 
     @property
     def capacity(self) -> int:
@@ -134,7 +139,7 @@ def texts_of(examples: Sequence[Example]) -> list[str]:
 
 
 def tokenize(
-    tokenizer: PreTrainedTokenizerBase,
+    content: Tokenizer,
     sequences: Sequence[Sequence[str]],
     *,
     leading_space: bool = False,
@@ -144,6 +149,7 @@ def tokenize(
 
     The subwords of a word do not depend on its neighbours, so each distinct word is tokenized once.
 
+    :param content: see :func:`labelkit.models.tokenizer.content_tokenizer`.
     :param leading_space: put a space before each word but the first, as in running text.
     :param word_cache: subword ids of known words; it grows, and is cleared above :data:`WORD_CACHE_SIZE` words.
     """
@@ -153,7 +159,7 @@ def tokenize(
     distinct = {word for words in sequences for word in words}
     ids = {word: cache[word] for word in distinct if word in cache}
     new = [word for word in distinct if word not in ids]
-    encodings = _encode_batch(tokenizer, [[word] for word in new], is_pretokenized=True)
+    encodings = _encode_batch(content, [[word] for word in new], is_pretokenized=True)
     ids.update({word: tuple(item.ids) for word, item in zip(new, encodings, strict=True)})
     if len(cache) > WORD_CACHE_SIZE:
         cache.clear()
@@ -177,12 +183,12 @@ def add_leading_spaces(words: Sequence[str]) -> list[str]:
     return spaced
 
 
-def _encode_batch(tokenizer: PreTrainedTokenizerBase, inputs: list[Any], *, is_pretokenized: bool) -> list[Any]:
+def _encode_batch(content: Tokenizer, inputs: list[Any], *, is_pretokenized: bool) -> list[Any]:
     options: dict[str, Any] = {"is_pretokenized": is_pretokenized, "add_special_tokens": False}
     try:
-        return list(tokenizer.backend_tokenizer.encode_batch(inputs, **options))
+        return list(content.encode_batch(inputs, **options))
     except TypeError:  # a lone surrogate, which JSON can hold, is no text to it
-        return list(tokenizer.backend_tokenizer.encode_batch([_replace_surrogates(each) for each in inputs], **options))
+        return list(content.encode_batch([_replace_surrogates(each) for each in inputs], **options))
 
 
 def _replace_surrogates(text: Any) -> Any:
@@ -196,7 +202,7 @@ def encode(encoding: Encoding, sequences: Sequence[Sequence[str]]) -> EncodedExa
     windows: list[Window] = []
     coverage: list[Coverage] = []
     tokenized = tokenize(
-        encoding.tokenizer, sequences, leading_space=encoding.leading_space, word_cache=encoding.word_cache
+        encoding.content, sequences, leading_space=encoding.leading_space, word_cache=encoding.word_cache
     )
     for index, subwords in enumerate(tokenized):
         kept, too_long = drop_long_words(subwords, encoding.capacity)
@@ -215,10 +221,9 @@ def encode_texts(encoding: Encoding, texts: Sequence[str]) -> EncodedExamples:
     """Split each text into windows, at any subword; a text is word 0 of its windows, and a blank text has none."""
     windows: list[Window] = []
     coverage: list[Coverage] = []
-    for index, item in enumerate(_encode_batch(encoding.tokenizer, list(texts), is_pretokenized=False)):
+    for index, item in enumerate(_encode_batch(encoding.content, list(texts), is_pretokenized=False)):
         size = len(item.ids)
         ids = np.array(item.ids, np.int32)
-        ids[np.isin(ids, encoding.end_ids)] = encoding.tokenizer.unk_token_id or 0
         bounds = split_into_windows(np.arange(size, dtype=np.int32), encoding.capacity, encoding.stride)
         subwords = Subwords(ids, np.zeros(size, np.int32))
         for each in bounds:

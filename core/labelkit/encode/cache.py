@@ -30,7 +30,7 @@ from labelkit.models.tokenizer import fingerprint
 from labelkit.records import Coverage, Example, Schema
 
 #: part of the cache key: raise it when windows are encoded or stored in another way
-VERSION = 3
+VERSION = 4
 #: examples in a record batch
 BLOCK = 2000
 ROWS = pa.list_(pa.int32())

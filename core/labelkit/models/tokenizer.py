@@ -12,6 +12,7 @@ from labelkit.errors import ModelError
 from labelkit.models.case_marks import add_case_marks
 
 if TYPE_CHECKING:
+    from tokenizers import Tokenizer
     from transformers import PreTrainedTokenizerBase
 
 #: a tokenizer without a limit reports a ``model_max_length`` far above this
@@ -81,7 +82,11 @@ def load_tokenizer(folder: Path, *, mark_case: bool = False) -> PreTrainedTokeni
     tokenizer.backend_tokenizer.no_padding()
     _prepare_for_model(tokenizer, folder)
     prepare_for_words(tokenizer)
-    return add_case_marks(tokenizer) if mark_case else tokenizer
+    prepared = add_case_marks(tokenizer) if mark_case else tokenizer
+    # saved with the tokenizer, so that other programs do not make special tokens of texts either
+    prepared.split_special_tokens = prepared.init_kwargs["split_special_tokens"] = True
+    prepared.backend_tokenizer.encode_special_tokens = True
+    return prepared
 
 
 def _prepare_for_model(tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
@@ -107,10 +112,6 @@ def _prepare_for_model(tokenizer: PreTrainedTokenizerBase, folder: Path) -> None
         tokenizer.padding_side = "right"
     if config.model_type in LAST_POSITION:
         tokenizer.padding_side = "left"
-    if config.is_encoder_decoder:
-        # the end of a text must be marked once: special tokens in the text itself are split
-        tokenizer.split_special_tokens = tokenizer.init_kwargs["split_special_tokens"] = True
-        tokenizer.backend_tokenizer.encode_special_tokens = True
 
 
 def prepare_for_words(tokenizer: PreTrainedTokenizerBase) -> None:
@@ -133,6 +134,37 @@ def prepare_for_words(tokenizer: PreTrainedTokenizerBase) -> None:
     tokenizer.backend_tokenizer.pre_tokenizer = Tokenizer.from_str(json.dumps(state)).pre_tokenizer
     tokenizer.add_prefix_space = True
     tokenizer.init_kwargs["add_prefix_space"] = True
+
+
+def content_tokenizer(tokenizer: PreTrainedTokenizerBase) -> Tokenizer:
+    """Return a tokenizer with the same ids for words and texts of users, which never makes special tokens of them.
+
+    A literal ``[SEP]`` or ``</s>`` becomes ordinary subwords. ``encode_special_tokens`` alone does not suffice: Unigram
+    finds the pieces of special tokens in its vocabulary, as does WordPiece in a word that is not split at punctuation.
+    In the copy they thus have names that no text can spell: with a space, at which all words end.
+    """
+    from tokenizers import Tokenizer
+
+    state = json.loads(tokenizer.backend_tokenizer.to_str())
+    special = {token["content"] for token in state["added_tokens"] if token["special"]} | {
+        *tokenizer.all_special_tokens
+    }
+    names = {token: f" special {token} " for token in special}
+    for token in state["added_tokens"]:
+        token["content"] = names.get(token["content"], token["content"])
+    model = state["model"]
+    if isinstance(model["vocab"], dict):
+        model["vocab"] = {names.get(piece, piece): index for piece, index in model["vocab"].items()}
+    else:  # Unigram's, with the score of each piece
+        model["vocab"] = [[names.get(piece, piece), score] for piece, score in model["vocab"]]
+    if model.get("unk_token"):
+        model["unk_token"] = names.get(model["unk_token"], model["unk_token"])
+    if "merges" in model:
+        model["merges"] = [pair for pair in model["merges"] if special.isdisjoint((*pair, "".join(pair)))]
+    state["post_processor"] = None  # it would look for the special tokens by their names
+    content = Tokenizer.from_str(json.dumps(state))
+    content.encode_special_tokens = True
+    return content
 
 
 def needs_leading_space(tokenizer: PreTrainedTokenizerBase) -> bool:
