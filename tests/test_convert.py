@@ -20,11 +20,12 @@ from labelkit.files.output import new_output
 from labelkit.formats.builtin import FORMATS
 from labelkit.records import Coverage, Example, Format, Kind, Labelled, LoadContext, Source, Span
 from labelkit.sample import SCHEMAS
+from reading_contexts import OnePlugin
 
 CONLL = "-DOCSTART-\tO\n\nAda\tB-PER\nran\tO\n\n-DOCSTART-\tO\n\nRome\tI-LOC\n\n"
 
 
-class Shelf:
+class Shelf(OnePlugin):
     def __init__(self, *more: Format) -> None:
         self.sources: dict[str, Source] = {}
         self.schemas = {schema.name: schema for schema in SCHEMAS}

@@ -19,13 +19,14 @@ from labelkit.errors import DataError, LabelkitError
 from labelkit.formats.builtin import FORMATS
 from labelkit.plugins.catalog import Catalog
 from labelkit.records import DataSettings, Example, Kind, LoadContext, Scheme
+from reading_contexts import OnePlugin
 
 BY_NAME = {known.name: known for known in FORMATS}
 HF = {"text": {"dtype": "string", "_type": "Value"}, "label": {"names": ["neg", "pos"], "_type": "ClassLabel"}}
 HF_TAGS = {"tags": {"feature": {"names": ["O", "B-PER"], "_type": "ClassLabel"}, "_type": "List"}}
 
 
-class Shelf:
+class Shelf(OnePlugin):
     """A catalog of core's formats."""
 
     def __init__(self) -> None:

@@ -14,6 +14,7 @@ from labelkit.data.corpus import Corpus, load_corpus
 from labelkit.data.summary import SplitSummary, summarise
 from labelkit.formats import conll
 from labelkit.records import LoadContext, Scheme
+from reading_contexts import OnePlugin
 
 pytestmark = pytest.mark.realdata
 
@@ -34,6 +35,7 @@ def corpus(reference: str, layer: str, scheme: Scheme | None = "IOB2") -> Corpus
         sources={source.name: source for source in sources.SOURCES},
         formats={format_.name: format_ for format_ in conll.FORMATS},
         schemas={schema.name: schema for schema in sources.SCHEMAS},
+        owner=OnePlugin().owner,
     )
     ctx = LoadContext(root=root)
     return load_corpus(reference, layer=layer, kind="token", scheme=scheme, catalog=catalog, ctx=ctx)

@@ -18,12 +18,13 @@ from labelkit.labels.schemes import spans_of, tags_of
 from labelkit.labels.spans import offsets_of, parse_spans, without_overlaps, words_of_spans
 from labelkit.records import DataSettings, Example, Format, LoadContext, Schema, Source
 from labelkit.text.splitters import words as split_words
+from reading_contexts import OnePlugin
 
 TEXT = "Ada Lovelace lived in London."
 ADA, LOVELACE, LONDON = [0, 3, "PER"], [4, 12, "PER"], [22, 28, "LOC"]
 
 
-class Shelf:
+class Shelf(OnePlugin):
     def __init__(self) -> None:
         self.sources: dict[str, Source] = {}
         self.schemas: dict[str, Schema] = {}

@@ -37,9 +37,10 @@ from labelkit.records import (
     Scheme,
     Source,
 )
+from reading_contexts import OnePlugin
 
 
-class Shelf:
+class Shelf(OnePlugin):
     def __init__(self, *sources: Source) -> None:
         self.sources = {source.name: source for source in sources}
         self.schemas = {"pets": Schema.bio("pets", "cat")}

@@ -15,7 +15,7 @@ from labelkit.data.reading import kind_of, read_raw_corpus
 from labelkit.errors import DataError, LabelkitError
 from labelkit.records import Coverage, Example, Labelled, LoadContext, Source, Span
 from labelkit.sample import SCHEMAS
-from reading_contexts import reading
+from reading_contexts import OnePlugin, reading
 from tool_documents import BY_NAME, FAMILY, GRIN, read, spans_in, there_and_back, write
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -23,7 +23,7 @@ TEXT = f"{GRIN} Alice met שלמה {FAMILY} in New York."
 SPANS = [("Alice", "PER", 2), ("שלמה", "PER", 12), ("New York", "LOC", 26)]
 
 
-class Shelf:
+class Shelf(OnePlugin):
     sources: dict[str, Source] = {}  # noqa: RUF012
     schemas = {schema.name: schema for schema in SCHEMAS}  # noqa: RUF012
     formats = BY_NAME

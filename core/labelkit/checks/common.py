@@ -13,15 +13,20 @@ Splits = Mapping[str, Sequence[Example]]
 INVISIBLE = re.compile("[\\s\u00ad\u034f\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]")
 
 
-def label_count_fault(example: Example, layer: str) -> str | None:
-    """Return how the labels of a layer do not match the words; None where each word, or the text, has one label."""
+def label_count_fault(example: Example, layer: str, *, multilabel: bool = False) -> str | None:
+    """Return how the labels of a layer do not match the words; None where each word, or the text, has one label.
+
+    :param multilabel: a text may have several labels.
+    """
     labels = example.labels.get(layer)
     if labels is None:
         return f"no labels of '{layer}'"
-    if example.words is None or isinstance(labels, str) or len(labels) == len(example.words):
+    if isinstance(labels, str) or (example.words is not None and len(labels) == len(example.words)):
         return None
-    words, found = len(example.words), len(labels)
-    return f"{words} word{'' if words == 1 else 's'}, {found} label{'' if found == 1 else 's'}"
+    found = f"{len(labels)} label{'' if len(labels) == 1 else 's'}"
+    if example.words is None:
+        return None if multilabel else f"one text, {found}"
+    return f"{len(example.words)} word{'' if len(example.words) == 1 else 's'}, {found}"
 
 
 def labelled(examples: Sequence[Example], layer: str) -> Iterator[tuple[Example, tuple[str, ...]]]:
@@ -29,7 +34,7 @@ def labelled(examples: Sequence[Example], layer: str) -> Iterator[tuple[Example,
     for example in examples:
         labels = example.labels.get(layer, ())
         values = (labels,) if isinstance(labels, str) else labels
-        if values and not label_count_fault(example, layer):
+        if values and not label_count_fault(example, layer, multilabel=True):
             yield example, values
 
 

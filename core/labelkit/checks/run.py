@@ -78,7 +78,8 @@ def _check_labels(
 ) -> Iterator[Finding]:
     progress(f"labels of {layer}", None, None)
     limit, train = options.limit, data.splits.get("train", ())
-    yield from tags.labels(data.splits, layer, limit)
+    several = layer in data.schemas and data.schemas[layer].multilabel
+    yield from tags.labels(data.splits, layer, limit, multilabel=several)
     if scheme is not None:
         yield from tags.invalid_tags(data.splits, layer, limit)
         yield from tags.violations(data.splits, layer, scheme, limit)

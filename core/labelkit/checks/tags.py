@@ -16,14 +16,17 @@ from labelkit.records import Example, Scheme
 _TAG_SHARE = 0.5
 
 
-def labels(splits: Splits, layer: str, limit: int) -> Iterator[Finding]:
-    """Yield examples without labels, or with more or fewer labels than words."""
+def labels(splits: Splits, layer: str, limit: int, *, multilabel: bool = False) -> Iterator[Finding]:
+    """Yield examples without labels, with more or fewer labels than words, or with several labels of a text.
+
+    :param multilabel: a text may have several labels.
+    """
     message = "examples have no labels, or not one for each word"
     advice = "give each word one label, O outside of spans; --columns says which column holds the labels"
     for split, examples in splits.items():
         cases = CaseCollector(limit)
         for example in examples:
-            if fault := label_count_fault(example, layer):
+            if fault := label_count_fault(example, layer, multilabel=multilabel):
                 cases.add(place_of(example), fault)
         yield from cases.findings("labels", "error", split, message, advice, total=len(examples), layer=layer)
 

@@ -84,7 +84,7 @@ def load_corpus(
     if "train" not in raw.splits:
         raise DataError(f"'{reference}' has no train split", hint="add it: --data train=PATH,…")
     for split, examples in raw.splits.items():
-        check_examples(split, examples, layer, kind)
+        check_examples(split, examples, layer, kind, multilabel=named is not None and named.multilabel)
     conversion = SchemeConversion(splits=raw.splits, source=None)
     target = (settings.train_scheme or scheme) if scheme else None
     if target:

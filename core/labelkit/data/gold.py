@@ -88,7 +88,7 @@ def read_gold(
     if name == "train" and trained_on and split is None:
         raise DataError(f"'{reference}' has only data that the run was trained on", hint="give gold data: --data REF")
     examples, repaired = splits[name], 0
-    check_examples(name, examples, layer, schema.kind)
+    check_examples(name, examples, layer, schema.kind, multilabel=schema.multilabel)
     if schema.scheme:
         conversion = convert_scheme(
             {name: examples}, layer, schema.scheme, source=settings.source_scheme, repair=settings.repair

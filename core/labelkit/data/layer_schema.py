@@ -14,19 +14,25 @@ Occurrence = tuple[Example, int, str]
 """An example, the index of one of its labels, and that label."""
 
 
-def check_examples(split: str, examples: Iterable[Example], layer: str, kind: Kind) -> None:
-    """Check that each example is of ``kind`` and has labels in ``layer``, one per word for kind ``token``.
+def check_examples(
+    split: str, examples: Iterable[Example], layer: str, kind: Kind, *, multilabel: bool = False
+) -> None:
+    """Check that each example is of ``kind`` and has labels in ``layer``: one per word, or one of the text.
 
+    :param multilabel: a text may have several labels.
     :raises DataError: an example does not.
     """
     for example in examples:
         labels = example.labels.get(layer)
         if labels is None:
             message, hint = _missing_labels(example, layer, kind, split)
-        elif kind == "text":
-            if example.text is not None:
-                continue
+        elif kind == "text" and example.text is None:
             message, hint = "a text is needed, this example has none", "choose its field: --columns text=…"
+        elif kind == "text":
+            if isinstance(labels, str) or multilabel:
+                continue
+            message = f"a text of {split} has {len(labels)} labels of '{layer}', as a {type(labels).__name__}"
+            hint = "give each text one label, as a str"
         elif example.words is None:
             message, hint = "words are needed, this example has none", "choose their field: --columns tokens=…"
         elif isinstance(labels, str) or len(labels) != len(example.words):

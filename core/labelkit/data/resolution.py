@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 from labelkit.data.arrow_cache import cache_path, load_stored, store_if_large
+from labelkit.data.example_validation import example_fault, layer_fault
 from labelkit.data.hub_datasets import HubDataset, find_hub_dataset
 from labelkit.data.references import NAME_THE_SPLITS, DataReference, find_split_files, parse_reference, shards_of
 from labelkit.errors import DataError, UnknownNameError, nearest
@@ -21,8 +22,19 @@ from labelkit.hub.repository import HubRepository
 from labelkit.records import Example, Format, Kind, LoadContext, Schema, Source
 
 
+class NamedPlugin(Protocol):
+    """A plugin, of which reading data needs only the name, for messages."""
+
+    @property
+    def name(self) -> str:
+        """The name of the plugin."""
+
+
 class DataCatalog(Protocol):
-    """The part of the catalog that reading data needs: records by name."""
+    """The part of the catalog that reading data needs: records by name, and the plugin that supplies one."""
+
+    def owner(self, kind: str, name: str) -> NamedPlugin:
+        """Return the plugin that yields the record of ``kind`` with this name."""
 
     @property
     def sources(self) -> Mapping[str, Source]:
@@ -70,14 +82,46 @@ class ResolvedReference(ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class SourceSplits(ResolvedReference):
-    """The splits of a named corpus."""
+    """The splits of a named corpus.
+
+    :param plugin: the name of the plugin that supplies the source.
+    :param multilabel: the layers whose schema allows several labels of a text.
+    """
 
     source: Source
+    plugin: str
+    multilabel: Collection[str] = ()
 
-    def open(self, split: str, ctx: LoadContext) -> Iterable[Example]:
-        """Load a split by the source's own function."""
+    def open(self, split: str, ctx: LoadContext) -> Iterator[Example]:
+        """Load a split by the source's own function; records that are no valid examples are refused.
+
+        :raises DataError: a record is of the wrong type, repeats an id or has labels of the wrong shape; names the
+            source, its plugin, the split and the example.
+        """
         self.check_split(split)
-        return self.source.load(split, ctx)
+        ids: set[str] = set()
+        for number, example in enumerate(self.source.load(split, ctx), start=1):
+            if fault := self._fault(example, ids, required=ctx.policy.labels == "required"):
+                origin = f"source '{self.source.name}' of plugin '{self.plugin}', split '{split}', record {number}"
+                ctx.policy.skip_record(DataError(f"{origin}: {fault}", hint="correct load() of the source"))
+            else:
+                ids.add(example.id)
+                yield example
+
+    def _fault(self, example: Example, ids: Collection[str], *, required: bool) -> str:
+        """Return why a record of the source is no valid example, or an empty text.
+
+        :param ids: of the examples before it.
+        :param required: its labels will be read.
+        """
+        kind = self.source.kind
+        if fault := example_fault(example, kind):
+            return fault
+        if example.id in ids:
+            return f"the id '{example.id}' is repeated; number them, ids are unique in a split"
+        layers = [layer for layer in self.source.layers if layer in example.labels] if required else []
+        faults = (layer_fault(example, layer, kind, multilabel=layer in self.multilabel) for layer in layers)
+        return next(filter(None, faults), "")
 
     def read(self, split: str, ctx: LoadContext) -> Sequence[Example]:
         """Load a split; the cache is never reused, as the source may load other examples now."""
@@ -159,7 +203,14 @@ def resolve_reference(
     if source := catalog.sources.get(text):
         if kind not in (None, source.kind):
             raise DataError(f"source '{text}' holds {source.kind} examples, the task needs {kind} examples")
-        return SourceSplits(text=text, refs={split: f"{text}:{split}" for split in source.splits}, source=source)
+        schemas = ((layer, catalog.schemas.get(name or "")) for layer, name in source.layers.items())
+        return SourceSplits(
+            text=text,
+            refs={split: f"{text}:{split}" for split in source.splits},
+            source=source,
+            plugin=catalog.owner("source", text).name,
+            multilabel=[layer for layer, schema in schemas if schema is not None and schema.multilabel],
+        )
     reference, suffixes = parse_reference(text), readable_suffixes(catalog.formats, kind)
     if reference.hub is not None:
         repository = HubRepository("dataset", reference.hub, reference.revision or "main")

@@ -26,6 +26,7 @@ from labelkit.encode.alignment import (
 )
 from labelkit.encode.windows import Ints
 from labelkit.files.atomic import new_file
+from labelkit.labels.gold_labels import aligned_labels
 from labelkit.models.tokenizer import fingerprint
 from labelkit.records import Coverage, Example, Schema
 
@@ -52,10 +53,13 @@ class LabelTarget:
     label_all_tokens: bool
 
     def label_ids(self, examples: Sequence[Example]) -> list[list[int]]:
-        """Return the label ids of the words of each example; of its text, for kind ``text``."""
+        """Return the label ids of the words of each example; of its text, for kind ``text``.
+
+        :raises DataError: an example has not one label per word, or its text not one label.
+        """
         index = {label: position for position, label in enumerate(self.schema.label_names)}
-        rows = (example.labels[self.layer] for example in examples)
-        return [[index[label] for label in ([row] if isinstance(row, str) else row)] for row in rows]
+        rows = (aligned_labels(example, self.layer, self.schema.kind) for example in examples)
+        return [[index[label] for label in row] for row in rows]
 
     def encode(self, encoding: Encoding, examples: Sequence[Example]) -> EncodedExamples:
         """Return the windows of examples of the schema's kind."""

@@ -14,6 +14,7 @@ from labelkit.encode.alignment import Window
 from labelkit.inference.calibration import apply_temperature, calibration_error, fit_temperature
 from labelkit.inference.decoding import decode
 from labelkit.inference.engine import Engine, WordScores
+from labelkit.labels.gold_labels import aligned_labels
 from labelkit.metrics.scoring import score
 from labelkit.records import Decoder, Example, Labels, Metric, Predictions, Schema, Scores
 
@@ -84,6 +85,10 @@ class ScoredPredictions:
     ids: Ids
     schema: Schema
 
+    def __post_init__(self) -> None:
+        if not len(self.gold) == len(self.ids) == len(self.found.values) == self.found.lengths.sum():
+            raise ValueError("gold labels, predicted labels and scores differ in number")
+
     @property
     def predictions(self) -> Predictions:
         """The input of metrics."""
@@ -147,12 +152,14 @@ def decode_scores(found: WordScores, decoder: Decoder, schema: Schema) -> Ids:
 
 
 def gold_ids(examples: Iterable[Example], layer: str, schema: Schema) -> tuple[Ids, NDArray[np.int64]]:
-    """Return the ids of all gold labels, of shape (words,), and the number of labels of each example."""
+    """Return the ids of all gold labels, of shape (words,), and the number of labels of each example.
+
+    :raises DataError: an example has not one label per word, or its text not one label.
+    """
     number = {label: index for index, label in enumerate(schema.label_names)}
     ids, lengths = array("q"), array("q")
     for example in examples:
-        row = example.labels[layer]
-        labels = (row,) if isinstance(row, str) else row
+        labels = aligned_labels(example, layer, schema.kind)
         ids.extend(number[label] for label in labels)
         lengths.append(len(labels))
     return np.array(ids, np.int64), np.array(lengths, np.int64)

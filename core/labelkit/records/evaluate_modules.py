@@ -126,6 +126,8 @@ def column(name: str, feature: Any, predictions: Predictions, kind: Kind) -> lis
     read = str if getattr(inner, "dtype", "string") == "string" else number.__getitem__
     if kind == "text":
         return [read(str(label)) for label in columns[name]]
+    if name in ("references", "predictions") and [*map(len, predictions.references)] != [*map(len, columns[name])]:
+        raise LabelkitError("gold and predicted labels differ in number")
     sentences = [[read(label) for label in row] for row in columns[name]]
     return sentences if is_sequence(feature) else [value for row in sentences for value in row]
 

@@ -9,11 +9,11 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
+from labelkit.data.example_validation import example_fault
 from labelkit.errors import LabelkitError
 from labelkit.records import Coverage, Example, Format, Kind, Labelled, LoadContext, Span
 from labelkit.settings import DataSettings
 from labelkit.testing.adversarial_texts import TEXTS, WORDS
-from labelkit.testing.examples import example_fault
 from labelkit.testing.framework import KINDS, Broken, CheckSet, offline_call, require, require_none
 from labelkit.testing.subprocess_checks import Reproducible, digest
 

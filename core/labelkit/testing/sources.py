@@ -8,10 +8,10 @@ from collections import Counter
 from pathlib import Path
 
 from labelkit.config.environment import Environment
+from labelkit.data.example_validation import example_fault, layer_fault
 from labelkit.errors import LabelkitError, NetworkError
 from labelkit.plugins.catalog import Catalog
 from labelkit.records import Example, Schema, Source
-from labelkit.testing.examples import example_fault, layer_fault
 from labelkit.testing.framework import (
     KIND,
     Broken,

@@ -8,12 +8,12 @@ from typing import Any
 
 from labelkit.config.environment import Environment
 from labelkit.config.recipes import read_recipe, recipes_of
+from labelkit.data.example_validation import example_fault, layer_fault
 from labelkit.errors import LabelkitError, nearest
 from labelkit.labels.schemes import violation_error, violations
 from labelkit.records import Labels
 from labelkit.testing import subprocess_checks
 from labelkit.testing.adversarial_texts import TEXTS, WORDS
-from labelkit.testing.examples import example_fault, layer_fault
 from labelkit.testing.framework import KIND, Broken, CheckSet, plugin_call, require, require_none
 from labelkit.testing.label_losses import find_losses, labels_of
 from labelkit.testing.trial_training import ADVICE, Trial

@@ -7,14 +7,18 @@ from collections.abc import Mapping
 from labelkit.records import Example
 
 
-def layer_fault(example: Example, layer: str, kind: str) -> str:
-    """Return what is wrong with one layer of a well-formed example, or an empty text."""
+def layer_fault(example: Example, layer: str, kind: str, *, multilabel: bool = False) -> str:
+    """Return what is wrong with one layer of a well-formed example, or an empty text.
+
+    :param multilabel: a text may have several labels, as a tuple.
+    """
     labels = example.labels.get(layer)
     if labels is None:
         return f"example {example.id} has no layer '{layer}'; put its labels there, labels={{'{layer}': …}}"
     if kind == "text":
-        wrong = not isinstance(labels, str)
-        return f"example {example.id}: labels of '{layer}' must be one str, not {labels!r}" if wrong else ""
+        several = multilabel and isinstance(labels, tuple) and all(isinstance(label, str) for label in labels)
+        wrong = not several and not isinstance(labels, str)
+        return f"example {example.id}: labels of '{layer}' must be one str, not {labels!r:.60}" if wrong else ""
     words = len(example.words or ())
     if not isinstance(labels, tuple):
         return f"example {example.id}: labels of '{layer}' are {labels!r:.60}; give a tuple of str, one label per word"
