@@ -117,7 +117,7 @@ def predict(run: str, gold: Gold, catalog: Catalog, home: Home) -> Predictions:
     found, _ = labeller.scores(gold.examples)
     predicted = LabelSequences(decode_scores(found, labeller.decoder, schema), found.lengths, schema)
     references = [example.labels[labeller.info.layer] for example in gold.examples]
-    return Predictions(references=references, predictions=predicted, schema=schema)
+    return Predictions(references=references, predictions=predicted, schema=schema, examples=gold.examples)
 
 
 def align_schemas(one: Predictions, other: Predictions, gold: Schema) -> tuple[Predictions, Predictions]:
@@ -138,8 +138,12 @@ def align_schemas(one: Predictions, other: Predictions, gold: Schema) -> tuple[P
     joint = replace(joint, scheme="IOB2")
     references = [to_iob2(labels, gold) for labels in one.references]
     first, second = (
-        Predictions(
-            references=references, predictions=[to_iob2(row, each.schema) for row in each.predictions], schema=joint
+        replace(
+            each,
+            references=references,
+            predictions=[to_iob2(row, each.schema) for row in each.predictions],
+            schema=joint,
+            scores=None,
         )
         for each in (one, other)
     )

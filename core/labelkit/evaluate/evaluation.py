@@ -56,11 +56,11 @@ def evaluate(
     predicted = LabelSequences(ids, found.lengths, schema)
     if mapping and mapping.predicted:
         references: list[Labels] = [example.labels[layer] for example in gold.examples]
-        given = Predictions(references=references, predictions=predicted, schema=schema)
+        given = Predictions(references=references, predictions=predicted, schema=schema, examples=gold.examples)
         figures = score(metrics, mapping.predictions(given, schema), recompute_intervals=True)
     else:
         wanted, _ = gold_ids(gold.examples, layer, schema)
-        scored = ScoredPredictions(found, wanted, ids, schema)
+        scored = ScoredPredictions(found, wanted, ids, schema, gold.examples)
         figures, _ = scored.figures(metrics, labeller.info.temperature, recompute_intervals=True)
     return EvaluationResult(figures, found, predicted, coverage)
 

@@ -78,12 +78,14 @@ class ScoredPredictions:
     :param found: the model's scores.
     :param gold: gold label ids, int64 of shape (words,).
     :param ids: predicted label ids, of the same shape.
+    :param examples: the examples that metrics see.
     """
 
     found: WordScores
     gold: Ids
     ids: Ids
     schema: Schema
+    examples: Sequence[Example] = ()
 
     def __post_init__(self) -> None:
         if not len(self.gold) == len(self.ids) == len(self.found.values) == self.found.lengths.sum():
@@ -97,6 +99,7 @@ class ScoredPredictions:
             predictions=LabelSequences(self.ids, self.found.lengths, self.schema),
             schema=self.schema,
             scores=self.found.values,
+            examples=self.examples,
         )
 
     def figures(
@@ -133,7 +136,7 @@ def score_split(
     schema = scoring.schema
     gold, lengths = gold_ids(examples, scoring.layer, schema)
     found = score_windows(engine, windows, lengths, schema)
-    judged = ScoredPredictions(found, gold, decode_scores(found, scoring.decoder, schema), schema)
+    judged = ScoredPredictions(found, gold, decode_scores(found, scoring.decoder, schema), schema, examples)
     return judged.figures(scoring.metrics, scoring.temperature)
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from labelkit.records import Metric, Predictions
+from labelkit.records import Example, Metric, Predictions
 
 Floats = NDArray[np.float64]
 #: bootstrap samples, each of as many examples as there are
@@ -61,6 +61,8 @@ def recomputed_intervals(metric: Metric, predictions: Predictions) -> dict[str, 
     found: dict[str, list[float]] = {}
     for _ in range(RECOMPUTED if examples else 0):
         chosen = random.integers(0, examples, examples)
+        if predictions.examples and not isinstance(predictions.examples, list):
+            chosen.sort()  # those of large splits lie in blocks of a file
         with contextlib.suppress(Exception):
             for name, value in scalar_scores(metric, resample(predictions, chosen)).items():
                 found.setdefault(name, []).append(value)
@@ -91,7 +93,27 @@ def resample(predictions: Predictions, chosen: NDArray[np.int64]) -> Predictions
         predictions=[predictions.predictions[place] for place in places],
         schema=predictions.schema,
         scores=scores,
+        examples=ResampledExamples(predictions.examples, places) if predictions.examples else (),
     )
+
+
+class ResampledExamples(Sequence[Example]):
+    """The examples at some positions, which may repeat; each is read when a metric asks for it."""
+
+    def __init__(self, examples: Sequence[Example], places: Sequence[int]) -> None:
+        self._examples, self._places = examples, places
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    @overload
+    def __getitem__(self, index: int) -> Example: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Example]: ...
+    def __getitem__(self, index: int | slice) -> Example | list[Example]:
+        if isinstance(index, slice):
+            return [self._examples[place] for place in self._places[index]]
+        return self._examples[self._places[index]]
 
 
 def bootstrap_weights(examples: int, resamples: int = RESAMPLES, seed: int = SEED) -> Iterator[Floats]:

@@ -14,7 +14,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from labelkit.metrics.intervals import BLOCK, LEVEL, RECOMPUTED, SEED, bootstrap_weights, scalar_scores
+from labelkit.metrics.intervals import (
+    BLOCK,
+    LEVEL,
+    RECOMPUTED,
+    SEED,
+    ResampledExamples,
+    bootstrap_weights,
+    scalar_scores,
+)
 from labelkit.records import Metric, Predictions
 
 Floats = NDArray[np.float64]
@@ -93,6 +101,7 @@ def _sample_counts(metric: Metric, first: Predictions, second: Predictions) -> t
             references=[*first.references, *second.references],
             predictions=[*first.predictions, *second.predictions],
             schema=first.schema,
+            examples=[*first.examples, *second.examples],
         )
     )
     one, other = counts.rows[:examples], counts.rows[examples:]
@@ -145,14 +154,17 @@ def _sample_recomputed(metric: Metric, first: Predictions, second: Predictions) 
 
     def scores(places: NDArray[np.int64], swap: NDArray[np.bool_]) -> Pairs:
         chosen = list(zip(places.tolist(), swap.tolist(), strict=True))
-        references = [first.references[place] for place, _ in chosen]
+        given = replace(
+            first,
+            references=[first.references[place] for place, _ in chosen],
+            examples=ResampledExamples(first.examples, places.tolist()) if first.examples else (),
+            scores=None,
+        )
         rows = (
             [sides[swapped].predictions[place] for place, swapped in chosen]
             for sides in ((first, second), (second, first))
         )
-        one, other = (
-            scalar_scores(metric, replace(first, references=references, predictions=row, scores=None)) for row in rows
-        )
+        one, other = (scalar_scores(metric, replace(given, predictions=row)) for row in rows)
         return {(None, name): (one[name], other[name]) for name in one if name in other}
 
     everything, never = np.arange(examples), np.zeros(examples, np.bool_)

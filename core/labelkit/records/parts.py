@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labelkit.records.evaluate_modules import from_module
-from labelkit.records.examples import Example, Kind, Labels, LoadContext, Schema
+from labelkit.records.examples import Example, Kind, Labels, LoadContext, Place, Schema
 from labelkit.records.labelled import Labelled, Output
 from labelkit.settings import Scheme
 
@@ -82,12 +82,50 @@ class Predictions:
     :param references: gold labels, one tuple per sentence (``token``) or one label per text (``text``).
     :param predictions: predicted labels in the same shape.
     :param scores: log-probabilities, float32 of shape (words or texts, labels), where they are known.
+    :param examples: the examples that are scored, in the order of ``references``; empty where they are unknown. Those
+        of large splits are read from a file: go through them once, and do not change them.
+    :raises ValueError: there are more or fewer examples than ``references``.
     """
 
     references: Sequence[Labels]
     predictions: Sequence[Labels]
     schema: Schema
     scores: NDArray[np.float32] | None = None
+    examples: Sequence[Example] = ()
+
+    def __post_init__(self) -> None:
+        if self.examples and len(self.examples) != len(self.references):
+            raise ValueError(f"{len(self.references)} references have {len(self.examples)} examples")
+
+    @property
+    def ids(self) -> list[str]:
+        """The id of each example."""
+        return [example.id for example in self.examples]
+
+    @property
+    def documents(self) -> list[str | None]:
+        """The document that each example belongs to; None where none is known."""
+        return [example.document for example in self.examples]
+
+    @property
+    def words(self) -> list[tuple[str, ...]]:
+        """The words of each example; none for texts."""
+        return [example.words or () for example in self.examples]
+
+    @property
+    def texts(self) -> list[str]:
+        """The text of each example; its words joined by spaces where it has no text."""
+        return [" ".join(one.words or ()) if one.text is None else one.text for one in self.examples]
+
+    @property
+    def extra(self) -> list[Mapping[str, Any]]:
+        """The further fields of each example."""
+        return [example.extra for example in self.examples]
+
+    @property
+    def places(self) -> list[Place | None]:
+        """Where each example was read; None where it is unknown."""
+        return [example.place for example in self.examples]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -125,6 +125,7 @@ class _Collector:
             references=[example.labels[LAYER] for example in recorded.examples],
             predictions=recorded.predicted,
             schema=recorded.schema,
+            examples=recorded.examples,
         )
         return score(run_metrics(self.details.record.task, self.details, self.catalog), given)
 

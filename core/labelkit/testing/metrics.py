@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from numbers import Real
 from typing import Any, TypeGuard
 
-from labelkit.records import Kind, Labels, Metric, Predictions, Schema
+from labelkit.records import Example, Kind, Labels, Metric, Predictions, Schema
 from labelkit.testing.framework import KIND, CheckSet, offline_call, require, require_none
 
 Rows = tuple[Labels, ...]
@@ -104,10 +104,15 @@ def check_finite(metric: Metric) -> None:
 @CHECKS.check("order", needs=("key",))
 def check_order(metric: Metric) -> None:
     """The order of sentences or texts does not matter."""
-    gold, predicted = GOLD[metric.kind], PARTLY_WRONG[metric.kind]
-    before = dict(flatten(compute(metric, gold, predicted)))
-    for reordered in ((gold[::-1], predicted[::-1]), ((*gold[1:], gold[0]), (*predicted[1:], predicted[0]))):
-        after = dict(flatten(compute(metric, *reordered)))
+    import numpy as np
+
+    from labelkit.metrics.intervals import resample
+
+    given = predictions_of(metric, GOLD[metric.kind], PARTLY_WRONG[metric.kind])
+    before = dict(flatten(compute_given(metric, given)))
+    order = np.arange(len(given.references))
+    for reordered in (order[::-1], np.roll(order, -1)):
+        after = dict(flatten(compute_given(metric, resample(given, reordered))))
         require_none(
             (
                 f"'{name}' of metric '{metric.name}' is {value!r} in one order of the data and {after.get(name)!r} in "
@@ -149,9 +154,13 @@ def check_counts(metric: Metric) -> None:
 
 
 def compute(metric: Metric, references: Rows, predictions: Rows, what: str = "plain data") -> Mapping[str, Any]:
+    """Return the figures of a metric for these labels; see :func:`compute_given`."""
+    return compute_given(metric, predictions_of(metric, references, predictions), what)
+
+
+def compute_given(metric: Metric, given: Predictions, what: str = "plain data") -> Mapping[str, Any]:
     """Return the figures of a metric, which may not change the scores that it is given."""
     call = f"compute() of metric '{metric.name}', given {what},"
-    given = predictions_of(metric, references, predictions)
     assert given.scores is not None
     before = given.scores.copy()
     with offline_call(call, "handle it: give a figure, 0.0 where it is undefined"):
@@ -194,7 +203,10 @@ def figures_of_counts(metric: Metric, references: Rows, predictions: Rows, what:
 
 
 def predictions_of(metric: Metric, references: Rows, predictions: Rows) -> Predictions:
-    """Return what a metric is given, with log-probabilities under which ``predictions`` are the likeliest labels."""
+    """Return what a metric is given, with examples of made-up words (or texts), two to a document.
+
+    The log-probabilities are such that ``predictions`` are the likeliest labels.
+    """
     import numpy as np
 
     schema = SCHEMAS[metric.kind]
@@ -202,7 +214,16 @@ def predictions_of(metric: Metric, references: Rows, predictions: Rows) -> Predi
     labels = [label for row in predictions for label in ((row,) if isinstance(row, str) else row)]
     scores = np.full((len(labels), len(names)), math.log(0.1 / (len(names) - 1)), np.float32)
     scores[np.arange(len(labels)), [names.index(label) for label in labels]] = math.log(0.9)
-    return Predictions(references=references, predictions=predictions, schema=schema, scores=scores)
+    examples = [example_of(metric, number, row) for number, row in enumerate(references)]
+    return Predictions(references=references, predictions=predictions, schema=schema, scores=scores, examples=examples)
+
+
+def example_of(metric: Metric, number: int, labels: Labels) -> Example:
+    """Return an example with the gold ``labels``."""
+    words = tuple(f"word{index}" for index in range(len(labels))) if metric.kind == "token" else None
+    text = None if words is not None else f"text {number}"
+    document, fields = f"document {number // 2}", {"number": number}
+    return Example(id=str(number), words=words, text=text, labels={"contract": labels}, document=document, extra=fields)
 
 
 def flatten(figures: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
