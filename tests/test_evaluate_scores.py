@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import textwrap
 from collections import Counter
@@ -292,8 +293,7 @@ def texts(labels: Sequence[str], count: int, seed: int = 0) -> Predictions:
 
 @pytest.mark.parametrize("labels", [("no", "yes"), ("c", "a", "b", "d")])
 def test_classes_score_as_scikit_learn_says(labels: Sequence[str]) -> None:
-    from sklearn import metrics
-
+    metrics = importlib.import_module("sklearn.metrics")
     given_ = texts(labels, 300)
     gold, guess = list(given_.references), list(given_.predictions)
     figures = score([CLASSES[1]], given_)
@@ -330,8 +330,6 @@ def test_roc_auc_is_left_out_where_it_does_not_apply() -> None:
 
 
 def test_weighted_areas_are_those_of_texts_that_are_there_so_often() -> None:
-    from sklearn.metrics import roc_auc_score
-
     from labelkit.metrics.roc_auc import weighted_roc_auc
 
     given_ = texts(("no", "yes"), 80)
@@ -339,7 +337,8 @@ def test_weighted_areas_are_those_of_texts_that_are_there_so_often() -> None:
     weights = random.integers(0, 3, (5, 80)).astype(np.float64)
     gold = [label == "yes" for label in given_.references]
     assert given_.scores is not None
-    expected = [roc_auc_score(gold, given_.scores[:, 1], sample_weight=row) for row in weights]
+    area = importlib.import_module("sklearn.metrics").roc_auc_score
+    expected = [area(gold, given_.scores[:, 1], sample_weight=row) for row in weights]
     assert weighted_roc_auc(given_, weights).tolist() == pytest.approx(expected)
 
 
