@@ -465,7 +465,7 @@ def test_a_run_cannot_be_resumed_before_its_state_is_out_of_its_place(
     littered: Registry, place: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     state = place.runs / "dead-1" / "resume"
-    look, survey = garbage_collection.read_state, garbage_collection.find_garbage
+    look, items = garbage_collection.read_state, garbage_collection.GarbageSearch.items
     there: list[bool] = []
     threads: list[Thread] = []
 
@@ -483,9 +483,8 @@ def test_a_run_cannot_be_resumed_before_its_state_is_out_of_its_place(
         return known
 
     monkeypatch.setattr(garbage_collection, "read_state", late)
-    monkeypatch.setattr(
-        garbage_collection, "find_garbage", lambda *given: [one for one in survey(*given) if one.path == state]
-    )
+    only_state = lambda search: [one for one in items(search) if one.path == state]  # noqa: E731
+    monkeypatch.setattr(garbage_collection.GarbageSearch, "items", only_state)
     littered.storage.collect_garbage(unfinished=True)
     threads[0].join()
     assert there == [False]

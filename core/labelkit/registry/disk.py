@@ -57,11 +57,13 @@ def last_modified(path: Path, *, accessed: bool = False) -> float:
 
     :param accessed: reading a file counts too, as far as the file system records it.
     """
-    return max((_time(info, accessed=accessed) for info in _tree(path)), default=0.0)
-
-
-def _time(info: os.stat_result, *, accessed: bool) -> float:
-    return max(info.st_mtime, info.st_atime) if accessed and not stat.S_ISDIR(info.st_mode) else info.st_mtime
+    return max(
+        (
+            max(info.st_mtime, info.st_atime) if accessed and not stat.S_ISDIR(info.st_mode) else info.st_mtime
+            for info in _tree(path)
+        ),
+        default=0.0,
+    )
 
 
 def is_older(path: Path, age: timedelta, *, accessed: bool = False) -> bool:

@@ -71,7 +71,11 @@ def engine_of(url: sa.URL, timeout: float) -> sa.Engine:
     :raises RegistryError: the driver of the database is not installed.
     """
     engine = _sqlite(url, timeout) if url.get_backend_name() == "sqlite" else _postgresql(url, timeout)
-    sa.event.listen(engine, "before_cursor_execute", _portable_statement, retval=True)
+
+    def make_portable(_1: object, _2: object, statement: str, parameters: Any, _3: object, _4: bool) -> tuple[str, Any]:
+        return statement, _portable(parameters)
+
+    sa.event.listen(engine, "before_cursor_execute", make_portable, retval=True)
     return engine
 
 
@@ -149,14 +153,8 @@ def _postgresql(url: sa.URL, timeout: float) -> sa.Engine:
         ) from error
 
 
-def _portable_statement(
-    _connection: object, _cursor: object, statement: str, parameters: Any, _context: object, _many: bool
-) -> tuple[str, Any]:
-    """Convert the parameters of a statement so that all databases store the same values."""
-    return statement, _portable(parameters)
-
-
 def _portable(value: Any) -> Any:
+    """Return a parameter, or several, such that all databases store the same values."""
     if isinstance(value, str):
         # PostgreSQL takes no NUL, and no database half a surrogate pair (a file name that is not UTF-8).
         if "\0" not in value and value.isascii():

@@ -1,4 +1,4 @@
-"""What goes into the registry and what comes out: plain frozen records, no database objects."""
+"""The records of runs that the registry stores and returns: frozen dataclasses without database objects."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from labelkit.registry.metric_rows import PER_TYPE, Figure, nested
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PlanValue:
-    """One setting of the resolved plan.
+    """A setting of the resolved plan.
 
-    :param text: the value as text, JSON where it is not a string.
-    :param number: the same as a number, where it is one, for comparisons.
-    :param origin: where it came from: a default, a recipe, a flag, ``auto`` …
+    :param text: the value as text, or as JSON if it is not a string.
+    :param number: the value if it is a number, for comparisons.
+    :param origin: where the value came from: a default, a recipe, a flag, ``auto`` …
     """
 
     key: str
@@ -34,7 +34,7 @@ class PlanValue:
 
     @classmethod
     def of(cls, key: str, value: object, origin: str = "") -> PlanValue:
-        """Return the setting ``key`` of any plain ``value``.
+        """Return the setting ``key`` with a plain ``value``.
 
         >>> PlanValue.of("train.epochs", 3, "recipe quickstart")
         PlanValue(key='train.epochs', text='3', number=3.0, origin='recipe quickstart')
@@ -46,7 +46,7 @@ class PlanValue:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class VersionRecord:
-    """The version of a plugin's distribution, of a library, or of the system, that took part in a run."""
+    """The version of a plugin, a library or the operating system in a run."""
 
     kind: Literal["plugin", "library", "system"]
     name: str
@@ -57,9 +57,9 @@ class VersionRecord:
 class SplitRecord:
     """A split as the run read it.
 
-    :param ref: the data reference it came from.
-    :param content_hash: of its examples, in hex; runs are comparable where the validation hashes are equal.
-    :param carved: cut from train by labelkit, because the data had no such split.
+    :param ref: its data reference.
+    :param content_hash: the hash of its examples, in hex; runs with equal validation hashes can be compared.
+    :param carved: labelkit held it out of train, because the data has no such split.
     """
 
     split: str
@@ -72,18 +72,18 @@ class SplitRecord:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunRecord:
-    """All that is known of a run besides how it goes; what is learned later has a default here.
+    """The facts of a run apart from its progress; those learned after its start have defaults.
 
-    :param id: see :func:`labelkit.registry.new_run_id`.
-    :param name: the user's own name for it (``--name``).
-    :param task: the task's name; several joined by ``+``.
-    :param data: the data reference as given.
-    :param model: the model reference as given.
-    :param metric: the metric that chooses the checkpoint.
-    :param metric_key: the figure of it that does, as named in the metrics recorded.
-    :param group: what the runs of one ``--seeds`` share.
+    :param id: the id, see :func:`labelkit.registry.new_run_id`.
+    :param name: the name that the user gave it (``--name``).
+    :param task: the name of the task; several joined by ``+``.
+    :param data: the data reference.
+    :param model: the model reference.
+    :param metric: the metric that selects the checkpoint.
+    :param metric_key: the deciding value of it, as named in the recorded metrics.
+    :param group: the id that the runs of one ``--seeds`` share.
     :param peak_memory: in bytes.
-    :param schema: the label schemas, ready for JSON.
+    :param schema: the label schemas, as JSON.
     """
 
     id: str
@@ -122,7 +122,7 @@ class RunRecord:
 
 
 class RunFacts(TypedDict, total=False):
-    """What :meth:`Recorder.update` may add to a run; rows given replace those of the same key."""
+    """The facts that :meth:`Recorder.update` may change; rows replace those of the same key."""
 
     model_revision: str | None
     model_sha256: str | None
@@ -141,14 +141,14 @@ class RunFacts(TypedDict, total=False):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CheckpointRecord:
-    """A checkpoint folder, and where it is.
+    """A checkpoint and its location.
 
-    :param path: relative to the root of its store.
+    :param path: the folder, relative to the root of its store.
     :param host: the machine of its store, as last seen.
     :param root: the folder of its store on that machine, as last seen.
-    :param folder: the absolute folder, when its store is the home in use; else None.
-    :param removed: when it was deleted, if it was.
-    :param files: name → (size in bytes, SHA-256).
+    :param folder: the absolute folder if its store is the home in use, else None.
+    :param removed: when it was deleted, None if it was not.
+    :param files: name → (size in bytes, SHA-256 in hex).
     """
 
     id: int
@@ -168,18 +168,18 @@ class CheckpointRecord:
 
     @property
     def place(self) -> str:
-        """Where it is, for people: its folder, or ``elsewhere (host:root)``."""
+        """Its folder, or ``elsewhere (host:root)``, for display."""
         return str(self.folder) if self.folder else f"elsewhere ({self.host}:{self.root})"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunSummary:
-    """A run on one line.
+    """The summary of a run for lists.
 
-    :param validation: the deciding figure of the chosen checkpoint on validation.
-    :param test: the same figure on test.
-    :param aliases: what it is called now, as ``TASK@ALIAS``.
-    :param columns: what else was asked for, by the names asked with.
+    :param validation: the deciding metric of the best checkpoint on validation.
+    :param test: the same metric on test.
+    :param aliases: its current aliases, as ``TASK@ALIAS``.
+    :param columns: the further columns that were selected, by name.
     """
 
     id: str
@@ -210,18 +210,18 @@ class RunSummary:
 
     @property
     def stale(self) -> bool:
-        """Whether it says that it is running, but died."""
+        """Whether it is recorded as running, but dead."""
         return is_stale(self.status, self.heartbeat, self.host, self.pid)
 
     @property
     def shown(self) -> Status:
-        """The status as people should see it: ``stale`` for a run that died without a word."""
+        """The status to show: ``stale`` for stale runs."""
         return "stale" if self.stale else self.status
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Note:
-    """What somebody wrote about a run."""
+    """A note of a person on a run."""
 
     created: datetime
     text: str
@@ -231,8 +231,8 @@ class Note:
 class Attempt:
     """An earlier attempt at a run that was resumed.
 
-    :param ended: when it ended or, where nobody recorded that, last showed that it lived.
-    :param resumed: when the next attempt began.
+    :param ended: when it ended or, if that was not recorded, its last heartbeat.
+    :param resumed: when the next attempt started.
     """
 
     number: int
@@ -247,12 +247,12 @@ class Attempt:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Evaluation:
-    """One scoring of a checkpoint after training.
+    """An evaluation of a checkpoint after training.
 
     :param source: ``"run"`` for the test score of the run itself, ``"evaluate"`` for ``labelkit evaluate``, ``"onnx"``
         for an ONNX model of the checkpoint, ``"errors"`` and ``"compare"`` for looks at test by ``labelkit errors`` and
         ``labelkit runs compare --significance``.
-    :param figures: not of ``run``, whose own stand in its scores, nor of looks.
+    :param figures: empty for ``"run"``, whose metrics are its scores, and for looks.
     """
 
     id: int
@@ -274,11 +274,11 @@ class Evaluation:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OutputRecord:
-    """A file that a labeller wrote.
+    """A file that was labelled with a checkpoint.
 
-    :param step: of the checkpoint that made it.
+    :param step: the step of the checkpoint.
     :param kind: ``"labelled"``, ``"predictions"``, ``"report"`` …
-    :param path: absolute, on ``host``, when it was written.
+    :param path: the absolute path on ``host`` it was written to.
     """
 
     run: str
@@ -294,9 +294,9 @@ class OutputRecord:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Spread:
-    """What several runs scored.
+    """The values of a metric in several runs.
 
-    :param std: the sample standard deviation; None of a single run.
+    :param std: the sample standard deviation, None of a single run.
     """
 
     mean: float
@@ -310,10 +310,11 @@ class Spread:
 class Group:
     """The runs of one ``--seeds``.
 
-    :param metric_key: the figure that chooses their checkpoints.
-    :param seeds: of the runs that finished, and ``runs`` their ids, in the order of the seeds.
-    :param others: the ids of those that did not.
-    :param metrics: split → task → figure → :class:`Spread` over the runs that finished; ``per_type`` inside.
+    :param metric_key: the deciding metric.
+    :param seeds: the seeds of the finished runs, in order.
+    :param runs: the ids of the finished runs, in the order of the seeds.
+    :param others: the ids of the runs that did not finish.
+    :param metrics: split → task → nested metrics of :class:`Spread` over the finished runs.
     """
 
     id: str
@@ -337,17 +338,17 @@ class Group:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunDetails:
-    """Everything about a run.
+    """Everything recorded about a run.
 
-    :param scores: the figures of the chosen checkpoint, the last ones per split.
-    :param metrics: every figure by step.
-    :param checkpoints: in the order they were made, deleted ones too.
-    :param attempts: the earlier ones, where it was resumed.
-    :param aliases: what it is called now, as ``TASK@ALIAS``.
-    :param evaluations: the scorings of its checkpoints after training, in order.
-    :param test_scored: how often anybody in this registry has scored the data of this run's test split.
-    :param outputs: the files that its labeller wrote.
-    :param group: what the runs of its group scored, where it is of one.
+    :param scores: the metrics of the best checkpoint on each split.
+    :param metrics: the metrics of each step.
+    :param checkpoints: in the order of their creation, deleted ones too.
+    :param attempts: the earlier attempts, if it was resumed.
+    :param aliases: its current aliases, as ``TASK@ALIAS``.
+    :param evaluations: the evaluations of its checkpoints after training, in order.
+    :param test_scored: how often any run in this registry was evaluated on the content of this run's test split.
+    :param outputs: the files that were labelled with its checkpoints.
+    :param group: its group, if it has one.
     """
 
     record: RunRecord
@@ -371,26 +372,26 @@ class RunDetails:
 
     @property
     def stale(self) -> bool:
-        """Whether it says that it is running, but died."""
+        """Whether it is recorded as running, but dead."""
         return is_stale(self.status, self.heartbeat, self.record.host, self.record.pid)
 
     @property
     def shown(self) -> Status:
-        """The status as people should see it: ``stale`` for a run that died without a word."""
+        """The status to show: ``stale`` for stale runs."""
         return "stale" if self.stale else self.status
 
     @property
     def test_seen(self) -> tuple[str, ...]:
-        """The splits that are the test split once more, by content hash: what it scored there is no test score."""
+        """The splits with the content of the test split: if there are any, its test scores are no test scores."""
         splits = {one.split: one.content_hash for one in self.record.splits}
         return tuple(name for name in ("train", "validation") if name in splits and splits[name] == splits.get("test"))
 
     @property
     def best(self) -> CheckpointRecord | None:
-        """The chosen checkpoint, unless it was deleted."""
+        """The best checkpoint, None if it was deleted."""
         return next((one for one in self.checkpoints if one.best and not one.removed), None)
 
     @property
     def last(self) -> CheckpointRecord | None:
-        """The newest checkpoint, unless it was deleted."""
+        """The last checkpoint, None if it was deleted."""
         return next((one for one in self.checkpoints if one.last and not one.removed), None)

@@ -235,7 +235,7 @@ class _Parser:
         negated, count = bool(self._accept("not")), 1
         found: Expression = Predicate(name, "true", Value("true"))
         if self._accept("in"):
-            values = self._values()
+            values = self.values()
             count = len(values)
             found = Or(tuple(Predicate(name, "=", value) for value in values))
         elif negated:
@@ -281,7 +281,8 @@ class _Parser:
         quote = token.text[0]
         return Value(token.text[1:-1].replace(quote * 2, quote), quoted=True)
 
-    def _values(self) -> list[Value]:
+    def values(self) -> list[Value]:
+        """Parse a list of values in parentheses."""
         self._expect("(")
         values = [self.value()]
         while self._accept(","):

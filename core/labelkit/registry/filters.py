@@ -209,7 +209,7 @@ class Fields:
         elif text in MANY:
             found = SeveralValues(text, *MANY[text])
         else:
-            found = self._setting(text) or self._any_metric(text)
+            found = self.setting(text) or self.metric(text)
         if found is None:
             raise self._unknown(text)
         return found
@@ -224,7 +224,8 @@ class Fields:
         stale = sa.and_(_RUNS.status == "running", sa.or_(beat < limit, _RUNS.id.in_(dead)))
         return sa.case((stale, "stale"), else_=_RUNS.status)
 
-    def _setting(self, name: str) -> Field | None:
+    def setting(self, name: str) -> Field | None:
+        """Return the setting called ``name``, in full or abbreviated; None if it is unknown."""
         from labelkit.settings import SETTINGS
 
         columns = tables.plan_values.c
@@ -237,8 +238,8 @@ class Fields:
                 return SingleValue(name, columns.number, columns.text, (columns.run == _RUNS.id, columns.key == key))
         return None
 
-    def _any_metric(self, name: str) -> Field | None:
-        """Return the metric ``split.metric`` or ``split.type.metric``; type and metric may have dots in them."""
+    def metric(self, name: str) -> Field | None:
+        """Return the metric ``split.metric`` or ``split.type.metric``; None if unknown. Both may have dots."""
         split, dot, rest = name.partition(".")
         if not dot or not rest:
             return None

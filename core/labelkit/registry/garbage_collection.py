@@ -126,16 +126,103 @@ def read_state(connection: sa.Connection, store: LocalStore, run: str | None = N
     )
 
 
-def find_garbage(home: Home, state: RecordedState, options: GarbageOptions) -> list[GarbageItem]:
-    """Return the garbage in a home; items with a ``reason`` are not to be deleted."""
-    found = [
-        *_leftovers(home, state),
-        *_orphans(home, state, options),
-        *_resume_state(home, state, options),
-        *_checkpoints(home, state, options),
-        *_cache(home, state, options),
-    ]
-    return [replace(item, size=disk.usage(item.path)) for item in found]
+@dataclass(frozen=True, slots=True)
+class GarbageSearch:
+    """The search for garbage in a home."""
+
+    home: Home
+    state: RecordedState
+    options: GarbageOptions
+
+    def items(self) -> list[GarbageItem]:
+        """Return all garbage; items with a ``reason`` are not to be deleted."""
+        found = [*self.leftovers(), *self.orphans(), *self.resume_state(), *self.checkpoints(), *self.cache()]
+        return [replace(item, size=disk.usage(item.path)) for item in found]
+
+    def leftovers(self) -> Iterator[GarbageItem]:
+        """Yield what killed writes and superseded checkpoints left behind."""
+        home, state = self.home, self.state
+        superseded: dict[Path, list[Path]] = {}
+        for path in (home.root / relative for relative in sorted(state.deleted - state.paths)):
+            superseded.setdefault(path.parent, []).append(path)
+        for folder in disk.children(home.runs):
+            if folder.name.startswith(disk.TRASH_PREFIX):
+                yield GarbageItem(category="leftovers", path=folder)
+            elif state.status.get(folder.name, "running") != "running" and folder.is_dir():
+                paths = [*self._leftovers_of_run(folder), *filter(Path.exists, superseded.get(folder, ()))]
+                yield from (GarbageItem(category="leftovers", path=path, run=folder.name) for path in paths)
+        # Outside the folders of runs, processes may be writing that are in no registry.
+        backup = f".{home.database.name}.backup-"
+        temporary = [
+            path for path in disk.children(home.root) if _MARKER.fullmatch(path.name) or path.name.startswith(backup)
+        ]
+        temporary += [path for path in disk.cache_entries(home.cache) if _UNFINISHED.fullmatch(path.name)]
+        for path in temporary:
+            if disk.is_older(path, UNTOUCHED):
+                yield GarbageItem(category="leftovers", path=path)
+
+    def _leftovers_of_run(self, folder: Path) -> Iterator[Path]:
+        """Yield the leftovers in the folder of a run that has ended."""
+        for path in disk.children(folder):
+            # Another process may be exporting the run's checkpoint.
+            unfinished = _UNFINISHED.fullmatch(path.name) and disk.is_older(path, UNTOUCHED)
+            if path.name.startswith(disk.TRASH_PREFIX) or unfinished:
+                yield path
+        for path in disk.children(folder / CHECKPOINTS):
+            if path.relative_to(self.home.root).as_posix() not in self.state.paths:
+                yield path
+
+    def orphans(self) -> Iterator[GarbageItem]:
+        """Yield the folders of runs that the registry does not know."""
+        for folder in disk.children(self.home.runs):
+            if folder.name in self.state.status or folder.name.startswith("."):
+                continue
+            names = {path.name for path in disk.children(folder)}
+            if not (_RUN_ID.fullmatch(folder.name) or names & {CHECKPOINTS, RESUME}):
+                reason = "it does not look like a run's; delete it by hand"
+            elif self.options.orphans:
+                reason = None
+            elif any(folder.glob(f"{CHECKPOINTS}/*/{CHECKPOINT_INFO}")):
+                reason = "it holds checkpoints that another registry may know; --orphans frees it"
+            else:
+                old = disk.is_older(folder, UNTOUCHED)
+                reason = None if old else "it was written less than a day ago; --orphans frees it"
+            yield GarbageItem(category="orphans", path=folder, reason=reason)
+
+    def resume_state(self) -> Iterator[GarbageItem]:
+        """Yield the training states of runs that need not be resumed."""
+        for run, status in self.state.status.items():
+            folder = self.home.runs / run / RESUME
+            if status == "running" or folder.parent.parent != self.home.runs or not folder.is_dir():
+                continue
+            if status == "finished" or self.options.unfinished:
+                yield GarbageItem(category="resume", path=folder, run=run, restarts=status != "finished")
+
+    def checkpoints(self) -> Iterator[GarbageItem]:
+        """Yield last checkpoints of finished runs, and checkpoints of unfinished ones, as the options say."""
+        for row in self.state.checkpoints:
+            run, path = row["run"], self.home.root / row["path"]
+            status = self.state.status[run]
+            if status == "running" or not path.exists() or not disk.is_inside(path, self.home.runs):
+                continue
+            item = GarbageItem(category="last", path=path, run=run, checkpoint=row["id"])
+            if status == "finished":
+                if self.options.last and not row["is_best"]:
+                    yield item
+            elif self.options.unfinished:
+                alias = None if self.options.force else self.state.aliases.get(run)
+                reason = f"the run is {alias}; --force frees it" if alias else None
+                yield replace(item, category="unfinished", reason=reason)
+
+    def cache(self) -> Iterator[GarbageItem]:
+        """Yield cache entries that were not used for long."""
+        if self.options.cache is None:
+            return
+        running = next((run for run, status in self.state.status.items() if status == "running"), None)
+        reason = f"the run {running} may be using it" if running else None
+        for path in disk.cache_entries(self.home.cache):
+            if disk.is_older(path, self.options.cache, accessed=True):
+                yield GarbageItem(category="cache", path=path, reason=reason)
 
 
 def delete_item(database: Database, store: LocalStore, item: GarbageItem, options: GarbageOptions) -> bool:
@@ -157,99 +244,10 @@ def delete_item(database: Database, store: LocalStore, item: GarbageItem, option
                 return False
             if item.checkpoint is None:
                 path = disk.move_to_trash(path)
-            elif not _record_deleted(connection, item.checkpoint):
-                return False
+            else:
+                columns = tables.checkpoints.c
+                present = tables.checkpoints.update().where(columns.id == item.checkpoint, columns.removed.is_(None))
+                if connection.execute(present.values(removed=now(), is_last=False)).rowcount != 1:
+                    return False
     disk.delete(path)  # of a checkpoint only after its deletion is committed
     return True
-
-
-def _record_deleted(connection: sa.Connection, checkpoint: int) -> bool:
-    columns = tables.checkpoints.c
-    present = tables.checkpoints.update().where(columns.id == checkpoint, columns.removed.is_(None))
-    return connection.execute(present.values(removed=now(), is_last=False)).rowcount == 1
-
-
-def _leftovers(home: Home, state: RecordedState) -> Iterator[GarbageItem]:
-    """Yield what killed writes and superseded checkpoints left behind."""
-    superseded: dict[Path, list[Path]] = {}
-    for path in (home.root / relative for relative in sorted(state.deleted - state.paths)):
-        superseded.setdefault(path.parent, []).append(path)
-    for folder in disk.children(home.runs):
-        if folder.name.startswith(disk.TRASH_PREFIX):
-            yield GarbageItem(category="leftovers", path=folder)
-        elif state.status.get(folder.name, "running") != "running" and folder.is_dir():
-            paths = [*_leftovers_of_run(home, folder, state), *filter(Path.exists, superseded.get(folder, ()))]
-            yield from (GarbageItem(category="leftovers", path=path, run=folder.name) for path in paths)
-    # Outside the folders of runs, processes may be writing that are in no registry.
-    backup = f".{home.database.name}.backup-"
-    temporary = [
-        path for path in disk.children(home.root) if _MARKER.fullmatch(path.name) or path.name.startswith(backup)
-    ]
-    temporary += [path for path in disk.cache_entries(home.cache) if _UNFINISHED.fullmatch(path.name)]
-    for path in temporary:
-        if disk.is_older(path, UNTOUCHED):
-            yield GarbageItem(category="leftovers", path=path)
-
-
-def _leftovers_of_run(home: Home, folder: Path, state: RecordedState) -> Iterator[Path]:
-    """Yield the leftovers in the folder of a run that has ended."""
-    for path in disk.children(folder):
-        # Another process may be exporting the run's checkpoint.
-        unfinished = _UNFINISHED.fullmatch(path.name) and disk.is_older(path, UNTOUCHED)
-        if path.name.startswith(disk.TRASH_PREFIX) or unfinished:
-            yield path
-    for path in disk.children(folder / CHECKPOINTS):
-        if path.relative_to(home.root).as_posix() not in state.paths:
-            yield path
-
-
-def _orphans(home: Home, state: RecordedState, options: GarbageOptions) -> Iterator[GarbageItem]:
-    for folder in disk.children(home.runs):
-        if folder.name in state.status or folder.name.startswith("."):
-            continue
-        names = {path.name for path in disk.children(folder)}
-        if not (_RUN_ID.fullmatch(folder.name) or names & {CHECKPOINTS, RESUME}):
-            reason = "it does not look like a run's; delete it by hand"
-        elif options.orphans:
-            reason = None
-        elif any(folder.glob(f"{CHECKPOINTS}/*/{CHECKPOINT_INFO}")):
-            reason = "it holds checkpoints that another registry may know; --orphans frees it"
-        else:
-            old = disk.is_older(folder, UNTOUCHED)
-            reason = None if old else "it was written less than a day ago; --orphans frees it"
-        yield GarbageItem(category="orphans", path=folder, reason=reason)
-
-
-def _resume_state(home: Home, state: RecordedState, options: GarbageOptions) -> Iterator[GarbageItem]:
-    for run, status in state.status.items():
-        folder = home.runs / run / RESUME
-        if status == "running" or folder.parent.parent != home.runs or not folder.is_dir():
-            continue
-        if status == "finished" or options.unfinished:
-            yield GarbageItem(category="resume", path=folder, run=run, restarts=status != "finished")
-
-
-def _checkpoints(home: Home, state: RecordedState, options: GarbageOptions) -> Iterator[GarbageItem]:
-    for row in state.checkpoints:
-        run, path = row["run"], home.root / row["path"]
-        status = state.status[run]
-        if status == "running" or not path.exists() or not disk.is_inside(path, home.runs):
-            continue
-        item = GarbageItem(category="last", path=path, run=run, checkpoint=row["id"])
-        if status == "finished":
-            if options.last and not row["is_best"]:
-                yield item
-        elif options.unfinished:
-            alias = None if options.force else state.aliases.get(run)
-            reason = f"the run is {alias}; --force frees it" if alias else None
-            yield replace(item, category="unfinished", reason=reason)
-
-
-def _cache(home: Home, state: RecordedState, options: GarbageOptions) -> Iterator[GarbageItem]:
-    if options.cache is None:
-        return
-    running = next((run for run, status in state.status.items() if status == "running"), None)
-    reason = f"the run {running} may be using it" if running else None
-    for path in disk.cache_entries(home.cache):
-        if disk.is_older(path, options.cache, accessed=True):
-            yield GarbageItem(category="cache", path=path, reason=reason)

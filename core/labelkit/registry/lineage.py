@@ -109,8 +109,11 @@ class Lineage:
             if rows := _checkpoint_rows(connection, _CHECKPOINTS.id.in_(holding), _read_info(path.parent)):
                 found = self._of_checkpoint(connection, path, rows, kind="checkpoint file")
                 return replace(found, sha256=sha256)
-            if overwritten := _overwritten_output(connection, path):
-                return _of_output(connection, path, overwritten, "path", sha256, ())
+            # The newest output written to this path, whose content has changed since.
+            places = {str(path.absolute()), str(path.resolve())}
+            query = sa.select(tables.outputs).where(_OUTPUTS.host == platform.node(), _OUTPUTS.path.in_(places))
+            if row := connection.execute(query.order_by(_OUTPUTS.id.desc()).limit(1)).mappings().one_or_none():
+                return _of_output(connection, path, dict(row), "path", sha256, ())
         raise RegistryError(f"no run in this registry wrote {path}", hint=_ELSEWHERE)
 
     def _origin_of_folder(self, path: Path, progress: Progress | None) -> Origin:
@@ -133,7 +136,10 @@ class Lineage:
                 states = compare_files(recorded_files(connection, rows[0]["id"]), hashes)
                 return replace(self._of_checkpoint(connection, path, rows), files=states)
             if info:
-                return _of_info(connection, path, info)
+                facts = {"run": info["run"], "step": info["step"], "task": str(info.get("task"))}
+                epoch = float(info["epoch"]) if isinstance(info.get("epoch"), int | float) else None
+                origin = Origin(path=path, kind="checkpoint", tied_by="labelkit.json", epoch=epoch, **facts)
+                return _with_run(connection, origin)
         raise RegistryError(f"no run in this registry made {path}", hint=_ELSEWHERE)
 
     def _of_checkpoint(
@@ -168,14 +174,6 @@ def _outputs(connection: sa.Connection, path: Path, sha256: str) -> list[dict[st
     return rows
 
 
-def _overwritten_output(connection: sa.Connection, path: Path) -> dict[str, Any] | None:
-    """Return the newest recorded output of this path, whose content has changed since."""
-    places = {str(path.absolute()), str(path.resolve())}
-    query = sa.select(tables.outputs).where(_OUTPUTS.host == platform.node(), _OUTPUTS.path.in_(places))
-    row = connection.execute(query.order_by(_OUTPUTS.id.desc()).limit(1)).mappings().one_or_none()
-    return dict(row) if row else None
-
-
 def _of_output(
     connection: sa.Connection,
     path: Path,
@@ -195,20 +193,6 @@ def _of_output(
         sha256=sha256,
         records=row["records"],
         others=others,
-    )
-    return _with_run(connection, origin)
-
-
-def _of_info(connection: sa.Connection, path: Path, info: Mapping[str, Any]) -> Origin:
-    epoch = info.get("epoch")
-    origin = Origin(
-        path=path,
-        kind="checkpoint",
-        tied_by="labelkit.json",
-        run=info["run"],
-        task=str(info.get("task")),
-        step=info["step"],
-        epoch=float(epoch) if isinstance(epoch, int | float) else None,
     )
     return _with_run(connection, origin)
 

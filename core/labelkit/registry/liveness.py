@@ -26,7 +26,7 @@ def is_stale(status: str, heartbeat: datetime, host: str, pid: int, *, at: datet
     """
     if status != "running":
         return False
-    return (host == platform.node() and not _process_exists(pid)) or (at or now()) - heartbeat > STALE_AFTER
+    return (host == platform.node() and not process_exists(pid)) or (at or now()) - heartbeat > STALE_AFTER
 
 
 def may_write(status: str, heartbeat: datetime, host: str, pid: int) -> bool:
@@ -38,7 +38,8 @@ def may_write(status: str, heartbeat: datetime, host: str, pid: int) -> bool:
     return status == "running" and not is_stale(status, heartbeat, host, pid, at=at)
 
 
-def _process_exists(pid: int) -> bool:
+def process_exists(pid: int) -> bool:
+    """Return whether this machine has a process with the id ``pid``."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -1,4 +1,4 @@
-"""Bringing a database to the newest schema with Alembic; imported only when there is something to do."""
+"""Migrating a database to the newest schema with Alembic, imported only where that is needed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from labelkit.registry.views import drop_views, make_views
 
 
 def upgrade(connection: sa.Connection, revision: str = "head") -> None:
-    """Apply the missing revisions inside the transaction that ``connection`` is in."""
+    """Apply the missing revisions in the transaction of ``connection``."""
     drop_views(connection)
     config = Config()
     config.set_main_option("script_location", "labelkit.registry:migrations")

@@ -140,6 +140,9 @@ def details(connection: sa.Connection, run: str, store: LocalStore) -> RunDetail
     def figures(table: sa.Table[Any]) -> tuple[Figure, ...]:
         return tuple(Figure(**{**one, "type": one["type"] or None}) for one in rows(table, "step"))
 
+    splits = tables.splits.c
+    test = sa.select(splits.content_hash).where(splits.run == run, splits.split == "test").scalar_subquery()
+    test_evaluations = sa.select(sa.func.count()).where(tables.evaluations.c.content_hash == test)
     return RunDetails(
         record=RunRecord(
             group=group,
@@ -156,7 +159,7 @@ def details(connection: sa.Connection, run: str, store: LocalStore) -> RunDetail
         notes=tuple(Note(**one) for one in rows(tables.notes, without="id")),
         aliases=tuple(one.reference for one in aliases.current(connection, run=run)),
         evaluations=_evaluations(connection, run),
-        test_scored=_count_test_evaluations(connection, run),
+        test_scored=connection.execute(test_evaluations).scalar_one(),
         outputs=tuple(OutputRecord(run=run, **one) for one in rows(tables.outputs, without="id")),
         **state,
     )
@@ -176,14 +179,6 @@ def _evaluations(connection: sa.Connection, run: str) -> tuple[Evaluation, ...]:
         )
         found.setdefault(one["evaluation"], []).append(figure)
     return tuple(Evaluation(figures=tuple(found.get(id_, ())), **row) for id_, row in evaluations.items())
-
-
-def _count_test_evaluations(connection: sa.Connection, run: str) -> int:
-    """Return how often any run was evaluated on the content of the test split of ``run``."""
-    splits = tables.splits.c
-    own = sa.select(splits.content_hash).where(splits.run == run, splits.split == "test").scalar_subquery()
-    query = sa.select(sa.func.count()).where(tables.evaluations.c.content_hash == own)
-    return connection.execute(query).scalar_one()
 
 
 def checkpoints(connection: sa.Connection, run: str, store: LocalStore) -> list[CheckpointRecord]:

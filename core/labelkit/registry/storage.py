@@ -11,7 +11,7 @@ from labelkit.errors import StorageError
 from labelkit.registry import deletion, disk, garbage_collection, statements, tables, verification
 from labelkit.registry.database import Database
 from labelkit.registry.entities import RunSummary
-from labelkit.registry.garbage_collection import CollectedGarbage, GarbageItem, GarbageOptions
+from labelkit.registry.garbage_collection import CollectedGarbage, GarbageItem, GarbageOptions, GarbageSearch
 from labelkit.registry.home import Home, LocalStore
 from labelkit.registry.names import unknown_run
 from labelkit.registry.queries import summaries
@@ -63,7 +63,7 @@ class Storage:
             elsewhere = verification.count_elsewhere(connection, self._store, runs)
             state = garbage_collection.read_state(connection, self._store) if runs is None else None
         checkpoints = verification.verify_checkpoints(self._database, self._store, runs, progress)
-        garbage = garbage_collection.find_garbage(self._home, state, GarbageOptions()) if state else []
+        garbage = GarbageSearch(self._home, state, GarbageOptions()).items() if state else []
         # The reasons are those not to delete them: here all are reported.
         unknown = tuple(replace(one, reason=None) for one in garbage if one.category in ("leftovers", "orphans"))
         return verification.Verification(checkpoints=tuple(checkpoints), unknown=unknown, elsewhere=elsewhere)
@@ -123,7 +123,7 @@ class Storage:
         with self._database.session() as connection:
             state = self._with_default_registry(garbage_collection.read_state(connection, self._store))
             elsewhere = verification.count_elsewhere(connection, self._store, None)
-        found = garbage_collection.find_garbage(self._home, state, options)
+        found = GarbageSearch(self._home, state, options).items()
         freed, failed = [one for one in found if one.reason is None], list[GarbageItem]()
         if not dry_run:
             freed, failed = self._delete(freed, options)

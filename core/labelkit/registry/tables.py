@@ -1,6 +1,6 @@
-"""The registry's tables. Private to this package: everybody else sees the records of ``models``.
+"""The tables of the registry, private to this package: others use the records of ``entities``.
 
-Core tables with typed columns, not mapped classes: the ORM would add 0.09 s to every command that only lists.
+Tables of SQLAlchemy Core, not mapped classes: the ORM would add 0.09 s to every command that only lists.
 A change here needs a new revision in ``migrations/versions`` and its id at the end of ``REVISIONS``.
 """
 
@@ -12,9 +12,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Column, ForeignKey, Index, MetaData, Named, Table, TypedColumns
 
-# All revisions this code knows, oldest first.
+# All revisions of the schema, oldest first.
 REVISIONS = ("0001", "0002")
-# Not Alembic's own name for it, so that another program's database is never taken for ours.
+# Not Alembic's default name, so that another program's database is not taken for a registry.
 VERSION_TABLE = "labelkit_version"
 
 metadata = MetaData(
@@ -28,13 +28,13 @@ metadata = MetaData(
 
 
 class UtcTime(sa.TypeDecorator[datetime]):
-    """A moment: stored in UTC, on SQLite without a time zone since it keeps none; it comes back aware."""
+    """An aware datetime, stored in UTC; SQLite stores it without the time zone."""
 
     impl = sa.DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
-        """Turn ``value`` into UTC; one without a time zone is a mistake."""
+        """Convert ``value`` to UTC; raise ValueError if it has no time zone."""
         if value is None:
             return None
         if value.tzinfo is None:
@@ -43,7 +43,7 @@ class UtcTime(sa.TypeDecorator[datetime]):
         return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
 
     def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
-        """Return the moment in UTC."""
+        """Return the time in UTC."""
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
@@ -131,7 +131,7 @@ class _Splits(TypedColumns):
 
 
 class _Metrics(TypedColumns):
-    """Every figure by step. ``type`` is '' for a whole split (a label type is never empty); NaN is NULL."""
+    """The metrics of each step. ``type`` is '' for a whole split (label types are never empty); NaN is NULL."""
 
     run = _run_key()
     task: Named[str] = Column(sa.String, primary_key=True)
@@ -145,7 +145,7 @@ class _Metrics(TypedColumns):
 
 
 class _Scores(TypedColumns):
-    """The figures of the chosen checkpoint only, one set per split: for lists, ``best`` and filters."""
+    """The metrics of the best checkpoint only, on each split: for lists, ``best`` and filters."""
 
     run = _run_key()
     task: Named[str] = Column(sa.String, primary_key=True)
@@ -179,7 +179,7 @@ class _CheckpointFiles(TypedColumns):
 
 
 class _Attempts(TypedColumns):
-    """Earlier attempts at a run that was resumed; the run's own row tells of the newest."""
+    """Earlier attempts at a run that was resumed; the newest is the run's own row."""
 
     run = _run_key()
     number: Named[int] = Column(sa.Integer, primary_key=True, autoincrement=False)
@@ -205,9 +205,9 @@ class _Notes(TypedColumns):
 
 
 class _Aliases(TypedColumns):
-    """What each alias meant when: the newest entry that was not undone counts; no run means that it was taken away.
+    """The history of aliases: the newest entry that was not undone counts; one without a run removes the alias.
 
-    The history outlives the runs that it names.
+    Entries outlive their runs.
     """
 
     id: Named[int] = Column(sa.Integer, primary_key=True)
@@ -219,7 +219,7 @@ class _Aliases(TypedColumns):
 
 
 class _Evaluations(TypedColumns):
-    """Each time that a checkpoint was scored on data after training, by its own run or later, and each look at test."""
+    """Evaluations of checkpoints after training, by their own run or later, and looks at their errors on test."""
 
     id: Named[int] = Column(sa.Integer, primary_key=True)
     run = _run()
@@ -241,7 +241,7 @@ class _EvaluationFigures(TypedColumns):
 
 
 class _Outputs(TypedColumns):
-    """Files that a labeller wrote. The record outlives its run, so that the question where from has an answer."""
+    """Files that were labelled. Rows outlive their run, for lineage."""
 
     id: Named[int] = Column(sa.Integer, primary_key=True)
     run: Named[str]

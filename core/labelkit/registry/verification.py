@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -156,7 +156,9 @@ def _verify(
 def _hashes(folder: Path, progress: Progress | None) -> dict[str, str]:
     """Return relative path → SHA-256 of the files below ``folder``, without those that vanish meanwhile."""
     hashes = {}
-    for file in sorted(_files(folder)):
+    # Path.rglob fails where a folder vanishes meanwhile.
+    walk = os.walk(folder, onerror=_raise_unless_missing)
+    for file in sorted(Path(parent, name) for parent, _, names in walk for name in names):
         try:
             if file.is_file():
                 hashes[file.relative_to(folder).as_posix()] = sha256_of(file, progress=progress)
@@ -164,12 +166,6 @@ def _hashes(folder: Path, progress: Progress | None) -> dict[str, str]:
             error.filename = file
             _raise_unless_missing(error)
     return hashes
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    # Path.rglob fails where a folder vanishes meanwhile.
-    for parent, _, names in os.walk(folder, onerror=_raise_unless_missing):
-        yield from (Path(parent, name) for name in names)
 
 
 def _raise_unless_missing(error: OSError) -> None:

@@ -1,6 +1,6 @@
-"""Views with stable names, for SQL by hand: ``labelkit runs query``, sqlite3, datasette, pandas.
+"""Views with stable names, for SQL of users: ``labelkit runs query``, sqlite3, datasette, pandas.
 
-Their names and columns are a promise: tables change, these do not lose what they have. They are made anew after each
+Their names and columns are public API: tables may change, views only gain columns. They are created again after each
 upgrade, so a change here needs a new (perhaps empty) revision. Portable SQL: SQLite and PostgreSQL read the same.
 """
 
@@ -54,12 +54,12 @@ VIEWS: dict[str, str] = {
 
 
 def drop_views(connection: sa.Connection) -> None:
-    """Remove the views: tables cannot be altered under them. Those that somebody else made stay."""
+    """Drop the views of labelkit: tables cannot be altered under views."""
     for name in VIEWS.keys() & set(sa.inspect(connection).get_view_names()):
         connection.exec_driver_sql(f"DROP VIEW {name}")
 
 
 def make_views(connection: sa.Connection) -> None:
-    """Make the views of this release."""
+    """Create the views."""
     for name, query in VIEWS.items():
         connection.exec_driver_sql(f"CREATE VIEW {name} AS{query if query[0].isspace() else f' {query}'}")
