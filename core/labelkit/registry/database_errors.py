@@ -51,12 +51,12 @@ _POSTGRESQL: Mapping[str, _Entry] = {
     "2BP01": (
         RegistryError,
         "cannot be upgraded: {line}",
-        "drop what somebody built on labelkit's views, and make it again afterwards",
+        "drop what depends on labelkit's views, and create it again afterwards",
     ),
     "40": _CONFLICT,
-    "42501": (StorageError, "refuses this user: {line}", "ask whoever keeps that database for the right to do this"),
+    "42501": (StorageError, "refuses this user: {line}", "ask the administrator of that database to grant it"),
     "53100": (StorageError, "cannot grow: the disk of its server is full", "make room there; nothing was recorded"),
-    "53": (RegistryError, "has too much to do: {line}", "try again later, or allow its server more"),
+    "53": (RegistryError, "is overloaded: {line}", "try again later, or raise the limits of its server"),
     "55P03": (RegistryError, "is locked by another process", "wait for it to finish; see pg_stat_activity"),
     "57": _DISCONNECT,
     "58": (StorageError, "cannot be read or written: {line}", "look at the disk of its server"),
@@ -65,9 +65,9 @@ _POSTGRESQL: Mapping[str, _Entry] = {
 # A refused connection has no SQLSTATE, only the message of the server, matched in English.
 _NO_CONNECTION: tuple[tuple[str, str], ...] = (
     (r"password|authentication|pg_hba|role .* does not exist", "check the user and password in LABELKIT_REGISTRY"),
-    (r"database .* does not exist", "make it first (createdb), or check its name in LABELKIT_REGISTRY"),
-    (r"permission denied for database", "ask whoever keeps that database to let this user connect"),
-    (r"too many|remaining connection slots", "try again later, or allow its server more connections"),
+    (r"database .* does not exist", "create it first (createdb), or check its name in LABELKIT_REGISTRY"),
+    (r"permission denied for database", "ask the administrator of that database to let this user connect"),
+    (r"too many|remaining connection slots", "try again later, or raise the connection limit of its server"),
     ("", "check that the server runs, and its address in LABELKIT_REGISTRY"),
 )
 

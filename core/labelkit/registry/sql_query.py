@@ -24,7 +24,7 @@ _MAX_BYTES = 100_000_000
 _OPERATIONS = 10_000
 _READS = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
 _READ_ONLY = "only one SELECT is taken, and it changes nothing"
-_VIEWS = f"views: {', '.join(VIEWS)}; docs/reference/registry.md tells their columns"
+_VIEWS = f"views: {', '.join(VIEWS)}; docs/reference/registry.md lists their columns"
 # PostgreSQL's states of a cancelled statement, and of a write in a read-only transaction.
 _CANCELLED, _WRITES = "57014", "25006"
 
