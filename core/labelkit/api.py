@@ -108,7 +108,7 @@ def resume(reference: str, *, home: str | Path | None = None, listeners: Sequenc
 
 
 def _warn(line: str) -> None:
-    """Warn of what the command prints on stderr."""
+    """Warn with a line that the command prints on stderr."""
     warnings.warn(line, stacklevel=2)
 
 

@@ -1,4 +1,4 @@
-"""The command line: one module per group of commands, each imported only when it is asked for."""
+"""The command line: one module per group of commands, each imported when one of them is called."""
 
 from __future__ import annotations
 

@@ -62,7 +62,9 @@ def reading_options(command: Command) -> Command:
 @click.option("--layer", metavar="NAME", help="Show this layer of labels, e.g. ner, pos, chunk.")
 @reading_options
 @click.option("--split", default="train", show_default=True, metavar="NAME", help="Show examples of this split.")
-@click.option("--count", type=click.IntRange(min=0), default=10, show_default=True, help="Show N random examples.")
+@click.option(
+    "--count", type=click.IntRange(min=0), default=10, show_default=True, metavar="N", help="Show N random examples."
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the random choice.")
 @command_options
 def show(
@@ -132,9 +134,9 @@ def convert(
     labelkit data convert reviews.csv reviews.parquet --to parquet --columns text=review,label=stars
     """
     from labelkit.data.convert import Conversion
-    from labelkit.data.convert import convert as run
+    from labelkit.data.convert import convert as run_conversion
 
-    asked = Conversion(
+    conversion = Conversion(
         reference=reference,
         target=target,
         to=to,
@@ -146,7 +148,7 @@ def convert(
     ctx = reading_context(shell, **reading)
     if source:
         ctx = replace(ctx, settings=replace(ctx.settings, format=source))
-    done = run(asked, shell.catalog, ctx)
+    done = run_conversion(conversion, shell.catalog, ctx)
     if shell.as_json:
         shell.json({"input": reference, "output": str(target), "format": to, **asdict(done)})
         return

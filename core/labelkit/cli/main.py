@@ -14,7 +14,7 @@ import click
 
 from labelkit.errors import LabelkitError, PlanError, SeveralRunsError
 
-#: command → (module that holds it, one line for --help); kept here so that --help imports none of them
+#: command → (its module, its line in --help), so that --help imports none of the modules
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("labelkit.cli.run", "Train, select, test and record a labeller."),
     "label": ("labelkit.cli.label", "Label text, files or folders with a trained labeller."),

@@ -140,18 +140,16 @@ def train_and_report(
     try:
         if seeds == 1:
             return train(prepared, shell.catalog, shell.home, listeners=[progress], warn=progress.note), None
-        return (
-            train_group(
-                prepared,
-                seeds,
-                shell.catalog,
-                shell.home,
-                listeners=[progress],
-                warn=progress.note,
-                on_stage=progress.stage,
-            ),
-            None,
+        result = train_group(
+            prepared,
+            seeds,
+            shell.catalog,
+            shell.home,
+            listeners=[progress],
+            warn=progress.note,
+            on_stage=progress.stage,
         )
+        return result, None
     except SeedsFailedError as error:
         return error.result, error
     except (KeyboardInterrupt, LabelkitError) as error:

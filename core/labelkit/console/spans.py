@@ -15,17 +15,7 @@ from labelkit.console.text import literal
 if TYPE_CHECKING:
     from labelkit.records import Labelled
 
-COLOURS = (
-    "cyan",
-    "magenta",
-    "green",
-    "yellow",
-    "blue",
-    "red",
-    "bright_cyan",
-    "bright_magenta",
-    "bright_green",
-)
+COLOURS = ("cyan", "magenta", "green", "yellow", "blue", "red", "bright_cyan", "bright_magenta", "bright_green")
 
 
 def colours(labels: Iterable[str]) -> dict[str, str]:
@@ -34,7 +24,7 @@ def colours(labels: Iterable[str]) -> dict[str, str]:
 
 
 def console_into(stream: TextIO, *, colour: bool) -> Console:
-    """Return a console that draws into ``stream``."""
+    """Return a console that prints into ``stream``."""
     return Console(
         file=stream,
         force_terminal=colour,
@@ -51,7 +41,7 @@ def print_labelled(console: Console, record: Labelled, palette: Mapping[str, str
     """Print a text with its spans in colour, each followed by its label; or the scores of a whole text.
 
     :param palette: label → colour.
-    :param texts: show a text over its scores.
+    :param texts: print a text above its scores.
     """
     if record.scores is not None:
         if texts:

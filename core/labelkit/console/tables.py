@@ -12,13 +12,13 @@ from labelkit.console.text import literal
 
 
 def cell(value: object) -> Text:
-    """Return any value as one line of literal text."""
+    """Return a value as one line of literal text; None is empty."""
     return Text(literal("" if value is None else str(value), lines=False), overflow="fold")
 
 
 def table(console: Console, columns: Sequence[str], rows: Iterable[Sequence[object]], title: str | None = None) -> None:
-    """Print a table; columns whose name begins with ``>`` are set to the right."""
-    if title is not None:  # not the table's own title: that would be wrapped to the table's width
+    """Print a table; columns whose name begins with ``>`` are aligned to the right."""
+    if title is not None:  # rich would wrap a title of the table to the width of the table
         console.print(Text(literal(title, lines=False), style="bold"))
     grid = Table(box=None, pad_edge=False)
     for name in columns:
@@ -29,5 +29,5 @@ def table(console: Console, columns: Sequence[str], rows: Iterable[Sequence[obje
 
 
 def figure(value: object) -> str:
-    """Return a figure as people read it."""
+    """Return a score with four decimals, any other value as text, and None as a dash."""
     return "–" if value is None else f"{value:.4f}" if isinstance(value, float) else str(value)

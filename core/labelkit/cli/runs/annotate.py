@@ -13,7 +13,7 @@ from labelkit.cli.common import Shell, command_options
 if TYPE_CHECKING:
     from labelkit.registry import Registry
 
-#: action of ``runs alias`` → number of its arguments, and what they are
+#: action of ``runs alias`` → the number and the names of its arguments
 ARGUMENTS = {
     "set": (2, "RUN NAME"),
     "list": (1, "TASK"),
@@ -40,10 +40,10 @@ def alias(shell: Shell, words: tuple[str, ...], action: str | None) -> None:
     labelkit runs alias --list
     """
     action = action or "set"
-    count, wanted = ARGUMENTS[action]
+    count, names = ARGUMENTS[action]
     if len(words) != count and not (action == "list" and not words):
         option = "" if action == "set" else f"--{action} "
-        raise click.UsageError(f"give {wanted}: labelkit runs alias {option}{wanted}")
+        raise click.UsageError(f"missing or surplus arguments: labelkit runs alias {option}{names}")
     from labelkit.registry import Registry
 
     with Registry.open(shell.home, create=False) as registry:
@@ -64,7 +64,7 @@ def alias(shell: Shell, words: tuple[str, ...], action: str | None) -> None:
 
 
 def assign_alias(shell: Shell, registry: Registry, run: str, name: str) -> None:
-    """Make the alias ``name`` refer to ``run``, and say which run it referred to before."""
+    """Make the alias ``name`` refer to ``run``, and print the run that it referred to before."""
     made = registry.aliases.assign(registry.runs.find(run).id, name)
     before = [one for one in registry.aliases.history(made.reference)[:-1] if one.undone is None]
     was = before[-1].run if before else None
@@ -97,7 +97,7 @@ def show_aliases(shell: Shell, registry: Registry, action: str, name: str | None
 @click.option("--remove", is_flag=True, help="Remove these tags.")
 @command_options
 def tag(shell: Shell, run: str, tags: tuple[str, ...], remove: bool) -> None:
-    """Add tags to RUN: of a-z, 0-9, hyphens, dots and underscores."""
+    """Add tags to RUN, or remove them; a tag has a-z, 0-9, hyphens, dots and underscores."""
     from labelkit.registry import Registry
 
     with Registry.open(shell.home, create=False) as registry:
@@ -117,7 +117,7 @@ def tag(shell: Shell, run: str, tags: tuple[str, ...], remove: bool) -> None:
 @click.argument("text")
 @command_options
 def note(shell: Shell, run: str, text: str) -> None:
-    """Add the note TEXT to RUN; notes are kept in order, with their time."""
+    """Add the note TEXT to RUN; a note is recorded with its time."""
     from labelkit.registry import Registry
 
     with Registry.open(shell.home, create=False) as registry:
@@ -136,9 +136,9 @@ def note(shell: Shell, run: str, text: str) -> None:
 @click.argument("path", type=click.Path(path_type=Path), metavar="FILE")
 @command_options
 def why(shell: Shell, path: Path) -> None:
-    """Say which run and checkpoint made FILE: a labelled file, a checkpoint folder, or a file of one.
+    """Show the run and checkpoint that made FILE: a labelled file, a checkpoint folder, or a file of one.
 
-    Content decides: a copy or a renamed file is known as well.
+    Files are recognised by their content hash, also when they are copied or renamed.
     """
     from labelkit.cli.runs import housekeeping_display as display
     from labelkit.registry import Registry

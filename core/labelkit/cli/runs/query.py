@@ -22,7 +22,13 @@ MAX_ROWS = 200
 @click.command("query")
 @click.argument("sql", metavar="'SELECT …'")
 @click.option("--csv", "as_csv", is_flag=True, help="Print all rows as CSV.")
-@click.option("--seconds", type=click.FloatRange(min=0.001), default=60.0, show_default=True, help="Timeout.")
+@click.option(
+    "--seconds",
+    type=click.FloatRange(min=0.001),
+    default=60.0,
+    show_default=True,
+    help="Stop the query after so many seconds.",
+)
 @command_options
 def query(shell: Shell, sql: str, as_csv: bool, seconds: float) -> None:
     """Query the registry in SQL, read-only.
@@ -43,7 +49,7 @@ def query(shell: Shell, sql: str, as_csv: bool, seconds: float) -> None:
         return
     from labelkit.cli.runs import display
 
-    # only a terminal is limited to what fits on a few screens
+    # a pipe gets all rows
     most = MAX_ROWS if shell.out.is_terminal else len(found.rows)
     display.result(shell.out, found, most)
     if len(found.rows) > most:
@@ -51,16 +57,16 @@ def query(shell: Shell, sql: str, as_csv: bool, seconds: float) -> None:
 
 
 @click.command("export")
-@click.option("--output", "-o", type=click.Path(path_type=Path), metavar="FILE", help="Output file; default: stdout.")
+@click.option("--output", "-o", type=click.Path(path_type=Path), metavar="FILE", help="Write to FILE; default stdout.")
 @click.option(
     "--format",
     "format_",
     type=click.Choice(["csv", "json", "parquet"]),
-    help="Default: by the ending of FILE; csv on stdout.",
+    help="Write this format; default by the ending of FILE, csv on stdout.",
 )
-@click.option("--where", metavar="CONDITION", help="A filter as in labelkit runs list.")
-@click.option("--wide/--long", default=True, help="A row for each run (default), or for each score.")
-@click.option("--force", is_flag=True, help="Replace FILE where it exists.")
+@click.option("--where", metavar="CONDITION", help="Export the runs that match this filter, as in labelkit runs list.")
+@click.option("--wide/--long", default=True, help="Write a row for each run (default), or for each score.")
+@click.option("--force", is_flag=True, help="Replace an existing FILE.")
 @command_options
 def export(shell: Shell, output: Path | None, format_: str | None, where: str | None, wide: bool, force: bool) -> None:
     """Export runs as a table: one row per run with its settings and scores, or one row per score.
@@ -74,7 +80,7 @@ def export(shell: Shell, output: Path | None, format_: str | None, where: str | 
 
     chosen = "json" if shell.as_json and format_ is None else format_ or format_of(output)
     if output is None and chosen == "parquet":
-        raise click.UsageError("parquet needs a file: -o FILE")
+        raise click.UsageError("missing -o FILE: parquet cannot be written to stdout")
     if shell.as_json and output is None and chosen != "json":
         raise click.UsageError("--json cannot be combined with --format")
     if output is not None:
