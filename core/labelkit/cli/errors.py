@@ -33,16 +33,18 @@ class ErrorsOptions(EvaluateOptions):
 
 @click.command()
 @click.argument("run")
-@click.option("--data", metavar="REF", help="Gold data; default the run's own.")
-@click.option("--split", metavar="NAME", help="Split to inspect; default validation, of REF as for evaluate.")
+@click.option("--data", metavar="REF", help="Inspect this gold data; default the run's own.")
+@click.option("--split", metavar="NAME", help="Inspect this split; default validation, of REF as for evaluate.")
 @click.option("--train", is_flag=True, help="Inspect the train split by cross-validation, which trains models.")
+@click.option("--folds", type=click.IntRange(min=2), default=5, show_default=True, help="Cross-validate in N folds.")
 @click.option(
-    "--folds", type=click.IntRange(min=2), default=5, show_default=True, help="Number of folds of the cross-validation."
+    "--limit", type=click.IntRange(min=0), default=20, show_default=True, help="Show N mistakes and N label errors."
 )
-@click.option("--limit", type=click.IntRange(min=0), default=20, show_default=True, help="Show so many of each.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Write examples to review.")
-@click.option("--to", metavar="FORMAT", help="The format of FILE; default by its ending.")
-@click.option("--force", is_flag=True, help="Replace FILE where it exists.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Write the examples to review to FILE."
+)
+@click.option("--to", metavar="FORMAT", help="Write this format; default by the ending of FILE.")
+@click.option("--force", is_flag=True, help="Replace an existing FILE.")
 @reading_options
 @command_options
 def errors(shell: Shell, **given: Any) -> None:

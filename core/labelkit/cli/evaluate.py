@@ -60,18 +60,22 @@ class EvaluateOptions:
 
 @click.command()
 @click.argument("run")
-@click.option("--data", metavar="REF", help="Gold data; default the run's own.")
-@click.option("--split", metavar="NAME", help="Split to score; default test, else validation, else all examples.")
-@click.option("--map", "mapping", type=click.Path(path_type=Path), metavar="FILE", help="Map labels by a TOML file.")
+@click.option("--data", metavar="REF", help="Evaluate on this gold data; default the run's own.")
+@click.option(
+    "--split", metavar="NAME", help="Evaluate on this split; default test, else validation, else all examples."
+)
+@click.option(
+    "--map", "mapping", type=click.Path(path_type=Path), metavar="FILE", help="Map labels as this TOML file says."
+)
 @click.option("--metric", "metrics", multiple=True, metavar="NAME|PATH", help="Compute this metric, too (repeatable).")
 @click.option("--decoder", metavar="NAME", help="Decode with this decoder; default the run's.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Write the predictions to FILE.")
-@click.option("--to", metavar="FORMAT", help="The format of FILE; default by its ending.")
-@click.option("--force", is_flag=True, help="Replace FILE where it exists.")
+@click.option("--to", metavar="FORMAT", help="Write this format; default by the ending of FILE.")
+@click.option("--force", is_flag=True, help="Replace an existing FILE.")
 @reading_options
 @command_options
 def evaluate(shell: Shell, **given: Any) -> None:
-    """Score the labeller of RUN on gold data, as its test split was scored.
+    """Evaluate the labeller of RUN on gold data, with the metrics of its test split.
 
     \b
     labelkit evaluate latest
