@@ -25,6 +25,8 @@ hookimpl = pluggy.HookimplMarker("labelkit")
 def labelkit_tasks() -> Iterable[records.Task]:
     """Yield labelling tasks, each of which names the other records that it is made of.
 
+    ``labelkit run NAME`` trains a task. Its parts may come from any plugin.
+
     >>> import labelkit
     >>> example = labelkit.Example(id="1", words=("Tom", "purrs"), labels={"pets": ("B-cat", "O")})
     >>> @labelkit.hookimpl
@@ -40,7 +42,10 @@ def labelkit_tasks() -> Iterable[records.Task]:
 
 @hookspec
 def labelkit_sources() -> Iterable[records.Source]:
-    """Yield named corpora.
+    """Yield named corpora, which ``--data NAME`` reads.
+
+    ``load(split, ctx)`` yields the examples of a split, in the same order each time. A source may read files, a
+    database or a service.
 
     >>> import labelkit
     >>> def load(split, ctx):
@@ -60,6 +65,8 @@ def labelkit_sources() -> Iterable[records.Source]:
 def labelkit_formats() -> Iterable[records.Format]:
     """Yield file formats; ``read`` and ``write`` may each be left out.
 
+    A format is recognised by the ending of a file, or chosen by its name: ``--to NAME``, ``data.format=NAME``.
+
     >>> import labelkit
     >>> def read(path, ctx):
     ...     for number, line in ctx.lines(path):
@@ -76,6 +83,8 @@ def labelkit_formats() -> Iterable[records.Format]:
 def labelkit_schemas() -> Iterable[records.Schema]:
     """Yield label schemas that sources name for their layers.
 
+    A layer without a schema gets the labels of the training split.
+
     >>> import labelkit
     >>> @labelkit.hookimpl
     ... def labelkit_schemas():
@@ -87,6 +96,8 @@ def labelkit_schemas() -> Iterable[records.Schema]:
 @hookspec
 def labelkit_preprocessors() -> Iterable[records.Preprocessor]:
     """Yield preprocessors, which change what the tokenizer sees; words, text and offsets stay.
+
+    They run in training and in labelling. Checkpoints record their names and versions.
 
     >>> import dataclasses, labelkit
     >>> def lower(example):
@@ -101,7 +112,9 @@ def labelkit_preprocessors() -> Iterable[records.Preprocessor]:
 
 @hookspec
 def labelkit_metrics() -> Iterable[records.Metric]:
-    """Yield metrics.
+    """Yield metrics, which compute figures from gold and predicted labels.
+
+    The first metric of a task selects the checkpoint, or the one of ``--metric NAME``.
 
     >>> import labelkit
     >>> def exact_match(p):
@@ -118,6 +131,8 @@ def labelkit_metrics() -> Iterable[records.Metric]:
 def labelkit_decoders() -> Iterable[records.Decoder]:
     """Yield decoders, which turn scores into labels.
 
+    A decoder may consider a whole sentence, for example to return valid tag sequences only.
+
     >>> import labelkit
     >>> def greedy(scores):
     ...     return scores.values.argmax(axis=1)
@@ -130,7 +145,9 @@ def labelkit_decoders() -> Iterable[records.Decoder]:
 
 @hookspec
 def labelkit_encoders() -> Iterable[records.Encoder]:
-    """Yield kinds of model reference; ``NAME:rest`` calls ``resolve(rest, ctx)``.
+    """Yield kinds of model reference; ``--model NAME:REST`` calls ``resolve(REST, ctx)``.
+
+    ``resolve`` returns a local Hugging Face folder, which core verifies and loads.
 
     >>> import labelkit
     >>> from pathlib import Path

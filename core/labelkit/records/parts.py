@@ -143,7 +143,7 @@ class Counts:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Metric:
-    """A score.
+    """A score of predicted labels against gold ones.
 
     :param compute: returns names → figures; ``per_type`` may hold a mapping of type → figures.
     :param key: the figure that ranks checkpoints, e.g. ``"f1"``.
