@@ -3,8 +3,8 @@
     python benchmarks/commits.py REV [--rounds 3] -- run ner --data wnut17 --max-steps 60 --seed 42
     python benchmarks/commits.py REV -- label RUN FILE -o OUT --force
 
-Each round runs both, the other commit first in every second round. Both use the same installed libraries; the sources of
-the other commit come from ``git archive``. A home that the command needs is given by ``LABELKIT_HOME``.
+Each round runs both, the other commit first in every second round. Both use the same installed libraries; the
+sources of the other commit come from ``git archive``. ``LABELKIT_HOME`` names the home of both.
 """
 
 from __future__ import annotations

@@ -45,27 +45,7 @@ def details(console: Console, run: RunDetails, nested_scores: Mapping[str, Any])
     if run.group:
         print_group(console, run.group)
     print_curves(console, run)
-    splits = sorted(record.splits, key=lambda one: split_order(one.split))
-    table(
-        console,
-        (
-            Column("split"),
-            Column("examples", right=True),
-            Column("words", right=True),
-            Column("content hash"),
-            Column("from", least=16),
-        ),
-        [
-            (
-                one.split,
-                f"{one.examples:,}",
-                f"{one.words:,}",
-                one.content_hash[:_HASH],
-                one.ref + (" (held out)" if one.carved else ""),
-            )
-            for one in splits
-        ],
-    )
+    print_splits(console, run)
     print_files(console, run)
     print_history(console, run)
     console.print()
@@ -143,6 +123,31 @@ def print_curves(console: Console, run: RunDetails) -> None:
         space = len(lines[0]) - beside - len(start)
         line(console, f"{' ' * beside}{start}{end:>{max(space, len(end) + 1)}}")
         console.print()
+
+
+def print_splits(console: Console, run: RunDetails) -> None:
+    """Print the size, content hash and origin of each split."""
+    splits = sorted(run.record.splits, key=lambda one: split_order(one.split))
+    table(
+        console,
+        (
+            Column("split"),
+            Column("examples", right=True),
+            Column("words", right=True),
+            Column("content hash"),
+            Column("from", least=16),
+        ),
+        [
+            (
+                one.split,
+                f"{one.examples:,}",
+                f"{one.words:,}",
+                one.content_hash[:_HASH],
+                one.ref + (" (held out)" if one.carved else ""),
+            )
+            for one in splits
+        ],
+    )
 
 
 def print_files(console: Console, run: RunDetails) -> None:
