@@ -232,7 +232,7 @@ def test_not_utf8_unless_told(folder: Path) -> None:
             DataError,
             "{}/wnut17 does not exist",
             (
-                "put the files of wnut17 there, or use --data PATH; "
+                "put the files of wnut17 there, or name their folder: --set data.path=PATH; "
                 "or unset HF_HUB_OFFLINE: the Hub has it as leondz/wnut_17"
             ),
         ),

@@ -136,4 +136,4 @@ def test_corpus_folder(tmp_path: Path) -> None:
         with pytest.raises(DataError) as caught:
             corpus_folder("pets", path, root)
         assert caught.value.message == expected
-        assert caught.value.hint
+        assert str(caught.value.hint).endswith("--set data.path=PATH")  # --data PATH would leave the source out

@@ -37,7 +37,7 @@ from labelkit.records import (
 )
 
 if TYPE_CHECKING:
-    from labelkit.api import load, resume, run
+    from labelkit.api import load, read, resume, run
     from labelkit.label.labeller import Labeller
     from labelkit.train.run import RunResult
 
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 _LAZY = {
     "run": "labelkit.api",
     "load": "labelkit.api",
+    "read": "labelkit.api",
     "resume": "labelkit.api",
     "RunResult": "labelkit.train.run",
     "Labeller": "labelkit.label.labeller",
@@ -82,6 +83,7 @@ __all__ = [
     "events",
     "hookimpl",
     "load",
+    "read",
     "resume",
     "run",
 ]

@@ -1,16 +1,17 @@
-"""``labelkit.run``, ``resume`` and ``load``: the commands as functions, for notebooks and programs."""
+"""``labelkit.run``, ``resume``, ``load`` and ``read``: the commands as functions, for notebooks and programs."""
 
 from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labelkit.config.environment import Environment
 from labelkit.config.plan import Request
 from labelkit.plugins.catalog import Catalog
+from labelkit.records import Example, LoadContext
 from labelkit.registry import Home
 
 if TYPE_CHECKING:
@@ -129,3 +130,27 @@ def load(
     environment = Environment.read()
     catalog = Catalog.load(only=environment.plugins)
     return Labeller.open(reference, Home.find(os.environ, explicit=home), catalog, decoder=decoder, engine=engine)
+
+
+def read(path: str | Path, *, format: str | None = None, ctx: LoadContext | None = None) -> Iterator[Example]:  # noqa: A002 - the name of the setting
+    """Return the examples of a labelled file, read one by one in the format that every command would recognise.
+
+    A source reads its files with ``yield from labelkit.read(ctx.folder("pets") / f"{split}.conll", ctx=ctx)``.
+
+    :param path: a file, or a folder that is read as one; the first of several shards stands for all of them.
+    :param format: the name of its format; None: that of ``data.format``, or else of the file's ending.
+    :param ctx: encoding, columns, layer, kind, settings and policy to read with; None for the defaults.
+    :raises LabelkitError: the format is unknown, or does not hold examples of ``ctx.kind``.
+    :raises DataError: the file is missing or invalid, with file and line; when the example is accessed.
+
+    >>> examples = list(labelkit.read("train.conll"))  # doctest: +SKIP
+    """
+    from labelkit.data.references import shards_of
+    from labelkit.data.resolution import read_shards
+    from labelkit.formats.recognition import reader_for
+
+    path, ctx = Path(path), ctx or LoadContext()
+    formats = ctx.formats or Catalog.load(only=Environment.read().plugins).formats
+    option = "labelkit.read(…, format='NAME') or --set data.format=NAME"
+    chosen = reader_for(path, formats, format or ctx.settings.format, kind=ctx.kind, option=option)
+    return read_shards(shards_of(path), chosen, ctx)

@@ -49,8 +49,7 @@ def labelkit_sources() -> Iterable[records.Source]:
 
     >>> import labelkit
     >>> def load(split, ctx):
-    ...     for number, line in ctx.lines(ctx.folder("pet-tales") / f"{split}.txt"):
-    ...         yield labelkit.Example(id=str(number), words=tuple(line.split()), labels={})
+    ...     yield from labelkit.read(ctx.folder("pet-tales") / f"{split}.conll", ctx=ctx)
     >>> @labelkit.hookimpl
     ... def labelkit_sources():
     ...     yield labelkit.Source(

@@ -84,11 +84,13 @@ class ResolvedReference(ABC):
 class SourceSplits(ResolvedReference):
     """The splits of a named corpus.
 
+    :param formats: the known file formats, for ``labelkit.read``.
     :param plugin: the name of the plugin that supplies the source.
     :param multilabel: the layers whose schema allows several labels of a text.
     """
 
     source: Source
+    formats: Mapping[str, Format]
     plugin: str
     multilabel: Collection[str] = ()
 
@@ -99,8 +101,9 @@ class SourceSplits(ResolvedReference):
             source, its plugin, the split and the example.
         """
         self.check_split(split)
+        within = source_context(self.source, ctx, self.formats)
         ids: set[str] = set()
-        for number, example in enumerate(self.source.load(split, ctx), start=1):
+        for number, example in enumerate(self.source.load(split, within), start=1):
             if fault := self._fault(example, ids, required=ctx.policy.labels == "required"):
                 origin = f"source '{self.source.name}' of plugin '{self.plugin}', split '{split}', record {number}"
                 ctx.policy.skip_record(DataError(f"{origin}: {fault}", hint="correct load() of the source"))
@@ -177,7 +180,7 @@ class FileSplits(ResolvedReference):
         self.check_split(split)
         path = self.files[split]
         chosen = reader_for(path, self.formats, ctx.settings.format, kind=self.kind)
-        return _read_shards(shards_of(path), chosen, ctx)
+        return read_shards(shards_of(path), chosen, ctx)
 
     def read(self, split: str, ctx: LoadContext) -> Sequence[Example]:
         """Return the examples of a split, from the cache where they were stored before and no file has changed."""
@@ -188,7 +191,13 @@ class FileSplits(ResolvedReference):
         cached = cache_path(ctx, str(path), chosen.name, chosen.read.__module__, files=files)
         # whether a pipe still holds the same cannot be known
         stored = load_stored(cached, counts) if files else None
-        return stored or _store_nonempty(_read_shards(shards, chosen, ctx), str(path), cached, counts)
+        return stored or _store_nonempty(read_shards(shards, chosen, ctx), str(path), cached, counts)
+
+
+def source_context(source: Source, ctx: LoadContext, formats: Mapping[str, Format]) -> LoadContext:
+    """Return the context in which a source reads files: with its kind, its only layer, and the known ``formats``."""
+    layer = ctx.layer or (next(iter(source.layers)) if len(source.layers) == 1 else None)
+    return replace(ctx, kind=source.kind, layer=layer, formats=formats)
 
 
 def resolve_reference(
@@ -208,6 +217,7 @@ def resolve_reference(
             text=text,
             refs={split: f"{text}:{split}" for split in source.splits},
             source=source,
+            formats=catalog.formats,
             plugin=catalog.owner("source", text).name,
             multilabel=[layer for layer, schema in schemas if schema is not None and schema.multilabel],
         )
@@ -284,7 +294,8 @@ def files_of_path(path: Path, suffixes: Sequence[str]) -> dict[str, Path]:
     return {split: files[split] for split in SPLITS if split in files}
 
 
-def _read_shards(shards: Sequence[Path], chosen: Format, ctx: LoadContext) -> Iterator[Example]:
+def read_shards(shards: Sequence[Path], chosen: Format, ctx: LoadContext) -> Iterator[Example]:
+    """Yield the examples of files in one format; numbers instead of ids count through them."""
     assert chosen.read is not None  # reader_for returns readers
     row = 0
     for shard in shards:

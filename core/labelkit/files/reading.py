@@ -86,16 +86,18 @@ def corpus_folder(name: str, path: Path | None, root: Path | None) -> Path:
     """
     if path is not None:
         if not path.exists():
-            raise DataError(f"{path} does not exist", hint=f"give the folder that holds the files of {name}")
+            hint = f"name the folder that holds the files of {name}: --set data.path=PATH"
+            raise DataError(f"{path} does not exist", hint=hint)
         return path
     if root is None:
         raise DataError(
             f"'{name}' needs its files, and no folder of corpora is set",
-            hint=f"set LABELKIT_DATA to the folder that holds {name}/, or give a path with --data PATH",
+            hint=f"set LABELKIT_DATA to the folder that holds {name}/, or name that one: --set data.path=PATH",
         )
     folder = root / name
     if not folder.is_dir():
-        raise DataError(f"{folder} does not exist", hint=f"put the files of {name} there, or use --data PATH")
+        hint = f"put the files of {name} there, or name their folder: --set data.path=PATH"
+        raise DataError(f"{folder} does not exist", hint=hint)
     return folder
 
 

@@ -6,11 +6,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from labelkit.errors import DataError
 from labelkit.files.reading import corpus_folder, lines_with_ends
 from labelkit.settings import DataSettings, Scheme
+
+if TYPE_CHECKING:
+    from labelkit.records.parts import Format
 
 Kind = Literal["token", "text"]
 Labels = tuple[str, ...] | str
@@ -166,6 +169,7 @@ class LoadContext:
     :param policy: what to do with records and spans that cannot be used.
     :param origins: split → where a source really took it from, e.g. ``hub:ID@COMMIT:train``; for the source to fill
         in where its name does not tell, so that the run records it.
+    :param formats: file formats by name, for ``labelkit.read``; where there are none, those of all plugins.
     """
 
     root: Path | None = None
@@ -180,6 +184,7 @@ class LoadContext:
     kind: Kind | None = None
     policy: ReadingPolicy = field(default_factory=ReadingPolicy)
     origins: MutableMapping[str, str] = field(default_factory=dict)
+    formats: Mapping[str, Format] = field(default_factory=dict)
 
     def lines(self, path: Path) -> Iterator[tuple[int, str]]:
         """Yield ``(number, line)`` of a text file, plain or ``.gz``, counted from 1, without line ends.

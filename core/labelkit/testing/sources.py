@@ -9,6 +9,7 @@ from pathlib import Path
 
 from labelkit.config.environment import Environment
 from labelkit.data.example_validation import example_fault, layer_fault
+from labelkit.data.resolution import source_context
 from labelkit.errors import LabelkitError, NetworkError
 from labelkit.plugins.catalog import Catalog
 from labelkit.records import Example, Schema, Source
@@ -50,7 +51,8 @@ class SourceReader:
         what = f"load('{split}', ctx) of source '{self.name}'"
         advice = "every split in splits= must be readable; take folders from ctx.folder(name)"
         with tempfile.TemporaryDirectory(prefix="labelkit-contract-") as folder:
-            ctx = WatchedContext(root=Environment.read().data, cache=Path(folder), offline=True)
+            watched = WatchedContext(root=Environment.read().data, cache=Path(folder), offline=True)
+            ctx = source_context(self.source, watched, self.catalog.formats)
             try:
                 with offline_call(what, advice, may=NetworkError):
                     return list(self.source.load(split, ctx))
