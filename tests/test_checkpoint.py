@@ -14,11 +14,15 @@ import pytest
 
 import labelkit
 from labelkit.errors import LabelkitError, ModelError
+from labelkit.evaluate.evaluation import select_metrics
 from labelkit.labels.schemes import repair
-from labelkit.models.checkpoint import FORMAT, CheckpointInfo, read_checkpoint, write_checkpoint
+from labelkit.models.checkpoint import FORMAT, CheckpointInfo, Supplier, read_checkpoint, write_checkpoint
 from labelkit.models.checkpoint_files import PICKLES, sha256_of
+from labelkit.plugins.catalog import Catalog, find_candidates
 from labelkit.records import Schema
 from labelkit.registry import Home, Registry
+
+pytest_plugins = ("fake_distributions",)
 
 FILES = {"config.json", "labelkit.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"}
 
@@ -388,3 +392,54 @@ def test_the_pipeline_opens_it_in_a_process_that_knows_nothing_of_labelkit(train
     )
     assert done.returncode == 0, done.stderr
     assert "-PER" in done.stdout
+
+
+# -- parts whose plugin is gone ---------------------------------------------------------------------------------------
+
+SUPPLIED = {"name": "beam", "plugin": "beams", "version": "1.0", "package": "labelkit-beams"}
+ABSENT = "the run had it from plugin 'beams' 1.0 (package labelkit-beams), "
+
+
+def test_labelkit_json_says_which_plugin_supplied_each_part(trained: labelkit.RunResult) -> None:
+    found = {(one.kind, one.name): (one.plugin, one.package) for one in read_checkpoint(trained.checkpoint).suppliers}
+    assert found[("task", "ner")] == ("ner", "labelkit")
+    assert found[("decoder", "argmax")] == found[("metric", "seqeval")] == ("core", "labelkit")
+
+
+@pytest.mark.parametrize("kind", ["decoder", "preprocessor"])
+def test_an_unknown_part_names_the_plugin_that_supplied_it(folder: Path, kind: str) -> None:
+    part = {"decoder": "beam"} if kind == "decoder" else {"preprocessors": [["beam", "1"]]}
+    change(folder / "labelkit.json", **part, suppliers=[{"kind": kind, **SUPPLIED}])
+    with pytest.raises(LabelkitError) as caught:
+        labelkit.load(str(folder))
+    assert caught.value.message == f"unknown {kind} 'beam'"
+    assert caught.value.hint == f"{ABSENT}which is not installed: pip install labelkit-beams"
+
+
+def test_a_part_that_its_plugin_no_longer_supplies_says_so(
+    folder: Path, install: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install("labelkit-beams", "import labelkit\n", plugin="beams")
+    change(folder / "labelkit.json", decoder="beam", suppliers=[{"kind": "decoder", **SUPPLIED}])
+    with pytest.raises(LabelkitError) as caught:
+        labelkit.load(str(folder))
+    assert caught.value.hint == f"{ABSENT}installed is 1.0, which has none"
+    monkeypatch.setenv("LABELKIT_PLUGINS", "ner")
+    with pytest.raises(LabelkitError) as caught:
+        labelkit.load(str(folder))
+    assert caught.value.hint == f"{ABSENT}which is not loaded: not named in LABELKIT_PLUGINS"
+
+
+@pytest.mark.parametrize("kind", ["task", "metric"])
+def test_evaluating_names_the_plugin_of_a_task_or_metric_that_is_gone(kind: str) -> None:
+    supplier = Supplier(kind=kind, **{**SUPPLIED, "name": "beam" if kind == "task" else "seqeval"})
+    catalog = Catalog([each for each in find_candidates() if each.name == ("core" if kind == "task" else "ner")])
+    with pytest.raises(LabelkitError) as caught:
+        select_metrics(an_info(task="beam" if kind == "task" else "ner", suppliers=(supplier,)), None, catalog)
+    assert caught.value.message.startswith(f"unknown {kind}")
+    assert caught.value.hint == f"{ABSENT}which is not installed: pip install labelkit-beams"
+
+
+def test_a_checkpoint_of_an_older_labelkit_has_no_suppliers(folder: Path) -> None:
+    change(folder / "labelkit.json", suppliers=None)
+    assert read_checkpoint(folder).suppliers == ()

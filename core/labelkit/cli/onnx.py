@@ -73,7 +73,7 @@ def onnx(shell: Shell, **given: Any) -> None:
     export = export_labeller(
         labeller,
         gold,
-        run_metrics(labeller.info.task, details, shell.catalog),
+        run_metrics(labeller.info.task, details, shell.catalog, labeller.info.suppliers),
         shell.home.cache,
         train=train if options.int8 else None,
         threshold=options.threshold,

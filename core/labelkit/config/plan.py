@@ -11,6 +11,7 @@ from labelkit.config.recipes import Recipe, find_recipe
 from labelkit.config.validation import parse_set, validate
 from labelkit.data.references import parse_columns
 from labelkit.errors import LabelkitError, PlanError, UnknownNameError, nearest
+from labelkit.models.checkpoint import Supplier
 from labelkit.plugins.catalog import Catalog
 from labelkit.records import Decoder, Metric, Preprocessor, Task
 from labelkit.settings import AUTO, SETTINGS, DataSettings, RunSettings, TrainSettings
@@ -88,6 +89,17 @@ class Plan:
         values = self.settings.values()
         automatic = {key: choice for key, choice in choices.items() if values[key] == AUTO}
         return self.updated({key: Setting(value, f"automatic: {why}") for key, (value, why) in automatic.items()})
+
+    def suppliers(self, catalog: Catalog) -> tuple[Supplier, ...]:
+        """Return the plugin of each part."""
+        parts = [("task", self.task.name), ("decoder", self.decoder.name)]
+        parts += [("metric", metric.name) for metric in self.metrics]
+        parts += [("preprocessor", item.name) for item in self.preprocessors]
+        owners = [(kind, name, catalog.owner(kind, name)) for kind, name in parts]
+        return tuple(
+            Supplier(kind=kind, name=name, plugin=info.name, version=info.version, package=info.distribution)
+            for kind, name, info in owners
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """Return ``{key: {"value", "from"}}``, ready for JSON."""

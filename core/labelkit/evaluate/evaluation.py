@@ -75,7 +75,7 @@ def select_metrics(
     """
     from labelkit.metrics.evaluate_modules import metric_at
 
-    found = run_metrics(info.task, details, catalog)
+    found = run_metrics(info.task, details, catalog, info.suppliers)
     names = [name for name in dict.fromkeys(more) if "/" not in name and not name.endswith(".py")]
     found += [metric for name in names if (metric := catalog.find("metric", name)) not in found]
     if wrong := [metric for metric in found if metric.kind != info.kind]:

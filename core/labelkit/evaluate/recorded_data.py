@@ -16,7 +16,7 @@ from labelkit.settings import DataSettings
 if TYPE_CHECKING:
     from labelkit.config.environment import Environment
     from labelkit.data.corpus import Corpus
-    from labelkit.models.checkpoint import CheckpointInfo
+    from labelkit.models.checkpoint import CheckpointInfo, Supplier
     from labelkit.plugins.catalog import Catalog
     from labelkit.registry import Home, Registry, RunDetails
 
@@ -96,14 +96,20 @@ def without_surfaces(examples: Sequence[Example]) -> Sequence[Example]:
     return map_examples(examples, lambda example: replace(example, surface=None))
 
 
-def run_metrics(task: str, details: RunDetails | None, catalog: Catalog) -> list[Metric]:
+def run_metrics(
+    task: str, details: RunDetails | None, catalog: Catalog, suppliers: Sequence[Supplier] = ()
+) -> list[Metric]:
     """Return the metrics of a task, the one that selected the checkpoint of a run first.
 
     :param details: None for a checkpoint that is not in the registry.
+    :param suppliers: the plugins that supplied the parts of the run.
+    :raises LabelkitError: the task or a metric is unknown; the hint names the plugin that supplied it.
     """
-    names = catalog.find("task", task).metrics
+    from labelkit.label.loading import find_part
+
+    names = find_part(catalog, "task", task, suppliers).metrics
     own = details.record.metric if details and details.record.metric in catalog.metrics else names[0]
-    return [catalog.find("metric", name) for name in dict.fromkeys((own, *names))]
+    return [find_part(catalog, "metric", name, suppliers) for name in dict.fromkeys((own, *names))]
 
 
 def record_scores(

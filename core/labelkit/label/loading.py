@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labelkit.errors import LabelkitError, nearest
-from labelkit.models.checkpoint import CheckpointInfo
+from labelkit.errors import LabelkitError, UnknownNameError, nearest
+from labelkit.models.checkpoint import CheckpointInfo, Supplier
 from labelkit.plugins.catalog import Catalog
 from labelkit.records import Decoder, Preprocessor
 from labelkit.registry import Home
@@ -67,12 +68,34 @@ def load_engine(folder: Path, info: CheckpointInfo, precision: str, name: str, c
     return load_onnx_engine(engine, folder, name, cache) if onnx else engine
 
 
+def find_part(catalog: Catalog, kind: str, name: str, suppliers: Sequence[Supplier]) -> Any:
+    """Return the record of ``kind`` with this name.
+
+    :param suppliers: the plugins that supplied the parts of the run.
+    :raises LabelkitError: if it is unknown; where a plugin supplied it to the run, the hint names plugin and package.
+    """
+    try:
+        return catalog.find(kind, name)
+    except UnknownNameError as error:
+        for one in suppliers:
+            if (one.kind, one.name) == (kind, name):
+                supplied = f"the run had it from plugin '{one.plugin}' {one.version} (package {one.package})"
+                found = next((info for info in catalog.plugins if info.name == one.plugin), None)
+                if found is None:
+                    error.hint = f"{supplied}, which is not installed: pip install {one.package}"
+                elif found.status == "loaded":
+                    error.hint = f"{supplied}, installed is {found.version}, which has none"
+                else:
+                    error.hint = f"{supplied}, which is not loaded: {found.reason}"
+        raise
+
+
 def find_decoder(catalog: Catalog, name: str, info: CheckpointInfo) -> Decoder:
     """Return the decoder called ``name``.
 
     :raises LabelkitError: if it is unknown, or of another kind than the labeller.
     """
-    decoder: Decoder = catalog.find("decoder", name)
+    decoder: Decoder = find_part(catalog, "decoder", name, info.suppliers)
     if decoder.kind != info.kind:
         fitting = [known for known, other in catalog.decoders.items() if other.kind == info.kind]
         raise LabelkitError(
@@ -89,7 +112,7 @@ def find_preprocessors(catalog: Catalog, info: CheckpointInfo) -> list[Preproces
     """
     found: list[Preprocessor] = []
     for name, version in info.preprocessors:
-        preprocessor = catalog.find("preprocessor", name)
+        preprocessor = find_part(catalog, "preprocessor", name, info.suppliers)
         if preprocessor.version != version:
             raise LabelkitError(
                 f"trained with preprocessor '{name}' {version}, installed is {preprocessor.version}",

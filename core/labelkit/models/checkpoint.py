@@ -28,6 +28,23 @@ RESTORE = "train again, or restore the folder"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Supplier:
+    """The plugin that supplied a part of a run.
+
+    :param kind: of the part: ``"task"``, ``"decoder"``, ``"metric"`` or ``"preprocessor"``.
+    :param name: of the part.
+    :param version: of the plugin.
+    :param package: the distribution that holds the plugin.
+    """
+
+    kind: str
+    name: str
+    plugin: str
+    version: str
+    package: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CheckpointInfo:
     """The content of ``labelkit.json``: what a checkpoint needs beside the model and its tokenizer.
 
@@ -38,6 +55,7 @@ class CheckpointInfo:
     :param overlap: the stride: subwords that neighbouring windows share.
     :param metrics: split → metrics at this checkpoint.
     :param temperature: divides the log-probabilities before they become confidences; fitted on validation.
+    :param suppliers: of the parts of the run; empty in checkpoints that an older labelkit wrote.
     """
 
     labelkit: str
@@ -57,6 +75,7 @@ class CheckpointInfo:
     synthetic: bool = False
     metrics: Mapping[str, Any] = field(default_factory=dict)
     temperature: float = 1.0
+    suppliers: tuple[Supplier, ...] = ()
 
     def __post_init__(self) -> None:
         if self.fallback not in self.schema.label_names:
@@ -84,6 +103,7 @@ class CheckpointInfo:
         }
         fields["schema"] = Schema(**schema)
         fields["preprocessors"] = tuple((name, version) for name, version in content["preprocessors"])
+        fields["suppliers"] = tuple(Supplier(**one) for one in content.get("suppliers", ()))
         return cls(**fields)
 
 

@@ -47,6 +47,11 @@ class PluginInfo:
     reason: str = ""
     notes: tuple[str, ...] = ()
 
+    @property
+    def distribution(self) -> str:
+        """The name of the distribution that declares it."""
+        return self.origin.partition(" (")[0]
+
 
 class RecordView(Generic[R]):
     """An attribute of :class:`Catalog`: the records of one kind that can be used, by name."""
@@ -276,7 +281,7 @@ class Catalog:
 
     def unknown_plugins(self, names: Iterable[str]) -> list[str]:
         """Return those of ``names`` that belong to no installed plugin or distribution."""
-        known = {normalized_name(part) for info in self._infos for part in (info.name, info.origin.partition(" (")[0])}
+        known = {normalized_name(part) for info in self._infos for part in (info.name, info.distribution)}
         return [name for name in names if normalized_name(name) not in known]
 
     def owner(self, kind: str, name: str) -> PluginInfo:

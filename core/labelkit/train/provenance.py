@@ -42,14 +42,11 @@ def _git(*arguments: str) -> str | None:
 
 def versions(plan: Plan, catalog: Catalog) -> tuple[VersionRecord, ...]:
     """Return the versions of the plugins that the plan uses, and of the libraries."""
-    parts = [("task", plan.task.name), ("decoder", plan.decoder.name)]
-    parts += [("metric", metric.name) for metric in plan.metrics]
-    parts += [("preprocessor", item.name) for item in plan.preprocessors]
+    plugins = {one.plugin: one.version for one in plan.suppliers(catalog)}
     if plan.settings.reference in catalog.sources:
-        parts.append(("source", plan.settings.reference))
-    owners = [catalog.owner(kind, name) for kind, name in parts]
-    plugins = sorted({info.name: info.version for info in owners}.items())
-    records = [VersionRecord(kind="plugin", name=name, version=version) for name, version in plugins]
+        owner = catalog.owner("source", plan.settings.reference)
+        plugins[owner.name] = owner.version
+    records = [VersionRecord(kind="plugin", name=name, version=version) for name, version in sorted(plugins.items())]
     for name in LIBRARIES:
         try:
             version = metadata.version(name)

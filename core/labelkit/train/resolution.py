@@ -20,7 +20,7 @@ from labelkit.errors import LabelkitError
 from labelkit.events import Event, Stage
 from labelkit.hardware import Hardware
 from labelkit.models import architectures
-from labelkit.models.checkpoint import CheckpointInfo
+from labelkit.models.checkpoint import CheckpointInfo, Supplier
 from labelkit.models.loading import load_config, silence_transformers
 from labelkit.models.tokenizer import load_tokenizer, max_length_of
 from labelkit.registry import Home
@@ -36,6 +36,7 @@ class ResolvedRun:
     :param folder: of the checkpoints and training states of the run.
     :param windows: by split.
     :param fallback: the label of words without subwords.
+    :param suppliers: the plugins of the parts of the plan.
     """
 
     id: str
@@ -47,6 +48,7 @@ class ResolvedRun:
     windows: Mapping[str, WindowStore]
     fallback: str
     device: Hardware
+    suppliers: tuple[Supplier, ...] = ()
 
     def checkpoint_info(
         self, step: int, epoch: float, metrics: Mapping[str, Any], temperature: float
@@ -71,6 +73,7 @@ class ResolvedRun:
             synthetic=self.corpus.synthetic,
             metrics={"validation": metrics},
             temperature=temperature,
+            suppliers=self.suppliers,
         )
 
 

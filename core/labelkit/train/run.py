@@ -6,7 +6,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +97,7 @@ def train(
             if prepared.resumes:  # find it again: gc could remove it until the run was recorded as running
                 state = rewind(registry, run, home, find_training_state(run, home))
             resolved = encode_splits(run, plan, device, prepared, home, emit)
+            resolved = replace(resolved, suppliers=plan.suppliers(catalog))
             with explain_out_of_memory():
                 training = TrainingRun(resolved, emit, state, at_step=at_step)
                 training.fit()
