@@ -10,7 +10,7 @@ import sys
 import tomllib
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 
@@ -28,7 +28,10 @@ from plugin_environment import PluginEnvironment, make_environment
 pytest_plugins = ("fake_distributions",)
 
 ROOT = Path(__file__).parents[1]
-NAMES = {"token": "night-animals", "text": "utterances", "metric": "exact", "source": "animals", "format": "slashes"}
+NAMES = {
+    "token": "night-animals", "text": "utterances", "metric": "exact", "source": "animals", "format": "slashes",
+    "decoder": "eager", "preprocessor": "no-digits", "encoder": "house", "observer": "told",
+}  # fmt: skip
 
 
 def create(name: str, kind: str, folder: Path) -> Path:
@@ -46,8 +49,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 # -- what is written --------------------------------------------------------------------------------------------------
 
 
-def test_there_are_five_kinds_and_the_command_offers_them_all() -> None:
-    assert set(KINDS) == set(NAMES) == set(PLUGIN_KINDS) == {"token", "text", "metric", "source", "format"}
+def test_there_are_nine_kinds_and_the_command_offers_them_all() -> None:
+    assert tuple(KINDS) == tuple(NAMES) == PLUGIN_KINDS
+    assert len(KINDS) == 9
 
 
 @pytest.mark.parametrize("kind", NAMES)
@@ -242,6 +246,8 @@ class Installed:
     kind: str
     package: Path
     environment: PluginEnvironment
+    #: command → what it last printed on standard error
+    stderr: dict[str, str] = field(default_factory=dict)
 
     @property
     def commands(self) -> list[str]:
@@ -250,8 +256,12 @@ class Installed:
 
     def give(self, line: str) -> str:
         """Give a command in the package's folder, training but for a moment; return what it prints."""
-        quick = " --model tiny:bert --max-steps 2" if line.startswith("labelkit run ") else ""
-        return self.environment.shell(f"{line}{quick}", self.package).stdout
+        quick = " --max-steps 2" if line.startswith("labelkit run ") else ""
+        if quick and "--model" not in line:
+            quick += " --model tiny:bert"
+        done = self.environment.shell(f"{line}{quick}", self.package)
+        self.stderr[line] = done.stderr
+        return done.stdout
 
 
 @pytest.fixture(scope="module", params=NAMES)
@@ -296,3 +306,11 @@ def test_a_package_runs_at_once(installed: Installed) -> None:
         assert installed.give('labelkit label latest --text "Rex sleeps."').strip()
     if installed.kind == "format":
         assert (installed.package / f"sentences.{NAMES['format']}").read_text(encoding="utf-8").count("\n") > 100
+    if installed.kind == "decoder":
+        assert installed.give("labelkit evaluate latest --decoder argmax")
+    if installed.kind == "observer":
+        assert "told: validation at step 2: " in installed.stderr[use]
+    if installed.kind in ("decoder", "preprocessor"):
+        assert f"plugin {NAMES[installed.kind]}" in installed.give("labelkit runs show latest")
+    if installed.kind == "encoder":
+        assert "house:first" in installed.give("labelkit runs show latest")

@@ -74,6 +74,38 @@ KINDS: Mapping[str, PluginKind] = {
         "labelkit data convert sample sentences.$name --to $name --layer ner --drop id",
         "`$module/__init__.py` holds `read` and `write`; leave one out if the format only goes one way.",
     ),
+    "decoder": PluginKind(
+        ("decoder",),
+        ("decoder",),
+        "The decoder $name",
+        "labelkit run ner --decoder $name",
+        "`$module/__init__.py` holds `decode`: log-probabilities in, label ids out. `labelkit evaluate latest "
+        "--decoder $name`\ncompares it with the decoder of a run that is trained already.",
+    ),
+    "preprocessor": PluginKind(
+        ("preprocessor",),
+        ("preprocessor", "task"),
+        "The preprocessor $name",
+        "labelkit run $name",
+        "`$module/__init__.py` holds `apply`, which changes what the encoder sees, and a task that uses it. Recipes of "
+        'other\ntasks use it with `preprocess = ["$name"]`.',
+    ),
+    "encoder": PluginKind(
+        ("encoder",),
+        ("encoder",),
+        "The encoders $name:NAME",
+        "labelkit run ner --model $name:first",
+        "`$module/__init__.py` holds `resolve`: the name of a model in, its folder out. The two to begin with are tiny "
+        "and have\nrandom weights; put your own there.",
+    ),
+    "observer": PluginKind(
+        ("observer",),
+        (),
+        "The observer $name",
+        "labelkit run ner",
+        "`$module/__init__.py` holds `labelkit_event`, which gets every event of a run: print it, log it, send it "
+        "anywhere.",
+    ),
 }
 
 
