@@ -36,14 +36,14 @@ SENTENCES = (
     "It rained .",
     "We don't know whether the unbelievable Mr. Smith of Zürich ever came back to Lima , said Tim 's friend .",
 )
-#: nothing of this may be lost: a word without sub-tokens, special tokens, half a family, no word at all
+#: nothing of this may be lost: a word without subword tokens, special tokens, half a family, no word at all
 HOSTILE = "Ada \ufe0f </s> [SEP] 👩‍👩‍👧 \u200b\u200b <pad> Zoë's 12345678901234567890 \x00 !!! " + "x" * 300
 #: what takes tokens, yet not those of a text; whoever has such data can use them all the same
 NO_TEXT = {"esm": "reads proteins", "esmc": "reads proteins", "qwen3_asr": "reads sound", "tapas": "reads tables"}
 #: what fails in a trial, and why it cannot be otherwise
 UNFIT = {
     "mra": "without its CUDA kernel, which comes from the Hub, a token sees no other",
-    "reformer": "in training each text must have as many sub-tokens as there are positions, half a million",
+    "reformer": "in training each text must have as many subword tokens as there are positions, half a million",
 }
 #: the longest window that is tried
 LONGEST = 160

@@ -14,6 +14,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from textwrap import fill
 
 import torch
 import transformers
@@ -99,7 +100,7 @@ def summary(found: Mapping[str, str]) -> str:
         "": "cannot be trained",
     }
     told = ", ".join(f"{counts[name]} {text}" for name, text in groups.items())
-    return f"transformers {transformers.__version__} maps {len(found)} architectures: {told}."
+    return fill(f"transformers {transformers.__version__} maps {len(found)} architectures: {told}.", 100)
 
 
 def _group(*both: str) -> str:
