@@ -44,6 +44,32 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     return min(os.cpu_count() or 1, 8)
 
 
+#: parts of the ids of tests that take more than five seconds and are not functions of their own to be marked
+SLOW = (
+    *(
+        f"test_{task}_plugin.py::test_contract[task-{task}-{check}]"
+        for task in ("pos", "chunk")
+        for check in (
+            "learns",
+            "saves",
+            "lossless",
+            "subprocess",
+        )
+    ),
+    "test_textcls_plugin.py::test_contract[task-textcls-subprocess]",
+    "test_each_check_of_installed_plugins_catches_its_broken_one[labels in one process only]",
+    "test_a_resumed_run_ends_like_one_that_nothing_stopped[middle of an epoch-state each step]",
+)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark cases of parametrised tests as slow; ner and textcls keep the checks that train in the quick tests."""
+    for item in items:
+        if any(part in item.nodeid for part in SLOW):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
     """Return a PostgreSQL server; tests that need it are skipped where there is none to start."""
@@ -63,13 +89,16 @@ def postgres_database(postgres: PostgresServer) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def postgres_registry(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Return the name of a database with an empty registry, to be copied: making one takes as long as a test."""
+    """Return the name of a database with an empty registry, which tests empty again when they end.
+
+    A database for each test would cost a tenth of a second to make, and as much for its first connection.
+    """
     from labelkit.registry import Registry
 
     with postgres.database() as name:
         home = Home(root=tmp_path_factory.mktemp("template") / "home", url=postgres.url(name))
         Registry.open(home, create=True).close()
-        postgres.execute("DELETE FROM stores", name)
+        postgres.empty(name)
         yield name
 
 
@@ -80,8 +109,11 @@ def registry_home(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ho
         yield Home(root=tmp_path / "home")
         return
     server: PostgresServer = request.getfixturevalue("postgres")
-    with server.database(template=request.getfixturevalue("postgres_registry")) as name:
+    name: str = request.getfixturevalue("postgres_registry")
+    try:
         yield Home(root=tmp_path / "home", url=server.url(name))
+    finally:
+        server.empty(name)
 
 
 @pytest.fixture(scope="session")

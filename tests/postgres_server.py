@@ -62,6 +62,11 @@ class PostgresServer:
             "unix_socket_directories": self._folder,
             "fsync": "off",
             "full_page_writes": "off",
+            "autovacuum": "off",
+            "jit": "off",
+            "shared_buffers": "16MB",
+            "wal_level": "minimal",
+            "max_wal_senders": 0,
             "max_connections": 60,
             "logging_collector": "off",
         }
@@ -103,6 +108,19 @@ class PostgresServer:
             yield name
         finally:
             self.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+    def empty(self, database: str) -> None:
+        """Delete all rows of a registry's tables but the version of its schema, whoever is still connected."""
+        self.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() "
+            "AND pid <> pg_backend_pid()",
+            database,
+        )
+        tables = self.execute(
+            "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'labelkit_version'", database
+        )
+        names = ", ".join(f'"{name}"' for (name,) in tables)
+        self.execute(f"TRUNCATE {names} RESTART IDENTITY CASCADE", database)
 
     def execute(self, statement: str, database: str = "postgres") -> list[tuple[object, ...]]:
         """Run SQL as the superuser, outside of any transaction, and return its rows."""

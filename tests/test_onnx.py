@@ -505,6 +505,7 @@ def test_int8_is_used_only_once_it_was_accepted(
         assert first["coverage"]["engine"] == engine
 
 
+@pytest.mark.slow
 def test_a_model_that_scores_lower_is_refused_and_removed(
     command: Any, own_home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
