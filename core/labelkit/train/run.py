@@ -79,16 +79,16 @@ def train(
     :param group: of runs that differ in their seed.
     :param note: for the record of the run.
     :param at_step: stop after this step in place of ``train.max_minutes``.
-    :raises LabelkitError: the run failed, and is recorded as failed, or as interrupted after Ctrl-C.
+    :raises LabelkitError: the run failed, recorded as failed or, after Ctrl-C, as interrupted.
     """
     started = time.monotonic()
     emit = Emitter(listeners, catalog.observers(), warn)
     plan, device = resolve_plan(prepared)
     run = prepared.resumes.record.id if prepared.resumes else new_run_id(plan.task.name)
     record = run_record(run, plan, device, prepared, catalog, group)
+    state = find_training_state(run, home) if prepared.resumes else None
     if not prepared.resumes:
         check_disk_space(estimate_disk_space(prepared, plan), home)
-    state = find_training_state(run, home) if prepared.resumes else None
     with Registry.open(home, create=True) as registry:
         _start_or_resume(registry, prepared, record, state, warn)
         emit.add_first(RegistryObserver(registry))
@@ -96,10 +96,11 @@ def train(
             _emit_start(run, plan, prepared, note, emit)
             if prepared.resumes:  # find it again: gc could remove it until the run was recorded as running
                 state = rewind(registry, run, home, find_training_state(run, home))
-            resolved = encode_splits(run, plan, device, prepared, home, emit)
-            resolved = replace(resolved, suppliers=plan.suppliers(catalog))
+            encoded = encode_splits(run, plan, device, prepared, home, emit)
             with explain_out_of_memory():
-                training = TrainingRun(resolved, emit, state, at_step=at_step)
+                training = TrainingRun(
+                    replace(encoded, suppliers=plan.suppliers(catalog)), emit, state, at_step=at_step
+                )
                 training.fit()
                 best, metrics = training.test()
     return RunResult(
