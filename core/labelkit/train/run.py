@@ -74,8 +74,7 @@ def train(
 ) -> RunResult:
     """Train a run, or resume it from its latest state, and record it.
 
-    :param listeners: called with the events of the run.
-    :param warn: called with warnings.
+    :param listeners: called with the events of the run; ``warn``: with its warnings.
     :param group: of runs that differ in their seed.
     :param note: for the record of the run.
     :param at_step: stop after this step in place of ``train.max_minutes``.
@@ -98,9 +97,8 @@ def train(
                 state = rewind(registry, run, home, find_training_state(run, home))
             encoded = encode_splits(run, plan, device, prepared, home, emit)
             with explain_out_of_memory():
-                training = TrainingRun(
-                    replace(encoded, suppliers=plan.suppliers(catalog)), emit, state, at_step=at_step
-                )
+                resolved = replace(encoded, suppliers=plan.suppliers(catalog))
+                training = TrainingRun(resolved, emit, state, at_step=at_step)
                 training.fit()
                 best, metrics = training.test()
     return RunResult(
