@@ -300,12 +300,12 @@ def test_memory_stays_flat(tmp_path: Path, kind: Kind) -> None:
         # what getrusage says includes the process that this one was forked from
         script = f"""
 from pathlib import Path
-from tests.test_stored import load
+from test_stored import load
 corpus = load({str(path)!r}, Path({str(tmp_path / "cache")!r}), kind={kind!r})
 assert sum(len(split.examples) for split in corpus.splits.values()) == {count}
 print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
 """
-        where = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+        where = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
         done = subprocess.run([sys.executable, "-c", script], env=where, capture_output=True, text=True, check=True)
         peaks.append(int(done.stdout))
     assert peaks[1] - peaks[0] < 20_000  # kB; as lists they would differ by more than 200,000
