@@ -14,7 +14,7 @@ import pytest
 from labelkit import Coverage, Labelled, Span
 from labelkit.plugins.catalog import Catalog
 from labelkit.testing import Broken, subprocess_checks, tasks
-from labelkit.testing.trial_training import Evaluation
+from labelkit.testing.trial_training import TrialEvaluation
 
 pytest_plugins = ("fake_distributions",)
 
@@ -22,8 +22,8 @@ pytest_plugins = ("fake_distributions",)
 
 
 def a_trial(*losses: float) -> Any:
-    steps = [Evaluation("validation", False, loss, ()) for loss in losses]
-    return SimpleNamespace(name="pets", trained=(None, [Evaluation("test", False, 0.0, ()), *steps]))
+    steps = [TrialEvaluation("validation", False, loss, ()) for loss in losses]
+    return SimpleNamespace(name="pets", trained=(None, [TrialEvaluation("test", False, 0.0, ()), *steps]))
 
 
 def test_a_loss_that_falls_at_the_first_step_passes() -> None:

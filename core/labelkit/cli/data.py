@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from labelkit.records import LoadContext
 
 
-class _Commands(click.Group):
+class _DataCommands(click.Group):
     """The commands of this module, and ``check``, whose module is imported when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -29,7 +29,7 @@ class _Commands(click.Group):
         return super().get_command(ctx, cmd_name)
 
 
-@click.group(cls=_Commands)
+@click.group(cls=_DataCommands)
 def data() -> None:
     """Show, check and convert labelled data."""
 

@@ -36,7 +36,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 
 
-class _Commands(click.Group):
+class _LazyCommands(click.Group):
     """A group that imports a command when it is called; listing the commands imports none."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -61,7 +61,7 @@ class _Commands(click.Group):
             formatter.write_dl([(name, help_) for name, (_, help_) in COMMANDS.items()])
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_LazyCommands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="labelkit", message="%(version)s")
 def cli() -> None:
     """Train, compare and use text labellers.

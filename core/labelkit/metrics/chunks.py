@@ -89,7 +89,7 @@ class TagVocabulary:
 
 
 @dataclass(frozen=True, slots=True)
-class TransitionRules:
+class ChunkRules:
     """Rules between two tags: bool arrays of shape (previous prefix, prefix, whether the types are the same).
 
     :param start: a span may start at the tag; ``end``: one may end before it.
@@ -115,7 +115,7 @@ class TransitionRules:
 
 
 @lru_cache(maxsize=8)
-def transition_rules(mode: Mode, scheme: Scheme) -> TransitionRules:
+def transition_rules(mode: Mode, scheme: Scheme) -> ChunkRules:
     """Return seqeval's rules: those of its default mode, or of its strict mode with a scheme."""
     if mode == "default":
         from seqeval.metrics.sequence_labeling import end_of_chunk, start_of_chunk
@@ -123,7 +123,7 @@ def transition_rules(mode: Mode, scheme: Scheme) -> TransitionRules:
         def default(rule: Callable[..., bool]) -> Bools:
             return _tabulate(lambda before, prefix, same: rule(before, prefix, "x", "x" if same else "y"), "OBIES")
 
-        return TransitionRules(default(start_of_chunk), default(end_of_chunk))
+        return ChunkRules(default(start_of_chunk), default(end_of_chunk))
 
     from seqeval import scheme as schemes
 
@@ -140,7 +140,7 @@ def transition_rules(mode: Mode, scheme: Scheme) -> TransitionRules:
 
         return _tabulate(decide, prefixes)
 
-    return TransitionRules(strict("is_start"), strict("is_end"), strict("is_inside"))
+    return ChunkRules(strict("is_start"), strict("is_end"), strict("is_inside"))
 
 
 def _tabulate(decide: Callable[[str, str, bool], bool], prefixes: str) -> Bools:
@@ -152,7 +152,7 @@ def _tabulate(decide: Callable[[str, str, bool], bool], prefixes: str) -> Bools:
     return table
 
 
-def find_spans(tags: TagArrays, prefixes: Ids, types: Ids, rules: TransitionRules) -> SpanArrays:
+def find_spans(tags: TagArrays, prefixes: Ids, types: Ids, rules: ChunkRules) -> SpanArrays:
     """Return the spans of all sentences.
 
     :param prefixes: tag id → position in :data:`PREFIXES`; ``types``: tag id → id of its type, -1 for O.

@@ -19,7 +19,7 @@ HASH = 12
 GroupKey: TypeAlias = tuple[str, str, str, bool]
 
 
-class Candidate(NamedTuple):
+class RankingCandidate(NamedTuple):
     """A finished run and the deciding metric it reached on validation."""
 
     run: str
@@ -63,7 +63,7 @@ class Ranking:
     runs: tuple[RunSummary, ...]
 
 
-def candidates(connection: sa.Connection, task: str) -> list[Candidate]:
+def candidates(connection: sa.Connection, task: str) -> list[RankingCandidate]:
     """Return the finished runs of ``task`` that have their deciding metric on validation, newest first."""
     scores, splits = tables.scores.c, tables.splits.c
     finished = (_RUNS.task == task, _RUNS.status == "finished")
@@ -78,10 +78,10 @@ def candidates(connection: sa.Connection, task: str) -> list[Candidate]:
         .where(*finished, scores.name.in_(keys), scores.task == task, scores.value.is_not(None))
         .order_by(_RUNS.started.desc(), _RUNS.id.desc())
     )
-    return [Candidate(*row) for row in connection.execute(query)]  # type: ignore[arg-type]
+    return [RankingCandidate(*row) for row in connection.execute(query)]  # type: ignore[arg-type]
 
 
-def eligible(found: Iterable[Candidate], group: str) -> list[Candidate]:
+def eligible(found: Iterable[RankingCandidate], group: str) -> list[RankingCandidate]:
     """Return the candidates for ``TASK@best`` or ``TASK@best:GROUP``; one is best only if all are of one group.
 
     :param group: a data reference or a prefix of a validation hash; may be empty.
@@ -91,9 +91,9 @@ def eligible(found: Iterable[Candidate], group: str) -> list[Candidate]:
     return [one for one in matching if not one.synthetic] or matching
 
 
-def grouped(found: Iterable[Candidate]) -> dict[GroupKey, list[Candidate]]:
+def grouped(found: Iterable[RankingCandidate]) -> dict[GroupKey, list[RankingCandidate]]:
     """Return the candidates of each group, best first; equal ones stay in their order."""
-    groups: dict[GroupKey, list[Candidate]] = {}
+    groups: dict[GroupKey, list[RankingCandidate]] = {}
     for one in found:
         groups.setdefault(one.group, []).append(one)
     for members in groups.values():
@@ -128,7 +128,7 @@ def rankings(connection: sa.Connection, task: str, *, group: str = "", limit: in
     return sorted(found, key=lambda one: one.synthetic)
 
 
-def _reference(task: str, best: Candidate, everyone: Sequence[Candidate]) -> str:
+def _reference(task: str, best: RankingCandidate, everyone: Sequence[RankingCandidate]) -> str:
     """Return the shortest reference to ``best``; its id where data and hash are ambiguous."""
     for group in ("", best.data, best.content_hash[:HASH]):
         groups = list(grouped(eligible(everyone, group)).values())

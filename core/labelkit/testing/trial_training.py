@@ -35,7 +35,7 @@ ADVICE = "labelkit run --model tiny:bert on the examples shows the same"
 
 
 @dataclass(frozen=True, slots=True)
-class Evaluation:
+class TrialEvaluation:
     """An evaluation during the trial.
 
     :param loss: the mean negative log-likelihood of the gold labels, over all words.
@@ -82,7 +82,7 @@ class Trial:
         return Path(folder)
 
     @cached_property
-    def trained(self) -> tuple[Path, list[Evaluation]]:
+    def trained(self) -> tuple[Path, list[TrialEvaluation]]:
         """The checkpoint's folder, and the evaluations in their order; trained as ``labelkit run`` does.
 
         :raises Broken: training stops.
@@ -157,7 +157,7 @@ class RecordingCatalog:
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
         self._last: tuple[float, tuple[Labels, ...]] = (math.nan, ())
-        self.evaluations: list[Evaluation] = []
+        self.evaluations: list[TrialEvaluation] = []
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._catalog, name)
@@ -182,7 +182,7 @@ class RecordingCatalog:
     def record_evaluation(self, event: Event) -> None:
         """Record an evaluation of the run."""
         if isinstance(event, Scored):
-            self.evaluations.append(Evaluation(event.split, event.best, *self._last))
+            self.evaluations.append(TrialEvaluation(event.split, event.best, *self._last))
 
 
 def mean_loss(given: Predictions) -> float:

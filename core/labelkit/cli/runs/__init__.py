@@ -27,7 +27,9 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
 }
 
 
-class _Commands(click.Group):
+class _RunsCommands(click.Group):
+    """The group of run commands, which imports a command when it is called."""
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
 
@@ -43,6 +45,6 @@ class _Commands(click.Group):
             formatter.write_dl([(name, help_) for name, (_, _, help_) in COMMANDS.items()])
 
 
-@click.group(cls=_Commands)
+@click.group(cls=_RunsCommands)
 def runs() -> None:
     """List, compare, annotate and delete recorded runs."""
