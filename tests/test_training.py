@@ -477,6 +477,23 @@ def test_an_interrupted_run_is_recorded_and_keeps_its_whole_checkpoints(train: T
     labelkit.load(str(details.best.folder)).label("Ada")
 
 
+@pytest.mark.parametrize(
+    ("error", "status"), [(KeyboardInterrupt(), "interrupted"), (RuntimeError("driver gone"), "failed")]
+)
+def test_the_end_is_recorded_though_measuring_memory_fails(
+    error: BaseException, status: str, train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(device: str) -> int:
+        raise error
+
+    monkeypatch.setattr("labelkit.train.run.peak_memory", fail)
+    heard: list[Event] = []
+    with pytest.raises(type(error)):
+        train(epochs=1, listeners=[heard.append])
+    assert recorded(tmp_path / "home").status == status
+    assert [event.status for event in of_kind(heard, RunEnded)] == [status]
+
+
 def test_an_interrupt_while_a_checkpoint_is_written_leaves_no_half_of_it(
     train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

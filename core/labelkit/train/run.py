@@ -163,8 +163,13 @@ def record_end(registry: Registry, run: str, device: str, emit: Emitter, started
     status: Status = "finished"
     message: str | None = None
     hint: str | None = None
+    # the registry may be what failed, so its errors are suppressed: the first error says more
     try:
-        yield
+        try:
+            yield
+        finally:
+            with contextlib.suppress(LabelkitError):
+                registry.recorder.update(run, peak_memory=peak_memory(device))
     except KeyboardInterrupt:
         status, message = "interrupted", "interrupted"
         raise
@@ -175,9 +180,6 @@ def record_end(registry: Registry, run: str, device: str, emit: Emitter, started
         status, message = "failed", f"{type(error).__name__}: {error}"
         raise
     finally:
-        # the registry may be what failed: the first error tells more
-        with contextlib.suppress(LabelkitError):
-            registry.recorder.update(run, peak_memory=peak_memory(device))
         with contextlib.nullcontext() if status == "finished" else contextlib.suppress(LabelkitError):
             seconds = time.monotonic() - started
             emit(RunEnded(run=run, status=status, seconds=seconds, error=message, hint=hint))
