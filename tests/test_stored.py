@@ -21,6 +21,7 @@ from labelkit.data.arrow_cache import StoredExamples, store_if_large
 from labelkit.data.corpus import Corpus, load_corpus
 from labelkit.data.holdout import hold_out_validation
 from labelkit.data.preprocess import apply
+from labelkit.data.reading import kind_of
 from labelkit.data.summary import summarise
 from labelkit.data.views import MappedExamples, SelectedExamples
 from labelkit.errors import DataError, LabelkitError
@@ -33,6 +34,7 @@ from labelkit.records import (
     LoadContext,
     Place,
     Preprocessor,
+    ReadingPolicy,
     Schema,
     Scheme,
     Source,
@@ -309,3 +311,17 @@ print(next(line.split()[1] for line in open("/proc/self/status") if line.startsw
         done = subprocess.run([sys.executable, "-c", script], env=where, capture_output=True, text=True, check=True)
         peaks.append(int(done.stdout))
     assert peaks[1] - peaks[0] < 20_000  # kB; as lists they would differ by more than 200,000
+
+
+def test_the_kind_of_a_source_without_splits_is_that_of_the_source(tmp_path: Path) -> None:
+    empty = Source(name="empty", kind="text", layers={"label": None}, splits=(), licence="CC0", load=lambda *_: ())
+    assert kind_of("empty", Shelf(empty), LoadContext(cache=tmp_path)) == "text"
+
+
+def test_lenient_reading_is_stored_apart_from_strict_reading(tmp_path: Path) -> None:
+    def ignore(error: DataError) -> None:
+        """Leave the record out."""
+
+    policies = [ReadingPolicy(), ReadingPolicy(on_bad_record=ignore), ReadingPolicy(on_bad_span=ignore)]
+    contexts = [LoadContext(cache=tmp_path, policy=policy) for policy in policies]
+    assert len({stored.cache_path(ctx, "x.jsonl") for ctx in contexts}) == 3

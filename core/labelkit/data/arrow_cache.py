@@ -111,7 +111,9 @@ def cache_path(ctx: LoadContext, *parts: object, files: Sequence[Path] = ()) -> 
     from labelkit import __version__
 
     stats = [(str(file), str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
-    how = [asdict(ctx.settings), ctx.layer, ctx.kind, ctx.policy.labels, ctx.policy.undecodable, ctx.policy.as_written]
+    policy = ctx.policy
+    lenient = [policy.on_bad_record is not None, policy.on_bad_span is not None]
+    how = [asdict(ctx.settings), ctx.layer, ctx.kind, policy.labels, policy.undecodable, policy.as_written, lenient]
     key = [VERSION, __version__, parts, stats, dict(ctx.columns), how, ctx.encoding, ctx.revision]
     digest = hashlib.sha256(json.dumps(key, sort_keys=True, default=str).encode("utf-8", "surrogateescape"))
     return ctx.cache / "examples" / f"{digest.hexdigest()}.arrow"

@@ -61,9 +61,9 @@ def reading_notes(source: Source | None, splits: Mapping[str, Sequence[Example]]
 def kind_of(reference: str, catalog: DataCatalog, ctx: LoadContext) -> Kind:
     """Return the kind of the examples behind a data reference, by its source, its format or its first example."""
     resolved = resolve_reference(reference, None, catalog, ctx)
-    split = next(iter(resolved.refs))
     if isinstance(resolved, SourceSplits):
         return resolved.source.kind
+    split = next(iter(resolved.refs))
     path = resolved.files[split] if isinstance(resolved, FileSplits) else resolved.dataset.files[split][0]
     chosen = reader_for(path, catalog.formats, ctx.settings.format)
     if chosen.kinds == ("token",):
