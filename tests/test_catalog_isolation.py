@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,15 @@ METRIC = (
 )
 OBSERVER = "import labelkit\n@labelkit.hookimpl\ndef labelkit_event(event):\n"
 ENDED = RunEnded(run="r1", status="finished", seconds=1.0)
+
+
+@pytest.fixture(autouse=True)
+def interruptible() -> Iterator[None]:
+    """Give SIGINT Python's handler: a shell that starts the tests in the background has it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
 
 #: what a plugin may do to the process while it is imported → what is said of it
 MISDEEDS: dict[str, tuple[str, str]] = {
