@@ -64,7 +64,7 @@ def test_texts_that_are_like_an_earlier_one_are_those_of_brute_force(splits: lis
 
 @given(st.integers(0, 2**32), st.integers(1, 3))
 @settings(max_examples=60, deadline=None)
-def test_changed_index_duplicates_long_texts_are_found_as_by_brute_force(seed: int, count: int) -> None:
+def test_changed_copies_of_long_texts_are_found_as_by_brute_force(seed: int, count: int) -> None:
     random = Random(seed)
     words = [f"w{number}" for number in range(40)]
     originals = [random.choices(words, k=random.randint(3, 60)) for _ in range(6)]

@@ -276,7 +276,7 @@ def test_a_test_split_that_is_validation_once_more_is_no_test(
     data = f"train={corpus / 'train.conll'},validation={corpus / 'dev.conll'},test={copied}"
     monkeypatch.setenv("LABELKIT_HOME", str(tmp_path / "home"))
     assert main(["run", "ner", "--data", data, "--model", str(tiny), "--max-steps", "1", "--name", "copied"]) == 0
-    assert "test and validation are the same 12 examples: scores on them are no test scores" in "".join(
+    assert "test and validation are the same 12 examples: scores on them are not test scores" in "".join(
         capsys.readouterr()
     )
     assert ask(capsys, "copied")["test_score"] is False

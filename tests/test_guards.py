@@ -22,6 +22,7 @@ import labelkit
 from labelkit.cli import main
 from labelkit.errors import LabelkitError, StorageError, TrainingError
 from labelkit.events import Event, Noted, Scored, StepDone
+from labelkit.hardware import is_out_of_memory
 from labelkit.registry import Home, Registry, RunDetails
 from labelkit.train import disk_space as room
 from labelkit.train import guards
@@ -422,7 +423,7 @@ def test_a_shortage_outside_of_a_step_is_said_in_plain_words(
     ],
 )
 def test_a_shortage_of_memory_is_told_from_other_errors(error: Exception, is_one: bool) -> None:
-    assert memory.is_out_of_memory(error) is is_one
+    assert is_out_of_memory(error) is is_one
 
 
 @given(rows=st.integers(1, 40), length=st.integers(1, 30), most=st.none() | st.integers(1, 1500))

@@ -54,7 +54,7 @@ class ModelError(LabelkitError):
 
 
 class TrainingError(LabelkitError):
-    """Training that failed, and would fail again if it was resumed from its last checkpoint."""
+    """Training that failed, and would fail again if resumed from its last training state."""
 
 
 class NetworkError(LabelkitError):
@@ -83,6 +83,11 @@ class SeveralRunsError(RegistryError):
 
 class StorageError(LabelkitError):
     """Disk full, read-only file system, or permission denied."""
+
+
+def one_line(error: BaseException, limit: int = 300) -> str:
+    """Return the message of ``error`` on one line of at most ``limit`` characters."""
+    return " ".join(str(error).split())[:limit]
 
 
 def explanation(error: BaseException) -> str:

@@ -8,6 +8,20 @@ from pathlib import Path
 
 import torch
 
+#: parts of messages of RuntimeError that mean exhausted memory, beside those that accelerate knows
+_OUT_OF_MEMORY = ("can't allocate memory", "CUBLAS_STATUS_ALLOC_FAILED")
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether ``error`` means that the memory of a GPU or of the machine is exhausted."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    if not isinstance(error, RuntimeError):
+        return False
+    from accelerate.utils.memory import should_reduce_batch_size  # type: ignore[import-untyped]
+
+    return any(part in str(error) for part in _OUT_OF_MEMORY) or bool(should_reduce_batch_size(error))
+
 
 @dataclass(frozen=True, slots=True)
 class Hardware:

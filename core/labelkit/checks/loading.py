@@ -15,12 +15,11 @@ from labelkit.data.corpus import context_for
 from labelkit.data.reading import kind_of, reading_notes
 from labelkit.data.resolution import DataCatalog, FileSplits, ResolvedReference, resolve_reference
 from labelkit.errors import DataError, nearest
-from labelkit.formats.columns import ROLES
+from labelkit.formats.columns import ROLES, TASK_LAYER_NAMES, usual_layer
 from labelkit.records import Example, Kind, LoadContext, ReadingPolicy, Schema, Source
 
 _PLACED = re.compile(r"(.+?:\d+): (.*)", re.DOTALL)
 _NOT_ENCODED = re.compile(r"not \S+ at byte offset")
-_TASK_LAYER_NAMES = ("label", "labels", "tags")  # in --columns: the layer of the task, whatever its name
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -126,11 +125,11 @@ def layers_to_check(layer: str | None, source: Source | None, kind: Kind, ctx: L
             raise DataError(f"source '{source.name}' has no layer '{layer}'", hint=nearest(layer, source.layers))
         return (layer,) if layer else tuple(source.layers)
     named = [name for name in ctx.columns if name not in ROLES]
-    if layer is not None and named and layer not in named and not set(named) & set(_TASK_LAYER_NAMES):
+    if layer is not None and named and layer not in named and not set(named) & set(TASK_LAYER_NAMES):
         raise DataError(f"--columns names no layer '{layer}'", hint=nearest(layer, named))
     if layer is not None:
         return (layer,)
-    return tuple(named) or ("labels" if kind == "token" else "label",)
+    return tuple(named) or (usual_layer(kind),)
 
 
 def check_layer_exists(layer: str, splits: Mapping[str, Sequence[Example]], reference: str) -> None:

@@ -46,8 +46,8 @@ def detect_scheme(splits: Splits, layer: str, chosen: Scheme | None) -> Scheme |
 
 
 def invalid_tags(splits: Splits, layer: str, limit: int) -> Iterator[Finding]:
-    """Yield labels that are no valid tags."""
-    message = f"labels are no tags such as O or B-PER, as the others of '{layer}' are"
+    """Yield labels that are invalid as tags."""
+    message = f"labels are invalid as tags, unlike the others of '{layer}' (valid: O, B-PER)"
     advice = "correct them; --columns says which column holds the tags"
     for split, examples in splits.items():
         cases = CaseCollector(limit)

@@ -14,6 +14,7 @@ from labelkit.checks.findings import CHECKS
 from labelkit.cli.common import Shell, command_options
 from labelkit.cli.data import reading_context, reading_options
 from labelkit.errors import LabelkitError, ModelError
+from labelkit.settings import SETTINGS
 
 if TYPE_CHECKING:
     from labelkit.checks.run import CheckProgress
@@ -101,7 +102,7 @@ def choose_encoding(
     if set(ENCODER_CHECKS) <= set(skip):
         return None, skipped
     try:
-        folder = resolve(model or "bundled", shell.catalog.encoders, ctx).folder
+        folder = resolve(model or SETTINGS["model"].default, shell.catalog.encoders, ctx).folder
         with silence_transformers():
             tokenizer = load_tokenizer(folder)
             limit = max_length_of(tokenizer, load_config(folder))

@@ -30,7 +30,7 @@ class Environment:
 
     @classmethod
     def read(cls, environ: Mapping[str, str] = os.environ) -> Environment:
-        """Return those of ``environ``."""
+        """Parse the variables of labelkit in ``environ``."""
         plugins = environ.get("LABELKIT_PLUGINS")
         return cls(
             data=Path(folder).expanduser() if (folder := environ.get("LABELKIT_DATA")) else None,

@@ -144,7 +144,7 @@ def make_plan(request: Request, catalog: Catalog) -> Plan:
 def draft_plan(request: Request, catalog: Catalog, errors: ErrorCollector) -> Plan:
     """Return a plan, as far as it is valid; for callers that collect more errors.
 
-    :raises PlanError: there is no such task, so that there is no plan; with all errors.
+    :raises PlanError: the task is unknown; carries all errors found so far.
     """
     task: Task | None = None
     recipe: Recipe | None = None

@@ -101,7 +101,7 @@ def type_adapter(key: str) -> TypeAdapter[Any]:
 
 
 def _trainer_annotation(key: str) -> Any:
-    """Return the annotation of a field of ``TrainingArguments`` that is no setting of labelkit's own."""
+    """Return the annotation of a field of ``TrainingArguments`` that labelkit has no setting for."""
     section, _, name = key.partition(".")
     if section != "train" or not name:
         full = [known for known in SETTINGS if known.partition(".")[2] == key]

@@ -1,1 +1,1 @@
-"""Reading labelled data: formats, schemes, sources, corpora."""
+"""Labelled data: references, sources, Hub datasets, corpora, conversion and statistics."""

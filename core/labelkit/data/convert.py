@@ -19,6 +19,7 @@ from labelkit.data.resolution import DataCatalog, resolve_reference
 from labelkit.data.scheme_conversion import place_of
 from labelkit.errors import DataError
 from labelkit.files.output import new_output
+from labelkit.formats.columns import usual_layer
 from labelkit.formats.delimited import as_text
 from labelkit.formats.labelled_json import gold_coverage
 from labelkit.formats.recognition import writer_for
@@ -54,7 +55,7 @@ class Conversion:
         """
         drop = set(self.drop)
         layers = [self.layer] if self.layer else [layer for layer in example.labels if layer not in drop]
-        for layer in layers or ["labels" if kind == "token" else "label"]:
+        for layer in layers or [usual_layer(kind)]:
             check_examples(self.split, [example], layer, kind)
         labels = {layer: example.labels[layer] for layer in layers}
         if "scheme" in drop:
@@ -108,7 +109,7 @@ def convert(conversion: Conversion, catalog: DataCatalog, ctx: LoadContext) -> C
             raise DataError(f"'{conversion.reference}' is empty: it holds no examples", hint="check the file")
         output.close()
         if writer.read is not None:
-            layer = "labels" if kind == "token" else "label"
+            layer = usual_layer(kind)
             settings = DataSettings(splitter=ctx.settings.splitter, plain_labels=records.plain)
             with output.readable() as path:
                 written = writer.read(path, LoadContext(settings=settings, layer=layer, kind=kind))
@@ -126,7 +127,7 @@ class GoldRecords:
     """Makes examples into records, to be iterated once; those without an id are numbered.
 
     :ivar count: the number of records so far.
-    :ivar plain: whether the labels of the words are no tags.
+    :ivar plain: whether the labels of the words are plain labels, not tags of a scheme.
     """
 
     def __init__(self, examples: Iterable[Example]) -> None:

@@ -125,7 +125,7 @@ def leakage_notes(splits: Mapping[str, Split]) -> list[str]:
     """Return a note for each split of training or selection that is the same as test."""
     test = splits.get("test")
     return [
-        f"test and {split.name} are the same {len(split.examples):,} examples: scores on them are no test scores"
+        f"test and {split.name} are the same {len(split.examples):,} examples: scores on them are not test scores"
         for split in splits.values()
         if test and split is not test and split.content_hash == test.content_hash
     ]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from labelkit.data.hub_datasets import CONVERTED, HubDataset, find_cached_dataset, find_hub_dataset
 from labelkit.errors import DataError, NetworkError
 from labelkit.formats import tables
-from labelkit.hub.repository import HubRepository
+from labelkit.hub.repository import DEFAULT_REVISION, HubRepository
 from labelkit.records import Example, Kind, LoadContext
 
 _SUFFIXES = (".parquet",)
@@ -25,7 +25,7 @@ class Mirror:
     kind: Kind
     name: str
     columns: Mapping[str, str]
-    revision: str = "main"
+    revision: str = DEFAULT_REVISION
     labels: Mapping[str, str] = field(default_factory=dict)
 
     @property

@@ -18,12 +18,12 @@ from labelkit.files.split_names import SPLITS, canonical_split
 from labelkit.formats.recognition import readable_suffixes, reader_for
 from labelkit.formats.tables import saved_splits
 from labelkit.formats.tools import brat
-from labelkit.hub.repository import HubRepository
+from labelkit.hub.repository import DEFAULT_REVISION, HubRepository
 from labelkit.records import Example, Format, Kind, LoadContext, Schema, Source
 
 
 class NamedPlugin(Protocol):
-    """A plugin, of which reading data needs only the name, for messages."""
+    """The plugin that supplies a record; messages show its name."""
 
     @property
     def name(self) -> str:
@@ -95,7 +95,7 @@ class SourceSplits(ResolvedReference):
     multilabel: Collection[str] = ()
 
     def open(self, split: str, ctx: LoadContext) -> Iterator[Example]:
-        """Load a split by the source's own function; records that are no valid examples are refused.
+        """Load a split by the source's own function; invalid examples are refused.
 
         :raises DataError: a record is of the wrong type, repeats an id or has labels of the wrong shape; names the
             source, its plugin, the split and the example.
@@ -112,7 +112,7 @@ class SourceSplits(ResolvedReference):
                 yield example
 
     def _fault(self, example: Example, ids: Collection[str], *, required: bool) -> str:
-        """Return why a record of the source is no valid example, or an empty text.
+        """Return why a record of the source is invalid as an example, or an empty text.
 
         :param ids: of the examples before it.
         :param required: its labels will be read.
@@ -223,7 +223,7 @@ def resolve_reference(
         )
     reference, suffixes = parse_reference(text), readable_suffixes(catalog.formats, kind)
     if reference.hub is not None:
-        repository = HubRepository("dataset", reference.hub, reference.revision or "main")
+        repository = HubRepository("dataset", reference.hub, reference.revision or DEFAULT_REVISION)
         dataset = find_hub_dataset(repository, ctx, suffixes)
         refs = {split: dataset.ref(split) for split in dataset.files}
         return HubSplits(text=text, refs=refs, dataset=dataset, formats=catalog.formats, kind=kind)

@@ -63,7 +63,7 @@ def convert_scheme(
 def count_repairs(example: Example, layer: str, scheme: Scheme) -> int:
     """Return how many tags of an example do not fit ``scheme``.
 
-    :raises DataError: a label is no tag at all; names file and line.
+    :raises DataError: a label is invalid as a tag; names file and line.
     """
     tags = labels_of(example, layer)
     try:

@@ -9,7 +9,7 @@ from labelkit.data.layer_schema import named_schema
 from labelkit.data.reading import kind_of
 from labelkit.data.resolution import DataCatalog
 from labelkit.data.scheme_conversion import is_tag
-from labelkit.formats.columns import ROLES
+from labelkit.formats.columns import ROLES, usual_layer
 from labelkit.records import LoadContext
 
 
@@ -26,8 +26,7 @@ def load_without_task(reference: str, layer: str | None, catalog: DataCatalog, c
         scheme = schema.scheme if schema else None
         return load_corpus(reference, layer=layer, kind=kind, scheme=scheme, catalog=catalog, ctx=ctx)
     if layer is None:
-        usual = "labels" if kind == "token" else "label"
-        layer = next((name for name in ctx.columns if name not in ROLES), usual)
+        layer = next((name for name in ctx.columns if name not in ROLES), usual_layer(kind))
     plain = replace(ctx, settings=replace(ctx.settings, allow_new_labels=True, scheme="auto"))
     corpus = load_corpus(reference, layer=layer, kind=kind, scheme=None, catalog=catalog, ctx=plain)
     labels = corpus.schema.labels

@@ -21,7 +21,8 @@ USUAL: Mapping[str, tuple[str, ...]] = {
     "document": ("document",),
 }
 _HINT = "say which is which: --columns text=…,label=… or tokens=…,LAYER=…"
-_ANY_LAYER = ("label", "labels", "tags")
+#: column names for the labels of a task, whatever its layer is called
+TASK_LAYER_NAMES = ("label", "labels", "tags")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,6 +87,11 @@ class Columns:
         return self.roles.get("spans") if column is None or "tokens" not in self.roles else None
 
 
+def usual_layer(kind: Kind | None) -> str:
+    """Return the layer that unnamed labels go to: ``labels`` of words, or the ``label`` of a text."""
+    return "labels" if kind == "token" else "label"
+
+
 def find_columns(names: Sequence[str], ctx: LoadContext) -> Columns:
     """Return what columns called ``names`` hold.
 
@@ -96,7 +102,7 @@ def find_columns(names: Sequence[str], ctx: LoadContext) -> Columns:
         if name not in names:
             raise DataError(f"no column '{name}' for '{role}', the columns are {listed(names)}", hint=_HINT)
     kind = ctx.kind or guess_kind(names, given)
-    layer = ctx.layer or ("labels" if kind == "token" else "label")
+    layer = ctx.layer or usual_layer(kind)
     roles = _role_columns(names, kind, given)
     layers = _layer_columns(names, kind, layer, given, taken=set(roles.values()))
     ignored = ctx.policy.labels == "ignored"
@@ -163,14 +169,16 @@ def _layer_columns(
     names: Sequence[str], kind: Kind, layer: str, given: Mapping[str, str], taken: set[str]
 ) -> dict[str, str]:
     layers = {name: column for name, column in given.items() if name not in ROLES}
-    for alias in _ANY_LAYER:
+    for alias in TASK_LAYER_NAMES:
         # "label=stars" means the task's layer, whatever its name
         if layer not in layers and alias in layers:
             layers[layer] = layers.pop(alias)
     if not layers:
         # "ner_tags" of a corpus are never read as the tags of another task
         entities = ("ner_tags",) if layer == "labels" else ()
-        usual = (layer, f"{layer}_tags", *_ANY_LAYER, *entities) if kind == "token" else (layer, "label", "labels")
+        usual = (
+            (layer, f"{layer}_tags", *TASK_LAYER_NAMES, *entities) if kind == "token" else (layer, "label", "labels")
+        )
         found = [name for name in usual if name in names and name not in taken]
         layers = {layer: found[0]} if found else {}
     return layers

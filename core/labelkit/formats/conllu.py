@@ -15,8 +15,8 @@ from pathlib import Path
 
 from labelkit.errors import DataError, nearest
 from labelkit.formats.encoding import is_encodable
-from labelkit.labels.spans import Offsets
 from labelkit.records import Example, Format, Labelled, LoadContext, Output, Place
+from labelkit.records.examples import Offsets
 
 COLUMNS = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
 _WORD, _RANGE, _EMPTY = re.compile(r"[0-9]+"), re.compile(r"([0-9]+)-([0-9]+)"), re.compile(r"[0-9]+\.[0-9]+")

@@ -10,8 +10,9 @@ from typing import Any
 from labelkit.errors import DataError
 from labelkit.formats.columns import Columns, Record, find_columns
 from labelkit.labels.span_tagger import SpanTagger
-from labelkit.labels.spans import Offsets, offsets_of
+from labelkit.labels.spans import offsets_of
 from labelkit.records import Example, LoadContext, Place
+from labelkit.records.examples import Offsets
 from labelkit.text.splitters import split
 
 ClassNames = Mapping[str, Sequence[str]]

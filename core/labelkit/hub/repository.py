@@ -11,12 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from labelkit.errors import DataError, LabelkitError, ModelError, NetworkError
+from labelkit.errors import DataError, LabelkitError, ModelError, NetworkError, one_line
 
 #: time-out of one request to the Hub, in seconds
 TIMEOUT = 2.5
 
 T = TypeVar("T")
+
+
+DEFAULT_REVISION = "main"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,7 @@ class HubRepository:
 
     kind: Literal["model", "dataset"]
     name: str
-    revision: str = "main"
+    revision: str = DEFAULT_REVISION
 
     def __str__(self) -> str:
         return f"{self.kind} '{self.name}'"
@@ -147,8 +150,7 @@ class HubRepository:
 
 def short_reason(error: BaseException) -> str:
     """Return the message of ``error`` on one short line."""
-    text = " ".join(str(error).split())
-    return text[:100] if text else type(error).__name__
+    return one_line(error, 100) or type(error).__name__
 
 
 def call_with_timeout(seconds: float, call: Callable[[], T]) -> T:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from labelkit.encode.alignment import Encoding, Window, first_subword_mask
 from labelkit.encode.batches import batch_by_tokens, model_inputs, pad_words
 from labelkit.errors import LabelkitError
+from labelkit.hardware import is_out_of_memory
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -223,11 +224,6 @@ class Engine:
             chosen = logits[torch.from_numpy(wanted).to(device)].float()
             result = torch.log_softmax(chosen, dim=-1).cpu().numpy()
         return result
-
-
-def is_out_of_memory(error: Exception) -> bool:
-    """Return whether ``error`` means out of memory; on processors torch has no exception class for it."""
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
 def autocast(precision: str, device: str) -> contextlib.AbstractContextManager[Any]:

@@ -23,7 +23,8 @@ from labelkit.label.records import rename_reserved_fields
 from labelkit.labels.spans import joined_offsets, offsets_of
 from labelkit.models.checkpoint import CheckpointInfo
 from labelkit.records import Decoder, Example, Kind, Labelled, Scores, Span
-from labelkit.text.splitters import Offsets, Splitter
+from labelkit.records.examples import Offsets
+from labelkit.text.splitters import Splitter
 
 if TYPE_CHECKING:
     from labelkit.inference.engine import WordScores

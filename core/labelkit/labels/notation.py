@@ -6,14 +6,13 @@ from functools import lru_cache
 from typing import Literal
 
 from labelkit.errors import DataError
-from labelkit.labels.schemes import SpanTuple, spans_of, tags_of
+from labelkit.labels.schemes import PREFERENCE, SpanTuple, spans_of, tags_of
 from labelkit.records import Scheme
 
 Notation = Scheme | Literal["plain"]
 """How spans are written as labels of words: as tags of a scheme, or as the span's label on each of its words."""
 
 # The scheme that comes first is preferred if labels are tags of several.
-_SCHEMES: tuple[Scheme, ...] = ("IOB2", "BIOES", "IOB1", "BILOU")
 
 
 @lru_cache(maxsize=1 << 12)
@@ -24,7 +23,7 @@ def notation_of(labels: tuple[str, ...]) -> Notation:
     ('BIOES', 'plain')
     """
     tags = False
-    for scheme in _SCHEMES:
+    for scheme in PREFERENCE:
         try:
             found = spans_of(labels, scheme)
         except DataError:
@@ -37,7 +36,7 @@ def notation_of(labels: tuple[str, ...]) -> Notation:
 
 def word_spans(labels: tuple[str, ...]) -> list[SpanTuple]:
     """Return the spans, in words, that ``labels`` stand for; each plain label is a span of one word."""
-    for scheme in () if notation_of(labels) == "plain" else _SCHEMES:
+    for scheme in () if notation_of(labels) == "plain" else PREFERENCE:
         try:
             return spans_of(labels, scheme)
         except DataError:

@@ -12,14 +12,14 @@ from typing import get_args
 
 from labelkit.errors import DataError
 from labelkit.records import Scheme
+from labelkit.records.examples import SCHEME_PREFIXES
 
 SpanTuple = tuple[int, int, str]
 """``(start, end, type)`` in words, ``end`` exclusive."""
 
 SCHEMES: tuple[Scheme, ...] = get_args(Scheme)
-_PREFIXES: Mapping[Scheme, str] = {"IOB1": "BI", "IOB2": "BI", "BIOES": "BIES", "BILOU": "BILU"}
-# The scheme that comes first wins if several have equally few violations: the more common one.
-_PREFERENCE: tuple[Scheme, ...] = ("IOB2", "BIOES", "IOB1", "BILOU")
+#: the scheme that comes first wins if several have equally few violations: the more common one.
+PREFERENCE: tuple[Scheme, ...] = ("IOB2", "BIOES", "IOB1", "BILOU")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,7 +67,7 @@ def spans_of(tags: Sequence[str], scheme: Scheme) -> list[SpanTuple]:
     """
     for tag in tags:
         prefix, _ = split_tag(tag)
-        if prefix != "O" and prefix not in _PREFIXES[scheme]:
+        if prefix != "O" and prefix not in SCHEME_PREFIXES[scheme]:
             raise DataError(f"'{tag}' is not a tag of {scheme}", hint="name the scheme with --set data.scheme=…")
     return _parse(tags)
 
@@ -114,14 +114,14 @@ def may_follow(before: str | None, tag: str | None, scheme: Scheme) -> bool:
     inside = prefix_before in ("B", "I") and type_before == type_
     if scheme in ("IOB1", "IOB2"):
         return inside or prefix != ("B" if scheme == "IOB1" else "I")
-    if prefix in ("I", _PREFIXES[scheme][2]):
+    if prefix in ("I", SCHEME_PREFIXES[scheme][2]):
         return inside
     return prefix_before not in ("B", "I")
 
 
 def detect(sequences: Iterable[Sequence[str]]) -> Detection:
     """Detect the scheme of tag sequences in one pass; IOB2 if there is no entity."""
-    counts = dict.fromkeys(_PREFERENCE, 0)
+    counts = dict.fromkeys(PREFERENCE, 0)
     first: dict[Scheme, tuple[int, int]] = {}
     for number, tags in enumerate(sequences):
         for index, triple in enumerate(_triples(tags)):
@@ -160,7 +160,7 @@ def violation_error(tags: Sequence[str], index: int, scheme: Scheme) -> DataErro
         prefix, _ = split_tag(tags[index])
     except DataError as error:
         return error
-    if prefix not in _PREFIXES[scheme]:
+    if prefix not in SCHEME_PREFIXES[scheme]:
         return DataError(f"tag '{tags[index]}' does not fit {scheme}, which has no '{prefix}-'", hint=hint)
     before = f"after '{tags[index - 1]}'" if index else "at the start of a sentence"
     after = f"before '{tags[index + 1]}'" if index + 1 < len(tags) else "at the end of it"
@@ -194,7 +194,7 @@ def _prefixes(length: int, scheme: Scheme, *, touches: bool) -> str:
         return ("B" if touches else "I") + "I" * (length - 1)
     if scheme == "IOB2":
         return "B" + "I" * (length - 1)
-    last, single = _PREFIXES[scheme][2], _PREFIXES[scheme][3]
+    last, single = SCHEME_PREFIXES[scheme][2], SCHEME_PREFIXES[scheme][3]
     return single if length == 1 else "B" + "I" * (length - 2) + last
 
 
@@ -212,14 +212,14 @@ def _fits(before: str | None, tag: str, after: str | None, scheme: Scheme) -> bo
     prefix, type_ = _parts(tag)
     if prefix == "O":
         return True
-    if prefix not in _PREFIXES[scheme]:
+    if prefix not in SCHEME_PREFIXES[scheme]:
         return False
     inside = _parts(before) in (("B", type_), ("I", type_))
     if scheme == "IOB1":
         return prefix == "I" or inside
     if scheme == "IOB2":
         return prefix == "B" or inside
-    last = _PREFIXES[scheme][2]
+    last = SCHEME_PREFIXES[scheme][2]
     continued = _parts(after) in (("I", type_), (last, type_))
     return (inside or prefix not in ("I", last)) and (continued or prefix not in "BI")
 

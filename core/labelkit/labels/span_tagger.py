@@ -8,16 +8,9 @@ from typing import Any
 from labelkit.errors import DataError
 from labelkit.labels.notation import Notation
 from labelkit.labels.schemes import SpanTuple, tags_of
-from labelkit.labels.spans import (
-    Offsets,
-    TextSpan,
-    joined_offsets,
-    parse_span,
-    parse_spans,
-    without_overlaps,
-    words_of_spans,
-)
+from labelkit.labels.spans import TextSpan, joined_offsets, parse_span, parse_spans, without_overlaps, words_of_spans
 from labelkit.records import LoadContext, Place
+from labelkit.records.examples import Offsets
 
 OVERLAPS = "nested or overlapping spans were dropped, the longer ones kept"
 _LISTED = 20  # messages in one error

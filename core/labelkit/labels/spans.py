@@ -8,8 +8,7 @@ from typing import Any, NamedTuple
 
 from labelkit.errors import DataError
 from labelkit.labels.schemes import SpanTuple
-
-Offsets = tuple[tuple[int, int], ...]
+from labelkit.records.examples import Offsets
 
 _HINT = 'write each as {"start": 0, "end": 5, "label": "PER"} or [0, 5, "PER"]'
 

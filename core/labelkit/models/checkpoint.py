@@ -15,14 +15,13 @@ from typing import TYPE_CHECKING, Any
 from labelkit.errors import DataError, ModelError
 from labelkit.files.atomic import new_folder
 from labelkit.files.json_text import to_json
-from labelkit.models.checkpoint_files import pickles_in, sha256_of, weights_of
+from labelkit.models.checkpoint_files import CHECKPOINT_INFO, pickles_in, sha256_of, weights_of
 from labelkit.records import Kind, Schema
 from labelkit.settings import SplitterName
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-FILE = "labelkit.json"
 FORMAT = 1
 RESTORE = "train again, or restore the folder"
 
@@ -117,7 +116,7 @@ def write_checkpoint(
     with new_folder(folder) as beside:
         model.save_pretrained(beside)
         tokenizer.save_pretrained(beside)
-        (beside / FILE).write_text(to_json(info.to_json()) + "\n", encoding="utf-8")
+        (beside / CHECKPOINT_INFO).write_text(to_json(info.to_json()) + "\n", encoding="utf-8")
         files = {file.name: (file.stat().st_size, sha256_of(file)) for file in sorted(beside.iterdir())}
     return files  # noqa: RET504 - the folder is renamed when the context ends
 
@@ -135,7 +134,7 @@ def read_checkpoint(folder: Path, files: Mapping[str, tuple[int, str]] | None = 
             f"{folder} holds a pickle ({pickles[0].name}), which labelkit never loads",
             hint="remove it if you trust the rest",
         )
-    info = _read_info(folder / FILE)
+    info = _read_info(folder / CHECKPOINT_INFO)
     weights_of(folder)
     _check_config(folder / "config.json", info)
     for name, (size, digest) in (files or {}).items():
@@ -152,7 +151,7 @@ def _read_info(path: Path) -> CheckpointInfo:
         return CheckpointInfo.from_json(json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         raise ModelError(
-            f"{path.parent} is not a labelkit checkpoint: it has no {FILE}",
+            f"{path.parent} is not a labelkit checkpoint: it has no {CHECKPOINT_INFO}",
             hint="give the folder that a run printed",
         ) from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError, DataError) as error:
@@ -167,4 +166,4 @@ def _check_config(path: Path, info: CheckpointInfo) -> None:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{path} is damaged: {error}", hint=RESTORE) from None
     if names != info.schema.label_names:
-        raise ModelError(f"{path} and {FILE} disagree about the labels", hint=RESTORE)
+        raise ModelError(f"{path} and {CHECKPOINT_INFO} disagree about the labels", hint=RESTORE)

@@ -12,6 +12,8 @@ from labelkit.errors import ModelError
 
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
+#: what labelkit adds to a plain Hugging Face folder
+CHECKPOINT_INFO = "labelkit.json"
 #: suffixes of pickle files, which may execute code when loaded
 PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".msgpack", ".h5", ".joblib")
 CHUNK = 1 << 20

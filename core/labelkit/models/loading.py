@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labelkit.errors import ModelError
+from labelkit.errors import ModelError, one_line
 from labelkit.models.architectures import is_causal, required_inputs
 from labelkit.models.tokenizer import load_tokenizer
 from labelkit.records import Schema
@@ -45,7 +45,7 @@ def load_config(folder: Path) -> PreTrainedConfig:
         )
     except Exception as error:
         raise ModelError(
-            f"the model in {folder} cannot be used: {_one_line(error)}", hint="try --model bundled"
+            f"the model in {folder} cannot be used: {one_line(error)}", hint="try --model bundled"
         ) from error
     return config
 
@@ -83,7 +83,7 @@ def load_classifier(
         loaded: Any = auto_class.from_pretrained(str(folder), output_loading_info=True, **options)
     except Exception as error:
         raise ModelError(
-            f"the model in {folder} cannot be loaded: {_one_line(error)}", hint="try --model bundled"
+            f"the model in {folder} cannot be loaded: {one_line(error)}", hint="try --model bundled"
         ) from error
     model: PreTrainedModel = loaded[0]
     if inputs := required_inputs(model):
@@ -148,7 +148,3 @@ def _check_weights(folder: Path, model: PreTrainedModel, report: Mapping[str, An
             f"the weights in {folder} do not fit its config.json: {missing[0]}{more} missing or of another shape",
             hint="train again, or restore the folder" if trained else "fetch it again, or try --model bundled",
         )
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from labelkit.errors import LabelkitError, ModelError, nearest
-from labelkit.hub.repository import HubRepository, short_reason
+from labelkit.hub.repository import DEFAULT_REVISION, HubRepository, short_reason
 from labelkit.models.checkpoint_files import sha256_of, weights_of
 from labelkit.records import LoadContext, ResolvedEncoder
 
@@ -99,7 +99,7 @@ def resolve_hub(rest: str, ctx: LoadContext) -> ResolvedEncoder:
     name, _, revision = rest.partition("@")
     if name.count("/") > 1 or not name.strip("/"):
         raise ModelError(f"'{rest}' names no model of the Hub", hint="write it as org/name or hub:org/name@REVISION")
-    repository = HubRepository("model", name, revision or ctx.revision or "main")
+    repository = HubRepository("model", name, revision or ctx.revision or DEFAULT_REVISION)
     folder = repository.cached_folder(HUB_FILES)
     if folder is None or not _is_complete(folder):
         if ctx.offline:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labelkit.errors import ModelError
+from labelkit.errors import ModelError, one_line
 from labelkit.models.case_marks import add_case_marks
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def load_tokenizer(folder: Path, *, mark_case: bool = False) -> PreTrainedTokeni
             str(folder), use_fast=True, local_files_only=True, trust_remote_code=False
         )
     except Exception as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = one_line(error, 200)
         raise ModelError(
             f"no tokenizer could be loaded from {folder}: {reason}", hint="the folder needs a tokenizer.json"
         ) from error

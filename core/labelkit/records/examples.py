@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 Kind = Literal["token", "text"]
 Labels = tuple[str, ...] | str
+#: start and end of each word in a text, in code points
+Offsets = tuple[tuple[int, int], ...]
+#: scheme → the prefixes of its tags: begin, inside, and where the scheme has them last and single
+SCHEME_PREFIXES: Mapping[Scheme, str] = {"IOB1": "BI", "IOB2": "BI", "BIOES": "BIES", "BILOU": "BILU"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,7 +65,7 @@ class Example:
     labels: Mapping[str, Labels] = field(default_factory=dict)
     document: str | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
-    offsets: tuple[tuple[int, int], ...] | None = None
+    offsets: Offsets | None = None
     surface: Labels | None = None
     place: Place | None = None
 
@@ -108,7 +112,7 @@ class Schema:
         """Every label, closed under the scheme, in the order of their ids."""
         if self.scheme is None:
             return self.labels
-        prefixes = {"IOB1": "BI", "IOB2": "BI", "BIOES": "BIES", "BILOU": "BILU"}[self.scheme]
+        prefixes = SCHEME_PREFIXES[self.scheme]
         return ("O", *(f"{prefix}-{type_}" for type_ in self.types for prefix in prefixes))
 
 
@@ -136,7 +140,7 @@ class ReadingPolicy:
     def skip_record(self, error: DataError) -> None:
         """Report ``error`` of a record that the reader then skips.
 
-        :raises DataError: ``error`` itself, if nobody takes errors of records.
+        :raises DataError: ``error`` itself, if :attr:`on_bad_record` is None.
         """
         if self.on_bad_record is None:
             raise error
@@ -145,7 +149,7 @@ class ReadingPolicy:
     def drop_span(self, error: DataError) -> None:
         """Report ``error`` of a span that the reader then drops from its record.
 
-        :raises DataError: ``error`` itself, if nobody takes errors of spans.
+        :raises DataError: ``error`` itself, if :attr:`on_bad_span` is None.
         """
         if self.on_bad_span is None:
             raise error
@@ -167,8 +171,8 @@ class LoadContext:
     :param layer: the layer of labels to read; None for the reader's usual one.
     :param kind: the kind of examples to read; None where the data decides.
     :param policy: what to do with records and spans that cannot be used.
-    :param origins: split → where a source really took it from, e.g. ``hub:ID@COMMIT:train``; for the source to fill
-        in where its name does not tell, so that the run records it.
+    :param origins: split → the reference that it was really read from, e.g. ``hub:ID@COMMIT:train``; a source sets it
+        where that differs from ``SOURCE:SPLIT``, and the run records it.
     :param formats: file formats by name, for ``labelkit.read``; where there are none, those of all plugins.
     """
 
@@ -177,7 +181,7 @@ class LoadContext:
     cache: Path = Path("labelkit-runs/cache")
     offline: bool = False
     revision: str | None = None
-    encoding: str = "utf-8"
+    encoding: str = DataSettings().encoding
     columns: Mapping[str, str] = field(default_factory=dict)
     settings: DataSettings = field(default_factory=DataSettings)
     layer: str | None = None

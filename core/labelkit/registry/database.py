@@ -81,11 +81,12 @@ class Database:
 
         A commit is durable when this returns. Writers take SQLite's write lock at once: a reader that turns
         writer is refused without any waiting when another wrote in between. On PostgreSQL writers are side by side:
-        what concerns one run begins by changing or locking that run's row (see ``writes``).
+        what concerns one run begins by changing or locking that run's row (see :mod:`labelkit.registry.statements`).
 
-        :param alone: no other session with this set goes on at the same time, in any process, as on SQLite for every
-            writer: for what reads many rows and then statements.
-        :raises RegistryError: see ``faults``; also when writing where there is no registry.
+        :param alone: exclude all other sessions with ``alone``, in any process, as SQLite does for every writer; for
+            transactions that read many rows and then write.
+        :raises RegistryError: see :mod:`labelkit.registry.database_errors`; also when writing where there is no
+            registry.
         :raises StorageError: the disk refused.
         """
         if (write or alone) and self.empty:

@@ -382,7 +382,7 @@ class RunDetails:
 
     @property
     def test_seen(self) -> tuple[str, ...]:
-        """The splits with the content of the test split: if there are any, its test scores are no test scores."""
+        """The splits with the content of the test split, which make its scores invalid as test scores."""
         splits = {one.split: one.content_hash for one in self.record.splits}
         return tuple(name for name in ("train", "validation") if name in splits and splits[name] == splits.get("test"))
 

@@ -11,9 +11,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from labelkit.models.checkpoint_files import CHECKPOINT_INFO
 from labelkit.registry import aliases, disk, tables
 from labelkit.registry.database import Database
-from labelkit.registry.home import CHECKPOINT_INFO, CHECKPOINTS, MARKER, RESUME, Home, LocalStore
+from labelkit.registry.home import CHECKPOINTS, MARKER, RESUME, Home, LocalStore
 from labelkit.registry.liveness import may_write, now
 
 #: no process writes a file or folder for longer without touching it

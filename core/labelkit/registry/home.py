@@ -20,7 +20,6 @@ MARKER = "store.json"
 #: in the folder of a run: its checkpoints, and its training state for resuming
 CHECKPOINTS, RESUME = "checkpoints", "resume"
 #: in the folder of a checkpoint: the run and step that made it
-CHECKPOINT_INFO = "labelkit.json"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

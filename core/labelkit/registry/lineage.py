@@ -13,11 +13,11 @@ from typing import Any, Literal
 import sqlalchemy as sa
 
 from labelkit.errors import RegistryError, StorageError
-from labelkit.models.checkpoint_files import sha256_of
+from labelkit.models.checkpoint_files import CHECKPOINT_INFO, sha256_of
 from labelkit.registry import tables
 from labelkit.registry.database import Database
 from labelkit.registry.entities import RunSummary
-from labelkit.registry.home import CHECKPOINT_INFO, LocalStore
+from labelkit.registry.home import LocalStore
 from labelkit.registry.queries import summaries
 from labelkit.registry.verification import FileState, Progress, compare_files, recorded_files
 

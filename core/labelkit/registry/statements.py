@@ -135,8 +135,8 @@ def mark_stale(connection: sa.Connection, run: str) -> bool:
             status="stale",
             ended=row.heartbeat,
             seconds=seconds,
-            error=f"its process ({row.pid} on {row.host}) died without a word",
-            hint=f"labelkit run --resume {run} goes on from its last checkpoint",
+            error=f"its process ({row.pid} on {row.host}) ended without recording it",
+            hint=f"labelkit run --resume {run} resumes it from its last saved state",
         )
     )
     return changed.rowcount == 1

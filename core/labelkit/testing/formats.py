@@ -11,6 +11,7 @@ from typing import Any
 
 from labelkit.data.example_validation import example_fault
 from labelkit.errors import LabelkitError
+from labelkit.formats.columns import usual_layer
 from labelkit.records import Coverage, Example, Format, Kind, Labelled, LoadContext, Span
 from labelkit.settings import DataSettings
 from labelkit.testing.adversarial_texts import TEXTS, WORDS
@@ -227,7 +228,7 @@ def round_trip(known: Format, kind: Kind, records: Iterable[Labelled]) -> list[E
     assert known.read is not None  # else the check does not apply
     with tempfile.TemporaryDirectory(prefix="labelkit-contract-") as folder:
         target = write(known, records, Path(folder))
-        layer = "labels" if kind == "token" else "label"
+        layer = usual_layer(kind)
         ctx = LoadContext(path=target, kind=kind, layer=layer, settings=DataSettings(splitter="whitespace"))
         advice = "read all that write() writes, or raise labelkit.LabelkitError"
         with offline_call(f"read() of format '{known.name}', given what it wrote,", advice, may=LabelkitError):

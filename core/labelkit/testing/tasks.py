@@ -12,6 +12,7 @@ from labelkit.data.example_validation import example_fault, layer_fault
 from labelkit.errors import LabelkitError, nearest
 from labelkit.labels.schemes import violation_error, violations
 from labelkit.records import Labels
+from labelkit.settings import SETTINGS
 from labelkit.testing import subprocess_checks
 from labelkit.testing.adversarial_texts import TEXTS, WORDS
 from labelkit.testing.framework import KIND, Broken, CheckSet, plugin_call, require, require_none
@@ -93,7 +94,7 @@ def recipe_faults(trial: Trial, path: Path) -> Iterator[str]:
     is_path = data and (set(data) & set("/\\:=") or (root and (root / data).exists()))
     if data and (data in trial.catalog.sources or not is_path):
         faults += source_faults(trial, data)
-    model = str(settings.get("model", "bundled"))
+    model = str(settings.get("model", SETTINGS["model"].default))
     if model not in encoders and not set(model) & set("/\\:~."):
         faults.append(f"unknown model '{model}' ({nearest(model, encoders)})")
     if name := settings.get("data.format"):

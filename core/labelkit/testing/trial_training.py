@@ -152,7 +152,7 @@ def tiny_encoder() -> Path:
 
 
 class RecordingCatalog:
-    """A catalog whose metrics record what they are given, and which has no observers: nobody watches a trial."""
+    """A catalog whose metrics record what they are given, and which has no observers."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog

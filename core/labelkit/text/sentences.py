@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 
-from labelkit.text.splitters import Offsets, find_splitter
+from labelkit.records.examples import Offsets
+from labelkit.text.splitters import find_splitter
 
 # Closing brackets and quotes belong to the sentence that they end, and so does an emoticon.
 _CLOSERS = r"[\"'”’»)\]}」』）】›]*(?:[^\S\n][:;=]['-]?[()DPp/]+(?!\S))?"

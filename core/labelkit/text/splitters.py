@@ -13,11 +13,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from labelkit.errors import DataError, LabelkitError, nearest
+from labelkit.records.examples import Offsets
 
 if TYPE_CHECKING:
     from labelkit.text.patterns import Patterns
 
-Offsets = tuple[tuple[int, int], ...]
 Splitter = Callable[[str], Offsets]
 
 _VISIBLE = re.compile(r"\S+")

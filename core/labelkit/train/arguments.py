@@ -9,7 +9,7 @@ from typing import Any
 from transformers import TrainingArguments
 
 from labelkit.config.plan import Plan
-from labelkit.errors import LabelkitError
+from labelkit.errors import LabelkitError, one_line
 
 #: settings of the section ``train`` that are not arguments of transformers
 OURS = frozenset({
@@ -50,8 +50,7 @@ def training_arguments(plan: Plan, scratch: Path, device: str) -> TrainingArgume
     try:
         return TrainingArguments(**{**fixed, **settings, **plan.train.trainer})
     except (ValueError, TypeError, ImportError, NotImplementedError) as error:
-        text = " ".join(str(error).split())
         raise LabelkitError(
-            f"these training settings cannot be combined: {text[:300]}",
+            f"these training settings cannot be combined: {one_line(error)}",
             hint="labelkit run … --dry-run shows every setting and where it came from",
         ) from error

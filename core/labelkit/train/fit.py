@@ -16,6 +16,7 @@ from labelkit.inference.engine import Engine
 from labelkit.inference.prediction import ScoringOptions, SplitScores, score_split
 from labelkit.models.checkpoint import read_checkpoint, write_checkpoint
 from labelkit.models.loading import attention_implementation, freeze_embeddings, load_classifier
+from labelkit.registry.home import CHECKPOINTS, RESUME
 from labelkit.train import distributed
 from labelkit.train.arguments import training_arguments
 from labelkit.train.checkpoint_selection import CheckpointSelection, SavedCheckpoint
@@ -36,7 +37,8 @@ class TrainingRun(TrainerCallback):
     """The training of one run: :meth:`fit`, then :meth:`test`.
 
     It is the callback of its Trainer. After each optimizer step it checks the loss, the time limit and interrupts, and
-    saves the training state; so many times an epoch it evaluates on validation and saves a checkpoint.
+    saves the training state; ``train.evaluations_per_epoch`` times an epoch it evaluates on validation and saves a
+    checkpoint.
 
     :param state: the state to resume from; None to train from the beginning.
     :param at_step: stop after this step in place of ``train.max_minutes``.
@@ -55,8 +57,8 @@ class TrainingRun(TrainerCallback):
             freeze_embeddings(self._model)
         self._attention: str = self._model.config._attn_implementation
         higher = plan.metrics[0].higher_is_better
-        self._selection = CheckpointSelection(run.id, run.folder / "checkpoints", higher=higher, emit=emit)
-        self._states = TrainingStateStore(run.folder / "resume", plan.train.save_minutes * 60)
+        self._selection = CheckpointSelection(run.id, run.folder / CHECKPOINTS, higher=higher, emit=emit)
+        self._states = TrainingStateStore(run.folder / RESUME, plan.train.save_minutes * 60)
         self._interrupts = InterruptHandler()
         self._guard = loss_guard(plan, run.device.type)
         self._steps_per_epoch = self._steps = 0
@@ -216,7 +218,7 @@ class TrainingRun(TrainerCallback):
             self._trainer.train(resume_from_checkpoint=str(state.folder))
 
     def _evaluates_after(self, step: int) -> bool:
-        """Return whether validation is evaluated after ``step``: so many times an epoch, and at the end of training."""
+        """Return whether validation is evaluated after ``step``: as often an epoch as the plan says, and at the end."""
         if self._stopped or step == self._steps:
             return True
         times = self._run.plan.train.evaluations_per_epoch

@@ -14,9 +14,9 @@ from labelkit.errors import TrainingError
 
 #: optimizer steps over which the median loss is taken
 WINDOW = 100
-#: training diverges when the median loss is so many times its minimum, and above its first value
+#: training diverges when the median loss exceeds this multiple of its minimum, and above its first value
 DIVERGENCE_FACTOR = 3.0
-#: training diverges from the start when the median loss is above this, and above so many times the loss of the first
+#: training diverges from the start when the median loss is above this, and above a multiple of the loss of the first
 #: step; random guesses among a hundred labels have a lower loss
 DIVERGENCE_FLOOR = 5.0
 #: device → steps between two checks, of which each waits for the GPU

@@ -8,22 +8,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
-from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size  # type: ignore[import-untyped]
+from accelerate.utils.memory import clear_device_cache  # type: ignore[import-untyped]
 from transformers import Trainer
 
 from labelkit.errors import TrainingError
+from labelkit.hardware import is_out_of_memory
 
 Batch = Mapping[str, torch.Tensor]
 _HINT = "choose a smaller --model, or shorter windows: --set data.max_length=128"
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Return whether ``error`` means that the memory of a GPU or of the machine is exhausted."""
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
-        return True
-    return isinstance(error, RuntimeError) and (
-        should_reduce_batch_size(error) or "CUBLAS_STATUS_ALLOC_FAILED" in str(error)
-    )
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from labelkit.config.plan import Request
 from labelkit.errors import LabelkitError
 from labelkit.registry import Home, PlanValue, Registry, RunDetails, RunRecord
+from labelkit.registry.home import CHECKPOINTS, RESUME
 from labelkit.settings import SETTINGS
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def find_training_state(run: str, home: Home) -> TrainingState | None:
     from labelkit.train.training_state import TrainingStateStore  # loads torch
 
     folder = home.runs / run
-    state = TrainingStateStore(folder / "resume", 0).latest()
+    state = TrainingStateStore(folder / RESUME, 0).latest()
     missing = [path for path in _state_checkpoints(state, folder).values() if not path.is_dir()]
     if missing:
         raise LabelkitError(
@@ -108,7 +109,7 @@ def rewind(registry: Registry, run: str, home: Home, state: TrainingState | None
     folder = home.runs / run
     kept = _state_checkpoints(state, folder)
     registry.recorder.rewind(run, step=state.step if state else 0, best=kept.get("best"), last=kept.get("last"))
-    for other in (folder / "checkpoints").glob("*"):  # hidden ones too: incomplete when the run was killed
+    for other in (folder / CHECKPOINTS).glob("*"):  # hidden ones too: incomplete when the run was killed
         if other not in kept.values():
             shutil.rmtree(other, ignore_errors=True)
     return state
@@ -117,4 +118,4 @@ def rewind(registry: Registry, run: str, home: Home, state: TrainingState | None
 def _state_checkpoints(state: TrainingState | None, folder: Path) -> dict[str, Path]:
     """Return the folders of the best and the last checkpoint of a state, as far as there are any."""
     selection = state.progress["selection"] if state else {}
-    return {role: folder / "checkpoints" / content["name"] for role, content in selection.items() if content}
+    return {role: folder / CHECKPOINTS / content["name"] for role, content in selection.items() if content}

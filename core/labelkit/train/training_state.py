@@ -21,7 +21,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, load_model, save_file, save_model
 
-from labelkit.errors import ModelError
+from labelkit.errors import ModelError, one_line
 from labelkit.files.atomic import new_folder
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ def _explain_damage(folder: Path) -> Iterator[None]:
         yield
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         raise ModelError(
-            f"the state in {folder} is damaged: {' '.join(str(error).split())}",
+            f"the state in {folder} is damaged: {one_line(error)}",
             hint="delete that folder: the run then starts from its beginning",
         ) from None
 

@@ -11,8 +11,9 @@ from labelkit.errors import DataError
 from labelkit.formats.examples import class_label
 from labelkit.labels.notation import Notation
 from labelkit.labels.span_tagger import SpanTagger
-from labelkit.labels.spans import Offsets, TextSpan, joined_offsets, offsets_of
+from labelkit.labels.spans import TextSpan, joined_offsets, offsets_of
 from labelkit.records import Example, LoadContext, Place, Scheme
+from labelkit.records.examples import Offsets
 from labelkit.text.splitters import split
 
 Item = TypeVar("Item")

@@ -14,7 +14,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, cast
 
-from labelkit.errors import DataError
+from labelkit.errors import DataError, one_line
 from labelkit.files.reading import open_bytes, reading_errors
 from labelkit.formats.columns import ROLES
 from labelkit.formats.labelled_json import is_gold
@@ -128,7 +128,7 @@ def parse_tasks(path: Path) -> Iterator[Any]:
         try:
             yield from ijson.items(stream, "item", use_float=True)
         except ijson.JSONError as error:
-            reason = " ".join(str(error).split())[:150]
+            reason = one_line(error, 150)
             raise DataError(f"{path}: broken JSON: {reason}", hint="export it again") from error
 
 

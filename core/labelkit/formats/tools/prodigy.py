@@ -17,8 +17,8 @@ from labelkit.formats.labelled_json import is_gold
 from labelkit.formats.tools.annotations import AnnotatedText, as_mapping, read_annotations, text_field
 from labelkit.formats.tools.offsets import SpanLocator
 from labelkit.formats.tools.span_records import METADATA, SpanRecord, record_metadata, span_error, to_spans
-from labelkit.labels.spans import Offsets
 from labelkit.records import Example, Format, Labelled, LoadContext, Output
+from labelkit.records.examples import Offsets
 
 REJECTED = "examples that were rejected or ignored in Prodigy were left out"
 UNDECIDED = "examples without a chosen option were left out"

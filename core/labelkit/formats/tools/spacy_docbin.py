@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labelkit.errors import DataError
+from labelkit.errors import DataError, one_line
 from labelkit.files.reading import open_bytes, reading_errors
 from labelkit.formats.tools.annotations import AnnotatedText, as_mapping, read_annotations
 from labelkit.formats.tools.span_records import (
@@ -24,8 +24,9 @@ from labelkit.formats.tools.span_records import (
     span_error,
     to_spans,
 )
-from labelkit.labels.spans import Offsets, TextSpan
+from labelkit.labels.spans import TextSpan
 from labelkit.records import Example, Format, Labelled, LoadContext, Output
+from labelkit.records.examples import Offsets
 from labelkit.text.splitters import words as split_words
 
 if TYPE_CHECKING:
@@ -173,7 +174,7 @@ def read_docs(path: Path) -> Iterator[Doc]:
         box = tokens.DocBin(store_user_data=True).from_bytes(content)
     except Exception as error:  # zlib, msgpack and spaCy each raise their own
         raise DataError(
-            f"{path} is not a DocBin: {' '.join(str(error).split())[:150]}",
+            f"{path} is not a DocBin: {one_line(error, 150)}",
             hint="write it with spaCy's DocBin.to_disk, or convert it with spacy convert",
         ) from error
     yield from box.get_docs(Vocab())

@@ -10,8 +10,9 @@ from typing import Any
 from labelkit.errors import DataError
 from labelkit.formats.labelled_json import is_gold
 from labelkit.labels.notation import Notation, notation_of, word_spans
-from labelkit.labels.spans import Offsets, TextSpan, joined_offsets, offsets_of, words_of_spans
+from labelkit.labels.spans import TextSpan, joined_offsets, offsets_of, words_of_spans
 from labelkit.records import Labelled, Span
+from labelkit.records.examples import Offsets
 
 METADATA = "labelkit"
 """The field of a tool's record for what only labelkit needs: id, words, scheme, coverage."""

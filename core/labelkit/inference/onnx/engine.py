@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from labelkit.errors import LabelkitError, ModelError
+from labelkit.errors import LabelkitError, ModelError, one_line
 from labelkit.inference.onnx.export import (
     OnnxModel,
     export_model,
@@ -146,7 +146,7 @@ _NO_MEMORY = ("bad_alloc", "bad allocation", "failed to allocate", "could not cr
 
 def _failed(error: Exception, runtime: str) -> Exception:
     """Return the exception to raise for an error of a runtime."""
-    text = " ".join(str(error).split())[:300]
+    text = one_line(error)
     if any(sign in text.lower() for sign in _NO_MEMORY):
         return MemoryError(text)
     return OnnxError(f"{runtime} failed: {text}", hint="label with torch: --engine torch")

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from labelkit.encode.batches import model_inputs
-from labelkit.errors import LabelkitError, ModelError, StorageError
+from labelkit.errors import LabelkitError, ModelError, StorageError, one_line
 from labelkit.files.atomic import new_file, new_folder
 from labelkit.files.json_text import to_json
 from labelkit.models.checkpoint_files import sha256_of, weights_of
@@ -309,8 +309,3 @@ def quiet_exporters() -> Iterator[None]:
             yield
     finally:
         logging.disable(before)
-
-
-def one_line(error: Exception) -> str:
-    """Return an error message on one line, of 300 characters at most."""
-    return " ".join(str(error).split())[:300]

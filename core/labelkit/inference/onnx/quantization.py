@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labelkit.encode.batches import batch_by_tokens, model_inputs
-from labelkit.errors import ModelError
-from labelkit.inference.onnx.export import LARGEST_FILE, MODEL, OnnxModel, lacks_vnni, one_line, quiet_exporters
+from labelkit.errors import ModelError, one_line
+from labelkit.inference.onnx.export import LARGEST_FILE, MODEL, OnnxModel, lacks_vnni, quiet_exporters
 from labelkit.inference.onnx.weight_splitting import split_outlier_channels
 
 if TYPE_CHECKING:
