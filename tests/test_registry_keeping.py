@@ -691,7 +691,7 @@ def test_a_reaped_run_ended_with_its_last_sign_of_life(
     shown = registry.runs.get("ner-1")
     assert (shown.status, shown.ended, shown.seconds) == ("stale", START + timedelta(seconds=90), 90.0)
     assert f"({dead} on " in (shown.error or "")
-    assert shown.hint == "labelkit run --resume ner-1 goes on from its last checkpoint"
+    assert shown.hint == "labelkit run --resume ner-1 resumes it from its last saved state"
     registry.recorder.resume("ner-1")
     assert registry.runs.get("ner-1").status == "running"
 
