@@ -128,6 +128,8 @@ class ReadingPolicy:
     :param labels: ``ignored`` where the records are to be labelled: labels that they have are not read.
     :param as_written: leave tags as they are in the files, valid or not, for those who check the files.
     :param counts: what was skipped, dropped or changed on purpose → how often; shown as notes.
+    :param assumptions: what was assumed of the files without being told, each a sentence with the setting that says
+        otherwise; shown wherever the data are, and recorded with a run.
     """
 
     on_bad_record: Callable[[DataError], object] | None = None
@@ -136,6 +138,11 @@ class ReadingPolicy:
     labels: Literal["required", "ignored"] = "required"
     as_written: bool = False
     counts: Counter[str] = field(default_factory=Counter)
+    assumptions: dict[str, None] = field(default_factory=dict)
+
+    def assume(self, statement: str) -> None:
+        """Note ``statement``, once: an automatic decision about the data and how to say otherwise."""
+        self.assumptions[statement] = None
 
     def skip_record(self, error: DataError) -> None:
         """Report ``error`` of a record that the reader then skips.
