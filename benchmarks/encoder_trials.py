@@ -19,16 +19,18 @@ import numpy as np
 import torch
 
 import labelkit
-from labelkit.encode.alignment import IGNORE_INDEX, Encoding, align_labels, encode, encode_texts
+from labelkit.encode.alignment import Encoding, align_labels, encode, encode_texts
 from labelkit.encode.batches import model_inputs, pad_labels
 from labelkit.errors import LabelkitError
 from labelkit.inference.engine import Engine, autocast
 from labelkit.models.architectures import FP32_ONLY, is_causal, required_inputs
 from labelkit.models.checkpoint import CheckpointInfo, write_checkpoint
+from labelkit.models.heads import BoundHead
 from labelkit.models.loading import load_classifier, load_config, silence_transformers
 from labelkit.models.tiny import make_tiny
 from labelkit.models.tokenizer import load_tokenizer, max_length_of
 from labelkit.records import Kind, Schema
+from labelkit.records.heads import IGNORE_INDEX
 
 LABELS = ("O", "NAME", "PLACE")
 SENTENCES = (
@@ -88,7 +90,7 @@ class Trial:
 
     def scores(self, sentences: Sequence[str]) -> Any:
         """Return a score for each label of each word, or of each text."""
-        engine = Engine(self.model.eval(), self.encoding, "fp32", 4096, 0)
+        engine = Engine(self.model.eval(), self.encoding, "fp32", 4096, 0, BoundHead.linear(schema_of(self.kind)))
         windows = self.windows(sentences)
         if self.kind == "text":
             return engine.score_texts(windows, len(sentences)).values
@@ -140,7 +142,7 @@ def opened(architecture: str, kind: Kind, tokenizer: str, cache: Path) -> Trial:
         raise TrialError(f"{type(loaded).__name__} makes a {kept} of it")
     encoding = Encoding.of(loaded, min(LONGEST, max_length_of(loaded, load_config(folder))), 16)
     torch.manual_seed(0)
-    return Trial(kind, folder, load_classifier(folder, schema_of(kind)), encoding)
+    return Trial(kind, folder, load_classifier(folder, BoundHead.linear(schema_of(kind))), encoding)
 
 
 def check_reads_text(architecture: str, kind: Kind) -> None:

@@ -129,6 +129,15 @@ def test_labelkit_decoders(install: Install) -> None:
     assert chosen.name == "first"
 
 
+def test_labelkit_heads(install: Install) -> None:
+    decoder = "    yield labelkit.Decoder(name='first', kind='token', decode=lambda scores: scores.values[:, 0] * 0)\n"
+    head = "    yield labelkit.Head(name='mine', kinds=('token',), loss=len, decoder='first')\n"
+    install("mine", plugin(heads=head, decoders=decoder))
+    plan = make_plan(Request(task="ner", sets=("train.head=mine",)), Catalog.load())
+    assert (plan.head.name, plan.decoder.name) == ("mine", "first")
+    assert plan.entries()["decoder"].origin == "head mine"
+
+
 def test_labelkit_encoders(install: Install, tmp_path: Path) -> None:
     body = f"""
     def resolve(rest, ctx):

@@ -105,22 +105,24 @@ def test_what_is_written_is_read_back(changes: dict[str, Any]) -> None:
 
 
 def test_writing_gives_size_and_hash_of_every_file(tiny: Path, tmp_path: Path) -> None:
+    from labelkit.models.heads import BoundHead
     from labelkit.models.loading import load_classifier
     from labelkit.models.tokenizer import load_tokenizer
 
     info = an_info(preprocessors=())
     folder = tmp_path / "new" / "step-000007"
-    files = write_checkpoint(folder, load_classifier(tiny, info.schema), load_tokenizer(tiny), info)
+    files = write_checkpoint(folder, load_classifier(tiny, BoundHead.linear(info.schema)), load_tokenizer(tiny), info)
     assert {path.name: (path.stat().st_size, sha256_of(path)) for path in folder.iterdir()} == files
     assert [path.name for path in folder.parent.iterdir()] == ["step-000007"]
     assert read_checkpoint(folder, files) == info
 
 
 def test_a_failure_while_writing_leaves_nothing(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from labelkit.models.heads import BoundHead
     from labelkit.models.loading import load_classifier
     from labelkit.models.tokenizer import load_tokenizer
 
-    model, tokenizer = load_classifier(tiny, an_info().schema), load_tokenizer(tiny)
+    model, tokenizer = load_classifier(tiny, BoundHead.linear(an_info().schema)), load_tokenizer(tiny)
     monkeypatch.setattr(tokenizer, "save_pretrained", lambda folder: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         write_checkpoint(tmp_path / "new" / "step-000007", model, tokenizer, an_info())
@@ -159,7 +161,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "an unknown architecture": (
         lambda folder: change(folder / "config.json", model_type="nonesuch"),
-        "the model in {folder} cannot be loaded:",
+        "the model in {folder} cannot be used:",
     ),
     "labels in another order": (
         lambda folder: change(folder / "config.json", id2label={"0": "B-PER", "1": "O"}),

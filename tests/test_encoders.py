@@ -17,6 +17,7 @@ from labelkit.errors import LabelkitError, ModelError
 from labelkit.events import Event, Noted, Scored
 from labelkit.label.labeller import Labeller
 from labelkit.models import architectures
+from labelkit.models.heads import BoundHead
 from labelkit.models.loading import load_classifier, load_config
 from labelkit.models.tiny import make_tiny, tokenizer_of
 from labelkit.models.tokenizer import fingerprint, load_tokenizer
@@ -188,7 +189,7 @@ def test_a_decoder_gets_what_it_lacks_and_keeps_it(cache: Path, tmp_path: Path) 
     folder = make_tiny("llama", cache)
     raw = AutoTokenizer.from_pretrained(str(folder))
     assert raw.pad_token is None  # or else this test guards nothing
-    model = load_classifier(folder, TEXTS)
+    model = load_classifier(folder, BoundHead.linear(TEXTS))
     tokenizer = load_tokenizer(folder)
     assert (tokenizer.pad_token, tokenizer.padding_side) == ("</s>", "right")
     assert model.config.pad_token_id == tokenizer.pad_token_id
@@ -202,12 +203,14 @@ def test_a_decoder_gets_what_it_lacks_and_keeps_it(cache: Path, tmp_path: Path) 
 
 def test_a_decoder_whose_own_padding_differs_pools_by_the_tokenizers(cache: Path, tmp_path: Path) -> None:
     folder = changed(make_tiny("llama", cache), tmp_path / "other", pad_token_id=7)
-    assert load_classifier(folder, TEXTS).config.pad_token_id == load_tokenizer(folder).pad_token_id != 7
+    assert (
+        load_classifier(folder, BoundHead.linear(TEXTS)).config.pad_token_id == load_tokenizer(folder).pad_token_id != 7
+    )
 
 
 def test_other_encoders_keep_their_configuration(cache: Path) -> None:
     folder = make_tiny("roberta", cache)
-    assert load_classifier(folder, TEXTS).config.pad_token_id == load_config(folder).pad_token_id == 1
+    assert load_classifier(folder, BoundHead.linear(TEXTS)).config.pad_token_id == load_config(folder).pad_token_id == 1
 
 
 def test_a_tokenizer_without_any_special_token_is_refused(cache: Path, tmp_path: Path) -> None:
@@ -279,13 +282,13 @@ def test_the_width_is_that_of_the_part_that_reads_text(name: str, width: int, ca
 def test_an_encoder_of_many_languages_must_be_told_which(cache: Path, tmp_path: Path) -> None:
     folder = changed(make_tiny("xmod", cache), tmp_path / "xmod", default_language=None)
     with pytest.raises(ModelError, match="must be told which") as caught:
-        load_classifier(folder, SCHEMA)
+        load_classifier(folder, BoundHead.linear(SCHEMA))
     assert "default_language" in (caught.value.hint or "")
 
 
 def test_what_reads_no_text_is_refused(cache: Path) -> None:
     with pytest.raises(ModelError, match="bros reads where words stand on a page"):
-        load_classifier(make_tiny("bros", cache), SCHEMA)
+        load_classifier(make_tiny("bros", cache), BoundHead.linear(SCHEMA))
 
 
 # -- tiny: ------------------------------------------------------------------------------------------------------------

@@ -32,6 +32,7 @@ from labelkit.inference.onnx import openvino_graph, weight_splitting
 from labelkit.inference.onnx import quantization as onnx_quantization
 from labelkit.label import stream
 from labelkit.label.labeller import Labeller
+from labelkit.models.heads import BoundHead
 from labelkit.models.loading import load_classifier
 from labelkit.models.tiny import make_tiny
 from labelkit.models.tokenizer import load_tokenizer
@@ -78,11 +79,11 @@ def tiny_engine(architecture: str, kind: str, folder: Path) -> tuple[Engine, Pat
     """Return an engine with a tiny random encoder and head, and the folder of its checkpoint."""
     torch.set_num_threads(1)
     source = make_tiny(architecture, folder)
-    model = load_classifier(source, SCHEMAS[kind]).eval()
+    model = load_classifier(source, BoundHead.linear(SCHEMAS[kind])).eval()
     checkpoint = folder / "checkpoint"
     model.save_pretrained(checkpoint)
     encoding = Encoding.of(load_tokenizer(source), 64, 8)
-    return Engine(model, encoding, "fp32", 256, 0), checkpoint
+    return Engine(model, encoding, "fp32", 256, 0, BoundHead.linear(SCHEMAS[kind])), checkpoint
 
 
 def windows_of(encoding: Encoding) -> list[Window]:

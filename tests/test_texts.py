@@ -14,6 +14,7 @@ import labelkit
 from labelkit.cli import main
 from labelkit.encode.alignment import Encoding, encode_texts
 from labelkit.inference.engine import Engine
+from labelkit.models.heads import BoundHead
 from labelkit.models.loading import load_classifier
 from labelkit.models.tokenizer import load_tokenizer
 from labelkit.records import Schema
@@ -26,7 +27,7 @@ LONG = "the film was slow and then it was good " * 60
 def engine(tiny: Path) -> Engine:
     torch.manual_seed(0)
     encoding = Encoding.of(load_tokenizer(tiny), 32, 8)
-    return Engine(load_classifier(tiny, SCHEMA), encoding, "fp32", 256, 0)
+    return Engine(load_classifier(tiny, BoundHead.linear(SCHEMA)), encoding, "fp32", 256, 0, BoundHead.linear(SCHEMA))
 
 
 @pytest.fixture(scope="module")
@@ -147,7 +148,7 @@ def test_gradient_weights_do_not_depend_on_the_batch(engine: Engine, tmp_path: P
     store = cached_windows(examples, content_hash(examples, "x", None), engine.encoding, target, tmp_path)
     arguments = TrainingArguments(output_dir=str(tmp_path), use_cpu=True, report_to="none")
     trainer = WordLevelTrainer(
-        model=engine.model.eval(), args=arguments, train=store, encoding=engine.encoding, kind="text",
+        model=engine.model.eval(), args=arguments, train=store, encoding=engine.encoding, head=engine.head,
         batch_tokens=0, evaluate=lambda *_: {}, callback=TrainerCallback(),
     )  # fmt: skip
     items = [TrainingWindows(store)[n] for n in range(len(store))]

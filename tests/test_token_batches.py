@@ -17,6 +17,7 @@ from labelkit.config.plan import Request, make_plan
 from labelkit.errors import LabelkitError
 from labelkit.events import Scored, StepDone
 from labelkit.models import loading as model
+from labelkit.models.heads import BoundHead
 from labelkit.records import Schema
 from labelkit.train import trainer as training
 from labelkit.train.sampling import TokenBatchSampler
@@ -141,7 +142,7 @@ def test_dropout_attention_and_frozen_embeddings_are_as_asked(
     )
     assert during == [("eager", 0.25, True)] * 2
     schema = Schema.bio("any", "PER", "LOC")
-    before = cast(torch.Tensor, model.load_classifier(tiny, schema).get_input_embeddings().weight)
+    before = cast(torch.Tensor, model.load_classifier(tiny, BoundHead.linear(schema)).get_input_embeddings().weight)
     from safetensors.torch import load_file
 
     after = load_file(result.checkpoint / "model.safetensors")

@@ -11,10 +11,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from labelkit.encode.alignment import IGNORE_INDEX, NO_WORD, Window, align_labels, first_subword_mask
+from labelkit.encode.alignment import NO_WORD, Window, align_labels, first_subword_mask
 from labelkit.encode.batches import batch_by_tokens, model_inputs, pad, pad_labels, pad_words, token_types
 from labelkit.encode.windows import Subwords, WindowBounds, drop_long_words, split_into_windows
 from labelkit.models.tokenizer import SpecialTokens
+from labelkit.records.heads import IGNORE_INDEX
 
 MOST = 12
 

@@ -11,8 +11,9 @@ from labelkit.hookspecs import hookimpl
 from labelkit.inference.decoders import DECODERS
 from labelkit.label import terminal
 from labelkit.metrics import classification, seqeval_metrics
+from labelkit.models.heads import HEADS
 from labelkit.models.references import resolve_bundled, resolve_hub, resolve_path, resolve_tiny
-from labelkit.records import Decoder, Encoder, Format, Metric, Schema, Source
+from labelkit.records import Decoder, Encoder, Format, Head, Metric, Schema, Source
 
 
 @hookimpl
@@ -66,6 +67,12 @@ def labelkit_metrics() -> Iterable[Metric]:
 def labelkit_decoders() -> Iterable[Decoder]:
     """Yield argmax and Viterbi decoding."""
     yield from DECODERS
+
+
+@hookimpl
+def labelkit_heads() -> Iterable[Head]:
+    """Yield the heads."""
+    yield from HEADS
 
 
 @hookimpl

@@ -143,6 +143,24 @@ def labelkit_decoders() -> Iterable[records.Decoder]:
 
 
 @hookspec
+def labelkit_heads() -> Iterable[records.Head]:
+    """Yield heads: what stands on the encoder, and how it learns.
+
+    A task names its head, and ``--set train.head=NAME`` another one. torch is imported inside the functions.
+
+    >>> import labelkit
+    >>> def hinge(batch, ctx):
+    ...     import torch
+    ...     margins = torch.nn.functional.multi_margin_loss
+    ...     return margins(batch.outputs, batch.labels, reduction="none")
+    >>> @labelkit.hookimpl
+    ... def labelkit_heads():
+    ...     yield labelkit.Head(name="hinge", kinds=("text",), loss=hinge, summary="hinge loss")
+    """
+    return ()
+
+
+@hookspec
 def labelkit_encoders() -> Iterable[records.Encoder]:
     """Yield kinds of model reference; ``--model NAME:REST`` calls ``resolve(REST, ctx)``.
 

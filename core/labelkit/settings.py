@@ -125,6 +125,7 @@ class TrainSettings:
     save_minutes: Annotated[
         NonNegativeFloat, Doc("minutes of training that a killed run may lose when it is resumed")
     ] = 5.0
+    head: Annotated[str, Doc("what stands on the encoder and how it learns: a name of labelkit heads")] = "linear"
     trainer: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -28,6 +28,8 @@ FLOWING = (
     records.Predictions,
     records.Counts,
     records.Scores,
+    records.HeadContext,
+    records.HeadBatch,
     records.Labelled,
     records.Span,
     records.Coverage,

@@ -127,7 +127,7 @@ def listing_command(name: str, kind: str, summary: str) -> click.Command:
         rows = [
             {
                 "name": record.name,
-                **({"kind": record.kind} if hasattr(record, "kind") else {}),  # encoders serve both kinds
+                **kind_columns(record),
                 "plugin": shell.catalog.owner(kind, record.name).name,
                 "summary": record.summary,
             }
@@ -138,8 +138,16 @@ def listing_command(name: str, kind: str, summary: str) -> click.Command:
     return command
 
 
+def kind_columns(record: Any) -> Row:
+    """Return the column of the kinds that a record serves; none for encoders, which serve all."""
+    if hasattr(record, "kinds"):
+        return {"kinds": list(record.kinds)}
+    return {"kind": record.kind} if hasattr(record, "kind") else {}
+
+
 metrics = listing_command("metrics", "metric", "List the metrics.")
 sources = listing_command("sources", "source", "List the named corpora.")
+heads = listing_command("heads", "head", "List the heads: what stands on the encoder and how it learns.")
 decoders = listing_command("decoders", "decoder", "List the decoders.")
 preprocessors = listing_command("preprocessors", "preprocessor", "List the preprocessors.")
 encoders = listing_command("encoders", "encoder", "List the kinds of encoder reference.")

@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "metrics": ("labelkit.cli.listing", "List the metrics."),
     "sources": ("labelkit.cli.listing", "List the named corpora."),
     "decoders": ("labelkit.cli.listing", "List the decoders."),
+    "heads": ("labelkit.cli.listing", "List the heads: what stands on the encoder and how it learns."),
     "preprocessors": ("labelkit.cli.listing", "List the preprocessors."),
     "encoders": ("labelkit.cli.listing", "List the kinds of encoder reference."),
     "plugins": ("labelkit.cli.plugins", "List, validate and scaffold plugins."),

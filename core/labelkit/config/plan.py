@@ -13,7 +13,7 @@ from labelkit.data.references import parse_columns
 from labelkit.errors import LabelkitError, PlanError, UnknownNameError, nearest
 from labelkit.models.checkpoint import Supplier
 from labelkit.plugins.catalog import Catalog
-from labelkit.records import Decoder, Metric, Preprocessor, Task
+from labelkit.records import Decoder, Head, Kind, Metric, Preprocessor, Task
 from labelkit.settings import AUTO, SETTINGS, DataSettings, RunSettings, TrainSettings
 
 
@@ -57,6 +57,7 @@ class Plan:
     settings: RunSettings
     origins: Mapping[str, str]
     metrics: tuple[Metric, ...]
+    head: Head
     decoder: Decoder
     preprocessors: tuple[Preprocessor, ...]
 
@@ -92,7 +93,7 @@ class Plan:
 
     def suppliers(self, catalog: Catalog) -> tuple[Supplier, ...]:
         """Return the plugin of each part."""
-        parts = [("task", self.task.name), ("decoder", self.decoder.name)]
+        parts = [("task", self.task.name), ("head", self.head.name), ("decoder", self.decoder.name)]
         parts += [("metric", metric.name) for metric in self.metrics]
         parts += [("preprocessor", item.name) for item in self.preprocessors]
         owners = [(kind, name, catalog.owner(kind, name)) for kind, name in parts]
@@ -167,8 +168,10 @@ def draft_plan(request: Request, catalog: Catalog, errors: ErrorCollector) -> Pl
     with errors.collect():
         if columns := settings["data.columns"].value:
             parse_columns(columns)
-    found = find_parts(catalog, "decoder", [settings["decoder"].value], task, errors)
-    decoder: Any = found[0] if found else None  # None only beside an error
+    head: Any = next(iter(find_parts(catalog, "head", [settings["train.head"].value], task, errors)), None)
+    if head is not None:
+        settings |= _settings_of_head(head, task, settings)
+    decoder: Any = next(iter(find_parts(catalog, "decoder", [settings["decoder"].value], task, errors)), None)
     return Plan(
         task=task,
         recipe=recipe.name if recipe else request.recipe or "",
@@ -176,6 +179,7 @@ def draft_plan(request: Request, catalog: Catalog, errors: ErrorCollector) -> Pl
         settings=RunSettings.from_values({key: value for key, (value, _) in settings.items()}),
         origins={key: origin for key, (_, origin) in settings.items()},
         metrics=tuple(find_parts(catalog, "metric", names, task, errors)),
+        head=head,  # None only beside an error, as the decoder
         decoder=decoder,
         preprocessors=tuple(find_parts(catalog, "preprocessor", settings["preprocess"].value, task, errors)),
     )
@@ -202,6 +206,7 @@ def _merge(task: Task, recipe: Recipe | None, overrides: Mapping[str, Setting]) 
         "data": task.source,
         "metric": next(iter(task.metrics), None),
         "decoder": task.decoder,
+        "train.head": task.head,
         "preprocess": list(task.preprocess),
         "data.train_scheme": task.scheme,
     }
@@ -217,15 +222,27 @@ def _merge(task: Task, recipe: Recipe | None, overrides: Mapping[str, Setting]) 
     return settings
 
 
+def _settings_of_head(head: Head, task: Task, settings: Mapping[str, Setting]) -> dict[str, Setting]:
+    """Return the settings that a head decides, unless a recipe or the user does: the decoder that it is made for."""
+    by_task = settings["decoder"].origin == f"task {task.name}"
+    return {"decoder": Setting(head.decoder, f"head {head.name}")} if head.decoder and by_task else {}
+
+
+def kinds_served(part: Any) -> tuple[Kind, ...]:
+    """Return the kinds of task that a part serves."""
+    kinds: tuple[Kind, ...] = part.kinds if hasattr(part, "kinds") else (part.kind,)
+    return kinds
+
+
 def find_parts(
     catalog: Catalog,
-    what: Literal["metric", "decoder", "preprocessor"],
+    what: Literal["metric", "head", "decoder", "preprocessor"],
     names: Iterable[str],
     task: Task,
     errors: ErrorCollector,
 ) -> list[Any]:
     """Return the parts with these names; those that are unknown or for another kind than the task's are errors."""
-    fitting = [name for name, part in getattr(catalog, f"{what}s").items() if part.kind == task.kind]
+    fitting = [name for name, part in getattr(catalog, f"{what}s").items() if task.kind in kinds_served(part)]
     found = []
     for name in names:
         with errors.collect():
@@ -235,9 +252,9 @@ def find_parts(
                 if not (error.hint or "").startswith("the plugin"):
                     error.hint = nearest(name, fitting)
                 raise
-            if part.kind != task.kind:
+            if task.kind not in (kinds := kinds_served(part)):
                 raise LabelkitError(
-                    f"{what} '{name}' is for kind {part.kind}, task '{task.name}' is of kind {task.kind}"
+                    f"{what} '{name}' is for kind {' or '.join(kinds)}, task '{task.name}' is of kind {task.kind}"
                 )
             found.append(part)
     return found

@@ -20,13 +20,12 @@ from labelkit.models.tokenizer import (
     special_tokens_of,
 )
 from labelkit.records import Coverage, Example
+from labelkit.records.heads import IGNORE_INDEX
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
     from transformers import PreTrainedTokenizerBase
 
-#: label id of subwords that the loss leaves out
-IGNORE_INDEX = -100
 #: special tokens, and subwords of words that another window owns
 NO_WORD = -1
 #: the cache of tokenized words: about how many words it holds, and how many characters a cached word has at most

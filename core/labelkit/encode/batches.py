@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from labelkit.encode.alignment import IGNORE_INDEX, NO_WORD
+from labelkit.encode.alignment import NO_WORD
 from labelkit.models.tokenizer import SpecialTokens
+from labelkit.records.heads import IGNORE_INDEX
 
 
 def pad(rows: Sequence[Sequence[int] | NDArray[np.int32]], value: int, *, left: bool = False) -> NDArray[np.int64]:

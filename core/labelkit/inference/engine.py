@@ -19,6 +19,7 @@ from labelkit.encode.alignment import Encoding, Window, first_subword_mask
 from labelkit.encode.batches import batch_by_tokens, model_inputs, pad_words
 from labelkit.errors import LabelkitError
 from labelkit.hardware import is_out_of_memory
+from labelkit.models.heads import BoundHead, parameters_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -37,11 +38,13 @@ class WordScores:
     :param values: float32 of shape (words, labels).
     :param lengths: number of words of each example, int64 of shape (examples,).
     :param covered: whether a window covers the word, bool of shape (words,).
+    :param parameters: the trained parameters of the head's module, for the decoder.
     """
 
     values: Floats
     lengths: NDArray[np.int64]
     covered: NDArray[np.bool_]
+    parameters: Mapping[str, Floats] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -100,6 +103,7 @@ class Engine:
     :param precision: ``"fp32"``, ``"bf16"``, or ``"int8"`` with an ONNX model.
     :param budget: batch size in subwords, padding included; halved whenever the device runs out of memory.
     :param fallback: id of the label for words that no window covers.
+    :param head: what makes scores of the model's outputs.
     :param session: the runtime that computes in place of torch; None: torch computes.
     """
 
@@ -108,6 +112,7 @@ class Engine:
     precision: str
     budget: int
     fallback: int
+    head: BoundHead
     memory: OutOfMemoryState = field(default_factory=OutOfMemoryState)
     session: RuntimeSession | None = None
 
@@ -126,17 +131,17 @@ class Engine:
         """
         lengths = np.array(words, np.int64)
         starts = np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
-        values = np.full((int(starts[-1]), int(self.model.config.num_labels or 0)), IMPOSSIBLE, np.float32)
+        values = np.full((int(starts[-1]), self.head.labels), IMPOSSIBLE, np.float32)
         values[:, self.fallback] = 0.0
         covered = np.zeros(len(values), np.bool_)
         for batch, found in self._batches(windows, self.forward, stop):
             rows = np.concatenate([starts[window.example] + window.words[window.first] for window in batch])
             values[rows] = found
             covered[rows] = True
-        return WordScores(values, lengths, covered)
+        return WordScores(values, lengths, covered, parameters_of(self.model))
 
     def score_texts(self, windows: Sequence[Window], texts: int, stop: Event | None = None) -> WordScores:
-        """Return a log-probability for each label of each text: the weighted mean over its windows, normalised.
+        """Return scores of the labels of each text: the weighted mean over its windows, normalised by the head.
 
         :param stop: event that cancels inference.
         :raises InferenceStoppedError: if ``stop`` is set before the last batch.
@@ -148,9 +153,12 @@ class Engine:
             weights = np.array([window.weight for window in batch], np.float32)
             np.add.at(values, rows, found * weights[:, None])
             covered[rows] = True
-        values[~covered, self.fallback] = BLANK_TEXT_BIAS
-        normalised: Floats = values - np.logaddexp.reduce(values, axis=1, keepdims=True)
-        return WordScores(normalised, np.ones(texts, np.int64), covered)
+        if self.head.head.scores is None:
+            values[~covered, self.fallback] = BLANK_TEXT_BIAS
+            normalised: Floats = values - np.logaddexp.reduce(values, axis=1, keepdims=True)
+        else:
+            normalised = self.head.scores(values)
+        return WordScores(normalised, np.ones(texts, np.int64), covered, parameters_of(self.model))
 
     def _batches(
         self, windows: Sequence[Window], compute: Callable[[Sequence[Window]], Floats], stop: Event | None
@@ -196,9 +204,10 @@ class Engine:
             pool.shutdown(cancel_futures=True)  # Ctrl-C does not wait for batches that have not started
 
     def forward(self, windows: Sequence[Window], *, pooled: bool = False) -> Floats:
-        """Run the model on one padded batch of windows and return log-probabilities in order, as float32.
+        """Run the model on one padded batch of windows and return scores in order, as float32.
 
-        :param pooled: one row for each window: shape (windows, labels). Else one row for the first subword of each word
+        :param pooled: one row for each window: shape (windows, labels), or (windows, outputs) where the head makes
+            scores of its own, which are made of the mean over windows. Else one row for the first subword of each word
             that the windows answer for: shape (words, labels).
         """
         tokenizer, device = self.encoding.tokenizer, self.model.device
@@ -211,19 +220,21 @@ class Engine:
         else:
             wanted = first_subword_mask(pad_words([window.words for window in windows], left=left))
         result: Floats
+        raw = pooled and self.head.head.scores is not None
         if self.session is not None:
             # softmax without torch, whose threads would spin on the cores that the session needs
             found = self.session.logits(inputs, wanted)
-            shifted = found - found.max(axis=-1, keepdims=True)
-            result = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
-            return result
+            return found if raw else self.head.scores(found)
         tensors: dict[str, Any] = {name: torch.from_numpy(array).to(device) for name, array in inputs.items()}
         with torch.inference_mode():
             with autocast(self.precision, device.type), eval_mode(self.model):
                 logits: torch.Tensor = self.model(**tensors).logits
             chosen = logits[torch.from_numpy(wanted).to(device)].float()
-            result = torch.log_softmax(chosen, dim=-1).cpu().numpy()
-        return result
+            if self.head.head.scores is None:
+                result = torch.log_softmax(chosen, dim=-1).cpu().numpy()
+                return result
+            result = chosen.cpu().numpy()
+        return result if raw else self.head.scores(result)
 
 
 def autocast(precision: str, device: str) -> contextlib.AbstractContextManager[Any]:

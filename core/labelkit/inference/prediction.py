@@ -149,9 +149,14 @@ def score_windows(engine: Engine, windows: Sequence[Window], lengths: NDArray[np
     return engine.score_texts(windows, len(lengths)) if text else engine.score(windows, lengths.tolist())
 
 
+def scores_of(found: WordScores, schema: Schema) -> Scores:
+    """Return the argument of a decoder."""
+    return Scores(values=found.values, lengths=found.lengths, schema=schema, parameters=found.parameters)
+
+
 def decode_scores(found: WordScores, decoder: Decoder, schema: Schema) -> Ids:
     """Return the label ids that ``decoder`` predicts, int64 of shape (words,)."""
-    return decode(decoder, Scores(values=found.values, lengths=found.lengths, schema=schema))
+    return decode(decoder, scores_of(found, schema))
 
 
 def gold_ids(examples: Iterable[Example], layer: str, schema: Schema) -> tuple[Ids, NDArray[np.int64]]:

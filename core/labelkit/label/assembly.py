@@ -82,7 +82,7 @@ def assemble_records(
     :raises LabelkitError: if the decoder fails.
     """
     found = scored.scores
-    scores = Scores(values=found.values, lengths=found.lengths, schema=info.schema)
+    scores = Scores(values=found.values, lengths=found.lengths, schema=info.schema, parameters=found.parameters)
     ids = decode(decoder, scores)
     values = apply_temperature(found.values, info.temperature)
     if info.kind == "text":

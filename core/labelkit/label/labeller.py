@@ -15,7 +15,7 @@ from labelkit.data.preprocess import apply
 from labelkit.encode.alignment import EncodedExamples, encode, encode_texts, surfaces_of, texts_of
 from labelkit.label.assembly import PreparedBatch, ScoredBatch, assemble_records, complete_example
 from labelkit.label.engine_selection import EngineSelector
-from labelkit.label.loading import find_checkpoint, find_decoder, find_preprocessors, load_engine
+from labelkit.label.loading import find_checkpoint, find_decoder, find_head, find_preprocessors, load_engine
 from labelkit.models.checkpoint import CheckpointInfo, read_checkpoint
 from labelkit.plugins.catalog import Catalog
 from labelkit.records import Coverage, Decoder, Example, Labelled, Metric, Preprocessor
@@ -79,7 +79,7 @@ class Labeller:
         info = read_checkpoint(folder, files)
         chosen = find_decoder(catalog, decoder or info.decoder, info)
         preprocessors = find_preprocessors(catalog, info)
-        loaded = load_engine(folder, info, precision, engine, home.cache)
+        loaded = load_engine(folder, info, find_head(catalog, info), precision, engine, home.cache)
         return cls(folder, info, chosen, preprocessors, loaded, home.cache if engine == "auto" else None)
 
     @property

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from labelkit.errors import LabelkitError, UnknownNameError, nearest
 from labelkit.models.checkpoint import CheckpointInfo, Supplier
 from labelkit.plugins.catalog import Catalog
-from labelkit.records import Decoder, Preprocessor
+from labelkit.records import Decoder, Head, Preprocessor
 from labelkit.registry import Home
 
 if TYPE_CHECKING:
@@ -37,9 +37,10 @@ def find_checkpoint(reference: str, home: Home) -> tuple[Path, dict[str, tuple[i
     return folder, dict(best.files) if best else {}
 
 
-def load_engine(folder: Path, info: CheckpointInfo, precision: str, name: str, cache: Path) -> Engine:
+def load_engine(folder: Path, info: CheckpointInfo, head: Head, precision: str, name: str, cache: Path) -> Engine:
     """Load model and tokenizer of a checkpoint onto the device.
 
+    :param head: the head that it was trained with.
     :param precision: ``"fp32"``, ``"bf16"`` or ``"auto"``.
     :param name: one of :data:`labelkit.inference.onnx.engine.ENGINES`; ``"auto"`` loads torch.
     :param cache: folder of ONNX models.
@@ -50,13 +51,14 @@ def load_engine(folder: Path, info: CheckpointInfo, precision: str, name: str, c
     from labelkit.inference.engine import Engine
     from labelkit.inference.onnx.engine import ENGINES, load_onnx_engine
     from labelkit.models import architectures
-    from labelkit.models.loading import load_classifier, silence_transformers
+    from labelkit.models.loading import bind_head, load_classifier, silence_transformers
     from labelkit.models.tokenizer import load_tokenizer
 
     if name not in ENGINES:
         raise LabelkitError(f"unknown engine '{name}'", hint=nearest(name, ENGINES))
     with silence_transformers():
-        model: Any = load_classifier(folder, info.schema, trained=True)
+        bound = bind_head(head, folder, info.schema)
+        model: Any = load_classifier(folder, bound, trained=True)
         tokenizer = load_tokenizer(folder)
     onnx = name not in ("auto", "torch")
     hardware: Hardware = detect(cpu=onnx)
@@ -64,7 +66,7 @@ def load_engine(folder: Path, info: CheckpointInfo, precision: str, name: str, c
     encoding = Encoding.of(tokenizer, info.max_length, info.overlap)
     chosen, _ = architectures.precision_for(model.config, precision_for(precision, hardware))
     fallback = info.schema.label_names.index(info.fallback)
-    engine = Engine(model, encoding, chosen, BATCH_SIZES[hardware.type], fallback)
+    engine = Engine(model, encoding, chosen, BATCH_SIZES[hardware.type], fallback, bound)
     return load_onnx_engine(engine, folder, name, cache) if onnx else engine
 
 
@@ -103,6 +105,15 @@ def find_decoder(catalog: Catalog, name: str, info: CheckpointInfo) -> Decoder:
             hint=f"known: {', '.join(fitting)}",
         )
     return decoder
+
+
+def find_head(catalog: Catalog, info: CheckpointInfo) -> Head:
+    """Return the head that a checkpoint was trained with.
+
+    :raises LabelkitError: if it is not installed.
+    """
+    head: Head = find_part(catalog, "head", info.head, info.suppliers)
+    return head
 
 
 def find_preprocessors(catalog: Catalog, info: CheckpointInfo) -> list[Preprocessor]:

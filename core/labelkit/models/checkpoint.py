@@ -16,6 +16,7 @@ from labelkit.errors import DataError, ModelError
 from labelkit.files.atomic import new_folder
 from labelkit.files.json_text import to_json
 from labelkit.models.checkpoint_files import CHECKPOINT_INFO, pickles_in, sha256_of, weights_of
+from labelkit.models.heads import plain_state, save_module
 from labelkit.records import Kind, Schema
 from labelkit.settings import SplitterName
 
@@ -30,7 +31,7 @@ RESTORE = "train again, or restore the folder"
 class Supplier:
     """The plugin that supplied a part of a run.
 
-    :param kind: of the part: ``"task"``, ``"decoder"``, ``"metric"`` or ``"preprocessor"``.
+    :param kind: of the part: ``"task"``, ``"head"``, ``"decoder"``, ``"metric"`` or ``"preprocessor"``.
     :param name: of the part.
     :param version: of the plugin.
     :param package: the distribution that holds the plugin.
@@ -54,6 +55,8 @@ class CheckpointInfo:
     :param overlap: the stride: subwords that neighbouring windows share.
     :param metrics: split → metrics at this checkpoint.
     :param temperature: divides the log-probabilities before they become confidences; fitted on validation.
+    :param head: the name of the head.
+    :param outputs: the names of the model's outputs in ``config.json``; empty: the labels of the schema.
     :param suppliers: of the parts of the run; empty in checkpoints that an older labelkit wrote.
     """
 
@@ -74,6 +77,8 @@ class CheckpointInfo:
     synthetic: bool = False
     metrics: Mapping[str, Any] = field(default_factory=dict)
     temperature: float = 1.0
+    head: str = "linear"
+    outputs: tuple[str, ...] = ()
     suppliers: tuple[Supplier, ...] = ()
 
     def __post_init__(self) -> None:
@@ -102,6 +107,7 @@ class CheckpointInfo:
         }
         fields["schema"] = Schema(**schema)
         fields["preprocessors"] = tuple((name, version) for name, version in content["preprocessors"])
+        fields["outputs"] = tuple(content.get("outputs", ()))
         fields["suppliers"] = tuple(Supplier(**one) for one in content.get("suppliers", ()))
         return cls(**fields)
 
@@ -114,7 +120,8 @@ def write_checkpoint(
     :raises StorageError: the disk is full or not writable; nothing is left behind.
     """
     with new_folder(folder) as beside:
-        model.save_pretrained(beside)
+        model.save_pretrained(beside, state_dict=plain_state(model))
+        save_module(model, beside)
         tokenizer.save_pretrained(beside)
         (beside / CHECKPOINT_INFO).write_text(to_json(info.to_json()) + "\n", encoding="utf-8")
         files = {file.name: (file.stat().st_size, sha256_of(file)) for file in sorted(beside.iterdir())}
@@ -165,5 +172,5 @@ def _check_config(path: Path, info: CheckpointInfo) -> None:
         names = tuple(config["id2label"][str(index)] for index in range(len(config["id2label"])))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{path} is damaged: {error}", hint=RESTORE) from None
-    if names != info.schema.label_names:
+    if names != (info.outputs or info.schema.label_names):
         raise ModelError(f"{path} and {CHECKPOINT_INFO} disagree about the labels", hint=RESTORE)

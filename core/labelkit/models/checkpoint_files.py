@@ -12,6 +12,8 @@ from labelkit.errors import ModelError
 
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
+#: tensors of a head's module, beside the weights that transformers loads
+HEAD_WEIGHTS = "head.safetensors"
 #: what labelkit adds to a plain Hugging Face folder
 CHECKPOINT_INFO = "labelkit.json"
 #: suffixes of pickle files, which may execute code when loaded
@@ -35,7 +37,7 @@ def sha256_of(*files: Path, progress: Callable[[int], object] | None = None) -> 
 
 
 def weights_of(folder: Path) -> list[Path]:
-    """Return the safetensors files of a model folder, after a check of their headers and sizes.
+    """Return the safetensors files of a model folder and its head, after a check of their headers and sizes.
 
     :raises ModelError: there are none, only pickles, or one is damaged.
     """
@@ -50,6 +52,8 @@ def weights_of(folder: Path) -> list[Path]:
                 hint="convert them to safetensors on a machine you can spare",
             )
         raise ModelError(f"{folder} holds no {WEIGHTS}", hint="give a Hugging Face model folder with safetensors")
+    if (folder / HEAD_WEIGHTS).is_file():
+        files.append(folder / HEAD_WEIGHTS)
     for file in files:
         check_safetensors(file)
     return files

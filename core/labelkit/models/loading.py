@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labelkit.errors import ModelError, one_line
-from labelkit.models.architectures import is_causal, required_inputs
+from labelkit.models.architectures import hidden_size_of, is_causal, required_inputs
+from labelkit.models.heads import BoundHead
 from labelkit.models.tokenizer import load_tokenizer
-from labelkit.records import Schema
+from labelkit.records import Head, HeadContext, Schema
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel
@@ -50,26 +51,33 @@ def load_config(folder: Path) -> PreTrainedConfig:
     return config
 
 
-def load_classifier(
-    folder: Path, schema: Schema, *, trained: bool = False, dropout: float | None = None
-) -> PreTrainedModel:
-    """Load the model in ``folder`` in fp32, with a classification head for the labels of ``schema``.
+def bind_head(head: Head, folder: Path, schema: Schema, **more: Any) -> BoundHead:
+    """Return a head for the labels of ``schema`` on the encoder in ``folder``.
 
-    A missing head is initialised at random.
+    :param more: further fields of its context.
+    :raises ModelError: transformers does not know the architecture.
+    """
+    hidden_size = hidden_size_of(load_config(folder))
+    return BoundHead(head, HeadContext(schema=schema, hidden_size=hidden_size, **more))
 
-    :param trained: the folder is a checkpoint, which must have the head.
-    :param dropout: replaces each dropout rate of the configuration.
+
+def load_classifier(folder: Path, head: BoundHead, *, trained: bool = False) -> PreTrainedModel:
+    """Load the model in ``folder`` in fp32, with a classifier and a head behind it.
+
+    Missing weights of both are initialised at random.
+
+    :param head: its context says the labels, and the dropout that replaces each rate of the configuration.
+    :param trained: the folder is a checkpoint, which must have them.
     :raises ModelError: the architecture has no classifier of the schema's kind, or the weights cannot be loaded.
+    :raises LabelkitError: the head fails.
     """
     import torch
     from transformers import AutoModelForSequenceClassification, AutoModelForTokenClassification
 
+    schema, dropout = head.context.schema, head.context.dropout
     auto_class = AutoModelForTokenClassification if schema.kind == "token" else AutoModelForSequenceClassification
-    names = schema.label_names
     options: dict[str, Any] = {
-        "num_labels": len(names),
-        "id2label": dict(enumerate(names)),
-        "label2id": {label: index for index, label in enumerate(names)},
+        **head.config,
         "dtype": torch.float32,
         "use_safetensors": True,
         "local_files_only": True,
@@ -93,6 +101,7 @@ def load_classifier(
     _check_weights(folder, model, loaded[1], trained=trained)
     if not trained:
         _complete_config(folder, model)
+    head.attach(model, folder if trained else None)
     return model
 
 

@@ -22,7 +22,7 @@ from labelkit.plugins.discovery import CORE, GROUP, Candidate, PluginFilter, fin
 from labelkit.plugins.isolation import announce_slow_loading, isolate
 from labelkit.plugins.validation import EVENT_HOOK, RECORD_HOOKS, validate_hooks, validate_ordering, validate_record
 from labelkit.plugins.versioning import incompatibility, requirements_in_source, requirements_of
-from labelkit.records import Decoder, Encoder, Format, Metric, Preprocessor, Schema, Source, Task
+from labelkit.records import Decoder, Encoder, Format, Head, Metric, Preprocessor, Schema, Source, Task
 
 __all__ = ["EVENT_HOOK", "RECORD_HOOKS", "Candidate", "Catalog", "PluginInfo", "find_candidates"]
 
@@ -73,6 +73,7 @@ class Catalog:
     preprocessors = RecordView(Preprocessor)
     metrics = RecordView(Metric)
     decoders = RecordView(Decoder)
+    heads = RecordView(Head)
     encoders = RecordView(Encoder)
 
     def __init__(

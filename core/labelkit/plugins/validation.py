@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import pluggy
 
 from labelkit.errors import CatalogError, nearest
-from labelkit.records import Decoder, Encoder, Example, Format, Metric, Preprocessor, Schema, Source, Task
+from labelkit.records import Decoder, Encoder, Example, Format, Head, Metric, Preprocessor, Schema, Source, Task
 
 #: hook → (the kind of record that it yields, the class of that record)
 RECORD_HOOKS: dict[str, tuple[str, type]] = {
@@ -23,6 +23,7 @@ RECORD_HOOKS: dict[str, tuple[str, type]] = {
     "labelkit_preprocessors": ("preprocessor", Preprocessor),
     "labelkit_metrics": ("metric", Metric),
     "labelkit_decoders": ("decoder", Decoder),
+    "labelkit_heads": ("head", Head),
     "labelkit_encoders": ("encoder", Encoder),
 }
 EVENT_HOOK = "labelkit_event"

@@ -14,6 +14,7 @@ from labelkit.records.examples import (
     ReadingPolicy,
     Schema,
 )
+from labelkit.records.heads import Head, HeadBatch, HeadContext
 from labelkit.records.labelled import (
     Coverage,
     Labelled,
@@ -43,6 +44,9 @@ __all__ = [
     "Encoder",
     "Example",
     "Format",
+    "Head",
+    "HeadBatch",
+    "HeadContext",
     "Kind",
     "Labelled",
     "Labels",

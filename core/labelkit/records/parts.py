@@ -186,11 +186,14 @@ class Scores:
 
     :param values: log-probabilities, float32 of shape (words, labels); sentences lie one after the other.
     :param lengths: words of each sentence, int64 of shape (sentences,); all 1 for kind ``text``.
+    :param parameters: the trained parameters of the head's module, by name, such as the transitions of a CRF; empty for
+        a head without one.
     """
 
     values: NDArray[np.float32]
     lengths: NDArray[np.int64]
     schema: Schema
+    parameters: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -243,6 +246,7 @@ class Task:
     :param preprocess: names of preprocessors, in order.
     :param metrics: names of metrics; the first one selects the checkpoint.
     :param decoder: the name of the decoder.
+    :param head: the name of the head.
     :param recipes: the folder of its ``NAME.toml`` recipes.
     :param examples: a handful of gold examples, used by contract checks, docs and smoke runs.
     :param scheme: the tagging scheme of its labels; None when they are plain labels.
@@ -256,6 +260,7 @@ class Task:
     metrics: tuple[str, ...]
     preprocess: tuple[str, ...] = ()
     decoder: str = "argmax"
+    head: str = "linear"
     recipes: Path | None = None
     examples: tuple[Example, ...] = ()
     scheme: Scheme | None = None

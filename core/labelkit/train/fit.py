@@ -52,7 +52,7 @@ class TrainingRun(TrainerCallback):
         plan = run.plan
         self._run, self._emit, self._state = run, emit, state
         set_seed(plan.train.seed)
-        self._model = load_classifier(run.encoder, run.corpus.schema, dropout=plan.train.dropout)
+        self._model = load_classifier(run.encoder, run.head)
         if plan.train.freeze_embeddings:
             freeze_embeddings(self._model)
         self._attention: str = self._model.config._attn_implementation
@@ -118,7 +118,7 @@ class TrainingRun(TrainerCallback):
         if "test" in run.windows:
             examples = len(run.corpus.splits["test"].examples)
             self._emit(Stage(run=run.id, name="testing", detail=f"{examples:,} examples"))
-            model: Any = load_classifier(best.path, run.corpus.schema, trained=True)
+            model: Any = load_classifier(best.path, run.head, trained=True)
             temperature = read_checkpoint(best.path).temperature
             self._metrics["test"] = evaluate_split(run, model.to(self._model.device), "test", temperature).figures
             self._emit_scores("test", best.step, best.epoch, self._metrics["test"], best=True)
@@ -199,7 +199,7 @@ class TrainingRun(TrainerCallback):
             args=arguments,
             train=run.windows["train"],
             encoding=run.encoding,
-            kind=run.plan.task.kind,
+            head=run.head,
             batch_tokens=run.plan.train.batch_tokens,
             evaluate=self.evaluate,
             callback=self,
@@ -260,6 +260,6 @@ def evaluate_split(run: ResolvedRun, model: PreTrainedModel, split: str, tempera
     """
     plan, corpus = run.plan, run.corpus
     fallback = corpus.schema.label_names.index(run.fallback)
-    engine = Engine(model, run.encoding, plan.train.eval_precision, plan.train.eval_tokens, fallback)
+    engine = Engine(model, run.encoding, plan.train.eval_precision, plan.train.eval_tokens, fallback, run.head)
     scoring = ScoringOptions(corpus.layer, corpus.schema, plan.decoder, plan.metrics, temperature)
     return score_split(engine, run.windows[split], corpus.splits[split].examples, scoring)

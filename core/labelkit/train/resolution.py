@@ -21,7 +21,8 @@ from labelkit.events import Event, Stage
 from labelkit.hardware import Hardware
 from labelkit.models import architectures
 from labelkit.models.checkpoint import CheckpointInfo, Supplier
-from labelkit.models.loading import load_config, silence_transformers
+from labelkit.models.heads import BoundHead
+from labelkit.models.loading import bind_head, load_config, silence_transformers
 from labelkit.models.tokenizer import load_tokenizer, max_length_of
 from labelkit.registry import Home
 from labelkit.train.arguments import training_arguments
@@ -34,6 +35,7 @@ class ResolvedRun:
 
     :param encoder: the folder of the pre-trained encoder.
     :param folder: of the checkpoints and training states of the run.
+    :param head: with the labels, the encoder's width, and what its loss obeys.
     :param windows: by split.
     :param fallback: the label of words without subwords.
     :param suppliers: the plugins of the parts of the plan.
@@ -45,6 +47,7 @@ class ResolvedRun:
     encoder: Path
     folder: Path
     encoding: Encoding
+    head: BoundHead
     windows: Mapping[str, WindowStore]
     fallback: str
     device: Hardware
@@ -62,6 +65,8 @@ class ResolvedRun:
             kind=plan.task.kind,
             layer=plan.task.layer,
             schema=self.corpus.schema,
+            head=plan.head.name,
+            outputs=() if self.head.output_names == self.corpus.schema.label_names else self.head.output_names,
             decoder=plan.decoder.name,
             preprocessors=tuple((item.name, item.version) for item in plan.preprocessors),
             splitter=plan.data.splitter,
@@ -148,9 +153,18 @@ def encode_splits(
         encoder=prepared.encoder.folder,
         folder=home.runs / run,
         encoding=encoding,
+        head=bound_head(plan, corpus, prepared.encoder.folder),
         windows=windows,
         fallback=fallback_label(corpus),
         device=device,
+    )
+
+
+def bound_head(plan: Plan, corpus: Corpus, encoder: Path) -> BoundHead:
+    """Return the head of a plan, for the labels of a corpus and the encoder in a folder."""
+    settings = plan.train
+    return bind_head(
+        plan.head, encoder, corpus.schema, dropout=settings.dropout, label_smoothing=settings.label_smoothing_factor
     )
 
 

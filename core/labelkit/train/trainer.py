@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 from transformers import PreTrainedModel, PrinterCallback, TrainerCallback, TrainingArguments
 
-from labelkit.encode.alignment import IGNORE_INDEX, Encoding
+from labelkit.encode.alignment import Encoding
 from labelkit.encode.batches import model_inputs, pad_labels
 from labelkit.encode.cache import WindowStore
+from labelkit.models.heads import MODULE, BoundHead
 from labelkit.records import Kind
+from labelkit.records.heads import IGNORE_INDEX
 from labelkit.train.oom_recovery import OutOfMemoryTrainer
 from labelkit.train.sampling import TokenBatchSampler, TrainSampler
 from labelkit.train.training_state import load_optimizer, load_random, load_weights
@@ -112,6 +114,7 @@ class RunningLoss:
 class WordLevelTrainer(OutOfMemoryTrainer):
     """A Trainer of labelkit's windows, with evaluation on words and resumption without pickles.
 
+    :param head: what computes the losses.
     :param batch_tokens: token budget of a batch of windows of similar length; 0 for a fixed number of windows.
     :param evaluate: evaluates the model on validation; called with the number of steps done, of epochs done, and the
         mean training loss since the last evaluation.
@@ -125,7 +128,7 @@ class WordLevelTrainer(OutOfMemoryTrainer):
         args: TrainingArguments,
         train: WindowStore,
         encoding: Encoding,
-        kind: Kind,
+        head: BoundHead,
         batch_tokens: int,
         evaluate: Evaluate,
         callback: TrainerCallback,
@@ -144,10 +147,11 @@ class WordLevelTrainer(OutOfMemoryTrainer):
             model=model,
             args=args,
             train_dataset=TrainingWindows(train),
-            data_collator=Collator(encoding, kind),
+            data_collator=Collator(encoding, head.context.schema.kind),
             callbacks=[callback],
         )
         self.losses = RunningLoss()
+        self._head = head
         self._evaluate_words = evaluate
         self._mean_weight = train.mean_weight
         self.model_accepts_loss_kwargs = True  # compute_loss divides by the items of all accumulated batches
@@ -182,20 +186,14 @@ class WordLevelTrainer(OutOfMemoryTrainer):
         return_outputs: bool = False,
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> Any:
-        """Return the mean cross-entropy over the labels of an optimizer step, in fp32.
+        """Return the mean of the head's losses over the labels of an optimizer step, in fp32.
 
         The weights of the windows of a text sum to one. They are divided by the mean weight of train, so that the
         gradient of a text does not depend on the other texts of its batch.
         """
         labels, weights = inputs.pop("labels"), inputs.pop("weights", None)
         outputs = model(**inputs)
-        losses = torch.nn.functional.cross_entropy(
-            outputs.logits.float().flatten(0, -2),
-            labels.flatten(),
-            ignore_index=IGNORE_INDEX,
-            reduction="none",
-            label_smoothing=self.args.label_smoothing_factor,
-        )
+        losses = self._head.losses(outputs.logits, labels, outputs.get(MODULE) or {})
         if weights is not None:
             losses = losses * (weights / self._mean_weight)
         count = (labels != IGNORE_INDEX).sum() if num_items_in_batch is None else num_items_in_batch

@@ -1,0 +1,230 @@
+"""The built-in heads, and heads bound to a context: attached to a model, saved, loaded and applied.
+
+Importing it loads no torch, so that listing plugins stays fast.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from labelkit.errors import LabelkitError, ModelError, one_line
+from labelkit.models.checkpoint_files import HEAD_WEIGHTS
+from labelkit.records import Head, HeadBatch, HeadContext, Schema
+from labelkit.records.heads import IGNORE_INDEX
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+    from numpy.typing import NDArray
+    from transformers import PreTrainedModel
+
+#: the name under which a head's module is a part of the model
+MODULE = "labelkit_head"
+
+
+def cross_entropy(batch: HeadBatch, ctx: HeadContext) -> torch.Tensor:
+    """Return the cross-entropy of each label, 0 where there is none, flat."""
+    import torch
+
+    weights = None if ctx.class_weights is None else batch.outputs.new_tensor(ctx.class_weights)
+    return torch.nn.functional.cross_entropy(
+        batch.outputs.flatten(0, -2),
+        batch.labels.flatten(),
+        weight=weights,
+        ignore_index=IGNORE_INDEX,
+        reduction="none",
+        label_smoothing=ctx.label_smoothing,
+    )
+
+
+LINEAR = Head(
+    name="linear",
+    kinds=("token", "text"),
+    loss=cross_entropy,
+    loss_settings=("label_smoothing_factor", "class_weights"),
+    summary="a linear layer, trained with cross-entropy",
+)
+HEADS = (LINEAR,)
+
+
+@dataclass(frozen=True, slots=True)
+class BoundHead:
+    """A head with the context that its functions are called in. Errors name the head."""
+
+    head: Head
+    context: HeadContext
+
+    @classmethod
+    def linear(cls, schema: Schema) -> Self:
+        """Return the head ``linear`` for the labels of ``schema``."""
+        return cls(LINEAR, HeadContext(schema=schema, hidden_size=0))
+
+    @property
+    def labels(self) -> int:
+        """The number of scores of a word or text."""
+        return len(self.context.schema.label_names)
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """The names of the model's outputs: the labels, unless there are more or fewer outputs.
+
+        :raises LabelkitError: the head fails.
+        """
+        names = self.context.schema.label_names
+        with self._errors("outputs"):
+            width = len(names) if self.head.outputs is None else int(self.head.outputs(self.context))
+        return names if width == len(names) else tuple(f"LABEL_{index}" for index in range(width))
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The fields of ``config.json``: number and names of the outputs, and what the head adds.
+
+        :raises LabelkitError: the head fails.
+        """
+        names = self.output_names
+        with self._errors("config"):
+            more = {} if self.head.config is None else dict(self.head.config(self.context))
+        return {
+            "num_labels": len(names),
+            "id2label": dict(enumerate(names)),
+            "label2id": {label: index for index, label in enumerate(names)},
+            **more,
+        }
+
+    def attach(self, model: PreTrainedModel, folder: Path | None = None) -> None:
+        """Put the head's module, where it has one, behind the classifier of ``model``.
+
+        :param folder: the checkpoint that holds its trained parameters; None for new ones.
+        :raises ModelError: the checkpoint lacks some of them, or they are of other shapes.
+        :raises LabelkitError: the head fails.
+        """
+        if self.head.module is None:
+            return
+        with self._errors("module"):
+            module = self.head.module(self.context)
+        if folder is not None:
+            self._load(module, folder / HEAD_WEIGHTS)
+        model.add_module(MODULE, module)
+        model.register_forward_hook(_apply_module, with_kwargs=True)
+
+    def _load(self, module: torch.nn.Module, file: Path) -> None:
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+
+        try:
+            module.load_state_dict(load_file(file))
+        except (OSError, RuntimeError, SafetensorError) as error:
+            raise ModelError(
+                f"{file} does not fit head '{self.head.name}': {one_line(error)}",
+                hint="install the plugin's version of that time, or train again",
+            ) from error
+
+    def losses(
+        self, outputs: torch.Tensor, labels: torch.Tensor, parameters: Mapping[str, torch.Tensor]
+    ) -> torch.Tensor:
+        """Return the losses of some windows: of any shape for words, of shape (windows,) for texts.
+
+        :raises LabelkitError: the head fails, or returns another shape.
+        """
+        from labelkit.hardware import is_out_of_memory
+
+        batch = HeadBatch(outputs=outputs.float(), labels=labels, parameters=parameters)
+        try:
+            found = self.head.loss(batch, self.context)
+        except Exception as error:
+            if is_out_of_memory(error):
+                raise
+            raise self._failed("loss", error) from error
+        if self.context.schema.kind == "text" and found.shape != labels.shape[:1]:
+            raise LabelkitError(
+                f"loss() of head '{self.head.name}' returned losses of shape {tuple(found.shape)}",
+                hint=f"one loss for each window is needed: {tuple(labels.shape[:1])}",
+            )
+        return found
+
+    def scores(self, outputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the scores of words or texts for the decoder.
+
+        :param outputs: float32 of shape (n, outputs).
+        :raises LabelkitError: the head fails, or returns another shape than (n, labels).
+        """
+        import numpy as np
+
+        if self.head.scores is None:
+            shifted = outputs - outputs.max(axis=-1, keepdims=True)
+            normalised: NDArray[np.float32] = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+            return normalised
+        with self._errors("scores"):
+            found = np.asarray(self.head.scores(outputs, self.context), np.float32)
+        needed = (len(outputs), self.labels)
+        if found.shape != needed:
+            raise LabelkitError(f"scores() of head '{self.head.name}' returned shape {found.shape}, not {needed}")
+        return found
+
+    def _errors(self, function: str) -> _HeadErrors:
+        return _HeadErrors(self, function)
+
+    def _failed(self, function: str, error: BaseException) -> LabelkitError:
+        reason = f"{type(error).__name__}: {one_line(error)}"
+        return LabelkitError(f"{function}() of head '{self.head.name}' failed: {reason}")
+
+
+class _HeadErrors:
+    """Convert what a function of a head raises in a ``with`` block into a :class:`LabelkitError`."""
+
+    def __init__(self, head: BoundHead, function: str) -> None:
+        self._head, self._function = head, function
+
+    def __enter__(self) -> None:
+        """Do nothing."""
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, Exception) and not isinstance(error, LabelkitError):
+            raise self._head._failed(self._function, error) from error
+
+
+def _apply_module(model: torch.nn.Module, args: Any, kwargs: Mapping[str, Any], output: Any) -> Any:
+    """Replace the logits of a classifier by what the head's module makes of them.
+
+    While training, the module's parameters are a part of the output: they may be used by the loss only, and distributed
+    training looks for the parameters that an output depends on.
+    """
+    module: torch.nn.Module = getattr(model, MODULE)
+    output.logits = module(output.logits.float(), kwargs["attention_mask"])
+    if model.training:
+        output[MODULE] = {name: value.view_as(value) for name, value in module.named_parameters()}
+    return output
+
+
+def module_of(model: torch.nn.Module) -> torch.nn.Module | None:
+    """Return the head's module that is attached to a model; None where there is none."""
+    found: torch.nn.Module | None = getattr(model, MODULE, None)
+    return found
+
+
+def parameters_of(model: torch.nn.Module) -> dict[str, NDArray[Any]]:
+    """Return the parameters of the head's module that is attached to a model, by name, as float32 arrays."""
+    module = module_of(model)
+    if module is None:
+        return {}
+    return {name: value.detach().float().cpu().numpy() for name, value in module.named_parameters()}
+
+
+def save_module(model: torch.nn.Module, folder: Path) -> None:
+    """Write the tensors of the head's module, where there is one, to ``head.safetensors`` in ``folder``."""
+    module = module_of(model)
+    if module is None:
+        return
+    from safetensors.torch import save_file
+
+    save_file({name: value.detach().contiguous() for name, value in module.state_dict().items()}, folder / HEAD_WEIGHTS)
+
+
+def plain_state(model: torch.nn.Module) -> dict[str, torch.Tensor] | None:
+    """Return the weights of a model without those of its head's module; None where there is no such module."""
+    if module_of(model) is None:
+        return None
+    return {name: value for name, value in model.state_dict().items() if not name.startswith(f"{MODULE}.")}
