@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import platform
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -11,13 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from labelkit.events import Status
-from labelkit.registry import Registry, RunRecord
+from labelkit.registry import Home, Registry, RunRecord
+from labelkit.registry.run_lock import LOCK, hold_lock
 
 START = datetime(2025, 11, 21, 15, 30, tzinfo=UTC)
 
 
 def start(registry: Registry, id_: str = "ner-1", **facts: Any) -> str:
-    """Record the start of a run of this process, and return its id."""
+    """Record the start of a run, and return its id; with the id of another process, that held its lock and died."""
     given = {
         "task": "ner",
         "kind": "token",
@@ -31,7 +33,19 @@ def start(registry: Registry, id_: str = "ner-1", **facts: Any) -> str:
         "host": platform.node(),
     }
     registry.recorder.start(RunRecord(id=id_, **{**given, **facts}))
+    if facts.get("pid", os.getpid()) != os.getpid():
+        leave_lock(registry.home, id_)
     return id_
+
+
+def leave_lock(home: Home, run: str) -> Path:
+    """Leave the lock of a run as a killed process of this machine does, and return its file."""
+    place = home.runs / run / LOCK
+    with hold_lock(place.parent):
+        content = place.read_bytes()
+    place.parent.mkdir(exist_ok=True)
+    place.write_bytes(content)
+    return place
 
 
 def files_of(run: str, step: int) -> dict[str, bytes]:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,6 +22,7 @@ from labelkit.errors import RegistryError, StorageError
 from labelkit.registry import CollectedGarbage, Home, Registry, garbage_collection
 from labelkit.registry import disk as disk_module
 from labelkit.registry.home import LocalStore
+from labelkit.registry.run_lock import LOCK, hold_lock
 from recorded_runs import START, ended, files_of, fill, on_disk, save, start, write_output
 
 pytest_plugins = ("recorded_home",)
@@ -204,15 +205,19 @@ def test_a_running_run_is_removed_only_by_force(registry: Registry, dead: int) -
         registry.storage.delete_runs("ner-1")
     registry.storage.delete_runs("ner-1", force=True)
     save(registry, start(registry, pid=dead))
+    assert registry.runs.get("ner-1").stale
     registry.storage.delete_runs("ner-1")
     assert registry.runs.search() == []
 
 
-def test_a_silent_process_that_is_still_there_counts_as_running(registry: Registry) -> None:
+def test_a_silent_process_that_holds_its_lock_counts_as_running(registry: Registry, place: Home) -> None:
     start(registry)
     assert registry.runs.search()[0].stale
-    with pytest.raises(RegistryError, match="is running"):
-        registry.storage.delete_runs("ner-1")
+    with hold_lock(place.runs / "ner-1"):
+        assert not registry.runs.search()[0].stale
+        with pytest.raises(RegistryError, match="is running"):
+            registry.storage.delete_runs("ner-1")
+    assert registry.runs.search()[0].stale
 
 
 def test_only_the_checkpoints_of_a_run_can_go(registry: Registry, place: Home) -> None:
@@ -371,6 +376,7 @@ def test_leftovers_and_resume_state_go_by_default_but_for_live_runs(littered: Re
     kept |= {f"checkpoints/step-00000{step}/{name}" for step in (1, 2) for name in whole}
     assert on_disk(place.runs / "done-1") == kept
     assert on_disk(place.runs / "dead-1") == kept | {
+        LOCK,
         "resume",
         "resume/step-000002",
         "resume/step-000002/tensors.safetensors",
@@ -439,7 +445,7 @@ def test_what_unfinished_runs_left_goes_when_asked_but_not_when_aliased(littered
     assert littered.runs.checkpoint_folder("dead-1").exists()
     found = littered.storage.collect_garbage(unfinished=True, force=True)
     assert freed(found)["unfinished"] == ["step-000001", "step-000002"]
-    assert on_disk(place.runs / "dead-1") == {"checkpoints"}
+    assert on_disk(place.runs / "dead-1") == {"checkpoints", LOCK}
     assert littered.runs.get("dead-1").best is None
     assert littered.storage.verify().ok
 
@@ -449,14 +455,17 @@ def test_a_run_resumed_meanwhile_is_left_alone(
 ) -> None:
     before = on_disk(place.runs / "dead-1")
     usage = disk_module.usage
+    held = ExitStack()
 
     def resume(path: Path) -> int:
         if littered.runs.get("dead-1").stale:
-            littered.recorder.resume("dead-1")
+            lock = held.enter_context(hold_lock(place.runs / "dead-1"))
+            littered.recorder.resume("dead-1", lock=lock.before)
         return usage(path)
 
     monkeypatch.setattr(disk_module, "usage", resume)
-    found = littered.storage.collect_garbage(unfinished=True)
+    with held:
+        found = littered.storage.collect_garbage(unfinished=True)
     assert not any(one.run == "dead-1" for one in found.freed)
     assert on_disk(place.runs / "dead-1") == before
 
@@ -685,7 +694,7 @@ def test_a_reaped_run_ended_with_its_last_sign_of_life(
     registry: Registry, dead: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     start(registry, pid=dead)
-    monkeypatch.setattr("labelkit.registry.statements.now", lambda: START + timedelta(seconds=90))
+    monkeypatch.setattr("labelkit.registry.statements.database_time", lambda _: START + timedelta(seconds=90))
     registry.recorder.heartbeat("ner-1")
     registry.storage.reap()
     shown = registry.runs.get("ner-1")
@@ -725,7 +734,7 @@ def test_a_sign_of_life_between_looking_and_recording_counts(
             other.recorder.heartbeat("ner-1")
         return True
 
-    monkeypatch.setattr("labelkit.registry.statements.is_stale", late)
+    monkeypatch.setattr("labelkit.registry.attempts.Liveness.is_stale", late)
     assert registry.storage.reap() == []
     assert registry.runs.get("ner-1").status == "running"
 

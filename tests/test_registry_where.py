@@ -29,6 +29,7 @@ from labelkit.registry.filter_parser import (
     parse_name,
     parse_time,
 )
+from recorded_runs import leave_lock
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 NO_PROCESS = 2**30
@@ -181,6 +182,8 @@ def record(registry: Registry, id_: str, days: float, score: float | None, **fac
         registry.recorder.log_metrics(
             id_, task="ner", split="validation", metrics=metrics, step=1, epoch=1.0, chosen=True
         )
+    if facts.get("pid") == NO_PROCESS:
+        leave_lock(registry.home, id_)
     if id_ != "d":
         registry.recorder.finish(id_, "failed" if id_ == "c" else "finished", seconds=10.0)
 
@@ -314,7 +317,8 @@ def test_a_run_is_stale_when_its_process_is_gone_or_silent(registry_home: Home) 
         registry.recorder.start(
             replace(registry.runs.get("d").record, id="here", host=platform.node(), pid=os.getpid())
         )
-        registry.recorder.start(replace(registry.runs.get("d").record, id="gone", host=platform.node(), pid=NO_PROCESS))
+        registry.recorder.start(replace(registry.runs.get("d").record, id="gone"))
+        leave_lock(registry_home, "gone")
         for status, expected in (("stale", {"silent", "gone"}), ("running", {"d", "here"})):
             assert {run.id for run in registry.runs.search(status=status)} == expected  # type: ignore[arg-type]
             assert {run.id for run in registry.runs.search() if run.shown == status} == expected

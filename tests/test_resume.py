@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -18,9 +19,10 @@ from typing import Any
 import pytest
 
 import labelkit
-from labelkit.errors import LabelkitError, RegistryError
+from labelkit.errors import LabelkitError, RegistryError, StorageError
 from labelkit.events import CheckpointSaved, Event, Scored, Stage, StepDone, TrainingStarted
 from labelkit.registry import Home, Registry, RunDetails
+from labelkit.registry.run_lock import LockState, hold_lock
 from labelkit.train import training_state as states
 
 Train = Callable[..., labelkit.RunResult]
@@ -278,10 +280,47 @@ def test_two_processes_cannot_resume_one_run(train: Train, tmp_path: Path) -> No
     with pytest.raises(StoppedError):
         train(home=home, listeners=[stop_at(StepDone, 2)])
     run = recorded(home).record.id
-    with Registry.open(Home(root=home), create=True) as one, Registry.open(Home(root=home), create=True) as other:
-        one.recorder.resume(run)
+    place = Home(root=home)
+    with (
+        Registry.open(place, create=True) as one,
+        Registry.open(place, create=True) as other,
+        hold_lock(place.runs / run) as lock,
+    ):
+        one.recorder.resume(run, lock=lock.before)
         with pytest.raises(RegistryError, match="is running"):
             other.recorder.resume(run)
+        with pytest.raises(RegistryError, match=f"is running \\(process {os.getpid()} on"), hold_lock(lock.folder):
+            """Nobody else gets the lock."""
+
+
+def test_an_attempt_that_another_process_took_over_ends_before_it_writes(train: Train, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    before: dict[Path, float] = {}
+
+    def take_over(event: Event) -> None:
+        if isinstance(event, StepDone) and event.step == 2:
+            with Registry.open(Home(root=home), create=False) as other:
+                other.recorder.resume(event.run, lock=LockState.FREE)  # as of a process that was taken for dead
+            before.update({path: path.stat().st_mtime for path in (home / "runs").rglob("*")})
+
+    with pytest.raises(RegistryError, match="was resumed by another process"):
+        train(home=home, listeners=[take_over])
+    assert {path: path.stat().st_mtime for path in (home / "runs").rglob("*")} == before
+    assert recorded(home).status == "running"  # as the newer attempt left it
+
+
+def test_a_home_that_moves_while_a_run_trains_is_noticed_before_anything_is_written(
+    train: Train, tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+
+    def move(event: Event) -> None:
+        if isinstance(event, StepDone) and event.step == 2:
+            home.rename(tmp_path / "moved")
+
+    with pytest.raises(StorageError, match="the folder of the run was moved or deleted while it trained"):
+        train(home=home, listeners=[move])
+    assert not home.exists()
 
 
 def test_a_live_run_shows_that_it_lives_also_while_nothing_is_recorded(
@@ -386,3 +425,34 @@ def test_options_do_not_go_with_resume(command: Callable[..., subprocess.Popen[s
         process = command(*arguments)
         assert says in process.communicate(timeout=60)[1]
         assert process.returncode in (1, 2)
+
+
+@pytest.mark.slow
+def test_a_stopped_run_cannot_be_reaped_collected_or_resumed_and_then_ends_well(
+    tiny: Path, corpus: Path, tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    environment = {**os.environ, "LABELKIT_HOME": str(home), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "labelkit"]
+    given = ["run", "ner", "--data", str(corpus), "--model", str(tiny), "--epochs", "60", "--set=train.save_minutes=0"]
+    process = subprocess.Popen([*command, *given], env=environment, stderr=subprocess.PIPE, text=True)
+    while not list(home.glob("runs/*/resume/step-*")):
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(signal.SIGSTOP)
+    with contextlib.closing(sqlite3.connect(home / "registry.db")) as connection, connection:
+        connection.execute("UPDATE runs SET heartbeat = '2026-01-01 00:00:00.000000'")
+    run = recorded(home).record.id
+    files = {path for path in (home / "runs").rglob("*") if path.is_file()}
+
+    def labelkit_says(*arguments: str) -> str:
+        return subprocess.run([*command, *arguments], env=environment, capture_output=True, text=True).stderr
+
+    labelkit_says("runs", "reap")
+    labelkit_says("runs", "gc", "--unfinished")
+    assert f"the run '{run}' is running (process {process.pid}" in labelkit_says("run", "--resume", run)
+    assert {path for path in (home / "runs").rglob("*") if path.is_file()} == files
+    process.send_signal(signal.SIGCONT)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    assert (recorded(home).status, recorded(home).attempts) == ("finished", ())

@@ -18,6 +18,7 @@ from labelkit.files.atomic import new_file
 from labelkit.registry.database_errors import explain, is_disconnect, is_missing_table
 from labelkit.registry.engines import BEGIN, IMMEDIATE, engine_of, place_of, sqlite_path, url_of
 from labelkit.registry.home import Home
+from labelkit.registry.liveness import RUNS_FOLDER
 from labelkit.registry.tables import REVISIONS, VERSION_TABLE, metadata
 from labelkit.registry.views import VIEWS, make_views
 
@@ -33,10 +34,19 @@ class Database:
     :param place: its file or URL, for messages.
     :param timeout: seconds to wait for locks of other writers, and for a server that restarts.
     :param empty: the database does not exist; an empty one in memory is read instead.
+    :param runs: the folder of runs in the home in use.
     """
 
-    def __init__(self, engine: sa.Engine, place: str, *, timeout: float = BUSY_SECONDS, empty: bool = False) -> None:
-        self._engine = engine
+    def __init__(
+        self,
+        engine: sa.Engine,
+        place: str,
+        *,
+        timeout: float = BUSY_SECONDS,
+        empty: bool = False,
+        runs: Path | None = None,
+    ) -> None:
+        self._engine = engine.execution_options(**{RUNS_FOLDER: runs})
         self._timeout = timeout
         self._opened = False
         self.place = place
@@ -60,7 +70,7 @@ class Database:
             )
         if path and not path.exists() and not create:
             return cls._in_memory(place)
-        database = cls(engine_of(url, timeout), place, timeout=timeout)
+        database = cls(engine_of(url, timeout), place, timeout=timeout, runs=home.runs)
         try:
             return database._upgraded(create=create)
         except BaseException:

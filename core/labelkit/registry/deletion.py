@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from labelkit.errors import RegistryError
 from labelkit.registry import aliases, disk, tables
 from labelkit.registry.home import RESUME, LocalStore
-from labelkit.registry.liveness import may_write, now
+from labelkit.registry.liveness import Liveness, now
 from labelkit.registry.names import unknown_run
 
 _RUNS = tables.runs.c
@@ -107,7 +107,7 @@ def _lock(connection: sa.Connection, run: str, *, force: bool) -> str:
     row = connection.execute(query.with_for_update()).one_or_none()
     if row is None:
         raise unknown_run(run)
-    if not force and may_write(*row):
+    if not force and Liveness.of(connection).may_write(run, row.status, row.heartbeat):
         raise RegistryError(
             f"the run '{run}' is running (process {row.pid} on {row.host})", hint="stop it first, or add --force"
         )

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal, TypedDict
 
 from labelkit.events import Status
-from labelkit.registry.liveness import is_stale, now
+from labelkit.registry.liveness import now
 from labelkit.registry.metric_rows import PER_TYPE, Figure, nested
 
 
@@ -179,6 +179,7 @@ class RunSummary:
     :param validation: the deciding metric of the best checkpoint on validation.
     :param test: the same metric on test.
     :param aliases: its current aliases, as ``TASK@ALIAS``.
+    :param stale: it is recorded as running, but dead.
     :param columns: the further columns that were selected, by name.
     """
 
@@ -206,12 +207,8 @@ class RunSummary:
     test: float | None
     tags: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
+    stale: bool = False
     columns: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def stale(self) -> bool:
-        """Whether it is recorded as running, but dead."""
-        return is_stale(self.status, self.heartbeat, self.host, self.pid)
 
     @property
     def shown(self) -> Status:
@@ -349,6 +346,7 @@ class RunDetails:
     :param test_scored: how often any run in this registry was evaluated on the content of this run's test split.
     :param outputs: the files that were labelled with its checkpoints.
     :param group: its group, if it has one.
+    :param stale: it is recorded as running, but dead.
     """
 
     record: RunRecord
@@ -369,11 +367,7 @@ class RunDetails:
     test_scored: int = 0
     outputs: tuple[OutputRecord, ...] = ()
     group: Group | None = None
-
-    @property
-    def stale(self) -> bool:
-        """Whether it is recorded as running, but dead."""
-        return is_stale(self.status, self.heartbeat, self.record.host, self.record.pid)
+    stale: bool = False
 
     @property
     def shown(self) -> Status:

@@ -6,7 +6,6 @@ Names only ever choose one of these fields, and values are only ever bound param
 from __future__ import annotations
 
 import difflib
-import platform
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,7 +29,7 @@ from labelkit.registry.filter_parser import (
     parse,
     parse_name,
 )
-from labelkit.registry.liveness import STALE_AFTER, is_stale, now
+from labelkit.registry.liveness import STALE_AFTER, Liveness, now
 from labelkit.registry.queries import CURRENT_ALIASES, words_by_run
 
 _RUNS = tables.runs.c
@@ -216,12 +215,15 @@ class Fields:
 
     def shown_status(self) -> sa.ColumnElement[str]:
         """Return the status as shown: ``stale`` for running runs that are dead."""
-        beat, limit = _RUNS.heartbeat, self._now - STALE_AFTER
-        local = (_RUNS.status == "running", _RUNS.host == platform.node(), beat >= limit)
-        query = sa.select(_RUNS.id, _RUNS.status, beat, _RUNS.host, _RUNS.pid).where(*local)
-        rows = self._connection.execute(query).all()
-        dead = [run for run, status, seen, host, pid in rows if is_stale(status, seen, host, pid, at=self._now)]
-        stale = sa.and_(_RUNS.status == "running", sa.or_(beat < limit, _RUNS.id.in_(dead)))
+        liveness = Liveness.of(self._connection)
+        beat, limit = _RUNS.heartbeat, liveness.at - STALE_AFTER
+        running = sa.select(_RUNS.id, _RUNS.status, beat).where(_RUNS.status == "running")
+        rows = self._connection.execute(running).all()
+        # of dead runs only those that heartbeats do not tell: the others may be many
+        dead = [run for run, status, seen in rows if seen >= limit and liveness.is_stale(run, status, seen)]
+        alive = [run for run, status, seen in rows if seen < limit and not liveness.is_stale(run, status, seen)]
+        silent = sa.and_(beat < limit, _RUNS.id.not_in(alive))
+        stale = sa.and_(_RUNS.status == "running", sa.or_(silent, _RUNS.id.in_(dead)))
         return sa.case((stale, "stale"), else_=_RUNS.status)
 
     def setting(self, name: str) -> Field | None:

@@ -15,7 +15,8 @@ from labelkit.models.checkpoint_files import CHECKPOINT_INFO
 from labelkit.registry import aliases, disk, tables
 from labelkit.registry.database import Database
 from labelkit.registry.home import CHECKPOINTS, MARKER, RESUME, Home, LocalStore
-from labelkit.registry.liveness import may_write, now
+from labelkit.registry.liveness import Liveness, now
+from labelkit.registry.run_lock import LockState, probe_lock
 
 #: no process writes a file or folder for longer without touching it
 UNTOUCHED = timedelta(days=1)
@@ -107,15 +108,16 @@ class RecordedState:
 
 def read_state(connection: sa.Connection, store: LocalStore, run: str | None = None) -> RecordedState:
     """Return the recorded state of one run, or of all."""
-    runs = sa.select(_RUNS.id, _RUNS.status, _RUNS.heartbeat, _RUNS.host, _RUNS.pid)
+    runs = sa.select(_RUNS.id, _RUNS.status, _RUNS.heartbeat)
     checkpoints = sa.select(tables.checkpoints)
     if run is not None:
         runs = runs.where(_RUNS.id == run)
         checkpoints = checkpoints.where(tables.checkpoints.c.run == run)
-    status = {
-        id_: "stale" if recorded == "running" and not may_write(recorded, heartbeat, host, pid) else recorded
-        for id_, recorded, heartbeat, host, pid in connection.execute(runs)
-    }
+    liveness = Liveness.of(connection)
+    status = {}
+    for id_, recorded, heartbeat in connection.execute(runs):
+        alive = liveness.may_write(id_, recorded, heartbeat)
+        status[id_] = "running" if alive else "stale" if recorded == "running" else recorded
     rows = [dict(row) for row in connection.execute(checkpoints).mappings()]
     local = [row for row in rows if row["store"] == store.id]
     return RecordedState(
@@ -181,6 +183,8 @@ class GarbageSearch:
             names = {path.name for path in disk.children(folder)}
             if not (_RUN_ID.fullmatch(folder.name) or names & {CHECKPOINTS, RESUME}):
                 reason = "it does not look like a run's; delete it by hand"
+            elif probe_lock(folder) is LockState.HELD:
+                reason = "a process is training this run"
             elif self.options.orphans:
                 reason = None
             elif any(folder.glob(f"{CHECKPOINTS}/*/{CHECKPOINT_INFO}")):

@@ -23,6 +23,7 @@ from labelkit.registry.entities import (
     VersionRecord,
 )
 from labelkit.registry.home import LocalStore
+from labelkit.registry.liveness import Liveness
 from labelkit.registry.metric_rows import Figure
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ _STATE = ("status", "heartbeat", "ended", "seconds", "error", "hint")
 _SUMMARY_COLUMNS = tuple(
     name
     for name in RunSummary.__dataclass_fields__
-    if name not in ("group", "validation", "test", "tags", "aliases", "columns")
+    if name not in ("group", "validation", "test", "tags", "aliases", "stale", "columns")
 )
 
 
@@ -71,11 +72,13 @@ def summaries(
     names = words_by_run(connection, CURRENT_ALIASES, "alias", ids)
     several = {name: field.words(connection, ids) for name, field in columns.items()}
     words = {name: found for name, found in several.items() if found is not None}
+    liveness = Liveness.of(connection) if any(row["status"] == "running" for row in rows) else None
     return [
         RunSummary(
             **{name: row[name] for name in (*_SUMMARY_COLUMNS, "group", "validation", "test")},
             tags=tags.get(row["id"], ()),
             aliases=tuple(f"{row['task']}@{alias}" for alias in names.get(row["id"], ())),
+            stale=liveness is not None and liveness.is_stale(row["id"], row["status"], row["heartbeat"]),
             columns={
                 name: ", ".join(words[name].get(row["id"], ())) or None if name in words else _first(row, labels)
                 for name, labels in values.items()
@@ -125,6 +128,7 @@ def details(connection: sa.Connection, run: str, store: LocalStore) -> RunDetail
         return None
     facts = dict(row)
     state = {name: facts.pop(name) for name in _STATE}
+    state["stale"] = Liveness.of(connection).is_stale(run, state["status"], state["heartbeat"])
     group = facts.pop("group_id")
     if group is not None:
         from labelkit.registry.seed_groups import group as seed_group

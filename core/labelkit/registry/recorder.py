@@ -15,23 +15,29 @@ import sqlalchemy as sa
 
 from labelkit.errors import RegistryError
 from labelkit.events import Status
-from labelkit.registry import aliases, statements, tables
+from labelkit.registry import aliases, attempts, statements, tables
 from labelkit.registry.database import Database
 from labelkit.registry.entities import RunFacts, RunRecord
 from labelkit.registry.home import LocalStore
 from labelkit.registry.liveness import now
 from labelkit.registry.metric_rows import figures
 from labelkit.registry.names import unknown_run
+from labelkit.registry.run_lock import LockState
 
 _CHECKPOINTS = tables.checkpoints.c
 
 
 class Recorder:
-    """Writes to the registry what runs do. What a method records is durable when it returns."""
+    """Writes to the registry what runs do. What a method records is durable when it returns.
+
+    It writes for the attempts that it started or resumed as long as these are the newest of their runs.
+    """
 
     def __init__(self, database: Database, store: LocalStore) -> None:
         self._database = database
         self._store = store
+        #: run → the number of the attempt that this process makes
+        self._attempts: dict[str, int] = {}
 
     def start(self, record: RunRecord) -> None:
         """Record that a run started.
@@ -49,17 +55,28 @@ class Recorder:
                 aliases.check_unused(connection, record.name)
             connection.execute(tables.runs.insert(), row)
             statements.insert_rows(connection, record.id, rows)
+        self._attempts[record.id] = 1
 
-    def resume(self, run: str) -> None:
+    def resume(self, run: str, *, lock: LockState | None = None) -> None:
         """Record that this process resumes a run that ended without finishing; its status is ``running`` again.
 
         The attempt before is recorded as an :class:`Attempt`.
 
+        :param lock: the state of the run's lock before this process took it; None if it took none.
         :raises RegistryError: the run is unknown, it finished, or it is alive.
         """
         attempt = {"host": platform.node(), "pid": os.getpid(), "command": shlex.join(sys.argv)}
         with self._database.session(write=True) as connection:
-            statements.resume_run(connection, run, attempt)
+            number = attempts.resume_run(connection, run, attempt, lock)
+        self._attempts[run] = number
+
+    def check_attempt(self, run: str) -> None:
+        """Raise if this process may not write for a run any more: to be called before files are written.
+
+        :raises RegistryError: the run was deleted, or a newer attempt has started.
+        """
+        with self._database.session(write=True) as connection:
+            attempts.lock_attempt(connection, run, self._attempts.get(run))
 
     def rewind(self, run: str, *, step: int, best: Path | None, last: Path | None) -> None:
         """Delete the metrics that a run recorded after ``step``, where it resumes, and mark its other checkpoints gone.
@@ -78,7 +95,7 @@ class Recorder:
             _CHECKPOINTS.run == run, _CHECKPOINTS.is_best, _CHECKPOINTS.removed.is_(None)
         )
         with self._database.session(write=True) as connection:
-            statements.update_run(connection, run, {})
+            statements.update_run(connection, run, {}, self._attempts.get(run))
             connection.execute(others.values(removed=now()))
             for role, path in paths.items():
                 connection.execute(present.values({f"is_{role}": _CHECKPOINTS.path == path if path else False}))
@@ -92,7 +109,7 @@ class Recorder:
         values: dict[str, Any] = {**facts}
         rows = {name: values.pop(name) for name in statements.ROWS if name in values}
         with self._database.session(write=True) as connection:
-            statements.update_run(connection, run, values)
+            statements.update_run(connection, run, values, self._attempts.get(run))
             statements.delete_rows(connection, run, rows)
             statements.insert_rows(connection, run, rows)
 
@@ -102,7 +119,7 @@ class Recorder:
         :raises RegistryError: the run is unknown.
         """
         with self._database.session(write=True) as connection:
-            statements.update_run(connection, run, {})
+            statements.update_run(connection, run, {}, self._attempts.get(run))
 
     def log_metrics(
         self,
@@ -127,7 +144,7 @@ class Recorder:
         loss = {} if train_loss is None else {"loss": train_loss}
         trained = list(figures(loss, task=task, split="train", step=step, epoch=epoch))
         with self._database.session(write=True) as connection:
-            known = statements.touch_run(connection, run, task, split, step)
+            known = statements.touch_run(connection, run, (task, split, step), self._attempts.get(run))
             statements.replace_figures(connection, tables.metrics, run, found, same_step=True, known=known)
             statements.replace_figures(connection, tables.metrics, run, trained, same_step=True)
             if chosen:
@@ -154,7 +171,7 @@ class Recorder:
         path = self._store.relative_path(folder)
         row = {"run": run, "store": self._store.id, "path": path, "step": step, "epoch": epoch}
         with self._database.session(write=True) as connection:
-            statements.update_run(connection, run, {})
+            statements.update_run(connection, run, {}, self._attempts.get(run))
             connection.execute(self._mark_deleted(path))
             others = tables.checkpoints.update().where(_CHECKPOINTS.run == run)
             connection.execute(others.values(is_last=False, **({"is_best": False} if best else {})))
@@ -180,10 +197,9 @@ class Recorder:
         :param seconds: the duration of this attempt; it is added to those of earlier ones.
         :raises RegistryError: the run is unknown, or it is not running.
         """
-        ended = now()
-        facts = {"status": status, "ended": ended, "heartbeat": ended, "error": error, "hint": hint}
+        facts = {"status": status, "error": error, "hint": hint, "more_seconds": seconds}
         with self._database.session(write=True) as connection:
-            statements.finish_run(connection, run, {**facts, "more_seconds": seconds})
+            statements.finish_run(connection, run, facts, self._attempts.get(run))
 
     def log_evaluation(
         self,

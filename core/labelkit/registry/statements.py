@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
 from labelkit.errors import RegistryError
 from labelkit.registry import tables
+from labelkit.registry.attempts import lock_attempt
 from labelkit.registry.entities import PlanValue, SplitRecord, VersionRecord
-from labelkit.registry.liveness import is_stale, now
+from labelkit.registry.liveness import database_time, now
 from labelkit.registry.metric_rows import Figure
 from labelkit.registry.names import unknown_run
 
@@ -22,7 +23,7 @@ ROWS: dict[str, sa.Table[Any]] = {
     "splits": tables.splits,
 }
 Rows = Mapping[str, Iterable[PlanValue | VersionRecord | SplitRecord]]
-_RUNS, _ATTEMPTS = tables.runs.c, tables.attempts.c
+_RUNS = tables.runs.c
 _HEARTBEAT_INTERVAL = timedelta(seconds=5)
 
 
@@ -81,65 +82,51 @@ def lock_run(connection: sa.Connection, run: str) -> str:
     return task
 
 
-def update_run(connection: sa.Connection, run: str, values: Mapping[str, Any]) -> None:
+def update_run(connection: sa.Connection, run: str, values: Mapping[str, Any], attempt: int | None) -> None:
     """Update columns of a run, and its heartbeat.
 
-    :raises RegistryError: the run is unknown.
+    :param attempt: that writes, None for a process that does not train the run.
+    :raises RegistryError: the run is unknown, or a newer attempt has started.
     """
-    if connection.execute(_UPDATE_RUN, {"this_run": run, **values, "heartbeat": now()}).rowcount == 0:
+    lock_attempt(connection, run, attempt)
+    parameters = {"this_run": run, **values, "heartbeat": database_time(connection)}
+    if connection.execute(_UPDATE_RUN, parameters).rowcount == 0:
         raise unknown_run(run)
 
 
-def touch_run(connection: sa.Connection, run: str, task: str, split: str, step: int) -> bool:
+def touch_run(connection: sa.Connection, run: str, split: tuple[str, str, int], attempt: int | None) -> bool:
     """Update the heartbeat of a run unless it is recent, and return whether it has metrics of a split and step.
 
     Both spare most calls a write. The run's row is locked where the database locks rows.
 
-    :raises RegistryError: the run is unknown.
+    :param split: task, split and step.
+    :param attempt: that writes, None for a process that does not train the run.
+    :raises RegistryError: the run is unknown, or a newer attempt has started.
     """
-    keys = {"this_run": run, "this_task": task, "this_split": split, "this_step": step}
+    lock_attempt(connection, run, attempt)
+    keys = {"this_run": run, "this_task": split[0], "this_split": split[1], "this_step": split[2]}
     found = connection.execute(_HEARTBEAT_AND_STEP, keys).one_or_none()
     if found is None:
         raise unknown_run(run)
     heartbeat, recorded = found
-    if now() - heartbeat > _HEARTBEAT_INTERVAL:
-        update_run(connection, run, {})
+    if database_time(connection) - heartbeat > _HEARTBEAT_INTERVAL:
+        update_run(connection, run, {}, None)
     return bool(recorded)
 
 
-def finish_run(connection: sa.Connection, run: str, values: Mapping[str, Any]) -> None:
-    """Update the state of a running run.
+def finish_run(connection: sa.Connection, run: str, values: Mapping[str, Any], attempt: int | None) -> None:
+    """Update the state of a running run, which has ended.
 
     :param values: columns and their values; ``more_seconds`` are added to its seconds.
-    :raises RegistryError: the run is unknown, or it is not running.
+    :param attempt: that ended, None for a process that does not train the run.
+    :raises RegistryError: the run is unknown, it is not running, or a newer attempt has started.
     """
-    if connection.execute(_FINISH_RUN, {"this_run": run, **values}).rowcount == 1:
+    lock_attempt(connection, run, attempt)
+    ended = database_time(connection)
+    if connection.execute(_FINISH_RUN, {"this_run": run, **values, "ended": ended, "heartbeat": ended}).rowcount == 1:
         return
     status = connection.scalar(sa.select(_RUNS.status).where(_RUNS.id == run))
     raise RegistryError(f"the run '{run}' has ended already: {status}") if status else unknown_run(run)
-
-
-def mark_stale(connection: sa.Connection, run: str) -> bool:
-    """Record a stale run as ended at its last heartbeat, and return False if it is not stale any more."""
-    columns = (_RUNS.status, _RUNS.heartbeat, _RUNS.host, _RUNS.pid, _RUNS.started, _RUNS.seconds)
-    row = connection.execute(sa.select(*columns).where(_RUNS.id == run)).one_or_none()
-    if row is None or not is_stale(row.status, row.heartbeat, row.host, row.pid):
-        return False
-    _, started = _attempt(connection, run, row.started)
-    seconds = (row.seconds or 0.0) + max((row.heartbeat - started).total_seconds(), 0.0)
-    unchanged = (_RUNS.id == run, _RUNS.status == "running", _RUNS.heartbeat == row.heartbeat)
-    changed = connection.execute(
-        tables.runs.update()
-        .where(*unchanged)
-        .values(
-            status="stale",
-            ended=row.heartbeat,
-            seconds=seconds,
-            error=f"its process ({row.pid} on {row.host}) ended without recording it",
-            hint=f"labelkit run --resume {run} resumes it from its last saved state",
-        )
-    )
-    return changed.rowcount == 1
 
 
 def insert_rows(connection: sa.Connection, run: str, rows: Rows) -> None:
@@ -223,45 +210,3 @@ def insert_own_test(connection: sa.Connection, run: str, task: str, split: str) 
     recorded = connection.execute(query.where(columns.run == run, columns.split == split)).mappings().one_or_none()
     if recorded is not None:
         insert_evaluation(connection, {"run": run, "source": "run", "task": task, "split": split, **recorded})
-
-
-def resume_run(connection: sa.Connection, run: str, attempt: Mapping[str, Any]) -> None:
-    """Set the status of a run that ended without finishing to running, and record its last attempt.
-
-    :param attempt: host, pid and command of the new attempt.
-    :raises RegistryError: the run is unknown, it finished, or it is alive.
-    """
-    columns = ("status", "heartbeat", "started", "seconds", "ended", "error", "host", "pid", "command")
-    query = sa.select(*(_RUNS[name] for name in columns)).where(_RUNS.id == run)
-    before = connection.execute(query).mappings().one_or_none()
-    if before is None:
-        raise unknown_run(run)
-    status = before["status"]
-    if status == "finished":
-        raise RegistryError(f"the run '{run}' is finished", hint="there is nothing left to resume; start another run")
-    if status == "running":
-        if not is_stale(status, before["heartbeat"], before["host"], before["pid"]):
-            raise RegistryError(
-                f"the run '{run}' is running (process {before['pid']} on {before['host']})",
-                hint="wait until it ends, or stop it first",
-            )
-        status = "stale"
-    resumed = now()
-    number, started = _attempt(connection, run, before["started"])
-    ended = before["ended"] or before["heartbeat"]
-    seconds = (before["seconds"] or 0.0) + (0.0 if before["ended"] else (ended - started).total_seconds())
-    unchanged = (_RUNS.id == run, _RUNS.status == before["status"], _RUNS.heartbeat == before["heartbeat"])
-    values = {"status": "running", "heartbeat": resumed, "ended": None, "error": None, "hint": None, **attempt}
-    if connection.execute(tables.runs.update().where(*unchanged).values(**values, seconds=seconds)).rowcount != 1:
-        raise RegistryError(f"the run '{run}' is being resumed by another process")
-    last = {name: before[name] for name in ("error", "host", "pid", "command")}
-    connection.execute(
-        tables.attempts.insert().values(run=run, number=number, status=status, ended=ended, resumed=resumed, **last)
-    )
-
-
-def _attempt(connection: sa.Connection, run: str, started: datetime) -> tuple[int, datetime]:
-    """Return the number of the newest attempt, counted from 1, and when it started."""
-    query = sa.select(sa.func.count(), sa.func.max(_ATTEMPTS.resumed)).where(_ATTEMPTS.run == run)
-    count, resumed = connection.execute(query).one()
-    return count + 1, resumed or started

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from labelkit.errors import StorageError
-from labelkit.registry import deletion, disk, garbage_collection, statements, tables, verification
+from labelkit.registry import attempts, deletion, disk, garbage_collection, statements, tables, verification
 from labelkit.registry.database import Database
 from labelkit.registry.entities import RunSummary
 from labelkit.registry.garbage_collection import CollectedGarbage, GarbageItem, GarbageOptions, GarbageSearch
@@ -37,7 +37,7 @@ class Storage:
         reaped = []
         for run in stale:
             with self._database.session(write=True) as connection:
-                if statements.mark_stale(connection, run):
+                if attempts.mark_stale(connection, run):
                     reaped += summaries(connection, _RUNS.id == run)
         return reaped
 

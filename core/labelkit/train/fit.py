@@ -42,15 +42,23 @@ class TrainingRun(TrainerCallback):
 
     :param state: the state to resume from; None to train from the beginning.
     :param at_step: stop after this step in place of ``train.max_minutes``.
+    :param check_writable: called before files of the run are written or deleted; raises if they may not be.
     """
 
     _trainer: WordLevelTrainer
 
     def __init__(
-        self, run: ResolvedRun, emit: Emit, state: TrainingState | None, *, at_step: int | None = None
+        self,
+        run: ResolvedRun,
+        emit: Emit,
+        state: TrainingState | None,
+        *,
+        at_step: int | None = None,
+        check_writable: Callable[[], object] = lambda: None,
     ) -> None:
         plan = run.plan
         self._run, self._emit, self._state = run, emit, state
+        self._check_writable = check_writable
         set_seed(plan.train.seed)
         self._model = load_classifier(run.encoder, run.head)
         if plan.train.freeze_embeddings:
@@ -101,6 +109,7 @@ class TrainingRun(TrainerCallback):
                 raise
             step = max(done, trainer.state.global_step)
         if distributed.is_main_process():
+            self._check_writable()
             self._states.write_trained(step, self._progress())
             self._selection.protect()
         del self._trainer  # frees the optimizer
@@ -122,6 +131,7 @@ class TrainingRun(TrainerCallback):
             temperature = read_checkpoint(best.path).temperature
             self._metrics["test"] = evaluate_split(run, model.to(self._model.device), "test", temperature).figures
             self._emit_scores("test", best.step, best.epoch, self._metrics["test"], best=True)
+        self._check_writable()
         self._states.remove()
         return best, self._metrics
 
@@ -177,6 +187,7 @@ class TrainingRun(TrainerCallback):
             if best:
                 self._metrics["validation"] = metrics
             self._emit_scores("validation", step, epoch, metrics, best=best, loss=loss)
+            self._check_writable()
             info = run.checkpoint_info(step, epoch, metrics, temperature)
             write = partial(write_checkpoint, model=self._model, tokenizer=run.encoding.tokenizer, info=info)
             self._selection.save(step, epoch, metrics[key], write)
@@ -231,6 +242,7 @@ class TrainingRun(TrainerCallback):
         if distributed.is_main_process() and step > (self._state.step if self._state else 0):
             evaluated = last is not None and last.step == step
             pending = self._evaluates_after(step) and not evaluated
+            self._check_writable()
             self._states.write(self._trainer, self._progress(), pending=pending)
             self._selection.protect()
 

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from labelkit.models.loading import silence_transformers
 from labelkit.plugins.catalog import Catalog
 from labelkit.registry import Group, Home, Registry, RegistryObserver, RunRecord, new_run_id
 from labelkit.registry.liveness import BEAT_SECONDS
+from labelkit.registry.run_lock import RunLock, hold_lock
 from labelkit.train import distributed
 from labelkit.train.disk_space import check_disk_space, estimate_disk_space
 from labelkit.train.fit import TrainingRun
@@ -80,25 +82,25 @@ def train(
     :param at_step: stop after this step in place of ``train.max_minutes``.
     :raises LabelkitError: the run failed, recorded as failed or, after Ctrl-C, as interrupted.
     """
-    started = time.monotonic()
-    emit = Emitter(listeners, catalog.observers(), warn)
+    started, emit = time.monotonic(), Emitter(listeners, catalog.observers(), warn)
     plan, device = resolve_plan(prepared)
     run = prepared.resumes.record.id if prepared.resumes else new_run_id(plan.task.name)
     record = run_record(run, plan, device, prepared, catalog, group)
     state = find_training_state(run, home) if prepared.resumes else None
     if not prepared.resumes:
         check_disk_space(estimate_disk_space(prepared, plan), home)
-    with Registry.open(home, create=True) as registry:
-        _start_or_resume(registry, prepared, record, state, warn)
+    with Registry.open(home, create=True) as registry, hold_lock(home.runs / run) as lock:
+        _start_or_resume(registry, prepared, record, state, lock, warn)
         emit.add_first(RegistryObserver(registry))
         with record_end(registry, run, device.type, emit, started), heartbeat(registry, run):
             _emit_start(run, plan, prepared, note, emit)
             if prepared.resumes:  # find it again: gc could remove it until the run was recorded as running
                 state = rewind(registry, run, home, find_training_state(run, home))
             encoded = encode_splits(run, plan, device, prepared, home, emit)
+            resolved = replace(encoded, suppliers=plan.suppliers(catalog))
             with explain_out_of_memory():
-                resolved = replace(encoded, suppliers=plan.suppliers(catalog))
-                training = TrainingRun(resolved, emit, state, at_step=at_step)
+                check = partial(check_writable, registry, run, lock)
+                training = TrainingRun(resolved, emit, state, at_step=at_step, check_writable=check)
                 training.fit()
                 best, metrics = training.test()
     return RunResult(
@@ -118,6 +120,7 @@ def _start_or_resume(
     prepared: PreparedRun,
     record: RunRecord,
     state: TrainingState | None,
+    lock: RunLock,
     warn: Callable[[str], object],
 ) -> None:
     """Record that the run starts, or is resumed, after warnings of what has changed."""
@@ -128,7 +131,17 @@ def _start_or_resume(
         warn(change)
     if state is None:
         warn("no state of this run was saved: it starts from its beginning")
-    registry.recorder.resume(record.id)
+    registry.recorder.resume(record.id, lock=lock.before)
+
+
+def check_writable(registry: Registry, run: str, lock: RunLock) -> None:
+    """Raise if this process may not write the checkpoints and states of a run any more.
+
+    :raises RegistryError: the run was deleted, or another process has resumed it.
+    :raises StorageError: its folder was moved or deleted.
+    """
+    lock.check()
+    registry.recorder.check_attempt(run)
 
 
 def _emit_start(run: str, plan: Plan, prepared: PreparedRun, note: str | None, emit: Emitter) -> None:
@@ -191,9 +204,12 @@ def heartbeat(registry: Registry, run: str) -> Iterator[None]:
     over = threading.Event()
 
     def beat() -> None:
-        while not over.wait(BEAT_SECONDS):
+        # the first at once, as a new record has the time of this machine, not of the database
+        while True:
             with contextlib.suppress(LabelkitError):  # the run itself reports an error of the registry
                 registry.recorder.heartbeat(run)
+            if over.wait(BEAT_SECONDS):
+                return
 
     thread = threading.Thread(target=beat, name="labelkit-heartbeat", daemon=True)
     thread.start()
