@@ -209,7 +209,10 @@ def test_all_misses_are_reported_at_once(command: Command, tmp_path: Path) -> No
             ("ner", "--data", "sampel"),
             "error: no data source, file or folder is called 'sampel'\n  did you mean sample",
         ),
-        (("ner", "--metric", "seqval"), "error: unknown metric 'seqval'\n  did you mean seqeval or seqeval-strict?"),
+        (
+            ("ner", "--metric", "seqval"),
+            "error: unknown metric 'seqval'\n  did you mean seqeval or seqeval-unseen or seqeval-strict?",
+        ),
         (("ner", "--model", "bundeld"), "error: unknown model 'bundeld'\n  did you mean bundled?"),
         (("ner", "--model", "tiny:brt"), "error: unknown architecture 'brt'\n  did you mean b"),
         (("ner", "--model", "./nowhere"), "error: model folder ./nowhere does not exist\n"),

@@ -362,7 +362,7 @@ def shelf_with(source_: Source, *schemas: Schema) -> Shelf:
 
 def test_a_source_comes_before_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = write(tmp_path / "root") / "tales"
-    write(root, train="a B-dog\n", validation="b O\n")
+    write(root, train="a B-dog\n", validation="b B-dog\n")
     monkeypatch.chdir(tmp_path)
     write(tmp_path / "tales", train=TRAIN)
     known = source(splits=("train", "validation"), synthetic=True, counts={"train": 1, "validation": 2})

@@ -239,7 +239,7 @@ def predictions(gold: Rows, guess: Rows) -> Predictions:
 
 
 def test_metrics_of_the_same_names_stand_side_by_side() -> None:
-    figures = score(SPANS, predictions([("B-PER", "O")], [("I-PER", "O")]))
+    figures = score(SPANS[:2], predictions([("B-PER", "O")], [("I-PER", "O")]))
     assert (figures["f1"], figures["seqeval-strict.f1"]) == (1.0, 0.0)
     assert figures["intervals"]["f1"] == [1.0, 1.0]
     assert figures["intervals"]["seqeval-strict.f1"] == [0.0, 0.0]

@@ -137,7 +137,7 @@ def test_all_misses_come_at_once() -> None:
         "--set 'model=x': unknown setting 'model' (--set takes train.KEY=VALUE and data.KEY=VALUE)",
         "unknown setting 'data.schema' (did you mean data.scheme",
         "train.output_dir is set by labelkit (use LABELKIT_HOME)",
-        "unknown metric 'seqevall' (did you mean seqeval or seqeval-strict?)",
+        "unknown metric 'seqevall' (did you mean seqeval or seqeval-unseen or seqeval-strict?)",
         "'tokens'",
         "no such data",
     ):
@@ -149,7 +149,7 @@ def test_a_single_miss_is_the_message_itself() -> None:
         planned(metric="seqevall")
     assert (error.value.message, error.value.hint) == (
         "unknown metric 'seqevall'",
-        "did you mean seqeval or seqeval-strict?",
+        "did you mean seqeval or seqeval-unseen or seqeval-strict?",
     )
 
 

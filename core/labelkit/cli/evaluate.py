@@ -88,6 +88,7 @@ def evaluate(shell: Shell, **given: Any) -> None:
     from labelkit.evaluate.label_mapping import LabelMap, read_label_map
     from labelkit.evaluate.leakage import detect_leakage
     from labelkit.evaluate.recorded_data import find_details, record_scores
+    from labelkit.evaluate.train_mentions import train_mentions
     from labelkit.label.labeller import Labeller
 
     options = EvaluateOptions(**given)
@@ -99,7 +100,8 @@ def evaluate(shell: Shell, **given: Any) -> None:
     writer = options.writer(shell, info.kind)
     metrics = select_metrics(info, details, shell.catalog, options.metrics)
     gold = read_gold_data(shell, options, labeller, details, mapping)
-    result = score_labeller(labeller, gold, metrics, mapping)
+    mentions = train_mentions(labeller.folder, info.kind, details, shell.catalog, shell.environment, shell.home)
+    result = score_labeller(labeller, gold, metrics, mapping, train_mentions=mentions)
     if options.decoder is not None:
         result.figures["decoder"] = options.decoder  # recorded, too: it may not be the run's
     leakage = detect_leakage(gold, details, shell.catalog, shell.environment, shell.home)
@@ -156,6 +158,8 @@ def read_gold_data(
 def _print(
     shell: Shell, info: CheckpointInfo, gold: Gold, figures: dict[str, Any], leakage: Leakage, output: Path | None
 ) -> None:
+    from labelkit.labels.gold_labels import NO_SPANS, has_spans
+
     if shell.as_json:
         shell.json(
             {
@@ -177,6 +181,8 @@ def _print(
 
         title = f"{gold.ref} ({info.task}, {gold.split}, {len(gold.examples):,} examples)"
         print_scores(shell.out, title, figures)
+    if info.schema.scheme and not has_spans(gold.examples, info.layer):
+        shell.say(f"note: {gold.ref} {NO_SPANS}")
     shell.say(leakage.summary if leakage.test_score else f"note: {leakage.summary}")
     if output and not shell.as_json:
         shell.say(f"{output}: {len(gold.examples):,} predictions")

@@ -60,6 +60,7 @@ def onnx(shell: Shell, **given: Any) -> None:
     """
     from labelkit.evaluate.onnx_export import export_labeller
     from labelkit.evaluate.recorded_data import run_metrics
+    from labelkit.evaluate.train_mentions import train_mentions
     from labelkit.inference.onnx.export import require_runtime
     from labelkit.label.labeller import Labeller
 
@@ -78,6 +79,9 @@ def onnx(shell: Shell, **given: Any) -> None:
         train=train if options.int8 else None,
         threshold=options.threshold,
         force=options.force,
+        train_mentions=train_mentions(
+            labeller.folder, labeller.info.kind, details, shell.catalog, shell.environment, shell.home
+        ),
         say=shell.say,
     )
     document = export.to_json()

@@ -85,7 +85,7 @@ def print_scores(console: Console, title: str, figures: Mapping[str, Any]) -> No
         columns = ("type", ">precision", ">recall", ">F1", ">support", *interval_column)
         table(console, columns, [row[: len(columns)] for row in rows])
     shown = {"per_type", *(f"{prefix}{name}" for prefix in wholes for name in TRIPLE)}
-    shown |= {"support", AVERAGE} if "" in wholes else set()
+    shown |= {f"{prefix}support" for prefix in wholes} | ({AVERAGE} if "" in wholes else set())
     rest = [
         f"{score_name(name)} {figure(value)} {interval(figures, name)}".rstrip()
         for name, value in figures.items()
@@ -104,7 +104,7 @@ def overall_row(figures: Mapping[str, Any], prefix: str) -> tuple[str, ...]:
     """
     name = {"": str(figures.get(AVERAGE, "all")), "span_": "boundary"}.get(prefix, prefix.rstrip("_"))
     values = (figure(figures[f"{prefix}{part}"]) for part in TRIPLE)
-    support = "" if prefix else figure(figures["support"])
+    support = figure(figures[f"{prefix}support"]) if f"{prefix}support" in figures else ""
     return name, *values, support, interval(figures, f"{prefix}f1")
 
 

@@ -16,6 +16,7 @@ from labelkit.data.scheme_conversion import SchemeConversion, convert_scheme
 from labelkit.errors import DataError
 from labelkit.files.split_names import SPLITS
 from labelkit.labels import schemes
+from labelkit.labels.gold_labels import NO_SPANS, has_spans
 from labelkit.records import Example, Kind, Labels, LoadContext, Schema, Scheme
 
 
@@ -107,7 +108,7 @@ def load_corpus(
         scheme_read=conversion.source,
         repaired=conversion.repaired,
         synthetic=raw.source is not None and raw.source.synthetic,
-        notes=(*raw.notes, *leakage_notes(hashed)),
+        notes=(*raw.notes, *leakage_notes(hashed), *_notes_of_empty_splits(hashed, schema, layer)),
     )
 
 
@@ -129,6 +130,13 @@ def leakage_notes(splits: Mapping[str, Split]) -> list[str]:
         for split in splits.values()
         if test and split is not test and split.content_hash == test.content_hash
     ]
+
+
+def _notes_of_empty_splits(splits: Mapping[str, Split], schema: Schema, layer: str) -> list[str]:
+    """Return a note for each split in which no span is labelled."""
+    if schema.scheme is None:
+        return []
+    return [f"{split.name} {NO_SPANS}" for split in splits.values() if not has_spans(split.examples, layer)]
 
 
 def _hash_splits(

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from labelkit.errors import LabelkitError
 from labelkit.evaluate.recorded_data import gold_split, read_run_corpus, record_test_inspection, recorded_hashes
+from labelkit.evaluate.train_mentions import train_mentions
 from labelkit.labels.schemes import spans_of, tags_of
 from labelkit.metrics.significance import SHUFFLES, ScoreDifference, paired_randomisation_test
-from labelkit.records import Labels, Predictions, Schema
+from labelkit.records import Labels, Metric, Predictions, Schema
 
 if TYPE_CHECKING:
     from labelkit.config.environment import Environment
@@ -57,7 +58,7 @@ def compare_runs(
     say(f"labelling the test data with {len(runs)} labellers")
     gold = gold_split(read_run_corpus(first, catalog, environment, home), first, SPLIT)
     metric, key = catalog.find("metric", first.record.metric), first.record.metric_key
-    reference, *predictions = [predict(run.record.id, gold, catalog, home) for run in runs]
+    reference, *predictions = [predict(run, gold, catalog, environment, home) for run in runs]
     found = []
     for run, guess in zip(others, predictions, strict=True):
         # the gold labels are in the scheme of the first run
@@ -73,7 +74,7 @@ def compare_runs(
                 examples=len(gold.examples),
                 metric=metric.name,
                 differences=tuple(differences),
-                notes=tuple(reproducibility_notes(first, run, differences)),
+                notes=(*train_notes(first, run, metric), *reproducibility_notes(first, run, differences)),
             )
         )
     for run in runs:
@@ -107,17 +108,23 @@ def check_comparable(runs: Sequence[RunDetails]) -> None:
             )
 
 
-def predict(run: str, gold: Gold, catalog: Catalog, home: Home) -> Predictions:
+def predict(run: RunDetails, gold: Gold, catalog: Catalog, environment: Environment, home: Home) -> Predictions:
     """Return the predictions of a run's checkpoint for gold data."""
     from labelkit.inference.prediction import LabelSequences, decode_scores
     from labelkit.label.labeller import Labeller
 
-    labeller: Labeller = Labeller.open(run, home, catalog)
+    labeller: Labeller = Labeller.open(run.record.id, home, catalog)
     schema = labeller.info.schema
     found, _ = labeller.scores(gold.examples)
     predicted = LabelSequences(decode_scores(found, labeller.decoder, schema), found.lengths, schema)
     references = [example.labels[labeller.info.layer] for example in gold.examples]
-    return Predictions(references=references, predictions=predicted, schema=schema, examples=gold.examples)
+    return Predictions(
+        references=references,
+        predictions=predicted,
+        schema=schema,
+        examples=gold.examples,
+        train_mentions=train_mentions(labeller.folder, schema.kind, run, catalog, environment, home),
+    )
 
 
 def align_schemas(one: Predictions, other: Predictions, gold: Schema) -> tuple[Predictions, Predictions]:
@@ -148,6 +155,13 @@ def align_schemas(one: Predictions, other: Predictions, gold: Schema) -> tuple[P
         for each in (one, other)
     )
     return first, second
+
+
+def train_notes(first: RunDetails, second: RunDetails, metric: Metric) -> list[str]:
+    """Return a note where the metric looks at the training data, which differs between the runs."""
+    if not metric.uses_train_mentions or recorded_hashes(first, "train") == recorded_hashes(second, "train"):
+        return []
+    return [f"{metric.name}: mentions that occur in train are those in the train split of {first.record.id}"]
 
 
 def reproducibility_notes(first: RunDetails, second: RunDetails, differences: Sequence[ScoreDifference]) -> list[str]:

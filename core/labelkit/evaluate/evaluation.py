@@ -14,6 +14,7 @@ from labelkit.evaluate.recorded_data import run_metrics
 from labelkit.records import Coverage, Example, Format, Labelled, Labels, Metric, Predictions
 
 if TYPE_CHECKING:
+    from labelkit.evaluate.train_mentions import TrainMentions
     from labelkit.inference.engine import WordScores
     from labelkit.label.labeller import Labeller
     from labelkit.models.checkpoint import CheckpointInfo
@@ -39,12 +40,18 @@ class EvaluationResult:
 
 
 def evaluate(
-    labeller: Labeller, gold: Gold, metrics: Sequence[Metric], mapping: LabelMap | None = None
+    labeller: Labeller,
+    gold: Gold,
+    metrics: Sequence[Metric],
+    mapping: LabelMap | None = None,
+    *,
+    train_mentions: TrainMentions | None = None,
 ) -> EvaluationResult:
     """Score a labeller on gold data.
 
     :param metrics: the one that selects checkpoints first.
     :param mapping: of predicted labels; gold data is read with its gold labels mapped.
+    :param train_mentions: see :func:`labelkit.evaluate.train_mentions.train_mentions`.
     :raises LabelkitError: a metric or the decoder failed.
     """
     from labelkit.inference.prediction import LabelSequences, ScoredPredictions, decode_scores, gold_ids
@@ -56,11 +63,17 @@ def evaluate(
     predicted = LabelSequences(ids, found.lengths, schema)
     if mapping and mapping.predicted:
         references: list[Labels] = [example.labels[layer] for example in gold.examples]
-        given = Predictions(references=references, predictions=predicted, schema=schema, examples=gold.examples)
+        given = Predictions(
+            references=references,
+            predictions=predicted,
+            schema=schema,
+            examples=gold.examples,
+            train_mentions=train_mentions,
+        )
         figures = score(metrics, mapping.predictions(given, schema), recompute_intervals=True)
     else:
         wanted, _ = gold_ids(gold.examples, layer, schema)
-        scored = ScoredPredictions(found, wanted, ids, schema, gold.examples)
+        scored = ScoredPredictions(found, wanted, ids, schema, gold.examples, train_mentions)
         figures, _ = scored.figures(metrics, labeller.info.temperature, recompute_intervals=True)
     return EvaluationResult(figures, found, predicted, coverage)
 

@@ -18,6 +18,7 @@ from labelkit.records import Example, LoadContext, Metric
 
 if TYPE_CHECKING:
     from labelkit.config.environment import Environment
+    from labelkit.evaluate.train_mentions import TrainMentions
     from labelkit.label.labeller import Labeller
     from labelkit.plugins.catalog import Catalog
     from labelkit.registry import Home, RunDetails
@@ -152,6 +153,7 @@ def export_labeller(
     train: Sequence[Example] | None = None,
     threshold: float | None = None,
     force: bool = False,
+    train_mentions: TrainMentions | None = None,
     say: Callable[[str], None],
 ) -> OnnxExport:
     """Export a labeller and compare the model with it; with int8 keep more layers in fp32 until it is accepted.
@@ -161,6 +163,7 @@ def export_labeller(
     :param train: examples of the training data, to calibrate an int8 model; None for a model in fp32.
     :param threshold: the largest accepted loss; None for that of :data:`THRESHOLDS`.
     :param force: accept any loss.
+    :param train_mentions: see :func:`labelkit.evaluate.train_mentions.train_mentions`.
     :raises LabelkitError: if the model cannot be exported, or a metric fails.
     """
     precision = "fp32" if train is None else "int8"
@@ -174,7 +177,8 @@ def export_labeller(
         model = export_model(
             labeller.engine, labeller.folder, precision, cache, fp32_level=level, calibration=calibration
         )
-        result = compare(labeller, labeller.with_onnx_model(model, runtime), gold.examples, metrics)
+        other = labeller.with_onnx_model(model, runtime)
+        result = compare(labeller, other, gold.examples, metrics, train_mentions)
         if result.accepts(limit) or level == last:
             break
         layers = ", ".join(FP32_LEVELS[: level + 2])
@@ -192,7 +196,13 @@ def export_labeller(
     )
 
 
-def compare(torch: Labeller, onnx: Labeller, examples: Sequence[Example], metrics: Sequence[Metric]) -> OnnxComparison:
+def compare(
+    torch: Labeller,
+    onnx: Labeller,
+    examples: Sequence[Example],
+    metrics: Sequence[Metric],
+    train_mentions: TrainMentions | None = None,
+) -> OnnxComparison:
     """Score both labellers on gold examples and count the equal labels.
 
     :param torch: the labeller in fp32.
@@ -206,8 +216,8 @@ def compare(torch: Labeller, onnx: Labeller, examples: Sequence[Example], metric
         pairs = list(zip(one.labels or (one.label,), other.labels or (other.label,), strict=True))
         same, words = same + sum(a == b for a, b in pairs), words + len(pairs)
     return OnnxComparison(
-        torch=torch.score(examples, metrics),
-        onnx=onnx.score(examples, metrics),
+        torch=torch.score(examples, metrics, train_mentions),
+        onnx=onnx.score(examples, metrics, train_mentions),
         key=metrics[0].key,
         higher_is_better=metrics[0].higher_is_better,
         same=same,

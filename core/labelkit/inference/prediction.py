@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, overload
 
@@ -16,7 +16,7 @@ from labelkit.inference.decoding import decode
 from labelkit.inference.engine import Engine, WordScores
 from labelkit.labels.gold_labels import aligned_labels
 from labelkit.metrics.scoring import score
-from labelkit.records import Decoder, Example, Labels, Metric, Predictions, Schema, Scores
+from labelkit.records import Decoder, Example, Labels, Mentions, Metric, Predictions, Schema, Scores
 
 Ids = NDArray[np.int64]
 
@@ -28,6 +28,7 @@ class ScoringOptions:
     :param layer: the layer of the gold labels.
     :param metrics: the one that selects checkpoints first.
     :param temperature: the checkpoint's; None to fit it on the scored examples.
+    :param train_mentions: see :attr:`labelkit.records.Predictions.train_mentions`.
     """
 
     layer: str
@@ -35,6 +36,7 @@ class ScoringOptions:
     decoder: Decoder
     metrics: Sequence[Metric]
     temperature: float | None = None
+    train_mentions: Callable[[], Mentions] | None = None
 
 
 class SplitScores(NamedTuple):
@@ -79,6 +81,7 @@ class ScoredPredictions:
     :param gold: gold label ids, int64 of shape (words,).
     :param ids: predicted label ids, of the same shape.
     :param examples: the examples that metrics see.
+    :param train_mentions: see :attr:`labelkit.records.Predictions.train_mentions`.
     """
 
     found: WordScores
@@ -86,6 +89,7 @@ class ScoredPredictions:
     ids: Ids
     schema: Schema
     examples: Sequence[Example] = ()
+    train_mentions: Callable[[], Mentions] | None = None
 
     def __post_init__(self) -> None:
         if not len(self.gold) == len(self.ids) == len(self.found.values) == self.found.lengths.sum():
@@ -100,6 +104,7 @@ class ScoredPredictions:
             schema=self.schema,
             scores=self.found.values,
             examples=self.examples,
+            train_mentions=self.train_mentions,
         )
 
     def figures(
@@ -136,7 +141,8 @@ def score_split(
     schema = scoring.schema
     gold, lengths = gold_ids(examples, scoring.layer, schema)
     found = score_windows(engine, windows, lengths, schema)
-    judged = ScoredPredictions(found, gold, decode_scores(found, scoring.decoder, schema), schema, examples)
+    ids = decode_scores(found, scoring.decoder, schema)
+    judged = ScoredPredictions(found, gold, ids, schema, examples, scoring.train_mentions)
     return judged.figures(scoring.metrics, scoring.temperature)
 
 

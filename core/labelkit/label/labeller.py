@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import copy
 from dataclasses import replace
 from itertools import chain
@@ -16,9 +16,9 @@ from labelkit.encode.alignment import EncodedExamples, encode, encode_texts, sur
 from labelkit.label.assembly import PreparedBatch, ScoredBatch, assemble_records, complete_example
 from labelkit.label.engine_selection import EngineSelector
 from labelkit.label.loading import find_checkpoint, find_decoder, find_head, find_preprocessors, load_engine
-from labelkit.models.checkpoint import CheckpointInfo, read_checkpoint
+from labelkit.models.checkpoint import CheckpointInfo, read_checkpoint, read_train_mentions
 from labelkit.plugins.catalog import Catalog
-from labelkit.records import Coverage, Decoder, Example, Labelled, Metric, Preprocessor
+from labelkit.records import Coverage, Decoder, Example, Labelled, Mentions, Metric, Preprocessor
 from labelkit.registry import Home
 from labelkit.text.splitters import find_splitter
 
@@ -129,15 +129,25 @@ class Labeller:
         results = chain.from_iterable(label_stream(self, examples, strict=True))
         return (record for record in results if isinstance(record, Labelled))
 
-    def score(self, examples: Sequence[Example], metrics: Sequence[Metric]) -> dict[str, Any]:
+    def score(
+        self,
+        examples: Sequence[Example],
+        metrics: Sequence[Metric],
+        train_mentions: Callable[[], Mentions] | None = None,
+    ) -> dict[str, Any]:
         """Compute metrics on gold examples of the checkpoint's layer, as a run does on its test split.
 
+        :param train_mentions: see :attr:`labelkit.Predictions.train_mentions`; None: those that the checkpoint keeps.
         :raises LabelkitError: if a metric fails.
         """
         from labelkit.inference.prediction import ScoringOptions, score_split
 
         prepared = apply(self._preprocessors, examples)
-        options = ScoringOptions(self.info.layer, self.info.schema, self._decoder, metrics, self.info.temperature)
+        kept = read_train_mentions(self.folder) if train_mentions is None else None
+        mentions = train_mentions if kept is None else lambda: kept
+        options = ScoringOptions(
+            self.info.layer, self.info.schema, self._decoder, metrics, self.info.temperature, mentions
+        )
         return score_split(self._selector.loaded, self._encode(prepared).windows, prepared, options).figures
 
     def scores(self, examples: Sequence[Example]) -> tuple[WordScores, list[Coverage]]:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from labelkit.errors import DataError
 from labelkit.records import Example, Kind
+
+#: what is wrong with gold data without spans, after the name of the data
+NO_SPANS = "holds no entity, only the label O: precision, recall and F1 say nothing about it, and are 0 by convention"
 
 
 def aligned_labels(example: Example, layer: str, kind: Kind) -> tuple[str, ...]:
@@ -23,3 +28,8 @@ def aligned_labels(example: Example, layer: str, kind: Kind) -> tuple[str, ...]:
             f"{place}: {content} {len(row)} labels of '{layer}'", hint="give each word one label, and each text one"
         )
     return row
+
+
+def has_spans(examples: Iterable[Example], layer: str) -> bool:
+    """Return whether a span is labelled in any of the examples, whose labels are tags."""
+    return any(label != "O" for example in examples for label in example.labels[layer])

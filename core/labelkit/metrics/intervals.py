@@ -94,6 +94,7 @@ def resample(predictions: Predictions, chosen: NDArray[np.int64]) -> Predictions
         schema=predictions.schema,
         scores=scores,
         examples=ResampledExamples(predictions.examples, places) if predictions.examples else (),
+        train_mentions=predictions.train_mentions,
     )
 
 

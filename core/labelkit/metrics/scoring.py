@@ -49,6 +49,8 @@ def score(metrics: Sequence[Metric], predictions: Predictions, *, recompute_inte
 def _metric_errors(metric: Metric) -> Iterator[None]:
     try:
         yield
+    except LabelkitError as error:
+        raise LabelkitError(f"metric '{metric.name}': {error.message}", hint=error.hint) from error
     except Exception as error:
         raise LabelkitError(f"metric '{metric.name}' failed: {type(error).__name__}: {error}") from error
 

@@ -32,6 +32,20 @@ def seqeval_counts(predictions: Predictions, mode: Mode = "default") -> Counts:
     return span_counts(compare_spans(predictions.references, predictions.predictions, scheme, mode))
 
 
+def unseen(predictions: Predictions) -> Mapping[str, Any]:
+    """Return entity scores of mentions that occur in train, and of those that do not; see the module it calls."""
+    from labelkit.metrics.unseen_mentions import unseen_scores
+
+    return unseen_scores(predictions)
+
+
+def unseen_counts(predictions: Predictions) -> Counts:
+    """Return the counts that these scores are computed from, sentence by sentence."""
+    from labelkit.metrics import unseen_mentions
+
+    return unseen_mentions.unseen_counts(predictions)
+
+
 METRICS = (
     Metric(
         name="seqeval",
@@ -48,5 +62,14 @@ METRICS = (
         counts=partial(seqeval_counts, mode="strict"),
         key="f1",
         summary="entity precision, recall, F1 in strict mode: only entities tagged by the scheme's rules",
+    ),
+    Metric(
+        name="seqeval-unseen",
+        kind="token",
+        compute=unseen,
+        counts=unseen_counts,
+        key="unseen_f1",
+        uses_train_mentions=True,
+        summary="entity precision, recall, F1 of mentions that occur in train, and of those that do not",
     ),
 )

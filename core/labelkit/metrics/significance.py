@@ -102,6 +102,7 @@ def _sample_counts(metric: Metric, first: Predictions, second: Predictions) -> t
             predictions=[*first.predictions, *second.predictions],
             schema=first.schema,
             examples=[*first.examples, *second.examples],
+            train_mentions=first.train_mentions,
         )
     )
     one, other = counts.rows[:examples], counts.rows[examples:]

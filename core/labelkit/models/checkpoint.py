@@ -15,13 +15,15 @@ from typing import TYPE_CHECKING, Any
 from labelkit.errors import DataError, ModelError
 from labelkit.files.atomic import new_folder
 from labelkit.files.json_text import to_json
-from labelkit.models.checkpoint_files import CHECKPOINT_INFO, pickles_in, sha256_of, weights_of
+from labelkit.models.checkpoint_files import CHECKPOINT_INFO, TRAIN_MENTIONS, pickles_in, sha256_of, weights_of
 from labelkit.models.heads import plain_state, save_module
 from labelkit.records import Kind, Schema
 from labelkit.settings import SplitterName
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+    from labelkit.labels.mentions import MentionHashes
 
 FORMAT = 1
 RESTORE = "train again, or restore the folder"
@@ -113,10 +115,15 @@ class CheckpointInfo:
 
 
 def write_checkpoint(
-    folder: Path, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, info: CheckpointInfo
+    folder: Path,
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    info: CheckpointInfo,
+    train_mentions: MentionHashes | None = None,
 ) -> dict[str, tuple[int, str]]:
     """Write a checkpoint and return the size and SHA-256 of each of its files by name.
 
+    :param train_mentions: to keep in it, for metrics that ask for them.
     :raises StorageError: the disk is full or not writable; nothing is left behind.
     """
     with new_folder(folder) as beside:
@@ -124,6 +131,8 @@ def write_checkpoint(
         save_module(model, beside)
         tokenizer.save_pretrained(beside)
         (beside / CHECKPOINT_INFO).write_text(to_json(info.to_json()) + "\n", encoding="utf-8")
+        if train_mentions is not None:
+            (beside / TRAIN_MENTIONS).write_bytes(train_mentions.to_bytes())
         files = {file.name: (file.stat().st_size, sha256_of(file)) for file in sorted(beside.iterdir())}
     return files  # noqa: RET504 - the folder is renamed when the context ends
 
@@ -151,6 +160,22 @@ def read_checkpoint(folder: Path, files: Mapping[str, tuple[int, str]] | None = 
         if file.stat().st_size != size or sha256_of(file) != digest:
             raise ModelError(f"{file} has changed since it was recorded", hint=RESTORE)
     return info
+
+
+def read_train_mentions(folder: Path) -> MentionHashes | None:
+    """Return the mentions of train that a checkpoint keeps; None where it keeps none.
+
+    :raises ModelError: their file is damaged.
+    """
+    from labelkit.labels.mentions import MentionHashes
+
+    path = folder / TRAIN_MENTIONS
+    try:
+        return MentionHashes.from_bytes(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, EOFError) as error:
+        raise ModelError(f"{path} is damaged: {error}", hint=RESTORE) from None
 
 
 def _read_info(path: Path) -> CheckpointInfo:

@@ -16,6 +16,8 @@ INDEX = "model.safetensors.index.json"
 HEAD_WEIGHTS = "head.safetensors"
 #: what labelkit adds to a plain Hugging Face folder
 CHECKPOINT_INFO = "labelkit.json"
+#: hashes of the mentions of train, for metrics that ask for them
+TRAIN_MENTIONS = "train_mentions.npy"
 #: suffixes of pickle files, which may execute code when loaded
 PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".msgpack", ".h5", ".joblib")
 CHUNK = 1 << 20

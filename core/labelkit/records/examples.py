@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 Kind = Literal["token", "text"]
 Labels = tuple[str, ...] | str
+#: the words of each mention of a split
+Mentions = Container[tuple[str, ...]]
 #: start and end of each word in a text, in code points
 Offsets = tuple[tuple[int, int], ...]
 #: scheme → the prefixes of its tags: begin, inside, and where the scheme has them last and single

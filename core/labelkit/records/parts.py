@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labelkit.records.evaluate_modules import from_module
-from labelkit.records.examples import Example, Kind, Labels, LoadContext, Place, Schema
+from labelkit.records.examples import Example, Kind, Labels, LoadContext, Mentions, Place, Schema
 from labelkit.records.labelled import Labelled, Output
 from labelkit.settings import Scheme
 
@@ -84,6 +84,10 @@ class Predictions:
     :param scores: log-probabilities, float32 of shape (words or texts, labels), where they are known.
     :param examples: the examples that are scored, in the order of ``references``; empty where they are unknown. Those
         of large splits are read from a file: go through them once, and do not change them.
+    :param train_mentions: ``train_mentions()`` returns the mentions of the training split, so that ``("New", "York") in
+        predictions.train_mentions()`` says whether one was seen, of whatever type. Where labels are plain, each word is
+        a mention. It raises a ``LabelkitError`` where they cannot be found any more. None for texts, and where the
+        training split is unknown.
     :raises ValueError: there are more or fewer examples than ``references``.
     """
 
@@ -92,6 +96,7 @@ class Predictions:
     schema: Schema
     scores: NDArray[np.float32] | None = None
     examples: Sequence[Example] = ()
+    train_mentions: Callable[[], Mentions] | None = None
 
     def __post_init__(self) -> None:
         if self.examples and len(self.examples) != len(self.references):
@@ -149,6 +154,8 @@ class Metric:
     :param key: the figure that ranks checkpoints, e.g. ``"f1"``.
     :param higher_is_better: False for a figure such as an error rate.
     :param counts: returns the counts of each sentence, for a metric that is a function of their sums.
+    :param uses_train_mentions: it asks for :attr:`Predictions.train_mentions`; checkpoints of runs with this metric
+        keep hashes of them, so that they can be scored where the training data is missing.
     """
 
     name: str
@@ -158,6 +165,7 @@ class Metric:
     higher_is_better: bool = True
     summary: str = ""
     counts: Callable[[Predictions], Counts] | None = None
+    uses_train_mentions: bool = False
 
     @classmethod
     def from_evaluate(

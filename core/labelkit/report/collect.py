@@ -14,6 +14,7 @@ from labelkit.data.summary import SplitSummary, summarise_split
 from labelkit.errors import LabelkitError
 from labelkit.evaluate.comparison import CLOSE
 from labelkit.evaluate.recorded_data import gold_split, read_run_corpus, run_metrics
+from labelkit.evaluate.train_mentions import TrainMentions, train_mentions
 from labelkit.records import Predictions, Schema
 from labelkit.registry import nested
 from labelkit.report.contents import ReportContents, SplitPredictions, recorded_schema
@@ -42,7 +43,7 @@ def collect(details: RunDetails, catalog: Catalog, environment: Environment, hom
         except LabelkitError as error:
             unread = f"the data of the run cannot be read: {error.message}"
     schema = recorded_schema(details.record.schema)
-    collector = _Collector(details, catalog, home, say, schema, corpus, unread)
+    collector = _Collector(details, catalog, environment, home, say, schema, corpus, unread)
     recorded = list(recorded_predictions(details, schema)) if schema else []
     predictions, unpredicted = {}, {}
     for split in INSPECTED:
@@ -71,6 +72,7 @@ class _Collector:
 
     details: RunDetails
     catalog: Catalog
+    environment: Environment
     home: Home
     say: Say
     schema: Schema | None
@@ -126,6 +128,7 @@ class _Collector:
             predictions=recorded.predicted,
             schema=recorded.schema,
             examples=recorded.examples,
+            train_mentions=self._train_mentions(recorded.schema),
         )
         return score(run_metrics(self.details.record.task, self.details, self.catalog), given)
 
@@ -142,7 +145,9 @@ class _Collector:
         read_checkpoint(folder, self.details.best.files if self.details.best else None)
         self.say(f"labelling {split} with the checkpoint ({len(gold.examples):,} examples)")
         labeller = Labeller.open(str(folder), self.home, self.catalog)
-        result = evaluate(labeller, gold, run_metrics(self.details.record.task, self.details, self.catalog))
+        metrics = run_metrics(self.details.record.task, self.details, self.catalog)
+        mentions = self._train_mentions(labeller.info.schema)
+        result = evaluate(labeller, gold, metrics, train_mentions=mentions)
         return SplitPredictions(
             source="of the selected checkpoint",
             examples=gold.examples,
@@ -152,6 +157,11 @@ class _Collector:
             figures=result.figures,
             note=score_difference(self.details, split, result.figures),
         )
+
+    def _train_mentions(self, schema: Schema) -> TrainMentions | None:
+        best = self.details.best
+        folder = best.folder if best and best.folder else self.home.runs / self.details.record.id
+        return train_mentions(folder, schema.kind, self.details, self.catalog, self.environment, self.home)
 
 
 def best_checkpoint(details: RunDetails) -> Path:

@@ -53,6 +53,8 @@ DEGENERATE: dict[Kind, dict[str, tuple[Rows, Rows]]] = {
         "one class predicted": (("POSITIVE", "NEGATIVE"), ("POSITIVE", "POSITIVE")),
     },
 }
+#: what train has of the mentions of these examples
+TRAIN_MENTIONS = frozenset({("word0",), ("word0", "word1"), ("word4",)})
 
 CHECKS = CheckSet(KIND)
 
@@ -203,7 +205,7 @@ def figures_of_counts(metric: Metric, references: Rows, predictions: Rows, what:
 
 
 def predictions_of(metric: Metric, references: Rows, predictions: Rows) -> Predictions:
-    """Return what a metric is given, with examples of made-up words (or texts), two to a document.
+    """Return what a metric is given: examples of made-up words (or texts), two to a document, and mentions of train.
 
     The log-probabilities are such that ``predictions`` are the likeliest labels.
     """
@@ -215,7 +217,14 @@ def predictions_of(metric: Metric, references: Rows, predictions: Rows) -> Predi
     scores = np.full((len(labels), len(names)), math.log(0.1 / (len(names) - 1)), np.float32)
     scores[np.arange(len(labels)), [names.index(label) for label in labels]] = math.log(0.9)
     examples = [example_of(metric, number, row) for number, row in enumerate(references)]
-    return Predictions(references=references, predictions=predictions, schema=schema, scores=scores, examples=examples)
+    return Predictions(
+        references=references,
+        predictions=predictions,
+        schema=schema,
+        scores=scores,
+        examples=examples,
+        train_mentions=(lambda: TRAIN_MENTIONS) if metric.kind == "token" else None,
+    )
 
 
 def example_of(metric: Metric, number: int, labels: Labels) -> Example:

@@ -189,7 +189,13 @@ class TrainingRun(TrainerCallback):
             self._emit_scores("validation", step, epoch, metrics, best=best, loss=loss)
             self._check_writable()
             info = run.checkpoint_info(step, epoch, metrics, temperature)
-            write = partial(write_checkpoint, model=self._model, tokenizer=run.encoding.tokenizer, info=info)
+            write = partial(
+                write_checkpoint,
+                model=self._model,
+                tokenizer=run.encoding.tokenizer,
+                info=info,
+                train_mentions=run.kept_mentions,
+            )
             self._selection.save(step, epoch, metrics[key], write)
         distributed.wait_for_everyone()
         return metrics
@@ -273,5 +279,5 @@ def evaluate_split(run: ResolvedRun, model: PreTrainedModel, split: str, tempera
     plan, corpus = run.plan, run.corpus
     fallback = corpus.schema.label_names.index(run.fallback)
     engine = Engine(model, run.encoding, plan.train.eval_precision, plan.train.eval_tokens, fallback, run.head)
-    scoring = ScoringOptions(corpus.layer, corpus.schema, plan.decoder, plan.metrics, temperature)
+    scoring = ScoringOptions(corpus.layer, corpus.schema, plan.decoder, plan.metrics, temperature, run.train_mentions)
     return score_split(engine, run.windows[split], corpus.splits[split].examples, scoring)

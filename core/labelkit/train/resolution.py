@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from labelkit.encode.cache import LabelTarget, WindowStore, cached_windows
 from labelkit.errors import LabelkitError
 from labelkit.events import Event, Stage
 from labelkit.hardware import Hardware
+from labelkit.labels.mentions import MentionHashes, mentions_of
 from labelkit.models import architectures
 from labelkit.models.checkpoint import CheckpointInfo, Supplier
 from labelkit.models.heads import BoundHead
@@ -29,7 +31,7 @@ from labelkit.train.arguments import training_arguments
 from labelkit.train.preparation import PreparedRun
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class ResolvedRun:
     """A run with resolved settings and encoded data.
 
@@ -52,6 +54,21 @@ class ResolvedRun:
     fallback: str
     device: Hardware
     suppliers: tuple[Supplier, ...] = ()
+
+    @functools.cached_property
+    def train_mentions(self) -> Callable[[], MentionHashes] | None:
+        """Return a function that finds the mentions of train once; None for texts."""
+        corpus = self.corpus
+        if corpus.kind == "text":
+            return None
+        train = corpus.splits["train"].examples
+        return functools.cache(lambda: MentionHashes.of(mentions_of(train, corpus.layer, corpus.schema)))
+
+    @property
+    def kept_mentions(self) -> MentionHashes | None:
+        """The mentions of train that checkpoints keep: those that a metric asks for."""
+        asked = any(metric.uses_train_mentions for metric in self.plan.metrics)
+        return self.train_mentions() if asked and self.train_mentions is not None else None
 
     def checkpoint_info(
         self, step: int, epoch: float, metrics: Mapping[str, Any], temperature: float
