@@ -326,7 +326,7 @@ def test_the_command(tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypa
     document = json.loads(capfd.readouterr().out)
     assert document == {
         "input": str(start), "output": "b.jsonl", "format": "jsonl", "examples": 2, "kind": "text", "checked": True,
-        "notes": [],
+        "notes": [], "assumptions": [],
     }  # fmt: skip
     assert main(convert_) == 1
     assert "b.jsonl exists already" in capfd.readouterr().err

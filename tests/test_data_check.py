@@ -817,6 +817,7 @@ def test_the_document_has_one_shape_whatever_is_found(
             "max_length",
             "skipped",
             "notes",
+            "assumptions",
             "counts",
             "findings",
         ]

@@ -14,6 +14,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from labelkit.registry import (
+    AssumptionRecord,
     Home,
     PlanValue,
     Registry,
@@ -112,6 +113,7 @@ def _record_all(registry: Registry, id_: str) -> None:
             plan=(PlanValue.of("a", 1),),
             versions=(VersionRecord(kind="library", name="torch", version="2"),),
             splits=(SplitRecord(split="test", ref="d", content_hash="f", examples=1, words=1),),
+            assumptions=(AssumptionRecord(number=1, text="a"),),
         )
     )
     registry.recorder.log_metrics(id_, task="ner", split="test", metrics={"f1": 1}, step=1, epoch=1.0, chosen=True)

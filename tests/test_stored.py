@@ -7,7 +7,6 @@ import os
 import pickle
 import subprocess
 import sys
-from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from hypothesis import strategies as st
 from labelkit.data import arrow_cache as stored
 from labelkit.data.arrow_cache import StoredExamples, store_if_large
 from labelkit.data.corpus import Corpus, load_corpus
+from labelkit.data.gold import read_gold
 from labelkit.data.holdout import hold_out_validation
 from labelkit.data.preprocess import apply
 from labelkit.data.reading import kind_of
@@ -101,7 +101,7 @@ ROWS = (
 @pytest.mark.usefixtures("small")
 def test_examples_come_back_as_they_were(tmp_path: Path) -> None:
     rows = [ROWS[n % 3] for n in range(14)]
-    found = store_if_large(iter(rows), tmp_path / "a.arrow", Counter())
+    found = store_if_large(iter(rows), tmp_path / "a.arrow", ReadingPolicy())
     assert isinstance(found, StoredExamples)
     assert len(found) == 14
     assert list(found) == rows
@@ -120,7 +120,7 @@ def test_examples_come_back_as_they_were(tmp_path: Path) -> None:
 @given(positions=st.lists(st.integers(0, 13), max_size=20))
 def test_any_order_will_do(tmp_path_factory: pytest.TempPathFactory, positions: list[int]) -> None:
     rows = [Example(id=str(n), text=str(n)) for n in range(14)]
-    found = store_if_large(iter(rows), tmp_path_factory.mktemp("s") / "a.arrow", Counter())
+    found = store_if_large(iter(rows), tmp_path_factory.mktemp("s") / "a.arrow", ReadingPolicy())
     assert [found[position].id for position in positions] == [str(position) for position in positions]
     some = SelectedExamples(found, positions)
     assert [e.id for e in some] == [e.id for e in some[:]] == [str(position) for position in positions]
@@ -129,14 +129,14 @@ def test_any_order_will_do(tmp_path_factory: pytest.TempPathFactory, positions: 
 @pytest.mark.usefixtures("small")
 def test_few_stay_a_list_and_write_nothing(tmp_path: Path) -> None:
     rows = [Example(id=str(n), text="") for n in range(9)]
-    assert store_if_large(iter(rows), tmp_path / "a.arrow", Counter()) == rows
+    assert store_if_large(iter(rows), tmp_path / "a.arrow", ReadingPolicy()) == rows
     assert list(tmp_path.iterdir()) == []
 
 
 def test_few_long_texts_are_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stored, "BYTES", 10_000)
     rows = [Example(id=str(n), text="a" * 1000) for n in range(9)]
-    assert list(store_if_large(iter(rows), tmp_path / "a.arrow", Counter())) == rows
+    assert list(store_if_large(iter(rows), tmp_path / "a.arrow", ReadingPolicy())) == rows
     assert (tmp_path / "a.arrow").exists()
 
 
@@ -219,6 +219,28 @@ def test_counts_are_stored_with_the_examples(tmp_path: Path) -> None:
     assert notes == {("nested or overlapping spans were dropped, the longer ones kept: 12",)}
 
 
+@pytest.mark.parametrize("file", ["small", "large"])
+def test_assumptions_are_repeated_by_stored_examples(tmp_path: Path, file: str, request: pytest.FixtureRequest) -> None:
+    if file == "large":
+        request.getfixturevalue("small")
+
+    def read_assuming(path: Path, ctx: LoadContext) -> Iterable[Example]:
+        ctx.policy.assume("words are words: --set data.format=other")
+        yield from conll.read(path, ctx)
+
+    shelf = Shelf()
+    shelf.formats = {"odd": Format(name="odd", kinds=("token",), suffixes=(".odd",), read=read_assuming)}
+    for split in ("train", "test"):
+        (tmp_path / f"{split}.odd").write_text(sentences(12))
+    assumed = ("words are words: --set data.format=other",)
+    reference = f"train={tmp_path}/train.odd,test={tmp_path}/test.odd"
+    assert [load(reference, tmp_path / "cache", shelf=shelf).assumptions for _ in range(2)] == [assumed] * 2
+    # the test split repeats its own, also where train is not read before it
+    settings: dict[str, Any] = {"layer": "pets", "schema": Schema.bio("pets", "cat", "dog"), "catalog": shelf}
+    gold = read_gold(reference, "test", ctx=LoadContext(cache=tmp_path / "cache"), **settings)
+    assert gold.assumptions == assumed
+
+
 @pytest.mark.usefixtures("small")
 @pytest.mark.parametrize(
     ("last", "message"),
@@ -252,7 +274,7 @@ def test_repairs_of_stored_examples_are_counted(tmp_path: Path) -> None:
 def test_what_cannot_be_stored_is_refused(tmp_path: Path, small: None) -> None:
     rows = [Example(id="odd", text="", extra={"x": object()})] * 20
     with pytest.raises(DataError, match="example 'odd' holds what cannot be stored"):
-        store_if_large(rows, tmp_path / "a.arrow", Counter())
+        store_if_large(rows, tmp_path / "a.arrow", ReadingPolicy())
 
 
 @pytest.mark.usefixtures("small")
@@ -261,7 +283,7 @@ def test_preprocessors_wait_until_stored_examples_are_read(tmp_path: Path) -> No
 
     upper = Preprocessor(name="up", kind="text", apply=lambda e: replace(e, surface=(e.text or "").upper()))
     bad = Preprocessor(name="bad", kind="text", apply=lambda e: replace(e, text="x"))
-    rows = store_if_large([Example(id=str(n), text=f"t{n}") for n in range(12)], tmp_path / "a.arrow", Counter())
+    rows = store_if_large([Example(id=str(n), text=f"t{n}") for n in range(12)], tmp_path / "a.arrow", ReadingPolicy())
     found = apply([upper], rows)
     assert isinstance(found, MappedExamples)
     assert [found[3].surface, [e.surface for e in found][3], found[2:4][1].surface] == ["T3"] * 3

@@ -83,7 +83,7 @@ def run(
     extra = {key: (value, "settings") for key, value in (settings or {}).items()}
     request = Request(task=task, recipe=recipe, name=name, overrides={**request.overrides, **extra})
     prepared = prepare(request, catalog, environment, place, on_stage=lambda stage, detail: None)
-    for note in prepared.corpus.notes:
+    for note in (*prepared.corpus.notes, *(f"assumed: {text}" for text in prepared.corpus.assumptions)):
         _warn(note)
     if seeds > 1:
         from labelkit.train.seeds import train_group

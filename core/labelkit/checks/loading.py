@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -31,6 +30,7 @@ class CheckedDataset:
     :param refs: split → where it comes from.
     :param findings: what could not be read.
     :param notes: what readers left out or changed on purpose.
+    :param assumptions: what was assumed of the files without being told.
     """
 
     reference: str
@@ -41,6 +41,7 @@ class CheckedDataset:
     schemas: Mapping[str, Schema] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
+    assumptions: tuple[str, ...] = ()
 
 
 def load(
@@ -85,6 +86,7 @@ def load(
         schemas={layer: catalog.schemas[name] for layer, name in named.items() if name in catalog.schemas},
         findings=findings,
         notes=tuple(reading_notes(source, splits, ctx)),
+        assumptions=tuple(ctx.policy.assumptions),
     )
 
 
@@ -102,7 +104,7 @@ def read_leniently(
         progress(split)
         faults = ReadingFaults(split, limit)
         opened = partial(resolved.open, split, replace(ctx, policy=faults.policy(ctx.policy)))
-        examples = store_if_large(faults.read(opened), folder / f"{split}.arrow", Counter())
+        examples = store_if_large(faults.read(opened), folder / f"{split}.arrow", ReadingPolicy())
         if faults.failed is None:
             splits[split] = examples
         else:

@@ -12,6 +12,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from labelkit.checks.findings import Finding
+from labelkit.cli.common import assumed_lines
 from labelkit.console.tables import cell
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def report_document(
         "max_length": encoding.max_length if encoding else None,
         "skipped": dict(skipped),
         "notes": list(data.notes),
+        "assumptions": list(data.assumptions),
         "counts": {severity: counts[severity] for severity in ("error", "warning", "note")},
         "findings": [{**asdict(finding), "share": finding.share} for finding in report.findings],
     }
@@ -65,7 +67,8 @@ def print_report(console: Console, data: CheckedDataset, report: CheckReport, sk
             console.print(Padding(line, (0, 0, 0, 8), expand=False))
         console.print(Padding(Text(f"→ {cell(finding.advice).plain}", style="italic"), (0, 0, 0, 8), expand=False))
     console.print()
-    for note in (*data.notes, *(f"{check} was not checked: {reason}" for check, reason in skipped.items())):
+    unchecked = (f"{check} was not checked: {reason}" for check, reason in skipped.items())
+    for note in (*data.notes, *assumed_lines(data.assumptions), *unchecked):
         console.print(cell(f"note: {note}"), soft_wrap=True)
     console.print(cell(count_findings(report.findings)), soft_wrap=True)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property, update_wrapper
 from pathlib import Path
@@ -78,6 +78,17 @@ class Shell:
     def json(self, document: object) -> None:
         """Print the JSON document of the command to stdout."""
         click.echo(to_json(document))
+
+
+def assumed_lines(assumptions: Iterable[str]) -> list[str]:
+    """Return the lines that tell users what was assumed of the data that a command reads."""
+    return [f"assumed: {text}" for text in assumptions]
+
+
+def say_assumptions(shell: Shell, assumptions: Iterable[str]) -> None:
+    """Print what was assumed of the data to stderr, a line each."""
+    for line in assumed_lines(assumptions):
+        shell.say(line)
 
 
 def _console(*, stderr: bool) -> Console:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from labelkit.cli.common import Command, Shell, command_options
+from labelkit.cli.common import Command, Shell, assumed_lines, command_options
 from labelkit.settings import SETTINGS, DataSettings
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ def convert(
         return
     checked = "read back and compared" if done.checked else f"{to} cannot be read back, so nothing was compared"
     shell.say(f"{target}: {done.examples:,} examples in {to}, {checked}")
-    for note in done.notes:
+    for note in (*done.notes, *assumed_lines(done.assumptions)):
         shell.say(note)
 
 

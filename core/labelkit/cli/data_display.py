@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.text import Text
 
+from labelkit.cli.common import assumed_lines
 from labelkit.console.spans import colours
 from labelkit.console.tables import table
 from labelkit.console.text import literal, shorten
@@ -45,7 +46,7 @@ def print_corpus(
     ]
     columns = ("split", ">examples", ">words", ">documents", ">shortest", ">median", ">mean", ">95%", ">longest")
     table(console, columns, lengths, title="lengths in words")
-    for note in data.notes:
+    for note in (*data.notes, *assumed_lines(data.assumptions)):
         console.print(Text(literal(note), style="yellow"))
 
 
@@ -57,6 +58,8 @@ def corpus_document(data: Corpus, examples: Sequence[Example], figures: Sequence
         "synthetic": data.synthetic,
         "scheme": data.scheme_read,
         "labels": list(data.schema.label_names),
+        "notes": list(data.notes),
+        "assumptions": list(data.assumptions),
         "splits": {summary.name: asdict(summary) for summary in figures},
         "examples": [
             {"id": one.id, "words": one.words, "text": one.text, "labels": one.labels[data.layer]} for one in examples

@@ -41,6 +41,7 @@ def document(found: Inspection, limit: int) -> dict[str, Any]:
         "split": gold.split,
         "content_hash": gold.content_hash,
         "examples": len(gold.examples),
+        "assumptions": list(gold.assumptions),
         "mistakes": {
             "kinds": analysis.kinds,
             "by_type": analysis.by_type,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from labelkit.cli.common import Shell, command_options
+from labelkit.cli.common import Shell, command_options, say_assumptions
 from labelkit.cli.data import reading_options
 from labelkit.cli.evaluate import EvaluateOptions, read_gold_data
 from labelkit.errors import LabelkitError
@@ -100,6 +100,7 @@ def _inspect(shell: Shell, options: ErrorsOptions) -> Inspection:
         gold = gold_split(corpus, details, options.split or "validation")
     else:
         gold = read_gold_data(shell, options, labeller, details, mapping=None)
+    say_assumptions(shell, gold.assumptions)
     return inspect_split(labeller, gold, details, shell.home, shell.say)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from labelkit.cli.common import Shell, command_options
+from labelkit.cli.common import Shell, command_options, say_assumptions
 from labelkit.cli.data import reading_context, reading_options
 from labelkit.errors import LabelkitError
 
@@ -100,6 +100,7 @@ def evaluate(shell: Shell, **given: Any) -> None:
     writer = options.writer(shell, info.kind)
     metrics = select_metrics(info, details, shell.catalog, options.metrics)
     gold = read_gold_data(shell, options, labeller, details, mapping)
+    say_assumptions(shell, gold.assumptions)
     mentions = train_mentions(labeller.folder, info.kind, details, shell.catalog, shell.environment, shell.home)
     result = score_labeller(labeller, gold, metrics, mapping, train_mentions=mentions)
     if options.decoder is not None:
@@ -170,6 +171,7 @@ def _print(
                 "content_hash": gold.content_hash,
                 "examples": len(gold.examples),
                 "repaired_gold": gold.repaired,
+                "assumptions": list(gold.assumptions),
                 "test_score": leakage.test_score,
                 "seen": {**leakage.shared, "examples": leakage.either} if not leakage.unknown else None,
                 "output": str(output) if output else None,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from labelkit.label.job import LabellingJob
     from labelkit.label.labeller import Labeller
     from labelkit.label.stream import InputRecord
-    from labelkit.records import Format
+    from labelkit.records import Format, LoadContext
 
 #: size of a large input in bytes, some ten thousand words: a faster engine is worth its loading time
 LARGE = 1 << 18
@@ -155,13 +155,15 @@ def run_job(shell: Shell, options: LabelOptions) -> None:
         refuse_existing(options.output, force=options.force)
     inputs = None if options.texts else _find_inputs(shell, options)
     _writer(shell, options, None)  # an invalid format fails before the model is loaded
+    ctx = reading_context(shell, options.columns, options.encoding, options.sets)
     labeller = _open(shell, options)
     meter, bar = ReadMeter(), options.output is not None or not sys.stdout.isatty()
     with LabelProgress(shell.err, meter, inputs.size if inputs else None, bar=bar) as progress:
         OPEN_LISTENER.set(meter)
         job = LabellingJob(
             labeller=labeller,
-            inputs=_read(shell, options, inputs, labeller),
+            inputs=_read(options, inputs, labeller, ctx),
+            policy=ctx.policy,
             writer=_writer(shell, options, labeller),
             min_score=options.min_score,
             strict=options.strict,
@@ -196,13 +198,12 @@ def _find_inputs(shell: Shell, options: LabelOptions) -> Inputs:
     return found
 
 
-def _read(shell: Shell, options: LabelOptions, inputs: Inputs | None, labeller: Labeller) -> Iterator[InputRecord]:
+def _read(options: LabelOptions, inputs: Inputs | None, labeller: Labeller, ctx: LoadContext) -> Iterator[InputRecord]:
     from labelkit.label.inputs import read_inputs
     from labelkit.records import Example
 
     if inputs is None:
         return (Example(id=str(number), text=text) for number, text in enumerate(options.texts, start=1))
-    ctx = reading_context(shell, options.columns, options.encoding, options.sets)
     return read_inputs(inputs, labeller.info.kind, labeller.info.layer, ctx, strict=options.strict)
 
 

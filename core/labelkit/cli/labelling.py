@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO, Self
 
+from labelkit.cli.common import assumed_lines
 from labelkit.console.text import literal
 from labelkit.label.records import FailedRecord
 from labelkit.label.summary import LISTED, LabellingSummary
@@ -113,8 +114,11 @@ def summary_lines(job: LabellingJob, output: Path | None) -> Iterator[str]:
         yield f"note: {plural(total.below_min_score, 'label')} left out, scored below {job.min_score:g}"
     if total.repaired:
         yield f"note: {plural(total.repaired, 'tag')} repaired to fit {info.schema.scheme}, the spans are the same"
+    for what, times in job.policy.counts.items():
+        yield f"note: {what}: {times:,}"
     for note in job.labeller.notes:
         yield f"note: {note}"
+    yield from assumed_lines(job.policy.assumptions)
     if engine.memory.backoffs:
         yield f"note: out of memory {plural(engine.memory.backoffs, 'time')}, with smaller batches afterwards"
 

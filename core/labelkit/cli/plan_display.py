@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
+from labelkit.cli.common import assumed_lines
 from labelkit.console.tables import cell, table
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ def print_plan(console: Console, checked: Plan, prepared: PreparedRun) -> None:
     ]
     table(console, ("split", ">examples", ">words", "from"), counts)
     console.print()
+    for note in (*prepared.corpus.notes, *assumed_lines(prepared.corpus.assumptions)):
+        console.print(cell(f"note: {note}"), soft_wrap=True)
     console.print(cell(f"labels  {' '.join(prepared.corpus.schema.label_names)}"))
     console.print(
         cell(f"encoder {prepared.encoder.folder} ({prepared.encoder.revision}, {prepared.encoder.sha256[:12]})")
@@ -52,5 +55,7 @@ def plan_document(checked: Plan, prepared: PreparedRun) -> dict[str, Any]:
             for name, s in corpus.splits.items()
         },
         "labels": list(corpus.schema.label_names),
+        "notes": list(corpus.notes),
+        "assumptions": list(corpus.assumptions),
         "encoder": {"folder": str(encoder.folder), "revision": encoder.revision, "sha256": encoder.sha256},
     }

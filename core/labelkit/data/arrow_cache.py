@@ -11,7 +11,7 @@ import hashlib
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from itertools import chain, islice
 from pathlib import Path
@@ -20,13 +20,13 @@ from typing import TYPE_CHECKING, Any
 from labelkit.data.views import LazyExamples
 from labelkit.errors import DataError
 from labelkit.files.atomic import new_file
-from labelkit.records import Example, LoadContext, Place
+from labelkit.records import Example, LoadContext, Place, ReadingPolicy
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 #: raised with every change of how examples are stored, or read by core's formats
-VERSION = 1
+VERSION = 2
 #: splits with more examples, or more bytes (estimated), are stored in a file
 EXAMPLES, BYTES = 50_000, 1 << 28
 _BLOCK = 1000
@@ -39,6 +39,7 @@ class StoredExamples(LazyExamples):
     """The examples of an Arrow file that :func:`store_if_large` wrote.
 
     :ivar counts: what readers counted while they read the examples.
+    :ivar assumptions: what they assumed.
     """
 
     def __init__(self, path: Path) -> None:
@@ -50,6 +51,7 @@ class StoredExamples(LazyExamples):
         footer = json.loads(self._reader.get_batch_with_custom_metadata(last).custom_metadata[_FOOTER])
         self._size: int = footer["examples"]
         self.counts = Counter[str](footer["tally"])
+        self.assumptions = tuple[str, ...](footer["assumptions"])
         self._block = -1
         self._column: Any = None  # of the block that was read last
 
@@ -73,32 +75,35 @@ class StoredExamples(LazyExamples):
         return StoredExamples, (self._path,)
 
 
-def store_if_large(examples: Iterable[Example], path: Path, counts: Counter[str]) -> Sequence[Example]:
+def store_if_large(examples: Iterable[Example], path: Path, policy: ReadingPolicy) -> Sequence[Example]:
     """Return ``examples`` as a list, or stored in ``path`` where there are many.
 
-    :param counts: what readers count while they read the examples; stored with them.
+    :param policy: the one that they are read under, and no others: what it counts and assumes is stored with them.
     :raises StorageError: the cache cannot be written.
     """
     found: list[Example] = []
-    size, before = 0, Counter(counts)
+    size = 0
     iterator = iter(examples)
     for example in iterator:
         found.append(example)
         size += _WORD * len(example.words or ()) + 2 * len(example.text or "") + 500
         if len(found) > EXAMPLES or size > BYTES:
-            return _store(chain(found, iterator), path, lambda: counts - before)
+            return _store(chain(found, iterator), path, policy)
     return found
 
 
-def load_stored(path: Path, counts: Counter[str]) -> StoredExamples | None:
-    """Return the examples stored in ``path``, and add what readers counted; None without a complete, readable file."""
+def load_stored(path: Path, policy: ReadingPolicy) -> StoredExamples | None:
+    """Return the examples stored in ``path``; None without a complete, readable file.
+
+    :param policy: gets what readers counted and assumed.
+    """
     if not path.exists():
         return None
     try:
         found = StoredExamples(path)
     except (OSError, ValueError, KeyError, TypeError):  # ArrowInvalid is a ValueError
         return None
-    counts.update(found.counts)
+    policy.add(ReadingPolicy(counts=found.counts, assumptions=dict.fromkeys(found.assumptions)))
     return found
 
 
@@ -119,7 +124,7 @@ def cache_path(ctx: LoadContext, *parts: object, files: Sequence[Path] = ()) -> 
     return ctx.cache / "examples" / f"{digest.hexdigest()}.arrow"
 
 
-def _store(examples: Iterable[Example], path: Path, counts: Callable[[], Counter[str]]) -> StoredExamples:
+def _store(examples: Iterable[Example], path: Path, policy: ReadingPolicy) -> StoredExamples:
     import pyarrow as pa
 
     schema = pa.schema([("example", pa.string())])
@@ -132,7 +137,7 @@ def _store(examples: Iterable[Example], path: Path, counts: Callable[[], Counter
         while block := list(islice(packed, _BLOCK)):
             writer.write_batch(batch(block))
             count += len(block)
-        footer = json.dumps({"examples": count, "tally": counts()})
+        footer = json.dumps({"examples": count, "tally": policy.counts, "assumptions": list(policy.assumptions)})
         writer.write_batch(batch([]), custom_metadata={_FOOTER: footer})
     return StoredExamples(path)
 

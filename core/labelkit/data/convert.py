@@ -6,7 +6,6 @@ target format cannot hold is found, for the format of a plugin too.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import zip_longest
@@ -77,12 +76,14 @@ class ConversionResult:
 
     :param checked: it was read back and compared; some formats can only be written.
     :param notes: what was left out while reading.
+    :param assumptions: what was assumed of the files without being told.
     """
 
     examples: int
     kind: Kind
     checked: bool
     notes: tuple[str, ...] = ()
+    assumptions: tuple[str, ...] = ()
 
 
 def convert(conversion: Conversion, catalog: DataCatalog, ctx: LoadContext) -> ConversionResult:
@@ -101,7 +102,7 @@ def convert(conversion: Conversion, catalog: DataCatalog, ctx: LoadContext) -> C
         return (conversion.select(example, kind) for example in resolved.open(conversion.split, within))
 
     with new_output(conversion.target, force=conversion.force) as output:
-        first_pass = replace(ctx, policy=replace(ctx.policy, counts=Counter()))
+        first_pass = replace(ctx, policy=ctx.policy.renewed())
         records = GoldRecords(read_examples(first_pass))
         assert writer.write is not None  # writer_for returns writers
         writer.write(records, output)
@@ -113,13 +114,14 @@ def convert(conversion: Conversion, catalog: DataCatalog, ctx: LoadContext) -> C
             settings = DataSettings(splitter=ctx.settings.splitter, plain_labels=records.plain)
             with output.readable() as path:
                 written = writer.read(path, LoadContext(settings=settings, layer=layer, kind=kind))
-                second_pass = replace(ctx, policy=replace(ctx.policy, counts=Counter()))
+                second_pass = replace(ctx, policy=ctx.policy.renewed())
                 check_lossless(read_examples(second_pass), _read_back(written, path.parent, writer.name), writer.name)
     return ConversionResult(
         examples=records.count,
         kind=kind,
         checked=writer.read is not None,
         notes=tuple(reading_notes(None, {}, first_pass)),
+        assumptions=tuple(first_pass.policy.assumptions),
     )
 
 

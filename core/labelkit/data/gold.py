@@ -48,6 +48,7 @@ class Gold:
 
     :param ref: where it came from.
     :param repaired: the number of tags that were changed because they did not fit their scheme.
+    :param assumptions: what was assumed of the files without being told.
     """
 
     split: str
@@ -55,6 +56,7 @@ class Gold:
     ref: str
     content_hash: str
     repaired: int = 0
+    assumptions: tuple[str, ...] = ()
 
 
 def read_gold(
@@ -100,7 +102,14 @@ def read_gold(
     if unknown := find_unknown_labels(examples, layer, schema):
         raise UnknownLabelsError(unknown, schema)
     ref = raw.refs.get("train" if name == ALL else name, reference)
-    return Gold(split=name, examples=examples, ref=ref, content_hash=digest, repaired=repaired)
+    return Gold(
+        split=name,
+        examples=examples,
+        ref=ref,
+        content_hash=digest,
+        repaired=repaired,
+        assumptions=raw.assumptions,
+    )
 
 
 def find_unknown_labels(examples: Sequence[Example], layer: str, schema: Schema) -> dict[str, str]:

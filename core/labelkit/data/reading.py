@@ -18,6 +18,7 @@ class RawCorpus:
     :param refs: split → where it was read from: a path, ``SOURCE:SPLIT``, or ``hub:ID@COMMIT:SPLIT``.
     :param source: the named corpus, where it is one.
     :param notes: what the user should know, e.g. what readers left out.
+    :param assumptions: what was assumed of the files.
     :param single_file: nothing says which split a single file is; it is read as train.
     """
 
@@ -25,6 +26,7 @@ class RawCorpus:
     refs: Mapping[str, str]
     source: Source | None = None
     notes: tuple[str, ...] = ()
+    assumptions: tuple[str, ...] = ()
     single_file: bool = False
 
 
@@ -44,6 +46,7 @@ def read_raw_corpus(reference: str, kind: Kind, catalog: DataCatalog, ctx: LoadC
         refs={split: ctx.origins.get(split, ref) for split, ref in resolved.refs.items()},
         source=source,
         notes=(*hub_notes, *reading_notes(source, splits, ctx)),
+        assumptions=tuple(ctx.policy.assumptions),
         single_file=isinstance(resolved, FileSplits) and resolved.single_file,
     )
 

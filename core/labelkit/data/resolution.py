@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -19,7 +20,7 @@ from labelkit.formats.recognition import readable_suffixes, reader_for
 from labelkit.formats.tables import saved_splits
 from labelkit.formats.tools import brat
 from labelkit.hub.repository import DEFAULT_REVISION, HubRepository
-from labelkit.records import Example, Format, Kind, LoadContext, Schema, Source
+from labelkit.records import Example, Format, Kind, LoadContext, ReadingPolicy, Schema, Source
 
 
 class NamedPlugin(Protocol):
@@ -129,7 +130,8 @@ class SourceSplits(ResolvedReference):
     def read(self, split: str, ctx: LoadContext) -> Sequence[Example]:
         """Load a split; the cache is never reused, as the source may load other examples now."""
         what, path = f"the {split} split of source '{self.source.name}'", cache_path(ctx, self.source.name, split)
-        return _store_nonempty(self.open(split, ctx), what, path, ctx.policy.counts)
+        with own_policy(ctx) as within:
+            return _store_nonempty(self.open(split, within), what, path, within.policy)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,9 +155,11 @@ class HubSplits(ResolvedReference):
 
     def read(self, split: str, ctx: LoadContext) -> Sequence[Example]:
         """Return the examples of a split, from the cache where they were stored before."""
-        path, counts = cache_path(ctx, self.refs[split]), ctx.policy.counts
+        path = cache_path(ctx, self.refs[split])
         what = f"the {split} split of hub:{self.dataset.name}"
-        return load_stored(path, counts) or _store_nonempty(self.open(split, ctx), what, path, counts)
+        with own_policy(ctx) as within:
+            stored = load_stored(path, within.policy)
+            return stored or _store_nonempty(self.open(split, within), what, path, within.policy)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,14 +188,23 @@ class FileSplits(ResolvedReference):
 
     def read(self, split: str, ctx: LoadContext) -> Sequence[Example]:
         """Return the examples of a split, from the cache where they were stored before and no file has changed."""
-        path, counts = self.files[split], ctx.policy.counts
+        path = self.files[split]
         chosen = reader_for(path, self.formats, ctx.settings.format, kind=self.kind)
         shards = shards_of(path)
         files = [file for file in (sorted(path.rglob("*")) if path.is_dir() else shards) if file.is_file()]
         cached = cache_path(ctx, str(path), chosen.name, chosen.read.__module__, files=files)
         # whether a pipe still holds the same cannot be known
-        stored = load_stored(cached, counts) if files else None
-        return stored or _store_nonempty(read_shards(shards, chosen, ctx), str(path), cached, counts)
+        with own_policy(ctx) as within:
+            stored = load_stored(cached, within.policy) if files else None
+            return stored or _store_nonempty(read_shards(shards, chosen, within), str(path), cached, within.policy)
+
+
+@contextmanager
+def own_policy(ctx: LoadContext) -> Iterator[LoadContext]:
+    """Yield a context for one split whose counts and assumptions are added to those of ``ctx`` at the end."""
+    within = replace(ctx, policy=ctx.policy.renewed())
+    yield within
+    ctx.policy.add(within.policy)
 
 
 def source_context(source: Source, ctx: LoadContext, formats: Mapping[str, Format]) -> LoadContext:
@@ -304,8 +317,8 @@ def read_shards(shards: Sequence[Path], chosen: Format, ctx: LoadContext) -> Ite
             yield example if row == number or example.id != str(number) else replace(example, id=str(row))
 
 
-def _store_nonempty(examples: Iterable[Example], what: str, path: Path, counts: Counter[str]) -> Sequence[Example]:
-    result = store_if_large(examples, path, counts)
+def _store_nonempty(examples: Iterable[Example], what: str, path: Path, policy: ReadingPolicy) -> Sequence[Example]:
+    result = store_if_large(examples, path, policy)
     if not result:
         raise DataError(f"{what} is empty: it holds no examples", hint="check the file, or leave the split out")
     return result

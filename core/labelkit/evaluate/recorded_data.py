@@ -70,7 +70,13 @@ def gold_split(corpus: Corpus, details: RunDetails, split: str) -> Gold:
         )
     check_unchanged(corpus, details, split)
     found = corpus.splits[split]
-    return Gold(split=split, examples=without_surfaces(found.examples), ref=found.ref, content_hash=found.content_hash)
+    return Gold(
+        split=split,
+        examples=without_surfaces(found.examples),
+        ref=found.ref,
+        content_hash=found.content_hash,
+        assumptions=corpus.assumptions,
+    )
 
 
 def check_unchanged(corpus: Corpus, details: RunDetails, *splits: str) -> None:

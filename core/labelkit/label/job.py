@@ -16,7 +16,7 @@ from labelkit.label.journal import Journal, journal_path
 from labelkit.label.records import drop_low_scores
 from labelkit.label.stream import InputRecord, LabelResult, label_stream
 from labelkit.label.summary import LabellingSummary
-from labelkit.records import Format, Labelled
+from labelkit.records import Format, Labelled, ReadingPolicy
 
 if TYPE_CHECKING:
     from labelkit.label.labeller import Labeller
@@ -47,6 +47,7 @@ class LabellingJob:
     """What to label, how, and the counts of its results.
 
     :param inputs: consumed lazily.
+    :param policy: the one under which they are read, which counts what is left out and notes what is assumed.
     :param min_score: leave out spans, and labels of texts, with a lower score.
     :param strict: raise for the first record that cannot be read or labelled.
     :param large: the input is known to be large.
@@ -58,6 +59,7 @@ class LabellingJob:
     labeller: Labeller
     inputs: Iterator[InputRecord]
     writer: Format
+    policy: ReadingPolicy = field(default_factory=ReadingPolicy)
     min_score: float | None = None
     strict: bool = False
     large: bool = False
@@ -161,6 +163,8 @@ class LabellingJob:
             "checkpoint": str(self.labeller.folder),
             "output": str(output) if output else None,
             "format": self.writer.name,
+            "notes": [f"{what}: {times:,}" for what, times in self.policy.counts.items()],
+            "assumptions": list(self.policy.assumptions),
             **counts,
             "resumed_after": self.resumed_after,
             "new_records": self.new.records,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Container, Iterator, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -145,6 +145,15 @@ class ReadingPolicy:
     def assume(self, statement: str) -> None:
         """Note ``statement``, once: an automatic decision about the data and how to say otherwise."""
         self.assumptions[statement] = None
+
+    def renewed(self) -> ReadingPolicy:
+        """Return this policy with counts and assumptions of its own, none so far."""
+        return replace(self, counts=Counter(), assumptions={})
+
+    def add(self, other: ReadingPolicy) -> None:
+        """Add what was counted and assumed under another policy."""
+        self.counts.update(other.counts)
+        self.assumptions.update(other.assumptions)
 
     def skip_record(self, error: DataError) -> None:
         """Report ``error`` of a record that the reader then skips.

@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from labelkit.registry.entities import (
+    AssumptionRecord,
     Attempt,
     CheckpointRecord,
     Evaluation,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AliasRecord",
+    "AssumptionRecord",
     "Attempt",
     "CheckpointRecord",
     "CollectedGarbage",

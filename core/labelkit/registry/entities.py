@@ -71,6 +71,18 @@ class SplitRecord:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class AssumptionRecord:
+    """Something that was assumed of the data of a run without being told.
+
+    :param number: its place among them, counted from 1.
+    :param text: a sentence, with the setting that says otherwise.
+    """
+
+    number: int
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class RunRecord:
     """The facts of a run apart from its progress; those learned after its start have defaults.
 
@@ -119,6 +131,7 @@ class RunRecord:
     plan: tuple[PlanValue, ...] = ()
     versions: tuple[VersionRecord, ...] = ()
     splits: tuple[SplitRecord, ...] = ()
+    assumptions: tuple[AssumptionRecord, ...] = ()
 
 
 class RunFacts(TypedDict, total=False):
@@ -137,6 +150,7 @@ class RunFacts(TypedDict, total=False):
     plan: tuple[PlanValue, ...]
     versions: tuple[VersionRecord, ...]
     splits: tuple[SplitRecord, ...]
+    assumptions: tuple[AssumptionRecord, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

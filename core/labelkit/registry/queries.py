@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from labelkit.registry import aliases, tables
 from labelkit.registry.entities import (
+    AssumptionRecord,
     Attempt,
     CheckpointRecord,
     Evaluation,
@@ -153,6 +154,7 @@ def details(connection: sa.Connection, run: str, store: LocalStore) -> RunDetail
             plan=tuple(PlanValue(**one) for one in rows(tables.plan_values)),
             versions=tuple(VersionRecord(**one) for one in rows(tables.versions)),
             splits=tuple(SplitRecord(**one) for one in rows(tables.splits)),
+            assumptions=tuple(AssumptionRecord(**one) for one in rows(tables.assumptions)),
             **facts,
         ),
         scores=figures(tables.scores),

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from labelkit.errors import RegistryError
 from labelkit.registry import tables
 from labelkit.registry.attempts import lock_attempt
-from labelkit.registry.entities import PlanValue, SplitRecord, VersionRecord
+from labelkit.registry.entities import AssumptionRecord, PlanValue, SplitRecord, VersionRecord
 from labelkit.registry.liveness import database_time, now
 from labelkit.registry.metric_rows import Figure
 from labelkit.registry.names import unknown_run
@@ -21,8 +21,10 @@ ROWS: dict[str, sa.Table[Any]] = {
     "plan": tables.plan_values,
     "versions": tables.versions,
     "splits": tables.splits,
+    "assumptions": tables.assumptions,
 }
-Rows = Mapping[str, Iterable[PlanValue | VersionRecord | SplitRecord]]
+Row = PlanValue | VersionRecord | SplitRecord | AssumptionRecord
+Rows = Mapping[str, Iterable[Row]]
 _RUNS = tables.runs.c
 _HEARTBEAT_INTERVAL = timedelta(seconds=5)
 
@@ -61,7 +63,7 @@ _HEARTBEAT_AND_STEP = (
 )
 
 
-def _row(record: PlanValue | VersionRecord | SplitRecord | Figure) -> dict[str, Any]:
+def _row(record: Row | Figure) -> dict[str, Any]:
     # Not dataclasses.asdict: it copies deeply, which took a third of the time of recording.
     return {name: getattr(record, name) for name in record.__dataclass_fields__}
 

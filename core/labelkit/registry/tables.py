@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy import Column, ForeignKey, Index, MetaData, Named, Table, TypedColumns
 
 # All revisions of the schema, oldest first.
-REVISIONS = ("0001", "0002")
+REVISIONS = ("0001", "0002", "0003")
 # Not Alembic's default name, so that another program's database is not taken for a registry.
 VERSION_TABLE = "labelkit_version"
 
@@ -128,6 +128,12 @@ class _Splits(TypedColumns):
     examples: Named[int] = Column(sa.BigInteger)
     words: Named[int] = Column(sa.BigInteger)
     carved: Named[bool]
+
+
+class _Assumptions(TypedColumns):
+    run = _run_key()
+    number: Named[int] = Column(sa.Integer, primary_key=True, autoincrement=False)
+    text: Named[str]
 
 
 class _Metrics(TypedColumns):
@@ -273,6 +279,7 @@ runs = Table(
 plan_values = Table("plan_values", metadata, _PlanValues, Index(None, "key", "number"), **_BY_KEY)
 versions = Table("versions", metadata, _Versions, **_BY_KEY)
 splits = Table("splits", metadata, _Splits, Index(None, "split", "content_hash"), **_BY_KEY)
+assumptions = Table("assumptions", metadata, _Assumptions, **_BY_KEY)
 metrics = Table("metrics", metadata, _Metrics, **_BY_KEY)
 scores = Table("scores", metadata, _Scores, Index(None, "task", "split", "name", "type", "value"), **_BY_KEY)
 checkpoints = Table(

@@ -8,7 +8,7 @@ import labelkit
 from labelkit.config.plan import Plan
 from labelkit.hardware import Hardware
 from labelkit.plugins.catalog import Catalog
-from labelkit.registry import PlanValue, RunRecord, SplitRecord
+from labelkit.registry import AssumptionRecord, PlanValue, RunRecord, SplitRecord
 from labelkit.train import provenance
 from labelkit.train.preparation import PreparedRun
 
@@ -61,5 +61,8 @@ def run_record(
                 carved=split.held_out,
             )
             for split in corpus.splits.values()
+        ),
+        assumptions=tuple(
+            AssumptionRecord(number=number, text=text) for number, text in enumerate(corpus.assumptions, start=1)
         ),
     )
