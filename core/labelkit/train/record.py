@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 import labelkit
 from labelkit.config.plan import Plan
+from labelkit.data.corpus import Corpus
 from labelkit.hardware import Hardware
 from labelkit.plugins.catalog import Catalog
 from labelkit.registry import AssumptionRecord, PlanValue, RunRecord, SplitRecord
@@ -51,18 +52,23 @@ def run_record(
         schema=asdict(corpus.schema),
         plan=tuple(PlanValue.of(key, value, origin) for key, (value, origin) in plan.entries().items()),
         versions=provenance.versions(plan, catalog),
-        splits=tuple(
-            SplitRecord(
-                split=split.name,
-                ref=split.ref,
-                content_hash=split.content_hash,
-                examples=len(split.examples),
-                words=split.words,
-                carved=split.held_out,
-            )
-            for split in corpus.splits.values()
-        ),
+        splits=split_records(corpus),
         assumptions=tuple(
             AssumptionRecord(number=number, text=text) for number, text in enumerate(corpus.assumptions, start=1)
         ),
+    )
+
+
+def split_records(corpus: Corpus) -> tuple[SplitRecord, ...]:
+    """Return the records of the splits of a corpus."""
+    return tuple(
+        SplitRecord(
+            split=split.name,
+            ref=split.ref,
+            content_hash=split.content_hash,
+            examples=len(split.examples),
+            words=split.words,
+            carved=split.held_out,
+        )
+        for split in corpus.splits.values()
     )
