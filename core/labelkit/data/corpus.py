@@ -15,8 +15,12 @@ from labelkit.data.scheme_conversion import SchemeConversion, convert_scheme
 from labelkit.errors import DataError
 from labelkit.files.split_names import SPLITS
 from labelkit.labels import schemes
+<<<<<<< HEAD
 from labelkit.labels.gold_labels import NO_SPANS, has_spans
 from labelkit.records import Example, Kind, Labels, LoadContext, Schema, Scheme
+=======
+from labelkit.records import DataSettings, Example, Kind, Labels, LoadContext, Schema, Scheme
+>>>>>>> 36a99ed (One rule for the settings of labels without a tagging scheme)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -117,6 +121,13 @@ def load_corpus(
 def context_for(ctx: LoadContext, layer: str, kind: Kind) -> LoadContext:
     """Return the context in which a reference is read for one layer, with counts and assumptions of its own."""
     return replace(ctx, layer=layer, kind=kind, policy=ctx.policy.renewed())
+
+
+def reading_settings(settings: DataSettings, kind: Kind, scheme: Scheme | None) -> DataSettings:
+    """Return the settings for labels in ``scheme``: without one, spans on text are plain labels of words, too."""
+    if kind == "token" and scheme is None and settings.plain_labels is None:
+        return replace(settings, plain_labels=True)
+    return settings
 
 
 def content_hash(examples: Iterable[Example], layer: str, scheme: Scheme | None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from labelkit.data.corpus import content_hash, context_for
+from labelkit.data.corpus import content_hash, context_for, reading_settings
 from labelkit.data.layer_schema import check_examples
 from labelkit.data.reading import read_raw_corpus
 from labelkit.data.resolution import DataCatalog
@@ -77,9 +77,7 @@ def read_gold(
     :param relabel: maps labels of the data, in the scheme of ``schema``, to its labels; the content hash stays.
     :raises DataError: it cannot be read, has no such split, or holds a label that ``schema`` lacks (file and line).
     """
-    settings = ctx.settings
-    if schema.kind == "token" and schema.scheme is None and settings.plain_labels is None:
-        settings = replace(settings, plain_labels=True)
+    settings = reading_settings(ctx.settings, schema.kind, schema.scheme)
     within = context_for(replace(ctx, settings=settings), layer, schema.kind)
     raw = read_raw_corpus(reference, schema.kind, catalog, within)
     # the single file that a run was trained on stays its train split

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from labelkit.config.environment import Environment
 from labelkit.config.plan import ErrorCollector, Plan, Request, draft_plan
-from labelkit.data.corpus import Corpus, load_corpus
+from labelkit.data.corpus import Corpus, load_corpus, reading_settings
 from labelkit.models import references
 from labelkit.plugins.catalog import Catalog
 from labelkit.records import ResolvedEncoder
@@ -106,9 +106,8 @@ def read_corpus(plan: Plan, catalog: Catalog, environment: Environment, cache: P
 
     :raises DataError: it cannot be used as it stands.
     """
-    task, settings = plan.task, plan.data
-    if task.kind == "token" and task.scheme is None and settings.plain_labels is None:
-        settings = replace(settings, plain_labels=True)  # spans on text are plain labels too
+    task = plan.task
+    settings = reading_settings(plan.data, task.kind, task.scheme)
     corpus = load_corpus(
         plan.settings.reference,
         layer=task.layer,
