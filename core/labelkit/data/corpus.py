@@ -15,12 +15,8 @@ from labelkit.data.scheme_conversion import SchemeConversion, convert_scheme
 from labelkit.errors import DataError
 from labelkit.files.split_names import SPLITS
 from labelkit.labels import schemes
-<<<<<<< HEAD
 from labelkit.labels.gold_labels import NO_SPANS, has_spans
-from labelkit.records import Example, Kind, Labels, LoadContext, Schema, Scheme
-=======
 from labelkit.records import DataSettings, Example, Kind, Labels, LoadContext, Schema, Scheme
->>>>>>> 36a99ed (One rule for the settings of labels without a tagging scheme)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
