@@ -23,7 +23,8 @@ def decode(decoder: Decoder, scores: Scores) -> NDArray[np.int64]:
     except Exception as error:
         raise LabelkitError(f"decoder '{decoder.name}' failed: {type(error).__name__}: {error}") from error
     labels = len(scores.schema.label_names)
-    if ids.shape != (len(scores.values),) or (len(ids) and not (ids.min() >= 0 and ids.max() < labels)):
+    valid = ids.shape == (len(scores.values),) and (ids.dtype.kind in "iu" or not len(ids))
+    if not valid or (len(ids) and not (ids.min() >= 0 and ids.max() < labels)):
         raise LabelkitError(
             f"decoder '{decoder.name}' must return one of {labels} label ids for each of {len(scores.values)} words"
         )

@@ -27,7 +27,7 @@ def score(metrics: Sequence[Metric], predictions: Predictions, *, recompute_inte
     bounds: dict[str, Any] = {}
     for position, metric in enumerate(metrics):
         with _metric_errors(metric):
-            found = {str(name): _to_python(value) for name, value in metric.compute(predictions).items()}
+            found = _computed(metric, predictions)
         if position == 0 and not intervals.is_number(found.get(metric.key)):
             raise LabelkitError(
                 f"metric '{metric.name}' returned no number called '{metric.key}'",
@@ -53,6 +53,16 @@ def _metric_errors(metric: Metric) -> Iterator[None]:
         raise LabelkitError(f"metric '{metric.name}': {error.message}", hint=error.hint) from error
     except Exception as error:
         raise LabelkitError(f"metric '{metric.name}' failed: {type(error).__name__}: {error}") from error
+
+
+def _computed(metric: Metric, predictions: Predictions) -> dict[str, Any]:
+    found = metric.compute(predictions)
+    if not isinstance(found, Mapping):
+        raise LabelkitError(
+            f"it returned {type(found).__name__}, not a mapping of names and figures",
+            hint=f"let it return {{{metric.key!r}: …}}",
+        )
+    return {str(name): _to_python(value) for name, value in found.items()}
 
 
 def _to_python(value: Any) -> Any:

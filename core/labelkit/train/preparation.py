@@ -15,6 +15,7 @@ from labelkit.records import ResolvedEncoder
 from labelkit.registry import RunDetails, names
 from labelkit.registry.home import Home
 from labelkit.train.resumption import check_data_unchanged, check_resumable, recorded_request
+from labelkit.train.trials import try_parts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +60,8 @@ def prepare(
     with errors.collect():
         on_stage("reading", plan.settings.reference)
         corpus = read_corpus(plan, catalog, environment, home.cache)
+    if not errors.errors:
+        try_parts(plan, corpus, catalog, errors)
     errors.raise_errors()
     return PreparedRun(plan=plan, corpus=corpus, encoder=encoder, resumes=resumes)
 
