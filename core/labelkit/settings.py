@@ -13,6 +13,8 @@ from typing import Annotated, Any, Literal, Self, get_args
 from annotated_types import Ge, Interval
 
 AUTO: Literal["auto"] = "auto"
+#: characters of a line or record of data: four times the longest novels. JSON may take 30 bytes for each
+MAX_RECORD = 20_000_000
 Scheme = Literal["IOB1", "IOB2", "BIOES", "BILOU"]
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 Attention = Literal["auto", "default", "eager", "sdpa"]
@@ -60,6 +62,9 @@ class DataSettings:
         float, Interval(ge=0.001, le=0.9), Doc("share of train held out as validation where there is none")
     ] = 0.1
     validation_seed: Annotated[Seed | None, Doc("seed of the held-out validation split; None: train.seed")] = None
+    max_record: Annotated[PositiveInt, Doc("refuse lines and records of more characters than this as no data")] = (
+        MAX_RECORD
+    )
     max_length: Annotated[
         Annotated[int, Ge(8)] | Literal["auto"], Doc("subwords in a window; auto: the encoder's maximum")
     ] = AUTO

@@ -11,15 +11,16 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from labelkit.errors import DataError
+from labelkit.settings import MAX_RECORD
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _UNDECODED = re.compile("[\udc80-\udcff]")
-_CHUNK = 1 << 20
 #: the path that stands for standard input
 STDIN = Path("<stdin>")
 #: called with each file that is opened, to show how far it has been read
@@ -27,7 +28,10 @@ OPEN_LISTENER: ContextVar[Callable[[Path, BinaryIO], None] | None] = ContextVar(
 
 
 def read_lines(
-    path: Path, encoding: str = "utf-8", skip: Callable[[DataError], object] | None = None
+    path: Path,
+    encoding: str = "utf-8",
+    skip: Callable[[DataError], object] | None = None,
+    limit: int = MAX_RECORD,
 ) -> Iterator[tuple[int, str]]:
     r"""Yield ``(number, line)`` of a plain or gzipped text file, counted from 1, without line ends.
 
@@ -35,10 +39,12 @@ def read_lines(
     dropped.
 
     :param skip: called with the error of a line that is not in ``encoding``, which is then skipped; None raises it.
-    :raises DataError: the file is missing, a folder, not readable, broken gzip, or not in ``encoding``. A file in
-        UTF-16 where UTF-8 is expected is never skipped line by line.
+    :param limit: the most characters of a line.
+    :raises DataError: the file is missing, a folder, not readable, broken gzip, not in ``encoding``, or a line is too
+        long. A file in UTF-16 where UTF-8 is expected is never skipped line by line.
     """
-    for number, line in enumerate(lines_with_ends(path, encoding, "surrogateescape" if skip else "strict"), start=1):
+    errors = "surrogateescape" if skip else "strict"
+    for number, line in enumerate(lines_with_ends(path, encoding, errors, limit), start=1):
         if skip and not line.isascii() and (found := _UNDECODED.search(line)):
             offset = len(line[: found.start()].encode(encoding, "surrogateescape"))
             byte = ord(found[0]) - 0xDC00
@@ -47,8 +53,10 @@ def read_lines(
             yield number, line.removesuffix("\n").removesuffix("\r")
 
 
-def lines_with_ends(path: Path, encoding: str = "utf-8", errors: str = "strict") -> Iterator[str]:
-    """Yield the lines of a text file as :func:`read_lines` does, with their ends."""
+def lines_with_ends(
+    path: Path, encoding: str = "utf-8", errors: str = "strict", limit: int = MAX_RECORD
+) -> Iterator[str]:
+    """Yield the lines of a text file as :func:`read_lines` does, with their ends, which count as characters, too."""
     codec = text_codec(encoding)
     with reading_errors(path), open_bytes(path) as stream:
         if codec == "utf-8-sig" and (mark := cast(io.BufferedReader, stream).peek(2)[:2]) in _UTF16:
@@ -57,10 +65,35 @@ def lines_with_ends(path: Path, encoding: str = "utf-8", errors: str = "strict")
                 hint="give the right encoding, --encoding utf-16, or write the file anew in UTF-8",
             )
         text = io.TextIOWrapper(stream, encoding=codec, errors=errors, newline="\n")
+        number = 0
         try:
-            yield from text
+            # A line may have no end, as in /dev/zero and in gzip files of a few kilobytes: it is read up to the limit.
+            for number, line in enumerate(iter(partial(text.readline, limit + 1), ""), start=1):
+                if len(line) > limit:
+                    raise too_long(f"{path}:{number}", "line", limit)
+                yield line
         except UnicodeDecodeError as error:
-            raise _undecodable(path, encoding) from error
+            raise _undecodable(path, encoding, number + 1, error, stream) from error
+
+
+def read_bytes(path: Path, limit: int = MAX_RECORD) -> bytes:
+    """Return the content of a file that holds a single record, decompressed if it is gzipped.
+
+    :raises DataError: the file cannot be read, or has more than ``limit`` bytes.
+    """
+    with reading_errors(path), open_bytes(path) as stream:
+        content = stream.read(limit + 1)
+    if len(content) > limit:
+        raise too_long(str(path), "file", limit, "bytes")
+    return content
+
+
+def too_long(place: str, what: str, limit: int, unit: str = "characters") -> DataError:
+    """Return the error for a line, record or file of more than ``limit`` characters."""
+    return DataError(
+        f"{place}: this {what} has more than {limit:,} {unit}",
+        hint="check that it is the file you mean; --set data.max_record=N reads longer ones",
+    )
 
 
 @contextmanager
@@ -130,24 +163,16 @@ def reading_errors(path: Path) -> Iterator[None]:
         raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
 
 
-def _undecodable(path: Path, encoding: str) -> DataError:
-    """Return the error for the first byte that cannot be decoded; a text stream only knows its place in a chunk."""
-    decoder = codecs.getincrementaldecoder(encoding)()
-    read, lines, chunk = 0, 1, b""
-    with open_bytes(path) as stream:
-        try:
-            while chunk := stream.read(_CHUNK):
-                pending = len(decoder.getstate()[0])
-                decoder.decode(chunk)
-                read, lines = read + len(chunk), lines + chunk.count(b"\n")
-            pending = len(decoder.getstate()[0])
-            decoder.decode(b"", final=True)
-        except UnicodeDecodeError as error:
-            start = error.start - pending
-            lines += chunk.count(b"\n", 0, max(start, 0))
-            offset = f"byte offset {read + start}"
-            return _encoding_error(f"{path}:{lines}", encoding, offset, error.object[error.start])
-    return DataError(f"{path} is not {encoding.upper()}")
+def _undecodable(path: Path, encoding: str, line: int, error: UnicodeDecodeError, stream: BinaryIO) -> DataError:
+    """Return the error for the first byte that cannot be decoded.
+
+    :param line: the number of the line that was being read; all chunks before the one in ``error`` belong to it.
+    :param stream: has been read up to the end of that chunk. A pipe cannot tell its position.
+    """
+    chunk = error.object
+    place = f"{path}:{line + chunk[: error.start].count(10)}"
+    offset = f"byte offset {stream.tell() - len(chunk) + error.start}" if stream.seekable() else "a byte"
+    return _encoding_error(place, encoding, offset, chunk[error.start])
 
 
 def _encoding_error(place: str, encoding: str, offset: str, byte: int) -> DataError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
@@ -125,8 +126,9 @@ def check_columns(path: object, ctx: LoadContext, names: Sequence[str]) -> None:
 
     :raises DataError: a name occurs twice, or a column that is needed is missing; names the file.
     """
-    if doubled := [name for index, name in enumerate(names) if name in names[:index]]:
-        raise DataError(f"{path}: duplicate column '{doubled[0]}'", hint="rename one of them")
+    if len(set(names)) < len(names):
+        doubled = next(name for name, times in Counter(names).items() if times > 1)
+        raise DataError(f"{path}: duplicate column '{doubled}'", hint="rename one of them")
     try:
         find_columns(names, ctx)
     except DataError as error:

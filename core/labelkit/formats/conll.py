@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from labelkit.errors import DataError
 from labelkit.formats.encoding import is_encodable
+from labelkit.formats.record_limit import limited_sentences
 from labelkit.records import Example, Format, Labelled, LoadContext, Output, Place
 
 DOCUMENT_START = "-DOCSTART-"
@@ -164,7 +165,7 @@ def parse(path: Path, ctx: LoadContext) -> Iterator[ConllSentence]:
     :raises DataError: a line has another number of columns than the first, and ``ctx.policy`` does not skip its
         sentence; names file and line.
     """
-    table, lines = _Table.detect(path, ctx.lines(path))
+    table, lines = _Table.detect(path, limited_sentences(path, ctx.lines(path), ctx.settings.max_record))
     rows: list[list[str]] = []
     start, document, empty, invalid = 0, 1, True, False
     for number, line in chain(lines, [(0, "")]):

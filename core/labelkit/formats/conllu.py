@@ -15,6 +15,7 @@ from pathlib import Path
 
 from labelkit.errors import DataError, nearest
 from labelkit.formats.encoding import is_encodable
+from labelkit.formats.record_limit import limited_sentences
 from labelkit.records import Example, Format, Labelled, LoadContext, Output, Place
 from labelkit.records.examples import Offsets
 
@@ -184,7 +185,8 @@ def parse(path: Path, ctx: LoadContext) -> Iterator[ConlluSentence]:
     :raises DataError: a line is invalid, and ``ctx.policy`` does not skip its sentence; names file and line.
     """
     sentence, invalid = ConlluSentence(), False
-    for number, line in chain(ctx.lines(path), [(0, "")]):
+    lines = limited_sentences(path, ctx.lines(path), ctx.settings.max_record)
+    for number, line in chain(lines, [(0, "")]):
         if line.startswith("#") and not sentence.rows:
             if match := _COMMENT.fullmatch(line):
                 sentence.comments[match[1]] = match[2] or ""

@@ -10,7 +10,6 @@ import csv
 import io
 import json
 import re
-import sys
 from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
@@ -22,6 +21,7 @@ from labelkit.formats.columns import Columns, Record, check_columns, find_column
 from labelkit.formats.encoding import encode_text
 from labelkit.formats.examples import fraction_error, read_records
 from labelkit.formats.labelled_json import to_record, without_predictions
+from labelkit.formats.record_limit import RecordLimit
 from labelkit.records import Example, Format, Labelled, LoadContext, Output
 
 _FRACTION = re.compile(r"[-+]?(\d+\.\d*|\.\d+)([eE][-+]?\d+)?|[-+]?\d+[eE][-+]?\d+|nan", re.IGNORECASE)
@@ -96,14 +96,16 @@ def parse_rows(path: Path, ctx: LoadContext, separator: str, *, quotes: bool) ->
 
     :raises DataError: a quote is unterminated, or a row is uneven and ``ctx.policy`` does not skip it.
     """
-    csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # a text may be long; the limit is global to Python
+    csv.field_size_limit(2**31 - 1)  # global to Python; the records of each file have a limit of their own
     quoting: Any = csv.QUOTE_MINIMAL if quotes else csv.QUOTE_NONE
-    lines = lines_with_ends(path, ctx.encoding, ctx.policy.undecodable)
-    table = csv.reader(lines, delimiter=separator, quoting=quoting, strict=True)
+    limit = RecordLimit(path, ctx)
+    lines = lines_with_ends(path, ctx.encoding, ctx.policy.undecodable, limit.characters)
+    table = csv.reader(limit.count(lines), delimiter=separator, quoting=quoting, strict=True)
     header: list[str] = []
     line = 1
     try:
         for fields in table:
+            limit.start()
             if fields and not header:
                 header = [name.strip() for name in fields]
                 check_columns(path, ctx, header)
@@ -131,7 +133,7 @@ def parse_lists(rows: Iterable[tuple[int, Record]], ctx: LoadContext) -> Iterato
             parsed = dict(row)
             for name, value in row.items():
                 if name in listed and isinstance(value, str) and value[:1] in ("[", "{"):
-                    with contextlib.suppress(ValueError):  # other text
+                    with contextlib.suppress(ValueError, RecursionError):  # other text
                         parsed[name] = json.loads(value)
             if "tokens" in columns.roles and (text := columns.roles.get("text")) is not None:
                 parsed[text] = parsed[text] or ""  # no words

@@ -44,7 +44,7 @@ def objects(path: Path, ctx: LoadContext) -> Iterator[tuple[int, dict[str, Any]]
 
     :raises DataError: a line is not a JSON object, unless ``ctx.policy`` skips it; names file and line.
     """
-    for number, line in read_lines(path, ctx.encoding, ctx.policy.on_bad_record):
+    for number, line in read_lines(path, ctx.encoding, ctx.policy.on_bad_record, ctx.settings.max_record):
         if not line.strip():
             continue
         try:

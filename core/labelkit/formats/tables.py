@@ -203,9 +203,7 @@ def _examples(
 ) -> Iterator[Example]:
     check_columns(path, ctx, schema.names)
     blocks = (
-        batch.slice(first, _BLOCK_ROWS).to_pylist()
-        for batch in batches
-        for first in range(0, batch.num_rows, _BLOCK_ROWS)
+        block.to_pylist() for batch in batches for block in _small_blocks(path, batch, ctx.settings.max_record)
     )
     rows = (
         without_predictions({name: plain_value(value) for name, value in row.items()})
@@ -213,6 +211,23 @@ def _examples(
     )
     numbered = enumerate(rows, start=start + 1)
     return read_records(path, ctx, numbered, class_names(schema) if names is None else names, start)
+
+
+def _small_blocks(path: Path, batch: pa.RecordBatch, limit: int) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of a batch in blocks of at most a thousand, and long rows one by one.
+
+    :raises DataError: a row has more than ``limit`` bytes.
+    """
+    for first in range(0, batch.num_rows, _BLOCK_ROWS):
+        block = batch.slice(first, _BLOCK_ROWS)
+        if block.nbytes <= limit:
+            yield block
+            continue
+        for index in range(block.num_rows):
+            row = block.slice(index, 1)
+            if row.nbytes > limit:
+                raise too_long(str(path), "table has a row that", limit, "bytes")
+            yield row
 
 
 def _read_json(path: Path) -> dict[str, Any]:

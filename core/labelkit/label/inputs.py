@@ -11,6 +11,7 @@ from typing import Literal
 
 from labelkit.errors import DataError
 from labelkit.files.reading import STDIN, lines_with_ends, open_bytes, read_lines, reading_errors
+from labelkit.formats.record_limit import RecordLimit
 from labelkit.formats.recognition import reader_for, readers_of, recognise
 from labelkit.label.records import FailedRecord
 from labelkit.label.stream import chunks
@@ -189,12 +190,13 @@ def _read_file(one: Input, ctx: LoadContext, *, strict: bool) -> Iterator[Exampl
 
 
 def _read_lines(path: Path, ctx: LoadContext) -> Iterator[Example]:
-    for number, line in read_lines(path, ctx.encoding, ctx.policy.on_bad_record):
+    for number, line in read_lines(path, ctx.encoding, ctx.policy.on_bad_record, ctx.settings.max_record):
         yield Example(id=str(number), text=line, place=Place(file=str(path), line=number))
 
 
 def _read_document(path: Path, ctx: LoadContext) -> Iterator[Example]:
-    text = "".join(lines_with_ends(path, ctx.encoding))
+    limit = RecordLimit(path, ctx)
+    text = "".join(limit.count(lines_with_ends(path, ctx.encoding, limit=limit.characters)))
     yield Example(id=path.name, text=text, place=Place(file=str(path), line=1))
 
 

@@ -211,9 +211,11 @@ class LoadContext:
     def lines(self, path: Path) -> Iterator[tuple[int, str]]:
         """Yield ``(number, line)`` of a text file, plain or ``.gz``, counted from 1, without line ends.
 
-        :raises DataError: the file is missing, or not in :attr:`encoding` (names the byte offset).
+        :raises DataError: the file is missing, not in :attr:`encoding` (names the byte offset), or a line is longer
+            than ``data.max_record``.
         """
-        for number, line in enumerate(lines_with_ends(path, self.encoding, self.policy.undecodable), start=1):
+        lines = lines_with_ends(path, self.encoding, self.policy.undecodable, self.settings.max_record)
+        for number, line in enumerate(lines, start=1):
             yield number, line.removesuffix("\n").removesuffix("\r")
 
     def folder(self, name: str) -> Path:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from labelkit.errors import DataError
-from labelkit.files.reading import open_bytes, reading_errors
+from labelkit.files.reading import read_bytes
 from labelkit.files.split_names import canonical_split
 from labelkit.formats.encoding import encode_text
 from labelkit.formats.tools.annotations import AnnotatedText, read_annotations
@@ -147,8 +147,7 @@ class _Unit(NamedTuple):
 
 def _read_pair(path: Path, ctx: LoadContext, document: str | None = None) -> Iterator[Example]:
     source = path.with_suffix(".txt")
-    with reading_errors(source), open_bytes(source) as stream:
-        content = stream.read()
+    content = read_bytes(source, ctx.settings.max_record)
     try:
         text = content.decode(ctx.encoding)  # all of it: offsets count line ends and a byte order mark too
     except UnicodeDecodeError as error:

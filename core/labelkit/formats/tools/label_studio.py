@@ -18,6 +18,7 @@ from labelkit.errors import DataError, one_line
 from labelkit.files.reading import open_bytes, reading_errors
 from labelkit.formats.columns import ROLES
 from labelkit.formats.labelled_json import is_gold
+from labelkit.formats.record_limit import LimitedStream
 from labelkit.formats.tools.annotations import AnnotatedText, as_mapping, read_annotations, text_field
 from labelkit.formats.tools.offsets import SpanLocator
 from labelkit.formats.tools.span_records import METADATA, check_own_fields, json_bytes, record_metadata, to_spans
@@ -40,7 +41,7 @@ def read(path: Path, ctx: LoadContext) -> Iterator[Example]:
 
     :raises DataError: the file is not an array of tasks, or a task is invalid.
     """
-    return read_annotations(path, ctx, enumerate(parse_tasks(path), start=1), _TaskParser(ctx).parse)
+    return read_annotations(path, ctx, enumerate(parse_tasks(path, ctx), start=1), _TaskParser(ctx).parse)
 
 
 def write(records: Iterable[Labelled], output: Output) -> None:
@@ -110,10 +111,10 @@ def to_result(number: int, type_: str, score: float | None, value: dict[str, Any
 # -- reading ----------------------------------------------------------------------------------------------------------
 
 
-def parse_tasks(path: Path) -> Iterator[Any]:
+def parse_tasks(path: Path, ctx: LoadContext) -> Iterator[Any]:
     """Yield the tasks of a file one by one; it may be larger than memory.
 
-    :raises DataError: the file is not a JSON array.
+    :raises DataError: the file is not a JSON array, or a task is too long.
     """
     import ijson
 
@@ -126,7 +127,10 @@ def parse_tasks(path: Path) -> Iterator[Any]:
                 f"{path} is not a JSON array of tasks", hint="export it from Label Studio as JSON or JSON-MIN"
             )
         try:
-            yield from ijson.items(stream, "item", use_float=True)
+            limited = LimitedStream(stream, path, ctx)
+            for task in ijson.items(limited, "item", use_float=True):
+                limited.start()
+                yield task
         except ijson.JSONError as error:
             reason = one_line(error, 150)
             raise DataError(f"{path}: broken JSON: {reason}", hint="export it again") from error

@@ -8,13 +8,14 @@ A DocBin is read and written as a whole, not as a stream.
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labelkit.errors import DataError, one_line
-from labelkit.files.reading import open_bytes, reading_errors
+from labelkit.files.reading import read_bytes, too_long
 from labelkit.formats.tools.annotations import AnnotatedText, as_mapping, read_annotations
 from labelkit.formats.tools.span_records import (
     METADATA,
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from spacy.vocab import Vocab
 
 UNLABELLED = "documents without categories were left out"
+#: bytes unpacked at once
+_BLOCK = 1 << 20
 _ATTRIBUTES = ("ORTH", "SPACY", "TAG", "ENT_IOB", "ENT_TYPE")
 
 
@@ -42,7 +45,7 @@ def read(path: Path, ctx: LoadContext) -> Iterator[Example]:
 
     :raises DataError: spaCy is not installed, or the file is not a DocBin.
     """
-    return read_annotations(path, ctx, enumerate(read_docs(path), start=1), partial(_parse, ctx=ctx))
+    return read_annotations(path, ctx, enumerate(read_docs(path, ctx.settings.max_record), start=1), partial(_parse, ctx=ctx))
 
 
 def write(records: Iterable[Labelled], output: Output) -> None:
@@ -160,24 +163,40 @@ def annotate(doc: Doc, record: SpanRecord, token_at: dict[tuple[int, int], int],
 # -- reading ----------------------------------------------------------------------------------------------------------
 
 
-def read_docs(path: Path) -> Iterator[Doc]:
+def read_docs(path: Path, limit: int) -> Iterator[Doc]:
     """Yield the documents of a DocBin.
 
-    :raises DataError: spaCy is not installed, or the file is not a DocBin.
+    :param limit: the most characters of a record; spaCy reads all documents at once, fifty times as many bytes at most.
+    :raises DataError: spaCy is not installed, or the file is not a DocBin, or too large.
     """
     tokens = _import_spacy()
     from spacy.vocab import Vocab
 
-    with reading_errors(path), open_bytes(path) as stream:
-        content = stream.read()
+    content = read_bytes(path, 50 * limit)
     try:
+        _check_unpacked_size(path, content, 50 * limit)
         box = tokens.DocBin(store_user_data=True).from_bytes(content)
+    except DataError:
+        raise
     except Exception as error:  # zlib, msgpack and spaCy each raise their own
         raise DataError(
             f"{path} is not a DocBin: {one_line(error, 150)}",
             hint="write it with spaCy's DocBin.to_disk, or convert it with spacy convert",
         ) from error
     yield from box.get_docs(Vocab())
+
+
+def _check_unpacked_size(path: Path, content: bytes, limit: int) -> None:
+    """Raise if a DocBin would unpack to more than ``limit`` bytes: a megabyte can hold a gigabyte.
+
+    :raises DataError: it would.
+    """
+    unpacker, size = zlib.decompressobj(), 0
+    while content and size <= limit:
+        size += len(unpacker.decompress(content, _BLOCK))
+        content = unpacker.unconsumed_tail
+    if size > limit:
+        raise too_long(str(path), "DocBin", limit, "bytes")
 
 
 def _parse(doc: Doc, ctx: LoadContext) -> AnnotatedText | None:
