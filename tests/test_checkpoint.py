@@ -154,7 +154,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda folder: (folder / "config.json").write_text("{not json"),
         "{folder}/config.json is damaged:",
     ),
-    "no config.json": (lambda folder: (folder / "config.json").unlink(), "{folder}/config.json is damaged:"),
+    "no config.json": (lambda folder: (folder / "config.json").unlink(), "{folder}/config.json is missing"),
     "another architecture": (
         lambda folder: change(folder / "config.json", model_type="roberta"),
         "the weights in {folder} do not fit its config.json:",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from labelkit.config.validation import validate
 from labelkit.errors import LabelkitError, UnknownNameError, nearest
+from labelkit.files.small import read_toml
 from labelkit.records import Task
 
 #: the recipes of tasks whose plugin has none, by kind
@@ -55,10 +55,10 @@ def read_recipe(path: Path) -> Recipe:
     :raises LabelkitError: it is missing, invalid TOML, or has an invalid setting.
     """
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise LabelkitError(f"recipe {path} cannot be read: {error.strerror}", hint="see: labelkit recipes") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        content = read_toml(path)
+    except FileNotFoundError:
+        raise LabelkitError(f"recipe {path} does not exist", hint="see: labelkit recipes") from None
+    except ValueError as error:
         raise LabelkitError(f"recipe {path} is invalid TOML: {error}", hint="see: labelkit recipes") from None
     summary = str(content.pop("summary", ""))
     for section in ("data", "train"):

@@ -11,13 +11,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from labelkit.errors import LabelkitError, nearest
+from labelkit.files.small import read_toml
 from labelkit.labels.schemes import spans_of, tags_of
 from labelkit.records import Labels, Predictions, Schema
 
@@ -71,7 +71,7 @@ def read_label_map(path: Path, schema: Schema) -> LabelMap:
     :raises LabelkitError: the file cannot be read, or a label is mapped to an invalid value.
     """
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = read_toml(path)
     except (OSError, ValueError) as error:
         raise LabelkitError(
             f"{path} cannot be read as a mapping: {error}", hint='each line is: "label of the data" = "label"'

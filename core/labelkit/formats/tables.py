@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from labelkit.errors import DataError
-from labelkit.files.reading import open_bytes, reading_errors
+from labelkit.files.reading import open_bytes, reading_errors, too_long
+from labelkit.files.small import read_json
 from labelkit.formats.columns import check_columns
 from labelkit.formats.examples import ClassNames, read_records
 from labelkit.formats.labelled_json import is_gold, to_record, without_predictions
@@ -202,9 +203,7 @@ def _examples(
     start: int = 0,
 ) -> Iterator[Example]:
     check_columns(path, ctx, schema.names)
-    blocks = (
-        block.to_pylist() for batch in batches for block in _small_blocks(path, batch, ctx.settings.max_record)
-    )
+    blocks = (block.to_pylist() for batch in batches for block in _small_blocks(path, batch, ctx.settings.max_record))
     rows = (
         without_predictions({name: plain_value(value) for name, value in row.items()})
         for row in chain.from_iterable(blocks)
@@ -232,9 +231,9 @@ def _small_blocks(path: Path, batch: pa.RecordBatch, limit: int) -> Iterator[pa.
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
     except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read: {error}") from error
+        raise DataError(f"{path} cannot be read: {error}", hint="check the folder") from error
     return content if isinstance(content, dict) else {}
 
 

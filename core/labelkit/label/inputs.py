@@ -11,8 +11,8 @@ from typing import Literal
 
 from labelkit.errors import DataError
 from labelkit.files.reading import STDIN, lines_with_ends, open_bytes, read_lines, reading_errors
-from labelkit.formats.record_limit import RecordLimit
 from labelkit.formats.recognition import reader_for, readers_of, recognise
+from labelkit.formats.record_limit import RecordLimit
 from labelkit.label.records import FailedRecord
 from labelkit.label.stream import chunks
 from labelkit.records import Example, Format, Kind, LoadContext, Place

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import inspect
-import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labelkit.errors import LabelkitError
+from labelkit.errors import LabelkitError, ModelError, StorageError
+from labelkit.files.small import read_json
+from labelkit.models.checkpoint_files import tensors_in
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
 LONGEST_WINDOW = 8192
 #: architectures that mix fp32 and half-precision tensors in a way that torch refuses
 FP32_ONLY = frozenset({"deberta", "xmod"})
+#: settings that count layers, and a number of them that every machine builds at once
+_LAYER_COUNT = re.compile(r"(layers?|blocks|groups)$")
+_ALWAYS_LAYERS = 1000
 #: inputs beside tokens that some models require → what such a model reads
 OTHER_INPUTS = {
     "bbox": "reads where words stand on a page",
@@ -53,9 +58,23 @@ def tokenizer_class_of(architecture: str) -> str | None:
 def architecture_of(folder: Path) -> str:
     """Return the ``model_type`` in the config.json of a model folder; empty where there is none."""
     try:
-        return str(json.loads((folder / "config.json").read_text(encoding="utf-8")).get("model_type", ""))
-    except (OSError, ValueError, AttributeError):
+        return str(read_json(folder / "config.json").get("model_type", ""))
+    except (OSError, StorageError, ValueError, AttributeError):
         return ""
+
+
+def check_layers(folder: Path, config: PreTrainedConfig) -> None:
+    """Raise if a configuration states more layers than the weights can fill: building them would take hours.
+
+    :raises ModelError: it does.
+    """
+    most = max(_ALWAYS_LAYERS, tensors_in(folder))
+    for name, value in {**config.to_dict(), **config.get_text_config().to_dict()}.items():
+        if type(value) is int and value > most and _LAYER_COUNT.search(name):
+            raise ModelError(
+                f"{folder / 'config.json'}: {name} is {value:,}, more than the weights have tensors",
+                hint="the folder is damaged; fetch it again",
+            )
 
 
 def required_inputs(model: Any) -> str | None:

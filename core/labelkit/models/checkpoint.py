@@ -5,8 +5,7 @@ Writing is atomic: a folder appears whole or not at all. Reading checks every fi
 
 from __future__ import annotations
 
-import json
-import math
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from labelkit.errors import DataError, ModelError
 from labelkit.files.atomic import new_folder
 from labelkit.files.json_text import to_json
+from labelkit.files.small import read_json, read_small
 from labelkit.models.checkpoint_files import CHECKPOINT_INFO, TRAIN_MENTIONS, pickles_in, sha256_of, weights_of
 from labelkit.models.heads import plain_state, save_module
 from labelkit.records import Kind, Schema
@@ -84,11 +84,16 @@ class CheckpointInfo:
     suppliers: tuple[Supplier, ...] = ()
 
     def __post_init__(self) -> None:
+        for name in ("labelkit", "run", "task", "kind", "layer", "decoder", "splitter", "fallback"):
+            if not isinstance(getattr(self, name), str):
+                raise TypeError(f"{name} must be text")
+        if not all(isinstance(label, str) for label in (*self.schema.types, *self.schema.labels)):
+            raise TypeError("labels must be text")
         if self.fallback not in self.schema.label_names:
             raise ValueError(f"fallback '{self.fallback}' is not one of the labels")
         if not isinstance(self.max_length, int) or not isinstance(self.overlap, int):
             raise TypeError("max_length and overlap must be whole numbers")
-        if not (isinstance(self.temperature, int | float) and 0 < self.temperature < math.inf):
+        if not (isinstance(self.temperature, int | float) and 0 < self.temperature <= sys.float_info.max):
             raise ValueError("temperature must be a number above 0")
 
     def to_json(self) -> dict[str, Any]:
@@ -142,6 +147,7 @@ def read_checkpoint(folder: Path, files: Mapping[str, tuple[int, str]] | None = 
 
     :param files: file name → the recorded size and SHA-256.
     :raises ModelError: a part is missing, damaged or changed, or the folder holds pickles.
+    :raises StorageError: the system cannot read a file.
     """
     if not folder.is_dir():
         raise ModelError(f"checkpoint {folder} does not exist", hint="see: labelkit runs list")
@@ -171,31 +177,33 @@ def read_train_mentions(folder: Path) -> MentionHashes | None:
 
     path = folder / TRAIN_MENTIONS
     try:
-        return MentionHashes.from_bytes(path.read_bytes())
+        return MentionHashes.from_bytes(read_small(path))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, EOFError) as error:
+    except (ValueError, EOFError) as error:
         raise ModelError(f"{path} is damaged: {error}", hint=RESTORE) from None
 
 
 def _read_info(path: Path) -> CheckpointInfo:
     try:
-        return CheckpointInfo.from_json(json.loads(path.read_text(encoding="utf-8")))
+        return CheckpointInfo.from_json(read_json(path))
     except FileNotFoundError:
         raise ModelError(
             f"{path.parent} is not a labelkit checkpoint: it has no {CHECKPOINT_INFO}",
             hint="give the folder that a run printed",
         ) from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, DataError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, DataError) as error:
         raise ModelError(f"{path} is damaged: {error}", hint=RESTORE) from None
 
 
 def _check_config(path: Path, info: CheckpointInfo) -> None:
     """Raise if config.json and ``labelkit.json`` differ in their label ids: labels would be wrong in silence."""
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
+        config = read_json(path)
         names = tuple(config["id2label"][str(index)] for index in range(len(config["id2label"])))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except FileNotFoundError:
+        raise ModelError(f"{path} is missing", hint=RESTORE) from None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(f"{path} is damaged: {error}", hint=RESTORE) from None
     if names != (info.outputs or info.schema.label_names):
         raise ModelError(f"{path} and {CHECKPOINT_INFO} disagree about the labels", hint=RESTORE)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labelkit.errors import ModelError, one_line
-from labelkit.models.architectures import hidden_size_of, is_causal, required_inputs
+from labelkit.models.architectures import check_layers, hidden_size_of, is_causal, required_inputs
 from labelkit.models.heads import BoundHead
 from labelkit.models.tokenizer import load_tokenizer
 from labelkit.records import Head, HeadContext, Schema
@@ -85,8 +85,10 @@ def load_classifier(folder: Path, head: BoundHead, *, trained: bool = False) -> 
         # the head of a model that was trained for other labels is replaced
         "ignore_mismatched_sizes": True,
     }
+    config = load_config(folder)
+    check_layers(folder, config)
     if dropout is not None:
-        options |= dict.fromkeys(dropout_rates(load_config(folder)), dropout)
+        options |= dict.fromkeys(dropout_rates(config), dropout)
     try:
         loaded: Any = auto_class.from_pretrained(str(folder), output_loading_info=True, **options)
     except Exception as error:

@@ -6,12 +6,12 @@ All of it runs before torch or transformers is imported, so that a mistake or a 
 from __future__ import annotations
 
 import importlib.util
-import json
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from labelkit.errors import LabelkitError, ModelError, nearest
+from labelkit.files.small import read_json
 from labelkit.hub.repository import DEFAULT_REVISION, HubRepository, short_reason
 from labelkit.models.checkpoint_files import sha256_of, weights_of
 from labelkit.records import LoadContext, ResolvedEncoder
@@ -82,10 +82,10 @@ def check_encoder_folder(folder: Path) -> str:
     """
     config = folder / "config.json"
     try:
-        json.loads(config.read_text(encoding="utf-8"))
+        read_json(config)
     except FileNotFoundError:
         raise ModelError(f"{folder} has no config.json", hint="give a Hugging Face model folder") from None
-    except (OSError, ValueError) as error:
+    except ValueError as error:
         raise ModelError(f"{config} cannot be read: {error}", hint="the folder is damaged; fetch it again") from None
     return sha256_of(*weights_of(folder))
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from labelkit.errors import RegistryError, StorageError
+from labelkit.files.small import read_json
 from labelkit.registry.liveness import now
 
 FOLDER = "labelkit-runs"
@@ -100,12 +101,10 @@ class Home:
         """
         marker = self.root / MARKER
         try:
-            content: dict[str, Any] = json.loads(marker.read_bytes())
+            content: dict[str, Any] = read_json(marker)
             return StoreMarker(id=str(uuid.UUID(content["id"])), created=datetime.fromisoformat(content["created"]))
-        except (FileNotFoundError, NotADirectoryError):
+        except FileNotFoundError:
             return None
-        except OSError as error:
-            raise _storage_error(marker, error) from error
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise RegistryError(
                 f"{marker} is damaged",

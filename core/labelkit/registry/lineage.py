@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,6 +12,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 
 from labelkit.errors import RegistryError, StorageError
+from labelkit.files.small import read_json
 from labelkit.models.checkpoint_files import CHECKPOINT_INFO, sha256_of
 from labelkit.registry import tables
 from labelkit.registry.database import Database
@@ -226,8 +226,8 @@ def _with_run(connection: sa.Connection, origin: Origin) -> Origin:
 def _read_info(folder: Path) -> dict[str, Any]:
     """Return the content of the ``labelkit.json`` in a folder, empty if there is no valid one."""
     try:
-        content = json.loads((folder / CHECKPOINT_INFO).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        content = read_json(folder / CHECKPOINT_INFO)
+    except (OSError, StorageError, ValueError):
         return {}
     valid = isinstance(content, dict) and isinstance(content.get("run"), str) and isinstance(content.get("step"), int)
     return content if valid else {}

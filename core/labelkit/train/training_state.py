@@ -23,6 +23,7 @@ from safetensors.torch import load_file, load_model, save_file, save_model
 
 from labelkit.errors import ModelError, one_line
 from labelkit.files.atomic import new_folder
+from labelkit.files.small import read_json
 
 if TYPE_CHECKING:
     from labelkit.train.trainer import WordLevelTrainer
@@ -81,7 +82,7 @@ class TrainingStateStore:
         content = _read_content(folder)
         if not content["trained"]:
             with _explain_damage(folder):
-                json.loads((folder / TRAINER).read_text(encoding="utf-8"))
+                read_json(folder / TRAINER)
                 for name in (WEIGHTS, TENSORS):
                     with safe_open(folder / name, framework="pt"):
                         """Opening checks the size against the header."""
@@ -151,7 +152,7 @@ def _write_json(path: Path, content: Mapping[str, Any]) -> None:
 
 def _read_content(folder: Path) -> dict[str, Any]:
     with _explain_damage(folder):
-        content: dict[str, Any] = json.loads((folder / STATE).read_text(encoding="utf-8"))
+        content: dict[str, Any] = read_json(folder / STATE)
         if content["format"] != FORMAT:
             raise ValueError(f"unknown format {content['format']}")
     return content

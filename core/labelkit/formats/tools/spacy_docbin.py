@@ -45,7 +45,9 @@ def read(path: Path, ctx: LoadContext) -> Iterator[Example]:
 
     :raises DataError: spaCy is not installed, or the file is not a DocBin.
     """
-    return read_annotations(path, ctx, enumerate(read_docs(path, ctx.settings.max_record), start=1), partial(_parse, ctx=ctx))
+    return read_annotations(
+        path, ctx, enumerate(read_docs(path, ctx.settings.max_record), start=1), partial(_parse, ctx=ctx)
+    )
 
 
 def write(records: Iterable[Labelled], output: Output) -> None:

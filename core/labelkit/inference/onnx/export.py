@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
 import logging
 import platform
 import shutil
@@ -22,6 +21,7 @@ from labelkit.encode.batches import model_inputs
 from labelkit.errors import LabelkitError, ModelError, StorageError, one_line
 from labelkit.files.atomic import new_file, new_folder
 from labelkit.files.json_text import to_json
+from labelkit.files.small import read_json
 from labelkit.models.checkpoint_files import sha256_of, weights_of
 
 if TYPE_CHECKING:
@@ -174,8 +174,8 @@ def export_model(
 def _read(path: Path) -> dict[str, Any]:
     """Return a JSON object from a file; empty if the file is missing or invalid."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        content = read_json(path)
+    except (OSError, StorageError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}
 
