@@ -227,7 +227,7 @@ def test_a_recipe_file_is_read_by_its_path(tmp_path: Path, monkeypatch: pytest.M
         ("train = 5", "unknown setting 'train'"),
         ("[train\n", "is invalid TOML"),
         (b"summary = '\xff'", "is invalid TOML"),
-        (None, "cannot be read: No such file or directory"),
+        (None, "does not exist"),
     ],
 )
 def test_a_recipe_file_with_a_fault_is_named_with_it(tmp_path: Path, text: str | bytes | None, said: str) -> None:
