@@ -12,7 +12,7 @@ import pytest
 from plugin_environment import PluginEnvironment, make_environment
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-PACKAGES = ("labelkit-dates", "labelkit-review")
+PACKAGES = ("labelkit-crf", "labelkit-dates", "labelkit-review")
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +74,16 @@ def test_what_the_readme_of_review_says_runs(packages: dict[str, Path], environm
     assert any(re.search(r"\[[^\]]+\]\(person\)", line) for line in lines)
     done = json.loads(environment.labelkit(*run, "--model", "tiny:bert", "--max-steps", "3", "--json").stdout)
     assert set(done["metrics"]["validation"]["ner"]) >= {"precision", "recall", "f1"}
+
+
+@pytest.mark.slow
+def test_what_the_readme_of_crf_says_runs(packages: dict[str, Path], environment: PluginEnvironment) -> None:
+    run, label = (line.split('"')[0].split()[1:] for line in commands(packages["labelkit-crf"]))
+    assert label == ["label", "with-crf", "--text"]
+    done = json.loads(environment.labelkit(*run, "--model", "tiny:bert", "--max-steps", "3", "--json").stdout)
+    assert (Path(done["checkpoint"]) / "head.safetensors").is_file()
+    found = json.loads(environment.labelkit(*label, "Ada Lovelace lives in London.", "--json").stdout)
+    assert len(found["words"]) == len(found["labels"])
 
 
 @pytest.mark.slow

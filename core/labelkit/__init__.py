@@ -41,7 +41,10 @@ from labelkit.records import (
 
 if TYPE_CHECKING:
     from labelkit.api import load, read, resume, run
+    from labelkit.inference.viterbi import viterbi
     from labelkit.label.labeller import Labeller
+    from labelkit.labels.schemes import may_follow
+    from labelkit.models.references import resolve_tiny
     from labelkit.train.run import RunResult
 
     __version__: str
@@ -51,6 +54,9 @@ _LAZY = {
     "load": "labelkit.api",
     "read": "labelkit.api",
     "resume": "labelkit.api",
+    "may_follow": "labelkit.labels.schemes",
+    "viterbi": "labelkit.inference.viterbi",
+    "resolve_tiny": "labelkit.models.references",
     "RunResult": "labelkit.train.run",
     "Labeller": "labelkit.label.labeller",
 }
@@ -89,9 +95,12 @@ __all__ = [
     "events",
     "hookimpl",
     "load",
+    "may_follow",
     "read",
+    "resolve_tiny",
     "resume",
     "run",
+    "viterbi",
 ]
 
 
