@@ -23,6 +23,7 @@ SplitterName = Literal["words", "whitespace", "characters", "none"]
 Seed = Annotated[int, Interval(ge=0, le=2**32 - 1)]
 NonNegativeInt = Annotated[int, Ge(0)]
 PositiveInt = Annotated[int, Ge(1)]
+ClassWeights = Literal["none", "balanced"] | dict[str, Annotated[float, Ge(0)]]
 NonNegativeFloat = Annotated[float, Ge(0)]
 
 
@@ -130,6 +131,10 @@ class TrainSettings:
     save_minutes: Annotated[
         NonNegativeFloat, Doc("minutes of training that a killed run may lose when it is resumed")
     ] = 5.0
+    class_weights: Annotated[
+        ClassWeights,
+        Doc("weights of labels in the loss: none, balanced (by frequency in train), or a table, {B-PER = 2.0}"),
+    ] = "none"
     head: Annotated[str, Doc("what stands on the encoder and how it learns: a name of labelkit heads")] = "linear"
     trainer: Mapping[str, Any] = field(default_factory=dict)
 

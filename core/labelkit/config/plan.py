@@ -171,6 +171,8 @@ def draft_plan(request: Request, catalog: Catalog, errors: ErrorCollector) -> Pl
     head: Any = next(iter(find_parts(catalog, "head", [settings["train.head"].value], task, errors)), None)
     if head is not None:
         settings |= _settings_of_head(head, task, settings)
+        with errors.collect():
+            check_loss_settings(head, settings)
     decoder: Any = next(iter(find_parts(catalog, "decoder", [settings["decoder"].value], task, errors)), None)
     return Plan(
         task=task,
@@ -226,6 +228,19 @@ def _settings_of_head(head: Head, task: Task, settings: Mapping[str, Setting]) -
     """Return the settings that a head decides, unless a recipe or the user does: the decoder that it is made for."""
     by_task = settings["decoder"].origin == f"task {task.name}"
     return {"decoder": Setting(head.decoder, f"head {head.name}")} if head.decoder and by_task else {}
+
+
+def check_loss_settings(head: Head, settings: Mapping[str, Setting]) -> None:
+    """Refuse settings of the loss that the loss of a head does not obey.
+
+    :raises LabelkitError: there is one.
+    """
+    for name in ("label_smoothing_factor", "class_weights"):
+        key = f"train.{name}"
+        if settings[key].value != SETTINGS[key].default and name not in head.loss_settings:
+            raise LabelkitError(
+                f"head '{head.name}' does not obey {key} ({settings[key].origin})", hint=f"leave out {key}"
+            )
 
 
 def kinds_served(part: Any) -> tuple[Kind, ...]:

@@ -132,6 +132,8 @@ def describe(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
         return ", or ".join(describe(choice, definitions) for choice in schema["anyOf"])
     if "const" in schema or "enum" in schema:
         return ", ".join(map(str, schema.get("enum", [schema.get("const")])))
+    if isinstance(schema.get("additionalProperties"), dict):
+        return f"a table of names, each with {describe(schema['additionalProperties'], definitions)}"
     bounds = [f"at least {schema['minimum']:,}"] if "minimum" in schema else []
     bounds += [f"at most {schema['maximum']:,}"] if "maximum" in schema else []
     return ", ".join([_TYPES.get(schema.get("type", ""), "any value"), *([" and ".join(bounds)] if bounds else [])])

@@ -13,7 +13,7 @@ from labelkit.errors import LabelkitError, one_line
 
 #: settings of the section ``train`` that are not arguments of transformers
 OURS = frozenset({
-    "attention", "batch_tokens", "dropout", "eval_precision", "eval_tokens", "evaluations_per_epoch",
+    "attention", "batch_tokens", "class_weights", "dropout", "eval_precision", "eval_tokens", "evaluations_per_epoch",
     "freeze_embeddings", "head", "max_minutes", "precision", "save_minutes", "trainer",
 })  # fmt: skip
 

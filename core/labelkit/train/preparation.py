@@ -14,6 +14,7 @@ from labelkit.plugins.catalog import Catalog
 from labelkit.records import ResolvedEncoder
 from labelkit.registry import RunDetails, names
 from labelkit.registry.home import Home
+from labelkit.train.class_weights import describe_weights, resolve_class_weights
 from labelkit.train.resumption import check_data_unchanged, check_resumable, recorded_request
 from labelkit.train.trials import try_parts
 
@@ -23,12 +24,14 @@ class PreparedRun:
     """A run that is ready to start; nothing has been written yet.
 
     :param plan: with its automatic settings not yet resolved.
+    :param class_weights: the weight of each label in the loss; None where all weigh the same.
     :param resumes: the run to resume; None for a new run.
     """
 
     plan: Plan
     corpus: Corpus
     encoder: ResolvedEncoder
+    class_weights: tuple[float, ...] | None = None
     resumes: RunDetails | None = None
 
 
@@ -60,10 +63,14 @@ def prepare(
     with errors.collect():
         on_stage("reading", plan.settings.reference)
         corpus = read_corpus(plan, catalog, environment, home.cache)
+        train = corpus.splits["train"].examples
+        weights = resolve_class_weights(plan.train.class_weights, train, corpus.layer, corpus.schema)
+        if weights is not None:
+            corpus = replace(corpus, notes=(*corpus.notes, describe_weights(weights, corpus.schema)))
     if not errors.errors:
         try_parts(plan, corpus, catalog, errors)
     errors.raise_errors()
-    return PreparedRun(plan=plan, corpus=corpus, encoder=encoder, resumes=resumes)
+    return PreparedRun(plan=plan, corpus=corpus, encoder=encoder, class_weights=weights, resumes=resumes)
 
 
 def prepare_resumed(

@@ -170,18 +170,22 @@ def encode_splits(
         encoder=prepared.encoder.folder,
         folder=home.runs / run,
         encoding=encoding,
-        head=bound_head(plan, corpus, prepared.encoder.folder),
+        head=bound_head(plan, prepared),
         windows=windows,
         fallback=fallback_label(corpus),
         device=device,
     )
 
 
-def bound_head(plan: Plan, corpus: Corpus, encoder: Path) -> BoundHead:
-    """Return the head of a plan, for the labels of a corpus and the encoder in a folder."""
-    settings = plan.train
+def bound_head(plan: Plan, prepared: PreparedRun) -> BoundHead:
+    """Return the head of a resolved plan, for the labels and the encoder of a prepared run."""
     return bind_head(
-        plan.head, encoder, corpus.schema, dropout=settings.dropout, label_smoothing=settings.label_smoothing_factor
+        plan.head,
+        prepared.encoder.folder,
+        prepared.corpus.schema,
+        dropout=plan.train.dropout,
+        label_smoothing=plan.train.label_smoothing_factor,
+        class_weights=prepared.class_weights,
     )
 
 

@@ -1,4 +1,4 @@
-"""The contract of the plugin ``crf``, the numbers of its loss and its decoder, and a labeller that was trained with it."""
+"""The contract of the plugin ``crf``, the numbers of its loss and decoder, and a labeller trained with it."""
 
 from __future__ import annotations
 
