@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import math
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-import labelkit
 from labelkit.config.plan import Request, make_plan
 from labelkit.errors import LabelkitError
 from labelkit.models.heads import LINEAR, BoundHead, cross_entropy
