@@ -152,5 +152,5 @@ def read(path: str | Path, *, format: str | None = None, ctx: LoadContext | None
     path, ctx = Path(path), ctx or LoadContext()
     formats = ctx.formats or Catalog.load(only=Environment.read().plugins).formats
     option = "labelkit.read(…, format='NAME') or --set data.format=NAME"
-    chosen = reader_for(path, formats, format or ctx.settings.format, kind=ctx.kind, option=option)
+    chosen = reader_for(path, formats, format or ctx.settings.format, kind=ctx.kind, option=option, ctx=ctx)
     return read_shards(shards_of(path), chosen, ctx)

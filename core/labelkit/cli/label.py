@@ -153,9 +153,9 @@ def run_job(shell: Shell, options: LabelOptions) -> None:
 
     if options.output:
         refuse_existing(options.output, force=options.force)
-    inputs = None if options.texts else _find_inputs(shell, options)
-    _writer(shell, options, None)  # an invalid format fails before the model is loaded
     ctx = reading_context(shell, options.columns, options.encoding, options.sets)
+    inputs = None if options.texts else _find_inputs(shell, options, ctx)
+    _writer(shell, options, None)  # an invalid format fails before the model is loaded
     labeller = _open(shell, options)
     meter, bar = ReadMeter(), options.output is not None or not sys.stdout.isatty()
     with LabelProgress(shell.err, meter, inputs.size if inputs else None, bar=bar) as progress:
@@ -183,13 +183,18 @@ def run_job(shell: Shell, options: LabelOptions) -> None:
     _close(shell, options, job)
 
 
-def _find_inputs(shell: Shell, options: LabelOptions) -> Inputs:
+def _find_inputs(shell: Shell, options: LabelOptions, ctx: LoadContext) -> Inputs:
     from labelkit.label.inputs import find_inputs
     from labelkit.label.journal import journal_path
 
     excluded = [options.output, journal_path(options.output)] if options.output else []
     found = find_inputs(
-        options.inputs, shell.catalog.formats, format_name=options.source, unit=options.unit, leave_out=excluded
+        options.inputs,
+        shell.catalog.formats,
+        format_name=options.source,
+        unit=options.unit,
+        leave_out=excluded,
+        ctx=ctx,
     )
     if found.skipped:
         names = ", ".join(str(path) for path in found.skipped[:3])

@@ -68,7 +68,7 @@ def kind_of(reference: str, catalog: DataCatalog, ctx: LoadContext) -> Kind:
         return resolved.source.kind
     split = next(iter(resolved.refs))
     path = resolved.files[split] if isinstance(resolved, FileSplits) else resolved.dataset.files[split][0]
-    chosen = reader_for(path, catalog.formats, ctx.settings.format)
+    chosen = reader_for(path, catalog.formats, ctx.settings.format, ctx=ctx)
     if chosen.kinds == ("token",):
         return "token"
     try:

@@ -147,7 +147,7 @@ class HubSplits(ResolvedReference):
         self.check_split(split)
 
         def read_file(path: Path) -> Iterable[Example]:
-            chosen = reader_for(path, self.formats, ctx.settings.format, kind=self.kind)
+            chosen = reader_for(path, self.formats, ctx.settings.format, kind=self.kind, ctx=ctx)
             assert chosen.read is not None  # reader_for returns readers
             return chosen.read(path, replace(ctx, path=path))
 
@@ -183,13 +183,13 @@ class FileSplits(ResolvedReference):
             split = "train"  # the only split there is, whatever it is called
         self.check_split(split)
         path = self.files[split]
-        chosen = reader_for(path, self.formats, ctx.settings.format, kind=self.kind)
+        chosen = reader_for(path, self.formats, ctx.settings.format, kind=self.kind, ctx=ctx)
         return read_shards(shards_of(path), chosen, ctx)
 
     def read(self, split: str, ctx: LoadContext) -> Sequence[Example]:
         """Return the examples of a split, from the cache where they were stored before and no file has changed."""
         path = self.files[split]
-        chosen = reader_for(path, self.formats, ctx.settings.format, kind=self.kind)
+        chosen = reader_for(path, self.formats, ctx.settings.format, kind=self.kind, ctx=ctx)
         shards = shards_of(path)
         files = [file for file in (sorted(path.rglob("*")) if path.is_dir() else shards) if file.is_file()]
         cached = cache_path(ctx, str(path), chosen.name, chosen.read.__module__, files=files)

@@ -8,21 +8,27 @@ import io
 import re
 import sys
 import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, TextIO, cast
+from weakref import WeakKeyDictionary
 
 from labelkit.errors import DataError
+from labelkit.files.signatures import check_is_text
 from labelkit.settings import MAX_RECORD
 
-_GZIP_MAGIC = b"\x1f\x8b"
+_GZIP_MAGIC, _GZIP_BITS = b"\x1f\x8b", 31
+#: bytes by which the content of a file is recognised
+HEAD = 1 << 16
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _UNDECODED = re.compile("[\udc80-\udcff]")
 #: the path that stands for standard input
 STDIN = Path("<stdin>")
+#: standard input → its buffer
+_BUFFERS: WeakKeyDictionary[TextIO, io.BufferedReader] = WeakKeyDictionary()
 #: called with each file that is opened, to show how far it has been read
 OPEN_LISTENER: ContextVar[Callable[[Path, BinaryIO], None] | None] = ContextVar("OPEN_LISTENER", default=None)
 
@@ -35,8 +41,8 @@ def read_lines(
 ) -> Iterator[tuple[int, str]]:
     r"""Yield ``(number, line)`` of a plain or gzipped text file, counted from 1, without line ends.
 
-    Only ``\n`` and ``\r\n`` end a line; U+2028, form feed and the like do not. A byte order mark at the start is
-    dropped.
+    Only ``\n`` and ``\r\n`` end a line, or ``\r`` in files without any ``\n``; U+2028, form feed and the like do not.
+    A byte order mark at the start is dropped.
 
     :param skip: called with the error of a line that is not in ``encoding``, which is then skipped; None raises it.
     :param limit: the most characters of a line.
@@ -59,18 +65,24 @@ def lines_with_ends(
     """Yield the lines of a text file as :func:`read_lines` does, with their ends, which count as characters, too."""
     codec = text_codec(encoding)
     with reading_errors(path), open_bytes(path) as stream:
-        if codec == "utf-8-sig" and (mark := cast(io.BufferedReader, stream).peek(2)[:2]) in _UTF16:
+        head = cast(io.BufferedReader, stream).peek(HEAD)
+        if not codec.startswith(("utf-16", "utf-32")):
+            check_is_text(path, head)
+        if codec == "utf-8-sig" and (mark := head[:2]) in _UTF16:
             raise DataError(
                 f"{path}:1: not {encoding.upper()} at byte offset 0 (0x{mark[0]:02x}): it begins like UTF-16",
                 hint="give the right encoding, --encoding utf-16, or write the file anew in UTF-8",
             )
-        text = io.TextIOWrapper(stream, encoding=codec, errors=errors, newline="\n")
+        newline = "\r" if b"\r" in head and b"\n" not in head else "\n"
+        text = io.TextIOWrapper(stream, encoding=codec, errors=errors, newline=newline)
         number = 0
         try:
             # A line may have no end, as in /dev/zero and in gzip files of a few kilobytes: it is read up to the limit.
             for number, line in enumerate(iter(partial(text.readline, limit + 1), ""), start=1):
                 if len(line) > limit:
                     raise too_long(f"{path}:{number}", "line", limit)
+                if newline == "\r" and "\n" in line:
+                    raise _mixed_ends(f"{path}:{number}")
                 yield line
         except UnicodeDecodeError as error:
             raise _undecodable(path, encoding, number + 1, error, stream) from error
@@ -96,20 +108,52 @@ def too_long(place: str, what: str, limit: int, unit: str = "characters") -> Dat
     )
 
 
+def _mixed_ends(place: str) -> DataError:
+    return DataError(
+        f"{place}: some lines end with a carriage return alone, and some with a line feed",
+        hint="write the file anew with one kind of line ends",
+    )
+
+
+def read_head(path: Path, size: int = HEAD) -> bytes:
+    """Return the first bytes of a file, decompressed if it is gzipped, and leave them to be read again.
+
+    Empty for what cannot be read twice, such as a named pipe; of standard input as many as have arrived.
+
+    :raises DataError: the file cannot be read.
+    """
+    if path != STDIN and not path.is_file():
+        return b""
+    with reading_errors(path):
+        if path != STDIN:
+            with open_bytes(path) as stream:
+                return stream.read(size)
+        head = _stdin().peek(size)[:size]
+        return zlib.decompressobj(_GZIP_BITS).decompress(head, size) if head.startswith(_GZIP_MAGIC) else head
+
+
 @contextmanager
 def open_bytes(path: Path) -> Iterator[BinaryIO]:
     """Open a file for reading, and decompress it if it is gzipped.
 
     :raises DataError: its name ends in ``.gz`` but it is not gzipped.
     """
-    # standard input as a file of its own, so that closing it leaves sys.stdin open
-    with open(sys.stdin.fileno(), "rb", closefd=False) if path == STDIN else path.open("rb") as raw:
+    with nullcontext(_stdin()) if path == STDIN else path.open("rb", HEAD) as raw:
         if listener := OPEN_LISTENER.get():
             listener(path, raw)
         gzipped = raw.peek(2)[:2] == _GZIP_MAGIC
         if path.suffix == ".gz" and not gzipped:
             raise DataError(f"{path} is not a gzip file", hint="drop .gz from its name if it is plain text")
         yield cast(BinaryIO, gzip.GzipFile(fileobj=raw)) if gzipped else raw
+
+
+def _stdin() -> io.BufferedReader:
+    """Return standard input as a buffer of its own: closing it leaves sys.stdin open, and all readers share it."""
+    found = _BUFFERS.get(sys.stdin)
+    if found is None or found.closed:
+        found = io.BufferedReader(io.FileIO(sys.stdin.fileno(), closefd=False), HEAD)
+        _BUFFERS[sys.stdin] = found
+    return found
 
 
 def corpus_folder(name: str, path: Path | None, root: Path | None) -> Path:

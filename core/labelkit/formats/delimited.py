@@ -77,7 +77,7 @@ FORMATS = (
     Format(
         name="tsv",
         kinds=("text",),
-        suffixes=(".tsv",),
+        suffixes=(".tsv", ".tab"),
         read=partial(read, separator="\t", quotes=False),
         summary="TSV with a header row: a text and its label; quotes are part of the text",
     ),

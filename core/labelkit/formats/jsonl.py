@@ -32,7 +32,7 @@ def write(records: Iterable[Labelled], output: Output) -> None:
 FORMAT = Format(
     name="jsonl",
     kinds=("token", "text"),
-    suffixes=(".jsonl", ".ndjson"),
+    suffixes=(".jsonl", ".ndjson", ".jsonlines", ".jl"),
     read=read,
     write=write,
     summary="JSON Lines: words and tags, a text and spans, or a text and a label",

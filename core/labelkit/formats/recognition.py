@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from labelkit.errors import DataError, UnknownNameError, nearest
+from labelkit.files.reading import HEAD, STDIN, read_head, text_codec
+from labelkit.files.signatures import check_is_text
 from labelkit.formats.builtin import FORMATS
+from labelkit.formats.content import guess_format
 from labelkit.formats.tools import brat
-from labelkit.records import Format, Kind
+from labelkit.records import Format, Kind, LoadContext
 
 #: endings of files that are neither CoNLL columns nor plain text, whether or not a format claims them
 FOREIGN_SUFFIXES = frozenset((
@@ -16,6 +19,10 @@ FOREIGN_SUFFIXES = frozenset((
     ".zip", ".tar", ".tgz", ".bz2", ".xz", ".pdf", ".doc", ".docx", ".xlsx", ".odt", ".rtf", ".png", ".jpg", ".jpeg",
     ".gif", ".safetensors", ".bin", ".pt", ".pkl", ".npy", ".db", ".sqlite", ".so",
 ))  # fmt: skip
+
+
+#: endings of archives, which are to be unpacked
+ARCHIVES = (".zip", ".tar", ".tgz", ".bz2", ".xz", ".zst", ".7z", ".rar", ".lz4")
 
 
 def reader_for(
@@ -26,24 +33,43 @@ def reader_for(
     kind: Kind | None = None,
     fallback: str = "conll",
     option: str = "--set data.format=NAME (--from NAME in data convert)",
+    ctx: LoadContext | None = None,
 ) -> Format:
-    """Return the format to read a file with, or a folder that is read as one.
+    """Return the format to read a file with, or a folder that is read as one: by its ending, then by its content.
+
+    Content counts where the ending says nothing, and where it is one of plain text or columns but the content is JSON,
+    CoNLL-U or tagged columns. What is assumed goes to the policy of ``ctx``.
 
     :param name: the format that the user chose; None for the one of the ending.
     :param kind: the kind of the examples; None for either.
     :param fallback: the format of unknown endings that are not foreign; no other format gets its own endings.
     :param option: how the user chooses a format, for hints.
+    :param ctx: encoding, columns and policy; None for the defaults.
     :raises UnknownNameError: no format is called ``name``.
     :raises DataError: no format reads the file, or several do.
     """
     readers = readers_of(formats, kind)
     if name is not None:
         return _by_name(name, formats, readers, "read", kind)
-    if found := recognise(path, readers, fallback=fallback, option=option):
+    ctx = ctx or LoadContext()
+    found = recognise(path, readers, fallback=fallback, option=option)
+    if found is None or found.name in ("text", "conll"):
+        guess = _guess(path, ctx, sure=found is not None)
+        if guess in readers and readers[guess] != found:
+            ctx.policy.assume(f"{path} is read as {guess}, by its content: {option} says otherwise")
+            return readers[guess]
+        if guess in formats and found is None:
+            raise DataError(f"{path} is {guess}, which holds no {kind} examples", hint="check the task and the file")
+    if found:
         return found
     suffix = Path(_data_name(path)).suffix
     if fallback in readers and suffix not in FOREIGN_SUFFIXES:
+        if path.is_file() or path == STDIN:
+            what = "plain text, a record per line" if fallback == "text" else fallback
+            ctx.policy.assume(f"{path} is read as {what}: {option} says otherwise")
         return readers[fallback]
+    if suffix in ARCHIVES:
+        raise DataError(f"{path} is an archive", hint="unpack it, and give the files that are in it")
     hint = f"choose one: {option}; {nearest(suffix.lstrip('.'), readers)}"
     if suffix == ".json" and "label-studio" in readers:
         hint = f"an export of Label Studio is read with {option.replace('NAME', 'label-studio')}"
@@ -100,6 +126,16 @@ def recognise(path: Path, formats: Mapping[str, Format], *, fallback: str | None
         names = " and ".join(sorted(known.name for known in fitting))
         raise DataError(f"the ending of {path} names several formats: {names}", hint=f"choose one: {option}")
     return fitting[0] if fitting else None
+
+
+def _guess(path: Path, ctx: LoadContext, *, sure: bool) -> str | None:
+    """Return the name of the format that the content of a file shows; columns that the user names show it, too."""
+    if ctx.columns and sure:
+        return None
+    head = read_head(path)
+    check_is_text(path, head)
+    text = head.decode(text_codec(ctx.encoding), "replace")
+    return guess_format(text, complete=len(head) < HEAD, sure=sure)
 
 
 def _by_name(

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Literal
 
 from labelkit.errors import DataError
-from labelkit.files.reading import STDIN, lines_with_ends, open_bytes, read_lines, reading_errors
+from labelkit.files.reading import STDIN, lines_with_ends, read_head, read_lines
+from labelkit.files.signatures import check_is_text
 from labelkit.formats.recognition import reader_for, readers_of, recognise
 from labelkit.formats.record_limit import RecordLimit
 from labelkit.label.records import FailedRecord
@@ -20,11 +21,6 @@ from labelkit.records import Example, Format, Kind, LoadContext, Place
 Unit = Literal["line", "document"]
 #: suffixes of plain text; a file that is named explicitly may also have an unknown one
 TEXTS = (".txt", ".text", ".md", ".log")
-#: first bytes of binary formats
-_SIGNATURES = (
-    b"%PDF-", b"PK\x03\x04", b"\x7fELF", b"\x89PNG", b"GIF8", b"\xff\xd8\xff", b"SQLite format 3\0",
-    b"\xd0\xcf\x11\xe0", b"PAR1", b"ARROW1", b"BZh", b"\xfd7zXZ", b"7z\xbc\xaf", b"\x1f\x8b",
-)  # fmt: skip
 #: bytes in which binary data is detected
 _SNIFFED = 4096
 _OPTION = "--from NAME"
@@ -69,11 +65,13 @@ def find_inputs(
     format_name: str | None = None,
     unit: Unit = "line",
     leave_out: Collection[Path] = (),
+    ctx: LoadContext | None = None,
 ) -> Inputs:
     """Find the files to read; ``-`` is standard input, a folder stands for the readable files in it.
 
     :param format_name: the format of all files; None for that of each suffix, plain text if the suffix is unknown.
     :param leave_out: files that are excluded from folders, such as the output.
+    :param ctx: the context in which the files are read; what is assumed of them goes to its policy.
     :raises DataError: if a path does not exist, or no format reads it.
     :raises UnknownNameError: if no format is called ``format_name``.
     """
@@ -83,7 +81,7 @@ def find_inputs(
     skipped: list[Path] = []
 
     def reader(path: Path) -> Format:
-        return reader_for(path, known, format_name, fallback="text", option=_OPTION)
+        return reader_for(path, known, format_name, fallback="text", option=_OPTION, ctx=ctx)
 
     for name in names:
         path = Path(name)
@@ -207,14 +205,14 @@ def _check_text(path: Path, encoding: str) -> None:
     """
     if not path.is_file():
         return  # a pipe cannot be read twice
-    with reading_errors(path), open_bytes(path) as stream:
-        start = stream.read(_SNIFFED)
+    start = read_head(path, _SNIFFED)
     if encoding.lower().replace("-", "").replace("_", "").startswith(("utf16", "utf32")):
         return
     # a few NULs or invalid bytes occur in text; an eighth of them does not
     zeros = start.count(0) > max(8, len(start) // 8)
     broken = start.decode(encoding, "replace").count("\ufffd") > max(8, len(start) // 8)
-    if start.startswith((*_SIGNATURES, b"\xff\xfe", b"\xfe\xff")) or zeros or broken:
+    check_is_text(path, start)
+    if start.startswith((b"\xff\xfe", b"\xfe\xff")) or zeros or broken:
         raise DataError(
             f"{path} holds binary data, or text in another encoding than {encoding}",
             hint="--from FORMAT or --encoding NAME says what it is, e.g. utf-16 for two bytes a character",
