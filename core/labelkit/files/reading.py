@@ -141,7 +141,7 @@ def open_bytes(path: Path) -> Iterator[BinaryIO]:
     with nullcontext(_stdin()) if path == STDIN else path.open("rb", HEAD) as raw:
         if listener := OPEN_LISTENER.get():
             listener(path, raw)
-        gzipped = raw.peek(2)[:2] == _GZIP_MAGIC
+        gzipped = cast(io.BufferedReader, raw).peek(2)[:2] == _GZIP_MAGIC
         if path.suffix == ".gz" and not gzipped:
             raise DataError(f"{path} is not a gzip file", hint="drop .gz from its name if it is plain text")
         yield cast(BinaryIO, gzip.GzipFile(fileobj=raw)) if gzipped else raw
