@@ -16,7 +16,7 @@ from labelkit.formats.builtin import FORMATS
 from labelkit.formats.content import guess_format
 from labelkit.formats.recognition import reader_for
 from labelkit.label.inputs import text_format
-from labelkit.records import LoadContext
+from labelkit.records import Example, LoadContext
 
 KNOWN = {known.name: known for known in FORMATS}
 TAGGED = "Ada B-PER\nran O\n\nBob B-PER\nsat O\n"
@@ -105,6 +105,12 @@ def test_content_is_guessed_of_whole_lines_only() -> None:
     assert guess_format("", complete=True) is None
 
 
+def read_all(path: Path) -> list[Example]:
+    chosen = reader_for(path, KNOWN)
+    assert chosen.read is not None
+    return list(chosen.read(path, LoadContext(kind="token")))
+
+
 def zipped(text: str) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
@@ -128,9 +134,7 @@ def test_what_is_no_text_is_named_with_what_to_do(tmp_path: Path, name: str, con
     path = tmp_path / name
     path.write_bytes(content)
     with pytest.raises(DataError) as caught:
-        chosen = reader_for(path, KNOWN)
-        assert chosen.read is not None
-        list(chosen.read(path, LoadContext(kind="token")))
+        read_all(path)
     archive = name == "a.zip" and "is an archive" in caught.value.message
     assert what in caught.value.message or archive
     assert "encoding" not in str(caught.value.hint)
