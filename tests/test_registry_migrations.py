@@ -13,6 +13,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+from labelkit.models.checkpoint import Supplier
 from labelkit.registry import (
     AssumptionRecord,
     Home,
@@ -114,6 +115,7 @@ def _record_all(registry: Registry, id_: str) -> None:
             versions=(VersionRecord(kind="library", name="torch", version="2"),),
             splits=(SplitRecord(split="test", ref="d", content_hash="f", examples=1, words=1),),
             assumptions=(AssumptionRecord(number=1, text="a"),),
+            suppliers=(Supplier(kind="task", name="ner", plugin="ner", version="1", package="labelkit"),),
         )
     )
     registry.recorder.log_metrics(id_, task="ner", split="test", metrics={"f1": 1}, step=1, epoch=1.0, chosen=True)

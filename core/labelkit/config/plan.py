@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
@@ -12,6 +12,7 @@ from labelkit.config.validation import parse_set, validate
 from labelkit.data.references import parse_columns
 from labelkit.errors import LabelkitError, PlanError, UnknownNameError, nearest
 from labelkit.models.checkpoint import Supplier
+from labelkit.models.references import parse_model
 from labelkit.plugins.catalog import Catalog
 from labelkit.records import Decoder, Head, Kind, Metric, Preprocessor, Task
 from labelkit.settings import AUTO, SETTINGS, DataSettings, RunSettings, TrainSettings
@@ -91,11 +92,18 @@ class Plan:
         automatic = {key: choice for key, choice in choices.items() if values[key] == AUTO}
         return self.updated({key: Setting(value, f"automatic: {why}") for key, (value, why) in automatic.items()})
 
-    def suppliers(self, catalog: Catalog) -> tuple[Supplier, ...]:
-        """Return the plugin of each part."""
+    def suppliers(self, catalog: Catalog, formats: Sequence[str] = ()) -> tuple[Supplier, ...]:
+        """Return the plugin of each part.
+
+        :param formats: the formats of the files that the data was read from.
+        """
         parts = [("task", self.task.name), ("head", self.head.name), ("decoder", self.decoder.name)]
         parts += [("metric", metric.name) for metric in self.metrics]
         parts += [("preprocessor", item.name) for item in self.preprocessors]
+        parts += [("format", name) for name in formats]
+        encoder, _ = parse_model(self.settings.model, set(catalog.encoders))
+        others = (("source", self.settings.reference), ("encoder", encoder))
+        parts += [(kind, name) for kind, name in others if name in catalog.usable(kind)]
         owners = [(kind, name, catalog.owner(kind, name)) for kind, name in parts]
         return tuple(
             Supplier(kind=kind, name=name, plugin=info.name, version=info.version, package=info.distribution)

@@ -20,6 +20,7 @@ class RawCorpus:
     :param notes: what the user should know, e.g. what readers left out.
     :param assumptions: what was assumed of the files.
     :param single_file: nothing says which split a single file is; it is read as train.
+    :param formats: the names of the formats of its files.
     """
 
     splits: Mapping[str, Sequence[Example]]
@@ -28,6 +29,7 @@ class RawCorpus:
     notes: tuple[str, ...] = ()
     assumptions: tuple[str, ...] = ()
     single_file: bool = False
+    formats: tuple[str, ...] = ()
 
 
 def read_raw_corpus(reference: str, kind: Kind, catalog: DataCatalog, ctx: LoadContext) -> RawCorpus:
@@ -48,6 +50,7 @@ def read_raw_corpus(reference: str, kind: Kind, catalog: DataCatalog, ctx: LoadC
         notes=(*hub_notes, *reading_notes(source, splits, ctx)),
         assumptions=tuple(ctx.policy.assumptions),
         single_file=isinstance(resolved, FileSplits) and resolved.single_file,
+        formats=resolved.format_names(ctx),
     )
 
 

@@ -75,6 +75,10 @@ class ResolvedReference(ABC):
         :raises DataError: it cannot be read, or is empty.
         """
 
+    def format_names(self, ctx: LoadContext) -> tuple[str, ...]:
+        """Return the names of the formats of its files; none where a source reads them."""
+        return ()
+
     def check_split(self, split: str) -> None:
         """Raise :class:`~labelkit.errors.DataError` if there is no such split."""
         if split not in self.refs:
@@ -153,6 +157,10 @@ class HubSplits(ResolvedReference):
 
         return self.dataset.examples(split, ctx, read_file)
 
+    def format_names(self, ctx: LoadContext) -> tuple[str, ...]:
+        """Return the names of the formats of its files."""
+        return _format_names((file for files in self.dataset.files.values() for file in files), self, ctx)
+
     def read(self, split: str, ctx: LoadContext) -> Sequence[Example]:
         """Return the examples of a split, from the cache where they were stored before."""
         path = cache_path(ctx, self.refs[split])
@@ -186,6 +194,10 @@ class FileSplits(ResolvedReference):
         chosen = reader_for(path, self.formats, ctx.settings.format, kind=self.kind, ctx=ctx)
         return read_shards(shards_of(path), chosen, ctx)
 
+    def format_names(self, ctx: LoadContext) -> tuple[str, ...]:
+        """Return the names of the formats of its files."""
+        return _format_names(self.files.values(), self, ctx)
+
     def read(self, split: str, ctx: LoadContext) -> Sequence[Example]:
         """Return the examples of a split, from the cache where they were stored before and no file has changed."""
         path = self.files[split]
@@ -197,6 +209,11 @@ class FileSplits(ResolvedReference):
         with own_policy(ctx) as within:
             stored = load_stored(cached, within.policy) if files else None
             return stored or _store_nonempty(read_shards(shards, chosen, within), str(path), cached, within.policy)
+
+
+def _format_names(files: Iterable[Path], within: HubSplits | FileSplits, ctx: LoadContext) -> tuple[str, ...]:
+    chosen = (reader_for(file, within.formats, ctx.settings.format, kind=within.kind).name for file in files)
+    return tuple(dict.fromkeys(chosen))
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from labelkit.evaluate.recorded_data import gold_split, read_run_corpus, record_
 from labelkit.evaluate.train_mentions import train_mentions
 from labelkit.labels.schemes import spans_of, tags_of
 from labelkit.metrics.significance import SHUFFLES, ScoreDifference, paired_randomisation_test
+from labelkit.plugins.suppliers import find_part
 from labelkit.records import Labels, Metric, Predictions, Schema
 
 if TYPE_CHECKING:
@@ -57,7 +58,8 @@ def compare_runs(
     check_comparable(runs)
     say(f"labelling the test data with {len(runs)} labellers")
     gold = gold_split(read_run_corpus(first, catalog, environment, home), first, SPLIT)
-    metric, key = catalog.find("metric", first.record.metric), first.record.metric_key
+    metric = find_part(catalog, "metric", first.record.metric, first.record.suppliers)
+    key = first.record.metric_key
     reference, *predictions = [predict(run, gold, catalog, environment, home) for run in runs]
     found = []
     for run, guess in zip(others, predictions, strict=True):

@@ -30,11 +30,13 @@ def read_run_corpus(details: RunDetails, catalog: Catalog, environment: Environm
     :raises LabelkitError: the data cannot be read any more.
     """
     from labelkit.config.plan import make_plan
+    from labelkit.plugins.suppliers import explain_missing_parts
     from labelkit.train.preparation import read_corpus
     from labelkit.train.resumption import recorded_request
 
-    plan = make_plan(recorded_request(details), catalog)
-    return read_corpus(plan, catalog, environment, home.cache)
+    with explain_missing_parts(catalog, details.record.suppliers):
+        plan = make_plan(recorded_request(details), catalog)
+        return read_corpus(plan, catalog, environment, home.cache)
 
 
 def recorded_data_settings(details: RunDetails) -> DataSettings:
@@ -111,10 +113,11 @@ def run_metrics(
     :param suppliers: the plugins that supplied the parts of the run.
     :raises LabelkitError: the task or a metric is unknown; the hint names the plugin that supplied it.
     """
-    from labelkit.label.loading import find_part
+    from labelkit.plugins.suppliers import find_part
 
+    suppliers = suppliers or (details.record.suppliers if details else ())
     names = find_part(catalog, "task", task, suppliers).metrics
-    own = details.record.metric if details and details.record.metric in catalog.metrics else names[0]
+    own = details.record.metric if details else names[0]
     return [find_part(catalog, "metric", name, suppliers) for name in dict.fromkeys((own, *names))]
 
 

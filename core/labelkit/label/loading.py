@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labelkit.errors import LabelkitError, UnknownNameError, nearest
-from labelkit.models.checkpoint import CheckpointInfo, Supplier
+from labelkit.errors import LabelkitError, nearest
+from labelkit.models.checkpoint import CheckpointInfo
 from labelkit.plugins.catalog import Catalog
+from labelkit.plugins.suppliers import find_part
 from labelkit.records import Decoder, Head, Preprocessor
 from labelkit.registry import Home
 
@@ -68,28 +68,6 @@ def load_engine(folder: Path, info: CheckpointInfo, head: Head, precision: str, 
     fallback = info.schema.label_names.index(info.fallback)
     engine = Engine(model, encoding, chosen, BATCH_SIZES[hardware.type], fallback, bound)
     return load_onnx_engine(engine, folder, name, cache) if onnx else engine
-
-
-def find_part(catalog: Catalog, kind: str, name: str, suppliers: Sequence[Supplier]) -> Any:
-    """Return the record of ``kind`` with this name.
-
-    :param suppliers: the plugins that supplied the parts of the run.
-    :raises LabelkitError: if it is unknown; where a plugin supplied it to the run, the hint names plugin and package.
-    """
-    try:
-        return catalog.find(kind, name)
-    except UnknownNameError as error:
-        for one in suppliers:
-            if (one.kind, one.name) == (kind, name):
-                supplied = f"the run had it from plugin '{one.plugin}' {one.version} (package {one.package})"
-                found = next((info for info in catalog.plugins if info.name == one.plugin), None)
-                if found is None:
-                    error.hint = f"{supplied}, which is not installed: pip install {one.package}"
-                elif found.status == "loaded":
-                    error.hint = f"{supplied}, installed is {found.version}, which has none"
-                else:
-                    error.hint = f"{supplied}, which is not loaded: {found.reason}"
-        raise
 
 
 def find_decoder(catalog: Catalog, name: str, info: CheckpointInfo) -> Decoder:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal, TypedDict
 
 from labelkit.events import Status
+from labelkit.models.checkpoint import Supplier
 from labelkit.registry.liveness import now
 from labelkit.registry.metric_rows import PER_TYPE, Figure, nested
 
@@ -132,6 +133,7 @@ class RunRecord:
     versions: tuple[VersionRecord, ...] = ()
     splits: tuple[SplitRecord, ...] = ()
     assumptions: tuple[AssumptionRecord, ...] = ()
+    suppliers: tuple[Supplier, ...] = ()
 
 
 class RunFacts(TypedDict, total=False):
@@ -151,6 +153,7 @@ class RunFacts(TypedDict, total=False):
     versions: tuple[VersionRecord, ...]
     splits: tuple[SplitRecord, ...]
     assumptions: tuple[AssumptionRecord, ...]
+    suppliers: tuple[Supplier, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from labelkit.models.checkpoint import Supplier
 from labelkit.registry import aliases, tables
 from labelkit.registry.entities import (
     AssumptionRecord,
@@ -155,6 +156,7 @@ def details(connection: sa.Connection, run: str, store: LocalStore) -> RunDetail
             versions=tuple(VersionRecord(**one) for one in rows(tables.versions)),
             splits=tuple(SplitRecord(**one) for one in rows(tables.splits)),
             assumptions=tuple(AssumptionRecord(**one) for one in rows(tables.assumptions)),
+            suppliers=tuple(Supplier(**one) for one in rows(tables.suppliers)),
             **facts,
         ),
         scores=figures(tables.scores),

@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from labelkit.errors import RegistryError
+from labelkit.models.checkpoint import Supplier
 from labelkit.registry import tables
 from labelkit.registry.attempts import lock_attempt
 from labelkit.registry.entities import AssumptionRecord, PlanValue, SplitRecord, VersionRecord
@@ -22,8 +23,9 @@ ROWS: dict[str, sa.Table[Any]] = {
     "versions": tables.versions,
     "splits": tables.splits,
     "assumptions": tables.assumptions,
+    "suppliers": tables.suppliers,
 }
-Row = PlanValue | VersionRecord | SplitRecord | AssumptionRecord
+Row = PlanValue | VersionRecord | SplitRecord | AssumptionRecord | Supplier
 Rows = Mapping[str, Iterable[Row]]
 _RUNS = tables.runs.c
 _HEARTBEAT_INTERVAL = timedelta(seconds=5)

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy import Column, ForeignKey, Index, MetaData, Named, Table, TypedColumns
 
 # All revisions of the schema, oldest first.
-REVISIONS = ("0001", "0002", "0003")
+REVISIONS = ("0001", "0002", "0003", "0004")
 # Not Alembic's default name, so that another program's database is not taken for a registry.
 VERSION_TABLE = "labelkit_version"
 
@@ -134,6 +134,17 @@ class _Assumptions(TypedColumns):
     run = _run_key()
     number: Named[int] = Column(sa.Integer, primary_key=True, autoincrement=False)
     text: Named[str]
+
+
+class _Suppliers(TypedColumns):
+    """The plugin that supplied each part of a run."""
+
+    run = _run_key()
+    kind: Named[str] = Column(sa.String, primary_key=True)
+    name: Named[str] = Column(sa.String, primary_key=True)
+    plugin: Named[str]
+    version: Named[str]
+    package: Named[str]
 
 
 class _Metrics(TypedColumns):
@@ -280,6 +291,7 @@ plan_values = Table("plan_values", metadata, _PlanValues, Index(None, "key", "nu
 versions = Table("versions", metadata, _Versions, **_BY_KEY)
 splits = Table("splits", metadata, _Splits, Index(None, "split", "content_hash"), **_BY_KEY)
 assumptions = Table("assumptions", metadata, _Assumptions, **_BY_KEY)
+suppliers = Table("suppliers", metadata, _Suppliers, **_BY_KEY)
 metrics = Table("metrics", metadata, _Metrics, **_BY_KEY)
 scores = Table("scores", metadata, _Scores, Index(None, "task", "split", "name", "type", "value"), **_BY_KEY)
 checkpoints = Table(

@@ -28,6 +28,7 @@ VIEWS: dict[str, str] = {
     "v_metrics": "SELECT run, task, split, step, epoch, name, type AS label_type, value, text FROM metrics",
     "v_splits": "SELECT run, split, ref AS data, content_hash, examples, words, carved FROM splits",
     "v_assumptions": "SELECT run, number, text FROM assumptions",
+    "v_suppliers": "SELECT run, kind, name, plugin, version, package FROM suppliers",
     "v_versions": "SELECT run, kind, name, version FROM versions",
     "v_checkpoints": """
         SELECT c.run, c.step, c.epoch, c.is_best AS best, c.is_last AS last, c.created, c.removed, s.host, s.root,

@@ -11,6 +11,7 @@ from labelkit.config.plan import ErrorCollector, Plan, Request, draft_plan
 from labelkit.data.corpus import Corpus, load_corpus, reading_settings
 from labelkit.models import references
 from labelkit.plugins.catalog import Catalog
+from labelkit.plugins.suppliers import explain_missing_parts
 from labelkit.records import ResolvedEncoder
 from labelkit.registry import RunDetails, names
 from labelkit.registry.home import Home
@@ -91,7 +92,8 @@ def prepare_resumed(
     with Registry.open(home, create=False) as registry:
         details = registry.runs.get(registry.runs.find(reference).id)
     check_resumable(details)
-    prepared = prepare(recorded_request(details), catalog, environment, home, on_stage=on_stage, resumes=details)
+    with explain_missing_parts(catalog, details.record.suppliers):
+        prepared = prepare(recorded_request(details), catalog, environment, home, on_stage=on_stage, resumes=details)
     check_data_unchanged(details.record, {name: split.content_hash for name, split in prepared.corpus.splits.items()})
     return prepared
 

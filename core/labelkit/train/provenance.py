@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Iterable
 from importlib import metadata
 from typing import NamedTuple
 
-from labelkit.config.plan import Plan
-from labelkit.plugins.catalog import Catalog
+from labelkit.models.checkpoint import Supplier
 from labelkit.registry.entities import VersionRecord
 
 LIBRARIES = (
@@ -40,12 +40,9 @@ def _git(*arguments: str) -> str | None:
     return done.stdout.strip()
 
 
-def versions(plan: Plan, catalog: Catalog) -> tuple[VersionRecord, ...]:
-    """Return the versions of the plugins that the plan uses, and of the libraries."""
-    plugins = {one.plugin: one.version for one in plan.suppliers(catalog)}
-    if plan.settings.reference in catalog.sources:
-        owner = catalog.owner("source", plan.settings.reference)
-        plugins[owner.name] = owner.version
+def versions(suppliers: Iterable[Supplier]) -> tuple[VersionRecord, ...]:
+    """Return the versions of the plugins that supplied the parts of a plan, and of the libraries."""
+    plugins = {one.plugin: one.version for one in suppliers}
     records = [VersionRecord(kind="plugin", name=name, version=version) for name, version in sorted(plugins.items())]
     for name in LIBRARIES:
         try:

@@ -24,6 +24,7 @@ def run_record(
     :param group: of runs that differ in their seed.
     """
     commit, corpus = provenance.git_commit(), prepared.corpus
+    suppliers = plan.suppliers(catalog, corpus.formats)
     metric = plan.metrics[0]
     return RunRecord(
         id=run,
@@ -51,7 +52,8 @@ def run_record(
         git_dirty=commit.dirty,
         schema=asdict(corpus.schema),
         plan=tuple(PlanValue.of(key, value, origin) for key, (value, origin) in plan.entries().items()),
-        versions=provenance.versions(plan, catalog),
+        versions=provenance.versions(suppliers),
+        suppliers=suppliers,
         splits=split_records(corpus),
         assumptions=tuple(
             AssumptionRecord(number=number, text=text) for number, text in enumerate(corpus.assumptions, start=1)

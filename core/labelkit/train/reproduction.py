@@ -9,6 +9,7 @@ from typing import Any
 from labelkit.config.environment import Environment
 from labelkit.errors import LabelkitError
 from labelkit.plugins.catalog import Catalog
+from labelkit.plugins.suppliers import explain_missing_parts
 from labelkit.registry import Home, Registry, RunDetails
 from labelkit.train.listeners import Listener
 from labelkit.train.preparation import prepare
@@ -87,15 +88,12 @@ def reproduce(
     :param on_stage: called with the name and detail of each longer step.
     :raises LabelkitError: the run is unknown or not finished, or the new one failed.
     """
-    with Registry.open(home, create=False) as registry:
-        before = registry.runs.get(registry.runs.find(reference).id)
-    if before.status != "finished":
-        raise LabelkitError(
-            f"the run '{before.record.id}' did not finish ({before.shown}): there is nothing to compare with",
-            hint=f"labelkit run --resume {before.record.id} resumes it",
-        )
-    prepared = prepare(replace(recorded_request(before), name=None), catalog, environment, home, on_stage=on_stage)
-    recorded, splits = before.record, prepared.corpus.splits.values()
+    before = _finished_run(reference, home)
+    recorded = before.record
+    with explain_missing_parts(catalog, recorded.suppliers):
+        request = replace(recorded_request(before), name=None)
+        prepared = prepare(request, catalog, environment, home, on_stage=on_stage)
+    splits = prepared.corpus.splits.values()
     data = compare(
         {**{f"{one.split} data": one.content_hash for one in recorded.splits}, "encoder": recorded.model_sha256},
         {**{f"{one.name} data": one.content_hash for one in splits}, "encoder": prepared.encoder.sha256},
@@ -107,7 +105,7 @@ def reproduce(
 
     limited = prepared.plan.train.max_minutes is not None
     at_step = max((one.step for one in before.checkpoints), default=None) if limited else None
-    note = f"repeats {before.record.id}"
+    note = f"repeats {recorded.id}"
     result = train(prepared, catalog, home, note=note, at_step=at_step, listeners=listeners, warn=warn)
     with Registry.open(home, create=False) as registry:
         after = registry.runs.get(result.run)
@@ -119,6 +117,21 @@ def reproduce(
         metrics=compare(_metric_values(before), _metric_values(after)),
         weights=compare(_weight_hashes(before), _weight_hashes(after)),
     )
+
+
+def _finished_run(reference: str, home: Home) -> RunDetails:
+    """Return the record of a run.
+
+    :raises LabelkitError: it is unknown or not finished.
+    """
+    with Registry.open(home, create=False) as registry:
+        before = registry.runs.get(registry.runs.find(reference).id)
+    if before.status != "finished":
+        raise LabelkitError(
+            f"the run '{before.record.id}' did not finish ({before.shown}): there is nothing to compare with",
+            hint=f"labelkit run --resume {before.record.id} resumes it",
+        )
+    return before
 
 
 def compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> ComparedPart:

@@ -97,7 +97,7 @@ def train(
             if prepared.resumes:  # find it again: gc could remove it until the run was recorded as running
                 state = rewind(registry, run, home, find_training_state(run, home))
             encoded = encode_splits(run, plan, device, prepared, home, emit)
-            resolved = replace(encoded, suppliers=plan.suppliers(catalog))
+            resolved = replace(encoded, suppliers=record.suppliers)
             with explain_out_of_memory():
                 check = partial(check_writable, registry, run, lock)
                 training = TrainingRun(resolved, emit, state, at_step=at_step, check_writable=check)
