@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from types import ModuleType
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
 import numpy as np
 
@@ -28,13 +28,14 @@ from labelkit import (
     Preprocessor,
     Schema,
     Scores,
+    Settings,
     Source,
     Task,
     events,
 )
 from labelkit.inference.decoders import viterbi
 from labelkit.plugins.catalog import RECORD_HOOKS, Candidate, Catalog, find_candidates
-from labelkit.records import Counts
+from labelkit.records import Counts, RunContext
 
 CORE = find_candidates()[0]
 
@@ -84,6 +85,13 @@ def nowhere(rest: str, ctx: LoadContext) -> labelkit.ResolvedEncoder:
     raise labelkit.LabelkitError(f"there is no model '{rest}'")
 
 
+@dataclass(frozen=True)
+class PetSettings:
+    types: Annotated[tuple[str, ...], labelkit.Doc("types of animals")] = ("cat", "dog")
+    store: Annotated[Path | None, labelkit.Doc("where they live")] = None
+    share: Annotated[float, labelkit.Doc("how many of them")] = 0.5
+
+
 SCHEMA = Schema.bio("pets", "cat", "dog")
 SOURCE = Source(
     name="tales", kind="token", layers={"pets": "pets"}, splits=("train", "test"), load=load, licence="CC0",
@@ -99,10 +107,11 @@ TASK = Task(
     scheme="IOB2", examples=EXAMPLES, decoder="likeliest", preprocess=("upper",),
 )  # fmt: skip
 PARTS = (SCHEMA, SOURCE, METRIC, DECODER, PREPROCESSOR)
-GOOD = (*PARTS, FORMAT, ENCODER, TASK)
+SETTINGS = Settings(name="pets", fields=PetSettings)
+GOOD = (*PARTS, FORMAT, ENCODER, TASK, SETTINGS)
 
 
-def a_plugin(*records: Any, observer: Callable[[Any], None] | None = None) -> ModuleType:
+def a_plugin(*records: Any, observer: Callable[..., None] | None = None) -> ModuleType:
     """Return a module that yields ``records`` and watches with ``observer``."""
     plugin = ModuleType("mine")
     for hook, (_, class_) in RECORD_HOOKS.items():
@@ -120,7 +129,7 @@ def _giving(records: list[Any]) -> Callable[[], list[Any]]:
     return hook
 
 
-def a_catalog(*records: Any, beside: Iterable[Any] = (), observer: Callable[[Any], None] | None = None) -> Catalog:
+def a_catalog(*records: Any, beside: Iterable[Any] = (), observer: Callable[..., None] | None = None) -> Catalog:
     """Return a catalog of core, a plugin ``mine``, and a plugin ``other`` that yields what is ``beside``."""
     plugins = {"mine": a_plugin(*records, observer=observer), "other": a_plugin(*beside)}
     return Catalog([CORE, *(_candidate(name, plugin) for name, plugin in plugins.items())])
@@ -147,7 +156,7 @@ class BrokenPlugin:
     said: str
     records: tuple[Any, ...] = ()
     beside: tuple[Any, ...] = ()
-    observer: Callable[[Any], None] | None = None
+    observer: Callable[..., None] | None = None
 
     @property
     def catalog(self) -> Catalog:
@@ -428,9 +437,52 @@ def without_empty(scores: Scores) -> Any:
     return viterbi(scores)
 
 
-def of_known_events(event: Any) -> None:
+def of_known_events(event: Any, ctx: RunContext) -> None:
     if not isinstance(event, events.Stage | events.RunStarted | events.RunEnded | events.Scored):
         raise TypeError(f"what is a {type(event).__name__}?")
+
+
+def always_logging(event: Any, ctx: RunContext) -> None:
+    Path("log.txt").write_text(repr(event), encoding="utf-8")
+
+
+def always_sending(event: Any, ctx: RunContext) -> None:
+    with contextlib.suppress(OSError):
+        socket.create_connection(("pets", 80), timeout=1)
+
+
+@dataclass(frozen=True)
+class Undescribed:
+    size: int = 3
+
+
+@dataclass(frozen=True)
+class WrongDefault:
+    size: Annotated[int, labelkit.Doc("how many")] = cast(int, "three")
+
+
+@dataclass(frozen=True)
+class RefusedDefault:
+    size: Annotated[int, labelkit.Doc("how many")] = 0
+
+    def __post_init__(self) -> None:
+        if not self.size:
+            raise ValueError("none are left")
+
+
+@dataclass(frozen=True)
+class Unvalidated:
+    size: Annotated[Scores | None, labelkit.Doc("how many")] = None
+
+
+@dataclass(frozen=True)
+class Unrecorded:
+    types: Annotated[Any, labelkit.Doc("types of animals")] = ("cat", "dog")
+
+
+def settings(check: str, said: str, class_: type) -> BrokenPlugin:
+    """Return a plugin with settings of ``class_``, which one check of settings catches."""
+    return BrokenPlugin(f"settings-pets-{check}", said, (Settings(name="pets", fields=class_),))
 
 
 def asking_the_network(rest: str, ctx: LoadContext) -> Any:
@@ -459,6 +511,16 @@ BROKEN: dict[str, BrokenPlugin] = {
     "a record twice": BrokenPlugin("plugin-loads", "it yields the metric 'exact' twice", (METRIC, METRIC)),
     "a name that is taken": BrokenPlugin("plugin-clashes", "'mine' and 'other'", (METRIC,), (METRIC,)),
     "observer of today's events": BrokenPlugin("plugin-observes", "of kinds that come later", observer=of_known_events),
+    "observer that keeps made-up events": BrokenPlugin("plugin-observes", "writes log.txt", observer=always_logging),
+    "observer that sends made-up events": BrokenPlugin(
+        "plugin-observes", "the network (pets)", observer=always_sending
+    ),
+    # settings
+    "settings without a description": settings("described", "labelkit.Doc", Undescribed),
+    "default of another type": settings("defaults", "invalid pets.size: 'three'", WrongDefault),
+    "default that the class refuses": settings("defaults", "fails with ValueError: none are left", RefusedDefault),
+    "type that cannot be validated": settings("defaults", "cannot be validated", Unvalidated),
+    "default that JSON cannot hold": settings("recorded", "a tuple in place of a list", Unrecorded),
     # schemas
     "schema of no kind": BrokenPlugin(
         "schema-pets-kind", "'token' or 'text'", (replace(SCHEMA, kind=cast(Any, "tokens")),)

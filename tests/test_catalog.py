@@ -19,6 +19,7 @@ pytest_plugins = ("fake_distributions",)
 
 Install = Callable[..., None]
 
+CONTEXT = labelkit.RunContext(folder=Path("run"))
 HEAD = "import labelkit\n"
 OWN = ("core", "chunk", "ner", "pos", "textcls")
 
@@ -174,7 +175,7 @@ def test_a_broken_plugin_becomes_a_line_with_the_reason_and_stops_nobody(what: s
 def test_a_broken_plugin_hears_no_events(install: Install) -> None:
     text = f"{metric('half')}    yield 1\n@labelkit.hookimpl\ndef labelkit_event(event): raise SystemExit\n"
     install("broken", text)
-    assert Catalog.load().observers() == {}
+    assert Catalog.load().observers(CONTEXT) == {}
 
 
 def test_a_wrapper_cannot_touch_what_others_yield(install: Install) -> None:
@@ -379,7 +380,7 @@ def test_the_trace_shows_each_import_and_hook_call_with_its_time(install: Instal
     install("pets", f"{metric('purr')}@labelkit.hookimpl\ndef labelkit_event(event): pass\n")
     lines: list[str] = []
     catalog = Catalog.load(trace=lines.append)
-    catalog.observers()["pets"](ENDED)
+    catalog.observers(CONTEXT)["pets"](ENDED)
     told = [line.partition(": ") for line in lines if "pets" in line]
     assert [what for what, _, _ in told] == ["import pets", "pets.labelkit_metrics", "pets.labelkit_event(RunEnded)"]
     assert all(float(time.removesuffix(" ms")) >= 0 for _, _, time in told)
@@ -447,7 +448,7 @@ def heard_by(name: str) -> list[Event]:
 def test_observers_hear_every_event_alone(install: Install) -> None:
     install("watcher", WATCHER)
     install("quiet", metric("purr"))
-    observers = Catalog.load().observers()
+    observers = Catalog.load().observers(CONTEXT)
     assert list(observers) == ["watcher"]
     for event in (STARTED, ENDED):
         observers["watcher"](event)
@@ -462,7 +463,7 @@ def test_a_raising_observer_is_reported_once_and_dropped_while_the_others_go_on(
     install("zzz", WATCHER)
     warnings: list[str] = []
     core: list[Event] = []
-    emit = Emitter([core.append], Catalog.load().observers(), warnings.append)
+    emit = Emitter([core.append], Catalog.load().observers(CONTEXT), warnings.append)
     for event in (STARTED, ENDED):
         emit(event)
     assert heard_by("aaa") == heard_by("zzz") == core == [STARTED, ENDED]
@@ -501,7 +502,7 @@ def test_an_error_of_cores_own_listeners_stops_the_run_before_observers_hear_of_
         raise labelkit.LabelkitError("the disk is full")
 
     with pytest.raises(labelkit.LabelkitError):
-        Emitter([registry], Catalog.load().observers(), print)(STARTED)
+        Emitter([registry], Catalog.load().observers(CONTEXT), print)(STARTED)
     assert heard_by("watcher") == []
 
 

@@ -11,7 +11,7 @@ import pytest
 
 import labelkit
 from labelkit.cli import main
-from labelkit.config.plan import Request, make_plan
+from labelkit.config.plan import Request, Setting, make_plan
 from labelkit.data import preprocess
 from labelkit.data.corpus import load_corpus
 from labelkit.events import RunEnded
@@ -23,6 +23,7 @@ pytest_plugins = ("fake_distributions",)
 
 Install = Callable[..., None]
 
+CONTEXT = labelkit.RunContext(folder=Path("run"))
 HOOKS = (*RECORD_HOOKS, EVENT_HOOK)
 TASK = """
     yield labelkit.Task(
@@ -131,7 +132,7 @@ def test_labelkit_decoders(install: Install) -> None:
 
 def test_labelkit_heads(install: Install) -> None:
     decoder = "    yield labelkit.Decoder(name='first', kind='token', decode=lambda scores: scores.values[:, 0] * 0)\n"
-    head = "    yield labelkit.Head(name='mine', kinds=('token',), loss=len, decoder='first')\n"
+    head = "    yield labelkit.Head(name='mine', kinds=('token',), loss=pow, decoder='first')\n"
     install("mine", plugin(heads=head, decoders=decoder))
     plan = make_plan(Request(task="ner", sets=("train.head=mine",)), Catalog.load())
     assert (plan.head.name, plan.decoder.name) == ("mine", "first")
@@ -149,10 +150,18 @@ def test_labelkit_encoders(install: Install, tmp_path: Path) -> None:
     assert str(found.folder) == f"{tmp_path}/small"
 
 
+def test_labelkit_settings(install: Install) -> None:
+    head = "import dataclasses\n@dataclasses.dataclass(frozen=True)\nclass PetSettings:\n    size: int = 3\n"
+    install("pets", head + plugin(settings="    yield labelkit.Settings(name='pets', fields=PetSettings)\n"))
+    plan = make_plan(Request(task="ner", sets=("pets.size=4",)), Catalog.load())
+    assert plan.entries()["pets.size"] == Setting(4, "--set")
+    assert plan.context.settings_of(sys.modules["pets"].PetSettings).size == 4
+
+
 def test_labelkit_event(install: Install) -> None:
     install(
         "watcher", "import labelkit\nheard = []\n@labelkit.hookimpl\ndef labelkit_event(event): heard.append(event)\n"
     )
     event = RunEnded(run="r1", status="finished", seconds=1.0)
-    Emitter([], Catalog.load().observers(), print)(event)
+    Emitter([], Catalog.load().observers(CONTEXT), print)(event)
     assert sys.modules["watcher"].heard == [event]

@@ -23,6 +23,7 @@ from labelkit.label.inputs import find_inputs
 from labelkit.plugins import isolation
 from labelkit.plugins.catalog import Catalog, PluginInfo
 from labelkit.plugins.discovery import Candidate, find_candidates
+from labelkit.records import RunContext
 
 pytest_plugins = ("fake_distributions",)
 
@@ -32,6 +33,7 @@ METRIC = (
     "import labelkit\n@labelkit.hookimpl\ndef labelkit_metrics():\n"
     "    yield labelkit.Metric(name='purr', kind='token', key='f1', compute=len)\n"
 )
+CONTEXT = RunContext(folder=Path("run"))
 OBSERVER = "import labelkit\n@labelkit.hookimpl\ndef labelkit_event(event):\n"
 ENDED = RunEnded(run="r1", status="finished", seconds=1.0)
 
@@ -123,7 +125,7 @@ def test_what_a_hook_does_to_the_process_is_put_back(what: str, install: Install
 @pytest.mark.parametrize("what", MISDEEDS)
 def test_what_an_observer_does_to_the_process_is_put_back(what: str, install: Install) -> None:
     install("pets", OBSERVER + "".join(f"    {line}\n" for line in MISDEEDS[what][0].splitlines()))
-    observe = Catalog.load().observers()["pets"]
+    observe = Catalog.load().observers(CONTEXT)["pets"]
     before = state()
     observe(ENDED)
     assert state() == before
@@ -157,7 +159,7 @@ def test_environment_variables_of_an_observer_stay(install: Install, monkeypatch
     """Libraries that report runs elsewhere keep theirs there."""
     monkeypatch.setenv("SERVICE_OF_PETS", "")
     install("pets", OBSERVER + "    import os\n    os.environ['SERVICE_OF_PETS'] = 'on'\n")
-    Catalog.load().observers()["pets"](ENDED)
+    Catalog.load().observers(CONTEXT)["pets"](ENDED)
     assert os.environ["SERVICE_OF_PETS"] == "on"
 
 
@@ -230,7 +232,7 @@ def test_a_format_that_claims_endings_of_core_changes_nothing_for_commands_that_
     install(
         "greedy",
         "import labelkit\n@labelkit.hookimpl\ndef labelkit_formats():\n"
-        "    yield labelkit.Format(name='greedy', kinds=('token',), suffixes=('.jsonl', '.mine'), read=len)\n",
+        "    yield labelkit.Format(name='greedy', kinds=('token',), suffixes=('.jsonl', '.mine'), read=pow)\n",
     )
     formats = Catalog.load().formats
     places = {ending: tmp_path / f"a.{ending}" for ending in ("jsonl", "mine")}

@@ -204,7 +204,7 @@ def test_all_misses_are_reported_at_once(command: Command, tmp_path: Path) -> No
     [
         (("nre",), "error: unknown task 'nre'\n  did you mean ner?"),
         (("ner", "--recipe", "bset"), "error: unknown recipe 'bset' of task 'ner'\n  did you mean best?"),
-        (("ner", "--recipe", "no.toml"), "error: recipe no.toml cannot be read"),
+        (("ner", "--recipe", "no.toml"), "error: recipe no.toml does not exist"),
         (
             ("ner", "--data", "sampel"),
             "error: no data source, file or folder is called 'sampel'\n  did you mean sample",

@@ -26,7 +26,7 @@ def only_failure(catalog: Catalog | None = None) -> Outcome:
 
 
 def test_a_good_plugin_passes_all_of_them() -> None:
-    outcomes = check_plugin("mine", catalog=a_catalog(*GOOD, observer=lambda event: None))
+    outcomes = check_plugin("mine", catalog=a_catalog(*GOOD, observer=lambda event, ctx: None))
     assert [(one.check, one.reason) for one in outcomes if one.failed] == []
     unanswered = {one.check for one in outcomes if one.status == "not applicable"}
     assert unanswered == {

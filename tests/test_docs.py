@@ -24,6 +24,7 @@ DOCS = Path(__file__).parents[1] / "docs"
 BEFORE = (DOCS / "how-to" / "write-a-plugin.md").read_text(encoding="utf-8")
 REFERENCE = (DOCS / "reference" / "hooks.md").read_text(encoding="utf-8")
 PAGE = BEFORE + REFERENCE
+CONTEXT = labelkit.RunContext(folder=Path("run"))
 HOOKS = (*RECORD_HOOKS, EVENT_HOOK)
 RECORDS = [one for one in vars(records).values() if isinstance(one, type) and dataclasses.is_dataclass(one)]
 EVENTS = [one for one in vars(labelkit.events).values() if isinstance(one, type) and issubclass(one, Event)]
@@ -35,7 +36,7 @@ def blocks(text: str, language: str) -> list[str]:
 
 def executed(text: str) -> ModuleType:
     module = ModuleType("documented")
-    exec(compile(text, "docs/reference/hooks.md", "exec"), module.__dict__)
+    exec(compile(text, "docs/reference/hooks.md", "exec", dont_inherit=True), module.__dict__)
     return module
 
 
@@ -59,7 +60,7 @@ def test_the_hooks_of_the_catalog_are_those_of_hookspecs() -> None:
 @pytest.mark.parametrize("name", HOOKS)
 def test_every_hook_is_a_heading_with_its_exact_signature(name: str) -> None:
     given = inspect.signature(getattr(hookspecs, name))
-    parameters = ", ".join(f"{one.name}: {one.annotation}" for one in given.parameters.values())
+    parameters = ", ".join(f"{one.name}: {one.annotation}" for one in given.parameters.values()).replace("records.", "")
     result = given.return_annotation.replace("records.", "")
     assert REFERENCE.splitlines().count(f"### `{name}({parameters}) -> {result}`") == 1
 
@@ -69,7 +70,7 @@ def test_every_hook_gives_records_or_hears_of_events_and_nothing_else(name: str)
     given = inspect.signature(getattr(hookspecs, name))
     parameters, result = [], f"Iterable[records.{RECORD_HOOKS[name][1].__name__}]" if name in RECORD_HOOKS else "None"
     if name == EVENT_HOOK:
-        parameters = ["event: Event"]
+        parameters = ["event: Event", "ctx: records.RunContext"]
     assert [f"{one.name}: {one.annotation}" for one in given.parameters.values()] == parameters
     assert given.return_annotation == result
 
@@ -83,6 +84,7 @@ def test_the_example_in_every_hooks_docstring_runs_and_is_a_plugin(name: str) ->
     test = doctest.DocTestFinder(recurse=False).find(getattr(hookspecs, name), name)[0]
     assert test.examples
     plugin = ModuleType("example")
+    del test.globs["annotations"]  # the module's own future is not that of the example
     runner = doctest.DocTestRunner()
     runner.run(test, clear_globs=False)
     assert runner.summarize().failed == 0
@@ -99,7 +101,7 @@ def test_the_example_on_the_page_is_a_plugin(text: str) -> None:
 
 def test_the_event_hooks_example_watches(capsys: pytest.CaptureFixture[str]) -> None:
     module = executed(blocks(REFERENCE, "python")[-1])
-    catalog_of(module).observers()["p0"](labelkit.events.RunEnded(run="r", status="finished", seconds=1.0))
+    catalog_of(module).observers(CONTEXT)["p0"](labelkit.events.RunEnded(run="r", status="finished", seconds=1.0))
     assert capsys.readouterr().err == "done: finished\n"  # stdout belongs to the command
 
 
@@ -167,7 +169,7 @@ def test_the_generator_reads_signatures_examples_and_fields_out_of_the_code() ->
     assert spec.loader is not None
     reference = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(reference)
-    assert reference.signature(hookspecs.labelkit_event) == "labelkit_event(event: Event) -> None"
+    assert reference.signature(hookspecs.labelkit_event) == "labelkit_event(event: Event, ctx: RunContext) -> None"
     assert reference.example(hookspecs.labelkit_schemas).startswith("import labelkit\n@labelkit.hookimpl\n")
     rows = reference.flowing().splitlines()
     assert rows[0] == "### Example"

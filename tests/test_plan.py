@@ -134,7 +134,7 @@ def test_all_misses_come_at_once() -> None:
         "invalid train.learning_rate: 'fast' (it takes a number, at least 0, or auto)",
         "unknown setting 'train.learning_rat' (did you mean train.learning_rate",
         "invalid --set 'train.seed': expected KEY=VALUE",
-        "--set 'model=x': unknown setting 'model' (--set takes train.KEY=VALUE and data.KEY=VALUE)",
+        "--set 'model=x': unknown setting 'model' (--set takes train.KEY=VALUE, data.KEY=VALUE, and",
         "unknown setting 'data.schema' (did you mean data.scheme",
         "train.output_dir is set by labelkit (use LABELKIT_HOME)",
         "unknown metric 'seqevall' (did you mean seqeval or seqeval-unseen or seqeval-strict?)",
@@ -212,7 +212,7 @@ def test_a_recipe_file_is_read_by_its_path(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.chdir(tmp_path)
     plan = planned(recipe="mine.toml")
     assert (plan.recipe, plan.settings.model, plan.train.max_steps) == ("mine", "tiny:bert", 3)
-    assert find_recipe(plan.task, "mine.toml").summary == "short"
+    assert find_recipe(plan.task, "mine.toml", CATALOG).summary == "short"
 
 
 @pytest.mark.parametrize(
@@ -220,7 +220,7 @@ def test_a_recipe_file_is_read_by_its_path(tmp_path: Path, monkeypatch: pytest.M
     [
         ("[train]\nlearning_rat = 1e-3", "unknown setting 'train.learning_rat'"),
         ("[data]\nformt = 'conll'", "unknown setting 'data.formt'"),
-        ("[optim]\nlr = 1", "unknown setting 'optim'"),
+        ("[optim]\nlr = 1", "unknown setting 'optim.lr'"),
         ("modle = 'bundled'", "unknown setting 'modle'"),
         ("[train]\nseed = 'x'", "invalid train.seed: 'x'"),
         ("[train]\noutput_dir = 'x'", "train.output_dir is set by labelkit"),
@@ -235,7 +235,7 @@ def test_a_recipe_file_with_a_fault_is_named_with_it(tmp_path: Path, text: str |
     if text is not None:
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(LabelkitError) as error:
-        read_recipe(path)
+        read_recipe(path, CATALOG)
     assert error.value.message.startswith(f"recipe {path}")
     assert said in error.value.message
     assert error.value.hint
@@ -243,7 +243,7 @@ def test_a_recipe_file_with_a_fault_is_named_with_it(tmp_path: Path, text: str |
 
 def test_an_unknown_recipe_suggests_the_nearest() -> None:
     with pytest.raises(UnknownNameError, match=r"unknown recipe 'bset' of task 'ner' \(did you mean best"):
-        find_recipe(CATALOG.tasks["ner"], "bset")
+        find_recipe(CATALOG.tasks["ner"], "bset", CATALOG)
 
 
 # -- settings ---------------------------------------------------------------------------------------------------------

@@ -284,7 +284,7 @@ def test_writers_take_records_one_by_one(tmp_path: Path) -> None:
                 sizes.append(sink.size)
                 yield replace(to_labelled(example), spans=(), labels=None, words=example.words)
 
-        writer(records(), Output())  # type: ignore[arg-type]
+        writer(records(), Output())
         assert name == "brat" or all(now > before for before, now in pairwise(sizes))
 
 

@@ -11,6 +11,7 @@ from labelkit import events
 from labelkit.errors import LabelkitError
 from labelkit.hookspecs import hookimpl
 from labelkit.records import (
+    Context,
     Counts,
     Coverage,
     DataSettings,
@@ -31,13 +32,16 @@ from labelkit.records import (
     Preprocessor,
     ReadingPolicy,
     ResolvedEncoder,
+    RunContext,
     Schema,
     Scheme,
     Scores,
+    Settings,
     Source,
     Span,
     Task,
 )
+from labelkit.settings import Doc
 
 if TYPE_CHECKING:
     from labelkit.api import load, read, resume, run
@@ -62,10 +66,12 @@ _LAZY = {
 }
 
 __all__ = [
+    "Context",
     "Counts",
     "Coverage",
     "DataSettings",
     "Decoder",
+    "Doc",
     "Encoder",
     "Example",
     "Format",
@@ -84,10 +90,12 @@ __all__ = [
     "Preprocessor",
     "ReadingPolicy",
     "ResolvedEncoder",
+    "RunContext",
     "RunResult",
     "Schema",
     "Scheme",
     "Scores",
+    "Settings",
     "Source",
     "Span",
     "Task",

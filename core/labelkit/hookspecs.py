@@ -178,14 +178,35 @@ def labelkit_encoders() -> Iterable[records.Encoder]:
 
 
 @hookspec
-def labelkit_event(event: Event) -> None:
+def labelkit_settings() -> Iterable[records.Settings]:
+    """Yield settings of the plugin's own, which recipes and ``--set NAME.FIELD=VALUE`` set.
+
+    They are validated and recorded as the settings of labelkit are. ``ctx.settings_of(CLASS)`` returns their values.
+
+    >>> import dataclasses, labelkit
+    >>> from typing import Annotated
+    >>> @dataclasses.dataclass(frozen=True)
+    ... class PetSettings:
+    ...     types: Annotated[tuple[str, ...], labelkit.Doc("types of animals to find")] = ("cat", "dog")
+    >>> @labelkit.hookimpl
+    ... def labelkit_settings():
+    ...     yield labelkit.Settings(name="pets", fields=PetSettings)
+    """
+    return ()
+
+
+@hookspec
+def labelkit_event(event: Event, ctx: records.RunContext) -> None:
     """Observe the events of a run. An observer that raises is reported once and dropped; it cannot stop the run.
 
+    An implementation may leave out ``ctx``.
+
     :param event: one of the dataclasses of :mod:`labelkit.events`.
+    :param ctx: the folder of the run, settings, and whether the events are made up (``ctx.trial``).
 
     >>> import labelkit
     >>> @labelkit.hookimpl
-    ... def labelkit_event(event):
-    ...     if isinstance(event, labelkit.events.RunEnded):
+    ... def labelkit_event(event, ctx):
+    ...     if isinstance(event, labelkit.events.RunEnded) and not ctx.trial:
     ...         print("done:", event.status)
     """

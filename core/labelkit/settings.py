@@ -144,6 +144,8 @@ class RunSettings:
     """All settings of a run. The key of :attr:`reference` is ``data``.
 
     What has no default here is given by the task.
+
+    :param plugins: settings of plugins by their key, e.g. ``pairs.size``, as plain values for JSON.
     """
 
     reference: Annotated[str, Doc("data reference: a source, a path, or train=…,validation=…,test=…")]
@@ -153,6 +155,7 @@ class RunSettings:
     preprocess: Annotated[Sequence[str], Doc("preprocessors, in order")] = ()
     data: DataSettings = DataSettings()
     train: TrainSettings = field(default_factory=TrainSettings)
+    plugins: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def from_values(cls, values: Mapping[str, Any]) -> Self:
@@ -160,12 +163,17 @@ class RunSettings:
         top: dict[str, Any] = {key: value for key, value in values.items() if "." not in key}
         sections: dict[str, dict[str, Any]] = {"data": {}, "train": {}}
         trainer: dict[str, Any] = {}
+        plugins: dict[str, Any] = {}
         for key, value in values.items():
             section, dot, name = key.partition(".")
-            if dot:
-                (sections[section] if key in SETTINGS else trainer)[name] = value
+            if key in SETTINGS and dot:
+                sections[section][name] = value
+            elif section == "train":
+                trainer[name] = value
+            elif dot:
+                plugins[key] = value
         data, train = DataSettings(**sections["data"]), TrainSettings(**sections["train"], trainer=trainer)
-        return cls(**{"reference": top.pop("data"), **top}, data=data, train=train)
+        return cls(**{"reference": top.pop("data"), **top}, data=data, train=train, plugins=plugins)
 
     def values(self) -> dict[str, Any]:
         """Return every setting by its key, in the order in which people read them."""
@@ -174,7 +182,7 @@ class RunSettings:
             section, dot, name = key.partition(".")
             owner = getattr(self, section) if dot else self
             found[key] = getattr(owner, name or _NAMES.get(key, key))
-        return found | {f"train.{name}": value for name, value in self.train.trainer.items()}
+        return {**found, **{f"train.{name}": value for name, value in self.train.trainer.items()}, **self.plugins}
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +201,7 @@ class SettingInfo:
     @property
     def type(self) -> Any:
         """The type, without bounds."""
-        return get_args(self.annotation)[0]
+        return get_args(self.annotation)[0] if hasattr(self.annotation, "__metadata__") else self.annotation
 
 
 def _infos(settings: type, prefix: str = "") -> Iterator[tuple[str, SettingInfo]]:
@@ -210,3 +218,11 @@ _NAMES = {"data": "reference"}
 SETTINGS: Mapping[str, SettingInfo] = dict(
     (*_infos(RunSettings), *_infos(DataSettings, "data."), *_infos(TrainSettings, "train."))
 )
+#: the settings of a run that belong to no section, e.g. ``model``; ``data`` is the data reference
+RUN_KEYS = tuple(key for key in SETTINGS if "." not in key)
+
+
+def is_plugin_key(key: str) -> bool:
+    """Return whether ``key`` is that of a setting of a plugin, known or not: ``NAME.FIELD`` in no section of core's."""
+    section, dot, _ = key.partition(".")
+    return bool(dot) and section not in ("data", "train")

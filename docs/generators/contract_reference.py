@@ -12,7 +12,9 @@ from labelkit.testing.plugins import CHECKS
 #: kind of record → what its checks apply to and what they use
 BEFORE = {
     "plugin": """These apply to every plugin, whatever it yields. *Another process* is a fresh Python that is given the
-        name of the entry point and nothing else. So the plugin has to be installed.""",
+        name of the entry point and nothing else. So the plugin has to be installed. An observer receives made-up
+        events with `ctx.trial` set, if it takes `ctx`; one that does not receives none.""",
+    "settings": "These apply to the settings that a plugin declares.",
     "schema": "These apply to each schema.",
     "metric": """These apply to each metric. It receives sentences (or texts) that are labelled correctly, partly wrong
         and all wrong, and input for which figures are undefined.""",
@@ -36,7 +38,7 @@ def checks() -> str:
 
 
 def _section(kind: str, specs: tuple[CheckSpec, ...]) -> Iterator[str]:
-    heading = "The plugin as a whole" if kind == "plugin" else f"{kind.capitalize()}s"
+    heading = "The plugin as a whole" if kind == "plugin" else f"{kind.capitalize().removesuffix('s')}s"
     prefix = "plugin" if kind == "plugin" else f"{kind}-NAME"
     yield from (
         f"### {heading}",

@@ -22,7 +22,9 @@ from labelkit.settings import Doc
 FLOWING = (
     records.Example,
     records.Place,
+    records.Context,
     records.LoadContext,
+    records.RunContext,
     records.ReadingPolicy,
     records.DataSettings,
     records.Predictions,
@@ -105,13 +107,18 @@ def _record(record: type) -> Iterator[str]:
 def _field_rows(record: type) -> Iterator[str]:
     if not dataclasses.is_dataclass(record):
         return
-    described = dict(re.findall(r":param (\w+): (.*?)(?=\n\s*:|\n\s*\n|\Z)", record.__doc__ or "", re.DOTALL))
+    described = {name: meaning for class_ in reversed(record.__mro__) for name, meaning in _parameters(class_)}
     yield from (f"| field of `{record.__name__}` | type | default | meaning |", "| --- | --- | --- | --- |")
     for field in dataclasses.fields(record):
         notes = [note.text for note in getattr(field.type, "__metadata__", ()) if isinstance(note, Doc)]
         meaning = notes[0] if notes else described.get(field.name, COMMON.get(field.name, ""))
         cells = (f"`{_cell(_type(field.type))}`", _default(field), _cell(_plain(meaning).rstrip(".")))
         yield f"| `{field.name}` | {' | '.join(cells)} |"
+
+
+def _parameters(record: type) -> list[tuple[str, str]]:
+    """Return name and meaning of each parameter that a docstring describes."""
+    return re.findall(r":param (\w+): (.*?)(?=\n\s*:|\n\s*\n|\Z)", record.__doc__ or "", re.DOTALL)
 
 
 def _type(annotation: object) -> str:

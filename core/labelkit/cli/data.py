@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from labelkit.cli.common import Command, Shell, assumed_lines, command_options
-from labelkit.settings import SETTINGS, DataSettings
+from labelkit.settings import SETTINGS, DataSettings, is_plugin_key
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from labelkit.records import LoadContext
 
 
@@ -38,7 +40,11 @@ def reading_options(command: Command) -> Command:
     """Decorate a command with the options of reading files: ``columns``, ``encoding`` and ``sets``."""
     for option in (
         click.option(
-            "--set", "sets", multiple=True, metavar="data.KEY=VALUE", help="Override a data.KEY setting (repeatable)."
+            "--set",
+            "sets",
+            multiple=True,
+            metavar="KEY=VALUE",
+            help="Override data.KEY or a plugin's NAME.KEY (repeatable).",
         ),
         click.option(
             "--encoding",
@@ -159,21 +165,39 @@ def convert(
 
 
 def reading_context(
-    shell: Shell, columns: str | None, encoding: str, sets: tuple[str, ...], base: DataSettings | None = None
+    shell: Shell,
+    columns: str | None,
+    encoding: str,
+    sets: tuple[str, ...],
+    base: DataSettings | None = None,
+    *,
+    plugins: Mapping[str, Any] | None = None,
+    trained: Mapping[str, Any] | None = None,
 ) -> LoadContext:
     """Return the context in which files are read with these options.
 
-    :param sets: ``data.KEY=VALUE`` of each ``--set``, validated as for a run.
+    :param sets: ``data.KEY=VALUE``, or ``NAME.KEY=VALUE`` of a plugin, of each ``--set``, validated as for a run.
     :param base: the settings that options override; None for the defaults.
+    :param plugins: key → value of settings of plugins that options override.
+    :param trained: key → value of settings of plugins that a checkpoint was trained with, which cannot be overridden.
     :raises LabelkitError: an option is invalid.
     """
-    from labelkit.config.validation import parse_set, validate
+    from labelkit.config.plugin_settings import setting_objects, validate_setting
+    from labelkit.config.validation import parse_set
     from labelkit.errors import LabelkitError
 
     given: dict[str, Any] = {"encoding": encoding, **({"columns": columns} if columns else {})}
+    values = {**(plugins or {}), **(trained or {})}
     for text in sets:
         key, value = parse_set(text)
-        if not key.startswith("data."):
-            raise LabelkitError(f"invalid --set {text!r}: only data settings apply here", hint="write data.KEY=VALUE")
-        given[key.removeprefix("data.")] = validate(key, value)
-    return shell.environment.load_context(replace(base or DataSettings(), **given), shell.home.cache)
+        if key in (trained or {}):
+            raise LabelkitError(f"invalid --set {text!r}: the labeller was trained with {key}={values[key]!r}")
+        if is_plugin_key(key):
+            values[key] = validate_setting(key, value, shell.catalog)
+        elif key.startswith("data."):
+            given[key.removeprefix("data.")] = validate_setting(key, value, shell.catalog)
+        else:
+            hint = "write data.KEY=VALUE, or NAME.KEY=VALUE for the settings of plugins"
+            raise LabelkitError(f"invalid --set {text!r}: only data settings apply here", hint=hint)
+    settings, own = replace(base or DataSettings(), **given), setting_objects(shell.catalog, values)
+    return shell.environment.load_context(settings, shell.home.cache, own)

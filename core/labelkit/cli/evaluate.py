@@ -53,9 +53,11 @@ class EvaluateOptions:
             return None
         from labelkit.formats.recognition import writer_for
         from labelkit.label.job import refuse_existing
+        from labelkit.plugins.functions import with_context
 
         refuse_existing(self.output, force=self.force)
-        return writer_for(self.output, shell.catalog.formats, self.to, kind=kind)
+        found = writer_for(self.output, shell.catalog.formats, self.to, kind=kind)
+        return with_context(found, reading_context(shell, None, self.encoding, self.sets))
 
 
 @click.command()
@@ -98,7 +100,7 @@ def evaluate(shell: Shell, **given: Any) -> None:
     mapping = read_label_map(options.mapping, info.schema) if options.mapping else LabelMap()
     details = find_details(info.run, shell.home)
     writer = options.writer(shell, info.kind)
-    metrics = select_metrics(info, details, shell.catalog, options.metrics)
+    metrics = select_metrics(info, details, shell.catalog, options.metrics, ctx=labeller.context)
     gold = read_gold_data(shell, options, labeller, details, mapping)
     say_assumptions(shell, gold.assumptions)
     mentions = train_mentions(labeller.folder, info.kind, details, shell.catalog, shell.environment, shell.home)
@@ -124,11 +126,18 @@ def read_gold_data(
     :raises UnknownLabelsError: it has labels that the labeller lacks.
     """
     from labelkit.data.gold import UnknownLabelsError, read_gold
-    from labelkit.evaluate.recorded_data import gold_split, read_run_corpus, recorded_data_settings
+    from labelkit.evaluate.recorded_data import (
+        gold_split,
+        read_run_corpus,
+        recorded_data_settings,
+        recorded_plugin_settings,
+    )
+    from labelkit.label.plugin_settings import trained_values
     from labelkit.settings import DataSettings
 
     info, data = labeller.info, options.data
     base = DataSettings(splitter=info.splitter, encoding=options.encoding)
+    trained, plugins = trained_values(info, shell.catalog), {}
     if data is None:
         if details is not None and options.split in {one.split for one in details.record.splits if one.carved}:
             corpus = read_run_corpus(details, shell.catalog, shell.environment, shell.home)
@@ -136,7 +145,8 @@ def read_gold_data(
         if details is None or "/" in options.run or "\\" in options.run:
             raise LabelkitError("a checkpoint folder does not record which data to score", hint="add --data REF")
         data, base = details.record.data, replace(recorded_data_settings(details), splitter=info.splitter)
-    ctx = reading_context(shell, options.columns, base.encoding, options.sets, base)
+        plugins = recorded_plugin_settings(details, shell.catalog)
+    ctx = reading_context(shell, options.columns, base.encoding, options.sets, base, plugins=plugins, trained=trained)
     maps = mapping if mapping is not None and (mapping.gold or mapping.predicted) else None
     try:
         return read_gold(

@@ -155,8 +155,9 @@ def run_job(shell: Shell, options: LabelOptions) -> None:
         refuse_existing(options.output, force=options.force)
     ctx = reading_context(shell, options.columns, options.encoding, options.sets)
     inputs = None if options.texts else _find_inputs(shell, options, ctx)
-    _writer(shell, options, None)  # an invalid format fails before the model is loaded
+    _writer(shell, options, None)  # an invalid format or setting fails before the model is loaded
     labeller = _open(shell, options)
+    ctx = replace(_reading_context(shell, options, labeller), policy=ctx.policy)
     meter, bar = ReadMeter(), options.output is not None or not sys.stdout.isatty()
     with LabelProgress(shell.err, meter, inputs.size if inputs else None, bar=bar) as progress:
         OPEN_LISTENER.set(meter)
@@ -212,6 +213,13 @@ def _read(options: LabelOptions, inputs: Inputs | None, labeller: Labeller, ctx:
     return read_inputs(inputs, labeller.info.kind, labeller.info.layer, ctx, strict=options.strict)
 
 
+def _reading_context(shell: Shell, options: LabelOptions, labeller: Labeller) -> LoadContext:
+    from labelkit.label.plugin_settings import trained_values
+
+    trained = trained_values(labeller.info, shell.catalog)
+    return reading_context(shell, options.columns, options.encoding, options.sets, trained=trained)
+
+
 def _open(shell: Shell, options: LabelOptions) -> Labeller:
     from labelkit.label.labeller import Labeller
 
@@ -224,14 +232,17 @@ def _writer(shell: Shell, options: LabelOptions, labeller: Labeller | None) -> F
     """Return the format to write; without a labeller only its name and suffix are checked."""
     from labelkit.formats.recognition import writer_for
     from labelkit.label.terminal import terminal_writer
+    from labelkit.plugins.functions import with_context
 
     name = options.to
     if name is None and options.output is None:
         name = "terminal" if sys.stdout.isatty() else "jsonl"
     kind = labeller.info.kind if labeller else None
     chosen = writer_for(options.output, shell.catalog.formats, name, kind=kind)
-    if labeller is None or chosen.name != "terminal":
+    if labeller is None:
         return chosen
+    if chosen.name != "terminal":
+        return with_context(chosen, _reading_context(shell, options, labeller))
     schema = labeller.info.schema
     return replace(chosen, write=terminal_writer(schema.types or schema.labels))
 

@@ -88,7 +88,7 @@ def recipe_rows(shell: Shell) -> list[Row]:
         for name, path in recipes_of(task).items():
             row: Row = {"task": task.name, "name": name}
             try:
-                recipe = read_recipe(path)
+                recipe = read_recipe(path, shell.catalog)
             except LabelkitError as error:
                 rows.append({**row, "summary": f"invalid: {error}", "settings": {}})
             else:

@@ -74,7 +74,7 @@ def onnx(shell: Shell, **given: Any) -> None:
     export = export_labeller(
         labeller,
         gold,
-        run_metrics(labeller.info.task, details, shell.catalog, labeller.info.suppliers),
+        run_metrics(labeller.info.task, details, shell.catalog, labeller.info.suppliers, labeller.context),
         shell.home.cache,
         train=train if options.int8 else None,
         threshold=options.threshold,
@@ -118,11 +118,13 @@ def _read_data(
 ) -> tuple[Gold, Sequence[Example]]:
     """Return the gold data to compare on, and training examples."""
     from labelkit.evaluate.onnx_export import read_recorded_splits, read_splits
+    from labelkit.label.plugin_settings import trained_values
     from labelkit.settings import DataSettings
 
     if options.data is not None:
         base = DataSettings(splitter=labeller.info.splitter)
-        ctx = reading_context(shell, options.columns, options.encoding, options.sets, base)
+        trained = trained_values(labeller.info, shell.catalog)
+        ctx = reading_context(shell, options.columns, options.encoding, options.sets, base, trained=trained)
         split = options.split or "validation"
         return read_splits(options.data, split, labeller, shell.catalog, ctx, train=options.int8)
     if details is None:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from labelkit.data.references import parse_columns
 from labelkit.records import LoadContext
@@ -38,9 +39,12 @@ class Environment:
             offline=any(environ.get(name, "").strip().upper() in _TRUE for name in _OFFLINE),
         )
 
-    def load_context(self, settings: DataSettings, cache: Path) -> LoadContext:
+    def load_context(
+        self, settings: DataSettings, cache: Path, plugin_settings: tuple[Any, ...] | None = None
+    ) -> LoadContext:
         """Return the context in which sources, formats and encoders read.
 
+        :param plugin_settings: an object of each class of settings that plugins declare; None: all are defaults.
         :raises LabelkitError: ``data.columns`` is malformed.
         """
         return LoadContext(
@@ -51,4 +55,5 @@ class Environment:
             encoding=settings.encoding,
             columns=parse_columns(settings.columns) if settings.columns else {},
             settings=settings,
+            plugin_settings=plugin_settings,
         )

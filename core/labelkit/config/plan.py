@@ -7,15 +7,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
+from labelkit.config.plugin_settings import (
+    default_values,
+    owned_values,
+    setting_objects,
+    validate_setting,
+)
 from labelkit.config.recipes import Recipe, find_recipe
-from labelkit.config.validation import parse_set, validate
+from labelkit.config.validation import parse_set
 from labelkit.data.references import parse_columns
 from labelkit.errors import LabelkitError, PlanError, UnknownNameError, nearest
 from labelkit.models.checkpoint import Supplier
 from labelkit.models.references import parse_model
 from labelkit.plugins.catalog import Catalog
-from labelkit.records import Decoder, Head, Kind, Metric, Preprocessor, Task
-from labelkit.settings import AUTO, SETTINGS, DataSettings, RunSettings, TrainSettings
+from labelkit.plugins.functions import with_context
+from labelkit.records import Context, Decoder, Head, Kind, Metric, Preprocessor, Task
+from labelkit.settings import AUTO, SETTINGS, DataSettings, RunSettings, TrainSettings, is_plugin_key
 
 
 class Setting(NamedTuple):
@@ -50,6 +57,8 @@ class Plan:
 
     :param origins: setting → the origin of its value, in the order in which people read them.
     :param metrics: the one that selects the checkpoint first.
+    :param context: in which functions of plugins are called; it is bound to those of the parts.
+    :param part_settings: plugin → its settings, of the plugins that supply parts: those that a checkpoint needs.
     """
 
     task: Task
@@ -61,6 +70,8 @@ class Plan:
     head: Head
     decoder: Decoder
     preprocessors: tuple[Preprocessor, ...]
+    context: Context
+    part_settings: Mapping[str, Mapping[str, Any]]
 
     @property
     def data(self) -> DataSettings:
@@ -139,20 +150,21 @@ class ErrorCollector:
             raise PlanError(self.errors)
 
 
-def make_plan(request: Request, catalog: Catalog) -> Plan:
+def make_plan(request: Request, catalog: Catalog, *, offline: bool = False) -> Plan:
     """Merge defaults, task, recipe, flags and ``--set``, and find the parts that they name.
 
     :raises PlanError: with all errors.
     """
     errors = ErrorCollector()
-    plan = draft_plan(request, catalog, errors)
+    plan = draft_plan(request, catalog, errors, offline=offline)
     errors.raise_errors()
     return plan
 
 
-def draft_plan(request: Request, catalog: Catalog, errors: ErrorCollector) -> Plan:
+def draft_plan(request: Request, catalog: Catalog, errors: ErrorCollector, *, offline: bool = False) -> Plan:
     """Return a plan, as far as it is valid; for callers that collect more errors.
 
+    :param offline: functions of plugins may use no network.
     :raises PlanError: the task is unknown; carries all errors found so far.
     """
     task: Task | None = None
@@ -161,57 +173,98 @@ def draft_plan(request: Request, catalog: Catalog, errors: ErrorCollector) -> Pl
         task = catalog.find("task", request.task)
     with errors.collect():
         if task and not request.frozen:
-            recipe = find_recipe(task, request.recipe or ("best" if "data" in request.overrides else "quickstart"))
-    overrides = _overrides(request, errors)
+            name = request.recipe or ("best" if "data" in request.overrides else "quickstart")
+            recipe = find_recipe(task, name, catalog)
+    overrides = _overrides(request, catalog, errors)
     if task is None:
         with errors.collect():
             if "metric" in overrides:
                 catalog.find("metric", overrides["metric"].value)
         raise PlanError(errors.errors)
-    settings = _merge(task, recipe, overrides)
-    names = dict.fromkeys(filter(None, (settings["metric"].value, *task.metrics)))
-    with errors.collect():
-        if not names:
-            raise LabelkitError(f"task '{task.name}' names no metric", hint="choose one with --metric")
+    settings = _merge(task, recipe, overrides, _plugin_defaults(catalog, errors))
     with errors.collect():
         if columns := settings["data.columns"].value:
             parse_columns(columns)
-    head: Any = next(iter(find_parts(catalog, "head", [settings["train.head"].value], task, errors)), None)
-    if head is not None:
-        settings |= _settings_of_head(head, task, settings)
+    heads = find_parts(catalog, "head", [settings["train.head"].value], task, errors)
+    if heads:
+        settings |= _settings_of_head(heads[0], task, settings)
         with errors.collect():
-            check_loss_settings(head, settings)
-    decoder: Any = next(iter(find_parts(catalog, "decoder", [settings["decoder"].value], task, errors)), None)
+            check_loss_settings(heads[0], settings)
+    values = {key: value for key, (value, _) in settings.items()}
+    ctx = Context(offline=offline)
+    with errors.collect():
+        ctx = replace(ctx, plugin_settings=setting_objects(catalog, values))
+    parts: dict[str, list[Any]] = {"head": heads, **_find_all_parts(catalog, values, task, errors)}
+    bound = {kind: [with_context(part, ctx) for part in found] for kind, found in parts.items()}
     return Plan(
         task=task,
         recipe=recipe.name if recipe else request.recipe or "",
         name=request.name,
-        settings=RunSettings.from_values({key: value for key, (value, _) in settings.items()}),
+        settings=RunSettings.from_values(values),
         origins={key: origin for key, (_, origin) in settings.items()},
-        metrics=tuple(find_parts(catalog, "metric", names, task, errors)),
-        head=head,  # None only beside an error, as the decoder
-        decoder=decoder,
-        preprocessors=tuple(find_parts(catalog, "preprocessor", settings["preprocess"].value, task, errors)),
+        metrics=tuple(bound["metric"]),
+        head=next(iter(bound["head"]), None),  # type: ignore[arg-type] # None only beside an error, as the decoder
+        decoder=next(iter(bound["decoder"]), None),  # type: ignore[arg-type]
+        preprocessors=tuple(bound["preprocessor"]),
+        context=ctx,
+        part_settings=_settings_of_parts(catalog, {**parts, "task": [task]}, values),
     )
 
 
-def _overrides(request: Request, errors: ErrorCollector) -> dict[str, Setting]:
-    """Return the valid settings of flags, and of ``--set``, which win."""
+def _find_all_parts(
+    catalog: Catalog, values: Mapping[str, Any], task: Task, errors: ErrorCollector
+) -> dict[str, list[Any]]:
+    """Return kind → the parts that the settings name, as far as they are valid."""
+    metrics = dict.fromkeys(filter(None, (values["metric"], *task.metrics)))
+    with errors.collect():
+        if not metrics:
+            raise LabelkitError(f"task '{task.name}' names no metric", hint="choose one with --metric")
+    return {
+        "decoder": find_parts(catalog, "decoder", [values["decoder"]], task, errors),
+        "metric": find_parts(catalog, "metric", metrics, task, errors),
+        "preprocessor": find_parts(catalog, "preprocessor", values["preprocess"], task, errors),
+    }
+
+
+def _settings_of_parts(
+    catalog: Catalog, parts: Mapping[str, Iterable[Any]], values: Mapping[str, Any]
+) -> dict[str, dict[str, Any]]:
+    """Return plugin → its settings, of the plugins that supply parts and have settings."""
+    plugins = {catalog.owner(kind, part.name).name for kind, found in parts.items() for part in found}
+    owned = {plugin: owned_values(catalog, plugin, values) for plugin in sorted(plugins)}
+    return {plugin: settings for plugin, settings in owned.items() if settings}
+
+
+def _overrides(request: Request, catalog: Catalog, errors: ErrorCollector) -> dict[str, Setting]:
+    """Return the valid settings of flags, and of ``--set``, which win.
+
+    Of a recorded plan those are left out whose plugin is gone: where a part of the plan needs it, that is an error.
+    """
     found: dict[str, Setting] = {}
     for key, (value, origin) in request.overrides.items():
+        if request.frozen and is_plugin_key(key) and not catalog.is_claimed("settings", key.partition(".")[0]):
+            continue
         with errors.collect():
-            found[key] = Setting(validate(key, value), origin)
+            found[key] = Setting(validate_setting(key, value, catalog), origin)
     for text in request.sets:
         with errors.collect():
             key, value = parse_set(text)
-            if not key.startswith(("data.", "train.")):
-                hint = "--set takes train.KEY=VALUE and data.KEY=VALUE"
+            if "." not in key:
+                hint = "--set takes train.KEY=VALUE, data.KEY=VALUE, and NAME.KEY=VALUE of a plugin"
                 raise LabelkitError(f"--set {text!r}: unknown setting '{key}'", hint=hint)
-            found[key] = Setting(validate(key, value), "--set")
+            found[key] = Setting(validate_setting(key, value, catalog), "--set")
     return found
 
 
-def _merge(task: Task, recipe: Recipe | None, overrides: Mapping[str, Setting]) -> dict[str, Setting]:
+def _plugin_defaults(catalog: Catalog, errors: ErrorCollector) -> Mapping[str, Any]:
+    with errors.collect():
+        return default_values(catalog)
+    return {}
+
+
+def _merge(
+    task: Task, recipe: Recipe | None, overrides: Mapping[str, Setting], plugin_defaults: Mapping[str, Any]
+) -> dict[str, Setting]:
     of_task = {
         "data": task.source,
         "metric": next(iter(task.metrics), None),
@@ -222,6 +275,7 @@ def _merge(task: Task, recipe: Recipe | None, overrides: Mapping[str, Setting]) 
     }
     settings = {key: Setting(info.default, "default") for key, info in SETTINGS.items()}
     settings |= {key: Setting(value, f"task {task.name}") for key, value in of_task.items()}
+    settings |= {key: Setting(value, "default") for key, value in plugin_defaults.items()}
     if recipe:
         settings |= {key: Setting(value, f"recipe {recipe.name}") for key, value in recipe.settings.items()}
     settings |= overrides

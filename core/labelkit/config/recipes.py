@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from labelkit.config.validation import validate
+from labelkit.config.plugin_settings import validate_setting
 from labelkit.errors import LabelkitError, UnknownNameError, nearest
 from labelkit.files.small import read_toml
+from labelkit.plugins.catalog import Catalog
 from labelkit.records import Task
+from labelkit.settings import RUN_KEYS
 
 #: the recipes of tasks whose plugin has none, by kind
 FALLBACK = Path(__file__).parent / "default_recipes"
@@ -35,21 +37,21 @@ def recipes_of(task: Task) -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder.glob("*.toml"))}
 
 
-def find_recipe(task: Task, name: str) -> Recipe:
+def find_recipe(task: Task, name: str, catalog: Catalog) -> Recipe:
     """Return the recipe called ``name``; a name that ends in ``.toml`` is the path of a file.
 
     :raises UnknownNameError: the task has no such recipe.
     :raises LabelkitError: the file cannot be read or has an invalid setting.
     """
     if name.endswith(".toml"):
-        return read_recipe(Path(name).expanduser())
+        return read_recipe(Path(name).expanduser(), catalog)
     known = recipes_of(task)
     if name not in known:
         raise UnknownNameError(f"unknown recipe '{name}' of task '{task.name}'", hint=nearest(name, known))
-    return read_recipe(known[name])
+    return read_recipe(known[name], catalog)
 
 
-def read_recipe(path: Path) -> Recipe:
+def read_recipe(path: Path, catalog: Catalog) -> Recipe:
     """Return the recipe in a file, with its settings validated.
 
     :raises LabelkitError: it is missing, invalid TOML, or has an invalid setting.
@@ -61,12 +63,21 @@ def read_recipe(path: Path) -> Recipe:
     except ValueError as error:
         raise LabelkitError(f"recipe {path} is invalid TOML: {error}", hint="see: labelkit recipes") from None
     summary = str(content.pop("summary", ""))
-    for section in ("data", "train"):
-        if isinstance(content.get(section), dict):
-            table = content.pop(section)
-            content |= {section if name == "reference" else f"{section}.{name}": table[name] for name in table}
     try:
-        settings = {key: validate(key, value) for key, value in content.items()}
+        settings = {key: validate_setting(key, value, catalog) for key, value in _flatten(content).items()}
     except LabelkitError as error:
         raise LabelkitError(f"recipe {path}: {error.message}", hint=error.hint) from None
     return Recipe(path.stem, summary, settings, path)
+
+
+def _flatten(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return key → value of a recipe, whose sections, e.g. ``[train]``, are tables."""
+    found: dict[str, Any] = {}
+    for name, value in content.items():
+        if isinstance(value, dict) and (name == "data" or name not in RUN_KEYS):
+            found |= {f"{name}.{key}": each for key, each in value.items()} or {f"{name}.": None}
+        else:
+            found[name] = value
+    if "data.reference" in found:
+        found["data"] = found.pop("data.reference")
+    return found

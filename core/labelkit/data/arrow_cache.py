@@ -107,10 +107,11 @@ def load_stored(path: Path, policy: ReadingPolicy) -> StoredExamples | None:
     return found
 
 
-def cache_path(ctx: LoadContext, *parts: object, files: Sequence[Path] = ()) -> Path:
+def cache_path(ctx: LoadContext, *parts: object, files: Sequence[Path] = (), with_plugins: bool = False) -> Path:
     """Return the path in the cache for examples, by a hash of where they come from and how they are read.
 
     :param parts: the origin, and whatever else decides how it is read, e.g. the format.
+    :param with_plugins: settings of plugins may decide it, too.
     :param files: the files that are read; a changed file gives another path.
     """
     from labelkit import __version__
@@ -119,7 +120,8 @@ def cache_path(ctx: LoadContext, *parts: object, files: Sequence[Path] = ()) -> 
     policy = ctx.policy
     lenient = [policy.on_bad_record is not None, policy.on_bad_span is not None]
     how = [asdict(ctx.settings), ctx.layer, ctx.kind, policy.labels, policy.undecodable, policy.as_written, lenient]
-    key = [VERSION, __version__, parts, stats, dict(ctx.columns), how, ctx.encoding, ctx.revision]
+    plugins = [repr(one) for one in ctx.plugin_settings or ()] if with_plugins else []
+    key = [VERSION, __version__, parts, stats, dict(ctx.columns), how, ctx.encoding, ctx.revision, plugins]
     digest = hashlib.sha256(json.dumps(key, sort_keys=True, default=str).encode("utf-8", "surrogateescape"))
     return ctx.cache / "examples" / f"{digest.hexdigest()}.arrow"
 

@@ -23,6 +23,7 @@ from labelkit.formats.delimited import as_text
 from labelkit.formats.labelled_json import gold_coverage
 from labelkit.formats.recognition import writer_for
 from labelkit.labels.notation import as_iob2, notation_of
+from labelkit.plugins.functions import with_context
 from labelkit.records import Example, Kind, Labelled, LoadContext
 from labelkit.settings import DataSettings
 
@@ -95,7 +96,7 @@ def convert(conversion: Conversion, catalog: DataCatalog, ctx: LoadContext) -> C
     ctx = replace(ctx, layer=conversion.layer)
     kind = kind_of(conversion.reference, catalog, ctx)
     ctx = replace(ctx, kind=kind)
-    writer = writer_for(conversion.target, catalog.formats, conversion.to, kind=kind)
+    writer = with_context(writer_for(conversion.target, catalog.formats, conversion.to, kind=kind), ctx)
     resolved = resolve_reference(conversion.reference, kind, catalog, ctx)
 
     def read_examples(within: LoadContext) -> Iterator[Example]:
@@ -113,7 +114,8 @@ def convert(conversion: Conversion, catalog: DataCatalog, ctx: LoadContext) -> C
             layer = usual_layer(kind)
             settings = DataSettings(splitter=ctx.settings.splitter, plain_labels=records.plain)
             with output.readable() as path:
-                written = writer.read(path, LoadContext(settings=settings, layer=layer, kind=kind))
+                back = LoadContext(settings=settings, layer=layer, kind=kind, plugin_settings=ctx.plugin_settings)
+                written = writer.read(path, back)
                 second_pass = replace(ctx, policy=ctx.policy.renewed())
                 check_lossless(read_examples(second_pass), _read_back(written, path.parent, writer.name), writer.name)
     return ConversionResult(

@@ -204,7 +204,9 @@ class FileSplits(ResolvedReference):
         chosen = reader_for(path, self.formats, ctx.settings.format, kind=self.kind, ctx=ctx)
         shards = shards_of(path)
         files = [file for file in (sorted(path.rglob("*")) if path.is_dir() else shards) if file.is_file()]
-        cached = cache_path(ctx, str(path), chosen.name, chosen.read.__module__, files=files)
+        module = chosen.read.__module__
+        is_foreign = module.partition(".")[0] != "labelkit"
+        cached = cache_path(ctx, str(path), chosen.name, module, files=files, with_plugins=is_foreign)
         # whether a pipe still holds the same cannot be known
         with own_policy(ctx) as within:
             stored = load_stored(cached, within.policy) if files else None

@@ -7,10 +7,17 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from labelkit.errors import LabelkitError
-from labelkit.evaluate.recorded_data import gold_split, read_run_corpus, record_test_inspection, recorded_hashes
+from labelkit.evaluate.recorded_data import (
+    gold_split,
+    read_run_corpus,
+    record_test_inspection,
+    recorded_context,
+    recorded_hashes,
+)
 from labelkit.evaluate.train_mentions import train_mentions
 from labelkit.labels.schemes import spans_of, tags_of
 from labelkit.metrics.significance import SHUFFLES, ScoreDifference, paired_randomisation_test
+from labelkit.plugins.functions import with_context
 from labelkit.plugins.suppliers import find_part
 from labelkit.records import Labels, Metric, Predictions, Schema
 
@@ -58,15 +65,21 @@ def compare_runs(
     check_comparable(runs)
     say(f"labelling the test data with {len(runs)} labellers")
     gold = gold_split(read_run_corpus(first, catalog, environment, home), first, SPLIT)
-    metric = find_part(catalog, "metric", first.record.metric, first.record.suppliers)
-    key = first.record.metric_key
+    found_metric = find_part(catalog, "metric", first.record.metric, first.record.suppliers)
+    metric, key = with_context(found_metric, recorded_context(first, catalog)), first.record.metric_key
     reference, *predictions = [predict(run, gold, catalog, environment, home) for run in runs]
     found = []
     for run, guess in zip(others, predictions, strict=True):
         # the gold labels are in the scheme of the first run
         aligned = align_schemas(reference, replace(guess, references=reference.references), reference.schema)
         differences = paired_randomisation_test(metric, *aligned)
-        differences.sort(key=lambda one: (one.type is not None, one.type is None and one.name != key, one.type or ""))
+        differences.sort(
+            key=lambda one: (
+                one.type is not None,
+                one.type is None and one.name != key,
+                one.type or "",
+            )
+        )
         found.append(
             SignificanceTest(
                 first=first.record.id,

@@ -11,7 +11,8 @@ from labelkit.data.gold import Gold
 from labelkit.errors import LabelkitError
 from labelkit.evaluate.label_mapping import LabelMap
 from labelkit.evaluate.recorded_data import run_metrics
-from labelkit.records import Coverage, Example, Format, Labelled, Labels, Metric, Predictions
+from labelkit.plugins.functions import with_context
+from labelkit.records import Context, Coverage, Example, Format, Labelled, Labels, Metric, Predictions
 
 if TYPE_CHECKING:
     from labelkit.evaluate.train_mentions import TrainMentions
@@ -79,18 +80,25 @@ def evaluate(
 
 
 def select_metrics(
-    info: CheckpointInfo, details: RunDetails | None, catalog: Catalog, more: Sequence[str] = ()
+    info: CheckpointInfo,
+    details: RunDetails | None,
+    catalog: Catalog,
+    more: Sequence[str] = (),
+    *,
+    ctx: Context | None = None,
 ) -> list[Metric]:
     """Return the metrics of a run, the one that selected its checkpoint first, and ``more`` metrics.
 
     :param more: names, and paths of ``evaluate`` modules.
+    :param ctx: that of the checkpoint, for functions of plugins.
     :raises LabelkitError: a metric is unknown, or of the wrong kind.
     """
     from labelkit.metrics.evaluate_modules import metric_at
 
-    found = run_metrics(info.task, details, catalog, info.suppliers)
+    found = run_metrics(info.task, details, catalog, info.suppliers, ctx)
     names = [name for name in dict.fromkeys(more) if "/" not in name and not name.endswith(".py")]
-    found += [metric for name in names if (metric := catalog.find("metric", name)) not in found]
+    present = {metric.name for metric in found}
+    found += [with_context(catalog.find("metric", name), ctx or Context()) for name in names if name not in present]
     if wrong := [metric for metric in found if metric.kind != info.kind]:
         raise LabelkitError(f"metric '{wrong[0].name}' is for kind {wrong[0].kind}, the labeller for kind {info.kind}")
     return [*found, *(metric_at(Path(name), info.kind) for name in more if name not in names)]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from labelkit.data.gold import Gold
 from labelkit.data.views import map_examples
 from labelkit.errors import LabelkitError
-from labelkit.records import Example, Metric
+from labelkit.records import Context, Example, Metric
 from labelkit.settings import DataSettings
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def read_run_corpus(details: RunDetails, catalog: Catalog, environment: Environm
     from labelkit.train.resumption import recorded_request
 
     with explain_missing_parts(catalog, details.record.suppliers):
-        plan = make_plan(recorded_request(details), catalog)
+        plan = make_plan(recorded_request(details), catalog, offline=environment.offline)
         return read_corpus(plan, catalog, environment, home.cache)
 
 
@@ -104,21 +104,50 @@ def without_surfaces(examples: Sequence[Example]) -> Sequence[Example]:
     return map_examples(examples, lambda example: replace(example, surface=None))
 
 
+def recorded_plugin_settings(details: RunDetails, catalog: Catalog) -> dict[str, Any]:
+    """Return key → value of the recorded settings of plugins, as far as a plugin still declares them."""
+    from labelkit.config.plugin_settings import plugin_settings, validate_setting
+    from labelkit.train.resumption import recorded_request
+
+    overrides, known = recorded_request(details).overrides, plugin_settings(catalog)
+    return {key: validate_setting(key, value, catalog) for key, (value, _) in overrides.items() if key in known}
+
+
+def recorded_context(details: RunDetails, catalog: Catalog) -> Context:
+    """Return a context for functions of plugins, with the settings that a run recorded.
+
+    :raises LabelkitError: a plugin no longer takes a recorded value.
+    """
+    from labelkit.config.plugin_settings import setting_objects
+
+    return Context(plugin_settings=setting_objects(catalog, recorded_plugin_settings(details, catalog)))
+
+
 def run_metrics(
-    task: str, details: RunDetails | None, catalog: Catalog, suppliers: Sequence[Supplier] = ()
+    task: str,
+    details: RunDetails | None,
+    catalog: Catalog,
+    suppliers: Sequence[Supplier] = (),
+    ctx: Context | None = None,
 ) -> list[Metric]:
     """Return the metrics of a task, the one that selected the checkpoint of a run first.
 
     :param details: None for a checkpoint that is not in the registry.
     :param suppliers: the plugins that supplied the parts of the run.
+    :param ctx: that of the checkpoint; None: with the settings that the run recorded.
     :raises LabelkitError: the task or a metric is unknown; the hint names the plugin that supplied it.
     """
+    from labelkit.plugins.functions import with_context
     from labelkit.plugins.suppliers import find_part
+
+    if ctx is None:
+        ctx = recorded_context(details, catalog) if details else Context()
 
     suppliers = suppliers or (details.record.suppliers if details else ())
     names = find_part(catalog, "task", task, suppliers).metrics
     own = details.record.metric if details else names[0]
-    return [find_part(catalog, "metric", name, suppliers) for name in dict.fromkeys((own, *names))]
+    found = (find_part(catalog, "metric", name, suppliers) for name in dict.fromkeys((own, *names)))
+    return [with_context(metric, ctx) for metric in found]
 
 
 def record_scores(

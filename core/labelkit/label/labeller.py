@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from labelkit.config.environment import Environment
 from labelkit.data.preprocess import apply
 from labelkit.encode.alignment import EncodedExamples, encode, encode_texts, surfaces_of, texts_of
 from labelkit.label.assembly import PreparedBatch, ScoredBatch, assemble_records, complete_example
 from labelkit.label.engine_selection import EngineSelector
 from labelkit.label.loading import find_checkpoint, find_decoder, find_head, find_preprocessors, load_engine
+from labelkit.label.plugin_settings import CheckpointContext, checkpoint_context
 from labelkit.models.checkpoint import CheckpointInfo, read_checkpoint, read_train_mentions
 from labelkit.plugins.catalog import Catalog
-from labelkit.records import Coverage, Decoder, Example, Labelled, Mentions, Metric, Preprocessor
+from labelkit.records import Context, Coverage, Decoder, Example, Labelled, Mentions, Metric, Preprocessor
 from labelkit.registry import Home
 from labelkit.text.splitters import find_splitter
 
@@ -37,6 +39,7 @@ class Labeller:
     """The labeller of a checkpoint. Get one from :func:`labelkit.load`.
 
     :param cache: folder of ONNX models, for a faster engine on large inputs; None: ``engine`` computes everything.
+    :param context: in which functions of plugins are called; None: that of no settings.
     """
 
     def __init__(
@@ -47,9 +50,11 @@ class Labeller:
         preprocessors: Sequence[Preprocessor],
         engine: Engine,
         cache: Path | None = None,
+        context: CheckpointContext | None = None,
     ) -> None:
         self.folder = folder
         self.info = info
+        self._context = context or CheckpointContext(Context())
         self._decoder = decoder
         self._preprocessors = tuple(preprocessors)
         self._splitter = find_splitter(info.splitter)
@@ -77,10 +82,12 @@ class Labeller:
         """
         folder, files = find_checkpoint(reference, home)
         info = read_checkpoint(folder, files)
-        chosen = find_decoder(catalog, decoder or info.decoder, info)
-        preprocessors = find_preprocessors(catalog, info)
-        loaded = load_engine(folder, info, find_head(catalog, info), precision, engine, home.cache)
-        return cls(folder, info, chosen, preprocessors, loaded, home.cache if engine == "auto" else None)
+        found = checkpoint_context(info, catalog, offline=Environment.read().offline)
+        chosen = find_decoder(catalog, decoder or info.decoder, info, found.context)
+        preprocessors = find_preprocessors(catalog, info, found.context)
+        head = find_head(catalog, info)
+        loaded = load_engine(folder, info, head, precision, engine, home.cache, found.context)
+        return cls(folder, info, chosen, preprocessors, loaded, home.cache if engine == "auto" else None, found)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -104,8 +111,13 @@ class Labeller:
 
     @property
     def notes(self) -> list[str]:
-        """Failures of the faster engine, one line each."""
-        return self._selector.notes
+        """Failures of the faster engine, and settings that plugins have gained since training, one line each."""
+        return [*self._context.notes, *self._selector.notes]
+
+    @property
+    def context(self) -> Context:
+        """The context in which functions of plugins are called."""
+        return self._context.context
 
     def label(self, text: str | Sequence[str]) -> Labelled:
         """Label one text, or one sentence that is split into words.

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from labelkit.errors import LabelkitError, nearest
 from labelkit.models.checkpoint import CheckpointInfo
 from labelkit.plugins.catalog import Catalog
+from labelkit.plugins.functions import with_context
 from labelkit.plugins.suppliers import find_part
-from labelkit.records import Decoder, Head, Preprocessor
+from labelkit.records import Context, Decoder, Head, Preprocessor
 from labelkit.registry import Home
 
 if TYPE_CHECKING:
@@ -37,13 +38,16 @@ def find_checkpoint(reference: str, home: Home) -> tuple[Path, dict[str, tuple[i
     return folder, dict(best.files) if best else {}
 
 
-def load_engine(folder: Path, info: CheckpointInfo, head: Head, precision: str, name: str, cache: Path) -> Engine:
+def load_engine(
+    folder: Path, info: CheckpointInfo, head: Head, precision: str, name: str, cache: Path, ctx: Context
+) -> Engine:
     """Load model and tokenizer of a checkpoint onto the device.
 
     :param head: the head that it was trained with.
     :param precision: ``"fp32"``, ``"bf16"`` or ``"auto"``.
     :param name: one of :data:`labelkit.inference.onnx.engine.ENGINES`; ``"auto"`` loads torch.
     :param cache: folder of ONNX models.
+    :param ctx: that of the checkpoint, for the functions of the head.
     :raises LabelkitError: if the engine is unknown, a package is missing, or the model cannot be loaded.
     """
     from labelkit.encode.alignment import Encoding
@@ -57,7 +61,7 @@ def load_engine(folder: Path, info: CheckpointInfo, head: Head, precision: str, 
     if name not in ENGINES:
         raise LabelkitError(f"unknown engine '{name}'", hint=nearest(name, ENGINES))
     with silence_transformers():
-        bound = bind_head(head, folder, info.schema)
+        bound = bind_head(head, folder, info.schema, ctx)
         model: Any = load_classifier(folder, bound, trained=True)
         tokenizer = load_tokenizer(folder)
     onnx = name not in ("auto", "torch")
@@ -70,8 +74,8 @@ def load_engine(folder: Path, info: CheckpointInfo, head: Head, precision: str, 
     return load_onnx_engine(engine, folder, name, cache) if onnx else engine
 
 
-def find_decoder(catalog: Catalog, name: str, info: CheckpointInfo) -> Decoder:
-    """Return the decoder called ``name``.
+def find_decoder(catalog: Catalog, name: str, info: CheckpointInfo, ctx: Context) -> Decoder:
+    """Return the decoder called ``name``, called with ``ctx``.
 
     :raises LabelkitError: if it is unknown, or of another kind than the labeller.
     """
@@ -82,7 +86,7 @@ def find_decoder(catalog: Catalog, name: str, info: CheckpointInfo) -> Decoder:
             f"decoder '{name}' is for kind {decoder.kind}, the labeller is of kind {info.kind}",
             hint=f"known: {', '.join(fitting)}",
         )
-    return decoder
+    return with_context(decoder, ctx)
 
 
 def find_head(catalog: Catalog, info: CheckpointInfo) -> Head:
@@ -94,8 +98,8 @@ def find_head(catalog: Catalog, info: CheckpointInfo) -> Head:
     return head
 
 
-def find_preprocessors(catalog: Catalog, info: CheckpointInfo) -> list[Preprocessor]:
-    """Return the preprocessors that a checkpoint was trained with, in order.
+def find_preprocessors(catalog: Catalog, info: CheckpointInfo, ctx: Context) -> list[Preprocessor]:
+    """Return the preprocessors that a checkpoint was trained with, in order, called with ``ctx``.
 
     :raises LabelkitError: if one is not installed, or in another version.
     """
@@ -107,5 +111,5 @@ def find_preprocessors(catalog: Catalog, info: CheckpointInfo) -> list[Preproces
                 f"trained with preprocessor '{name}' {version}, installed is {preprocessor.version}",
                 hint="install the plugin's version of that time, or train again",
             )
-        found.append(preprocessor)
+        found.append(with_context(preprocessor, ctx))
     return found

@@ -60,6 +60,7 @@ class CheckpointInfo:
     :param head: the name of the head.
     :param outputs: the names of the model's outputs in ``config.json``; empty: the labels of the schema.
     :param suppliers: of the parts of the run; empty in checkpoints that an older labelkit wrote.
+    :param plugin_settings: plugin → key → value, as plain values for JSON, of the plugins that supply parts.
     """
 
     labelkit: str
@@ -82,6 +83,7 @@ class CheckpointInfo:
     head: str = "linear"
     outputs: tuple[str, ...] = ()
     suppliers: tuple[Supplier, ...] = ()
+    plugin_settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in ("labelkit", "run", "task", "kind", "layer", "decoder", "splitter", "fallback"):

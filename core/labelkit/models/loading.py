@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from labelkit.errors import ModelError, one_line
 from labelkit.models.architectures import check_layers, hidden_size_of, is_causal, required_inputs
 from labelkit.models.heads import BoundHead
 from labelkit.models.tokenizer import load_tokenizer
-from labelkit.records import Head, HeadContext, Schema
+from labelkit.records import Context, Head, HeadContext, Schema
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel
@@ -51,14 +52,16 @@ def load_config(folder: Path) -> PreTrainedConfig:
     return config
 
 
-def bind_head(head: Head, folder: Path, schema: Schema, **more: Any) -> BoundHead:
+def bind_head(head: Head, folder: Path, schema: Schema, ctx: Context, **more: Any) -> BoundHead:
     """Return a head for the labels of ``schema`` on the encoder in ``folder``.
 
+    :param ctx: the context of functions of plugins, which that of the head extends.
     :param more: further fields of its context.
     :raises ModelError: transformers does not know the architecture.
     """
     hidden_size = hidden_size_of(load_config(folder))
-    return BoundHead(head, HeadContext(schema=schema, hidden_size=hidden_size, **more))
+    shared = {field.name: getattr(ctx, field.name) for field in fields(Context)}
+    return BoundHead(head, HeadContext(schema=schema, hidden_size=hidden_size, **shared, **more))
 
 
 def load_classifier(folder: Path, head: BoundHead, *, trained: bool = False) -> PreTrainedModel:

@@ -22,7 +22,19 @@ from labelkit.plugins.discovery import CORE, GROUP, Candidate, PluginFilter, fin
 from labelkit.plugins.isolation import announce_slow_loading, isolate
 from labelkit.plugins.validation import EVENT_HOOK, RECORD_HOOKS, validate_hooks, validate_ordering, validate_record
 from labelkit.plugins.versioning import incompatibility, requirements_in_source, requirements_of
-from labelkit.records import Decoder, Encoder, Format, Head, Metric, Preprocessor, Schema, Source, Task
+from labelkit.records import (
+    Decoder,
+    Encoder,
+    Format,
+    Head,
+    Metric,
+    Preprocessor,
+    RunContext,
+    Schema,
+    Settings,
+    Source,
+    Task,
+)
 
 __all__ = ["EVENT_HOOK", "RECORD_HOOKS", "Candidate", "Catalog", "PluginInfo", "find_candidates"]
 
@@ -75,6 +87,7 @@ class Catalog:
     decoders = RecordView(Decoder)
     heads = RecordView(Head)
     encoders = RecordView(Encoder)
+    settings = RecordView(Settings)
 
     def __init__(
         self,
@@ -280,6 +293,10 @@ class Catalog:
                 break
         raise UnknownNameError(f"unknown {kind} '{name}'", hint=hint)
 
+    def is_claimed(self, kind: str, name: str) -> bool:
+        """Return whether a plugin yields a record of ``kind`` with this name, loaded or not."""
+        return (kind, name) in self._claimants
+
     def unknown_plugins(self, names: Iterable[str]) -> list[str]:
         """Return those of ``names`` that belong to no installed plugin or distribution."""
         known = {normalized_name(part) for info in self._infos for part in (info.name, info.distribution)}
@@ -294,16 +311,21 @@ class Catalog:
         """Yield ``(kind, record)`` for every record of the loaded ``plugin``."""
         return ((kind, record) for (kind, _), (owner, record) in self._records.items() if owner == plugin)
 
-    def observers(self) -> Mapping[str, Callable[[Event], None]]:
+    def observers(self, ctx: RunContext) -> Mapping[str, Callable[[Event], None]]:
         """Return plugin name → the event hook of that plugin alone, which runs in isolation."""
         implementations = getattr(self._manager.hook, EVENT_HOOK).get_hookimpls()
-        return {str(each.plugin_name): self._observer(str(each.plugin_name), each.plugin) for each in implementations}
+        return {str(one.plugin_name): self._observer(str(one.plugin_name), one.plugin, ctx) for one in implementations}
 
-    def _observer(self, name: str, plugin: object) -> Callable[[Event], None]:
+    def observer_takes_context(self, plugin: str) -> bool:
+        """Return whether the event hook of ``plugin`` takes ``ctx``."""
+        implementations = getattr(self._manager.hook, EVENT_HOOK).get_hookimpls()
+        return any("ctx" in one.argnames for one in implementations if one.plugin_name == plugin)
+
+    def _observer(self, name: str, plugin: object, ctx: RunContext) -> Callable[[Event], None]:
         caller = self._caller_of(plugin, EVENT_HOOK)
 
         def observe(event: Event) -> None:
             with self._timed(f"{name}.{EVENT_HOOK}({type(event).__name__})"), isolate():
-                caller(event=event)
+                caller(event=event, ctx=ctx)
 
         return observe

@@ -7,12 +7,26 @@ import inspect
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import pluggy
 
 from labelkit.errors import CatalogError, nearest
-from labelkit.records import Decoder, Encoder, Example, Format, Head, Metric, Preprocessor, Schema, Source, Task
+from labelkit.plugins.functions import invalid_function
+from labelkit.plugins.setting_classes import invalid_settings
+from labelkit.records import (
+    Decoder,
+    Encoder,
+    Example,
+    Format,
+    Head,
+    Metric,
+    Preprocessor,
+    Schema,
+    Settings,
+    Source,
+    Task,
+)
 
 #: hook → (the kind of record that it yields, the class of that record)
 RECORD_HOOKS: dict[str, tuple[str, type]] = {
@@ -25,6 +39,7 @@ RECORD_HOOKS: dict[str, tuple[str, type]] = {
     "labelkit_decoders": ("decoder", Decoder),
     "labelkit_heads": ("head", Head),
     "labelkit_encoders": ("encoder", Encoder),
+    "labelkit_settings": ("settings", Settings),
 }
 EVENT_HOOK = "labelkit_event"
 RESERVED = frozenset({"best", "latest"})
@@ -79,7 +94,10 @@ def validate_record(item: object, class_: type[R], hook: str) -> R:
         raise ValueError(f"{hook}() yielded a {class_.__name__} with the name {name!r}: names are a-z, 0-9, - and _")
     if name in RESERVED:
         raise ValueError(f"{hook}() yielded a {class_.__name__} with the name '{name}', which is a reserved word")
-    if fault := invalid_field(item):
+    fault = invalid_field(item) or invalid_function(item)
+    if not fault and class_ is Settings:
+        fault = invalid_settings(cast(Settings, item))
+    if fault:
         raise TypeError(f"{hook}() yielded the {class_.__name__} '{name}' with {fault}")
     return item
 

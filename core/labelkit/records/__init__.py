@@ -5,6 +5,7 @@ Records are keyword-only. New fields come with defaults, so a plugin written tod
 
 from __future__ import annotations
 
+from labelkit.records.contexts import Context, RunContext, Settings
 from labelkit.records.examples import (
     Example,
     Kind,
@@ -38,6 +39,7 @@ from labelkit.records.parts import (
 from labelkit.settings import DataSettings, Scheme
 
 __all__ = [
+    "Context",
     "Counts",
     "Coverage",
     "DataSettings",
@@ -60,9 +62,11 @@ __all__ = [
     "Preprocessor",
     "ReadingPolicy",
     "ResolvedEncoder",
+    "RunContext",
     "Schema",
     "Scheme",
     "Scores",
+    "Settings",
     "Source",
     "Span",
     "Task",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from labelkit.errors import DataError
 from labelkit.files.reading import corpus_folder, lines_with_ends
+from labelkit.records.contexts import Context
 from labelkit.settings import DataSettings, Scheme
 
 if TYPE_CHECKING:
@@ -175,13 +176,12 @@ class ReadingPolicy:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class LoadContext:
-    """What a source, format or encoder knows of its surroundings; plugins read no environment.
+class LoadContext(Context):
+    """What a source, format or encoder knows of its surroundings: all that a :class:`Context` holds, and the data.
 
     :param root: the folder of corpora (``LABELKIT_DATA``), where it is set.
     :param path: the folder or file that the user named for this source.
     :param cache: a folder that may be created and filled.
-    :param offline: no network may be used.
     :param revision: the requested revision of a Hub repository.
     :param encoding: the encoding of text files.
     :param columns: field name → column name or number, from ``--columns``.
@@ -197,7 +197,6 @@ class LoadContext:
     root: Path | None = None
     path: Path | None = None
     cache: Path = Path("labelkit-runs/cache")
-    offline: bool = False
     revision: str | None = None
     encoding: str = DataSettings().encoding
     columns: Mapping[str, str] = field(default_factory=dict)

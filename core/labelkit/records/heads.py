@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from labelkit.records.contexts import Context
 from labelkit.records.examples import Kind, Schema
 
 if TYPE_CHECKING:
@@ -18,8 +19,8 @@ IGNORE_INDEX = -100
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class HeadContext:
-    """What the functions of a head know of the run.
+class HeadContext(Context):
+    """What the functions of a head know of the run: all that a :class:`Context` holds, and the model's shape.
 
     :param schema: the labels, in the order of their ids.
     :param hidden_size: the width of the encoder's hidden states.

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from labelkit.records.evaluate_modules import from_module
 from labelkit.records.examples import Example, Kind, Labels, LoadContext, Mentions, Place, Schema
-from labelkit.records.labelled import Labelled, Output
 from labelkit.settings import Scheme
 
 if TYPE_CHECKING:
@@ -46,7 +45,8 @@ class Format:
     :param kinds: which kinds of example it can hold.
     :param suffixes: file endings without ``.gz``, e.g. ``(".conll",)``.
     :param read: ``read(path, ctx)`` yields examples with raw labels; None when it only writes.
-    :param write: ``write(records, output)`` consumes the records one by one; None when it only reads.
+    :param write: ``write(records, output)``, or ``write(records, output, ctx)``, consumes the ``Labelled``
+        records one by one and writes to the ``Output``; None when it only reads.
     :param needs_file: it cannot write to a terminal or a pipe, e.g. because it is binary.
     """
 
@@ -54,7 +54,7 @@ class Format:
     kinds: tuple[Kind, ...]
     suffixes: tuple[str, ...]
     read: Callable[[Path, LoadContext], Iterable[Example]] | None = None
-    write: Callable[[Iterable[Labelled], Output], None] | None = None
+    write: Callable[..., None] | None = None
     summary: str = ""
     needs_file: bool = False
 
@@ -63,14 +63,14 @@ class Format:
 class Preprocessor:
     """A change to what the tokenizer sees, applied in training and in inference alike.
 
-    :param apply: returns the example with :attr:`Example.surface` set: as many words as before; ``words``, ``text`` and
-        ``offsets`` untouched.
+    :param apply: ``apply(example)``, or ``apply(example, ctx)``, returns the example with :attr:`Example.surface` set:
+        as many words as before; ``words``, ``text`` and ``offsets`` untouched.
     :param version: raise it with every change of behaviour: a checkpoint requires the version it was trained with.
     """
 
     name: str
     kind: Kind
-    apply: Callable[[Example], Example]
+    apply: Callable[..., Example]
     version: str = "1"
     summary: str = ""
 
@@ -150,21 +150,23 @@ class Counts:
 class Metric:
     """A score of predicted labels against gold ones.
 
-    :param compute: returns names → figures; ``per_type`` may hold a mapping of type → figures.
+    :param compute: ``compute(predictions)``, or ``compute(predictions, ctx)``, returns names → figures; ``per_type``
+        may hold a mapping of type → figures.
     :param key: the figure that ranks checkpoints, e.g. ``"f1"``.
     :param higher_is_better: False for a figure such as an error rate.
-    :param counts: returns the counts of each sentence, for a metric that is a function of their sums.
+    :param counts: ``counts(predictions)``, or with ``ctx`` as ``compute``, returns the counts of each sentence, for a
+        metric that is a function of their sums.
     :param uses_train_mentions: it asks for :attr:`Predictions.train_mentions`; checkpoints of runs with this metric
         keep hashes of them, so that they can be scored where the training data is missing.
     """
 
     name: str
     kind: Kind
-    compute: Callable[[Predictions], Mapping[str, Any]]
+    compute: Callable[..., Mapping[str, Any]]
     key: str
     higher_is_better: bool = True
     summary: str = ""
-    counts: Callable[[Predictions], Counts] | None = None
+    counts: Callable[..., Counts] | None = None
     uses_train_mentions: bool = False
 
     @classmethod
@@ -208,13 +210,13 @@ class Scores:
 class Decoder:
     """A function from scores to labels.
 
-    :param decode: returns label ids, an int64 array of shape (words,); for a multi-label schema a bool array of shape
-        (texts, labels).
+    :param decode: ``decode(scores)``, or ``decode(scores, ctx)``, returns label ids, an int64 array of shape (words,);
+        for a multi-label schema a bool array of shape (texts, labels).
     """
 
     name: str
     kind: Kind
-    decode: Callable[[Scores], NDArray[Any]]
+    decode: Callable[..., NDArray[Any]]
     summary: str = ""
 
 

@@ -9,7 +9,20 @@ from typing import Any
 
 from labelkit.errors import LabelkitError, explanation, nearest
 from labelkit.plugins.catalog import Catalog
-from labelkit.testing import decoders, encoders, formats, metrics, plugins, preprocessors, schemas, sources, tasks
+from labelkit.plugins.functions import with_context
+from labelkit.testing import (
+    decoders,
+    encoders,
+    formats,
+    metrics,
+    plugins,
+    preprocessors,
+    schemas,
+    settings,
+    sources,
+    tasks,
+)
+from labelkit.testing.contexts import trial_context
 from labelkit.testing.framework import Broken, Check, CheckRunner, CheckSet, CheckSpec, NotApplicableError, Outcome
 from labelkit.testing.subprocess_checks import Reproducible
 from labelkit.testing.trial_training import Trial
@@ -19,13 +32,14 @@ from labelkit.testing.trial_training import Trial
 class RecordChecks:
     """The checks of one kind of record.
 
-    :param subject: called with the record and the catalog; returns what the checks are called with.
+    :param subject: called with the record and the catalog; returns what the checks are called with; by default the
+        record, with a trial context.
     :param reproducible: what the record makes that another process has to make as well.
     """
 
     kind: str
     checks: CheckSet
-    subject: Callable[[Any, Catalog], Any] = lambda record, catalog: record
+    subject: Callable[[Any, Catalog], Any] = lambda record, catalog: with_context(record, trial_context(catalog))
     reproducible: Reproducible | None = None
 
     def specs(self, plugin: str = "") -> tuple[CheckSpec, ...]:
@@ -37,6 +51,7 @@ class RecordChecks:
 RECORD_CHECKS: Mapping[str, RecordChecks] = {
     each.kind: each
     for each in (
+        RecordChecks("settings", settings.CHECKS),
         RecordChecks("schema", schemas.CHECKS),
         RecordChecks("metric", metrics.CHECKS),
         RecordChecks("decoder", decoders.CHECKS),

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import tempfile
 from collections.abc import Iterator
+from dataclasses import fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from labelkit import events
 from labelkit.errors import LabelkitError, nearest
-from labelkit.plugins.catalog import Catalog
+from labelkit.plugins.catalog import EVENT_HOOK, Catalog
+from labelkit.records import RunContext
 from labelkit.testing import subprocess_checks
-from labelkit.testing.framework import CheckSet, plugin_call, require, require_none
+from labelkit.testing.contexts import trial_context
+from labelkit.testing.framework import CheckSet, offline_call, require, require_none
 
 #: seconds that loading a plugin may add to every command
 MAX_LOADING = 1.0
@@ -48,8 +53,11 @@ def not_installed(subject: PluginSubject) -> str:
 
 def no_observer(subject: PluginSubject) -> str:
     """Return why checks of observers do not apply, or an empty text."""
-    observes = subject.info is not None and "labelkit_event" in subject.info.hooks
-    return "" if observes else "it observes no events"
+    if subject.info is None or EVENT_HOOK not in subject.info.hooks:
+        return "it observes no events"
+    if not subject.catalog.observer_takes_context(subject.name):
+        return "its labelkit_event takes no ctx, so it could not tell made-up events from those of a run (ctx.trial)"
+    return ""
 
 
 CHECKS = CheckSet()
@@ -156,12 +164,23 @@ def check_imports_quietly(subject: PluginSubject) -> None:
 
 @CHECKS.check("observes", needs=("loads",), skip_reason=no_observer)
 def check_observes(subject: PluginSubject) -> None:
-    """Its observer takes every event, also of kinds that do not exist yet."""
-    observe = subject.catalog.observers()[subject.name]
-    for event in sample_events():
-        what = f"labelkit_event({type(event).__name__}) of plugin '{subject.name}'"
-        with plugin_call(what, "handle every event, also of kinds that come later: an observer that fails is dropped"):
-            observe(event)
+    """Its observer takes every event, also of kinds that do not exist yet, and sends and keeps nothing of a trial."""
+    with tempfile.TemporaryDirectory(prefix="labelkit-contract-") as folder, contextlib.chdir(folder):
+        trial = trial_context(subject.catalog)
+        ctx = RunContext(folder=Path(folder) / "run", **{one.name: getattr(trial, one.name) for one in fields(trial)})
+        observe = subject.catalog.observers(ctx)[subject.name]
+        for event in sample_events():
+            what = f"labelkit_event({type(event).__name__}, ctx) of plugin '{subject.name}'"
+            with offline_call(
+                what, "handle every event, also of kinds that come later: an observer that fails is dropped"
+            ):
+                observe(event)
+        kept = sorted(path.relative_to(folder).as_posix() for path in Path(folder).rglob("*") if path.is_file())
+    require(
+        not kept,
+        f"labelkit_event of plugin '{subject.name}' writes {', '.join(kept):.100} although ctx.trial is set",
+        "send and keep nothing of made-up events: if ctx.trial: return",
+    )
 
 
 def sample_events() -> Iterator[events.Event]:

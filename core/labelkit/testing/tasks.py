@@ -84,7 +84,7 @@ def check_recipes(trial: Trial) -> None:
 def recipe_faults(trial: Trial, path: Path) -> Iterator[str]:
     """Yield why a recipe cannot be used; data and models that are paths or on the Hub are not looked at."""
     try:
-        settings = read_recipe(path).settings
+        settings = read_recipe(path, trial.catalog).settings
     except LabelkitError as error:
         yield str(error)
         return

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, cast
 from labelkit.config.environment import Environment
 from labelkit.events import Event, Scored
 from labelkit.plugins.catalog import Catalog
-from labelkit.records import Example, Labels, LoadContext, Metric, Predictions, Schema, Task
+from labelkit.plugins.functions import with_context
+from labelkit.records import Context, Example, Labels, LoadContext, Metric, Predictions, RunContext, Schema, Task
 from labelkit.testing.framework import plugin_call
 
 if TYPE_CHECKING:
@@ -168,14 +169,14 @@ class RecordingCatalog:
         if not isinstance(found, Metric):
             return found
 
-        def compute(given: Predictions) -> Mapping[str, Any]:
+        def compute(given: Predictions, ctx: Context) -> Mapping[str, Any]:
             self._last = mean_loss(given), tuple(given.predictions)
-            result: Mapping[str, Any] = found.compute(given)
+            result: Mapping[str, Any] = with_context(found, ctx).compute(given)
             return result
 
         return replace(found, compute=compute)
 
-    def observers(self) -> Mapping[str, Callable[[Event], None]]:
+    def observers(self, ctx: RunContext) -> Mapping[str, Callable[[Event], None]]:
         """Return no observers."""
         return {}
 

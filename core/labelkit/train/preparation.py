@@ -12,7 +12,7 @@ from labelkit.data.corpus import Corpus, load_corpus, reading_settings
 from labelkit.models import references
 from labelkit.plugins.catalog import Catalog
 from labelkit.plugins.suppliers import explain_missing_parts
-from labelkit.records import ResolvedEncoder
+from labelkit.records import DataSettings, LoadContext, ResolvedEncoder
 from labelkit.registry import RunDetails, names
 from labelkit.registry.home import Home
 from labelkit.train.class_weights import describe_weights, resolve_class_weights
@@ -52,14 +52,14 @@ def prepare(
     :raises PlanError: with all errors.
     """
     errors = ErrorCollector()
-    plan = draft_plan(request, catalog, errors)
+    plan = draft_plan(request, catalog, errors, offline=environment.offline)
     with errors.collect():
         if resumes is None:
             check_name(plan.name, home)
     with errors.collect():
         on_stage("finding the encoder", plan.settings.model)
         encoder = references.resolve(
-            plan.settings.model, catalog.encoders, environment.load_context(plan.data, home.cache)
+            plan.settings.model, catalog.encoders, _load_context(plan, plan.data, environment, home.cache)
         )
     with errors.collect():
         on_stage("reading", plan.settings.reference)
@@ -126,7 +126,7 @@ def read_corpus(plan: Plan, catalog: Catalog, environment: Environment, cache: P
         kind=task.kind,
         scheme=task.scheme,
         catalog=catalog,
-        ctx=environment.load_context(settings, cache),
+        ctx=_load_context(plan, settings, environment, cache),
         seed=plan.train.seed,
     )
     if not plan.preprocessors:
@@ -138,3 +138,7 @@ def read_corpus(plan: Plan, catalog: Catalog, environment: Environment, cache: P
         for name, split in corpus.splits.items()
     }
     return replace(corpus, splits=splits)
+
+
+def _load_context(plan: Plan, settings: DataSettings, environment: Environment, cache: Path) -> LoadContext:
+    return environment.load_context(settings, cache, plan.context.plugin_settings)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -96,6 +97,7 @@ class ResolvedRun:
             metrics={"validation": metrics},
             temperature=temperature,
             suppliers=self.suppliers,
+            plugin_settings=plan.part_settings,
         )
 
 
@@ -142,9 +144,11 @@ def encode_splits(
     prepared: PreparedRun,
     home: Home,
     emit: Callable[[Event], object],
+    suppliers: tuple[Supplier, ...] = (),
 ) -> ResolvedRun:
     """Encode all splits as windows, or read them from the cache.
 
+    :param suppliers: the plugins of the parts of the plan.
     :raises LabelkitError: train has no word with subwords.
     """
     corpus = prepared.corpus
@@ -152,6 +156,8 @@ def encode_splits(
     encoding = window_encoding(plan, tokenizer)
     target = LabelTarget(corpus.layer, corpus.schema, plan.data.label_all_tokens)
     preprocessing = [f"{item.name} {item.version}" for item in plan.preprocessors]
+    if preprocessing and plan.part_settings:  # the surfaces may depend on them
+        preprocessing.append(json.dumps(plan.part_settings, sort_keys=True))
     windows = {}
     for name, split in corpus.splits.items():
         emit(Stage(run=run, name="encoding", detail=f"{name}: {len(split.examples):,} examples"))
@@ -174,6 +180,7 @@ def encode_splits(
         windows=windows,
         fallback=fallback_label(corpus),
         device=device,
+        suppliers=suppliers,
     )
 
 
@@ -183,6 +190,7 @@ def bound_head(plan: Plan, prepared: PreparedRun) -> BoundHead:
         plan.head,
         prepared.encoder.folder,
         prepared.corpus.schema,
+        plan.context,
         dropout=plan.train.dropout,
         label_smoothing=plan.train.label_smoothing_factor,
         class_weights=prepared.class_weights,

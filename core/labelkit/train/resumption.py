@@ -75,6 +75,10 @@ def provenance_changes(before: RunRecord, after: RunRecord) -> Iterator[str]:
         old, new = getattr(before, what), getattr(after, what)
         if old != new:
             yield f"{what.replace('_', ' ')} was {old}, now it is {new}"
+    known = {value.key for value in after.plan}
+    for value in before.plan:
+        if value.key not in known:
+            yield f"the setting {value.key} was {value.text}, now no plugin declares it"
     versions = {(one.kind, one.name): one.version for one in before.versions}
     for one in after.versions:
         old = versions.get((one.kind, one.name), one.version)

@@ -6,7 +6,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from labelkit.hardware import peak_memory
 from labelkit.models.architectures import warnings
 from labelkit.models.loading import silence_transformers
 from labelkit.plugins.catalog import Catalog
+from labelkit.records import RunContext
 from labelkit.registry import Group, Home, Registry, RegistryObserver, RunRecord, new_run_id
 from labelkit.registry.liveness import BEAT_SECONDS
 from labelkit.registry.run_lock import RunLock, hold_lock
@@ -82,9 +83,10 @@ def train(
     :param at_step: stop after this step in place of ``train.max_minutes``.
     :raises LabelkitError: the run failed, recorded as failed or, after Ctrl-C, as interrupted.
     """
-    started, emit = time.monotonic(), Emitter(listeners, catalog.observers(), warn)
+    started = time.monotonic()
     plan, device = resolve_plan(prepared)
     run = prepared.resumes.record.id if prepared.resumes else new_run_id(plan.task.name)
+    emit = Emitter(listeners, catalog.observers(_run_context(run, plan, home)), warn)
     record = run_record(run, plan, device, prepared, catalog, group)
     state = find_training_state(run, home) if prepared.resumes else None
     if not prepared.resumes:
@@ -96,8 +98,7 @@ def train(
             _emit_start(run, plan, prepared, note, emit)
             if prepared.resumes:  # find it again: gc could remove it until the run was recorded as running
                 state = rewind(registry, run, home, find_training_state(run, home))
-            encoded = encode_splits(run, plan, device, prepared, home, emit)
-            resolved = replace(encoded, suppliers=record.suppliers)
+            resolved = encode_splits(run, plan, device, prepared, home, emit, record.suppliers)
             with explain_out_of_memory():
                 check = partial(check_writable, registry, run, lock)
                 training = TrainingRun(resolved, emit, state, at_step=at_step, check_writable=check)
@@ -113,6 +114,11 @@ def train(
         name=plan.name,
         synthetic=prepared.corpus.synthetic,
     )
+
+
+def _run_context(run: str, plan: Plan, home: Home) -> RunContext:
+    ctx = plan.context
+    return RunContext(folder=home.runs / run, offline=ctx.offline, trial=ctx.trial, plugin_settings=ctx.plugin_settings)
 
 
 def _start_or_resume(
