@@ -336,6 +336,52 @@ def test_nothing_but_one_select_is_taken(registry: Registry, tmp_path: Path, mon
     assert sorted(path.name for path in tmp_path.iterdir()) == files
 
 
+#: what a read-only transaction would let a superuser do, and ways of hiding it; {} is a file
+PRIVILEGED = [
+    "COPY (SELECT 1) TO PROGRAM 'touch {}'",
+    "COPY (SELECT 1) TO '{}'",
+    "SELECT pg_reload_conf()",
+    "SELECT pg_catalog.pg_reload_conf ()",
+    'SELECT "pg_reload_conf"()',
+    'SELECT U&"pg_reload\\005Fconf"()',
+    "SELECT PG_Reload_Conf /* a /* b */ c */ ()",
+    "SELECT pg_reload_conf -- a\n ()",
+    "SELECT * FROM pg_reload_conf()",
+    "SELECT 1 WHERE (SELECT pg_reload_conf())",
+    "SELECT query_to_xml('SELECT pg_reload_conf()', true, true, '')",
+    "SELECT E'\\'', pg_reload_conf(), ''",
+    "SELECT $a$ ' $a$, pg_reload_conf(), ' '",
+    "SELECT set_config('role', 'none', true)",
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity",
+    "SELECT pg_read_file('{}')",
+    "SELECT lo_export(1, '{}')",
+    "SELECT pg_advisory_lock(1)",
+    "SELECT * INTO copied FROM runs",
+    "SELECT id FROM runs FOR UPDATE",
+    "WITH gone AS (INSERT INTO tags VALUES ('a', 'x') RETURNING tag) SELECT * FROM gone",
+    "EXPLAIN ANALYZE DELETE FROM runs",
+    "DO $$ BEGIN PERFORM pg_reload_conf(); END $$",
+    "CALL nothing()",
+    "RESET ROLE",
+    "SELECT " + "(" * 5000 + "1" + ")" * 5000,
+]
+
+
+@pytest.mark.parametrize("registry_home", ["postgresql"], indirect=True)
+def test_a_superuser_can_do_nothing_but_read_with_a_query(registry: Registry, tmp_path: Path) -> None:
+    tmp_path.chmod(0o777)
+    loaded = registry.query("SELECT pg_conf_load_time() AS loaded").rows
+    for sql in PRIVILEGED:
+        with pytest.raises(RegistryError, match="the query failed") as caught:
+            registry.query(sql.replace("{}", str(tmp_path / "written")))
+        assert "\n" not in str(caught.value), sql
+    assert registry.query("SELECT pg_conf_load_time() AS loaded").rows == loaded
+    assert not (tmp_path / "written").exists()
+    rows = registry.query("SELECT current_user, random() < 2, count(*) FILTER (WHERE true) OVER () FROM v_runs").rows
+    assert rows == ()
+    assert registry.query("SELECT current_user AS role").rows == (("pg_read_all_data",),)
+
+
 def test_a_mistake_names_views_and_columns(registry: Registry) -> None:
     with pytest.raises(RegistryError, match=r"views: v_runs, v_params, .*docs/reference/registry\.md"):
         registry.query("SELECT * FROM nix")

@@ -96,9 +96,12 @@ def _query_sqlite(connection: sa.Connection, own: sqlite3.Connection, sql: str, 
 
 
 def _query_postgresql(connection: sa.Connection, sql: str, seconds: float) -> ResultTable:
+    from labelkit.registry.postgres_query import check_select, restrict
+
+    if not check_select(sql):
+        raise RegistryError(f"the query failed: {_READ_ONLY}", hint=_VIEWS)
     with connection.engine.connect() as own:
-        own.exec_driver_sql("SET TRANSACTION READ ONLY")
-        own.exec_driver_sql(f"SET LOCAL statement_timeout = {int(seconds * 1000)}")
+        restrict(own, sql, seconds)
         raw: Any = own.connection.dbapi_connection
         try:
             with raw.cursor() as cursor:
