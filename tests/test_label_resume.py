@@ -177,7 +177,7 @@ def start(*arguments: str | Path, home: Path, **options: Any) -> subprocess.Pope
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
 def test_killed_at_any_moment_it_goes_on_and_gives_the_same_bytes(
     trained: labelkit.RunResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: signal.Signals
 ) -> None:

@@ -377,7 +377,7 @@ def wait_for(what: Callable[[], object], seconds: float = 120) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupt_keeps_the_step_at_hand(
     command: Callable[..., subprocess.Popen[str]], tmp_path: Path, number: int
 ) -> None:

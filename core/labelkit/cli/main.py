@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import importlib
 import os
-import signal
 import sys
 from collections.abc import Iterator, Sequence
-from types import FrameType
 from typing import Any
 
 import click
 
+from labelkit.cli.process import command_process
 from labelkit.errors import LabelkitError, PlanError, SeveralRunsError
 
 #: command → (its module, its line in --help), so that --help imports none of the modules
@@ -75,9 +74,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given
-    signal.signal(signal.SIGTERM, interrupt)
     try:
-        result = cli.main(args=given, prog_name="labelkit", standalone_mode=False)
+        with command_process():
+            result = cli.main(args=given, prog_name="labelkit", standalone_mode=False)
         return result if isinstance(result, int) else 0
     except click.ClickException as error:
         error.show()
@@ -97,14 +96,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _say(f"error: {type(error).__name__}: {' '.join(str(error).split())}")
         _say("  this is a bug in labelkit or a plugin; add --debug to the command for the traceback")
         return EXIT_FAILED
-
-
-def interrupt(signum: int, frame: FrameType | None) -> None:
-    """Handle SIGTERM as Ctrl-C, so that the run is recorded as interrupted.
-
-    :raises KeyboardInterrupt: always.
-    """
-    raise KeyboardInterrupt
 
 
 def error_lines(error: LabelkitError) -> Iterator[str]:

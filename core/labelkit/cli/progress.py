@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bars
 from rich.table import Table
 
+from labelkit.console.terminal import terminal_may_close
 from labelkit.console.text import literal
 from labelkit.events import (
     CheckpointSaved,
@@ -57,6 +58,10 @@ class Progress:
 
     def __call__(self, event: Event) -> None:
         """Show ``event``."""
+        with terminal_may_close():
+            self._show(event)
+
+    def _show(self, event: Event) -> None:
         match event:
             case RunStarted():
                 self.run, self.finished = event.run, False
@@ -87,7 +92,8 @@ class Progress:
 
     def _line(self, text: str, style: str = "dim") -> None:
         seconds = time.monotonic() - self._started
-        self._console.print(f"{seconds:6.1f}s  {literal(text, lines=False)}", style=style, soft_wrap=True)
+        with terminal_may_close():
+            self._console.print(f"{seconds:6.1f}s  {literal(text, lines=False)}", style=style, soft_wrap=True)
 
     def _start(self, event: TrainingStarted) -> None:
         """Show the bar and the table of scores, or a line where they cannot be drawn."""
@@ -116,7 +122,8 @@ class Progress:
 
     def _stop(self) -> None:
         if self._live:
-            self._live.stop()
+            with terminal_may_close():
+                self._live.stop()
         self._live = self._bars = self._table = None
 
 

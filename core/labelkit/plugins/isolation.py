@@ -1,6 +1,6 @@
 """Isolate the code of plugins: what it changes in the process is restored and reported, and slow loading is announced.
 
-Isolation cannot stop ``os._exit``, threads that go on, and code that changes other modules on purpose.
+Isolation cannot stop threads that go on, and code that changes other modules on purpose.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from labelkit.console.terminal import END_SIGNALS
+
 #: seconds that a plugin may take to load before a line names it
 SLOW_LOADING = 5.0
 
@@ -23,7 +25,7 @@ def isolate(*, loading: bool = False) -> Iterator[list[str]]:
     """Run code of a plugin so that the process is afterwards as it was before.
 
     What it prints to stdout goes to stderr, be it from Python, C or another program; stderr stays open; logging, the
-    working directory and the handlers of SIGINT and SIGTERM are restored. Yields a list that afterwards names what had
+    working directory and the handlers of :data:`END_SIGNALS` are restored. Yields a list that afterwards names what had
     to be restored.
 
     :param loading: the plugin is being loaded: its stdin is empty, as the real one belongs to the command, and
@@ -35,7 +37,7 @@ def isolate(*, loading: bool = False) -> Iterator[list[str]]:
     known = [*logging.root.manager.loggerDict.values()]
     loggers = [logging.root, *(logger for logger in known if isinstance(logger, logging.Logger))]
     logs = logging_state(loggers)
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {number: signal.getsignal(number) for number in END_SIGNALS}
     try:
         # stdin first: where descriptor 0 is closed, the copy of descriptor 1 would get its number
         with empty_stdin() if loading else contextlib.nullcontext(), stdout_to_stderr(output):

@@ -1,4 +1,4 @@
-"""Defer Ctrl-C and SIGTERM during training to the end of an optimizer step, so that its state can be saved."""
+"""Defer Ctrl-C, SIGTERM and SIGHUP during training to the end of an optimizer step, so that its state can be saved."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import threading
 from types import FrameType, TracebackType
 from typing import Any, Self
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+from labelkit.console.terminal import END_SIGNALS, detach_closed_terminal, is_ignored
 
 
 class InterruptHandler:
@@ -24,8 +24,9 @@ class InterruptHandler:
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():  # other threads cannot set handlers
-            for number in _SIGNALS:
-                self._previous[number] = signal.signal(number, self._handle)
+            for number in END_SIGNALS:
+                if not is_ignored(number):
+                    self._previous[number] = signal.signal(number, self._handle)
         return self
 
     def __exit__(
@@ -35,6 +36,7 @@ class InterruptHandler:
             signal.signal(number, handler if handler is not None else signal.SIG_DFL)
 
     def _handle(self, signum: int, frame: FrameType | None) -> None:
+        detach_closed_terminal()
         if self.requested or not self.in_step:
             raise KeyboardInterrupt
         self.requested = True
