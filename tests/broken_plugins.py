@@ -20,6 +20,9 @@ from labelkit import (
     Encoder,
     Example,
     Format,
+    Head,
+    HeadBatch,
+    HeadContext,
     Labelled,
     LoadContext,
     Metric,
@@ -34,6 +37,7 @@ from labelkit import (
     events,
 )
 from labelkit.inference.decoders import viterbi
+from labelkit.models.heads import cross_entropy
 from labelkit.plugins.catalog import RECORD_HOOKS, Candidate, Catalog, find_candidates
 from labelkit.records import Counts, RunContext
 
@@ -99,6 +103,7 @@ SOURCE = Source(
 )  # fmt: skip
 METRIC = Metric(name="exact", kind="token", compute=exact_match, key="exact_match", counts=exact_counts)
 DECODER = Decoder(name="likeliest", kind="token", decode=viterbi)
+HEAD = Head(name="house", kinds=("token",), loss=cross_entropy, loss_settings=("class_weights",))
 PREPROCESSOR = Preprocessor(name="upper", kind="token", apply=upper)
 FORMAT = Format(name="pairs", kinds=("token",), suffixes=(".pairs",), read=read_pairs, write=write_pairs)
 ENCODER = Encoder(name="house", resolve=nowhere)
@@ -108,7 +113,7 @@ TASK = Task(
 )  # fmt: skip
 PARTS = (SCHEMA, SOURCE, METRIC, DECODER, PREPROCESSOR)
 SETTINGS = Settings(name="pets", fields=PetSettings)
-GOOD = (*PARTS, FORMAT, ENCODER, TASK, SETTINGS)
+GOOD = (*PARTS, HEAD, FORMAT, ENCODER, TASK, SETTINGS)
 
 
 def a_plugin(*records: Any, observer: Callable[..., None] | None = None) -> ModuleType:
@@ -176,6 +181,11 @@ def source(check: str, said: str, *parts: Any, **changes: Any) -> BrokenPlugin:
 def metric(check: str, said: str, compute: Callable[[Predictions], Any] = exact_match, **changes: Any) -> BrokenPlugin:
     record = replace(METRIC, compute=compute, **{"counts": None, **changes})
     return BrokenPlugin(f"metric-exact-{check}", said, (record,))
+
+
+def head(check: str, said: str, **changes: Any) -> BrokenPlugin:
+    fields = {"name": "mine", "kinds": ("token",), "loss": cross_entropy, **changes}
+    return BrokenPlugin(f"head-mine-{check}", said, (Head(**fields),))
 
 
 def decoder(check: str, said: str, decode: Callable[[Scores], Any], kind: Any = "token") -> BrokenPlugin:
@@ -284,6 +294,63 @@ def nameless_counts(given: Predictions) -> Counts:
 
 def without_figures(given: Predictions) -> Counts:
     return replace(exact_counts(given), figures=lambda sums: sums)  # type: ignore[arg-type, return-value]
+
+
+# heads
+
+
+def mixing_windows(ctx: HeadContext) -> Any:
+    import torch
+
+    class Mixing(torch.nn.Module):
+        def forward(self, outputs: Any, mask: Any) -> Any:
+            return outputs - outputs.mean(dim=0)
+
+    return Mixing()
+
+
+def with_spare(ctx: HeadContext) -> Any:
+    import torch
+
+    class Spare(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.spare = torch.nn.Parameter(torch.zeros(3))
+
+        def forward(self, outputs: Any, mask: Any) -> Any:
+            return outputs
+
+    return Spare()
+
+
+def forgetful(ctx: HeadContext) -> Any:
+    import torch
+
+    class Forgetful(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.factor = 1 + random.random()
+
+        def forward(self, outputs: Any, mask: Any) -> Any:
+            return outputs * self.factor
+
+    return Forgetful()
+
+
+def detached(batch: HeadBatch, ctx: HeadContext) -> Any:
+    return cross_entropy(batch, ctx).detach()
+
+
+def of_padding(batch: HeadBatch, ctx: HeadContext) -> Any:
+    return cross_entropy(replace(batch, labels=batch.labels.clamp(min=0)), ctx)
+
+
+def mean_loss(batch: HeadBatch, ctx: HeadContext) -> Any:
+    return cross_entropy(batch, ctx).sum() / batch.mask.sum()
+
+
+def plain_loss(batch: HeadBatch, ctx: HeadContext) -> Any:
+    return cross_entropy(batch, replace(ctx, label_smoothing=0.0))
 
 
 # decoders
@@ -548,6 +615,24 @@ BROKEN: dict[str, BrokenPlugin] = {
     "counts without the key": metric("counts", "return what compute() returns", counts=nameless_counts),
     "counts without figures": metric("counts", "return a dict of names and numbers", counts=without_figures),
     "counts of something else": metric("counts", "let counts() and compute() agree", counts=other_counts),
+    # heads
+    "head of no kind": head("kinds", "name 'token', 'text', or both", kinds=("words",)),
+    "obeys what is no setting": head("kinds", "no setting of the loss", loss_settings=("dropout",)),
+    "head with an unknown decoder": head("decoder", "unknown decoder 'beam'", decoder="beam"),
+    "head with a decoder of texts": head("decoder", "its decoder 'argmax-text' for text", decoder="argmax-text"),
+    "config that core sets": head("config", "sets num_labels", config=lambda ctx: {"num_labels": 3}),
+    "config that is no JSON": head("config", "is no JSON", config=lambda ctx: {"when": object()}),
+    "mixes windows": head("module", "let no window depend on the others", module=mixing_windows),
+    "scores that are cut": head("module", "returned shape", scores=lambda outputs, ctx: outputs[:, 1:]),
+    "loss without a gradient": head("loss", "has no gradient", loss=detached),
+    "parameter that nothing uses": head("loss", "parameter 'spare'", module=with_spare),
+    "loss of padding": head("loss", "subwords that have no label", loss=of_padding),
+    "mean of losses": head("parts", "no mean", loss=mean_loss),
+    "obeys no smoothing": head(
+        "settings", "obeys label_smoothing_factor", loss=plain_loss, loss_settings=("label_smoothing_factor",)
+    ),
+    "forgets": head("saved", "keep everything that it learns", module=forgetful),
+    "upside down": head("learns", "highest for the label", scores=lambda outputs, ctx: -outputs),
     # decoders
     "decoder of no kind": decoder("kind", "write 'token' or 'text'", viterbi, "words"),
     "labels in place of ids": decoder("ids", "an int64 array of shape", by_name),

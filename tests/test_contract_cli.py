@@ -199,6 +199,6 @@ def test_new_says_what_was_written_and_what_to_run_next(
 
 
 def test_new_refuses_a_kind_that_there_is_not(command: Callable[..., Done]) -> None:
-    done = command("new", "pets", "--kind", "head")
+    done = command("new", "pets", "--kind", "gadget")
     assert done.status == 2
-    assert "'head' is not one of" in done.err
+    assert "'gadget' is not one of" in done.err

@@ -20,6 +20,8 @@ BEFORE = {
         and all wrong, and input for which figures are undefined.""",
     "decoder": """These apply to each decoder. It receives scores in all four tagging schemes and for plain labels, for
         many sentences, one, none, and sentences without words.""",
+    "head": """These apply to each head. It receives made-up outputs of the linear layer, in all four tagging schemes
+        and for plain labels, with labels for some sentences or texts.""",
     "preprocessor": "These apply to each preprocessor. It receives ordinary examples and adversarial ones.",
     "format": "These apply to each format, for each kind of example that it declares.",
     "encoder": "These apply to each kind of model reference.",

@@ -94,6 +94,16 @@ class BoundHead:
             **more,
         }
 
+    def new_module(self) -> torch.nn.Module | None:
+        """Return a new module of the head; None where it has none.
+
+        :raises LabelkitError: the head fails.
+        """
+        if self.head.module is None:
+            return None
+        with self._errors("module"):
+            return self.head.module(self.context)
+
     def attach(self, model: PreTrainedModel, folder: Path | None = None) -> None:
         """Put the head's module, where it has one, behind the classifier of ``model``.
 
@@ -101,10 +111,8 @@ class BoundHead:
         :raises ModelError: the checkpoint lacks some of them, or they are of other shapes.
         :raises LabelkitError: the head fails.
         """
-        if self.head.module is None:
+        if (module := self.new_module()) is None:
             return
-        with self._errors("module"):
-            module = self.head.module(self.context)
         if folder is not None:
             self._load(module, folder / HEAD_WEIGHTS)
         model.add_module(MODULE, module)
@@ -137,7 +145,7 @@ class BoundHead:
         except Exception as error:
             if is_out_of_memory(error):
                 raise
-            raise self._failed("loss", error) from error
+            raise self.failure("loss", error) from error
         if self.context.schema.kind == "text" and found.shape != labels.shape[:1]:
             raise LabelkitError(
                 f"loss() of head '{self.head.name}' returned losses of shape {tuple(found.shape)}",
@@ -167,7 +175,8 @@ class BoundHead:
     def _errors(self, function: str) -> _HeadErrors:
         return _HeadErrors(self, function)
 
-    def _failed(self, function: str, error: BaseException) -> LabelkitError:
+    def failure(self, function: str, error: BaseException) -> LabelkitError:
+        """Return the error of a function of the head that raised ``error``."""
         reason = f"{type(error).__name__}: {one_line(error)}"
         return LabelkitError(f"{function}() of head '{self.head.name}' failed: {reason}")
 
@@ -183,7 +192,7 @@ class _HeadErrors:
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, Exception) and not isinstance(error, LabelkitError):
-            raise self._head._failed(self._function, error) from error
+            raise self._head.failure(self._function, error) from error
 
 
 def _apply_module(model: torch.nn.Module, args: Any, kwargs: Mapping[str, Any], output: Any) -> Any:
@@ -207,10 +216,13 @@ def module_of(model: torch.nn.Module) -> torch.nn.Module | None:
 
 def parameters_of(model: torch.nn.Module) -> dict[str, NDArray[Any]]:
     """Return the parameters of the head's module that is attached to a model, by name, as float32 arrays."""
-    module = module_of(model)
-    if module is None:
-        return {}
-    return {name: value.detach().float().cpu().numpy() for name, value in module.named_parameters()}
+    return numpy_parameters(module_of(model))
+
+
+def numpy_parameters(module: torch.nn.Module | None) -> dict[str, NDArray[Any]]:
+    """Return the parameters of a head's module as a decoder gets them."""
+    parameters = module.named_parameters() if module is not None else ()
+    return {name: value.detach().float().cpu().numpy() for name, value in parameters}
 
 
 def save_module(model: torch.nn.Module, folder: Path) -> None:

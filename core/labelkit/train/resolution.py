@@ -24,12 +24,14 @@ from labelkit.hardware import Hardware
 from labelkit.labels.mentions import MentionHashes, mentions_of
 from labelkit.models import architectures
 from labelkit.models.checkpoint import CheckpointInfo, Supplier
+from labelkit.models.head_trial import try_head
 from labelkit.models.heads import BoundHead
 from labelkit.models.loading import bind_head, load_config, silence_transformers
 from labelkit.models.tokenizer import load_tokenizer, max_length_of
 from labelkit.registry import Home
 from labelkit.train.arguments import training_arguments
 from labelkit.train.preparation import PreparedRun
+from labelkit.train.trials import trial_examples
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,8 +107,8 @@ class ResolvedRun:
 def resolve_plan(prepared: PreparedRun) -> tuple[Plan, Hardware]:
     """Return the plan with its automatic settings resolved, and the device.
 
-    :raises LabelkitError: the tokenizer or the configuration cannot be loaded, the max length is invalid, or the
-        training settings cannot be combined.
+    :raises LabelkitError: the tokenizer or the configuration cannot be loaded, the max length is invalid, the training
+        settings cannot be combined, or the head fails on a few examples.
     """
     device = hardware.detect()
     config = load_config(prepared.encoder.folder)
@@ -125,6 +127,7 @@ def resolve_plan(prepared: PreparedRun) -> tuple[Plan, Hardware]:
     architectures.check_precision(config, plan.train.precision, plan.train.eval_precision)
     window_encoding(plan, tokenizer)
     training_arguments(plan, Path("unused"), device.type)
+    try_head(bound_head(plan, prepared), trial_labels(plan, prepared.corpus))
     return plan, device
 
 
@@ -182,6 +185,12 @@ def encode_splits(
         device=device,
         suppliers=suppliers,
     )
+
+
+def trial_labels(plan: Plan, corpus: Corpus) -> list[list[int]]:
+    """Return the label ids of the examples that a head is tried on."""
+    examples = trial_examples(plan.task, corpus)
+    return LabelTarget(corpus.layer, corpus.schema, plan.data.label_all_tokens).label_ids(examples)
 
 
 def bound_head(plan: Plan, prepared: PreparedRun) -> BoundHead:
