@@ -30,7 +30,7 @@ pytest_plugins = ("fake_distributions",)
 ROOT = Path(__file__).parents[1]
 NAMES = {
     "token": "night-animals", "text": "utterances", "metric": "exact", "source": "animals", "format": "slashes",
-    "decoder": "eager", "preprocessor": "no-digits", "encoder": "house", "observer": "told",
+    "decoder": "eager", "head": "focal", "preprocessor": "no-digits", "encoder": "house", "observer": "told",
 }  # fmt: skip
 
 
@@ -49,9 +49,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 # -- what is written --------------------------------------------------------------------------------------------------
 
 
-def test_there_are_nine_kinds_and_the_command_offers_them_all() -> None:
+def test_there_are_ten_kinds_and_the_command_offers_them_all() -> None:
     assert tuple(KINDS) == tuple(NAMES) == PLUGIN_KINDS
-    assert len(KINDS) == 9
+    assert len(KINDS) == 10
 
 
 @pytest.mark.parametrize("kind", NAMES)
@@ -310,7 +310,7 @@ def test_a_package_runs_at_once(installed: Installed) -> None:
         assert installed.give("labelkit evaluate latest --decoder argmax")
     if installed.kind == "observer":
         assert "told: validation at step 2: " in installed.stderr[use]
-    if installed.kind in ("decoder", "preprocessor"):
+    if installed.kind in ("decoder", "head", "preprocessor"):
         assert f"plugin {NAMES[installed.kind]}" in installed.give("labelkit runs show latest")
     if installed.kind == "encoder":
         assert "house:first" in installed.give("labelkit runs show latest")

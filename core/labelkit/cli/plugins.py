@@ -13,7 +13,7 @@ from labelkit.cli.common import Shell, command_options
 from labelkit.errors import LabelkitError, UnknownNameError, nearest
 
 #: the kinds of :mod:`labelkit.plugins.scaffold`, repeated so that ``--help`` does not load it
-PLUGIN_KINDS = ("token", "text", "metric", "source", "format", "decoder", "preprocessor", "encoder", "observer")
+PLUGIN_KINDS = ("token", "text", "metric", "source", "format", "decoder", "head", "preprocessor", "encoder", "observer")
 
 
 @click.group(invoke_without_command=True)

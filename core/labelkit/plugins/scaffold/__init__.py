@@ -82,6 +82,14 @@ KINDS: Mapping[str, PluginKind] = {
         "`$module/__init__.py` holds `decode`: log-probabilities in, label ids out. `labelkit evaluate latest "
         "--decoder $name`\ncompares it with the decoder of a run that is trained already.",
     ),
+    "head": PluginKind(
+        ("head",),
+        ("head",),
+        "The head $name",
+        "labelkit run ner --set train.head=$name",
+        "`$module/__init__.py` holds `loss`: what the linear layer gives and the labels in, losses out. A head may "
+        "also change the\noutputs, bring a module with parameters of its own, and name the decoder that fits it.",
+    ),
     "preprocessor": PluginKind(
         ("preprocessor",),
         ("preprocessor", "task"),
