@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from labelkit.errors import LabelkitError
 from labelkit.plugins.catalog import Catalog
+from labelkit.plugins.functions import with_context
 from labelkit.records import Decoder, Head, HeadContext, Kind, Scores
 from labelkit.records.heads import IGNORE_INDEX
+from labelkit.testing.contexts import trial_context
 from labelkit.testing.decoders import SCHEMAS, label_text, valid_labelling
 from labelkit.testing.framework import KINDS, CheckSet, offline_call, require
 
@@ -41,7 +43,12 @@ class HeadSubject:
     def contexts(self) -> list[HeadContext]:
         """A context for each schema."""
         kinds: list[Kind] = [kind for kind in KINDS if kind in self.head.kinds]
-        return [HeadContext(schema=schema, hidden_size=HIDDEN_SIZE) for kind in kinds for schema in SCHEMAS[kind]]
+        settings = trial_context(self.catalog).plugin_settings
+        return [
+            HeadContext(schema=schema, hidden_size=HIDDEN_SIZE, offline=True, trial=True, plugin_settings=settings)
+            for kind in kinds
+            for schema in SCHEMAS[kind]
+        ]
 
     def trial(self, context: HeadContext, **changes: Any) -> HeadTrial:
         """Return a trial in a context.
@@ -302,4 +309,4 @@ def find_decoder_of(subject: HeadSubject, kind: Kind) -> Decoder:
     """Return the decoder that a head names, or the plain one of its kind."""
     name = subject.head.decoder or ("argmax" if kind == "token" else "argmax-text")
     decoder: Decoder = subject.catalog.find("decoder", name)
-    return decoder
+    return with_context(decoder, trial_context(subject.catalog))
