@@ -4,8 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from labelkit.data.references import find_split_files, parse_columns, parse_reference, shards_of
+from labelkit.data.reading import kind_of, read_raw_corpus
+from labelkit.data.references import parse_columns, parse_reference, parse_split_formats
+from labelkit.data.split_files import find_split_files, find_splits, shards_of
 from labelkit.errors import DataError
+from labelkit.files.split_names import SPLITS
+from labelkit.formats.builtin import FORMATS
+from labelkit.records import DataSettings, Example, LoadContext, Schema, Source
+from reading_contexts import OnePlugin
 
 
 def message(text: str) -> str:
@@ -170,3 +176,94 @@ def test_bad_columns(text: str, expected: str) -> None:
     with pytest.raises(DataError) as caught:
         parse_columns(text)
     assert caught.value.message == expected
+
+
+CORPUS = "Ada B-PER\nran O\n\n"
+
+
+class Shelf(OnePlugin):
+    """A catalog of sources, and of core's formats."""
+
+    def __init__(self, *sources: Source) -> None:
+        self.sources = {source.name: source for source in sources}
+        self.schemas: dict[str, Schema] = {}
+        self.formats = {known.name: known for known in FORMATS}
+
+
+def lay_out(root: Path, *names: str) -> Path:
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(CORPUS)
+    return root
+
+
+@pytest.mark.parametrize(
+    ("names", "files", "unclear", "unread"),
+    [
+        ("train.conll eval.conll", "train.conll eval.conll", "test", ""),
+        ("train.conll test.conll held_out.conll", "train.conll held_out.conll test.conll", "validation", ""),
+        ("train.conll evaluation.conll heldout.conll", "train.conll", "", "evaluation.conll heldout.conll"),
+        ("train.conll labels.txt README.md", "train.conll", "", "labels.txt"),
+        ("train.conll test.conll dev.conll eval.conll", "train.conll dev.conll test.conll", "", "eval.conll"),
+        ("train/a.conll dev/b.conll test/c.conll", "train/a.conll dev/b.conll test/c.conll", "", ""),
+        ("train/a.conll train/b.conll x/c.conll", "train/a.conll", "", "x/"),
+        ("data/train.jsonl data/test.jsonl README.md", "data/train.jsonl data/test.jsonl", "", ""),
+        ("data/train.jsonl data/x.txt y.txt", "data/train.jsonl", "", "y.txt data/x.txt"),
+        ("train-00000-of-00002.csv train-00001-of-00002.csv", "train-00000-of-00002.csv", "", ""),
+        ("train.tokens train.conll", "train.conll", "", "train.tokens"),
+        ("train.conll more/dev.conll", "train.conll", "", "more/"),
+        ("training.bio development.bio testing.bio", "training.bio development.bio testing.bio", "", ""),
+    ],
+)
+def test_whatever_lies_in_a_folder_is_read_or_named(
+    tmp_path: Path, names: str, files: str, unclear: str, unread: str
+) -> None:
+    found = find_splits(lay_out(tmp_path, *names.split()), [".conll", ".jsonl", ".csv", ".bio"])
+    assert " ".join(str(file.relative_to(tmp_path)) for file in found.files.values()) == files
+    assert list(found.files) == [split for split in SPLITS if split in found.files]
+    assert (" ".join(found.unclear), " ".join(found.unread)) == (unclear, unread)
+    said = " ".join(found.assumptions(tmp_path))
+    assert all(name in said for name in unread.split())
+    assert bool(said) == bool(unread or unclear)
+
+
+def test_all_files_of_a_splits_own_folder_are_read(tmp_path: Path) -> None:
+    root = lay_out(tmp_path / "corpus", "train/a.conll", "train/b.conll", "test/c.conll")
+    ctx = LoadContext(cache=tmp_path / "cache")
+    raw = read_raw_corpus(str(root), "token", Shelf(), ctx)
+    assert {split: len(examples) for split, examples in raw.splits.items()} == {"train": 2, "test": 1}
+    assert [example.id for example in raw.splits["train"]] == ["1", "2"]
+    assert raw.refs == {"train": f"{root}/train", "test": f"{root}/test/c.conll"}
+    (root / "train" / "c.jsonl").write_text("{}")
+    with pytest.raises(DataError, match=r"holds files of several formats: a\.conll, b\.conll, c\.jsonl"):
+        read_raw_corpus(str(root), "token", Shelf(), ctx)
+
+
+def test_each_split_may_have_a_format_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "a.export").write_text('{"words": ["Ada"], "tags": ["B-PER"]}\n')
+    (tmp_path / "b.export").write_text(CORPUS)
+    settings = DataSettings(format="train=jsonl,test=conll")
+    ctx = LoadContext(cache=tmp_path / "cache", settings=settings, layer="tags")
+    text = f"train={tmp_path}/a.export,test={tmp_path}/b.export"
+    assert kind_of(text, Shelf(), ctx) == "token"
+    raw = read_raw_corpus(text, "token", Shelf(), ctx)
+    assert [examples[0].words for examples in raw.splits.values()] == [("Ada",), ("Ada", "ran")]
+    assert parse_split_formats("train=a, dev=b") == {"train": "a", "validation": "b"}
+    for wrong in ("train=a,train=b", "trian=a", "train=", "a,test=b"):
+        with pytest.raises(DataError, match=r"invalid data\.format"):
+            parse_split_formats(wrong)
+
+
+def test_a_folder_called_like_a_corpus_is_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(split: str, ctx: LoadContext) -> list[Example]:
+        return [Example(id="1", words=("Tom",), labels={"pets": ("O",)})]
+
+    monkeypatch.chdir(lay_out(tmp_path, "pets/train.conll"))
+    source = Source(name="pets", kind="token", layers={"pets": None}, splits=("train",), load=load, licence="CC0")
+    ctx = LoadContext(cache=tmp_path / "cache")
+    assert read_raw_corpus("pets", "token", Shelf(source), ctx).assumptions == (
+        "'pets' is the corpus of that name: --data ./pets means what lies in this folder",
+    )
+    again = LoadContext(cache=tmp_path / "cache")
+    assert not read_raw_corpus("./pets", "token", Shelf(source), again).assumptions

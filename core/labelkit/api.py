@@ -145,8 +145,8 @@ def read(path: str | Path, *, format: str | None = None, ctx: LoadContext | None
 
     >>> examples = list(labelkit.read("train.conll"))  # doctest: +SKIP
     """
-    from labelkit.data.references import shards_of
     from labelkit.data.resolution import read_shards
+    from labelkit.data.split_files import shards_of
     from labelkit.formats.recognition import reader_for
 
     path, ctx = Path(path), ctx or LoadContext()

@@ -40,7 +40,9 @@ class DataSettings:
 
     columns: Annotated[str | None, Doc("which column holds what, e.g. tokens=0,ner=3")] = None
     encoding: Annotated[str, Doc("encoding of text files")] = "utf-8"
-    format: Annotated[str | None, Doc("format of the files; None: by their suffix")] = None
+    format: Annotated[
+        str | None, Doc("format of the files, or train=FORMAT,test=FORMAT; None: by suffix and content")
+    ] = None
     path: Annotated[str | None, Doc("folder or file of a named source")] = None
     config: Annotated[str | None, Doc("configuration of a Hub dataset that has several")] = None
     scheme: Annotated[Scheme | Literal["auto"], Doc("tagging scheme of the files")] = AUTO

@@ -68,8 +68,9 @@ def print_report(console: Console, data: CheckedDataset, report: CheckReport, sk
         console.print(Padding(Text(f"→ {cell(finding.advice).plain}", style="italic"), (0, 0, 0, 8), expand=False))
     console.print()
     unchecked = (f"{check} was not checked: {reason}" for check, reason in skipped.items())
-    for note in (*data.notes, *assumed_lines(data.assumptions), *unchecked):
-        console.print(cell(f"note: {note}"), soft_wrap=True)
+    notes = (f"note: {note}" for note in (*data.notes, *unchecked))
+    for said in (*notes, *assumed_lines(data.assumptions)):
+        console.print(cell(said), soft_wrap=True)
     console.print(cell(count_findings(report.findings)), soft_wrap=True)
 
 

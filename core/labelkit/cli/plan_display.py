@@ -29,8 +29,9 @@ def print_plan(console: Console, checked: Plan, prepared: PreparedRun) -> None:
     ]
     table(console, ("split", ">examples", ">words", "from"), counts)
     console.print()
-    for note in (*prepared.corpus.notes, *assumed_lines(prepared.corpus.assumptions)):
-        console.print(cell(f"note: {note}"), soft_wrap=True)
+    notes = (f"note: {note}" for note in prepared.corpus.notes)
+    for line in (*notes, *assumed_lines(prepared.corpus.assumptions)):
+        console.print(cell(line), soft_wrap=True)
     console.print(cell(f"labels  {' '.join(prepared.corpus.schema.label_names)}"))
     console.print(
         cell(f"encoder {prepared.encoder.folder} ({prepared.encoder.revision}, {prepared.encoder.sha256[:12]})")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from types import TracebackType
 from typing import Self
 
@@ -12,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bars
 from rich.table import Table
 
+from labelkit.cli.common import assumed_lines
 from labelkit.console.terminal import terminal_may_close
 from labelkit.console.text import literal
 from labelkit.events import (
@@ -89,6 +91,11 @@ class Progress:
     def note(self, text: str) -> None:
         """Print a note."""
         self._line(f"note: {text}", style="yellow")
+
+    def assumed(self, assumptions: Iterable[str]) -> None:
+        """Print what was assumed of the data."""
+        for line in assumed_lines(assumptions):
+            self._line(line, style="yellow")
 
     def _line(self, text: str, style: str = "dim") -> None:
         seconds = time.monotonic() - self._started

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from labelkit.cli.common import Shell, assumed_lines, command_options
+from labelkit.cli.common import Shell, command_options
 from labelkit.errors import LabelkitError, TrainingError
 
 if TYPE_CHECKING:
@@ -135,8 +135,9 @@ def train_and_report(
     from labelkit.train.run import train
     from labelkit.train.seeds import SeedsFailedError, train_group
 
-    for note in (*prepared.corpus.notes, *assumed_lines(prepared.corpus.assumptions)):
+    for note in prepared.corpus.notes:
         progress.note(note)
+    progress.assumed(prepared.corpus.assumptions)
     try:
         if seeds == 1:
             return train(prepared, shell.catalog, shell.home, listeners=[progress], warn=progress.note), None

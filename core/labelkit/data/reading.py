@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from labelkit.data.resolution import DataCatalog, FileSplits, HubSplits, SourceSplits, resolve_reference
+from labelkit.data.resolution import DataCatalog, FileSplits, HubSplits, SourceSplits, of_split, resolve_reference
 from labelkit.errors import DataError
 from labelkit.formats.recognition import reader_for
 from labelkit.records import Example, Kind, LoadContext, Source
@@ -71,6 +71,7 @@ def kind_of(reference: str, catalog: DataCatalog, ctx: LoadContext) -> Kind:
         return resolved.source.kind
     split = next(iter(resolved.refs))
     path = resolved.files[split] if isinstance(resolved, FileSplits) else resolved.dataset.files[split][0]
+    ctx = of_split(ctx, split)
     chosen = reader_for(path, catalog.formats, ctx.settings.format, ctx=ctx)
     if chosen.kinds == ("token",):
         return "token"

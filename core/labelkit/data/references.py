@@ -1,32 +1,18 @@
-"""Parse data references (``--data``) and ``--columns``, and find the files of the splits in a folder."""
+"""Parse data references (``--data``) and ``--columns``."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from labelkit.errors import DataError, nearest
-from labelkit.files.reading import reading_errors
-from labelkit.files.split_names import SPLIT_ALIASES, SPLITS
+from labelkit.files.split_names import SPLIT_ALIASES, canonical_split
 
 _KEYS = ("train", "validation", "valid", "val", "dev", "test")
 _KEY = re.compile(rf"(?:^|,)({'|'.join(_KEYS)})=")
-# a split name is a word of a file name or follows a digit (wnut17train), it is never part of a longer word
-_IN_NAME = re.compile(rf"(?<![a-z])({'|'.join(sorted(SPLIT_ALIASES, key=len, reverse=True))})(?![a-z])")
-_FIRST_SHARD = re.compile(r"(.+)-00000-of-(\d{5})(\..+)")
-_SHARD = re.compile(r".+-\d{5}-of-\d{5}\..+")
-_NOT_DATA = re.compile(r"^(\.|readme|licen[cs]e|copying|changelog|citation|notice)", re.IGNORECASE)
-# files that are commonly kept beside data and may carry a split's name, e.g. train.py or train_curve.png
-_NO_DATA_SUFFIXES = (
-    ".py", ".sh", ".md", ".rst", ".html", ".pdf", ".png", ".jpg", ".svg", ".log", ".out", ".cfg", ".yaml", ".yml",
-    ".toml", ".ini", ".lock", ".sha256", ".md5", ".bak",
-)  # fmt: skip
-_DATA_SUFFIXES = (".conll", ".iob", ".iob1", ".iob2", ".bio", ".bioes", ".bilou", ".txt", ".tsv", ".conllu")
-#: the hint where the files of the splits are ambiguous
-NAME_THE_SPLITS = "name them: --data train=PATH,validation=PATH,test=PATH"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -100,46 +86,22 @@ def parse_split_files(text: str) -> dict[str, Path]:
     return files
 
 
-def find_split_files(folder: Path, suffixes: Collection[str] = _DATA_SUFFIXES) -> dict[str, Path]:
-    """Find the files of the splits in a folder by the usual names, e.g. ``eng.testa``, ``en-dev.conll.gz``.
+def parse_split_formats(text: str) -> dict[str, str]:
+    """Parse a ``data.format`` of several splits: split → the name of its format.
 
-    :param suffixes: file endings of data, without ``.gz``; other files count only where none has one.
-    :raises DataError: there is no train split, or two files for one split.
+    >>> parse_split_formats("train=label-studio,dev=conll")
+    {'train': 'label-studio', 'validation': 'conll'}
+
+    :raises DataError: a part is not ``SPLIT=FORMAT``, or a split comes twice.
     """
-    with reading_errors(folder):
-        files = sorted(
-            file
-            for file in folder.iterdir()
-            if file.is_file() and not _NOT_DATA.match(file.name) and file.suffix.lower() not in _NO_DATA_SUFFIXES
-        )
-    found: dict[str, list[Path]] = {}
-    for file in files:
-        splits = {SPLIT_ALIASES[name] for name in _IN_NAME.findall(file.name.lower())}
-        if len(splits) == 1:
-            found.setdefault(splits.pop(), []).append(file)
-        elif splits and _has_suffix(file, suffixes):
-            raise DataError(f"{file} could be the {' or the '.join(sorted(splits))} split", hint=NAME_THE_SPLITS)
-    if "train" not in found:
-        names = ", ".join(file.name for file in files[:8]) + (", …" if len(files) > 8 else "")
-        raise DataError(
-            f"{folder} has no train split, it holds {names or 'no files'}",
-            hint="name one file train.* (and dev.*, test.*), or give --data train=PATH,validation=PATH",
-        )
-    return {split: _file_of_split(split, found[split], suffixes) for split in SPLITS if split in found}
-
-
-def shards_of(file: Path) -> list[Path]:
-    """Return all shards where the file is the first of several, ``train-00000-of-00002.parquet``; else the file alone.
-
-    :raises DataError: a shard is missing.
-    """
-    match = _FIRST_SHARD.fullmatch(file.name)
-    if match is None:
-        return [file]
-    parts = [file.with_name(f"{match[1]}-{index:05}-of-{match[2]}{match[3]}") for index in range(int(match[2]))]
-    if missing := [part.name for part in parts if not part.exists()]:
-        raise DataError(f"{file} is one of {len(parts)} parts, and {missing[0]} is missing", hint="get all of them")
-    return parts or [file]
+    formats: dict[str, str] = {}
+    for part in text.split(","):
+        name, _, chosen = (piece.strip() for piece in part.partition("="))
+        split = canonical_split(name)
+        if split is None or not chosen or split in formats:
+            raise DataError(f"invalid data.format '{text}' at '{part}'", hint="write NAME, or train=NAME,test=NAME")
+        formats[split] = chosen
+    return formats
 
 
 def parse_columns(text: str) -> dict[str, str]:
@@ -159,18 +121,3 @@ def parse_columns(text: str) -> dict[str, str]:
             raise DataError(f"--columns gives '{name}' twice in '{text}'")
         columns[name] = column
     return columns
-
-
-def _file_of_split(split: str, files: list[Path], suffixes: Collection[str]) -> Path:
-    """Return the only data file among the files of a split, or the first shard, which stands for all of them."""
-    files = [file for file in files if _has_suffix(file, suffixes)] or files
-    first = [file for file in files if _FIRST_SHARD.fullmatch(file.name)]
-    if len(first) == 1 and all(_SHARD.fullmatch(file.name) for file in files):
-        return first[0]
-    if len(files) > 1:
-        raise DataError(f"two files for the {split} split: {files[0]} and {files[1]}", hint=NAME_THE_SPLITS)
-    return files[0]
-
-
-def _has_suffix(file: Path, suffixes: Collection[str]) -> bool:
-    return file.name.lower().removesuffix(".gz").endswith(tuple(suffixes))

@@ -13,7 +13,8 @@ from typing import Protocol
 from labelkit.data.arrow_cache import cache_path, load_stored, store_if_large
 from labelkit.data.example_validation import example_fault, layer_fault
 from labelkit.data.hub_datasets import HubDataset, find_hub_dataset
-from labelkit.data.references import NAME_THE_SPLITS, DataReference, find_split_files, parse_reference, shards_of
+from labelkit.data.references import DataReference, parse_reference, parse_split_formats
+from labelkit.data.split_files import NAME_THE_SPLITS, SplitFiles, find_splits, shards_of
 from labelkit.errors import DataError, UnknownNameError, nearest
 from labelkit.files.split_names import SPLITS, canonical_split
 from labelkit.formats.recognition import readable_suffixes, reader_for
@@ -134,8 +135,13 @@ class SourceSplits(ResolvedReference):
     def read(self, split: str, ctx: LoadContext) -> Sequence[Example]:
         """Load a split; the cache is never reused, as the source may load other examples now."""
         what, path = f"the {split} split of source '{self.source.name}'", cache_path(ctx, self.source.name, split)
-        with own_policy(ctx) as within:
-            return _store_nonempty(self.open(split, within), what, path, within.policy)
+        try:
+            with own_policy(ctx) as within:
+                return _store_nonempty(self.open(split, within), what, path, within.policy)
+        except DataError as error:
+            if Path(self.text).exists():
+                error.hint = f"--data ./{self.text} means what lies in this folder; {error.hint or ''}".rstrip("; ")
+            raise
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,6 +155,7 @@ class HubSplits(ResolvedReference):
     def open(self, split: str, ctx: LoadContext) -> Iterable[Example]:
         """Return the examples of all files of a split."""
         self.check_split(split)
+        ctx = of_split(ctx, split)
 
         def read_file(path: Path) -> Iterable[Example]:
             chosen = reader_for(path, self.formats, ctx.settings.format, kind=self.kind, ctx=ctx)
@@ -159,7 +166,8 @@ class HubSplits(ResolvedReference):
 
     def format_names(self, ctx: LoadContext) -> tuple[str, ...]:
         """Return the names of the formats of its files."""
-        return _format_names((file for files in self.dataset.files.values() for file in files), self, ctx)
+        files = self.dataset.files.items()
+        return _format_names(((split, file) for split, held in files for file in held), self, ctx)
 
     def read(self, split: str, ctx: LoadContext) -> Sequence[Example]:
         """Return the examples of a split, from the cache where they were stored before."""
@@ -175,11 +183,13 @@ class FileSplits(ResolvedReference):
     """The splits of local files, read by ``formats`` as examples of ``kind``.
 
     :param files: split → its file, or folder that is read as one, or first shard.
+    :param parts: split → its files, where it has several that are not shards of one.
     :param single_file: the reference is itself the only file, so that nothing says which split it is.
     :param named: the reference names the splits.
     """
 
     files: Mapping[str, Path]
+    parts: Mapping[str, Sequence[Path]]
     single_file: bool
     named: bool
     formats: Mapping[str, Format]
@@ -191,18 +201,20 @@ class FileSplits(ResolvedReference):
             split = "train"  # the only split there is, whatever it is called
         self.check_split(split)
         path = self.files[split]
+        ctx = of_split(ctx, split)
         chosen = reader_for(path, self.formats, ctx.settings.format, kind=self.kind, ctx=ctx)
-        return read_shards(shards_of(path), chosen, ctx)
+        return read_shards(self.parts.get(split) or shards_of(path), chosen, ctx)
 
     def format_names(self, ctx: LoadContext) -> tuple[str, ...]:
         """Return the names of the formats of its files."""
-        return _format_names(self.files.values(), self, ctx)
+        return _format_names(self.files.items(), self, ctx)
 
     def read(self, split: str, ctx: LoadContext) -> Sequence[Example]:
         """Return the examples of a split, from the cache where they were stored before and no file has changed."""
         path = self.files[split]
+        ctx = of_split(ctx, split)
         chosen = reader_for(path, self.formats, ctx.settings.format, kind=self.kind, ctx=ctx)
-        shards = shards_of(path)
+        shards = self.parts.get(split) or shards_of(path)
         files = [file for file in (sorted(path.rglob("*")) if path.is_dir() else shards) if file.is_file()]
         module = chosen.read.__module__
         is_foreign = module.partition(".")[0] != "labelkit"
@@ -213,9 +225,25 @@ class FileSplits(ResolvedReference):
             return stored or _store_nonempty(read_shards(shards, chosen, within), str(path), cached, within.policy)
 
 
-def _format_names(files: Iterable[Path], within: HubSplits | FileSplits, ctx: LoadContext) -> tuple[str, ...]:
-    chosen = (reader_for(file, within.formats, ctx.settings.format, kind=within.kind).name for file in files)
+def _format_names(
+    files: Iterable[tuple[str, Path]], within: HubSplits | FileSplits, ctx: LoadContext
+) -> tuple[str, ...]:
+    """Return the names of the formats of ``files``, each with its split."""
+    settings = ((file, of_split(ctx, split).settings) for split, file in files)
+    chosen = (reader_for(file, within.formats, one.format, kind=within.kind, ctx=ctx).name for file, one in settings)
     return tuple(dict.fromkeys(chosen))
+
+
+def of_split(ctx: LoadContext, split: str) -> LoadContext:
+    """Return a context with the format of one split, where ``data.format`` is ``train=FORMAT,test=FORMAT``.
+
+    :raises DataError: it names an unknown split.
+    """
+    chosen = ctx.settings.format
+    if chosen is None or "=" not in chosen:
+        return ctx
+    formats = parse_split_formats(chosen)
+    return replace(ctx, settings=replace(ctx.settings, format=formats.get(split)))
 
 
 @contextmanager
@@ -242,6 +270,8 @@ def resolve_reference(
     :raises UnknownNameError: no source, path or folder has this name; the nearest are suggested.
     """
     if source := catalog.sources.get(text):
+        if Path(text).exists():
+            ctx.policy.assume(f"'{text}' is the corpus of that name: --data ./{text} means what lies in this folder")
         if kind not in (None, source.kind):
             raise DataError(f"source '{text}' holds {source.kind} examples, the task needs {kind} examples")
         schemas = ((layer, catalog.schemas.get(name or "")) for layer, name in source.layers.items())
@@ -259,11 +289,14 @@ def resolve_reference(
         dataset = find_hub_dataset(repository, ctx, suffixes)
         refs = {split: dataset.ref(split) for split in dataset.files}
         return HubSplits(text=text, refs=refs, dataset=dataset, formats=catalog.formats, kind=kind)
-    if named := reference.kind == "files":
-        files, path = {split: reference.files[split] for split in SPLITS if split in reference.files}, None
+    path = None if reference.kind == "files" else find_path(reference, catalog, ctx.root)
+    if path is None:
+        found = SplitFiles(files={split: reference.files[split] for split in SPLITS if split in reference.files})
     else:
-        path = find_path(reference, catalog, ctx.root)
-        files = files_of_path(path, suffixes)
+        found = files_of_path(path, suffixes)
+        for statement in found.assumptions(path):
+            ctx.policy.assume(statement)
+    files = found.files
     if repeated := [file for file, times in Counter(file.resolve() for file in files.values()).items() if times > 1]:
         splits = [split for split, file in files.items() if file.resolve() == repeated[0]]
         raise DataError(
@@ -271,10 +304,11 @@ def resolve_reference(
         )
     return FileSplits(
         text=text,
-        refs={split: str(file) for split, file in files.items()},
+        refs={split: str(file.parent if split in found.parts else file) for split, file in files.items()},
         files=files,
+        parts=found.parts,
         single_file=list(files.values()) == [path],
-        named=named,
+        named=path is None,
         formats=catalog.formats,
         kind=kind,
     )
@@ -300,18 +334,19 @@ def find_path(reference: DataReference, catalog: DataCatalog, root: Path | None)
     )
 
 
-def files_of_path(path: Path, suffixes: Sequence[str]) -> dict[str, Path]:
-    """Return the file of each split in a folder; a file, or a folder that is read as one, is train.
+def files_of_path(path: Path, suffixes: Sequence[str]) -> SplitFiles:
+    """Return the files of the splits in a folder; a file, or a folder that is read as one, is train.
 
     :raises DataError: there is no train split, or several files for one split.
     """
     if not path.is_dir():
-        return {"train": path}
+        return SplitFiles(files={"train": path})
     saved = saved_splits(path)
     if saved is None:
-        return brat.annotation_splits(path) or find_split_files(path, suffixes)
+        annotated = brat.annotation_splits(path)
+        return SplitFiles(files=annotated) if annotated else find_splits(path, suffixes)
     if list(saved) == [""]:
-        return {"train": path}
+        return SplitFiles(files={"train": path})
     files: dict[str, Path] = {}
     for name, folder in saved.items():
         if (split := canonical_split(name)) in files:
@@ -323,7 +358,8 @@ def files_of_path(path: Path, suffixes: Sequence[str]) -> dict[str, Path]:
             f"{path} has no train split, it holds {', '.join(saved) or 'none'}",
             hint="name the splits: --data train=PATH,validation=PATH",
         )
-    return {split: files[split] for split in SPLITS if split in files}
+    unread = [name for name in saved if canonical_split(name) is None]
+    return SplitFiles(files={split: files[split] for split in SPLITS if split in files}, unread=unread)
 
 
 def read_shards(shards: Sequence[Path], chosen: Format, ctx: LoadContext) -> Iterator[Example]:

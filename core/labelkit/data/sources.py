@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from labelkit.data.hub_mirrors import read_mirror
-from labelkit.data.references import find_split_files
 from labelkit.data.scheme_conversion import convert_scheme
+from labelkit.data.split_files import find_split_files
 from labelkit.errors import DataError
 from labelkit.files.split_names import SPLITS
 from labelkit.formats import conll, conllu, tables

@@ -6,14 +6,18 @@ SPLITS = ("train", "validation", "test")
 SPLIT_ALIASES = {
     "train": "train",
     "training": "train",
+    "trn": "train",
     "validation": "validation",
     "valid": "validation",
     "val": "validation",
     "dev": "validation",
     "devel": "validation",
+    "development": "validation",
     "testa": "validation",
     "test": "test",
     "testb": "test",
+    "testing": "test",
+    "tst": "test",
 }
 
 
