@@ -270,19 +270,7 @@ def resolve_reference(
     :raises UnknownNameError: no source, path or folder has this name; the nearest are suggested.
     """
     if source := catalog.sources.get(text):
-        if Path(text).exists():
-            ctx.policy.assume(f"'{text}' is the corpus of that name: --data ./{text} means what lies in this folder")
-        if kind not in (None, source.kind):
-            raise DataError(f"source '{text}' holds {source.kind} examples, the task needs {kind} examples")
-        schemas = ((layer, catalog.schemas.get(name or "")) for layer, name in source.layers.items())
-        return SourceSplits(
-            text=text,
-            refs={split: f"{text}:{split}" for split in source.splits},
-            source=source,
-            formats=catalog.formats,
-            plugin=catalog.owner("source", text).name,
-            multilabel=[layer for layer, schema in schemas if schema is not None and schema.multilabel],
-        )
+        return resolve_source(source, kind, catalog, ctx)
     reference, suffixes = parse_reference(text), readable_suffixes(catalog.formats, kind)
     if reference.hub is not None:
         repository = HubRepository("dataset", reference.hub, reference.revision or DEFAULT_REVISION)
@@ -311,6 +299,24 @@ def resolve_reference(
         named=path is None,
         formats=catalog.formats,
         kind=kind,
+    )
+
+
+def resolve_source(source: Source, kind: Kind | None, catalog: DataCatalog, ctx: LoadContext) -> SourceSplits:
+    """Return the splits of a named corpus; see :func:`resolve_reference`."""
+    name = source.name
+    if Path(name).exists():
+        ctx.policy.assume(f"'{name}' is the corpus of that name: --data ./{name} means what lies in this folder")
+    if kind not in (None, source.kind):
+        raise DataError(f"source '{name}' holds {source.kind} examples, the task needs {kind} examples")
+    schemas = ((layer, catalog.schemas.get(schema or "")) for layer, schema in source.layers.items())
+    return SourceSplits(
+        text=name,
+        refs={split: f"{name}:{split}" for split in source.splits},
+        source=source,
+        formats=catalog.formats,
+        plugin=catalog.owner("source", name).name,
+        multilabel=[layer for layer, schema in schemas if schema is not None and schema.multilabel],
     )
 
 
