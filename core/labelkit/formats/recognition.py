@@ -53,7 +53,8 @@ def reader_for(
         return _by_name(name, formats, readers, "read", kind)
     ctx = ctx or LoadContext()
     found = recognise(path, readers, fallback=fallback, option=option)
-    if found is None or found.name in ("text", "conll"):
+    suffix = Path(_data_name(path)).suffix
+    if found.name in ("text", "conll") if found else suffix not in FOREIGN_SUFFIXES:
         guess = _guess(path, ctx, sure=found is not None)
         if guess in readers and readers[guess] != found:
             ctx.policy.assume(f"{path} is read as {guess}, by its content: {option} says otherwise")
@@ -62,7 +63,6 @@ def reader_for(
             raise DataError(f"{path} is {guess}, which holds no {kind} examples", hint="check the task and the file")
     if found:
         return found
-    suffix = Path(_data_name(path)).suffix
     if fallback in readers and suffix not in FOREIGN_SUFFIXES:
         if path.is_file() or path == STDIN:
             what = "plain text, a record per line" if fallback == "text" else fallback
