@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from labelkit.errors import DataError
 from labelkit.formats import conll
+from labelkit.formats.column_lines import DOCUMENT_START
 from labelkit.records import Coverage, Example, Labelled, LoadContext
 
 
@@ -137,12 +138,12 @@ def test_comments_of_tabbed_files(path: Path) -> None:
     [
         ("a O\nb\n", {}, "{}:2: 2 columns expected as in line 1, 1 found"),
         ("a O\n\nb NN O\n", {}, "{}:3: 2 columns expected as in line 1, 3 found"),
-        ("a\tO\nb O\n", {}, "{}:2: 2 columns expected as in line 1, 1 found"),
+        ("a\tO\nb c O\n", {}, "{}:2: 2 columns expected as in line 1, 1 found"),
         ("\na O\n", {"ner": "3"}, "{}:2: no column 3 for 'ner', the line has 2 columns"),
         ("a O\n", {"ner": "-3"}, "{}:1: no column -3 for 'ner', the line has 2 columns"),
         ("a\n", {"ner": "1"}, "{}:1: no column 1 for 'ner', the line has 1 column"),
         ("a O\n", {"tokens": "2"}, "{}:1: no column 2 for 'tokens', the line has 2 columns"),
-        ("O a\n", {"tokens": "1"}, "{}:1: 'tokens' and 'labels' are both read from column 1"),
+        ("O a\n", {"tokens": "1", "labels": "-1"}, "{}:1: 'tokens' and 'labels' are both read from column 1"),
         ("a O\n", {"ner": "x"}, "CoNLL columns are numbers, not names: ner=x"),
         ("b\tO\na\t\n", {}, "{}:2: the column of 'labels' is empty"),
         ("b\tO\na\t \n", {}, "{}:2: the column of 'labels' is empty"),
@@ -170,7 +171,7 @@ hostile = st.text(
         st.sampled_from("#- \r\u00a0\u2028\u0085\x0b\x0c\x1c\ufeff\ufe0f\u200d\x00\U0001f468"),
     ),
     min_size=1,
-).filter(lambda word: word.strip(" \t") and word != conll.DOCUMENT_START)
+).filter(lambda word: word.strip(" \t") and word != DOCUMENT_START)
 sentences = st.lists(st.lists(hostile, min_size=1, max_size=4), max_size=4)
 
 

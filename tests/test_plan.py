@@ -288,7 +288,7 @@ def test_every_default_fits_its_own_setting(key: str) -> None:
         ("train.learning_rate", "fast", "it takes a number, at least 0, or auto"),
         ("train.weight_decay", None, "it takes a number, at least 0"),
         ("data.repair", 1, "it takes true or false"),
-        ("data.scheme", "IOB3", "it takes IOB1, IOB2, BIOES, BILOU, or auto"),
+        ("data.scheme", "IOB3", "it takes IOB1, IOB2, BIOES, BILOU, BMES, BMEWO, IO, IOE1, IOE2, or auto"),
         ("data.columns", 3, "it takes text, or nothing"),
         ("train.precision", "fp8", "it takes auto, fp32, bf16, fp16"),
         ("preprocess", "lower", "it takes a list"),

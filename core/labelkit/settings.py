@@ -16,6 +16,12 @@ AUTO: Literal["auto"] = "auto"
 #: characters of a line or record of data: four times the longest novels. JSON may take 30 bytes for each
 MAX_RECORD = 20_000_000
 Scheme = Literal["IOB1", "IOB2", "BIOES", "BILOU"]
+FileScheme = Literal[Scheme, "BMES", "BMEWO", "IO", "IOE1", "IOE2"]
+#: scheme of files → the scheme that it is, or is translated into
+_TRANSLATED: Mapping[str, Scheme] = {
+    "IOB1": "IOB1", "IOB2": "IOB2", "BIOES": "BIOES", "BILOU": "BILOU",
+    "BMES": "BIOES", "BMEWO": "BIOES", "IO": "IOB1", "IOE1": "IOB2", "IOE2": "IOB2",
+}  # fmt: skip
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 Attention = Literal["auto", "default", "eager", "sdpa"]
 SplitterName = Literal["words", "whitespace", "characters", "none"]
@@ -45,7 +51,18 @@ class DataSettings:
     ] = None
     path: Annotated[str | None, Doc("folder or file of a named source")] = None
     config: Annotated[str | None, Doc("configuration of a Hub dataset that has several")] = None
-    scheme: Annotated[Scheme | Literal["auto"], Doc("tagging scheme of the files")] = AUTO
+    scheme: Annotated[FileScheme | Literal["auto"], Doc("tagging scheme of the files")] = AUTO
+    default_type: Annotated[str | None, Doc("type of spans whose tags name none, such as B and I; None: ENTITY")] = None
+    label_names: Annotated[
+        Sequence[str] | str | None,
+        Doc("names of labels that are numbers: a list from 0 on, or a JSON file such as label2id.json"),
+    ] = None
+    comments: Annotated[
+        bool | None, Doc("whether lines of column files that begin with # may be comments; None: as the file shows")
+    ] = None
+    word_prefix: Annotated[
+        str | None, Doc("prefix of every word that is no part of it, such as en:; None: as the file shows; empty: none")
+    ] = None
     train_scheme: Annotated[Scheme | None, Doc("tagging scheme to train in; None: the task's")] = None
     repair: Annotated[bool, Doc("read tags that are invalid in the scheme as the CoNLL scorer does")] = False
     allow_new_labels: Annotated[bool, Doc("allow labels that are absent from the training split")] = False
@@ -59,6 +76,13 @@ class DataSettings:
     utf16: Annotated[bool, Doc("offsets of spans on text count UTF-16 units, as in some annotation tools")] = False
     unit: Annotated[Literal["line", "document"], Doc("what is one example of brat's files")] = "line"
     splitter: Annotated[SplitterName, Doc("splitter of raw text: words, whitespace, characters or none")] = "words"
+    separator: Annotated[
+        str | None, Doc("character between the fields of CSV, TSV and column files; None: the one that the file shows")
+    ] = None
+    header: Annotated[
+        bool | None,
+        Doc("whether the first row names the columns; false: they are 0, 1, …; None: as the file shows"),
+    ] = None
     quotes: Annotated[bool | None, Doc("whether quotes enclose fields of CSV and TSV; None: of CSV only")] = None
     max_labels: Annotated[int, Doc("refuse more distinct labels of texts than this as a wrong column")] = 200
     validation_fraction: Annotated[
@@ -80,9 +104,14 @@ class DataSettings:
     )
 
     @property
-    def source_scheme(self) -> Scheme | None:
+    def file_scheme(self) -> FileScheme | None:
         """The tagging scheme of the files; None where it is to be detected."""
         return None if self.scheme == AUTO else self.scheme
+
+    @property
+    def source_scheme(self) -> Scheme | None:
+        """The scheme of the files once other notations are translated; None where it is to be detected."""
+        return None if self.scheme == AUTO else _TRANSLATED.get(self.scheme)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -11,8 +11,10 @@ from pathlib import Path
 from labelkit.checks.findings import CaseCollector, Finding
 from labelkit.data.arrow_cache import store_if_large
 from labelkit.data.corpus import context_for
+from labelkit.data.label_notation import find_notation
 from labelkit.data.reading import kind_of, reading_notes
 from labelkit.data.resolution import DataCatalog, FileSplits, ResolvedReference, resolve_reference
+from labelkit.data.views import map_examples
 from labelkit.errors import DataError, nearest
 from labelkit.formats.columns import ROLES, TASK_LAYER_NAMES, usual_layer
 from labelkit.records import Example, Kind, LoadContext, ReadingPolicy, Schema, Source
@@ -77,6 +79,10 @@ def load(
     if layer is not None and source is None:
         check_layer_exists(layer, splits, reference)
     named = {layer: source.layers[layer] or "" for layer in layers} if source else {}
+    for name in layers if kind == "token" else ():
+        if name not in named:
+            notation = find_notation(splits, name, ctx, spans=None)
+            splits = {split: map_examples(examples, notation.read) for split, examples in splits.items()}
     return CheckedDataset(
         reference=reference,
         kind=kind,

@@ -6,12 +6,14 @@ target format cannot hold is found, for the format of a plugin too.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import reduce
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
+from labelkit.data.label_notation import LabelNotation, find_notation
 from labelkit.data.layer_schema import check_examples
 from labelkit.data.reading import kind_of, reading_notes
 from labelkit.data.resolution import DataCatalog, resolve_reference
@@ -95,12 +97,19 @@ def convert(conversion: Conversion, catalog: DataCatalog, ctx: LoadContext) -> C
     writer_for(conversion.target, catalog.formats, conversion.to)  # an unknown name is an error before data is read
     ctx = replace(ctx, layer=conversion.layer)
     kind = kind_of(conversion.reference, catalog, ctx)
-    ctx = replace(ctx, kind=kind)
+    ctx = replace(ctx, kind=kind, policy=ctx.policy.renewed())
     writer = with_context(writer_for(conversion.target, catalog.formats, conversion.to, kind=kind), ctx)
     resolved = resolve_reference(conversion.reference, kind, catalog, ctx)
 
-    def read_examples(within: LoadContext) -> Iterator[Example]:
+    def read_as_written(within: LoadContext) -> Iterator[Example]:
         return (conversion.select(example, kind) for example in resolved.open(conversion.split, within))
+
+    notations = _find_notations(conversion.split, read_as_written, ctx) if kind == "token" else []
+
+    def read_examples(within: LoadContext) -> Iterator[Example]:
+        return (
+            reduce(lambda one, notation: notation.read(one), notations, example) for example in read_as_written(within)
+        )
 
     with new_output(conversion.target, force=conversion.force) as output:
         first_pass = replace(ctx, policy=ctx.policy.renewed())
@@ -123,8 +132,28 @@ def convert(conversion: Conversion, catalog: DataCatalog, ctx: LoadContext) -> C
         kind=kind,
         checked=writer.read is not None,
         notes=tuple(reading_notes(None, {}, first_pass)),
-        assumptions=tuple(first_pass.policy.assumptions),
+        assumptions=(*first_pass.policy.assumptions, *ctx.policy.assumptions),
     )
+
+
+class _Reread:
+    """Examples that are read anew each time they are iterated."""
+
+    def __init__(self, read: Callable[[], Iterator[Example]]) -> None:
+        self._read = read
+
+    def __iter__(self) -> Iterator[Example]:
+        return self._read()
+
+
+def _find_notations(
+    split: str, read: Callable[[LoadContext], Iterator[Example]], ctx: LoadContext
+) -> list[LabelNotation]:
+    """Return how the labels of each layer of words are written."""
+    silent = replace(ctx, policy=ctx.policy.renewed())
+    first = next(read(silent), None)
+    examples = {split: _Reread(lambda: read(silent))}
+    return [find_notation(examples, layer, ctx, spans=None) for layer in (first.labels if first else ())]
 
 
 class GoldRecords:

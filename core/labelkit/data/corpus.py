@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from labelkit.data.holdout import hold_out_validation
+from labelkit.data.label_notation import read_notation
 from labelkit.data.layer_schema import check_classes, check_examples, named_schema, schema_of
 from labelkit.data.reading import read_raw_corpus
 from labelkit.data.resolution import DataCatalog
@@ -89,10 +90,12 @@ def load_corpus(
         raise DataError(f"'{reference}' has no train split", hint="add it: --data train=PATH,…")
     for split, examples in raw.splits.items():
         check_examples(split, examples, layer, kind, multilabel=named is not None and named.multilabel)
-    conversion = SchemeConversion(splits=raw.splits, source=None)
     target = (settings.train_scheme or scheme) if scheme else None
+    noted = replace(ctx, policy=ctx.policy.renewed())
+    splits = raw.splits if named else read_notation(raw.splits, layer, noted, spans=target is not None)
+    conversion = SchemeConversion(splits=splits, source=None)
     if target:
-        conversion = convert_scheme(raw.splits, layer, target, source=settings.source_scheme, repair=settings.repair)
+        conversion = convert_scheme(splits, layer, target, source=settings.source_scheme, repair=settings.repair)
     splits = conversion.splits
     schema = schema_of(splits, layer, kind, target, named=named, allow_new=settings.allow_new_labels)
     if kind == "text" and named is None:
@@ -112,7 +115,7 @@ def load_corpus(
         repaired=conversion.repaired,
         synthetic=raw.source is not None and raw.source.synthetic,
         notes=(*raw.notes, *leakage_notes(hashed), *_notes_of_empty_splits(hashed, schema, layer)),
-        assumptions=raw.assumptions,
+        assumptions=(*raw.assumptions, *noted.policy.assumptions),
         formats=raw.formats,
     )
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from labelkit.data.corpus import content_hash, context_for, reading_settings
+from labelkit.data.label_notation import read_notation
 from labelkit.data.layer_schema import check_examples
 from labelkit.data.reading import read_raw_corpus
 from labelkit.data.resolution import DataCatalog
@@ -87,8 +88,12 @@ def read_gold(
     name = split or next(name for name in PREFERRED if name in splits)
     if name == "train" and trained_on and split is None:
         raise DataError(f"'{reference}' has only data that the run was trained on", hint="give gold data: --data REF")
-    examples, repaired = splits[name], 0
-    check_examples(name, examples, layer, schema.kind, multilabel=schema.multilabel)
+    check_examples(name, splits[name], layer, schema.kind, multilabel=schema.multilabel)
+    if len(schema.types) == 1 and settings.default_type is None:
+        settings = replace(settings, default_type=schema.types[0])
+    noted = replace(within, settings=settings, policy=within.policy.renewed())
+    read = read_notation({name: splits[name]}, layer, noted, spans=schema.scheme is not None)
+    examples, repaired = read[name], 0
     if schema.scheme:
         conversion = convert_scheme(
             {name: examples}, layer, schema.scheme, source=settings.source_scheme, repair=settings.repair
@@ -106,7 +111,7 @@ def read_gold(
         ref=ref,
         content_hash=digest,
         repaired=repaired,
-        assumptions=raw.assumptions,
+        assumptions=(*raw.assumptions, *noted.policy.assumptions),
     )
 
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from itertools import chain, islice
+from pathlib import Path
 
 from labelkit.data.views import map_examples
 from labelkit.errors import DataError
 from labelkit.labels import schemes
+from labelkit.labels.tag_styles import invalid_tag_hint
 from labelkit.records import Example, Labels, Scheme
+
+#: where people keep the names of numbered labels
+_NAME_FILES = ("label2id.json", "id2label.json", "label.json", "labels.json", "label_names.json", "labels.txt")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,7 +55,9 @@ def convert_scheme(
         number, word = detection.first[source]
         example = next(islice(chain.from_iterable(splits.values()), number, None))
         error = schemes.violation_error(labels_of(example, layer), word, source)
-        if source != detection.scheme:
+        if not is_tag(labels_of(example, layer)[word]):
+            error.hint = _invalid_tag_hint(splits, layer, example, word)
+        elif source != detection.scheme:
             error.hint = f"the tags look like {detection.scheme}: --set data.scheme={detection.scheme}"
         raise DataError(f"{place_of(example, word)}: {error.message}", hint=error.hint)
     repaired = 0
@@ -99,6 +107,19 @@ def is_tag(label: str) -> bool:
     except DataError:
         return False
     return True
+
+
+def _invalid_tag_hint(splits: Mapping[str, Sequence[Example]], layer: str, example: Example, word: int) -> str:
+    """Return what to do about an invalid tag, by the other labels and the files beside."""
+    counts = Counter[str]()
+    for other in chain.from_iterable(splits.values()):
+        counts.update(labels_of(other, layer))
+    hint = invalid_tag_hint(labels_of(example, layer)[word], counts)
+    if "label_names" in hint and example.place is not None:
+        beside = (Path(example.place.file).with_name(name) for name in _NAME_FILES)
+        if found := next((path for path in beside if path.is_file()), None):
+            return f"numbers of labels need names: --set data.label_names={found}"
+    return hint
 
 
 def _convert_example(example: Example, *, layer: str, source: Scheme, target: Scheme, repair: bool) -> Example:

@@ -5,16 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 
 from labelkit.data.corpus import Corpus, load_corpus
+from labelkit.data.label_notation import find_notation
 from labelkit.data.layer_schema import named_schema
 from labelkit.data.reading import kind_of
 from labelkit.data.resolution import DataCatalog
 from labelkit.data.scheme_conversion import is_tag
 from labelkit.formats.columns import ROLES, usual_layer
-from labelkit.records import LoadContext
+from labelkit.records import LoadContext, ReadingPolicy
 
 
 def load_without_task(reference: str, layer: str | None, catalog: DataCatalog, ctx: LoadContext) -> Corpus:
-    """Return the corpus behind ``reference``; labels that are all valid tags are read as spans.
+    """Return the corpus behind ``reference``; labels that are tags are read as spans.
 
     :param layer: None for a source's first layer, the first one that ``--columns`` names, or the usual column.
     :raises DataError: the data cannot be read, or has no such layer.
@@ -30,6 +31,10 @@ def load_without_task(reference: str, layer: str | None, catalog: DataCatalog, c
     plain = replace(ctx, settings=replace(ctx.settings, allow_new_labels=True, scheme="auto"))
     corpus = load_corpus(reference, layer=layer, kind=kind, scheme=None, catalog=catalog, ctx=plain)
     labels = corpus.schema.labels
-    if kind == "text" or labels == ("O",) or not all(map(is_tag, labels)):
+    if kind == "text" or labels == ("O",):
         return corpus
+    if not all(map(is_tag, labels)):
+        splits = {split.name: split.examples for split in corpus.splits.values()}
+        if find_notation(splits, layer, replace(ctx, policy=ReadingPolicy()), spans=None).style is None:
+            return corpus
     return load_corpus(reference, layer=layer, kind=kind, scheme="IOB2", catalog=catalog, ctx=ctx)

@@ -69,7 +69,7 @@ def spans_of(tags: Sequence[str], scheme: Scheme) -> list[SpanTuple]:
         prefix, _ = split_tag(tag)
         if prefix != "O" and prefix not in SCHEME_PREFIXES[scheme]:
             raise DataError(f"'{tag}' is not a tag of {scheme}", hint="name the scheme with --set data.scheme=…")
-    return _parse(tags)
+    return lenient_spans(tags)
 
 
 def tags_of(spans: Iterable[SpanTuple], length: int, scheme: Scheme) -> tuple[str, ...]:
@@ -138,7 +138,7 @@ def convert(tags: Sequence[str], source: Scheme, target: Scheme) -> tuple[str, .
     """
     if wrong := violations(tags, source):
         raise violation_error(tags, wrong[0], source)
-    return tuple(tags) if source == target else tags_of(_parse(tags), len(tags), target)
+    return tuple(tags) if source == target else tags_of(lenient_spans(tags), len(tags), target)
 
 
 def repair(tags: Sequence[str], scheme: Scheme) -> tuple[tuple[str, ...], int]:
@@ -149,7 +149,7 @@ def repair(tags: Sequence[str], scheme: Scheme) -> tuple[tuple[str, ...], int]:
 
     :raises DataError: a tag is invalid.
     """
-    fixed = tags_of(_parse(tags), len(tags), scheme)
+    fixed = tags_of(lenient_spans(tags), len(tags), scheme)
     return fixed, sum(old != new for old, new in zip(tags, fixed, strict=True))
 
 
@@ -167,7 +167,7 @@ def violation_error(tags: Sequence[str], index: int, scheme: Scheme) -> DataErro
     return DataError(f"tag '{tags[index]}' does not fit {scheme} {before}, {after}", hint=hint)
 
 
-def _parse(tags: Sequence[str]) -> list[SpanTuple]:
+def lenient_spans(tags: Sequence[str]) -> list[SpanTuple]:
     """Return the spans of tags of any scheme; the prefixes of the four never contradict each other."""
     spans: list[SpanTuple] = []
     start, current = 0, ""

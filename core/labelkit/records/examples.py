@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Container, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,6 +16,8 @@ from labelkit.settings import DataSettings, Scheme
 
 if TYPE_CHECKING:
     from labelkit.records.parts import Format
+
+_EXAMPLES = re.compile(r" \(.*?\)(?![^\s,;:])")
 
 Kind = Literal["token", "text"]
 Labels = tuple[str, ...] | str
@@ -144,8 +147,13 @@ class ReadingPolicy:
     assumptions: dict[str, None] = field(default_factory=dict)
 
     def assume(self, statement: str) -> None:
-        """Note ``statement``, once: an automatic decision about the data and how to say otherwise."""
-        self.assumptions[statement] = None
+        """Note ``statement``: an automatic decision about the data and how to say otherwise.
+
+        Of statements that differ only in parentheses, which hold examples, the first one is kept.
+        """
+        plain = _EXAMPLES.sub("", statement)
+        if all(_EXAMPLES.sub("", known) != plain for known in self.assumptions):
+            self.assumptions[statement] = None
 
     def renewed(self) -> ReadingPolicy:
         """Return this policy with counts and assumptions of its own, none so far."""
@@ -154,7 +162,8 @@ class ReadingPolicy:
     def add(self, other: ReadingPolicy) -> None:
         """Add what was counted and assumed under another policy."""
         self.counts.update(other.counts)
-        self.assumptions.update(other.assumptions)
+        for statement in other.assumptions:
+            self.assume(statement)
 
     def skip_record(self, error: DataError) -> None:
         """Report ``error`` of a record that the reader then skips.

@@ -1,0 +1,190 @@
+"""Read the labels of a layer as they are written: numbers that have names, and tags in other notations."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from labelkit.data.scheme_conversion import is_tag, labels_of, place_of, with_labels
+from labelkit.data.views import map_examples
+from labelkit.errors import DataError
+from labelkit.files.reading import reading_errors
+from labelkit.labels.tag_styles import TagStyle, detect_style
+from labelkit.records import DataSettings, Example, LoadContext, ReadingPolicy
+
+Splits = Mapping[str, Sequence[Example]]
+#: layers whose labels are plain labels, whatever they look like
+PLAIN_LAYERS = ("pos", "upos", "xpos")
+#: layers whose labels stand for spans
+_SPAN_LAYERS = ("ner", "chunk")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LabelNotation:
+    """How the labels of one layer are written.
+
+    :param names: number → name of the label; empty where labels are no numbers.
+    :param style: the notation of tags; None for tags of the four schemes, and for plain labels.
+    """
+
+    layer: str
+    names: Mapping[str, str]
+    style: TagStyle | None
+
+    def read(self, example: Example) -> Example:
+        """Return the example with its labels by name, as tags of one of the four schemes."""
+        before = example.labels.get(self.layer)
+        if before is None:
+            return example
+        if isinstance(before, str):
+            after: tuple[str, ...] | str = self.names.get(before, before)
+        else:
+            after = tuple([self.names.get(label, label) for label in before]) if self.names else before
+            after = self.style.translate(after) if self.style else after
+        return example if after == before else with_labels(example, self.layer, after)
+
+
+def read_notation(splits: Splits, layer: str, ctx: LoadContext, *, spans: bool | None) -> Splits:
+    """Return the splits with the labels of ``layer`` as labelkit writes them, and note what was assumed.
+
+    :param spans: the labels stand for spans; False for plain labels, None where it is not known.
+    :raises DataError: a number has no name, or ``data.scheme`` names IOE1 or IOE2 and a tag violates it.
+    """
+    notation = find_notation(splits, layer, ctx, spans=spans)
+    if not notation.names and notation.style is None:
+        return splits
+    if notation.style is not None and notation.style.mirrored and not ctx.settings.repair:
+        _check_mirrored(splits, notation.style, layer, ctx.settings)
+    return {name: map_examples(examples, partial(_read, notation=notation)) for name, examples in splits.items()}
+
+
+def find_notation(
+    splits: Mapping[str, Iterable[Example]], layer: str, ctx: LoadContext, *, spans: bool | None
+) -> LabelNotation:
+    """Return how the labels of ``layer`` are written, and note what was assumed.
+
+    :param spans: see :func:`read_notation`.
+    :raises DataError: a number has no name.
+    """
+    names = named_numbers(ctx.settings.label_names)
+    counts = Counter[str]()
+    for labels in _sequences(splits, layer):
+        counts.update(labels)
+    if names:
+        _check_names(splits, layer, names, counts)
+        for number in [label for label in counts if label in names]:
+            counts[names[number]] += counts.pop(number)
+    plain = layer in PLAIN_LAYERS or ctx.settings.plain_labels is True
+    if spans is False or (spans is None and plain):
+        if plain:
+            _note_tags(counts, layer, ctx.policy)
+        return LabelNotation(layer=layer, names=names, style=None)
+    style = detect_style(
+        counts,
+        lambda: ([names.get(label, label) for label in labels] for labels in _sequences(splits, layer)),
+        scheme=ctx.settings.file_scheme,
+        default_type=ctx.settings.default_type,
+        spans=spans or (True if layer in _SPAN_LAYERS else None),
+    )
+    for statement in style.assumptions if style else ():
+        ctx.policy.assume(statement)
+    return LabelNotation(layer=layer, names=names, style=style)
+
+
+def named_numbers(names: Sequence[str] | str | None) -> dict[str, str]:
+    """Return number → name of a label, from a list or a JSON file; nothing without names.
+
+    The file holds a list, ``{"O": 0, …}`` or ``{"0": "O", …}``.
+
+    :raises DataError: the file cannot be read, or holds something else.
+    """
+    if names is None:
+        return {}
+    if not isinstance(names, str):
+        return {str(number): name for number, name in enumerate(names)}
+    found = _read_names(Path(names))
+    if isinstance(found, dict):
+        found = next((found[key] for key in ("label2id", "id2label", "names") if key in found), found)
+    if isinstance(found, list) and all(isinstance(name, str) for name in found):
+        return {str(number): name for number, name in enumerate(found)}
+    if isinstance(found, dict) and found:
+        if all(type(number) is int for number in found.values()):
+            return {str(number): name for name, number in found.items()}
+        if all(isinstance(name, str) and str(number).isdecimal() for number, name in found.items()):
+            return {str(number): name for number, name in found.items()}
+    hint = 'it holds a list of names, {"O": 0, …} or {"0": "O", …}'
+    raise DataError(f"{names} holds no names of labels: {json.dumps(found)[:80]}", hint=hint)
+
+
+def _read_names(path: Path) -> Any:
+    """Return the content of a JSON file, or the lines of a text file.
+
+    :raises DataError: it cannot be read, or is broken.
+    """
+    with reading_errors(path):
+        text = path.read_text("utf-8-sig")
+    if path.suffix == ".txt":
+        return [line.strip() for line in text.splitlines() if line.strip()]
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise DataError(
+            f"{path}: broken JSON: {error}", hint="data.label_names takes a list, or a JSON file"
+        ) from error
+
+
+def _read(example: Example, *, notation: LabelNotation) -> Example:
+    return notation.read(example)
+
+
+def _sequences(splits: Mapping[str, Iterable[Example]], layer: str) -> Iterator[tuple[str, ...]]:
+    """Yield the labels of each example that has any."""
+    for example in chain.from_iterable(splits.values()):
+        if layer in example.labels:
+            yield labels_of(example, layer)
+
+
+def _check_names(
+    splits: Mapping[str, Iterable[Example]], layer: str, names: Mapping[str, str], counts: Iterable[str]
+) -> None:
+    """Raise :class:`~labelkit.errors.DataError` for a label that is neither a number with a name nor a name."""
+    known = {*names, *names.values()}
+    unnamed = set(counts) - known
+    if not unnamed:
+        return
+    for example in chain.from_iterable(splits.values()):
+        for index, label in enumerate(labels_of(example, layer) if layer in example.labels else ()):
+            if label in unnamed:
+                place = place_of(example, None if example.words is None else index)
+                raise DataError(
+                    f"{place}: label {label!r} has no name in data.label_names, which names {len(names)} labels",
+                    hint="add its name; -1 and -100 often mean: not labelled",
+                )
+
+
+def _check_mirrored(splits: Splits, style: TagStyle, layer: str, settings: DataSettings) -> None:
+    for example in chain.from_iterable(splits.values()):
+        labels = example.labels.get(layer, ())
+        if isinstance(labels, str):
+            continue
+        if (word := style.first_violation(labels)) is not None:
+            raise DataError(
+                f"{place_of(example, word)}: tag '{labels[word]}' does not fit {style.mirrored} where it stands",
+                hint="correct the tag, or let --set data.repair=true read it as the CoNLL scorer does",
+            )
+
+
+def _note_tags(counts: Mapping[str, int], layer: str, policy: ReadingPolicy) -> None:
+    """Note where plain labels look like tags of spans: probably another column was meant."""
+    marked = [label for label in counts if label != "O"]
+    if marked and all(map(is_tag, marked)):
+        policy.assume(
+            f"the plain labels of '{layer}' look like tags of spans: {', '.join(sorted(marked)[:3])}: "
+            f"choose another column with --columns {layer}=…"
+        )
