@@ -44,7 +44,8 @@ _SPACES = (
     frozenset(("space", "nospace")),
 )
 _NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?")
-_NAMED = re.compile(r"[^\W\d_]|[.,:;!?'\"`()$#-]+")
+#: tags of parts of speech: in capitals, or a punctuation mark
+_CAPITALS = re.compile(r"[A-Z][A-Z0-9$+|=.-]*|[.,:;!?'\"`()$#]{1,5}|-[LR]RB-")
 _RANGE = re.compile(r"\d+[-.]\d+")  # multi-word tokens and empty nodes of CoNLL-U
 _MOST_LABELS = 100
 
@@ -95,7 +96,7 @@ def _profile(number: int, sentences: Sequence[Sequence[str]]) -> ColumnProfile:
     kind, types = _kind_and_types(sentences, counts)
     first = [value for value in counts if value != "O"][:3]
     shown = (*first, "O")[:3] if "O" in counts else tuple(first)
-    upper = sum(times for value, times in counts.items() if _is_upper(value)) / counts.total()
+    upper = sum(times for value, times in counts.items() if _CAPITALS.fullmatch(value)) / counts.total()
     return ColumnProfile(number=number, kind=kind, examples=shown, values=frozenset(counts), types=types, upper=upper)
 
 
@@ -147,7 +148,3 @@ def _is_sentence(sentences: Sequence[Sequence[str]]) -> bool:
     names = [values[0] for values in sentences if len(values) > 1]
     constant = all(len(set(values)) == 1 for values in sentences)
     return constant and len(set(names)) > 1 and all(any(mark.isdigit() for mark in name) for name in names)
-
-
-def _is_upper(value: str) -> bool:
-    return bool(_NAMED.search(value)) and value.upper() == value
