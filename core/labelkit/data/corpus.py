@@ -8,11 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from labelkit.data.holdout import hold_out_validation
-from labelkit.data.label_notation import read_notation
+from labelkit.data.label_notation import read_labels
 from labelkit.data.layer_schema import check_classes, check_examples, named_schema, schema_of
 from labelkit.data.reading import read_raw_corpus
 from labelkit.data.resolution import DataCatalog
-from labelkit.data.scheme_conversion import SchemeConversion, convert_scheme
 from labelkit.errors import DataError
 from labelkit.files.split_names import SPLITS
 from labelkit.labels import schemes
@@ -84,18 +83,15 @@ def load_corpus(
     :raises UnknownNameError: nothing has that name.
     """
     settings = ctx.settings
-    raw = read_raw_corpus(reference, kind, catalog, context_for(ctx, layer, kind))
+    within = context_for(ctx, layer, kind)
+    raw = read_raw_corpus(reference, kind, catalog, within)
     named = named_schema(raw.source, layer, catalog.schemas) if raw.source else None
     if "train" not in raw.splits:
         raise DataError(f"'{reference}' has no train split", hint="add it: --data train=PATH,…")
     for split, examples in raw.splits.items():
         check_examples(split, examples, layer, kind, multilabel=named is not None and named.multilabel)
     target = (settings.train_scheme or scheme) if scheme else None
-    noted = replace(ctx, policy=ctx.policy.renewed())
-    splits = raw.splits if named else read_notation(raw.splits, layer, noted, spans=target is not None)
-    conversion = SchemeConversion(splits=splits, source=None)
-    if target:
-        conversion = convert_scheme(splits, layer, target, source=settings.source_scheme, repair=settings.repair)
+    conversion = read_labels(raw.splits, layer, target, within, named=named is not None)
     splits = conversion.splits
     schema = schema_of(splits, layer, kind, target, named=named, allow_new=settings.allow_new_labels)
     if kind == "text" and named is None:
@@ -115,7 +111,7 @@ def load_corpus(
         repaired=conversion.repaired,
         synthetic=raw.source is not None and raw.source.synthetic,
         notes=(*raw.notes, *leakage_notes(hashed), *_notes_of_empty_splits(hashed, schema, layer)),
-        assumptions=(*raw.assumptions, *noted.policy.assumptions),
+        assumptions=tuple(within.policy.assumptions),
         formats=raw.formats,
     )
 

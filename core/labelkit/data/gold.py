@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from labelkit.data.corpus import content_hash, context_for, reading_settings
-from labelkit.data.label_notation import read_notation
+from labelkit.data.label_notation import read_labels
 from labelkit.data.layer_schema import check_examples
 from labelkit.data.reading import read_raw_corpus
 from labelkit.data.resolution import DataCatalog
-from labelkit.data.scheme_conversion import convert_scheme, labels_of, place_of, with_labels
+from labelkit.data.scheme_conversion import labels_of, place_of, with_labels
 from labelkit.data.views import map_examples
 from labelkit.errors import DataError
 from labelkit.labels.schemes import split_tag
@@ -91,14 +91,8 @@ def read_gold(
     check_examples(name, splits[name], layer, schema.kind, multilabel=schema.multilabel)
     if len(schema.types) == 1 and settings.default_type is None:
         settings = replace(settings, default_type=schema.types[0])
-    noted = replace(within, settings=settings, policy=within.policy.renewed())
-    read = read_notation({name: splits[name]}, layer, noted, spans=schema.scheme is not None)
-    examples, repaired = read[name], 0
-    if schema.scheme:
-        conversion = convert_scheme(
-            {name: examples}, layer, schema.scheme, source=settings.source_scheme, repair=settings.repair
-        )
-        examples, repaired = conversion.splits[name], conversion.repaired
+    conversion = read_labels({name: splits[name]}, layer, schema.scheme, replace(within, settings=settings))
+    examples = conversion.splits[name]
     digest = content_hash(examples, layer, schema.scheme)
     if relabel is not None:
         examples = map_examples(examples, lambda example: with_labels(example, layer, relabel(example.labels[layer])))
@@ -110,8 +104,8 @@ def read_gold(
         examples=examples,
         ref=ref,
         content_hash=digest,
-        repaired=repaired,
-        assumptions=(*raw.assumptions, *noted.policy.assumptions),
+        repaired=conversion.repaired,
+        assumptions=tuple(within.policy.assumptions),
     )
 
 

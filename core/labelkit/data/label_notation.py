@@ -11,12 +11,19 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from labelkit.data.scheme_conversion import is_tag, labels_of, place_of, with_labels
+from labelkit.data.scheme_conversion import (
+    SchemeConversion,
+    convert_scheme,
+    is_tag,
+    labels_of,
+    place_of,
+    with_labels,
+)
 from labelkit.data.views import map_examples
 from labelkit.errors import DataError
 from labelkit.files.reading import reading_errors
 from labelkit.labels.tag_styles import TagStyle, detect_style
-from labelkit.records import DataSettings, Example, LoadContext, ReadingPolicy
+from labelkit.records import DataSettings, Example, LoadContext, ReadingPolicy, Scheme
 
 Splits = Mapping[str, Sequence[Example]]
 #: layers whose labels are plain labels, whatever they look like
@@ -48,6 +55,21 @@ class LabelNotation:
             after = tuple([self.names.get(label, label) for label in before]) if self.names else before
             after = self.style.translate(after) if self.style else after
         return example if after == before else with_labels(example, self.layer, after)
+
+
+def read_labels(
+    splits: Splits, layer: str, target: Scheme | None, ctx: LoadContext, *, named: bool = False
+) -> SchemeConversion:
+    """Return the splits with the labels of ``layer`` as tags of ``target``, or as plain labels where it is None.
+
+    :param named: a schema names the labels, which are then in one of the four schemes, or plain.
+    :raises DataError: a label is invalid; names file and line.
+    """
+    settings = ctx.settings
+    read = splits if named else read_notation(splits, layer, ctx, spans=target is not None)
+    if target is None:
+        return SchemeConversion(splits=read, source=None)
+    return convert_scheme(read, layer, target, source=settings.source_scheme, repair=settings.repair)
 
 
 def read_notation(splits: Splits, layer: str, ctx: LoadContext, *, spans: bool | None) -> Splits:
