@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from labelkit.cli import main
+from labelkit.cli.data_display import print_label_counts
+from labelkit.cli.runs.display import significance
+from labelkit.data.summary import Lengths, SplitSummary
+from labelkit.evaluate.comparison import SignificanceTest
+from labelkit.metrics.significance import ScoreDifference
 
 pytest_plugins = ("fake_distributions",)
 
@@ -268,3 +275,31 @@ def test_the_trace_goes_to_stderr_and_leaves_the_document_alone(install: Install
     told = [line.partition(": ") for line in done.err.splitlines()]
     assert {"import core", "import notes", "notes.labelkit_formats"} <= {what for what, _, _ in told}
     assert all(time.endswith(" ms") for _, _, time in told)
+
+
+def test_tables_of_labels_and_of_scores_by_type_are_capped(capsys: pytest.CaptureFixture[str]) -> None:
+    console = Console(width=200)
+    labels = {f"label{number}": 300 - number for number in range(120)}
+    lengths = Lengths(min=1, median=1, mean=1, p95=1, max=1)
+    figures = SplitSummary(
+        name="train", examples=1, words=1, documents=0, labels=labels, spans={}, lengths=lengths, carved=False
+    )
+    print_label_counts(console, [figures], {}, "texts")
+    out = capsys.readouterr().out
+    assert "label49 " in out
+    assert "label50" not in out
+    assert re.search(rf"and 70 more\s+{sum(range(181, 251)):,}", out)
+    differences = [
+        ScoreDifference(name="f1", type=type_, first=0.5, second=0.5, difference=0.0, interval=(0.0, 0.0), p_value=1.0)
+        for type_ in (None, *labels)
+    ]
+    tested = SignificanceTest(
+        first="a", second="b", split="test", content_hash="", examples=1, metric="m", differences=tuple(differences)
+    )
+    significance(console, tested, "B", per_type=True)
+    out = capsys.readouterr().out
+    assert "label79.f1" in out
+    assert "label80" not in out
+    assert "and 40 more scores of label types: --json has all" in out
+    significance(console, tested, "B", per_type=False)
+    assert "more scores" not in capsys.readouterr().out

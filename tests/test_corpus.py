@@ -9,14 +9,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from labelkit.api import request_of
+from labelkit.config.environment import Environment
+from labelkit.config.plan import make_plan
 from labelkit.data import sources
 from labelkit.data.corpus import Corpus, load_corpus
 from labelkit.data.holdout import hold_out_validation
+from labelkit.data.show import load_without_task
 from labelkit.data.summary import length_statistics, sample_examples, spans_in, summarise
 from labelkit.errors import DataError, LabelkitError, NetworkError, UnknownNameError
 from labelkit.formats import conll
 from labelkit.labels.schemes import SCHEMES, convert, violations
+from labelkit.plugins.catalog import Catalog
 from labelkit.records import DataSettings, Example, Format, Kind, LoadContext, Schema, Scheme, Source
+from labelkit.train.preparation import read_corpus
 from reading_contexts import OnePlugin, reading
 
 TRAIN = "Tom B-cat\npurrs O\n\nRex B-dog\nthe I-dog\nThird I-dog\n\n"
@@ -551,3 +557,23 @@ def test_lengths_and_samples() -> None:
     assert chosen == sample_examples(examples, 10, seed=3) != sample_examples(examples, 10, seed=4)
     assert [int(e.id) for e in chosen] == sorted(int(e.id) for e in chosen)
     assert sample_examples(examples, 1000) == examples
+
+
+@pytest.mark.parametrize("settings", [{}, {"validation_seed": 7, "validation_fraction": 0.3}])
+@pytest.mark.parametrize(("task", "name"), [("ner", "a.conll"), ("textcls", "a.csv")])
+def test_data_show_holds_out_what_a_run_would(tmp_path: Path, task: str, name: str, settings: dict[str, Any]) -> None:
+    rows = [f"w{index} B-PER\nran O\n\n" for index in range(40)]
+    texts = [f"text {index},{'good' if index % 3 else 'bad'}\n" for index in range(40)]
+    path = tmp_path / name
+    path.write_text("".join(rows) if task == "ner" else "text,label\n" + "".join(texts))
+    catalog = Catalog.load()
+    sets = tuple(f"data.{key}={value}" for key, value in settings.items())
+    plan = make_plan(request_of(task, recipe=None, name=None, data=str(path), sets=sets), catalog)
+    environment = Environment.read()
+    trained = read_corpus(plan, catalog, environment, tmp_path / "cache")
+    ctx = environment.load_context(DataSettings(**settings), tmp_path / "cache")
+    shown = load_without_task(str(path), None, catalog, ctx)
+    assert {split: one.content_hash for split, one in shown.splits.items()} == {
+        split: one.content_hash for split, one in trained.splits.items()
+    }
+    assert len(shown.splits["validation"].examples) == round(40 * settings.get("validation_fraction", 0.1))

@@ -241,6 +241,11 @@ def test_a_run_keeps_its_own_test_while_most_of_it_is_new(
     assert json.loads(out)["seen"]["examples"] == 2
     assert "a test score: the run was trained or selected on 2 of 5 examples: 2 in train and 2 in validation; it" in err
     assert "note: a test score" not in err
+    # the order of its examples changes nothing: it is a test score, and a look at test
+    backwards = "".join(f"{sentence}\n\n" for sentence in reversed((NEW + seen).strip().split("\n\n")))
+    assert ask(capsys, "latest", "--data", gold_file(tmp_path, backwards, "backwards.conll"))["test_score"] is True
+    main(["runs", "show", "latest"])
+    assert "the test split was scored 3 times" in capsys.readouterr().out
     # the same sentences under another name are no longer what the run set apart
     copied = gold_file(tmp_path, NEW + seen + NEW, "copy.conll")
     assert ask(capsys, "latest", "--data", copied)["test_score"] is False

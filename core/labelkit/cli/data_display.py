@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from labelkit.data.summary import SplitSummary
     from labelkit.records import Example
 
+#: labels in the table of counts
+MOST_LABELS = 50
 #: maximum width of an id beside its example, in columns
 ID_WIDTH = 24
 
@@ -106,8 +108,11 @@ def print_label_counts(
             Text(literal(name, lines=False), style=palette.get(name, "")),
             *(f"{each.get(name, 0):,}" for each in counts),
         )
-        for name in names
+        for name in names[:MOST_LABELS]
     ]
+    if rest := names[MOST_LABELS:]:
+        left = [sum(each.get(name, 0) for name in rest) for each in counts]
+        rows.append((Text(f"and {len(rest):,} more"), *(f"{count:,}" for count in left)))
     title = "spans of each type" if spans else f"{kind} with each label"
     table(console, (title, *(f">{f.name}" for f in figures)), rows)
     console.print()

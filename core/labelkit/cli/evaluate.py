@@ -126,6 +126,7 @@ def read_gold_data(
     :raises UnknownLabelsError: it has labels that the labeller lacks.
     """
     from labelkit.data.gold import UnknownLabelsError, read_gold
+    from labelkit.evaluate.leakage import identify_own_test
     from labelkit.evaluate.recorded_data import (
         gold_split,
         read_run_corpus,
@@ -149,7 +150,7 @@ def read_gold_data(
     ctx = reading_context(shell, options.columns, base.encoding, options.sets, base, plugins=plugins, trained=trained)
     maps = mapping if mapping is not None and (mapping.gold or mapping.predicted) else None
     try:
-        return read_gold(
+        gold = read_gold(
             data,
             options.split,
             layer=info.layer,
@@ -159,6 +160,7 @@ def read_gold_data(
             trained_on=options.data is None,
             relabel=(lambda labels: maps.relabel(labels, info.schema)) if maps else None,
         )
+        return identify_own_test(gold, details, shell.catalog, shell.environment, shell.home)
     except UnknownLabelsError as error:
         if mapping is not None:
             line = f'{json.dumps(error.labels[0], ensure_ascii=False)} = "{error.known[0]}"'

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from labelkit.data.fingerprints import same_examples
 from labelkit.data.holdout import hold_out_validation
 from labelkit.data.label_notation import read_labels
 from labelkit.data.layer_schema import check_classes, check_examples, named_schema, schema_of
@@ -17,6 +18,7 @@ from labelkit.files.split_names import SPLITS
 from labelkit.labels import schemes
 from labelkit.labels.gold_labels import NO_SPANS, has_spans
 from labelkit.records import DataSettings, Example, Kind, Labels, LoadContext, Schema, Scheme
+from labelkit.settings import TrainSettings
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,12 +75,12 @@ def load_corpus(
     scheme: Scheme | None,
     catalog: DataCatalog,
     ctx: LoadContext,
-    seed: int = 0,
+    seed: int = TrainSettings().seed,
 ) -> Corpus:
     """Read all splits of a data reference and convert them to one scheme; hold out validation where it is absent.
 
     :param scheme: the task's tagging scheme; None for plain labels.
-    :param seed: the seed of a held-out validation split where ``data.validation_seed`` is None.
+    :param seed: ``train.seed``, of a held-out validation split where ``data.validation_seed`` is None.
     :raises DataError: the data is invalid; names file and line where there is one.
     :raises UnknownNameError: nothing has that name.
     """
@@ -139,7 +141,7 @@ def leakage_notes(splits: Mapping[str, Split]) -> list[str]:
     return [
         f"test and {split.name} are the same {len(split.examples):,} examples: scores on them are not test scores"
         for split in splits.values()
-        if test and split is not test and split.content_hash == test.content_hash
+        if test and split is not test and same_examples(split.examples, test.examples)
     ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from rich.console import Console
 from rich.text import Text
@@ -14,11 +14,15 @@ from labelkit.console.text import literal
 
 if TYPE_CHECKING:
     from labelkit.evaluate.comparison import SignificanceTest
+    from labelkit.metrics.significance import ScoreDifference
     from labelkit.registry.comparison import ComparedScore, Comparison
     from labelkit.registry.entities import Group, RunSummary, Spread
     from labelkit.registry.ranking import Ranking
     from labelkit.registry.sql_query import ResultTable
 
+#: scores of label types that a table shows
+_TYPED_ROWS = 80
+Typed = TypeVar("Typed", "ComparedScore", "ScoreDifference")
 _HASH = 12
 SYNTHETIC = " (synthetic)"
 #: figures that are counts even where they are 0 or 1
@@ -199,9 +203,10 @@ def comparison(console: Console, found: Comparison, *, everything: bool, per_typ
         for pairs in [list(zip(one.content_hashes, one.examples, strict=True))]
     ]
     _section(console, "data (hash, examples)", columns, splits)
-    rows = [_score(one) for one in found.scores if per_type or one.type is None]
+    shown, hidden = _capped(found.scores, per_type=per_type)
     right = [Column(column.title, right=True, least=10) for column in columns]
-    _section(console, "score", right, rows)
+    _section(console, "score", right, [_score(one) for one in shown])
+    _say_hidden(console, hidden)
 
 
 def letter(index: int) -> str:
@@ -218,6 +223,7 @@ def significance(console: Console, tested: SignificanceTest, second: str, *, per
     first = letter(0)
     runs = f"{second} ({tested.second}) against {first} ({tested.first})"
     title(console, f"{runs} on {tested.split} ({tested.examples:,} examples)")
+    shown, hidden = _capped(tested.differences, per_type=per_type)
     names = ("figure", first, second, "difference", "95% CI of the difference", "p-value")
     rows = [
         (
@@ -226,12 +232,25 @@ def significance(console: Console, tested: SignificanceTest, second: str, *, per
             f"{one.interval[0]:+.4f} to {one.interval[1]:+.4f}",
             f"{one.p_value:.4f}",
         )
-        for one in tested.differences
-        if per_type or one.type is None
+        for one in shown
     ]
     table(console, [Column(name, right=name != "figure", least=10) for name in names], rows)
+    _say_hidden(console, hidden)
     for note in tested.notes:
         line(console, f"note: {note}", "yellow")
+
+
+def _capped(scores: Sequence[Typed], *, per_type: bool) -> tuple[list[Typed], int]:
+    """Return the scores to print, those of label types up to a limit, and the number of those left out."""
+    typed = [one for one in scores if one.type is not None]
+    kept = set(map(id, typed[:_TYPED_ROWS])) if per_type else set()
+    shown = [one for one in scores if one.type is None or id(one) in kept]
+    return shown, len(typed) - len(kept) if per_type else 0
+
+
+def _say_hidden(console: Console, hidden: int) -> None:
+    if hidden:
+        line(console, f"and {hidden:,} more scores of label types: --json has all")
 
 
 def _section(console: Console, name: str, columns: Sequence[Column], rows: Sequence[Sequence[Any]]) -> None:
