@@ -16,10 +16,11 @@ from labelkit.data.reading import kind_of, read_raw_corpus
 from labelkit.data.resolution import resolve_reference
 from labelkit.data.show import load_without_task
 from labelkit.errors import DataError, LabelkitError
+from labelkit.formats import json_files
 from labelkit.formats.builtin import FORMATS
 from labelkit.plugins.catalog import Catalog
 from labelkit.records import DataSettings, Example, Kind, LoadContext, Scheme
-from reading_contexts import OnePlugin
+from reading_contexts import OnePlugin, reading
 
 BY_NAME = {known.name: known for known in FORMATS}
 HF = {"text": {"dtype": "string", "_type": "Value"}, "label": {"names": ["neg", "pos"], "_type": "ClassLabel"}}
@@ -149,7 +150,10 @@ def test_jsonl_of_text_and_words_places_the_words(tmp_path: Path) -> None:
 def test_what_labelkit_wrote_is_read_as_data(tmp_path: Path) -> None:
     coverage = {"words": 1, "windows": 1, "fallback": 0}
     ours = {"id": "a", "text": "Ada", "words": ["Ada"], "labels": ["O"], "spans": [], "coverage": coverage, "url": "x"}
-    (only,) = read(jsonl(tmp_path / "a.jsonl", ours), "token", "ner")
+    path = jsonl(tmp_path / "a.jsonl", ours)
+    with pytest.raises(DataError, match=r"a\.jsonl:1: the labels of this record are predictions of labelkit"):
+        read(path, "token", "ner")
+    (only,) = json_files.read_lines(path, reading(kind="token", layer="ner", predictions_as_gold=True))
     assert (only.labels, only.extra) == ({"ner": ("O",)}, {"url": "x"})
 
 
@@ -170,7 +174,7 @@ def test_blank_lines_and_line_separators(tmp_path: Path) -> None:
         ('{"text": "a", "label": null}', "the label is missing"),
         ('{"text": "a", "label": ""}', "the label is missing"),
         ('{"text": "a", "label": 4.5}', "the label 4.5 is a fraction, labels are classes"),
-        ('{"text": "a", "label": NaN}', "the label nan is a fraction, labels are classes"),
+        ('{"text": "a", "label": NaN}', "the label is missing"),
         ('{"text": "a", "label": ["x", "y"]}', "one label is needed, this text has 2"),
         ('{"text": "a", "label": {"x": 1}}', "a label is text or a whole number, not {'x': 1}"),
         ('{"text": "a"}', "no labels of 'label' in train, nor any other"),

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from labelkit.data.corpus import Corpus, load_corpus
 from labelkit.errors import DataError
-from labelkit.formats import jsonl
+from labelkit.formats import json_files
 from labelkit.labels.schemes import spans_of, tags_of
 from labelkit.labels.spans import offsets_of, parse_spans, without_overlaps, words_of_spans
 from labelkit.records import DataSettings, Example, Format, LoadContext, Schema, Source
@@ -28,7 +28,7 @@ class Shelf(OnePlugin):
     def __init__(self) -> None:
         self.sources: dict[str, Source] = {}
         self.schemas: dict[str, Schema] = {}
-        self.formats: dict[str, Format] = {"jsonl": jsonl.FORMAT}
+        self.formats: dict[str, Format] = {"jsonl": json_files.FORMATS[0]}
 
 
 def write(path: Path, *records: dict[str, Any]) -> Path:
@@ -42,7 +42,7 @@ def load(path: Path, **settings: Any) -> Corpus:
 
 
 def read(path: Path, **settings: Any) -> list[Example]:
-    return list(jsonl.read(path, LoadContext(kind="token", layer="ner", settings=DataSettings(**settings))))
+    return list(json_files.read_lines(path, LoadContext(kind="token", layer="ner", settings=DataSettings(**settings))))
 
 
 def failure(path: Path, **options: Any) -> DataError:

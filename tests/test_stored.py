@@ -25,7 +25,7 @@ from labelkit.data.reading import kind_of
 from labelkit.data.summary import summarise
 from labelkit.data.views import MappedExamples, SelectedExamples
 from labelkit.errors import DataError, LabelkitError
-from labelkit.formats import conll, jsonl
+from labelkit.formats import conll, json_files
 from labelkit.records import (
     DataSettings,
     Example,
@@ -46,7 +46,7 @@ class Shelf(OnePlugin):
     def __init__(self, *sources: Source) -> None:
         self.sources = {source.name: source for source in sources}
         self.schemas = {"pets": Schema.bio("pets", "cat")}
-        self.formats: dict[str, Format] = {f.name: f for f in (*conll.FORMATS, jsonl.FORMAT)}
+        self.formats: dict[str, Format] = {f.name: f for f in (*conll.FORMATS, *json_files.FORMATS)}
 
 
 def load(

@@ -88,7 +88,7 @@ def labelled(**given: object) -> Labelled:
 
 @pytest.mark.parametrize("name", [*KEEPERS, "brat"])
 def test_neighbours_of_one_type_stay_two(tmp_path: Path, name: str) -> None:
-    (after,) = there_and_back(tmp_path, [labelled()], name)
+    (after,) = there_and_back(tmp_path, [labelled()], name, predictions_as_gold=True)
     assert spans_in(after) == [("New York", "LOC", 2), ("Paris", "LOC", 11)]
     assert after.labels["labels"] == ("O", "B-LOC", "I-LOC", "B-LOC", "O")
 
@@ -133,7 +133,7 @@ def test_classes_have_all_their_scores(tmp_path: Path) -> None:
     )
     for name in KEEPERS:
         path = write(tmp_path / f"{name}.a", [record], name)
-        (after,) = read(path, name, kind="text", layer="stars")
+        (after,) = read(path, name, kind="text", layer="stars", predictions_as_gold=True)
         assert (after.text, after.labels) == (record.text, {"stars": "NEG"})
     assert json.loads((tmp_path / "doccano.a").read_text())["labelkit"]["scores"] == scores
     (task,) = json.loads((tmp_path / "label-studio.a").read_text())
@@ -164,7 +164,7 @@ def test_docbin_is_what_spacy_expects(tmp_path: Path) -> None:
     assert [(token.text, token.tag_) for token in second] == [("Ada", "PROPN"), ("ran", "VERB")]
     assert not second.has_annotation("ENT_IOB")
     assert third.cats == {"A": 0.5, "B": 0.5}
-    assert [example.labels["label"] for example in read(path, "spacy", kind="text")] == ["A"]
+    assert [one.labels["label"] for one in read(path, "spacy", kind="text", predictions_as_gold=True)] == ["A"]
 
 
 def test_docbin_of_spacy_itself(tmp_path: Path) -> None:

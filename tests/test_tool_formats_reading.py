@@ -163,8 +163,8 @@ def test_convert_tells_what_was_left_out(tmp_path: Path, capfd: pytest.CaptureFi
         "results that are neither labels of text nor choices were left out: 1",
         "tasks without an annotation were left out: 1",
     ]
-    assert main(["data", "convert", arguments[2], str(tmp_path / "b.jsonl"), "--to", "jsonl"]) == 1
-    assert "--from label-studio" in capfd.readouterr().err
+    assert main(["data", "convert", arguments[2], str(tmp_path / "b.jsonl"), "--to", "jsonl"]) == 0
+    assert (tmp_path / "a.jsonl").read_bytes() == (tmp_path / "b.jsonl").read_bytes()
 
 
 # -- offsets ----------------------------------------------------------------------------------------------------------
@@ -279,7 +279,10 @@ def test_annotators_who_differ(tmp_path: Path) -> None:
 def test_predictions_count_only_where_nobody_annotates(tmp_path: Path) -> None:
     prediction = {"predictions": [{"result": [region(2, 7, "PER")]}]}
     path = saved(tmp_path / "a.json", {"data": {"text": TEXT}, **prediction}, array=True)
-    assert len(read(path, "label-studio", kind="token")) == 1
+    assert failure(path, "label-studio").message.endswith(
+        "labels of this record are predictions of a model, not gold labels"
+    )
+    assert len(read(path, "label-studio", kind="token", predictions_as_gold=True)) == 1
     path = saved(tmp_path / "a.json", {**task(), **prediction}, array=True)
     assert read(path, "label-studio", kind="token") == []
 

@@ -76,6 +76,20 @@ class DataSettings:
     utf16: Annotated[bool, Doc("offsets of spans on text count UTF-16 units, as in some annotation tools")] = False
     unit: Annotated[Literal["line", "document"], Doc("what is one example of brat's files")] = "line"
     splitter: Annotated[SplitterName, Doc("splitter of raw text: words, whitespace, characters or none")] = "words"
+    discontinuous: Annotated[
+        Literal["error", "drop", "join", "split"],
+        Doc("spans of several parts, in brat: refuse, drop, join with what is between, or split; counted"),
+    ] = "error"
+    span_offsets: Annotated[
+        Literal["auto", "characters", "words", "words-inclusive"],
+        Doc("what offsets of spans count; auto: characters, of words without a text whichever fits"),
+    ] = AUTO
+    predictions_as_gold: Annotated[
+        bool, Doc("read labels that a labeller predicted, such as the output of labelkit label, as gold labels")
+    ] = False
+    quotes: Annotated[
+        bool | None, Doc("whether quotes enclose fields of CSV and TSV; None: of CSV, and of TSV that shows it")
+    ] = None
     separator: Annotated[
         str | None, Doc("character between the fields of CSV, TSV and column files; None: the one that the file shows")
     ] = None
@@ -83,7 +97,14 @@ class DataSettings:
         bool | None,
         Doc("whether the first row names the columns; false: they are 0, 1, …; None: as the file shows"),
     ] = None
-    quotes: Annotated[bool | None, Doc("whether quotes enclose fields of CSV and TSV; None: of CSV only")] = None
+    label_separator: Annotated[
+        str | None,
+        Doc("character between several labels of one text; none: labels that hold one are classes of their own"),
+    ] = None
+    unlabelled: Annotated[Literal["error", "skip"], Doc("records without a label: refuse, or leave out and count")] = (
+        "error"
+    )
+    number_classes: Annotated[bool, Doc("read labels that are fractions, such as 2.5, as names of classes")] = False
     max_labels: Annotated[int, Doc("refuse more distinct labels of texts than this as a wrong column")] = 200
     validation_fraction: Annotated[
         float, Interval(ge=0.001, le=0.9), Doc("share of train held out as validation where there is none")

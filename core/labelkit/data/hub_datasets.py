@@ -8,8 +8,8 @@ from pathlib import Path
 
 from labelkit.data.hub_files import Card, HubFiles, card_class_names, choose_files
 from labelkit.errors import DataError
+from labelkit.formats.class_labels import class_label
 from labelkit.formats.columns import find_columns
-from labelkit.formats.examples import class_label
 from labelkit.hub.repository import HubRepository
 from labelkit.records import Example, Labels, LoadContext, Place
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from labelkit.formats import conll, conllu, delimited, jsonl, tables
+from labelkit.formats import conll, conllu, delimited, json_files, tables
 from labelkit.formats.tools import brat, doccano, html, label_studio, prodigy, spacy_docbin
 
 FORMATS = (
     *conll.FORMATS,
     conllu.FORMAT,
-    jsonl.FORMAT,
+    *json_files.FORMATS,
     *delimited.FORMATS,
     *tables.FORMATS,
     brat.FORMAT,

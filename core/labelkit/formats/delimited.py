@@ -19,7 +19,7 @@ from labelkit.errors import DataError
 from labelkit.files.reading import lines_with_ends
 from labelkit.formats.columns import Columns, Record, check_columns, find_columns
 from labelkit.formats.encoding import encode_text
-from labelkit.formats.examples import fraction_error, read_records
+from labelkit.formats.examples import read_records
 from labelkit.formats.labelled_json import to_record, without_predictions
 from labelkit.formats.record_limit import RecordLimit
 from labelkit.records import Example, Format, Labelled, LoadContext, Output
@@ -37,11 +37,7 @@ def read(path: Path, ctx: LoadContext, *, separator: str, quotes: bool) -> Itera
     """
     quoted = quotes if ctx.settings.quotes is None else ctx.settings.quotes
     rows = parse_rows(path, ctx, separator, quotes=quoted)
-    for example in read_records(path, ctx, parse_lists(rows, ctx) if quotes else rows):
-        for label in example.labels.values():
-            if isinstance(label, str) and _FRACTION.fullmatch(label):
-                raise fraction_error(label).at(example.place)
-        yield example
+    return read_records(path, ctx, parse_lists(rows, ctx) if quotes else rows, cells=True)
 
 
 def write(records: Iterable[Labelled], output: Output) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from labelkit.errors import DataError
-from labelkit.formats.columns import Columns, Record, find_columns
+from labelkit.formats.class_labels import LabelParser, MissingLabelError
+from labelkit.formats.columns import Columns, Record, find_columns, listed
+from labelkit.formats.labelled_json import check_not_predicted, without_predictions
+from labelkit.formats.span_fields import SpanUnit, find_unit, parse_fields, span_items
 from labelkit.labels.span_tagger import SpanTagger
 from labelkit.labels.spans import offsets_of
 from labelkit.records import Example, LoadContext, Place
@@ -19,12 +22,19 @@ ClassNames = Mapping[str, Sequence[str]]
 """Column → the names of its class numbers, where the data gives them (``ClassLabel`` of ``datasets``)."""
 
 _MAX_LAYOUTS = 1000  # cached; each JSON object may have different fields
+_SAMPLE = 1000  # records by which it is decided what offsets count
 
 
 def read_records(
-    path: Path, ctx: LoadContext, records: Iterable[tuple[int, Record]], names: ClassNames | None = None, start: int = 0
+    path: Path,
+    ctx: LoadContext,
+    records: Iterable[tuple[int, Record]],
+    names: ClassNames | None = None,
+    start: int = 0,
+    *,
+    cells: bool = False,
 ) -> Iterator[Example]:
-    """Yield the example of each ``(line, record)``.
+    """Yield the example of each ``(line, record)``; ``data.unlabelled=skip`` leaves those without a label out.
 
     Where ``ctx.policy.labels`` is ``ignored``, no labels are read and no text is split. A text for a labeller of words
     that has one label then keeps it as the user's own field; unless ``--columns`` names the text, it is the example's
@@ -32,35 +42,52 @@ def read_records(
 
     :param names: column → class names.
     :param start: number of examples before these, for those without an id of their own.
-    :raises DataError: a record is invalid, with file and line; at the end, if spans cut words.
+    :param cells: strings are the cells of a text table, in which numbers and lists have no type.
+    :raises DataError: a record is invalid, with file and line; at the end, if spans cut words, classes are several
+        labels in one, or no record has a label.
     """
-    reader = _RecordReader(ctx, names or {})
-    file = str(path)
-    for number, (line, record) in enumerate(records, start=start + 1):
+    reader = _RecordReader(ctx, names or {}, cells=cells)
+    file, found = str(path), False
+    unlabelled: DataError | None = None
+    for number, (line, record) in enumerate(reader.with_span_unit(records), start=start + 1):
         place = Place(file=file, line=line)
         try:
             example = reader.example(record, number, place)
+        except MissingLabelError as error:
+            unlabelled = unlabelled or error.at(place)
+            if ctx.settings.unlabelled == "skip":
+                ctx.policy.leave_out(error.counted_as, error.at(place))
+            else:
+                ctx.policy.skip_record(error.at(place))
+            continue
         except DataError as error:
             ctx.policy.skip_record(error.at(place))
             continue
         if example is not None:
+            found = True
             yield example
-    reader.tagger.finish()
+    reader.finish(path)
+    if unlabelled is not None and not found and ctx.policy.on_bad_record is None:
+        raise unlabelled
 
 
 class _RecordReader:
     """Makes examples of the records of one file."""
 
-    def __init__(self, ctx: LoadContext, names: ClassNames) -> None:
-        self.tagger = SpanTagger(ctx)
+    def __init__(self, ctx: LoadContext, names: ClassNames, *, cells: bool) -> None:
+        self._tagger, self._labels = SpanTagger(ctx), LabelParser(ctx, cells=cells)
         self._ctx, self._names = ctx, names
         self._columns: dict[tuple[str, ...], Columns] = {}
+        self._unit: SpanUnit = "characters"
 
     def example(self, record: Record, number: int, place: Place) -> Example | None:
         """Return the example of a record; None if its spans cut words, which the tagger reports at the end.
 
         :raises DataError: the record is invalid; names no file.
         """
+        if self._ctx.policy.labels == "required":
+            check_not_predicted(record, self._ctx.settings)
+        record = without_predictions(record)
         columns = self._find_columns(record)
         identifier = columns.value("id", record)
         common: dict[str, Any] = {
@@ -74,10 +101,79 @@ class _RecordReader:
         if columns.kind == "text":
             text = columns.text(record)
             labels = {
-                layer: class_label(record[column], self._names.get(column)) for layer, column in columns.layers.items()
+                layer: self._labels.text(record[column], self._names.get(column))
+                for layer, column in columns.layers.items()
             }
+            self._check_labelled(labels, record)
             return Example(text=text, labels=labels, **common)
         return self._labelled_words(record, columns, common)
+
+    def with_span_unit(self, records: Iterable[tuple[int, Record]]) -> Iterator[tuple[int, Record]]:
+        """Yield the records; before the first one with spans but no text it is decided what offsets count.
+
+        :raises DataError: both readings of the offsets fit.
+        """
+        unit, iterator = self._ctx.settings.span_offsets, iter(records)
+        if unit != "auto":
+            self._unit = unit
+        elif self._ctx.policy.labels == "required" and self._ctx.kind != "text":
+            for line, record in iterator:
+                if self._has_bare_spans(record):
+                    sample = [(line, record), *islice(iterator, _SAMPLE - 1)]
+                    self._decide_unit([one for _, one in sample])
+                    yield from sample
+                    break
+                yield line, record
+        yield from iterator
+
+    def finish(self, path: Path) -> None:
+        """Report what was collected about the file.
+
+        :raises DataError: spans cut words, or classes are several labels in one.
+        """
+        self._tagger.finish()
+        self._labels.finish(path)
+
+    def _check_labelled(self, labels: Mapping[str, Any], record: Record) -> None:
+        """Leave a record out that has no field of labels; unless ``data.unlabelled=skip``, whoever reads it reports it.
+
+        :raises MissingLabelError: it has none; names no file.
+        """
+        if not labels and self._ctx.settings.unlabelled == "skip":
+            fields = listed(record)
+            raise MissingLabelError(f"no field of labels, the fields are {fields}", hint="name it: --columns LAYER=…")
+
+    def _has_bare_spans(self, record: Record) -> bool:
+        """Return whether a record has words without a text, and spans as labels."""
+        try:
+            columns = self._find_columns(record)
+        except DataError:  # reported when the record is read
+            return False
+        return columns.kind == "token" and "text" not in columns.roles and columns.spans_column(record) is not None
+
+    def _decide_unit(self, records: Iterable[Record]) -> None:
+        unit = find_unit(self._bare_spans(records))
+        if unit is None:
+            raise DataError(
+                "offsets of spans may count words, or characters of the words joined by spaces: both fit",
+                hint="say which: --set data.span_offsets=words or characters",
+            )
+        self._unit = unit
+        if unit != "characters":
+            ends = "with inclusive ends" if unit == "words-inclusive" else "with exclusive ends"
+            self._ctx.policy.assume(
+                f"offsets of spans count words, {ends}: --set data.span_offsets=characters says otherwise"
+            )
+
+    def _bare_spans(self, records: Iterable[Record]) -> Iterator[tuple[Sequence[str], Sequence[Any]]]:
+        for record in records:
+            try:
+                columns = self._find_columns(record)
+                spans, words = columns.spans_column(record), columns.words(record)
+            except DataError:  # reported when the record is read
+                continue
+            if spans is not None and words is not None and isinstance(record[spans], list | tuple):
+                yield words, record[spans]
 
     def _find_columns(self, record: Record) -> Columns:
         keys = tuple(record)
@@ -114,66 +210,22 @@ class _RecordReader:
         labels = {}
         if spans_column is not None:
             spanned = " ".join(words) if text is None else text
-            spans = self.tagger.parse(record[spans_column], spanned, common["place"])
-            tags = self.tagger.labels(spans, spanned, words, offsets, common["place"])
+            items = span_items(record[spans_column], self._ctx)
+            unit = self._unit if text is None else "characters"
+            spans, errors = parse_fields(items, spanned, self._ctx, unit=unit, words=words)
+            for error in errors:
+                self._ctx.policy.drop_span(error.at(common["place"]))
+            tags = self._tagger.labels(spans, spanned, words, offsets, common["place"])
             if tags is None:
                 return None
             labels[columns.layer] = tags
         for layer, column in columns.layers.items():
             if column != spans_column:
-                labels[layer] = word_labels(record[column], self._names.get(column))
+                labels[layer] = self._labels.words(record[column], self._names.get(column))
+        self._check_labelled(labels, record)
         return Example(words=words, text=text, offsets=offsets, labels=labels, **common)
 
 
 def is_nested(value: Any) -> bool:
     """Return whether a value is a list or an object."""
     return isinstance(value, list | tuple | Mapping)
-
-
-def class_label(value: Any, names: Sequence[str] | None = None) -> str:
-    """Return the label of a text from a string, a whole number, or a list of one of these.
-
-    :param names: the names of class numbers.
-    :raises DataError: the label is missing, a fraction, or of another type; names no file.
-    """
-    if isinstance(value, list | tuple):
-        if len(value) != 1:
-            raise DataError(f"one label is needed, this text has {len(value)}", hint="several labels are not learned")
-        value = value[0]
-    if isinstance(value, str) and value:
-        return sys.intern(value)
-    if value is None or value == "":
-        raise DataError("the label is missing", hint="give each text a label, or leave it out")
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int):
-        if names is None:
-            return sys.intern(str(value))
-        if not 0 <= value < len(names):
-            raise DataError(f"label {value} has no name, there are {len(names)}", hint="-1 often means: not labelled")
-        return sys.intern(names[value])
-    if isinstance(value, float):
-        raise fraction_error(value)
-    raise DataError(f"a label is text or a whole number, not {value!r}", hint="choose its column: --columns label=…")
-
-
-def word_labels(value: Any, names: Sequence[str] | None = None) -> tuple[str, ...]:
-    """Return the labels of words from a list.
-
-    :param names: the names of class numbers.
-    :raises DataError: the labels are missing, not a list, or one is invalid; names no file.
-    """
-    if value is None:
-        raise DataError("the labels are missing", hint="give each word a label, or leave the sentence out")
-    if not isinstance(value, list | tuple):
-        hint = "choose their field: --columns LAYER=…"
-        raise DataError(f"the labels of words must be a list, not {value!r}"[:300], hint=hint)
-    return tuple([class_label(label if not isinstance(label, list | tuple) else None, names) for label in value])
-
-
-def fraction_error(value: object) -> DataError:
-    """Return the error for a label that is a fraction."""
-    return DataError(
-        f"the label {value} is a fraction, labels are classes",
-        hint="scores cannot be learned: make classes of them, or choose another column with --columns label=…",
-    )

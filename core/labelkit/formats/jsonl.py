@@ -8,19 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from labelkit.errors import DataError
-from labelkit.files.reading import read_lines
 from labelkit.formats.columns import Record
-from labelkit.formats.examples import read_records
-from labelkit.formats.labelled_json import to_record, without_predictions
-from labelkit.records import Example, Format, Labelled, LoadContext, Output
-
-
-def read(path: Path, ctx: LoadContext) -> Iterator[Example]:
-    """Yield the examples of a JSON Lines file; blank lines are skipped.
-
-    :raises DataError: a line is not a JSON object, or a field is missing or invalid; names file and line.
-    """
-    return read_records(path, ctx, ((number, without_predictions(record)) for number, record in objects(path, ctx)))
+from labelkit.formats.json_values import line_values
+from labelkit.formats.labelled_json import to_record
+from labelkit.records import Labelled, LoadContext, Output
 
 
 def write(records: Iterable[Labelled], output: Output) -> None:
@@ -29,36 +20,22 @@ def write(records: Iterable[Labelled], output: Output) -> None:
         output.stream.write(json_line(to_record(labelled), labelled.id))
 
 
-FORMAT = Format(
-    name="jsonl",
-    kinds=("token", "text"),
-    suffixes=(".jsonl", ".ndjson", ".jsonlines", ".jl"),
-    read=read,
-    write=write,
-    summary="JSON Lines: words and tags, a text and spans, or a text and a label",
-)
-
-
 def objects(path: Path, ctx: LoadContext) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield ``(line, object)`` of a JSON Lines file; blank lines are skipped.
 
     :raises DataError: a line is not a JSON object, unless ``ctx.policy`` skips it; names file and line.
     """
-    for number, line in read_lines(path, ctx.encoding, ctx.policy.on_bad_record, ctx.settings.max_record):
-        if not line.strip():
-            continue
-        try:
-            found = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            reason = f"{error.msg} at column {error.colno}" if isinstance(error, json.JSONDecodeError) else str(error)
-            message = f"{path}:{number}: broken JSON: {reason}"
-            ctx.policy.skip_record(DataError(message, hint="each line must be a whole object"))
-            continue
-        if isinstance(found, dict):
-            yield number, found
+    for number, value in line_values(path, ctx):
+        if isinstance(value, dict):
+            yield number, value
         else:
-            message = f"{path}:{number}: an object is needed on each line, this is a {type(found).__name__}"
-            ctx.policy.skip_record(DataError(message, hint='write it as {"text": …, "label": …}, one to a line'))
+            ctx.policy.skip_record(no_object_error(value).at(f"{path}:{number}"))
+
+
+def no_object_error(value: Any) -> DataError:
+    """Return the error for a value where an object is needed."""
+    message = f"an object is needed on each line, this is a {type(value).__name__}"
+    return DataError(message, hint='write it as {"text": …, "label": …}, one to a line')
 
 
 def json_line(record: Record, identifier: str) -> bytes:

@@ -8,6 +8,7 @@ from typing import Any
 
 from labelkit.errors import DataError
 from labelkit.records import Coverage, Labelled
+from labelkit.settings import DataSettings
 
 #: figures of the coverage that are left out when they are 0
 _OPTIONAL_COVERAGE = ("below_min_score", "repaired")
@@ -59,9 +60,30 @@ def to_record(labelled: Labelled) -> dict[str, Any]:
     return {**fields, **labelled.extra}
 
 
+def is_coverage(value: Any) -> bool:
+    """Return whether a value is the coverage that labelkit writes with each record that it has labelled."""
+    return isinstance(value, Mapping) and {"words", "windows"} <= value.keys()
+
+
+def check_not_predicted(record: Mapping[str, Any], settings: DataSettings) -> None:
+    """Raise the error of predictions that would be read as gold labels, if labelkit itself has labelled a record.
+
+    :raises DataError: it has, and ``settings.predictions_as_gold`` does not allow it; names no file.
+    """
+    if is_coverage(record.get("coverage")) and not settings.predictions_as_gold:
+        raise prediction_error("labelkit")
+
+
+def prediction_error(who: str) -> DataError:
+    """Return the error for labels that ``who`` predicted where gold labels are read."""
+    return DataError(
+        f"the labels of this record are predictions of {who}, not gold labels",
+        hint="give the gold data; if somebody has corrected them, --set data.predictions_as_gold=true",
+    )
+
+
 def without_predictions(record: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the fields of a record without what labelling added; a record that labelkit did not label as it is."""
-    coverage = record.get("coverage")
-    if isinstance(coverage, dict) and {"words", "windows"} <= coverage.keys():
+    if is_coverage(record.get("coverage")):
         return {name: value for name, value in record.items() if name not in _PREDICTED}
     return record

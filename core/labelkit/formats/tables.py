@@ -19,7 +19,7 @@ from labelkit.files.reading import open_bytes, reading_errors, too_long
 from labelkit.files.small import read_json
 from labelkit.formats.columns import check_columns
 from labelkit.formats.examples import ClassNames, read_records
-from labelkit.formats.labelled_json import is_gold, to_record, without_predictions
+from labelkit.formats.labelled_json import is_gold, to_record
 from labelkit.records import Example, Format, Labelled, LoadContext, Output
 
 if TYPE_CHECKING:
@@ -204,10 +204,7 @@ def _examples(
 ) -> Iterator[Example]:
     check_columns(path, ctx, schema.names)
     blocks = (block.to_pylist() for batch in batches for block in _small_blocks(path, batch, ctx.settings.max_record))
-    rows = (
-        without_predictions({name: plain_value(value) for name, value in row.items()})
-        for row in chain.from_iterable(blocks)
-    )
+    rows = ({name: plain_value(value) for name, value in row.items()} for row in chain.from_iterable(blocks))
     numbered = enumerate(rows, start=start + 1)
     return read_records(path, ctx, numbered, class_names(schema) if names is None else names, start)
 

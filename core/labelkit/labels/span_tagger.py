@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
 
 from labelkit.errors import DataError
 from labelkit.labels.notation import Notation
 from labelkit.labels.schemes import SpanTuple, tags_of
-from labelkit.labels.spans import TextSpan, joined_offsets, parse_span, parse_spans, without_overlaps, words_of_spans
+from labelkit.labels.spans import TextSpan, joined_offsets, without_overlaps, words_of_spans
 from labelkit.records import LoadContext, Place
 from labelkit.records.examples import Offsets
 
@@ -28,21 +27,6 @@ class SpanTagger:
         self._settings, self._policy = ctx.settings, ctx.policy
         self._messages: list[str] = []
         self._count = 0
-
-    def parse(self, value: Any, text: str, place: Place) -> list[TextSpan]:
-        """Parse spans as :func:`labelkit.labels.spans.parse_spans` does.
-
-        :raises DataError: one is invalid, or outside of ``text``; names no file.
-        """
-        if self._policy.on_bad_span is None or not isinstance(value, list | tuple):
-            return parse_spans(value, text)
-        found = []
-        for item in value:
-            try:
-                found.append(parse_span(item, text))
-            except DataError as error:
-                self._policy.drop_span(error.at(place))
-        return sorted(found)
 
     def labels(
         self,

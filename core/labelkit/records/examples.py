@@ -174,6 +174,13 @@ class ReadingPolicy:
             raise error
         self.on_bad_record(error)
 
+    def leave_out(self, what: str, error: DataError) -> None:
+        """Count a record without a label as ``what``; report its ``error`` where all faults are collected."""
+        if self.on_bad_record is None:
+            self.counts[what] += 1
+        else:
+            self.on_bad_record(error)
+
     def drop_span(self, error: DataError) -> None:
         """Report ``error`` of a span that the reader then drops from its record.
 

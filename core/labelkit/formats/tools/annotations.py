@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 from labelkit.errors import DataError
-from labelkit.formats.examples import class_label
+from labelkit.formats.class_labels import LabelParser, MissingLabelError
+from labelkit.formats.labelled_json import prediction_error
 from labelkit.labels.notation import Notation
 from labelkit.labels.span_tagger import SpanTagger
 from labelkit.labels.spans import TextSpan, joined_offsets, offsets_of
@@ -32,6 +33,7 @@ class AnnotatedText:
     :param words: the words and their offsets, if the tool stores them.
     :param document: its document; the user's own field ``document`` comes first.
     :param errors: errors of spans that were dropped, see :attr:`SpanLocator.errors`.
+    :param predicted_by: who predicted its labels, if nobody has reviewed them.
     """
 
     text: str
@@ -43,12 +45,16 @@ class AnnotatedText:
     words: tuple[tuple[str, ...], Offsets] | None = None
     document: str | None = None
     errors: Sequence[DataError] = ()
+    predicted_by: str | None = None
 
-    def example(self, number: int, place: Place, ctx: LoadContext, tagger: SpanTagger) -> Example | None:
+    def example(
+        self, number: int, place: Place, ctx: LoadContext, tagger: SpanTagger, parser: LabelParser
+    ) -> Example | None:
         """Return the example; None if its spans cut words, which ``tagger`` reports at the end.
 
         :param number: its id if the record has none.
-        :raises DataError: the label or the words are invalid; names no file.
+        :raises MissingLabelError: the text has no class; names no file.
+        :raises DataError: the label or the words are invalid, or the labels are predictions; names no file.
         """
         document = self.extra.get("document", self.document)
         identifier = self.metadata.get("id", self.id)
@@ -63,8 +69,10 @@ class AnnotatedText:
             given = "words" in self.metadata or self.words is not None
             words, offsets = self.split_words(ctx) if given else (None, None)
             return Example(words=words, offsets=offsets, **common)
+        if self.predicted_by and not ctx.settings.predictions_as_gold:
+            raise prediction_error(self.predicted_by)
         if self.spans is None:
-            return Example(labels={ctx.layer or "label": class_label(self.label)}, **common)
+            return Example(labels={ctx.layer or "label": parser.text(self.label)}, **common)
         words, offsets = self.split_words(ctx)
         scheme = self.metadata.get("scheme")
         notation: Notation | None = scheme if scheme in _NOTATIONS else None
@@ -102,9 +110,14 @@ def read_annotations(
 ) -> Iterator[Example]:
     """Yield the example of each ``(line, record)``, without those for which ``parse`` returns None.
 
-    :raises DataError: a record is invalid, with file and line; at the end, if spans cut words.
+    Records without a label, for which ``parse`` raises the error of one, are left out and counted.
+
+    :raises DataError: a record is invalid, with file and line; at the end, if spans cut words, classes are several
+        labels in one, or no record has a label.
     """
-    tagger, file, number = SpanTagger(ctx), str(path), 0
+    tagger, parser, file, number = SpanTagger(ctx), LabelParser(ctx), str(path), 0
+    found = False
+    unlabelled: DataError | None = None
     for line, record in records:
         place = Place(file=file, line=line)
         try:
@@ -114,13 +127,21 @@ def read_annotations(
             number += 1
             for error in annotated.errors:
                 ctx.policy.drop_span(error.at(place))
-            example = annotated.example(number, place, ctx, tagger)
+            example = annotated.example(number, place, ctx, tagger, parser)
+        except MissingLabelError as error:
+            unlabelled = unlabelled or error.at(place)
+            ctx.policy.leave_out(error.counted_as, error.at(place))
+            continue
         except DataError as error:
             ctx.policy.skip_record(error.at(place))
             continue
         if example is not None:
+            found = True
             yield example
     tagger.finish()
+    parser.finish(path)
+    if unlabelled is not None and not found and ctx.policy.on_bad_record is None:
+        raise unlabelled
 
 
 def text_field(record: Mapping[str, Any], name: str) -> str:
@@ -135,6 +156,11 @@ def text_field(record: Mapping[str, Any], name: str) -> str:
             hint="choose the field of the text: --columns text=…",
         )
     return value
+
+
+def is_predicted(metadata: Mapping[str, Any]) -> bool:
+    """Return whether labelkit predicted the labels of the record that it wrote ``metadata`` with."""
+    return isinstance(metadata.get("coverage"), Mapping)
 
 
 def as_mapping(value: Any) -> Mapping[str, Any]:

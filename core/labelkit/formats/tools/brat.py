@@ -18,13 +18,19 @@ from labelkit.errors import DataError
 from labelkit.files.reading import read_bytes
 from labelkit.files.split_names import canonical_split
 from labelkit.formats.encoding import encode_text
+from labelkit.formats.span_locator import SpanLocator
 from labelkit.formats.tools.annotations import AnnotatedText, read_annotations
-from labelkit.formats.tools.offsets import SpanLocator
 from labelkit.formats.tools.span_records import to_spans
 from labelkit.labels.spans import TextSpan
 from labelkit.records import Example, Format, Labelled, LoadContext, Output, Span
 
 IGNORED = "relations, events, attributes and notes of brat were left out"
+#: ``data.discontinuous`` → what such spans are counted as
+DISCONTINUOUS = {
+    "drop": "discontinuous spans were dropped",
+    "join": "discontinuous spans were joined with what is between their parts",
+    "split": "discontinuous spans were split into their parts",
+}
 _RECORD = "LabelkitRecord"
 _SCORE = "score "
 # All that Python or brat treats as the end of a line; the copy of a span's text may hold none.
@@ -155,51 +161,74 @@ def _read_pair(path: Path, ctx: LoadContext, document: str | None = None) -> Ite
             f"{source}: not {ctx.encoding.upper()} at byte offset {error.start}",
             hint="give the right one with --encoding",
         ) from error
-    spans, records = parse_annotations(path, text, ctx)
-    units = list(find_units(text, records, whole=ctx.settings.unit == "document"))
-    spans_of_units = assign_spans(spans, units, path, ctx)
+    annotations = parse_annotations(path, text, ctx)
+    units = list(find_units(text, annotations.records, whole=ctx.settings.unit == "document"))
+    spans_of_units = assign_spans(annotations.spans, units, path, ctx)
+    predicted_by = "labelkit" if annotations.scored else None
 
     def parse(index: int) -> AnnotatedText:
         identifier = None if document is None else f"{document}:{index + 1}"
         unit = units[index]
         return AnnotatedText(
-            text=text[unit.start : unit.end], spans=spans_of_units[index], id=identifier, document=document
+            text=text[unit.start : unit.end],
+            spans=spans_of_units[index],
+            id=identifier,
+            document=document,
+            predicted_by=predicted_by,
         )
 
     yield from read_annotations(source, ctx, ((unit.line, index) for index, unit in enumerate(units)), parse)
 
 
-def parse_annotations(
-    path: Path, text: str, ctx: LoadContext
-) -> tuple[list[tuple[int, TextSpan]], list[tuple[int, int]]]:
-    """Return ``(line, span)`` of an annotation file, and the offsets of records that are not whole lines.
+class _Annotations(NamedTuple):
+    """What an annotation file holds.
+
+    :param spans: ``(line, span)`` of each.
+    :param records: the offsets of records that are not whole lines, sorted.
+    :param scored: spans have scores, which labelkit writes with its predictions.
+    """
+
+    spans: list[tuple[int, TextSpan]]
+    records: list[tuple[int, int]]
+    scored: bool
+
+
+def parse_annotations(path: Path, text: str, ctx: LoadContext) -> _Annotations:
+    """Return the spans of an annotation file, and what labelkit noted in it.
 
     :raises DataError: a span is invalid, and ``ctx.policy`` does not drop it; names file and line.
     """
     locator = SpanLocator(text, ctx)
     spans: list[tuple[int, TextSpan]] = []
     records: list[tuple[int, int]] = []
+    scored = False
     for number, line in ctx.lines(path):
         id_, _, rest = line.partition("\t")
         content, _, tail = rest.partition("\t")
         if id_.startswith("T"):
             try:
-                spans.append((number, parse_span_line(content, tail, text, locator)))
+                spans += [(number, span) for span in parse_span_line(content, tail, text, locator, ctx)]
             except DataError as error:
                 ctx.policy.drop_span(error.at(f"{path}:{number}"))
         elif id_.startswith("#") and content.startswith(_RECORD) and (match := re.fullmatch(r"(\d+) (\d+)", tail)):
             records.append((int(match[1]), int(match[2])))
-        elif line.strip() and not tail.startswith(_SCORE):
+        elif tail.startswith(_SCORE):
+            scored = True
+        elif line.strip():
             ctx.policy.counts[IGNORED] += 1
-    return spans, sorted(records)
+    return _Annotations(spans, sorted(records), scored)
 
 
-def parse_span_line(content: str, surface: str, text: str, locator: SpanLocator) -> TextSpan:
+def parse_span_line(
+    content: str, surface: str, text: str, locator: SpanLocator, ctx: LoadContext
+) -> Sequence[TextSpan]:
     """Return the span of a line; several parts are one span if only white space separates them.
+
+    Other spans of several parts become what ``data.discontinuous`` says, and are counted.
 
     :param content: the type and the offsets.
     :param surface: brat's copy of the span's text.
-    :raises DataError: the line is invalid, or the span has several parts; names no file.
+    :raises DataError: the line is invalid, or its span is refused; names no file.
     """
     match = _TYPE_AND_OFFSETS.fullmatch(content)
     if match is None:
@@ -207,15 +236,23 @@ def parse_span_line(content: str, surface: str, text: str, locator: SpanLocator)
             f"invalid span '{content}', a type and offsets are needed"[:300],
             hint="write it as T1<TAB>PER 0 5<TAB>Alice",
         )
-    parts = [[int(number) for number in part.split(" ")] for part in match[2].split(";")]
-    span = locator.span(parts[0][0], parts[-1][1], match[1], surface if len(parts) == 1 and surface else None)
-    for (_, stop), (start, _) in pairwise(parts):
-        if not stop <= start or text[stop:start].strip():
-            raise DataError(
-                f"the span {match[2]} ({match[1]}) is discontinuous, which tags of words cannot express",
-                hint="join its parts in brat, or remove its line",
-            )
-    return span
+    pairs = [tuple(map(int, part.split(" "))) for part in match[2].split(";")]
+    if len(pairs) == 1:
+        return [locator.span(pairs[0][0], pairs[0][1], match[1], surface or None)]
+    parts = [locator.span(start, end, match[1]) for start, end in pairs]
+    whole = TextSpan(min(part.start for part in parts), max(part.end for part in parts), match[1])
+    if all(
+        before.end <= after.start and not text[before.end : after.start].strip() for before, after in pairwise(parts)
+    ):
+        return [whole]
+    how = ctx.settings.discontinuous
+    if how == "error":
+        raise DataError(
+            f"the span {match[2]} ({match[1]}) is discontinuous, which tags of words cannot express",
+            hint="--set data.discontinuous=drop, join or split reads such spans so; or correct it in brat",
+        )
+    ctx.policy.counts[DISCONTINUOUS[how]] += 1
+    return {"drop": [], "join": [whole], "split": sorted(set(parts))}[how]
 
 
 def find_units(text: str, records: Sequence[tuple[int, int]], *, whole: bool) -> Iterator[_Unit]:

@@ -1,7 +1,7 @@
 """doccano's JSON Lines: ``{"text", "label": [[start, end, type]]}`` and ``{"text", "label": ["class"]}``.
 
-Also read: the form with relations, ``{"text", "entities": [{"label", "start_offset", "end_offset"}]}``, and the older
-key ``labels``. doccano keeps all other fields as a record's metadata.
+Also read: the form with relations, ``{"text", "entities": [{"label", "start_offset", "end_offset"}]}``, the older forms
+with ``labels`` and with ``annotations``. doccano keeps all other fields as a record's metadata.
 """
 
 from __future__ import annotations
@@ -12,16 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from labelkit.errors import DataError
-from labelkit.formats.columns import is_spans
+from labelkit.formats.class_labels import MissingLabelError
+from labelkit.formats.columns import is_spans, listed
 from labelkit.formats.jsonl import json_line, objects
-from labelkit.formats.tools.annotations import AnnotatedText, as_mapping, read_annotations, text_field
-from labelkit.formats.tools.offsets import SpanLocator
+from labelkit.formats.span_locator import SpanLocator
+from labelkit.formats.tools.annotations import AnnotatedText, as_mapping, is_predicted, read_annotations, text_field
 from labelkit.formats.tools.span_records import METADATA, check_own_fields, record_metadata, to_spans
 from labelkit.labels.spans import TextSpan
 from labelkit.records import Example, Format, Kind, Labelled, LoadContext, Output
 
 UNLABELLED = "texts without a class were left out"
-_KEYS = ("label", "labels", "entities")
+_KEYS = ("label", "labels", "entities", "annotations")
 
 
 def read(path: Path, ctx: LoadContext) -> Iterator[Example]:
@@ -29,7 +30,7 @@ def read(path: Path, ctx: LoadContext) -> Iterator[Example]:
 
     :raises DataError: a line is invalid; names file and line.
     """
-    return read_annotations(path, ctx, objects(path, ctx), partial(_parse, ctx=ctx))
+    return read_annotations(path, ctx, objects(path, ctx), partial(parse_record, ctx=ctx))
 
 
 def write(records: Iterable[Labelled], output: Output) -> None:
@@ -62,20 +63,42 @@ FORMAT = Format(
 )
 
 
-def _parse(record: Mapping[str, Any], ctx: LoadContext) -> AnnotatedText | None:
+def looks_like_record(record: Any) -> bool:
+    """Return whether a JSON value is a record of an export of doccano that its field names give away."""
+    if not isinstance(record, Mapping) or "text" not in record:
+        return False
+    keys = [key for key in ("entities", "annotations") if key in record]
+    items = [item for key in keys if isinstance(record[key], list) for item in record[key]]
+    doccano = any(isinstance(item, Mapping) and {"start_offset", "end_offset"} <= item.keys() for item in items)
+    return doccano or ("Comments" in record and bool({*_KEYS} & record.keys())) or ("annotations" in keys and not items)
+
+
+def parse_record(record: Mapping[str, Any], ctx: LoadContext) -> AnnotatedText | None:
+    """Return the text of a record with its spans or its class; None if it is to have a class and has none.
+
+    :raises MissingLabelError: it has no field of labels, or nothing in it; names no file.
+    :raises DataError: the text or its labels are invalid; names no file.
+    """
     name = ctx.columns.get("text", "text")
     text = text_field(record, name)
     named = (column for role, column in ctx.columns.items() if role not in ("text", "id", "document"))
     key = next((key for key in (*named, *_KEYS) if key in record), None)
-    value = [] if key is None else record[key]
     metadata = as_mapping(record.get(METADATA))
-    extra = {field: held for field, held in record.items() if field not in (name, key, "id", METADATA)}
-    annotated = partial(AnnotatedText, text=text, metadata=metadata, id=record.get("id"), extra=extra)
+    annotated = partial(
+        AnnotatedText,
+        text=text,
+        metadata=metadata,
+        id=record.get("id"),
+        extra={field: held for field, held in record.items() if field not in (name, key, "id", METADATA)},
+        # doccano gives each record an id
+        predicted_by="labelkit" if is_predicted(metadata) and "id" not in record else None,
+    )
     if ctx.policy.labels == "ignored":
         return annotated()
+    value = labels_of_record(record, key)
     guess: Kind = "token" if "words" in metadata or is_spans(value) else "text"
     if (ctx.kind or guess) == "text":
-        if value in ([], None):
+        if value == []:
             ctx.policy.counts[UNLABELLED] += 1
             return None
         return annotated(label=value)
@@ -85,15 +108,52 @@ def _parse(record: Mapping[str, Any], ctx: LoadContext) -> AnnotatedText | None:
     return annotated(spans=spans, errors=locator.errors)
 
 
+def labels_of_record(record: Mapping[str, Any], key: str | None) -> Any:
+    """Return the spans or classes of a record; annotations of whole texts as their classes.
+
+    :param key: the field that holds them.
+    :raises MissingLabelError: there is no such field, or it holds nothing; names no file.
+    :raises DataError: classes are numbers; names no file.
+    """
+    if key is None:
+        raise MissingLabelError(
+            f"no field of labels, the fields are {listed(record)}", hint="name it: --columns LAYER=FIELD"
+        )
+    value = record[key]
+    if value is None:
+        raise MissingLabelError(f"nothing in the field '{key}' of the labels", hint="export the labels too")
+    if not isinstance(value, list) or not all(isinstance(item, Mapping) for item in value):
+        return value
+    if any("start_offset" in item for item in value) or not value:
+        return value
+    classes = [item.get("label") for item in value]
+    for label in classes:
+        check_named(label)
+    return classes
+
+
 def parse_item(item: Any, locator: SpanLocator) -> TextSpan:
     """Return a span of either form.
 
-    :raises DataError: it is invalid; names no file.
+    :raises DataError: it is invalid, or its label is a number; names no file.
     """
     if isinstance(item, Mapping) and "start_offset" in item:
+        check_named(item.get("label"))
         return locator.span(item["start_offset"], item.get("end_offset"), item.get("label"))
     if not isinstance(item, list) or len(item) != 3:
         raise DataError(
             f"a span is [start, end, label], not {item!r}"[:300], hint="is this an export of sequence labelling?"
         )
     return locator.span(*item)
+
+
+def check_named(label: Any) -> None:
+    """Check that a label is not the number that doccano's older exports hold instead of its name.
+
+    :raises DataError: it is; names no file.
+    """
+    if type(label) is int:
+        raise DataError(
+            f"the label {label} is the number of a label in doccano, not its name",
+            hint="export it as JSONL with the texts of the labels, or replace the numbers",
+        )

@@ -12,16 +12,20 @@ from pathlib import Path
 from typing import Any
 
 from labelkit.errors import DataError
+from labelkit.formats.class_labels import MissingLabelError
+from labelkit.formats.columns import listed
 from labelkit.formats.jsonl import json_line, objects
 from labelkit.formats.labelled_json import is_gold
-from labelkit.formats.tools.annotations import AnnotatedText, as_mapping, read_annotations, text_field
-from labelkit.formats.tools.offsets import SpanLocator
+from labelkit.formats.span_fields import span_items
+from labelkit.formats.span_locator import SpanLocator
+from labelkit.formats.tools.annotations import AnnotatedText, as_mapping, is_predicted, read_annotations, text_field
 from labelkit.formats.tools.span_records import METADATA, SpanRecord, record_metadata, span_error, to_spans
 from labelkit.records import Example, Format, Labelled, LoadContext, Output
 from labelkit.records.examples import Offsets
 
 REJECTED = "examples that were rejected or ignored in Prodigy were left out"
 UNDECIDED = "examples without a chosen option were left out"
+BINARY = "examples with an answer about one span only were left out"
 _READ = ("text", "tokens", "spans", "label", "options", "accept", "answer", "meta", METADATA)
 # what Prodigy adds to each task for its own use
 _INTERNAL = ("_input_hash", "_task_hash", "_view_id", "_session_id", "_annotator_id", "_timestamp", "_is_binary")
@@ -32,7 +36,7 @@ def read(path: Path, ctx: LoadContext) -> Iterator[Example]:
 
     :raises DataError: a line is invalid; names file and line.
     """
-    return read_annotations(path, ctx, objects(path, ctx), partial(_parse, ctx=ctx))
+    return read_annotations(path, ctx, objects(path, ctx), partial(parse_record, ctx=ctx))
 
 
 def write(records: Iterable[Labelled], output: Output) -> None:
@@ -102,17 +106,33 @@ def token_fields(labelled: Labelled, record: SpanRecord) -> dict[str, Any]:
     return {"tokens": tokens, "spans": spans}
 
 
-def _parse(record: Mapping[str, Any], ctx: LoadContext) -> AnnotatedText | None:
+def looks_like_record(record: Any) -> bool:
+    """Return whether a JSON value is an example of ``db-out``, which has hashes and an answer."""
+    return isinstance(record, Mapping) and "text" in record and bool(set(_INTERNAL) & record.keys())
+
+
+def parse_record(record: Mapping[str, Any], ctx: LoadContext) -> AnnotatedText | None:
+    """Return the text of an example with its spans or its class; None if it was not accepted, or has no class.
+
+    :raises MissingLabelError: only some of its words are annotated, or none; names no file.
+    :raises DataError: the example is invalid; names no file.
+    """
     ignored = ctx.policy.labels == "ignored"
     if record.get("answer", "accept") != "accept" and not ignored:
         ctx.policy.counts[REJECTED] += 1
         return None
     text, meta = text_field(record, "text"), as_mapping(record.get("meta"))
-    extra = {name: value for name, value in record.items() if name not in (*_READ, *_INTERNAL)} | dict(meta)
     locator = SpanLocator(text, ctx)
-    words = None if record.get("tokens") is None else parse_tokens(record["tokens"], text, locator)
     metadata = as_mapping(record.get(METADATA))
-    annotated = partial(AnnotatedText, text=text, metadata=metadata, extra=extra, words=words)
+    annotated = partial(
+        AnnotatedText,
+        text=text,
+        metadata=metadata,
+        extra={name: value for name, value in record.items() if name not in (*_READ, *_INTERNAL)} | dict(meta),
+        words=None if record.get("tokens") is None else parse_tokens(record["tokens"], text, locator),
+        # an example that somebody has seen has an answer
+        predicted_by="labelkit" if is_predicted(metadata) and "answer" not in record else None,
+    )
     if ignored:
         return annotated()
     if (ctx.kind or ("token" if {"tokens", "spans"} & set(record) else "text")) == "text":
@@ -121,13 +141,32 @@ def _parse(record: Mapping[str, Any], ctx: LoadContext) -> AnnotatedText | None:
             ctx.policy.counts[UNDECIDED] += 1
             return None
         return annotated(label=label)
-    spans = record.get("spans") or []
-    if not isinstance(spans, list) or not all(isinstance(span, Mapping) for span in spans):
-        raise DataError("spans must be a list of objects", hint="is this a file of prodigy db-out?")
+    spans = spans_of_record(record, ctx)
     found = locator.collect(
         spans, lambda span: [locator.span(span.get("start"), span.get("end"), span.get("label"), span.get("text"))]
     )
     return annotated(spans=found, errors=locator.errors)
+
+
+def spans_of_record(record: Mapping[str, Any], ctx: LoadContext) -> list[Any]:
+    """Return the spans of an accepted example without those that were rejected one by one, which are counted.
+
+    :raises MissingLabelError: there are none, or the answer is about a single span only; names no file.
+    :raises DataError: they are not a list of objects; names no file.
+    """
+    spans = record.get("spans")
+    if spans is None and "tokens" not in record:
+        raise MissingLabelError(f"no field 'spans', the fields are {listed(record)}", hint="annotate it in Prodigy")
+    if record.get("_is_binary"):
+        raise MissingLabelError(
+            "the answer is about one span only, the labels of the other words are not known",
+            hint="annotate all spans: prodigy ner.correct or ner.manual",
+            counted_as=BINARY,
+        )
+    spans = spans or []
+    if not isinstance(spans, list) or not all(isinstance(span, Mapping) for span in spans):
+        raise DataError("spans must be a list of objects", hint="is this a file of prodigy db-out?")
+    return list(span_items(spans, ctx))
 
 
 def parse_tokens(tokens: Any, text: str, locator: SpanLocator) -> tuple[tuple[str, ...], Offsets]:

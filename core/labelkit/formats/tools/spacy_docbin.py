@@ -16,7 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 from labelkit.errors import DataError, one_line
 from labelkit.files.reading import read_bytes, too_long
-from labelkit.formats.tools.annotations import AnnotatedText, as_mapping, read_annotations
+from labelkit.formats.class_labels import MissingLabelError
+from labelkit.formats.columns import ROLES, listed
+from labelkit.formats.tools.annotations import AnnotatedText, as_mapping, is_predicted, read_annotations
+from labelkit.formats.tools.spacy_categories import category
 from labelkit.formats.tools.span_records import (
     METADATA,
     SpanRecord,
@@ -37,6 +40,8 @@ if TYPE_CHECKING:
 UNLABELLED = "documents without categories were left out"
 #: bytes unpacked at once
 _BLOCK = 1 << 20
+PARTIAL = "documents in which the entities of some words are missing were left out"
+BARE = "documents without entity annotation were left out"
 _ATTRIBUTES = ("ORTH", "SPACY", "TAG", "ENT_IOB", "ENT_TYPE")
 
 
@@ -45,9 +50,8 @@ def read(path: Path, ctx: LoadContext) -> Iterator[Example]:
 
     :raises DataError: spaCy is not installed, or the file is not a DocBin.
     """
-    return read_annotations(
-        path, ctx, enumerate(read_docs(path, ctx.settings.max_record), start=1), partial(_parse, ctx=ctx)
-    )
+    docs = enumerate(read_docs(path, ctx.settings.max_record), start=1)
+    return read_annotations(path, ctx, docs, partial(parse_doc, ctx=ctx))
 
 
 def write(records: Iterable[Labelled], output: Output) -> None:
@@ -201,7 +205,12 @@ def _check_unpacked_size(path: Path, content: bytes, limit: int) -> None:
         raise too_long(str(path), "DocBin", limit, "bytes")
 
 
-def _parse(doc: Doc, ctx: LoadContext) -> AnnotatedText | None:
+def parse_doc(doc: Doc, ctx: LoadContext) -> AnnotatedText | None:
+    """Return the text of a document with its words, and their entities or tags, or its category.
+
+    :raises MissingLabelError: words are not annotated; names no file.
+    :raises DataError: it is not clear what its labels are; names no file.
+    """
     stored: Any = doc.user_data.get(METADATA)
     try:
         metadata = as_mapping(json.loads(stored))
@@ -209,20 +218,60 @@ def _parse(doc: Doc, ctx: LoadContext) -> AnnotatedText | None:
         metadata = {}
     text = doc.text
     offsets = tuple((token.idx, token.idx + len(token.text)) for token in doc if not token.text.isspace())
-    words = (tuple([text[start:end] for start, end in offsets]), offsets)
-    annotated = partial(AnnotatedText, text=text, extra=as_mapping(metadata.get("extra")), words=words)
+    annotated = partial(
+        AnnotatedText,
+        text=text,
+        extra=as_mapping(metadata.get("extra")),
+        words=(tuple([text[start:end] for start, end in offsets]), offsets),
+        predicted_by="labelkit" if is_predicted(metadata) else None,
+    )
     if ctx.policy.labels == "ignored":
         return annotated(metadata=metadata)
     entities, tags = doc.has_annotation("ENT_IOB"), doc.has_annotation("TAG")
-    if (ctx.kind or ("text" if doc.cats and not entities and not tags else "token")) == "text":
+    if (ctx.kind or ("text" if doc.cats and not entities and not tags and not doc.spans else "token")) == "text":
         if not doc.cats:
             ctx.policy.counts[UNLABELLED] += 1
             return None
-        return annotated(metadata=metadata, label=max(doc.cats, key=lambda name: doc.cats[name]))
+        return annotated(metadata=metadata, label=category(doc.cats, ctx))
     plain = bool(ctx.settings.plain_labels) or metadata.get("scheme") == "plain"
-    if tags and (plain or not entities):
+    if tags and (plain or (not entities and not doc.spans)):
         tagged = [token for token in doc if token.tag_ and ("words" in metadata or not token.text.isspace())]
         spans = [TextSpan(token.idx, token.idx + len(token.text), token.tag_) for token in tagged]
         return annotated(metadata={**metadata, "scheme": "plain"}, spans=spans)
-    spans = [TextSpan(entity.start_char, entity.end_char, entity.label_) for entity in doc.ents]
-    return annotated(metadata=metadata, spans=spans)
+    labelled = entity_spans(doc, ctx, written="words" in metadata)
+    return annotated(metadata=metadata, spans=[TextSpan(one.start_char, one.end_char, one.label_) for one in labelled])
+
+
+def entity_spans(doc: Doc, ctx: LoadContext, *, written: bool) -> list[Any]:
+    """Return the entities of a document, or the spans of the group that the user named, or of its only group.
+
+    :param written: labelkit wrote the document.
+    :raises MissingLabelError: entities are missing for some words, or all; names no file.
+    :raises DataError: there is no such group, or there are several and no entities; names no file.
+    """
+    layer, groups = ctx.layer or "LAYER", list(doc.spans)
+    named = next((column for role, column in ctx.columns.items() if role not in ROLES), None)
+    if named is not None and named != "ents":
+        if named not in groups:
+            raise MissingLabelError(
+                f"no span group '{named}', the groups are {listed(groups) or 'none'}", hint="ents means the entities"
+            )
+        return list(doc.spans[named])
+    if doc.has_annotation("ENT_IOB") or (written and not groups):
+        if groups and named is None and doc.ents:
+            ctx.policy.assume(
+                f"entities of spaCy are read, its span groups are not ({listed(groups)}): "
+                f"--columns {layer}={groups[0]} reads one"
+            )
+        if not written and not doc.has_annotation("ENT_IOB", require_complete=True):
+            raise MissingLabelError(
+                "the entities of some words are missing", hint="doc.set_ents(…, default='outside')", counted_as=PARTIAL
+            )
+        if doc.ents or not groups:
+            return list(doc.ents)
+    if len(groups) == 1 and named is None:
+        ctx.policy.assume(f"the span group '{groups[0]}' of spaCy is read: --columns {layer}=ents reads entities")
+        return list(doc.spans[groups[0]])
+    if groups and named is None:
+        raise DataError(f"no entities, but span groups: {listed(groups)}", hint=f"say which: --columns {layer}=GROUP")
+    raise MissingLabelError("no entity annotation", hint="set doc.ents, to [] where there is none", counted_as=BARE)

@@ -1,0 +1,212 @@
+"""Labels of texts and of words from the values of records: names, numbers, lists, and what stands for a missing one."""
+
+from __future__ import annotations
+
+import math
+import re
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from labelkit.errors import DataError
+from labelkit.formats.cells import parse_cell
+from labelkit.records import LoadContext
+
+UNLABELLED = "records without a label were left out"
+SKIP_HINT = "--set data.unlabelled=skip leaves records without a label out"
+#: characters that tools and people write between several labels of one cell
+SEPARATORS = "|#;,/+"
+#: the value of ``data.label_separator`` for classes that hold such a character
+NO_SEPARATOR = "none"
+_FRACTION = re.compile(r"[-+]?(\d+\.\d*|\.\d+)([eE][-+]?\d+)?|[-+]?\d+[eE][-+]?\d+")
+_WHOLE = re.compile(r"[-+]?\d+(?=\.0*$)")
+#: how pandas and databases write that there is no value; ``None`` and ``NA`` may be classes
+_MISSING = frozenset(("", "nan", "NaN", "<NA>"))
+_MAX_CLASSES = 10_000  # remembered while several labels in one are looked for
+
+
+class MissingLabelError(DataError):
+    """A text, or a word, has no label: its record is left out and counted, never read as one with a label.
+
+    :param counted_as: what it is counted as.
+    """
+
+    def __init__(self, message: str, *, hint: str | None = None, counted_as: str = UNLABELLED) -> None:
+        super().__init__(message, hint=hint)
+        self.counted_as = counted_as
+
+
+class LabelParser:
+    """Parses the labels of one file's records by the settings of its context.
+
+    :param cells: strings are the cells of a text table, in which numbers have no type.
+    :ivar classes: the classes of texts so far, up to a limit.
+    """
+
+    def __init__(self, ctx: LoadContext, *, cells: bool = False) -> None:
+        self.classes: dict[str, None] = {}
+        self._ctx, self._cells = ctx, cells
+        self._separator = ctx.settings.label_separator
+
+    def text(self, value: Any, names: Sequence[str] | None = None) -> str:
+        """Return the label of a text from a string, a whole number, or a list of one of these, also as a text in CSV.
+
+        :param names: the names of class numbers.
+        :raises MissingLabelError: there is none; names no file.
+        :raises DataError: there are several labels, or one of another type; names no file.
+        """
+        label = self._label(self._split(value) if isinstance(value, str) else value, names)
+        if len(self.classes) < _MAX_CLASSES:
+            self.classes[label] = None
+        return label
+
+    def words(self, value: Any, names: Sequence[str] | None = None) -> tuple[str, ...]:
+        """Return the labels of words from a list.
+
+        :param names: the names of class numbers.
+        :raises MissingLabelError: all or one are missing; names no file.
+        :raises DataError: the labels are not a list, or one is invalid; names no file.
+        """
+        if value is None:
+            hint = f"give each word a label; {SKIP_HINT}"
+            raise MissingLabelError("the labels are missing", hint=hint)
+        if not isinstance(value, list | tuple):
+            hint = "choose their field: --columns LAYER=…"
+            raise DataError(f"the labels of words must be a list, not {value!r}"[:300], hint=hint)
+        return tuple([self._label(label if not isinstance(label, list | tuple) else None, names) for label in value])
+
+    def finish(self, path: Path) -> None:
+        """Report a class of the file that is several of its other classes, as in ``a|b``.
+
+        :raises DataError: there is one, and the policy does not skip records; names the file.
+        """
+        for label in self.classes if self._separator is None else ():
+            if parts := joined_classes(label, self.classes):
+                listed = ", ".join(f"'{part}'" for part in parts)
+                error = DataError(
+                    f"{path}: the class '{label}' looks like several labels of one text: {listed} are classes too"[
+                        :400
+                    ],
+                    hint="one label per text is learned: keep one; if it is a class of its own, "
+                    f"--set data.label_separator={NO_SEPARATOR}",
+                )
+                self._ctx.policy.skip_record(error)
+                return
+
+    def _split(self, value: str) -> Any:
+        """Return the list or object that a cell of a table writes as text, or the labels between separators."""
+        value = parse_cell(value)
+        if isinstance(value, str) and self._separator not in (None, NO_SEPARATOR):
+            return [part.strip() for part in value.split(self._separator) if part.strip()]
+        return value
+
+    def _label(self, value: Any, names: Sequence[str] | None) -> str:
+        value = only_value(value)
+        label = class_label(value, names)
+        number = self._cells if isinstance(value, str) else isinstance(value, float) and names is None
+        return self._number(label) if number else label
+
+    def _number(self, label: str) -> str:
+        """Return the label ``1`` for ``1.0``, which pandas makes of a column with missing values.
+
+        :raises DataError: the label is another fraction, and fractions are not classes; names no file.
+        """
+        if self._ctx.settings.number_classes or not _FRACTION.fullmatch(label):
+            return label
+        whole = _WHOLE.match(label)
+        if whole is None:
+            raise fraction_error(label)
+        self._ctx.policy.assume(
+            "labels such as 1.0 are read as the class 1: --set data.number_classes=true keeps them as they are"
+        )
+        return sys.intern(whole[0])
+
+
+def class_label(value: Any, names: Sequence[str] | None = None) -> str:
+    """Return the label from a string, a number, a list of one of these, or an object of Label Studio's choices.
+
+    :param names: the names of class numbers.
+    :raises MissingLabelError: there is none; names no file.
+    :raises DataError: there are several, or one has no name or is of another type; names no file.
+    """
+    value = only_value(value)
+    if is_missing(value):
+        raise MissingLabelError("the label is missing", hint=f"give each text or word a label; {SKIP_HINT}")
+    if isinstance(value, str):
+        return sys.intern(value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return _named(value, names)
+    raise DataError(
+        f"a label is text or a whole number, not {value!r}"[:300], hint="choose its column: --columns label=…"
+    )
+
+
+def only_value(value: Any) -> Any:
+    """Return the only item of a list, or of Label Studio's choices; None if it is empty, any other value as it is.
+
+    :raises DataError: there are several; names no file.
+    """
+    if isinstance(value, Mapping) and "choices" in value:
+        value = value["choices"]
+    if not isinstance(value, list | tuple):
+        return value
+    if len(value) > 1:
+        raise DataError(
+            f"one label is needed, this text has {len(value)}",
+            hint=f"several labels of one text are not learned, keep one of {', '.join(map(str, value))}"[:200],
+        )
+    return value[0] if value else None
+
+
+def is_missing(value: Any) -> bool:
+    """Return whether a value stands for no label: None, NaN, an empty text, or how tables write these."""
+    if isinstance(value, str):
+        return value.strip() in _MISSING
+    return value is None or (isinstance(value, float) and math.isnan(value))
+
+
+def joined_classes(label: str, classes: Iterable[str]) -> list[str]:
+    """Return the several classes that ``label`` joins by a separator; none if a part is not one of ``classes``.
+
+    >>> joined_classes("a|b", ("a", "b", "a|b"))
+    ['a', 'b']
+    """
+    known = classes if isinstance(classes, Mapping | set | frozenset) else set(classes)
+    for separator in SEPARATORS:
+        parts = [part.strip() for part in label.split(separator)]
+        reordered = separator.join(reversed(label.split(separator)))
+        if (
+            len(parts) > 1
+            and all(parts)
+            and (all(part in known for part in parts) or _swapped(label, reordered, known))
+        ):
+            return parts
+    return []
+
+
+def fraction_error(value: object) -> DataError:
+    """Return the error for a label that is a fraction."""
+    return DataError(
+        f"the label {value} is a fraction, labels are classes",
+        hint="scores cannot be learned as classes: choose another column with --columns label=…; "
+        "if they are names of classes, --set data.number_classes=true",
+    )
+
+
+def _named(value: float, names: Sequence[str] | None) -> str:
+    if names is None:
+        return sys.intern(str(value))
+    if value % 1:
+        raise fraction_error(value)
+    if not 0 <= value < len(names):
+        raise DataError(f"label {value} has no name, there are {len(names)}", hint="-1 often means: not labelled")
+    return sys.intern(names[int(value)])
+
+
+def _swapped(label: str, separator: str, known: Iterable[str]) -> bool:
+    """Return whether the parts of a label also occur in the other order, as tools write several labels."""
+    reordered = separator.join(reversed(label.split(separator)))
+    return reordered != label and reordered in known

@@ -1,0 +1,61 @@
+"""The records that a JSON object holds in one of its fields, or by columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from labelkit.errors import DataError
+from labelkit.formats.columns import USUAL, listed
+from labelkit.records import LoadContext
+
+#: fields of records, of which the first is meant where there are several
+_USUAL_FIELDS = ("data", "annotations", "records", "examples", "rows", "items")
+_WRITE_LINES = "write a record per line: table.to_json(path, orient='records', lines=True)"
+
+
+def contained_records(value: Mapping[str, Any], ctx: LoadContext) -> Sequence[Any] | None:
+    """Return the records in a field of an object, or in its columns; None if it is itself a record.
+
+    :raises DataError: it holds records in several fields, or by columns of numbered rows; names no file.
+    """
+    if {*USUAL["text"], *USUAL["tokens"]} & value.keys():
+        return records_of_columns(value, ctx)
+    fields = [name for name, held in value.items() if _are_records(held)]
+    if fields:
+        usual = [name for name in _USUAL_FIELDS if name in fields]
+        if len(fields) > 1 and not usual:
+            raise DataError(
+                f"records in several fields of one object: {listed(fields)}",
+                hint="write each into a file of its own, e.g. train.jsonl and test.jsonl",
+            )
+        name = (usual or fields)[0]
+        ctx.policy.assume(f"the records are those in the field '{name}' of the file's object")
+        return list(value[name])
+    return None
+
+
+def records_of_columns(value: Mapping[str, Any], ctx: LoadContext) -> Sequence[Any] | None:
+    """Return the records of an object whose fields are columns, all of one length; None for a single record.
+
+    :raises DataError: the columns hold numbered rows, as pandas writes by default; names no file.
+    """
+    columns = list(value.values())
+    if all(isinstance(column, Mapping) for column in columns):
+        raise DataError("the object holds columns of numbered rows", hint=_WRITE_LINES)
+    text = next((value[name] for name in USUAL["text"] if name in value), None)
+    tokens = next((value[name] for name in USUAL["tokens"] if name in value), None)
+    table = isinstance(text, list) or (isinstance(tokens, list) and all(isinstance(one, list) for one in tokens))
+    if not table or not all(isinstance(column, list) and len(column) == len(columns[0]) for column in columns):
+        return None
+    ctx.policy.assume("the fields of the file's object are columns of records")
+    return [dict(zip(value, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def _are_records(value: Any) -> bool:
+    """Return whether a value is a list of objects, or of spaCy's tuples, some of them perhaps null."""
+    if not isinstance(value, list):
+        return False
+    kinds = {type(item) for item in value if item is not None}
+    tuples = all(len(item) == 2 and isinstance(item[0], str) for item in value if isinstance(item, list))
+    return bool(kinds) and all(issubclass(kind, Mapping | list) for kind in kinds) and tuples

@@ -1,0 +1,159 @@
+"""JSON and JSON Lines: records of named fields, or what annotation tools export, recognised by the fields.
+
+A ``.json`` file holds an array of records, an object with the records in a field, or a record on each line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+from labelkit.errors import DataError
+from labelkit.formats.examples import read_records
+from labelkit.formats.json_containers import contained_records
+from labelkit.formats.json_values import find_layout, line_values, stored_values
+from labelkit.formats.jsonl import no_object_error, write
+from labelkit.formats.tools import doccano, prodigy, spacy_json
+from labelkit.formats.tools.annotations import read_annotations
+from labelkit.formats.tools.label_studio_tasks import looks_like_task, read_tasks
+from labelkit.records import Example, Format, LoadContext
+
+Values = Iterator[tuple[int, Any]]
+_SAMPLE = 20  # records by whose fields the tool that wrote them is recognised
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Shape:
+    """What the values of a file may be.
+
+    :param name: as messages call it.
+    :param fits: whether a value shows that the file is of this shape.
+    :param read: yields the examples of the values.
+    :param tool: a format of its own reads it too, so that the names ``json`` and ``jsonl`` mean plain records.
+    """
+
+    name: str
+    fits: Callable[[Any], bool]
+    read: Callable[[Path, LoadContext, Values], Iterator[Example]]
+    tool: str | None = None
+
+
+def read_lines(path: Path, ctx: LoadContext) -> Iterator[Example]:
+    """Yield the examples of a JSON Lines file; blank lines are skipped.
+
+    :raises DataError: a line is not JSON, or a field is missing or invalid; names file and line.
+    """
+    if find_layout(path, ctx) == "array":
+        ctx.policy.assume(f"{path.name} is read as a JSON array: --set data.format=json says the same")
+        yield from read_values(path, ctx, stored_values(path, ctx, "array"))
+    else:
+        yield from read_values(path, ctx, line_values(path, ctx))
+
+
+def read_document(path: Path, ctx: LoadContext) -> Iterator[Example]:
+    """Yield the examples of a JSON file: of an array, of an object that holds them, or of lines.
+
+    :raises DataError: the file is not JSON, or a record is invalid.
+    """
+    layout = find_layout(path, ctx)
+    values = line_values(path, ctx) if layout == "lines" else stored_values(path, ctx, layout)
+    yield from read_values(path, ctx, unwrapped(path, ctx, values) if layout == "values" else values)
+
+
+def unwrapped(path: Path, ctx: LoadContext, values: Values) -> Values:
+    """Yield the records that the only value of a file holds; several values are records themselves."""
+    first = list(islice(values, 2))
+    if len(first) == 1 and isinstance(first[0][1], Mapping):
+        try:
+            records = contained_records(first[0][1], ctx)
+        except DataError as error:
+            raise error.at(path) from error
+        if records is not None:
+            yield from enumerate(records, start=1)
+            return
+    yield from chain(first, values)
+
+
+def read_values(path: Path, ctx: LoadContext, values: Values) -> Iterator[Example]:
+    """Yield the examples of JSON values, in the shape that the first of them show."""
+    sample = list(islice(values, _SAMPLE))
+    shape = find_shape([value for _, value in sample], ctx)
+    if shape is None:
+        yield from read_records(path, ctx, only_objects(path, ctx, chain(sample, values)))
+        return
+    if shape.tool is not None:
+        ctx.policy.assume(
+            f"{path.name} is read as {shape.name}: --set data.format={shape.tool} says the same, jsonl plain records"
+        )
+    else:
+        ctx.policy.assume(f"{path.name} is read as {shape.name}")
+    yield from shape.read(path, ctx, chain(sample, values))
+
+
+def find_shape(values: Iterable[Any], ctx: LoadContext) -> Shape | None:
+    """Return the shape that one of the first values shows; None for plain records."""
+    plain = ctx.settings.format in ("json", "jsonl")
+    shapes = [shape for shape in SHAPES if shape.tool is None or not plain]
+    return next((shape for value in values for shape in shapes if shape.fits(value)), None)
+
+
+def only_objects(path: Path, ctx: LoadContext, values: Values) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """Yield the objects among the values.
+
+    :raises DataError: a value is none, unless ``ctx.policy`` skips it; names file and line.
+    """
+    for number, value in values:
+        if isinstance(value, dict):
+            yield number, value
+        else:
+            ctx.policy.skip_record(no_object_error(value).at(f"{path}:{number}"))
+
+
+def _annotations(parse: Callable[..., Any]) -> Callable[[Path, LoadContext, Values], Iterator[Example]]:
+    """Return the reader of values that ``parse`` makes annotated texts of."""
+    return lambda path, ctx, values: read_annotations(path, ctx, values, partial(parse, ctx=ctx))
+
+
+def _read_v2(path: Path, ctx: LoadContext, values: Values) -> Iterator[Example]:
+    return read_records(path, ctx, spacy_json.v2_records(values, ctx))
+
+
+SHAPES = (
+    Shape(name="training tuples of spaCy", fits=spacy_json.is_tuple, read=_annotations(spacy_json.parse_value)),
+    Shape(name="documents of spaCy", fits=spacy_json.is_doc, read=_annotations(spacy_json.parse_value)),
+    Shape(name="training documents of spaCy v2", fits=spacy_json.is_v2_doc, read=_read_v2),
+    Shape(name="an export of Label Studio", tool="label-studio", fits=looks_like_task, read=read_tasks),
+    Shape(
+        name="an export of Prodigy",
+        tool="prodigy",
+        fits=prodigy.looks_like_record,
+        read=_annotations(prodigy.parse_record),
+    ),
+    Shape(
+        name="an export of doccano",
+        tool="doccano",
+        fits=doccano.looks_like_record,
+        read=_annotations(doccano.parse_record),
+    ),
+)
+FORMATS = (
+    Format(
+        name="jsonl",
+        kinds=("token", "text"),
+        suffixes=(".jsonl", ".ndjson"),
+        read=read_lines,
+        write=write,
+        summary="JSON Lines: words and tags, a text and spans, or a text and a label",
+    ),
+    Format(
+        name="json",
+        kinds=("token", "text"),
+        suffixes=(".json",),
+        read=read_document,
+        summary="JSON: an array of records as in JSON Lines, or what an annotation tool exports",
+    ),
+)

@@ -1,0 +1,17 @@
+"""The one category that is true of a document of spaCy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from labelkit.records import LoadContext
+
+
+def category(cats: Mapping[str, float], ctx: LoadContext) -> str | list[str] | None:
+    """Return the category with the highest score; all of them if several are true, None if none is."""
+    true = [name for name, score in cats.items() if score == 1]
+    if len(true) > 1 or all(score in (0, 1) for score in cats.values()):
+        return true or None
+    if len(true) != 1:
+        ctx.policy.assume("categories of spaCy with scores between 0 and 1: the one with the highest is read")
+    return max(cats, key=lambda name: cats[name])
