@@ -259,7 +259,7 @@ def test_unknown_names_are_told_with_the_nearest_ones(
         ({"t.conll": GOOD, "v.conll": GOOD + "Acme B-ORG\n"}, "train=t.conll,test=v.conll", "error: v.conll:8: label"),
         ({"t.conll": "It O\nrains O\n\nNothing O\n"}, "t.conll", "error: the training split contains only 'O'"),
         ({"t.conll": GOOD}, "train=t.conll,test=t.conll", "error: t.conll is given as train and as test"),
-        ({"t.json": "{}"}, "t.json", "error: no format reads t.json as token examples"),
+        ({"t.json": "{}"}, "t.json", "error: t.json:1: no column of the tokens"),
         ({"t.conll.gz": "not packed"}, "t.conll.gz", "error: t.conll.gz is not a gzip file"),
     ],
 )  # fmt: skip

@@ -18,7 +18,7 @@ from labelkit.data.convert import Conversion, convert, to_labelled
 from labelkit.errors import DataError, LabelkitError
 from labelkit.files.output import new_output
 from labelkit.formats.builtin import FORMATS
-from labelkit.records import Coverage, Example, Format, Kind, Labelled, LoadContext, Source, Span
+from labelkit.records import Coverage, DataSettings, Example, Format, Kind, Labelled, LoadContext, Source, Span
 from labelkit.sample import SCHEMAS
 from reading_contexts import OnePlugin
 
@@ -33,7 +33,7 @@ class Shelf(OnePlugin):
 
 
 def run(reference: object, target: Path, to: str, shelf: Shelf | None = None, **how: Any) -> int:
-    ctx = LoadContext(columns=how.pop("columns", {}))
+    ctx = LoadContext(columns=how.pop("columns", {}), settings=how.pop("settings", DataSettings()))
     asked = Conversion(reference=str(reference), target=target, to=to, **how)
     return convert(asked, shelf or Shelf(), ctx).examples
 
@@ -268,7 +268,9 @@ def test_what_labelkit_wrote_in_parquet_is_converted_as_data(tmp_path: Path, kin
     labelled = Labelled(id="1", text="Ada", coverage=coverage, extra={"n": 1}, engine="torch-fp32", **found)
     with new_output(tmp_path / "a.parquet") as output:
         known.write([labelled], output)
-    assert run(tmp_path / "a.parquet", tmp_path / "b.jsonl", "jsonl") == 1
+    assert "predictions of labelkit" in failure(tmp_path / "a.parquet", tmp_path / "b.jsonl", "jsonl").message
+    gold = DataSettings(predictions_as_gold=True)
+    assert run(tmp_path / "a.parquet", tmp_path / "b.jsonl", "jsonl", settings=gold) == 1
     ours = {"words": ["Ada"], "labels": ["B-PER"]} if kind == "token" else {"label": "x"}
     assert json.loads((tmp_path / "b.jsonl").read_text()) == {"id": "1", "text": "Ada", **ours, "n": 1}
 

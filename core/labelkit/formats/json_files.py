@@ -5,24 +5,23 @@ A ``.json`` file holds an array of records, an object with the records in a fiel
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 from labelkit.errors import DataError
 from labelkit.formats.examples import read_records
 from labelkit.formats.json_containers import contained_records
-from labelkit.formats.json_values import find_layout, line_values, stored_values
+from labelkit.formats.json_values import Layout, find_layout, first_values, line_values, stored_values
 from labelkit.formats.jsonl import no_object_error, write
 from labelkit.formats.tools import doccano, prodigy, spacy_json
 from labelkit.formats.tools.annotations import read_annotations
 from labelkit.formats.tools.label_studio_tasks import looks_like_task, read_tasks
 from labelkit.records import Example, Format, LoadContext
 
-Values = Iterator[tuple[int, Any]]
+Values = Iterable[tuple[int, Any]]
 _SAMPLE = 20  # records by whose fields the tool that wrote them is recognised
 
 
@@ -47,11 +46,11 @@ def read_lines(path: Path, ctx: LoadContext) -> Iterator[Example]:
 
     :raises DataError: a line is not JSON, or a field is missing or invalid; names file and line.
     """
+    layout: Layout = "lines"
     if find_layout(path, ctx) == "array":
         ctx.policy.assume(f"{path.name} is read as a JSON array: --set data.format=json says the same")
-        yield from read_values(path, ctx, stored_values(path, ctx, "array"))
-    else:
-        yield from read_values(path, ctx, line_values(path, ctx))
+        layout = "array"
+    yield from read_values(path, ctx, layout)
 
 
 def read_document(path: Path, ctx: LoadContext) -> Iterator[Example]:
@@ -59,39 +58,30 @@ def read_document(path: Path, ctx: LoadContext) -> Iterator[Example]:
 
     :raises DataError: the file is not JSON, or a record is invalid.
     """
-    layout = find_layout(path, ctx)
+    yield from read_values(path, ctx, find_layout(path, ctx))
+
+
+def read_values(path: Path, ctx: LoadContext, layout: Layout) -> Iterator[Example]:
+    """Yield the examples of the values of a file, in the shape that the first of them show.
+
+    :raises DataError: the file is not JSON, or a record is invalid.
+    """
+    sample: Sequence[Any] = first_values(path, ctx, layout, _SAMPLE)
     values = line_values(path, ctx) if layout == "lines" else stored_values(path, ctx, layout)
-    yield from read_values(path, ctx, unwrapped(path, ctx, values) if layout == "values" else values)
-
-
-def unwrapped(path: Path, ctx: LoadContext, values: Values) -> Values:
-    """Yield the records that the only value of a file holds; several values are records themselves."""
-    first = list(islice(values, 2))
-    if len(first) == 1 and isinstance(first[0][1], Mapping):
+    if layout == "values" and len(sample) == 1 and isinstance(sample[0], Mapping):
         try:
-            records = contained_records(first[0][1], ctx)
+            records = contained_records(sample[0], ctx)
         except DataError as error:
             raise error.at(path) from error
         if records is not None:
-            yield from enumerate(records, start=1)
-            return
-    yield from chain(first, values)
-
-
-def read_values(path: Path, ctx: LoadContext, values: Values) -> Iterator[Example]:
-    """Yield the examples of JSON values, in the shape that the first of them show."""
-    sample = list(islice(values, _SAMPLE))
-    shape = find_shape([value for _, value in sample], ctx)
+            sample, values = records[:_SAMPLE], enumerate(records, start=1)
+    shape = find_shape(sample, ctx)
     if shape is None:
-        yield from read_records(path, ctx, only_objects(path, ctx, chain(sample, values)))
+        yield from read_records(path, ctx, only_objects(path, ctx, values))
         return
-    if shape.tool is not None:
-        ctx.policy.assume(
-            f"{path.name} is read as {shape.name}: --set data.format={shape.tool} says the same, jsonl plain records"
-        )
-    else:
-        ctx.policy.assume(f"{path.name} is read as {shape.name}")
-    yield from shape.read(path, ctx, chain(sample, values))
+    other = f": --set data.format={shape.tool} says the same, jsonl plain records" if shape.tool else ""
+    ctx.policy.assume(f"{path.name} is read as {shape.name}{other}")
+    yield from shape.read(path, ctx, values)
 
 
 def find_shape(values: Iterable[Any], ctx: LoadContext) -> Shape | None:

@@ -6,15 +6,18 @@ import codecs
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, cast
 
 from labelkit.errors import DataError, one_line
 from labelkit.files.reading import STDIN, open_bytes, read_lines, reading_errors, text_codec
-from labelkit.records import LoadContext
+from labelkit.records import LoadContext, ReadingPolicy
 
 Layout = Literal["lines", "array", "values"]
 _SNIFFED = 1 << 20  # bytes in which the first line is looked for
+_PEEKED = 4096  # bytes after it
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -112,18 +115,29 @@ def find_layout(path: Path, ctx: LoadContext) -> Layout:
     if path == STDIN or not path.is_file():
         return "lines"  # it cannot be read twice
     with json_bytes_of(path, ctx.encoding) as stream:
-        start = stream.read(_SNIFFED)
-    text = start.decode("utf-8", "replace").lstrip()
-    line, newline, rest = text.partition("\n")
+        line = next(filter(bytes.strip, iter(lambda: stream.readline(_SNIFFED), b"")), b"")
+        more = bool(stream.read(_PEEKED).strip())
     try:
         value = json.loads(line)
     except (ValueError, RecursionError):
-        return "array" if text.startswith("[") else "values"
-    if isinstance(value, list) and (not value or not isinstance(value[0], str)):
-        return "array"
-    if isinstance(value, dict) and not rest.strip() and any(isinstance(held, list | dict) for held in value.values()):
+        return "array" if line.lstrip().startswith(b"[") else "values"
+    if isinstance(value, list):
+        return "lines" if value and isinstance(value[0], str) else "array"
+    if isinstance(value, dict) and not more and any(isinstance(held, list | dict) for held in value.values()):
         return "values"  # the only line may hold all records in a field
-    return "lines" if newline or isinstance(value, dict) else "values"
+    return "lines"
+
+
+def first_values(path: Path, ctx: LoadContext, layout: Layout, count: int) -> list[Any]:
+    """Return the first values of a file that can be read, without reporting others; none of what cannot be read twice.
+
+    :raises DataError: the file cannot be read, or is not JSON.
+    """
+    if path == STDIN or not path.is_file():
+        return []
+    silent = replace(ctx, policy=ReadingPolicy(on_bad_record=lambda error: None))
+    values = line_values(path, silent) if layout == "lines" else stored_values(path, silent, layout)
+    return [value for _, value in islice(values, count)]
 
 
 @contextmanager

@@ -229,7 +229,8 @@ def round_trip(known: Format, kind: Kind, records: Iterable[Labelled]) -> list[E
     with tempfile.TemporaryDirectory(prefix="labelkit-contract-") as folder:
         target = write(known, records, Path(folder))
         layer = usual_layer(kind)
-        ctx = LoadContext(path=target, kind=kind, layer=layer, settings=DataSettings(splitter="whitespace"))
+        settings = DataSettings(splitter="whitespace", predictions_as_gold=True)
+        ctx = LoadContext(path=target, kind=kind, layer=layer, settings=settings)
         advice = "read all that write() writes, or raise labelkit.LabelkitError"
         with offline_call(f"read() of format '{known.name}', given what it wrote,", advice, may=LabelkitError):
             return list(known.read(target, ctx))

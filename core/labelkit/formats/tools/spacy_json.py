@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -93,7 +93,7 @@ def annotated_text(
     return annotated(spans=spans, errors=errors)
 
 
-def v2_records(docs: Iterator[tuple[int, Any]], ctx: LoadContext) -> Iterator[tuple[int, Mapping[str, Any]]]:
+def v2_records(docs: Iterable[tuple[int, Any]], ctx: LoadContext) -> Iterator[tuple[int, Mapping[str, Any]]]:
     """Yield ``(number, record)`` of each sentence of v2's documents, or of each of their texts with its category."""
     for number, doc in docs:
         for paragraph in doc.get("paragraphs", ()) if isinstance(doc, Mapping) else ():
