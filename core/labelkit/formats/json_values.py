@@ -13,6 +13,7 @@ from typing import Any, BinaryIO, Literal, cast
 
 from labelkit.errors import DataError, one_line
 from labelkit.files.reading import STDIN, open_bytes, read_lines, reading_errors, text_codec
+from labelkit.formats.record_limit import LimitedStream
 from labelkit.records import LoadContext, ReadingPolicy
 
 Layout = Literal["lines", "array", "values"]

@@ -102,8 +102,10 @@ def parse_tasks(path: Path, ctx: LoadContext) -> Iterator[tuple[int, Any]]:
 
     :raises DataError: the file is not a JSON array, or a task is too long.
     """
-    with json_bytes_of(path, ctx.encoding) as stream:
-        start = stream.read(64)
-    if not start.lstrip().startswith(b"["):
-        raise DataError(f"{path} is not a JSON array of tasks", hint="export it from Label Studio as JSON or JSON-MIN")
+    if path.is_file():  # standard input and pipes cannot be read twice
+        with json_bytes_of(path, ctx.encoding) as stream:
+            start = stream.read(64)
+        if not start.lstrip().startswith(b"["):
+            hint = "export it from Label Studio as JSON or JSON-MIN"
+            raise DataError(f"{path} is not a JSON array of tasks", hint=hint)
     yield from stored_values(path, ctx, "array")
