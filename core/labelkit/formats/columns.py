@@ -11,7 +11,7 @@ from labelkit.errors import DataError
 from labelkit.records import Kind, LoadContext
 
 Record = Mapping[str, Any]
-Role = Literal["tokens", "text", "spans", "id", "document"]
+Role = Literal["tokens", "text", "spans", "id", "document", "sentence"]
 ROLES: tuple[str, ...] = get_args(Role)
 #: role → the column names that are tried when ``--columns`` names none
 USUAL: Mapping[str, tuple[str, ...]] = {

@@ -1,43 +1,58 @@
-"""CSV and TSV with a header row: a text and its label in columns; other columns are the user's own fields.
+"""CSV and TSV: a text and its label in columns; other columns are the user's own fields.
 
-CSV also holds words and their labels, or a text and spans, as lists in JSON.
+CSV also holds words and their labels, or a text and spans, as lists in JSON or as Python prints them; or a word in each
+row.
 """
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import io
 import json
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import partial
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 from labelkit.errors import DataError
 from labelkit.files.reading import lines_with_ends
+from labelkit.formats.cells import parse_cell
 from labelkit.formats.columns import Columns, Record, check_columns, find_columns
+from labelkit.formats.dialect import Dialect, find_dialect
 from labelkit.formats.encoding import encode_text
 from labelkit.formats.examples import read_records
-from labelkit.formats.labelled_json import to_record, without_predictions
+from labelkit.formats.labelled_json import to_record
 from labelkit.formats.record_limit import RecordLimit
+from labelkit.formats.tools.label_studio_tasks import read_tasks
+from labelkit.formats.word_rows import word_columns
 from labelkit.records import Example, Format, Labelled, LoadContext, Output
 
-_FRACTION = re.compile(r"[-+]?(\d+\.\d*|\.\d+)([eE][-+]?\d+)?|[-+]?\d+[eE][-+]?\d+|nan", re.IGNORECASE)
-
+BLANK_ROWS = "rows of empty fields were left out"
+HEADERS_AGAIN = "repeated header rows were left out"
 _UNEVEN_HINT = "text that holds the separator needs quotes; --set data.quotes=true or false says whether they count"
+_HEADER_HINT = "without a header row: --set data.header=false --columns text=0,label=1"
 
 
 def read(path: Path, ctx: LoadContext, *, separator: str, quotes: bool) -> Iterator[Example]:
-    """Yield the rows of a table with a header row.
+    """Yield the rows of a table, or the sentences of a table with a word in each row.
 
-    :param quotes: whether fields may be quoted, if ``data.quotes`` does not say; only such tables hold JSON.
+    :param separator: between the fields, unless ``data.separator`` or the file says otherwise.
+    :param quotes: whether fields may be quoted, unless ``data.quotes`` or the file says otherwise; only such formats
+        hold JSON.
     :raises DataError: a column is missing, a row is uneven, or a text or label is missing; names file and line.
     """
-    quoted = quotes if ctx.settings.quotes is None else ctx.settings.quotes
-    rows = parse_rows(path, ctx, separator, quotes=quoted)
-    return read_records(path, ctx, parse_lists(rows, ctx) if quotes else rows, cells=True)
+    dialect = find_dialect(path, ctx, separator, quotes=quotes)
+    rows = parse_rows(path, ctx, dialect)
+    first = next(rows, None)
+    if first is None:
+        return
+    rows = chain([first], rows)
+    if {"annotation_id", "lead_time"} <= first[1].keys():
+        ctx.policy.assume(f"{path.name} is read as a CSV export of Label Studio")
+        yield from read_tasks(path, ctx, label_studio_rows(rows, ctx))
+    else:
+        yield from read_records(path, ctx, parse_lists(path, rows, ctx) if quotes else rows, cells=True)
 
 
 def write(records: Iterable[Labelled], output: Output) -> None:
@@ -87,51 +102,136 @@ def as_text(value: Any) -> str:
     return "" if value is None else json.dumps(value, ensure_ascii=False, default=str)
 
 
-def parse_rows(path: Path, ctx: LoadContext, separator: str, *, quotes: bool) -> Iterator[tuple[int, Record]]:
+def parse_rows(path: Path, ctx: LoadContext, dialect: Dialect) -> Iterator[tuple[int, Record]]:
     """Yield ``(line, row)`` of a table; empty fields are None.
+
+    Rows of empty fields and repeated header rows are left out and counted.
 
     :raises DataError: a quote is unterminated, or a row is uneven and ``ctx.policy`` does not skip it.
     """
+    columns: TableColumns | None = None
+    for line, fields in split_rows(path, ctx, dialect):
+        if columns is None:
+            columns = TableColumns(path, ctx, fields, dialect)
+            if dialect.header:
+                continue
+        if fields == columns.header:
+            ctx.policy.counts[HEADERS_AGAIN] += 1
+        elif len(fields) > 1 and not any(fields):
+            ctx.policy.counts[BLANK_ROWS] += 1
+        else:
+            try:
+                row = columns.row(fields)
+            except DataError as error:
+                ctx.policy.skip_record(error.at(f"{path}:{line}"))
+                continue
+            yield line, row
+
+
+def split_rows(path: Path, ctx: LoadContext, dialect: Dialect) -> Iterator[tuple[int, list[str]]]:
+    """Yield ``(line, fields)`` of each row of a table that is not blank.
+
+    :raises DataError: a quote is unterminated, or a row is too long; names file and line.
+    """
     csv.field_size_limit(2**31 - 1)  # global to Python; the records of each file have a limit of their own
-    quoting: Any = csv.QUOTE_MINIMAL if quotes else csv.QUOTE_NONE
+    quoting: Any = csv.QUOTE_MINIMAL if dialect.quotes else csv.QUOTE_NONE
     limit = RecordLimit(path, ctx)
-    lines = lines_with_ends(path, ctx.encoding, ctx.policy.undecodable, limit.characters)
-    table = csv.reader(limit.count(lines), delimiter=separator, quoting=quoting, strict=True)
-    header: list[str] = []
-    line = 1
+    lines = limit.count(lines_with_ends(path, ctx.encoding, ctx.policy.undecodable, limit.characters))
+    skipped = dialect.first - 1
+    for _ in islice(lines, skipped):
+        limit.start()
+    table = csv.reader(lines, delimiter=dialect.separator, quoting=quoting, strict=True)
+    line = dialect.first
     try:
         for fields in table:
             limit.start()
-            if fields and not header:
-                header = [name.strip() for name in fields]
-                check_columns(path, ctx, header)
-            elif fields and len(fields) == len(header):
-                yield line, {name: value or None for name, value in zip(header, fields, strict=True)}
-            elif fields:
-                message = f"{path}:{line}: {len(header)} columns expected as in the header, {len(fields)} found"
-                ctx.policy.skip_record(DataError(message, hint=_UNEVEN_HINT))
-            line = table.line_num + 1
+            if fields:
+                yield line, fields
+            line = table.line_num + dialect.first
     except csv.Error as error:
         hint = "--set data.quotes=true reads quoted fields"
-        if quotes:
-            hint = "a quote inside a quoted field is written twice"
+        if dialect.quotes:
+            hint = "a quote inside a quoted field is written twice; --set data.quotes=false reads quotes as text"
         raise DataError(f"{path}:{line}: {error}", hint=hint) from error
 
 
-def parse_lists(rows: Iterable[tuple[int, Record]], ctx: LoadContext) -> Iterator[tuple[int, Record]]:
-    """Yield ``(line, row)``; for a task of words with the lists that :func:`write` made JSON of."""
-    columns: Columns | None = None
+class TableColumns:
+    """The columns of one table, by its first row.
+
+    :ivar header: the fields of the header row; None if the table has none.
+    """
+
+    def __init__(self, path: Path, ctx: LoadContext, first: list[str], dialect: Dialect) -> None:
+        """Check that the table can be read.
+
+        :raises DataError: a column that is needed is missing, or occurs twice; names the file.
+        """
+        self.header = first if dialect.header else None
+        self._names = dialect.names or tuple(name.strip() for name in first)
+        # Excel writes columns without a name on the right; pandas an index without a name on the left
+        nameless = [index for index, name in enumerate(self._names) if not name]
+        self._nameless = set(nameless if len(nameless) > 1 else ())
+        named = [name for index, name in enumerate(self._names) if index not in self._nameless]
+        if word_columns(named, ctx):
+            return
+        try:
+            check_columns(path, ctx, named)
+        except DataError as error:
+            hint = error.hint if not dialect.header else "; ".join(filter(None, (error.hint, _HEADER_HINT)))
+            raise DataError(error.message, hint=hint) from error
+
+    def row(self, fields: Sequence[str]) -> Record:
+        """Return the fields of a row by the names of their columns.
+
+        :raises DataError: it has other fields than the header, or a value without a name; names no file.
+        """
+        width = len(self._names)
+        if len(fields) < width or any(fields[width:]):
+            where = "as in the header" if self.header else "as in the first row"
+            raise DataError(f"{width} columns expected {where}, {len(fields)} found", hint=_UNEVEN_HINT)
+        if lost := next((fields[index] for index in self._nameless if fields[index]), None):
+            raise DataError(f"the value '{lost[:60]}' stands in a column without a name", hint="name it in the header")
+        return {
+            name: value or None
+            for index, (name, value) in enumerate(zip(self._names, fields, strict=False))
+            if index not in self._nameless and (name or value)
+        }
+
+
+def label_studio_rows(rows: Iterable[tuple[int, Record]], ctx: LoadContext) -> Iterator[tuple[int, Record]]:
+    """Yield ``(line, task)`` of a CSV export of Label Studio, whose regions and choices are JSON in their cells."""
+    text = ctx.columns.get("text", "text")
     for line, row in rows:
-        if columns is None:  # all rows have the columns of the header
+        yield (
+            line,
+            {
+                name: parse_cell(value) if isinstance(value, str) and name != text else value
+                for name, value in row.items()
+                if value is not None or name == text
+            },
+        )
+
+
+def parse_lists(path: Path, rows: Iterable[tuple[int, Record]], ctx: LoadContext) -> Iterator[tuple[int, Record]]:
+    """Yield ``(line, row)``; for a task of words with the lists that cells hold, in JSON or as Python prints them.
+
+    :raises DataError: a list was shortened, and ``ctx.policy`` does not skip it; names file and line.
+    """
+    columns: Columns | None = None
+    listed: Collection[str | None] = ()
+    for line, row in rows:
+        if columns is None and not word_columns(row, ctx):  # all rows have the columns of the header
             columns = find_columns(tuple(row), ctx)
-            listed = {columns.roles.get("tokens"), columns.roles.get("spans"), *columns.layers.values(), "coverage"}
-        if columns.kind == "token":
-            parsed = dict(row)
-            for name, value in row.items():
-                if name in listed and isinstance(value, str) and value[:1] in ("[", "{"):
-                    with contextlib.suppress(ValueError, RecursionError):  # other text
-                        parsed[name] = json.loads(value)
-            if "tokens" in columns.roles and (text := columns.roles.get("text")) is not None:
-                parsed[text] = parsed[text] or ""  # no words
-            row = parsed
-        yield line, without_predictions(row)
+            if columns.kind == "token":
+                listed = {columns.roles.get("tokens"), columns.roles.get("spans"), *columns.layers.values()}
+        try:
+            parsed = {
+                name: parse_cell(value) if isinstance(value, str) and (name in listed or name == "coverage") else value
+                for name, value in row.items()
+            }
+        except DataError as error:
+            ctx.policy.skip_record(error.at(f"{path}:{line}"))
+            continue
+        if columns is not None and "tokens" in columns.roles and (text := columns.roles.get("text")) is not None:
+            parsed[text] = parsed[text] or ""  # no words
+        yield line, parsed

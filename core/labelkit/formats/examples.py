@@ -12,6 +12,7 @@ from labelkit.formats.class_labels import LabelParser, MissingLabelError
 from labelkit.formats.columns import Columns, Record, find_columns, listed
 from labelkit.formats.labelled_json import check_not_predicted, without_predictions
 from labelkit.formats.span_fields import SpanUnit, find_unit, parse_fields, span_items
+from labelkit.formats.word_rows import with_whole_sentences
 from labelkit.labels.span_tagger import SpanTagger
 from labelkit.labels.spans import offsets_of
 from labelkit.records import Example, LoadContext, Place
@@ -49,7 +50,7 @@ def read_records(
     reader = _RecordReader(ctx, names or {}, cells=cells)
     file, found = str(path), False
     unlabelled: DataError | None = None
-    for number, (line, record) in enumerate(reader.with_span_unit(records), start=start + 1):
+    for number, (line, record) in enumerate(reader.with_span_unit(with_whole_sentences(records, ctx)), start=start + 1):
         place = Place(file=file, line=line)
         try:
             example = reader.example(record, number, place)
