@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from labelkit.formats import conll, conllu, delimited, json_files, tables
+from labelkit.formats import conll, conllu, delimited, fasttext, json_files, tables
 from labelkit.formats.tools import brat, doccano, html, label_studio, prodigy, spacy_docbin
 
 FORMATS = (
@@ -10,6 +10,7 @@ FORMATS = (
     conllu.FORMAT,
     *json_files.FORMATS,
     *delimited.FORMATS,
+    fasttext.FORMAT,
     *tables.FORMATS,
     brat.FORMAT,
     doccano.FORMAT,

@@ -25,7 +25,7 @@ def guess_format(text: str, *, complete: bool, sure: bool = False) -> str | None
     """Return the name of the format that the start of a file is written in; None if it may be anything.
 
     :param complete: the text is the whole file; its last line is whole, too.
-    :param sure: only what other text is never taken for: JSON, CoNLL-U, and columns with tags of spans.
+    :param sure: only what other text is never taken for: JSON, fastText, CoNLL-U, and columns with tags of spans.
 
     >>> guess_format('{"text": "Ada"}', complete=True), guess_format("Ada ran.", complete=True)
     ('jsonl', None)
@@ -38,6 +38,8 @@ def guess_format(text: str, *, complete: bool, sure: bool = False) -> str | None
         return None
     if filled[0].lstrip()[0] in "[{":
         return _json_format(filled)
+    if all(line.lstrip().startswith("__label__") for line in filled):
+        return "fasttext"
     columns = _column_format(filled)
     if columns or sure:
         return columns

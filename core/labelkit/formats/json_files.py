@@ -134,7 +134,7 @@ FORMATS = (
     Format(
         name="jsonl",
         kinds=("token", "text"),
-        suffixes=(".jsonl", ".ndjson"),
+        suffixes=(".jsonl", ".ndjson", ".jsonlines", ".jl"),
         read=read_lines,
         write=write,
         summary="JSON Lines: words and tags, a text and spans, or a text and a label",

@@ -71,8 +71,6 @@ def reader_for(
     if suffix in ARCHIVES:
         raise DataError(f"{path} is an archive", hint="unpack it, and give the files that are in it")
     hint = f"choose one: {option}; {nearest(suffix.lstrip('.'), readers)}"
-    if suffix == ".json" and "label-studio" in readers:
-        hint = f"an export of Label Studio is read with {option.replace('NAME', 'label-studio')}"
     raise DataError(f"no format reads {path}{f' as {kind} examples' if kind else ''}", hint=hint)
 
 

@@ -1,0 +1,46 @@
+"""fastText's lines: ``__label__CLASS the text``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from labelkit.files.reading import read_lines
+from labelkit.formats.examples import read_records
+from labelkit.records import Example, Format, LoadContext
+
+PREFIX = "__label__"
+_LABELS = re.compile(rf"\s*((?:{PREFIX}\S+[\s,]+)*{PREFIX}\S+)(?:[\s,]+|$)")
+_LABEL = re.compile(rf"{PREFIX}([^\s,]+)")
+
+
+def read(path: Path, ctx: LoadContext) -> Iterator[Example]:
+    """Yield the text and label of each line; blank lines are skipped.
+
+    :raises DataError: a line has no label or several, or is not in the encoding; names file and line.
+    """
+    lines = read_lines(path, ctx.encoding, ctx.policy.on_bad_record, ctx.settings.max_record)
+    return read_records(path, ctx, ((number, line_record(line)) for number, line in lines if line.strip()))
+
+
+FORMAT = Format(
+    name="fasttext",
+    kinds=("text",),
+    suffixes=(".ft", ".fasttext"),
+    read=read,
+    summary="fastText: a text on each line, after __label__ and its class",
+)
+
+
+def line_record(line: str) -> dict[str, Any]:
+    """Return the text and the labels before it.
+
+    >>> line_record("__label__pos  Great !")
+    {'text': 'Great !', 'label': ['pos']}
+    """
+    match = _LABELS.match(line)
+    if match is None:
+        return {"text": line.strip(), "label": None}
+    return {"text": line[match.end() :].strip(), "label": _LABEL.findall(match[1])}
