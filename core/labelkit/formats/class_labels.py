@@ -56,7 +56,7 @@ class LabelParser:
         :raises MissingLabelError: there is none; names no file.
         :raises DataError: there are several labels, or one of another type; names no file.
         """
-        label = self._label(self._split(value) if isinstance(value, str) else value, names)
+        label = self._label(self._split(value) if isinstance(value, str) else value, names, cell=self._cells)
         if len(self.classes) < _MAX_CLASSES:
             self.classes[label] = None
         return label
@@ -101,10 +101,10 @@ class LabelParser:
             return [part.strip() for part in value.split(self._separator) if part.strip()]
         return value
 
-    def _label(self, value: Any, names: Sequence[str] | None) -> str:
+    def _label(self, value: Any, names: Sequence[str] | None, *, cell: bool = False) -> str:
         value = only_value(value)
         label = class_label(value, names)
-        number = self._cells if isinstance(value, str) else isinstance(value, float) and names is None
+        number = cell if isinstance(value, str) else isinstance(value, float) and names is None
         return self._number(label) if number else label
 
     def _number(self, label: str) -> str:
