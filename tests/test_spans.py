@@ -15,7 +15,8 @@ from labelkit.data.corpus import Corpus, load_corpus
 from labelkit.errors import DataError
 from labelkit.formats import json_files
 from labelkit.labels.schemes import spans_of, tags_of
-from labelkit.labels.spans import offsets_of, parse_spans, without_overlaps, words_of_spans
+from labelkit.labels.span_alignment import AlignMode, align_span
+from labelkit.labels.spans import TextSpan, offsets_of, parse_spans, without_overlaps, words_of_spans
 from labelkit.records import DataSettings, Example, Format, LoadContext, Schema, Source
 from labelkit.text.splitters import words as split_words
 from reading_contexts import OnePlugin
@@ -197,3 +198,49 @@ def test_every_span_is_tagged_or_told_of(text: str, data: st.DataObject) -> None
 def test_words_are_found_where_they_were_split(text: str) -> None:
     offsets = split_words(text)
     assert offsets_of([text[start:end] for start, end in offsets], text) == offsets
+
+
+@pytest.mark.parametrize(
+    ("span", "expand", "contract"),
+    [
+        ((0, 4), (0, 4), (0, 4)),  # a whole word
+        ((0, 3), (0, 4), None),  # a part of one
+        ((2, 9), (0, 9), (5, 9)),  # a part of the first of two
+        ((0, 11), (0, 14), (0, 10)),
+        ((4, 5), None, None),  # white space
+        ((4, 10), (4, 10), (4, 10)),  # white space at the start cuts nothing
+    ],
+)
+def test_spans_that_cut_words_are_aligned(
+    span: tuple[int, int], expand: tuple[int, int] | None, contract: tuple[int, int] | None
+) -> None:
+    words = ((0, 4), (5, 9), (9, 10), (10, 14))
+    kept = span if expand == contract == span else None
+    wanted: dict[AlignMode, tuple[int, int] | None] = {"expand": expand, "contract": contract, "drop": kept}
+    for mode, result in wanted.items():
+        found = align_span(TextSpan(*span, "X"), words, mode)
+        assert found == (None if result is None else TextSpan(*result, "X"))
+
+
+@pytest.mark.parametrize(
+    ("mode", "tags", "note"),
+    [
+        ("expand", ("B-PER", "O", "O"), "spans that cut words were expanded to whole words: 1"),
+        ("contract", ("O", "O", "O"), "spans that cut words, or hold none, were dropped: 1"),
+        ("drop", ("O", "O", "O"), "spans that cut words, or hold none, were dropped: 1"),
+    ],
+)
+def test_aligned_spans_are_counted_and_listed(tmp_path: Path, mode: str, tags: tuple[str, ...], note: str) -> None:
+    path = write(
+        tmp_path / "a.jsonl",
+        {"text": "Ada met Bob", "spans": [[0, 3, "PER"]]},
+        {"text": "Adaline met Bob", "spans": [[0, 3, "PER"]]},
+        {"text": "Ada met Bob", "spans": [[8, 11, "PER"]]},
+    )
+    assert "--set data.align_spans=expand, contract or drop" in str(failure(path).hint)
+    corpus = load(path, align_spans=mode, validation_fraction=0.3)
+    labels = {example.id: example.labels["ner"] for split in corpus.splits.values() for example in split.examples}
+    assert labels["2"] == tags
+    assert labels["1"] == ("B-PER", "O", "O")
+    assert note in corpus.notes
+    assert [f"{path}:2 'Ada' →" in line for line in corpus.assumptions if "align_spans" in line] == [True]

@@ -69,6 +69,10 @@ class DataSettings:
     drop_overlaps: Annotated[
         bool, Doc("of overlapping spans on text keep the longer one; the dropped ones are counted")
     ] = False
+    align_spans: Annotated[
+        Literal["error", "expand", "contract", "drop"],
+        Doc("what to do with spans on text that cut words; aligned and dropped ones are counted and listed"),
+    ] = "error"
     plain_labels: Annotated[
         bool | None,
         Doc("read spans on text as plain labels of words, not entities; None: as the file or the task says"),

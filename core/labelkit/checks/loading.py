@@ -203,7 +203,10 @@ class ReadingFaults:
         advice = "give the right encoding with --encoding, or convert the file to UTF-8"
         yield from self._lines.findings("encoding", "error", self._split, message, advice)
         message = "spans cannot be written as labels of words and were left out"
-        advice = "correct them, or give the words as a list; of two that overlap data.drop_overlaps=true keeps one"
+        advice = (
+            "correct them; data.align_spans=expand, contract or drop settles those that cut words, and of two that"
+            " overlap data.drop_overlaps=true keeps one"
+        )
         yield from self._spans.findings("spans", "error", self._split, message, advice)
 
 

@@ -7,19 +7,27 @@ from collections.abc import Callable, Iterable, Sequence
 from labelkit.errors import DataError
 from labelkit.labels.notation import Notation
 from labelkit.labels.schemes import SpanTuple, tags_of
+from labelkit.labels.span_alignment import align_span
 from labelkit.labels.spans import TextSpan, joined_offsets, without_overlaps, words_of_spans
 from labelkit.records import LoadContext, Place
 from labelkit.records.examples import Offsets
 
+ALIGNED = {
+    "expand": "spans that cut words were expanded to whole words",
+    "contract": "spans that cut words were contracted to whole words",
+}
+CUTTING = "spans that cut words, or hold none, were dropped"
 OVERLAPS = "nested or overlapping spans were dropped, the longer ones kept"
 _LISTED = 20  # messages in one error
+_SHOWN = 5  # spans that were aligned, in a line for users
 
 
 class SpanTagger:
     """Converts the spans of one file's records to labels of their words.
 
     ``ctx.settings.drop_overlaps`` keeps the longer of two overlapping spans, and counts the dropped ones in
-    ``ctx.policy.counts``; ``ctx.settings.plain_labels`` reads spans as plain labels of words. A span that cannot be
+    ``ctx.policy.counts``; ``ctx.settings.align_spans`` aligns spans that cut words, which are counted and listed;
+    ``ctx.settings.plain_labels`` reads spans as plain labels of words. A span that cannot be
     used is dropped where ``ctx.policy.on_bad_span`` takes its error; its record stays.
     """
 
@@ -27,6 +35,7 @@ class SpanTagger:
         self._settings, self._policy = ctx.settings, ctx.policy
         self._messages: list[str] = []
         self._count = 0
+        self._aligned: list[str] = []
 
     def labels(
         self,
@@ -50,7 +59,7 @@ class SpanTagger:
                     "the words are not those of the text, so its spans cannot be placed",
                     hint="correct the words, or leave them out",
                 )
-        kept = without_overlaps(spans, text, self._on_overlap(place))
+        kept = without_overlaps(self._align(spans, text, offsets, place), text, self._on_overlap(place))
         found, messages = words_of_spans(kept, text, offsets)
         self._reject(messages, place)
         if messages and self._policy.on_bad_span is None:
@@ -64,17 +73,36 @@ class SpanTagger:
         return None if missing else labels
 
     def finish(self) -> None:
-        """Raise what was collected.
+        """List the spans that were aligned, and raise what was collected.
 
         :raises DataError: there were spans that cut words, or words without a label.
         """
+        if self._aligned:
+            self._policy.assume(f"data.align_spans={self._settings.align_spans}: {'; '.join(self._aligned)}")
         if count := self._count:
             more = f"; and {count - _LISTED} more" if count > _LISTED else ""
             raise DataError(
                 f"{count} span{'s' if count > 1 else ''} cannot be written as tags of words: "
                 f"{'; '.join(self._messages)}{more}",
-                hint="correct them, or give the words already split, as a list",
+                hint="correct them, or --set data.align_spans=expand, contract or drop does it for all of them",
             )
+
+    def _align(self, spans: Sequence[TextSpan], text: str, words: Offsets, place: Place) -> list[TextSpan]:
+        """Return spans that cut no word, if the settings say how; those that change are counted."""
+        mode = self._settings.align_spans
+        if mode == "error":
+            return list(spans)
+        found = []
+        for span in spans:
+            aligned = align_span(span, words, mode)
+            if aligned is not None:
+                found.append(aligned)
+            if aligned != span:
+                self._policy.counts[CUTTING if aligned is None else ALIGNED[mode]] += 1
+                if len(self._aligned) < _SHOWN:
+                    now = "dropped" if aligned is None else f"'{text[aligned.start : aligned.end]}'"
+                    self._aligned.append(f"{place} '{text[span.start : span.end]}' → {now}")
+        return found
 
     def _on_overlap(self, place: Place) -> Callable[[DataError], object] | None:
         if self._settings.drop_overlaps:
