@@ -36,6 +36,7 @@ from labelkit.registry.views import VIEWS
 START = datetime(2026, 11, 20, 15, 30, tzinfo=UTC)
 LONG = "/data/" + "long/" * 60 + "wnut17"
 HOSTILE = "[red]x[/red]\x1b[31m\n:smile:"
+EXISTS = "exists already\n  name another file, or replace it with --force"
 PAGE = (Path(__file__).parents[1] / "docs" / "reference" / "registry.md").read_text(encoding="utf-8")
 
 
@@ -432,7 +433,7 @@ def test_tables_are_exported(filled: Home, command: Command, tmp_path: Path) -> 
         assert re.search(r"4 rows, \d+ columns", done.err)
         assert (tmp_path / name).stat().st_size > 100
     again = command("export", "-o", tmp_path / "x.csv")
-    assert (again.status, again.err) == (1, f"error: {tmp_path}/x.csv exists\n  --force replaces it\n")
+    assert (again.status, again.err) == (1, f"error: {tmp_path}/x.csv {EXISTS}\n")
     assert command("export", "-o", tmp_path / "x.csv", "--force", "--json").document["rows"] == 4
     assert command("export", "-o", tmp_path).status == 1
     for name in ("r.xyz", "r"):

@@ -25,7 +25,7 @@ from labelkit import registry as public
 from labelkit.errors import RegistryError
 from labelkit.registry import Home, PlanValue, Registry, ResultTable, RunRecord, SplitRecord, VersionRecord
 from labelkit.registry import comparison as compare
-from labelkit.registry.export import as_text, write
+from labelkit.registry.export import TableFormat, as_text, write
 from labelkit.registry.views import VIEWS
 
 START = datetime(2026, 11, 21, 15, 30, tzinfo=UTC)
@@ -485,8 +485,13 @@ MIXED = ResultTable(
 )
 
 
+def write_file(table: ResultTable, path: Path, format_: TableFormat) -> None:
+    with path.open("wb") as stream:
+        write(table, stream, format_)
+
+
 def test_csv_and_json_hold_every_kind_of_value(tmp_path: Path) -> None:
-    write(MIXED, tmp_path / "x.csv", "csv")
+    write_file(MIXED, tmp_path / "x.csv", "csv")
     header, first, second = csv.reader(io.StringIO((tmp_path / "x.csv").read_text(encoding="utf-8"), newline=""))
     assert header == list(MIXED.columns)
     assert first == ['a "b",\nc\\ud800', "1", "1", "true", START.isoformat(), ""]
@@ -499,13 +504,13 @@ def test_csv_and_json_hold_every_kind_of_value(tmp_path: Path) -> None:
 def test_parquet_columns_have_one_type(tmp_path: Path) -> None:
     from pyarrow import parquet
 
-    write(MIXED, tmp_path / "x.parquet", "parquet")
+    write_file(MIXED, tmp_path / "x.parquet", "parquet")
     table = parquet.read_table(tmp_path / "x.parquet")
     assert table.schema.names == list(MIXED.columns)
     kinds = ["string", "double", "string", "bool", "timestamp[us, tz=UTC]", "string"]
     assert [str(field.type) for field in table.schema] == kinds
     assert table.to_pylist()[1] == {**dict.fromkeys(MIXED.columns), "number": 0.5, "mixed": "auto", "flag": False}
-    write(ResultTable(columns=("a",), rows=()), tmp_path / "none.parquet", "parquet")
+    write_file(ResultTable(columns=("a",), rows=()), tmp_path / "none.parquet", "parquet")
     assert parquet.read_table(tmp_path / "none.parquet").num_rows == 0
 
 

@@ -5,21 +5,24 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from functools import cached_property, update_wrapper
+from dataclasses import dataclass, replace
+from functools import cached_property, partial, update_wrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from labelkit.config.environment import Environment
+from labelkit.console.results import results, results_only
 from labelkit.files.json_text import to_json
+from labelkit.files.targets import is_stdout
 from labelkit.registry.home import Home
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from labelkit.plugins.catalog import Catalog
+    from labelkit.records import Format
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -77,7 +80,23 @@ class Shell:
 
     def json(self, document: object) -> None:
         """Print the JSON document of the command to stdout."""
-        click.echo(to_json(document))
+        self.print(to_json(document))
+
+    def reserve_stdout(self, output: Path) -> None:
+        """Print what the command shows to stderr where ``output``, its records, goes to stdout.
+
+        :raises UsageError: stdout is for the JSON document.
+        """
+        if is_stdout(output):
+            if self.as_json:
+                raise click.UsageError("--json prints its document to stdout: name a file with -o FILE")
+            self.out = self.err
+
+    def print(self, text: str) -> None:
+        """Print lines of the result to stdout as they are."""
+        stream = results()
+        stream.write(f"{text}\n")
+        stream.flush()
 
 
 def assumed_lines(assumptions: Iterable[str]) -> list[str]:
@@ -91,6 +110,18 @@ def say_assumptions(shell: Shell, assumptions: Iterable[str]) -> None:
         shell.say(line)
 
 
+def with_safe_cells(writer: Format) -> Format:
+    """Return the format CSV as ``--safe-cells`` writes it.
+
+    :raises UsageError: it is another format.
+    """
+    from labelkit.formats import delimited
+
+    if writer.name != "csv":
+        raise click.UsageError("--safe-cells is for CSV: add --to csv")
+    return replace(writer, write=partial(delimited.write, safe_cells=True))
+
+
 def _console(*, stderr: bool) -> Console:
     from rich.console import Console
 
@@ -101,16 +132,17 @@ def _console(*, stderr: bool) -> Console:
             raise BrokenPipeError
 
     # text of users is never markup, and lines are not wrapped in a pipe
-    stream = sys.stderr if stderr else sys.stdout
+    stream = sys.stderr if stderr else results()
     width = None if stream.isatty() else 100_000
-    return Pipeable(stderr=stderr, markup=False, highlight=False, emoji=False, soft_wrap=False, width=width)
+    return Pipeable(file=stream, markup=False, highlight=False, emoji=False, soft_wrap=False, width=width)
 
 
 def command_options(function: Command) -> Command:
     """Decorate a command with the options that all commands have; its first argument is a :class:`Shell`."""
 
     def call(*, as_json: bool, debug: bool, no_plugin: tuple[str, ...], trace_plugins: bool, **arguments: Any) -> Any:
-        return function(Shell(as_json, no_plugin, trace_plugins), **arguments)
+        with results_only():
+            return function(Shell(as_json, no_plugin, trace_plugins), **arguments)
 
     wrapped: Any = update_wrapper(call, function)
     for option in (

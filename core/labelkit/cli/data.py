@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from labelkit.cli.common import Command, Shell, assumed_lines, command_options
+from labelkit.files.targets import is_stdout
 from labelkit.settings import SETTINGS, DataSettings, is_plugin_key
 
 if TYPE_CHECKING:
@@ -151,6 +152,8 @@ def convert(
         split=split,
         force=force,
     )
+    if shell.as_json and is_stdout(target):
+        raise click.UsageError("--json prints the summary: name a file for the examples")
     ctx = reading_context(shell, **reading)
     if source:
         ctx = replace(ctx, settings=replace(ctx.settings, format=source))

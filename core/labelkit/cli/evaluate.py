@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from labelkit.cli.common import Shell, command_options, say_assumptions
+from labelkit.cli.common import Shell, command_options, say_assumptions, with_safe_cells
 from labelkit.cli.data import reading_context, reading_options
 from labelkit.errors import LabelkitError
+from labelkit.files.targets import check_target, is_stream
 
 if TYPE_CHECKING:
     from labelkit.data.gold import Gold
@@ -39,10 +40,16 @@ class EvaluateOptions:
     to: str | None = None
     output: Path | None = None
     force: bool = False
+    safe_cells: bool = False
 
     def __post_init__(self) -> None:
         if self.to is not None and self.output is None:
             raise click.UsageError("--to needs a file: add -o FILE")
+
+    @property
+    def file(self) -> Path | None:
+        """The file to write; None where the output is a stream."""
+        return None if self.output is None or is_stream(self.output) else self.output
 
     def writer(self, shell: Shell, kind: Kind | None = None) -> Format | None:
         """Return the format of the output file, which must not exist without ``--force``; None without one.
@@ -51,13 +58,19 @@ class EvaluateOptions:
         """
         if self.output is None:
             return None
+        from labelkit.data.references import files_read
         from labelkit.formats.recognition import writer_for
-        from labelkit.label.job import refuse_existing
         from labelkit.plugins.functions import with_context
 
-        refuse_existing(self.output, force=self.force)
-        found = writer_for(self.output, shell.catalog.formats, self.to, kind=kind)
-        return with_context(found, reading_context(shell, None, self.encoding, self.sets))
+        shell.reserve_stdout(self.output)
+        inputs = files_read(self.data) if self.data is not None else []
+        check_target(self.output, force=self.force, inputs=[*inputs, *([self.mapping] if self.mapping else [])])
+        if self.file is None and self.to is None:
+            raise click.UsageError("a stream has no ending that names a format: add --to FORMAT")
+        chosen = writer_for(self.file, shell.catalog.formats, self.to, kind=kind)
+        if self.safe_cells:
+            return with_safe_cells(chosen)
+        return with_context(chosen, reading_context(shell, None, self.encoding, self.sets))
 
 
 @click.command()
@@ -74,6 +87,7 @@ class EvaluateOptions:
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Write the predictions to FILE.")
 @click.option("--to", metavar="FORMAT", help="Write this format; default by the ending of FILE.")
 @click.option("--force", is_flag=True, help="Replace an existing FILE.")
+@click.option("--safe-cells", is_flag=True, help="In CSV, put ' before text that spreadsheets take for a formula.")
 @reading_options
 @command_options
 def evaluate(shell: Shell, **given: Any) -> None:
@@ -113,7 +127,7 @@ def evaluate(shell: Shell, **given: Any) -> None:
     facts: dict[str, Any] = {f"seen_{split}": number for split, number in leakage.shared.items()}
     if leakage.test_score is not None:
         facts["test_score"] = float(leakage.test_score)
-    if error := record_scores(info, gold, {**result.figures, **facts}, shell.home, predictions=options.output):
+    if error := record_scores(info, gold, {**result.figures, **facts}, shell.home, predictions=options.file):
         shell.say(f"note: not recorded: {error.message}")
     _print(shell, info, gold, result.figures, leakage, options.output)
 

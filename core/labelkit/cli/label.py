@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from labelkit.cli.common import Shell, command_options
+from labelkit.cli.common import Shell, command_options, with_safe_cells
 from labelkit.cli.data import reading_context, reading_options
+from labelkit.console.results import results
+from labelkit.files.targets import check_target, is_stdout, is_stream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,12 +47,18 @@ class LabelOptions:
     columns: str | None
     encoding: str
     sets: tuple[str, ...]
+    safe_cells: bool
+
+    @property
+    def file(self) -> Path | None:
+        """The file to write; None where the output is a stream."""
+        return None if self.output is None or is_stream(self.output) else self.output
 
     def check(self, *, as_json: bool) -> None:
         """Raise for options that cannot be combined."""
         if bool(self.inputs) == bool(self.texts):
             raise click.UsageError("give either files, folders or - for standard input, or --text, to label")
-        if self.resume and self.output is None:
+        if self.resume and self.file is None:
             raise click.UsageError("--resume continues a file: name it with -o FILE")
         if as_json and self.output is None and self.inputs:
             raise click.UsageError("--json prints the closing summary: name a file for the records with -o FILE")
@@ -105,6 +112,7 @@ class LabelOptions:
 @click.option("--resume", is_flag=True, help="Continue FILE of an interrupted command.")
 @click.option("--strict", is_flag=True, help="Stop at the first record that cannot be read.")
 @click.option("--force", is_flag=True, help="Replace an existing FILE.")
+@click.option("--safe-cells", is_flag=True, help="In CSV, put ' before text that spreadsheets take for a formula.")
 @reading_options
 @command_options
 def label(shell: Shell, **given: Any) -> None:
@@ -118,6 +126,8 @@ def label(shell: Shell, **given: Any) -> None:
     zcat reviews.csv.gz | labelkit label latest - --from csv --columns text=review --to csv
     """
     options = LabelOptions(**given)
+    if is_stdout(options.output):
+        options = replace(options, output=None)
     options.check(as_json=shell.as_json)
     if options.texts and options.output is None and options.to is None:
         print_texts(shell, options)
@@ -149,16 +159,17 @@ def run_job(shell: Shell, options: LabelOptions) -> None:
     """Label to a file or to standard output, with a progress bar and a closing summary."""
     from labelkit.cli.labelling import LabelProgress, ReadMeter
     from labelkit.files.reading import OPEN_LISTENER
-    from labelkit.label.job import LabellingJob, refuse_existing
+    from labelkit.label.job import LabellingJob
 
-    if options.output:
-        refuse_existing(options.output, force=options.force)
     ctx = reading_context(shell, options.columns, options.encoding, options.sets)
     inputs = None if options.texts else _find_inputs(shell, options, ctx)
+    if options.output:
+        read = [one.path for one in inputs.files] if inputs else []
+        check_target(options.output, force=options.force, inputs=read)
     _writer(shell, options, None)  # an invalid format or setting fails before the model is loaded
     labeller = _open(shell, options)
     ctx = replace(_reading_context(shell, options, labeller), policy=ctx.policy)
-    meter, bar = ReadMeter(), options.output is not None or not sys.stdout.isatty()
+    meter, bar = ReadMeter(), options.output is not None or not results().isatty()
     with LabelProgress(shell.err, meter, inputs.size if inputs else None, bar=bar) as progress:
         OPEN_LISTENER.set(meter)
         job = LabellingJob(
@@ -172,13 +183,13 @@ def run_job(shell: Shell, options: LabelOptions) -> None:
             on_chunk=progress,
         )
         try:
-            if options.output:
+            if options.file:
                 header = options.journal_header(labeller)
-                job.write_file(options.output, header, resume=options.resume, force=options.force)
+                job.write_file(options.file, header, resume=options.resume, force=options.force)
             else:
-                job.write_stdout()
+                job.write_stream(options.output)
         except KeyboardInterrupt:
-            _exit_interrupted(shell, options.output)
+            _exit_interrupted(shell, options.file)
         finally:
             OPEN_LISTENER.set(None)
     _close(shell, options, job)
@@ -188,7 +199,7 @@ def _find_inputs(shell: Shell, options: LabelOptions, ctx: LoadContext) -> Input
     from labelkit.label.inputs import find_inputs
     from labelkit.label.journal import journal_path
 
-    excluded = [options.output, journal_path(options.output)] if options.output else []
+    excluded = [options.file, journal_path(options.file)] if options.file else []
     found = find_inputs(
         options.inputs,
         shell.catalog.formats,
@@ -236,9 +247,14 @@ def _writer(shell: Shell, options: LabelOptions, labeller: Labeller | None) -> F
 
     name = options.to
     if name is None and options.output is None:
-        name = "terminal" if sys.stdout.isatty() else "jsonl"
+        name = "terminal" if results().isatty() else "jsonl"
+    elif name is None and options.output and options.file is None and not options.output.suffix:
+        name = "jsonl"
     kind = labeller.info.kind if labeller else None
-    chosen = writer_for(options.output, shell.catalog.formats, name, kind=kind)
+    path = options.output if name is None else options.file  # a stream has no name to tell the format by
+    chosen = writer_for(path, shell.catalog.formats, name, kind=kind)
+    if options.safe_cells:
+        return with_safe_cells(chosen)
     if labeller is None:
         return chosen
     if chosen.name != "terminal":
@@ -260,8 +276,8 @@ def _close(shell: Shell, options: LabelOptions, job: LabellingJob) -> None:
     """Record the output and print the summary; fail if a file could not be read to the end."""
     from labelkit.cli.labelling import plural, summary_lines
 
-    if options.output and (error := job.record_output(options.output, shell.home)):
-        shell.say(f"note: {options.output} is not recorded: {error.message}")
+    if options.file and (error := job.record_output(options.file, shell.home)):
+        shell.say(f"note: {options.file} is not recorded: {error.message}")
     if shell.as_json:
         shell.json(job.summary(options.output))
     for line in summary_lines(job, options.output):

@@ -12,6 +12,7 @@ import click
 from labelkit.cli.common import Shell, command_options
 from labelkit.cli.data import reading_context, reading_options
 from labelkit.errors import LabelkitError
+from labelkit.files.targets import check_target, is_stream
 
 if TYPE_CHECKING:
     from labelkit.data.gold import Gold
@@ -66,8 +67,10 @@ def onnx(shell: Shell, **given: Any) -> None:
 
     options = OnnxOptions(**given)
     require_runtime()
-    if options.output is not None and options.output.exists():
-        raise LabelkitError(f"{options.output} exists already", hint="name another folder")
+    if options.output is not None:
+        if is_stream(options.output):
+            raise LabelkitError(f"{options.output} is no folder", hint="name a new folder with -o FOLDER")
+        check_target(options.output, force=False)
     details = _recorded_run(shell, options.run)
     labeller = Labeller.open(options.run, shell.home, shell.catalog, engine="torch")
     gold, train = _read_data(shell, options, labeller, details)
@@ -94,7 +97,7 @@ def onnx(shell: Shell, **given: Any) -> None:
         from labelkit.console.text import literal
 
         for line in _summary_lines(document, options.output):
-            click.echo(literal(line))
+            shell.print(literal(line))
     if not export.accepted:
         raise LabelkitError(
             f"the ONNX model was refused: its {export.comparison.key} is {export.comparison.loss:.4f} worse, "

@@ -129,4 +129,4 @@ def new(shell: Shell, name: str, kind: str, folder: Path) -> None:
         shell.json({"folder": str(package), "files": files, "next": commands})
         return
     for line in (*files, "", "next:", *(f"  {command}" for command in commands)):
-        click.echo(line)
+        shell.print(line)

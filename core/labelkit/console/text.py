@@ -13,17 +13,19 @@ _PICTURES = {
     **dict.fromkeys((*range(0x202A, 0x202F), *range(0x2066, 0x206A)), 0xFFFD),
 }
 _KEEP_LINES = {code: picture for code, picture in _PICTURES.items() if code != 0x0A}
+_KEEP_TABS = {code: picture for code, picture in _KEEP_LINES.items() if code != 0x09}
 
 
-def literal(text: str, *, lines: bool = True) -> str:
+def literal(text: str, *, lines: bool = True, tabs: bool = False) -> str:
     r"""Return ``text`` with control characters made visible.
 
     :param lines: keep newlines.
+    :param tabs: keep newlines and tabs.
 
     >>> literal("a\x1b[31mb")
     'a␛[31mb'
     """
-    return text.translate(_KEEP_LINES if lines else _PICTURES)
+    return text.translate(_KEEP_TABS if tabs else _KEEP_LINES if lines else _PICTURES)
 
 
 def shorten(text: str, width: int) -> str:

@@ -6,6 +6,8 @@ target format cannot hold is found, for the format of a plugin too.
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import reduce
@@ -13,13 +15,16 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
+from labelkit.console.output import open_output
 from labelkit.data.label_notation import LabelNotation, find_notation
 from labelkit.data.layer_schema import check_examples
 from labelkit.data.reading import kind_of, reading_notes
+from labelkit.data.references import files_read
 from labelkit.data.resolution import DataCatalog, resolve_reference
 from labelkit.data.scheme_conversion import place_of
 from labelkit.errors import DataError
 from labelkit.files.output import new_output
+from labelkit.files.targets import check_target, is_stream
 from labelkit.formats.columns import usual_layer
 from labelkit.formats.delimited import as_text
 from labelkit.formats.labelled_json import gold_coverage
@@ -90,11 +95,24 @@ class ConversionResult:
 
 
 def convert(conversion: Conversion, catalog: DataCatalog, ctx: LoadContext) -> ConversionResult:
-    """Write a split of a data reference to a file in another format.
+    """Write a split of a data reference to a file in another format, or to standard output, a device or a pipe.
 
     :raises DataError: something cannot be read or written, or the target does not hold all of it.
     """
+    if not is_stream(conversion.target):
+        return _convert_to_file(conversion, catalog, ctx)
+    writer_for(None, catalog.formats, conversion.to)  # a format that needs a file is an error before data is read
+    with tempfile.TemporaryDirectory(prefix="labelkit-convert-") as folder:
+        file = Path(folder) / "converted"  # what is read back and compared cannot be a stream
+        result = _convert_to_file(replace(conversion, target=file), catalog, ctx)
+        with open_output(conversion.target, conversion.to) as output, file.open("rb") as content:
+            shutil.copyfileobj(content, output.stream)
+    return result
+
+
+def _convert_to_file(conversion: Conversion, catalog: DataCatalog, ctx: LoadContext) -> ConversionResult:
     writer_for(conversion.target, catalog.formats, conversion.to)  # an unknown name is an error before data is read
+    check_target(conversion.target, force=conversion.force, inputs=files_read(conversion.reference))
     ctx = replace(ctx, layer=conversion.layer)
     kind = kind_of(conversion.reference, catalog, ctx)
     ctx = replace(ctx, kind=kind, policy=ctx.policy.renewed())

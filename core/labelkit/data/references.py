@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from labelkit.errors import DataError, nearest
+from labelkit.files.reading import reading_errors
 from labelkit.files.split_names import SPLIT_ALIASES, canonical_split
 
 _KEYS = ("train", "validation", "valid", "val", "dev", "test")
@@ -84,6 +85,15 @@ def parse_split_files(text: str) -> dict[str, Path]:
         files[split] = paths[taken]
         keys = keys[taken + 1 :]
     return files
+
+
+def files_read(text: str) -> list[Path]:
+    """Return the local files that a data reference may be read from; none for a source or a dataset of the Hub."""
+    reference = parse_reference(text)
+    if reference.kind != "place" or not reference.path.is_dir():
+        return [reference.path] if reference.kind == "place" else list(reference.files.values())
+    with reading_errors(reference.path):
+        return [file for file in reference.path.rglob("*") if file.suffix == ".ann" or canonical_split(file.stem)]
 
 
 def parse_split_formats(text: str) -> dict[str, str]:

@@ -105,15 +105,15 @@ def select_metrics(
 
 
 def write_records(path: Path, writer: Format, records: Iterable[Labelled], *, force: bool) -> None:
-    """Write records to a file atomically.
+    """Write records to a file atomically, or to standard output, a device or a pipe.
 
     :raises DataError: the file exists, or the format cannot hold a record.
     :raises StorageError: the file cannot be written, for example because the disk is full.
     """
-    from labelkit.files.output import new_output
+    from labelkit.console.output import open_output
 
     assert writer.write is not None  # writer_for returns only formats that write
-    with new_output(path, force=force) as output:
+    with open_output(path, writer.name, force=force) as output:
         writer.write(records, output)
 
 

@@ -6,13 +6,13 @@ import contextlib
 import gzip
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from labelkit.errors import DataError
-from labelkit.files.atomic import new_file
+from labelkit.files.atomic import folder_beside, new_file
+from labelkit.files.targets import check_target
 
 
 class FileOutput:
@@ -48,13 +48,13 @@ class FileOutput:
         if len(self._temporary) == 1:
             yield self._temporary[self._path.name]
             return
-        with tempfile.TemporaryDirectory(prefix=f".{self._path.name}-", dir=self._path.parent) as folder:
+        with folder_beside(self._path) as folder:
             for name, file in self._temporary.items():
                 try:
-                    os.link(file, Path(folder) / name)
+                    os.link(file, folder / name)
                 except OSError:  # not every file system has links
-                    shutil.copyfile(file, Path(folder) / name)
-            yield Path(folder) / self._path.name
+                    shutil.copyfile(file, folder / name)
+            yield folder / self._path.name
 
     def close(self) -> None:
         """Close the streams."""
@@ -63,13 +63,8 @@ class FileOutput:
         self._open.clear()
 
     def _open_new(self, path: Path) -> BinaryIO:
-        if path.is_dir() or (path.exists() and not self._force):
-            raise DataError(
-                f"{path} {'is a folder' if path.is_dir() else 'exists already'}",
-                hint="name another file, or replace it with --force",
-            )
+        check_target(path, force=self._force)
         file = self._files.enter_context(new_file(path))
-        file.chmod(0o644)  # temporary files are private
         self._temporary[path.name] = file
         stream: BinaryIO = file.open("wb")
         self._open.append(stream)

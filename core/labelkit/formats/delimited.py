@@ -18,6 +18,7 @@ from typing import Any
 from labelkit.errors import DataError
 from labelkit.files.reading import lines_with_ends
 from labelkit.formats.cells import parse_cell
+from labelkit.formats.spreadsheet import safe_cell
 from labelkit.formats.columns import Columns, Record, check_columns, find_columns
 from labelkit.formats.dialect import Dialect, find_dialect
 from labelkit.formats.encoding import encode_text
@@ -55,9 +56,10 @@ def read(path: Path, ctx: LoadContext, *, separator: str, quotes: bool) -> Itera
         yield from read_records(path, ctx, parse_lists(path, rows, ctx) if quotes else rows, cells=True)
 
 
-def write(records: Iterable[Labelled], output: Output) -> None:
+def write(records: Iterable[Labelled], output: Output, *, safe_cells: bool = False) -> None:
     """Write a header row and a row per record; values that are not text are written as JSON.
 
+    :param safe_cells: write cells as :func:`labelkit.formats.spreadsheet.safe_cell` does: a reader finds other text then.
     :raises DataError: a record has fields that the first one lacks, or CSV cannot hold it.
     """
     header: list[str] = []
@@ -72,7 +74,8 @@ def write(records: Iterable[Labelled], output: Output) -> None:
             )
         buffer = io.StringIO(newline="")
         # rows end with \r\n, as RFC 4180 says
-        csv.writer(buffer).writerows([*rows, [as_text(record.get(name)) for name in header]])
+        rows.append([as_text(record.get(name)) for name in header])
+        csv.writer(buffer).writerows([[safe_cell(cell) for cell in row] for row in rows] if safe_cells else rows)
         output.stream.write(encode_text(buffer.getvalue(), labelled, "CSV"))
 
 

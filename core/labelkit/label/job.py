@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
+from labelkit.console.output import open_output
 from labelkit.errors import DataError, LabelkitError, RegistryError
 from labelkit.files.output import new_output
+from labelkit.files.targets import check_target
 from labelkit.label.journal import Journal, journal_path
 from labelkit.label.records import drop_low_scores
 from labelkit.label.stream import InputRecord, LabelResult, label_stream
@@ -21,25 +22,6 @@ from labelkit.records import Format, Labelled, ReadingPolicy
 if TYPE_CHECKING:
     from labelkit.label.labeller import Labeller
     from labelkit.registry import Home
-
-
-class StandardOutput:
-    """An :class:`labelkit.records.Output` to standard output."""
-
-    def __init__(self, format_name: str) -> None:
-        self._name = format_name
-
-    @property
-    def stream(self) -> BinaryIO:
-        """The bytes of standard output."""
-        return sys.stdout.buffer
-
-    def beside(self, suffix: str) -> BinaryIO:
-        """Raise: a stream has no files beside it.
-
-        :raises DataError: always.
-        """
-        raise DataError(f"format '{self._name}' writes several files, not a stream", hint="name one with -o FILE")
 
 
 @dataclass(kw_only=True, slots=True)
@@ -94,21 +76,22 @@ class LabellingJob:
             self.on_chunk(chunk)
             yield chunk
 
-    def write_stdout(self) -> None:
-        """Label to standard output, flushed after each chunk.
+    def write_stream(self, path: Path | None = None) -> None:
+        """Label to a stream, flushed after each chunk.
 
+        :param path: a device or a pipe; None for standard output.
         :raises DataError: if not a single record can be read.
+        :raises StorageError: if the stream cannot be written.
         """
-        output = StandardOutput(self.writer.name)
+        with open_output(path, self.writer.name) as output:
 
-        def records() -> Iterator[Labelled]:
-            for chunk in self.results():
-                yield from self.total.records_of(chunk)
-                output.stream.flush()
+            def records() -> Iterator[Labelled]:
+                for chunk in self.results():
+                    yield from self.total.records_of(chunk)
+                    output.stream.flush()
 
-        assert self.writer.write is not None  # writer_for returns writers only
-        self.writer.write(records(), output)
-        output.stream.flush()
+            assert self.writer.write is not None  # writer_for returns writers only
+            self.writer.write(records(), output)
         self._check_any_record()
 
     def write_file(self, path: Path, header: Mapping[str, Any], *, resume: bool = False, force: bool = False) -> None:
@@ -120,7 +103,7 @@ class LabellingJob:
             cannot hold one.
         :raises StorageError: if the disk cannot be written; the journal stays.
         """
-        refuse_existing(path, force=force)
+        check_target(path, force=force)
         assert self.writer.write is not None  # writer_for returns writers only
         with Journal.open(journal_path(path), header, resume=resume, force=force) as journal:
             empty = False
@@ -201,16 +184,3 @@ class LabellingJob:
         except LabelkitError as error:
             return error
         return None
-
-
-def refuse_existing(path: Path, *, force: bool) -> None:
-    """Raise if writing to ``path`` would replace something.
-
-    :param force: an existing file may be replaced; a folder never.
-    :raises DataError: if ``path`` exists.
-    """
-    if path.is_dir() or (path.exists() and not force):
-        raise DataError(
-            f"{path} {'is a folder' if path.is_dir() else 'exists already'}",
-            hint="name another file" + ("" if path.is_dir() else ", or replace it with --force"),
-        )

@@ -6,12 +6,12 @@ import csv
 import io
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
-from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, BinaryIO, Literal, get_args
 
 import sqlalchemy as sa
 
 from labelkit.files.json_text import to_json
+from labelkit.formats.spreadsheet import safe_cell
 from labelkit.registry import tables
 from labelkit.registry.filter_comparisons import Condition
 from labelkit.registry.filters import COLUMNS, Fields, figure_name
@@ -92,21 +92,28 @@ def _scores(connection: sa.Connection, runs: sa.Select[Any]) -> Iterator[tuple[s
         yield run, figure_name(split, type_, name), value if text is None else text
 
 
-def as_text(table: ResultTable, format_: Literal["csv", "json"]) -> str:
-    """Return ``table`` as CSV (with a header, empty for None) or as JSON (a list of objects)."""
+def as_text(table: ResultTable, format_: Literal["csv", "json"], *, safe_cells: bool = False) -> str:
+    """Return ``table`` as CSV (with a header, empty for None) or as JSON (a list of objects).
+
+    :param safe_cells: write text of CSV as :func:`labelkit.formats.spreadsheet.safe_cell` does.
+    """
     if format_ == "json":
         rows = ([_time(value) for value in row] for row in table.rows)
         return to_json([dict(zip(table.columns, row, strict=True)) for row in rows]) + "\n"
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(table.columns)
+    cell = safe_cell if safe_cells else lambda value: value
+    writer.writerow([cell(name) for name in table.columns])
     for row in table.rows:
-        writer.writerow([str(value).lower() if isinstance(value, bool) else _time(value) for value in row])
+        writer.writerow([str(value).lower() if isinstance(value, bool) else cell(_time(value)) for value in row])
     return stream.getvalue()
 
 
-def write(table: ResultTable, path: Path, format_: TableFormat) -> None:
-    """Write ``table`` to the file ``path``."""
+def write(table: ResultTable, stream: BinaryIO, format_: TableFormat, *, safe_cells: bool = False) -> None:
+    """Write ``table`` to ``stream``.
+
+    :param safe_cells: as in :func:`as_text`.
+    """
     if format_ == "parquet":
         import pyarrow
         from pyarrow import parquet
@@ -116,10 +123,10 @@ def write(table: ResultTable, path: Path, format_: TableFormat) -> None:
             values = uniform([row[index] for row in table.rows])
             empty = all(value is None for value in values)
             arrays[name] = pyarrow.array(values, type=pyarrow.string() if empty else None)
-        parquet.write_table(pyarrow.table(arrays), path)
+        parquet.write_table(pyarrow.table(arrays), stream)
     else:
         # Half surrogate pairs, which UTF-8 cannot encode, are written as escapes.
-        path.write_text(as_text(table, format_), encoding="utf-8", errors="backslashreplace", newline="")
+        stream.write(as_text(table, format_, safe_cells=safe_cells).encode("utf-8", "backslashreplace"))
 
 
 def _time(value: Any) -> Any:

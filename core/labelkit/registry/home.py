@@ -119,6 +119,11 @@ class Home:
         """
         try:
             self.root.mkdir(parents=True, exist_ok=True)
+            if self.runs.is_symlink():
+                raise RegistryError(
+                    f"{self.runs} is a link, and labelkit creates no folders outside of its home",
+                    hint="name the folder that it leads to with LABELKIT_HOME, or make the home itself a link",
+                )
             self.runs.mkdir(exist_ok=True)
             found = self.store()
             if found is None:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from labelkit.cli.common import Shell, command_options
-from labelkit.console.text import literal
 from labelkit.errors import StorageError
+from labelkit.files.targets import check_target, is_stdout, is_stream
 
 if TYPE_CHECKING:
     from labelkit.registry.sql_query import ResultTable
@@ -67,8 +66,15 @@ def query(shell: Shell, sql: str, as_csv: bool, seconds: float) -> None:
 @click.option("--where", metavar="CONDITION", help="Export the runs that match this filter, as in labelkit runs list.")
 @click.option("--wide/--long", default=True, help="Write a row for each run (default), or for each score.")
 @click.option("--force", is_flag=True, help="Replace an existing FILE.")
+@click.option(
+    "--safe-cells/--exact-cells",
+    default=True,
+    help="In CSV, put ' before text that spreadsheets take for a formula (default), or write it exactly.",
+)
 @command_options
-def export(shell: Shell, output: Path | None, format_: str | None, where: str | None, wide: bool, force: bool) -> None:
+def export(
+    shell: Shell, output: Path | None, format_: str | None, where: str | None, wide: bool, force: bool, safe_cells: bool
+) -> None:
     """Export runs as a table: one row per run with its settings and scores, or one row per score.
 
     \b
@@ -78,25 +84,24 @@ def export(shell: Shell, output: Path | None, format_: str | None, where: str | 
     from labelkit.registry import Registry
     from labelkit.registry.export import FORMATS, write
 
+    if is_stdout(output):
+        output = None
     chosen = "json" if shell.as_json and format_ is None else format_ or format_of(output)
-    if output is None and chosen == "parquet":
-        raise click.UsageError("missing -o FILE: parquet cannot be written to stdout")
+    if chosen == "parquet" and (output is None or is_stream(output)):
+        raise click.UsageError("missing -o FILE: parquet cannot be written to a stream")
     if shell.as_json and output is None and chosen != "json":
         raise click.UsageError("--json cannot be combined with --format")
     if output is not None:
-        if output.is_dir():
-            raise StorageError(f"{output} is a folder", hint="name a file in it")
-        if output.exists() and not force:
-            raise StorageError(f"{output} exists", hint="--force replaces it")
+        check_target(output, force=force)
     with Registry.open(shell.home, create=False) as registry:
         found = registry.runs.export(where=where, long=not wide)
     if output is None:
-        _print(found, chosen)
+        _print(found, chosen, safe_cells=safe_cells)
         return
-    from labelkit.files.atomic import new_file
+    from labelkit.console.output import open_output
 
-    with new_file(output) as beside:
-        write(found, beside, next(one for one in FORMATS if one == chosen))
+    with open_output(output, chosen, force=force) as written:
+        write(found, written.stream, next(one for one in FORMATS if one == chosen), safe_cells=safe_cells)
     if shell.as_json:
         shell.json({"output": str(output), "format": chosen, "rows": len(found.rows), "columns": len(found.columns)})
     else:
@@ -110,7 +115,7 @@ def format_of(output: Path | None) -> str:
     """
     from labelkit.registry.export import FORMATS
 
-    if output is None:
+    if output is None or (is_stream(output) and not output.suffix):
         return "csv"
     suffix = output.suffix.lower().removeprefix(".")
     if suffix not in FORMATS:
@@ -119,10 +124,9 @@ def format_of(output: Path | None) -> str:
     return suffix
 
 
-def _print(found: ResultTable, format_: str) -> None:
-    from labelkit.registry.export import as_text
+def _print(found: ResultTable, format_: str, *, safe_cells: bool = False) -> None:
+    from labelkit.console.output import open_output
+    from labelkit.registry.export import write
 
-    text = as_text(found, "json" if format_ == "json" else "csv")
-    # files and pipes get the exact text; in a terminal control characters are made visible
-    shown = literal(text) if sys.stdout.isatty() else text.encode("utf-8", "backslashreplace").decode()
-    click.echo(shown, nl=False, color=True)
+    with open_output(None, format_) as output:
+        write(found, output.stream, "json" if format_ == "json" else "csv", safe_cells=safe_cells)

@@ -28,9 +28,9 @@ def report(shell: Shell, run: str, output: Path | None, force: bool) -> None:
     labelkit runs report ner@best -o best.html
     """
     import labelkit
+    from labelkit.console.output import open_output
     from labelkit.errors import LabelkitError
-    from labelkit.files.output import new_output
-    from labelkit.label.job import refuse_existing
+    from labelkit.files.targets import check_target, is_stream
     from labelkit.registry import Registry
     from labelkit.registry.liveness import now
     from labelkit.report.collect import collect
@@ -39,17 +39,19 @@ def report(shell: Shell, run: str, output: Path | None, force: bool) -> None:
     with Registry.open(shell.home, create=False) as registry:
         details = registry.runs.get(registry.runs.find(run).id)
     id_, path = details.record.id, output or Path(file_name(details))
-    refuse_existing(path, force=force)
+    shell.reserve_stdout(path)
+    check_target(path, force=force)
     contents = collect(details, shell.catalog, shell.environment, shell.home, shell.say)
     page = make_page(contents, labelkit=labelkit.__version__, written=now())
     content = render(page).encode()
-    with new_output(path, force=force) as written:
+    with open_output(path, "html", force=force) as written:
         written.stream.write(content)
     step = details.scores[0].step if details.scores else None
     digest = hashlib.sha256(content).hexdigest()
     try:
-        with Registry.open(shell.home, create=False) as registry:
-            registry.recorder.log_output(id_, path, step=step, kind="report", size=len(content), sha256=digest)
+        if not is_stream(path):
+            with Registry.open(shell.home, create=False) as registry:
+                registry.recorder.log_output(id_, path, step=step, kind="report", size=len(content), sha256=digest)
     except LabelkitError as error:
         shell.say(f"note: not recorded: {error.message}")
     if shell.as_json:
