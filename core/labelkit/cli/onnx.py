@@ -36,6 +36,13 @@ class OnnxOptions:
     encoding: str
     sets: tuple[str, ...]
 
+    def check(self) -> None:
+        """Raise if the folder of the model exists, or is no name of a folder."""
+        if self.output is not None:
+            if is_stream(self.output):
+                raise LabelkitError(f"{self.output} is no folder", hint="name a new folder with -o FOLDER")
+            check_target(self.output, force=False)
+
 
 @click.command()
 @click.argument("run")
@@ -67,10 +74,7 @@ def onnx(shell: Shell, **given: Any) -> None:
 
     options = OnnxOptions(**given)
     require_runtime()
-    if options.output is not None:
-        if is_stream(options.output):
-            raise LabelkitError(f"{options.output} is no folder", hint="name a new folder with -o FOLDER")
-        check_target(options.output, force=False)
+    options.check()
     details = _recorded_run(shell, options.run)
     labeller = Labeller.open(options.run, shell.home, shell.catalog, engine="torch")
     gold, train = _read_data(shell, options, labeller, details)
