@@ -18,13 +18,13 @@ from typing import Any
 from labelkit.errors import DataError
 from labelkit.files.reading import lines_with_ends
 from labelkit.formats.cells import parse_cell
-from labelkit.formats.spreadsheet import safe_cell
 from labelkit.formats.columns import Columns, Record, check_columns, find_columns
 from labelkit.formats.dialect import Dialect, find_dialect
 from labelkit.formats.encoding import encode_text
 from labelkit.formats.examples import read_records
 from labelkit.formats.labelled_json import to_record
 from labelkit.formats.record_limit import RecordLimit
+from labelkit.formats.spreadsheet import safe_cell
 from labelkit.formats.tools.label_studio_tasks import read_tasks
 from labelkit.formats.word_rows import word_columns
 from labelkit.records import Example, Format, Labelled, LoadContext, Output
@@ -59,7 +59,7 @@ def read(path: Path, ctx: LoadContext, *, separator: str, quotes: bool) -> Itera
 def write(records: Iterable[Labelled], output: Output, *, safe_cells: bool = False) -> None:
     """Write a header row and a row per record; values that are not text are written as JSON.
 
-    :param safe_cells: write cells as :func:`labelkit.formats.spreadsheet.safe_cell` does: a reader finds other text then.
+    :param safe_cells: write cells as :func:`labelkit.formats.spreadsheet.safe_cell` does; readers find other text.
     :raises DataError: a record has fields that the first one lacks, or CSV cannot hold it.
     """
     header: list[str] = []
