@@ -291,7 +291,7 @@ def test_every_default_fits_its_own_setting(key: str) -> None:
         ("data.scheme", "IOB3", "it takes IOB1, IOB2, BIOES, BILOU, BMES, BMEWO, IO, IOE1, IOE2, or auto"),
         ("data.columns", 3, "it takes text, or nothing"),
         ("train.precision", "fp8", "it takes auto, fp32, bf16, fp16"),
-        ("preprocess", "lower", "it takes a list"),
+        ("preprocess", "lower", 'it takes a list, such as ["a", "b"]'),
         ("train.dataloader_num_workers", "two", "it takes a whole number"),
     ],
 )

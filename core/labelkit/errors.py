@@ -65,6 +65,10 @@ class RegistryError(LabelkitError):
     """The registry cannot be opened, read or written."""
 
 
+class UnknownRunError(RegistryError):
+    """A reference that no run has as id, name or alias."""
+
+
 class SeveralRunsError(RegistryError):
     """An ambiguous reference to a run.
 

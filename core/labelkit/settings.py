@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Annotated, Any, Literal, Self, get_args
 
-from annotated_types import Ge, Interval
+from annotated_types import Ge, Gt, Interval
 
 AUTO: Literal["auto"] = "auto"
 #: characters of a line or record of data: four times the longest novels. JSON may take 30 bytes for each
@@ -177,6 +177,17 @@ class TrainSettings:
         Annotated[float, Interval(ge=0, le=0.9)] | None, Doc("dropout of the encoder; None: as in its configuration")
     ] = None
     freeze_embeddings: Annotated[bool, Doc("freeze the encoder's subword embeddings")] = False
+    lora_rank: Annotated[
+        PositiveInt | None, Doc("train LoRA adapters of this rank in place of the encoder's weights; None: the weights")
+    ] = None
+    lora_alpha: Annotated[
+        Annotated[float, Gt(0)] | Literal["auto"], Doc("adapters are scaled by alpha / rank; auto: twice the rank")
+    ] = AUTO
+    lora_dropout: Annotated[float, Interval(ge=0, le=0.9), Doc("dropout before the adapters")] = 0.0
+    lora_targets: Annotated[
+        Sequence[str] | Literal["auto"],
+        Doc('names of the layers with adapters, e.g. ["query", "value"]; auto: all linear layers of the encoder'),
+    ] = AUTO
     attention: Annotated[
         Attention, Doc("implementation of attention in training; default: as transformers chooses")
     ] = AUTO
@@ -205,7 +216,7 @@ class RunSettings:
     """
 
     reference: Annotated[str, Doc("data reference: a source, a path, or train=…,validation=…,test=…")]
-    model: Annotated[str, Doc("model reference: bundled, a folder, org/name on the Hub")] = "bundled"
+    model: Annotated[str, Doc("model reference: bundled, a folder, a run, org/name on the Hub")] = "bundled"
     metric: Annotated[str, Doc("the metric that selects the checkpoint")]
     decoder: Annotated[str, Doc("how scores become labels")]
     preprocess: Annotated[Sequence[str], Doc("preprocessors, in order")] = ()

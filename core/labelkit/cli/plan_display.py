@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -29,7 +30,8 @@ def print_plan(console: Console, checked: Plan, prepared: PreparedRun) -> None:
     ]
     table(console, ("split", ">examples", ">words", "from"), counts)
     console.print()
-    notes = (f"note: {note}" for note in prepared.corpus.notes)
+    continued = [prepared.continues.note] if prepared.continues else []
+    notes = (f"note: {note}" for note in (*continued, *prepared.corpus.notes))
     for line in (*notes, *assumed_lines(prepared.corpus.assumptions)):
         console.print(cell(line), soft_wrap=True)
     console.print(cell(f"labels  {' '.join(prepared.corpus.schema.label_names)}"))
@@ -58,5 +60,6 @@ def plan_document(checked: Plan, prepared: PreparedRun) -> dict[str, Any]:
         "labels": list(corpus.schema.label_names),
         "notes": list(corpus.notes),
         "assumptions": list(corpus.assumptions),
+        "continues": asdict(prepared.continues) if prepared.continues else None,
         "encoder": {"folder": str(encoder.folder), "revision": encoder.revision, "sha256": encoder.sha256},
     }

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.option("--data", metavar="REF", help="Train on a source, a path, or train=PATH,validation=PATH,test=PATH.")
 @click.option("--columns", metavar="NAME=COLUMN,…", help="Name the columns of the files, e.g. tokens=0,ner=3.")
 @click.option("--encoding", metavar="NAME", help="Read text files in this encoding; default utf-8.")
-@click.option("--model", metavar="REF", help="Fine-tune bundled, a folder, or org/name[@REVISION] of the Hub.")
+@click.option("--model", metavar="REF", help="Fine-tune bundled, a folder, a run, or org/name[@REVISION] of the Hub.")
 @click.option("--metric", metavar="NAME", help="Choose the checkpoint by this metric; labelkit metrics lists all.")
 @click.option("--decoder", metavar="NAME", help="Decode with this decoder; labelkit decoders lists all.")
 @click.option("--epochs", type=float, metavar="N", help="Train for N epochs.")

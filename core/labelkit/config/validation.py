@@ -44,7 +44,7 @@ _TYPES = {
     "boolean": "true or false",
     "null": "nothing",
     "object": "a table",
-    "array": "a list",
+    "array": 'a list, such as ["a", "b"]',
 }
 
 

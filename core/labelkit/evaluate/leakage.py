@@ -116,13 +116,8 @@ def encoder_lineage(details: RunDetails, home: Home) -> list[RunDetails]:
     """Return a run and the recorded runs that trained its encoder before, the nearest first."""
     from labelkit.registry import Registry
 
-    found = [details]
     with Registry.open(home, create=False) as registry:
-        while (weights := found[-1].record.model_sha256) and (maker := registry.lineage.run_with_weights(weights)):
-            if maker in {run.record.id for run in found}:  # training changed nothing
-                break
-            found.append(registry.runs.get(maker))
-    return found
+        return [details, *map(registry.runs.get, registry.lineage.ancestors(details.record.id))]
 
 
 def count_overlap(gold: Gold, details: RunDetails, corpora: Sequence[Corpus]) -> Leakage:

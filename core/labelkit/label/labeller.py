@@ -16,12 +16,13 @@ from labelkit.data.preprocess import apply
 from labelkit.encode.alignment import EncodedExamples, encode, encode_texts, surfaces_of, texts_of
 from labelkit.label.assembly import PreparedBatch, ScoredBatch, assemble_records, complete_example
 from labelkit.label.engine_selection import EngineSelector
-from labelkit.label.loading import find_checkpoint, find_decoder, find_head, find_preprocessors, load_engine
+from labelkit.label.loading import find_decoder, find_head, find_preprocessors, load_engine
 from labelkit.label.plugin_settings import CheckpointContext, checkpoint_context
 from labelkit.models.checkpoint import CheckpointInfo, read_checkpoint, read_train_mentions
 from labelkit.plugins.catalog import Catalog
 from labelkit.records import Context, Coverage, Decoder, Example, Labelled, Mentions, Metric, Preprocessor
 from labelkit.registry import Home
+from labelkit.registry.checkpoint_folders import find_checkpoint
 from labelkit.text.splitters import find_splitter
 
 if TYPE_CHECKING:

@@ -11,7 +11,6 @@ from labelkit.plugins.catalog import Catalog
 from labelkit.plugins.functions import with_context
 from labelkit.plugins.suppliers import find_part
 from labelkit.records import Context, Decoder, Head, Preprocessor
-from labelkit.registry import Home
 
 if TYPE_CHECKING:
     from labelkit.hardware import Hardware
@@ -19,23 +18,6 @@ if TYPE_CHECKING:
 
 #: kind of device → initial batch size in subwords, padding included; on a processor bounded by its caches
 BATCH_SIZES = {"cpu": 1024, "cuda": 65536}
-
-
-def find_checkpoint(reference: str, home: Home) -> tuple[Path, dict[str, tuple[int, str]]]:
-    """Return the checkpoint folder of a run, and size and checksum of the files that the registry recorded.
-
-    :param reference: of a run; or a folder, written with a separator, of which no files are recorded.
-    :raises LabelkitError: if there is no such run or folder, or the checkpoint was deleted.
-    """
-    if "/" in reference or "\\" in reference:
-        return Path(reference).expanduser(), {}
-    from labelkit.registry import Registry
-
-    with Registry.open(home, create=False) as registry:
-        run = registry.runs.find(reference, finished=True)
-        folder = registry.runs.checkpoint_folder(run.id)
-        best = registry.runs.get(run.id).best
-    return folder, dict(best.files) if best else {}
 
 
 def load_engine(

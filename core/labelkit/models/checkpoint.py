@@ -15,6 +15,7 @@ from labelkit.errors import DataError, ModelError
 from labelkit.files.atomic import new_folder
 from labelkit.files.json_text import to_json
 from labelkit.files.small import read_json, read_small
+from labelkit.models.adapters import check_no_adapter, merged_adapters
 from labelkit.models.checkpoint_files import CHECKPOINT_INFO, TRAIN_MENTIONS, pickles_in, sha256_of, weights_of
 from labelkit.models.heads import plain_state, save_module
 from labelkit.records import Kind, Schema
@@ -134,7 +135,8 @@ def write_checkpoint(
     :raises StorageError: the disk is full or not writable; nothing is left behind.
     """
     with new_folder(folder) as beside:
-        model.save_pretrained(beside, state_dict=plain_state(model))
+        with merged_adapters(model):
+            model.save_pretrained(beside, state_dict=plain_state(model))
         save_module(model, beside)
         tokenizer.save_pretrained(beside)
         (beside / CHECKPOINT_INFO).write_text(to_json(info.to_json()) + "\n", encoding="utf-8")
@@ -153,6 +155,7 @@ def read_checkpoint(folder: Path, files: Mapping[str, tuple[int, str]] | None = 
     """
     if not folder.is_dir():
         raise ModelError(f"checkpoint {folder} does not exist", hint="see: labelkit runs list")
+    check_no_adapter(folder)
     if pickles := pickles_in(folder):
         raise ModelError(
             f"{folder} holds a pickle ({pickles[0].name}), which labelkit never loads",

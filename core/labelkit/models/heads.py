@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from labelkit.errors import LabelkitError, ModelError, one_line
+from labelkit.models.adapters import plain_weights
 from labelkit.models.checkpoint_files import HEAD_WEIGHTS
 from labelkit.records import Head, HeadBatch, HeadContext, Schema
 from labelkit.records.heads import IGNORE_INDEX
@@ -236,7 +237,10 @@ def save_module(model: torch.nn.Module, folder: Path) -> None:
 
 
 def plain_state(model: torch.nn.Module) -> dict[str, torch.Tensor] | None:
-    """Return the weights of a model without those of its head's module; None where there is no such module."""
-    if module_of(model) is None:
-        return None
-    return {name: value for name, value in model.state_dict().items() if not name.startswith(f"{MODULE}.")}
+    """Return the weights of a model without those of its head's module, and by the names that transformers gives them.
+
+    :returns: None where there are neither such a module nor adapters.
+    """
+    own = model.state_dict()
+    weights = plain_weights({name: value for name, value in own.items() if not name.startswith(f"{MODULE}.")})
+    return None if weights.keys() == own.keys() else weights

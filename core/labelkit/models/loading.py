@@ -64,13 +64,16 @@ def bind_head(head: Head, folder: Path, schema: Schema, ctx: Context, **more: An
     return BoundHead(head, HeadContext(schema=schema, hidden_size=hidden_size, **shared, **more))
 
 
-def load_classifier(folder: Path, head: BoundHead, *, trained: bool = False) -> PreTrainedModel:
+def load_classifier(
+    folder: Path, head: BoundHead, *, trained: bool = False, take_head: bool | None = None
+) -> PreTrainedModel:
     """Load the model in ``folder`` in fp32, with a classifier and a head behind it.
 
     Missing weights of both are initialised at random.
 
     :param head: its context says the labels, and the dropout that replaces each rate of the configuration.
     :param trained: the folder is a checkpoint, which must have them.
+    :param take_head: keep the head that the folder may hold; None: if it has the same labels in the same order.
     :raises ModelError: the architecture has no classifier of the schema's kind, or the weights cannot be loaded.
     :raises LabelkitError: the head fails.
     """
@@ -106,7 +109,10 @@ def load_classifier(folder: Path, head: BoundHead, *, trained: bool = False) -> 
     _check_weights(folder, model, loaded[1], trained=trained)
     if not trained:
         _complete_config(folder, model)
-    head.attach(model, folder if trained else None)
+        same = list((config.id2label or {}).values()) == list(head.config["id2label"].values())
+        if not (same if take_head is None else take_head):
+            _renew_output_layer(model, loaded[1])
+    head.attach(model, folder if trained or take_head else None)
     return model
 
 
@@ -148,6 +154,18 @@ def _complete_config(folder: Path, model: PreTrainedModel) -> None:
             f"the encoder in {folder} has a part for each of {len(config.languages)} languages and must be told which",
             hint=f"set default_language in its config.json: {', '.join(config.languages[:3])} …",
         )
+
+
+def _renew_output_layer(model: PreTrainedModel, report: Mapping[str, Any]) -> None:
+    """Initialise the layer that gives a number for each label again, where it was loaded: its labels are others."""
+    absent = {*report["missing_keys"], *(entry[0] for entry in report["mismatched_keys"])}
+    for name, module in model.named_modules():
+        own = {f"{name}.{part}": weight for part, weight in module.named_parameters(recurse=False)}
+        per_label = all(len(weight) == model.config.num_labels for weight in own.values())
+        if own.keys() - absent and per_label and not name.startswith(f"{model.base_model_prefix}."):
+            for one in (module, *own.values()):
+                one._is_hf_initialized = False
+            model._init_weights(module)
 
 
 def _check_weights(folder: Path, model: PreTrainedModel, report: Mapping[str, Any], *, trained: bool) -> None:

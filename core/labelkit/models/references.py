@@ -13,6 +13,7 @@ from typing import Any
 from labelkit.errors import LabelkitError, ModelError, nearest
 from labelkit.files.small import read_json
 from labelkit.hub.repository import DEFAULT_REVISION, HubRepository, short_reason
+from labelkit.models.adapters import check_no_adapter
 from labelkit.models.checkpoint_files import sha256_of, weights_of
 from labelkit.records import LoadContext, ResolvedEncoder
 
@@ -40,10 +41,11 @@ def parse_model(reference: str, encoders: frozenset[str] | set[str]) -> tuple[st
     if kind in encoders:
         return kind, rest
     hub_id = reference.partition("@")[0].count("/") == 1 and ":" not in reference
-    return ("path" if _is_path(reference) or not hub_id else "hub"), reference
+    return ("path" if is_path(reference) or not hub_id else "hub"), reference
 
 
-def _is_path(reference: str) -> bool:
+def is_path(reference: str) -> bool:
+    """Return whether a model reference is that of a folder."""
     return Path(reference).is_dir() or reference.startswith((".", "/", "~")) or "\\" in reference
 
 
@@ -81,6 +83,7 @@ def check_encoder_folder(folder: Path) -> str:
     :raises ModelError: config.json or the safetensors files are missing or damaged.
     """
     config = folder / "config.json"
+    check_no_adapter(folder)
     try:
         read_json(config)
     except FileNotFoundError:
@@ -134,10 +137,10 @@ def resolve(reference: str, encoders: Any, ctx: LoadContext) -> ResolvedEncoder:
     :raises LabelkitError: it cannot be resolved; errors of a plugin are wrapped.
     """
     kind, rest = parse_model(reference, set(encoders))
-    if kind not in encoders or (kind == "path" and not _is_path(rest) and not Path(rest).exists()):
+    if kind not in encoders or (kind == "path" and not is_path(rest) and not Path(rest).exists()):
         raise ModelError(
             f"unknown model '{reference}'",
-            hint=f"{nearest(reference, encoders)} (or a folder, or org/name on the Hub)",
+            hint=f"{nearest(reference, encoders)} (or a run, a folder, or org/name on the Hub)",
         )
     try:
         found = encoders[kind].resolve(rest, ctx)

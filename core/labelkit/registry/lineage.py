@@ -42,6 +42,7 @@ class Origin:
     :param validation: the run's deciding metric on validation at that step.
     :param files: the states of the files of a folder; empty if none are recorded.
     :param others: further runs that wrote the same content, newest first.
+    :param continues: the runs whose trained model the run continued from, the nearest first.
     """
 
     path: Path
@@ -60,6 +61,7 @@ class Origin:
     records: int | None = None
     files: tuple[FileState, ...] = ()
     others: tuple[str, ...] = ()
+    continues: tuple[str, ...] = ()
 
     @property
     def changed(self) -> bool:
@@ -93,12 +95,10 @@ class Lineage:
             raise StorageError(f"{path} cannot be read: {error.strerror or error}", hint="check the disk") from error
         raise RegistryError(f"{path} does not exist", hint="give a labelled file or a checkpoint folder")
 
-    def run_with_weights(self, sha256: str) -> str | None:
-        """Return the id of the first run with a checkpoint of these weights, None if no run in this registry has."""
-        query = sa.select(_CHECKPOINTS.run).join(tables.checkpoint_files, _FILES.checkpoint == _CHECKPOINTS.id)
-        query = query.where(_FILES.sha256 == sha256, _FILES.name.endswith(_WEIGHTS))
+    def ancestors(self, run: str) -> tuple[str, ...]:
+        """Return the ids of the runs that trained the model of ``run`` before it, the nearest first."""
         with self._database.session() as connection:
-            return connection.scalars(query.order_by(_CHECKPOINTS.id).limit(1)).one_or_none()
+            return _ancestors(connection, run)
 
     def _origin_of_file(self, path: Path, progress: Progress | None) -> Origin:
         sha256 = sha256_of(path, progress=progress)
@@ -217,10 +217,31 @@ def _with_run(connection: sa.Connection, origin: Origin) -> Origin:
         origin,
         summary=summary,
         task=summary.task,
+        continues=_ancestors(connection, summary.id),
         command=connection.scalar(sa.select(tables.runs.c.command).where(tables.runs.c.id == summary.id)),
         validation=row.value if row else None,
         epoch=row.epoch if row and origin.epoch is None else origin.epoch,
     )
+
+
+def _ancestors(connection: sa.Connection, run: str) -> tuple[str, ...]:
+    """Return the runs that trained the model of ``run`` before it, the nearest first."""
+    found = [run]
+    while (parent := _parent(connection, found[-1])) and parent not in found:  # training may have changed nothing
+        found.append(parent)
+    return tuple(found[1:])
+
+
+def _parent(connection: sa.Connection, run: str) -> str | None:
+    """Return the run that made the model of ``run``: the one that it names, or the first one with its weights."""
+    runs = tables.runs.c
+    row = connection.execute(sa.select(runs.model, runs.model_sha256).where(runs.id == run)).one_or_none()
+    if row is None:
+        return None
+    named = connection.scalar(sa.select(runs.id).where(runs.id == row.model))
+    made = sa.select(_CHECKPOINTS.run).join(tables.checkpoint_files, _FILES.checkpoint == _CHECKPOINTS.id)
+    made = made.where(_FILES.sha256 == row.model_sha256, _FILES.name.endswith(_WEIGHTS))
+    return named or connection.scalar(made.order_by(_CHECKPOINTS.id).limit(1))
 
 
 def _read_info(folder: Path) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
-from labelkit.errors import RegistryError, SeveralRunsError
+from labelkit.errors import RegistryError, SeveralRunsError, UnknownRunError
 from labelkit.registry import aliases, tables
 from labelkit.registry.entities import RunSummary
 from labelkit.registry.queries import summaries
@@ -104,7 +104,7 @@ def _ambiguous(reference: str, found: Sequence[RunSummary]) -> SeveralRunsError:
     return SeveralRunsError(f"'{reference}' is ambiguous", lines, more=len(found) > _SHOWN, hint=hint)
 
 
-def _unknown(connection: sa.Connection, reference: str) -> RegistryError:
+def _unknown(connection: sa.Connection, reference: str) -> UnknownRunError:
     query = sa.select(_RUNS.id, _RUNS.name).order_by(_RUNS.started.desc()).limit(_COMPARED)
     known = [text for row in connection.execute(query) for text in row if text]
     known += [one.name for one in aliases.current(connection)]
@@ -113,4 +113,4 @@ def _unknown(connection: sa.Connection, reference: str) -> RegistryError:
         hint = f"did you mean {' or '.join(close)}?"
     else:
         hint = "labelkit runs list shows all runs" if known else "labelkit run TASK trains one"
-    return RegistryError(f"no run '{reference}' in the registry", hint=hint)
+    return UnknownRunError(f"no run '{reference}' in the registry", hint=hint)

@@ -14,7 +14,8 @@ from labelkit.errors import LabelkitError, one_line
 #: settings of the section ``train`` that are not arguments of transformers
 OURS = frozenset({
     "attention", "batch_tokens", "class_weights", "dropout", "eval_precision", "eval_tokens", "evaluations_per_epoch",
-    "freeze_embeddings", "head", "max_minutes", "precision", "save_minutes", "trainer",
+    "freeze_embeddings", "head", "lora_alpha", "lora_dropout", "lora_rank", "lora_targets",
+    "max_minutes", "precision", "save_minutes", "trainer",
 })  # fmt: skip
 
 

@@ -14,9 +14,11 @@ from labelkit.errors import LabelkitError
 from labelkit.events import Event, Noted, Scored, Stage, StepDone, TrainingStarted
 from labelkit.inference.engine import Engine
 from labelkit.inference.prediction import ScoringOptions, SplitScores, score_split
+from labelkit.models.adapters import Adapters, add_adapters, merged_adapters
 from labelkit.models.checkpoint import read_checkpoint, write_checkpoint
 from labelkit.models.loading import attention_implementation, freeze_embeddings, load_classifier
 from labelkit.registry.home import CHECKPOINTS, RESUME
+from labelkit.settings import AUTO, TrainSettings
 from labelkit.train import distributed
 from labelkit.train.arguments import training_arguments
 from labelkit.train.checkpoint_selection import CheckpointSelection, SavedCheckpoint
@@ -60,9 +62,11 @@ class TrainingRun(TrainerCallback):
         self._run, self._emit, self._state = run, emit, state
         self._check_writable = check_writable
         set_seed(plan.train.seed)
-        self._model = load_classifier(run.encoder, run.head)
+        self._model = load_classifier(run.encoder, run.head, take_head=run.takes_head)
         if plan.train.freeze_embeddings:
             freeze_embeddings(self._model)
+        if plan.train.lora_rank is not None:
+            add_adapters(self._model, adapters_of(plan.train))
         self._attention: str = self._model.config._attn_implementation
         higher = plan.metrics[0].higher_is_better
         self._selection = CheckpointSelection(run.id, run.folder / CHECKPOINTS, higher=higher, emit=emit)
@@ -180,7 +184,8 @@ class TrainingRun(TrainerCallback):
         if distributed.is_main_process():
             self._guard.epoch(step, loss)
             run, key = self._run, self._run.plan.metrics[0].key
-            with unwrapped_forward(self._model), attention_implementation(self._model, self._attention):
+            attention = attention_implementation(self._model, self._attention)
+            with merged_adapters(self._model), unwrapped_forward(self._model), attention:
                 metrics, temperature = evaluate_split(run, self._model, "validation", None)
             self._guard.validation(step, metrics)
             best = self._selection.is_best(metrics[key])
@@ -269,6 +274,15 @@ class TrainingRun(TrainerCallback):
         self._emit(
             Scored(run=run, split=split, task=task, step=step, epoch=epoch, metrics=metrics, train_loss=loss, best=best)
         )
+
+
+def adapters_of(settings: TrainSettings) -> Adapters:
+    """Return the adapters that resolved settings ask for."""
+    rank, alpha, targets = settings.lora_rank, settings.lora_alpha, settings.lora_targets
+    assert rank is not None
+    assert alpha != AUTO
+    assert targets != AUTO
+    return Adapters(rank=rank, alpha=alpha, dropout=settings.lora_dropout, targets=tuple(targets))
 
 
 def evaluate_split(run: ResolvedRun, model: PreTrainedModel, split: str, temperature: float | None) -> SplitScores:

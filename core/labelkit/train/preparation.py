@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from labelkit.config.environment import Environment
-from labelkit.config.plan import ErrorCollector, Plan, Request, draft_plan
+from labelkit.config.plan import ErrorCollector, Plan, Request, Setting, draft_plan
 from labelkit.data.corpus import Corpus, load_corpus, reading_settings
 from labelkit.models import references
 from labelkit.plugins.catalog import Catalog
@@ -16,6 +16,7 @@ from labelkit.records import DataSettings, LoadContext, ResolvedEncoder
 from labelkit.registry import RunDetails, names
 from labelkit.registry.home import Home
 from labelkit.train.class_weights import describe_weights, resolve_class_weights
+from labelkit.train.continuation import Continuation, resolve_model
 from labelkit.train.resumption import check_data_unchanged, check_resumable, recorded_request
 from labelkit.train.trials import try_parts
 
@@ -27,6 +28,7 @@ class PreparedRun:
     :param plan: with its automatic settings not yet resolved.
     :param class_weights: the weight of each label in the loss; None where all weigh the same.
     :param resumes: the run to resume; None for a new run.
+    :param continues: the checkpoint that the model comes from, where labelkit trained it.
     """
 
     plan: Plan
@@ -34,6 +36,7 @@ class PreparedRun:
     encoder: ResolvedEncoder
     class_weights: tuple[float, ...] | None = None
     resumes: RunDetails | None = None
+    continues: Continuation | None = None
 
 
 def prepare(
@@ -58,9 +61,11 @@ def prepare(
             check_name(plan.name, home)
     with errors.collect():
         on_stage("finding the encoder", plan.settings.model)
-        encoder = references.resolve(
-            plan.settings.model, catalog.encoders, _load_context(plan, plan.data, environment, home.cache)
-        )
+        context = _load_context(plan, plan.data, environment, home.cache)
+        encoder, trained = resolve_model(plan.settings.model, catalog, context, home)
+        if trained is not None and not references.is_path(plan.settings.model) and plan.settings.model != trained.run:
+            origin = plan.entries()["model"].origin  # an alias may soon be that of another run
+            plan = plan.updated({"model": Setting(trained.run, f"{origin} {plan.settings.model}")})
     with errors.collect():
         on_stage("reading", plan.settings.reference)
         corpus = read_corpus(plan, catalog, environment, home.cache)
@@ -71,7 +76,14 @@ def prepare(
     if not errors.errors:
         try_parts(plan, corpus, catalog, errors)
     errors.raise_errors()
-    return PreparedRun(plan=plan, corpus=corpus, encoder=encoder, class_weights=weights, resumes=resumes)
+    return PreparedRun(
+        plan=plan,
+        corpus=corpus,
+        encoder=encoder,
+        continues=Continuation.of(trained, plan, corpus.schema) if trained else None,
+        class_weights=weights,
+        resumes=resumes,
+    )
 
 
 def prepare_resumed(

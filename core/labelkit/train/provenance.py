@@ -40,11 +40,11 @@ def _git(*arguments: str) -> str | None:
     return done.stdout.strip()
 
 
-def versions(suppliers: Iterable[Supplier]) -> tuple[VersionRecord, ...]:
+def versions(suppliers: Iterable[Supplier], libraries: Iterable[str] = LIBRARIES) -> tuple[VersionRecord, ...]:
     """Return the versions of the plugins that supplied the parts of a plan, and of the libraries."""
     plugins = {one.plugin: one.version for one in suppliers}
     records = [VersionRecord(kind="plugin", name=name, version=version) for name, version in sorted(plugins.items())]
-    for name in LIBRARIES:
+    for name in libraries:
         try:
             version = metadata.version(name)
         except metadata.PackageNotFoundError:

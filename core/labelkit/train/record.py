@@ -25,6 +25,7 @@ def run_record(
     """
     commit, corpus = provenance.git_commit(), prepared.corpus
     suppliers = plan.suppliers(catalog, corpus.formats)
+    libraries = (*provenance.LIBRARIES, *(() if plan.train.lora_rank is None else ("peft",)))
     metric = plan.metrics[0]
     return RunRecord(
         id=run,
@@ -52,7 +53,7 @@ def run_record(
         git_dirty=commit.dirty,
         schema=asdict(corpus.schema),
         plan=tuple(PlanValue.of(key, value, origin) for key, (value, origin) in plan.entries().items()),
-        versions=provenance.versions(suppliers),
+        versions=provenance.versions(suppliers, libraries),
         suppliers=suppliers,
         splits=split_records(corpus),
         assumptions=tuple(

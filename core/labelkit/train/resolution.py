@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from transformers import PreTrainedTokenizerBase
+from transformers import PreTrainedConfig, PreTrainedTokenizerBase
 
 import labelkit
 from labelkit import hardware
@@ -22,13 +22,14 @@ from labelkit.errors import LabelkitError
 from labelkit.events import Event, Stage
 from labelkit.hardware import Hardware
 from labelkit.labels.mentions import MentionHashes, mentions_of
-from labelkit.models import architectures
+from labelkit.models import adapters, architectures
 from labelkit.models.checkpoint import CheckpointInfo, Supplier
 from labelkit.models.head_trial import try_head
 from labelkit.models.heads import BoundHead
 from labelkit.models.loading import bind_head, load_config, silence_transformers
 from labelkit.models.tokenizer import load_tokenizer, max_length_of
 from labelkit.registry import Home
+from labelkit.settings import AUTO
 from labelkit.train.arguments import training_arguments
 from labelkit.train.preparation import PreparedRun
 from labelkit.train.trials import trial_examples
@@ -43,6 +44,7 @@ class ResolvedRun:
     :param head: with the labels, the encoder's width, and what its loss obeys.
     :param windows: by split.
     :param fallback: the label of words without subwords.
+    :param takes_head: whether the head of ``encoder`` is taken up; None: where its labels are the same.
     :param suppliers: the plugins of the parts of the plan.
     """
 
@@ -56,6 +58,7 @@ class ResolvedRun:
     windows: Mapping[str, WindowStore]
     fallback: str
     device: Hardware
+    takes_head: bool | None = None
     suppliers: tuple[Supplier, ...] = ()
 
     @functools.cached_property
@@ -119,16 +122,42 @@ def resolve_plan(prepared: PreparedRun) -> tuple[Plan, Hardware]:
         raise LabelkitError(f"data.max_length {max_length} is more than the {limit} subwords that the encoder reads")
     choices = {
         "data.max_length": architectures.default_max_length(limit),
-        "train.learning_rate": hardware.learning_rate_for(architectures.hidden_size_of(config)),
+        "train.learning_rate": _learning_rate(prepared.plan, config),
         "train.precision": architectures.precision_for(config, hardware.precision_for("auto", device)),
         "train.attention": hardware.attention_for(prepared.plan.task.kind, device),
     }
-    plan = prepared.plan.resolved(choices)
+    plan = prepared.plan.resolved({**choices, **adapter_choices(prepared.plan, config)})
     architectures.check_precision(config, plan.train.precision, plan.train.eval_precision)
     window_encoding(plan, tokenizer)
     training_arguments(plan, Path("unused"), device.type)
     try_head(bound_head(plan, prepared), trial_labels(plan, prepared.corpus))
     return plan, device
+
+
+def adapter_choices(plan: Plan, config: PreTrainedConfig) -> dict[str, tuple[Any, str]]:
+    """Return the automatic settings of LoRA adapters; none where the plan has no adapters.
+
+    :raises LabelkitError: peft is missing, or the encoder has no layer of a name in ``train.lora_targets``.
+    """
+    train = plan.train
+    if train.lora_rank is None:
+        for name, default in (("lora_alpha", AUTO), ("lora_dropout", 0.0), ("lora_targets", AUTO)):
+            if getattr(train, name) != default:
+                raise LabelkitError(f"train.{name} needs train.lora_rank", hint="for example --set train.lora_rank=8")
+        return {}
+    adapters.require_peft()
+    wanted = None if train.lora_targets == AUTO else train.lora_targets
+    targets, why = adapters.find_targets(config, plan.task.kind, wanted)
+    alpha = 2.0 * train.lora_rank
+    return {"train.lora_alpha": (alpha, "twice the rank"), "train.lora_targets": (list(targets), why)}
+
+
+def _learning_rate(plan: Plan, config: PreTrainedConfig) -> tuple[float, str]:
+    rate, why = hardware.learning_rate_for(architectures.hidden_size_of(config))
+    if plan.train.lora_rank is None:
+        return rate, why
+    factor = adapters.LEARNING_RATE_FACTOR
+    return rate * factor, f"{why}, and adapters take {factor} times as much"
 
 
 def window_encoding(plan: Plan, tokenizer: PreTrainedTokenizerBase) -> Encoding:
@@ -151,6 +180,7 @@ def encode_splits(
 ) -> ResolvedRun:
     """Encode all splits as windows, or read them from the cache.
 
+    :param takes_head: whether the head of ``encoder`` is taken up; None: where its labels are the same.
     :param suppliers: the plugins of the parts of the plan.
     :raises LabelkitError: train has no word with subwords.
     """
@@ -183,6 +213,7 @@ def encode_splits(
         windows=windows,
         fallback=fallback_label(corpus),
         device=device,
+        takes_head=prepared.continues.takes_head if prepared.continues else None,
         suppliers=suppliers,
     )
 

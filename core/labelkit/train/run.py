@@ -154,7 +154,8 @@ def _emit_start(run: str, plan: Plan, prepared: PreparedRun, note: str | None, e
     emit(RunStarted(run=run, task=plan.task.name, plan=plan.as_dict()))
     processes = distributed.world_size()
     together = f"{processes} processes train together" if processes > 1 else None
-    for text in (note, together, *warnings(prepared.encoder.folder, plan.task.kind)):
+    continued = prepared.continues.note if prepared.continues else None
+    for text in (note, continued, together, *warnings(prepared.encoder.folder, plan.task.kind)):
         if text:
             emit(Noted(run=run, text=text))
 

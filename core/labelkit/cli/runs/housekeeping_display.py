@@ -110,6 +110,7 @@ def origin(console: Console, found: Origin) -> None:
         "task": found.task,
         "data": summary and summary.data + (" (synthetic)" if summary.synthetic else ""),
         "model": summary and summary.model,
+        "continues from": ", ".join(found.continues) or None,
         "validation": summary and f"{summary.metric_key} {figure(found.validation)}",
         "started": summary and moment(summary.started),
         "status": summary and ("stale" if summary.stale else summary.status),

@@ -1,0 +1,77 @@
+"""Continue from a trained run: ``--model RUN`` takes up its encoder, and its head where task and labels agree."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from labelkit.config.plan import Plan
+from labelkit.errors import UnknownRunError
+from labelkit.models import references
+from labelkit.models.checkpoint import CheckpointInfo, read_checkpoint
+from labelkit.models.checkpoint_files import CHECKPOINT_INFO, sha256_of, weights_of
+from labelkit.plugins.catalog import Catalog
+from labelkit.records import LoadContext, ResolvedEncoder, Schema
+from labelkit.registry.checkpoint_folders import find_checkpoint
+from labelkit.registry.home import Home
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Continuation:
+    """The checkpoint that a run continues from.
+
+    :param difference: why its head is not taken up; empty where it is.
+    """
+
+    run: str
+    step: int
+    difference: str
+
+    @classmethod
+    def of(cls, info: CheckpointInfo, plan: Plan, schema: Schema) -> Continuation:
+        """Return the continuation of a plan with labels in ``schema`` from the checkpoint of ``info``."""
+        return cls(run=info.run, step=info.step, difference=_difference(info, plan, schema))
+
+    @property
+    def takes_head(self) -> bool:
+        """Whether the weights of the head are taken up, too."""
+        return not self.difference
+
+    @property
+    def note(self) -> str:
+        """What is taken up, for the user and the record."""
+        taken = "its encoder and head are taken up" if self.takes_head else "its encoder is taken up, with a new head"
+        why = f", since {self.difference}" if self.difference else ""
+        return f"continues from run {self.run} at step {self.step:,}: {taken}{why}"
+
+
+def _difference(info: CheckpointInfo, plan: Plan, schema: Schema) -> str:
+    """Return why the head of a checkpoint does not fit a plan; empty where it does."""
+    if info.task != plan.task.name:
+        return f"its task is {info.task}"
+    if info.head != plan.head.name:
+        return f"its head is {info.head}"
+    if info.schema.label_names != schema.label_names or info.schema.multilabel != schema.multilabel:
+        return "its labels are others"
+    return ""
+
+
+def resolve_model(
+    reference: str, catalog: Catalog, ctx: LoadContext, home: Home
+) -> tuple[ResolvedEncoder, CheckpointInfo | None]:
+    """Resolve a model reference, which may be that of a run.
+
+    :returns: the encoder, and the info of its checkpoint where labelkit trained it.
+    :raises LabelkitError: there is no such model or run, or its checkpoint is missing or damaged.
+    """
+    kind, rest = references.parse_model(reference, set(catalog.encoders))
+    if kind == "path" and not references.is_path(rest) and "/" not in rest:
+        try:
+            folder, files = find_checkpoint(reference, home)
+        except UnknownRunError:
+            pass  # the error below names models, too
+        else:
+            info = read_checkpoint(folder, files)
+            sha256 = sha256_of(*weights_of(folder))
+            return ResolvedEncoder(folder=folder, revision=f"step {info.step}", sha256=sha256), info
+    encoder = references.resolve(reference, catalog.encoders, ctx)
+    return encoder, read_checkpoint(encoder.folder) if (encoder.folder / CHECKPOINT_INFO).is_file() else None
