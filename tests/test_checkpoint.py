@@ -136,6 +136,19 @@ def truncate(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-100])
 
 
+def spoil_weights(value: float) -> Callable[[Path], object]:
+    """Return a function that replaces the bias of a checkpoint's classifier."""
+
+    def spoil(folder: Path) -> None:
+        from safetensors.numpy import load_file, save_file
+
+        weights = load_file(folder / "model.safetensors")
+        weights["classifier.bias"][:] = value
+        save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+
+    return spoil
+
+
 DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "no weights": (lambda folder: (folder / "model.safetensors").unlink(), "{folder} holds no model.safetensors"),
     "truncated weights": (
@@ -153,6 +166,20 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "garbage in config.json": (
         lambda folder: (folder / "config.json").write_text("{not json"),
         "{folder}/config.json is damaged:",
+    ),
+    "weights that are not finite": (spoil_weights(float("nan")), "checkpoint {folder} computes scores that are not"),
+    "infinite weights": (spoil_weights(float("inf")), "checkpoint {folder} computes scores that are not"),
+    "ten million layers": (
+        lambda folder: change(folder / "config.json", num_hidden_layers=10**7),
+        "{folder}/config.json: num_hidden_layers is 10,000,000, more than the weights have tensors",
+    ),
+    "a decoder that is a list": (
+        lambda folder: change(folder / "labelkit.json", decoder=[]),
+        "{folder}/labelkit.json is damaged: decoder must be text",
+    ),
+    "a temperature beyond numbers": (
+        lambda folder: change(folder / "labelkit.json", temperature=10**400),
+        "{folder}/labelkit.json is damaged: temperature must be a number above 0",
     ),
     "no config.json": (lambda folder: (folder / "config.json").unlink(), "{folder}/config.json is missing"),
     "another architecture": (

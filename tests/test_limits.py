@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 import resource
+import shutil
 import threading
 import zlib
 from collections.abc import Callable, Iterator
@@ -14,15 +15,17 @@ from pathlib import Path
 
 import pytest
 
+import labelkit
 from labelkit.errors import DataError, LabelkitError, ModelError, StorageError
 from labelkit.files.reading import read_lines
 from labelkit.files.small import read_json, read_small, read_toml
 from labelkit.formats.builtin import FORMATS
+from labelkit.formats.jsonl import json_line
 from labelkit.label.inputs import text_format
 from labelkit.models.architectures import check_layers
 from labelkit.models.checkpoint import CheckpointInfo
 from labelkit.models.checkpoint_files import check_safetensors, weights_of
-from labelkit.records import LoadContext, Schema
+from labelkit.records import Example, LoadContext, Schema
 from labelkit.settings import MAX_RECORD, DataSettings
 
 LIMIT = 5000
@@ -33,6 +36,8 @@ ENDLESS = {
     "conll": ("", "word O\n"),
     "conllu": ("", "1\tword\t_\tNOUN\t_\t_\t0\troot\t_\t_\n"),
     "jsonl": ('{"text": "', "x"),
+    "json": ('[{"text": "', "x"),
+    "fasttext": ("__label__a ", "x "),
     "csv": ('text,label\n"', "x\n"),
     "tsv": ("text\tlabel\n", "x"),
     "brat": ("", "a line\n"),
@@ -261,3 +266,44 @@ def test_ten_million_layers_are_refused_before_they_are_built(tiny: Path, tmp_pa
     config.num_hidden_layers = 10**7
     with pytest.raises(ModelError, match="num_hidden_layers is 10,000,000, more than the weights have tensors"):
         check_layers(tmp_path, config)
+
+
+# -- numbers that are not finite --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["label_all", "scores"])
+def test_scores_that_are_not_finite_are_refused(kind: str, trained: labelkit.RunResult, tmp_path: Path) -> None:
+    from safetensors.numpy import load_file, save_file
+
+    folder = shutil.copytree(trained.checkpoint, tmp_path / "copy")
+    weights = load_file(folder / "model.safetensors")
+    weights["classifier.weight"][0, 0] = float("nan")
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    labeller = labelkit.load(str(folder))
+    with pytest.raises(ModelError, match=rf"checkpoint {folder} computes scores that are not finite"):
+        labeller.label("Ada") if kind == "label_all" else labeller.scores([Example(id="1", words=("Ada",))])
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), [float("nan")]])
+def test_json_holds_no_number_that_is_none(value: object) -> None:
+    with pytest.raises(DataError, match="record '1' cannot be written as JSON"):
+        json_line({"x": value}, "1")
+
+
+def test_nan_of_a_table_is_a_missing_value_and_infinities_are_refused(tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    pq.write_table(pa.table({"text": ["a"], "label": ["b"], "age": [float("nan")]}), tmp_path / "a.parquet")
+    (tmp_path / "a.jsonl").write_text('{"text": "a", "label": "b", "age": NaN}\n')
+    context = replace(CONTEXT, kind="text", layer="label")
+    for name in ("parquet", "jsonl"):
+        read = READERS[name].read
+        assert read is not None
+        assert [example.extra["age"] for example in read(tmp_path / f"a.{name}", context)] == [None]
+    for number in ("Infinity", "-Infinity", "1e999"):
+        (tmp_path / "b.jsonl").write_text(f'{{"text": "a", "label": "b", "age": {number}}}\n')
+        read = READERS["jsonl"].read
+        assert read is not None
+        with pytest.raises(DataError, match=r"b.jsonl:1: broken JSON: "):
+            list(read(tmp_path / "b.jsonl", context))

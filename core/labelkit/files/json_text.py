@@ -28,6 +28,15 @@ def to_json(document: object) -> str:
     return _SURROGATE.sub(lambda half: f"\\u{ord(half[0]):04x}", text)
 
 
+def to_json_line(document: object) -> str:
+    """Return ``document`` as JSON on one line, by the rules of :func:`to_json`.
+
+    >>> to_json_line({"loss": float("inf")})
+    '{"loss": null}'
+    """
+    return json.dumps(_finite(document), ensure_ascii=False, default=str, allow_nan=False)
+
+
 def _finite(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _finite(inner) for key, inner in value.items()}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import codecs
 import json
+import math
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -33,8 +35,7 @@ def unique_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise DuplicateKeyError(next(name for index, name in enumerate(names) if name in names[:index]))
+        raise DuplicateKeyError(next(name for name, times in Counter(name for name, _ in pairs).items() if times > 1))
     return found
 
 
@@ -160,4 +161,19 @@ def json_bytes_of(path: Path, encoding: str) -> Iterator[BinaryIO]:
             yield cast(BinaryIO, codecs.EncodedFile(cast(Any, stream), "utf-8", codec))
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=unique_object)
+def _constant(name: str) -> None:
+    """Return None for NaN, which stands for what is missing in tables of pandas.
+
+    :raises ValueError: it is an infinity.
+    """
+    if name != "NaN":
+        raise ValueError(f"{name} is no number of JSON")
+
+
+def _finite(text: str) -> float:
+    if math.isinf(number := float(text)):
+        raise ValueError(f"{text[:20]} is too large")
+    return number
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=unique_object, parse_constant=_constant, parse_float=_finite)

@@ -44,9 +44,9 @@ def json_line(record: Record, identifier: str) -> bytes:
     :raises DataError: JSON cannot hold a value; names the record by ``identifier``.
     """
     try:
-        return f"{json.dumps(record, ensure_ascii=False)}\n".encode()
+        return f"{json.dumps(record, ensure_ascii=False, allow_nan=False)}\n".encode()
     except UnicodeEncodeError:  # half a surrogate pair; JSON can hold it escaped
-        return f"{json.dumps(record)}\n".encode()
+        return f"{json.dumps(record, allow_nan=False)}\n".encode()
     except (TypeError, ValueError) as error:
         raise DataError(
             f"record '{identifier}' cannot be written as JSON: {error}", hint="leave the field out, or make it text"

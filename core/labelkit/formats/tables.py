@@ -6,6 +6,7 @@ import base64
 import datetime
 import decimal
 import json
+import math
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -164,13 +165,15 @@ def open_arrow(stream: BinaryIO) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
 
 
 def plain_value(value: Any) -> Any:
-    """Return a value of a table as JSON can hold it: dates and the like as text, bytes as base64."""
+    """Return a value of a table as JSON can hold it: dates and the like as text, bytes as base64, NaN as None."""
     if isinstance(value, list):
         return [plain_value(item) for item in value] if value and not isinstance(value[0], str) else value
     if isinstance(value, dict):
         return {name: plain_value(inner) for name, inner in value.items()}
     if isinstance(value, datetime.date | datetime.time | datetime.timedelta | decimal.Decimal | uuid.UUID):
         return str(value)
+    if isinstance(value, float) and math.isnan(value):
+        return None  # what is missing in a table of pandas
     return base64.b64encode(value).decode() if isinstance(value, bytes) else value
 
 

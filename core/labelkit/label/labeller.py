@@ -14,6 +14,7 @@ import numpy as np
 from labelkit.config.environment import Environment
 from labelkit.data.preprocess import apply
 from labelkit.encode.alignment import EncodedExamples, encode, encode_texts, surfaces_of, texts_of
+from labelkit.errors import ModelError
 from labelkit.label.assembly import PreparedBatch, ScoredBatch, assemble_records, complete_example
 from labelkit.label.engine_selection import EngineSelector
 from labelkit.label.loading import find_decoder, find_head, find_preprocessors, load_engine
@@ -173,7 +174,9 @@ class Labeller:
         encoded = self._encode(apply(self._preprocessors, examples))
         text = self.info.kind == "text"
         lengths = np.array([1 if text else len(example.words or ()) for example in examples], np.int64)
-        return score_windows(self._selector.loaded, encoded.windows, lengths, self.info.schema), encoded.coverage
+        found = score_windows(self._selector.loaded, encoded.windows, lengths, self.info.schema)
+        self._check_finite(found)
+        return found, encoded.coverage
 
     def records(
         self, examples: Sequence[Example], found: WordScores, coverage: Sequence[Coverage]
@@ -205,7 +208,7 @@ class Labeller:
 
         :param large: the input is so large that a faster engine is worth its loading time.
         :param stop: event that cancels inference.
-        :raises LabelkitError: if the engine fails.
+        :raises LabelkitError: if the engine fails, or scores are not finite.
         :raises labelkit.inference.engine.InferenceStoppedError: if ``stop`` is set.
         """
         windows, examples = batch.encoded.windows, batch.examples
@@ -216,6 +219,7 @@ class Labeller:
             return engine.score(windows, [len(example.words or ()) for example in examples], stop)
 
         scores = self._selector.compute(score, large=large)
+        self._check_finite(scores)
         return ScoredBatch(scores, self.engine.name)
 
     def finish(self, batch: PreparedBatch, scored: ScoredBatch | None = None) -> list[Labelled]:
@@ -232,6 +236,19 @@ class Labeller:
         other = copy(self)
         other._selector = EngineSelector(with_onnx_model(self._selector.loaded, model, runtime), self.folder, None)
         return other
+
+    def _check_finite(self, found: WordScores) -> None:
+        """Raise if a score is NaN or infinite: every decoder would make labels of it, in silence the first ones.
+
+        A label may be impossible, of a log-probability of minus infinity.
+
+        :raises ModelError: one is.
+        """
+        if np.isnan(found.values).any() or np.isposinf(found.values).any():
+            raise ModelError(
+                f"checkpoint {self.folder} computes scores that are not finite numbers",
+                hint="its weights are damaged, or its training diverged: label with another run, or train again",
+            )
 
     def _encode(self, examples: Sequence[Example]) -> EncodedExamples:
         encoding = self._selector.loaded.encoding

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from labelkit.files.json_text import to_json_line
+
 PER_TYPE = "per_type"
 Value = TypeVar("Value")
 
@@ -57,7 +59,7 @@ def figures(metrics: Mapping[str, Any], *, task: str, split: str, step: int, epo
     for type_, name, entry in [*entries, *((type_, *item) for type_, row in types for item in row.items())]:
         value, text = None, None
         if isinstance(entry, Mapping | list | tuple):
-            text = json.dumps(entry, ensure_ascii=False, default=str)
+            text = to_json_line(entry)
         elif entry is None or isinstance(entry, str):
             text = entry
         else:
