@@ -12,13 +12,20 @@ from typing import NamedTuple
 
 from labelkit.errors import DataError
 from labelkit.formats.column_choice import ChosenColumns, choose_columns, header_of, is_sentence_name
-from labelkit.formats.column_lines import BLANKS, Line, Separation, find_separation, first_lines, is_document_start
+from labelkit.formats.column_lines import (
+    BLANKS,
+    Line,
+    Separation,
+    find_separation,
+    first_lines,
+    is_document_start,
+    without_marks,
+)
 from labelkit.formats.column_profiles import ColumnProfile, profile_columns
 from labelkit.formats.record_limit import limited_sentences
 from labelkit.labels.tag_styles import find_form
 from labelkit.records import LoadContext
 
-BOM = "\ufeff"
 #: lines that decide about the layout of a file
 SAMPLE = 5000
 _LANGUAGE = re.compile(r"([a-z]{2,3}(?:[-_][a-z]{2,8}){0,2}:)(?=.)", re.DOTALL)
@@ -69,7 +76,7 @@ class ColumnFile:
 
         :raises DataError: the file cannot be read, or a column that ``--columns`` names does not exist.
         """
-        lines = _without_marks(limited_sentences(path, ctx.lines(path), ctx.settings.max_record), ctx)
+        lines = without_marks(limited_sentences(path, ctx.lines(path), ctx.settings.max_record), ctx)
         seen, content = first_lines(lines, SAMPLE)
         found = cls(path=path, ctx=ctx, separation=find_separation(content, ctx))
         sentences = found._sample(seen)
@@ -260,16 +267,6 @@ def _as_range(numbers: list[int]) -> Sequence[int]:
     """Return the lines of words as a range where one follows the other."""
     whole = range(numbers[0], numbers[0] + len(numbers))
     return whole if numbers[-1] == whole[-1] else tuple(numbers)
-
-
-def _without_marks(lines: Iterator[Line], ctx: LoadContext) -> Iterator[Line]:
-    """Yield lines without a byte order mark at their start, as files have that were joined."""
-    for number, line in lines:
-        if number > 1 and line.startswith(BOM):
-            ctx.policy.assume("byte order marks at the start of lines are no part of words: double them to keep one")
-            yield number, line[1:]
-        else:
-            yield number, line
 
 
 def _numbers_sentences(values: Sequence[str]) -> bool:

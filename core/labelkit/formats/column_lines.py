@@ -12,6 +12,7 @@ from labelkit.labels.tag_styles import find_form, outside_label
 from labelkit.records import LoadContext
 
 BLANKS = " \t"
+BOM = "\ufeff"
 DOCUMENT_START = "-DOCSTART-"
 Line = tuple[int, str]
 """The number of a line, from 1, and the line."""
@@ -160,3 +161,13 @@ def first_lines(lines: Iterator[Line], most: int) -> tuple[list[Line], list[str]
         if len(seen) >= most:
             break
     return seen, content
+
+
+def without_marks(lines: Iterator[Line], ctx: LoadContext) -> Iterator[Line]:
+    """Yield lines without a byte order mark at their start, as files have that were joined."""
+    for number, line in lines:
+        if number > 1 and line.startswith(BOM):
+            ctx.policy.assume("byte order marks at the start of lines are no part of words: double them to keep one")
+            yield number, line[1:]
+        else:
+            yield number, line

@@ -14,8 +14,8 @@ from itertools import chain
 from pathlib import Path
 
 from labelkit.errors import DataError
-from labelkit.formats.column_file import BOM, ColumnFile, ColumnSentence, parse
-from labelkit.formats.column_lines import BLANKS, DOCUMENT_START, is_document_start
+from labelkit.formats.column_file import ColumnFile, ColumnSentence, parse
+from labelkit.formats.column_lines import BLANKS, BOM, DOCUMENT_START, is_document_start
 from labelkit.formats.encoding import is_encodable
 from labelkit.labels.brackets import bracket_spans, outer_spans
 from labelkit.labels.schemes import tags_of

@@ -7,19 +7,21 @@ the original text of the sentence, ``# sent_id`` its id.
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 
-from labelkit.errors import DataError, nearest
+from labelkit.errors import DataError
+from labelkit.formats.column_lines import without_marks
+from labelkit.formats.conllu_columns import COLUMNS, ConlluColumn, find_conllu_columns
 from labelkit.formats.encoding import is_encodable
 from labelkit.formats.record_limit import limited_sentences
 from labelkit.records import Example, Format, Labelled, LoadContext, Output, Place
 from labelkit.records.examples import Offsets
 
-COLUMNS = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
+#: sentences that decide which column is read
+_SAMPLE = 500
 _WORD, _RANGE, _EMPTY = re.compile(r"[0-9]+"), re.compile(r"([0-9]+)-([0-9]+)"), re.compile(r"[0-9]+\.[0-9]+")
 _COMMENT = re.compile(r"#\s*([^=]*?)\s*(?:=\s?(.*))?")
 
@@ -27,19 +29,27 @@ _COMMENT = re.compile(r"#\s*([^=]*?)\s*(?:=\s?(.*))?")
 def read(path: Path, ctx: LoadContext) -> Iterator[Example]:
     """Yield the sentences of a CoNLL-U file.
 
-    ``ctx.columns`` maps ``tokens`` and layers to the names of columns, e.g. ``pos=upos``. Without it, a layer with the
-    name of a column is read from there, any other from ``upos``.
+    ``ctx.columns`` maps ``tokens`` and layers to the names of columns, e.g. ``pos=upos``, or to a key in MISC, e.g.
+    ``ner=misc:NER``. Without it, a layer with the name of a column is read from there, one of spans from a key in MISC,
+    and any other from ``upos``.
 
     :raises DataError: the file cannot be read, a line does not have ten columns, or a column name is unknown.
     """
-    columns = requested_columns(ctx)
+    sentences = parse(path, ctx)
+    first = list(islice(sentences, _SAMPLE))
+    columns = find_conllu_columns([row for sentence in first for row in sentence.rows], ctx, path)
     document: str | None = None
     documents = 0
-    for number, sentence in enumerate(parse(path, ctx), start=1):
+    for number, sentence in enumerate(chain(first, sentences), start=1):
         if "newdoc" in sentence.comments or "newdoc id" in sentence.comments:
             documents += 1
             document = sentence.comments.get("newdoc id") or str(documents)
-        yield sentence.example(str(path), str(number), columns, document)
+        try:
+            example = sentence.example(str(path), str(number), columns, document)
+        except DataError as error:
+            ctx.policy.skip_record(error)
+        else:
+            yield example
 
 
 def write(records: Iterable[Labelled], output: Output) -> None:
@@ -74,24 +84,6 @@ FORMAT = Format(
     write=write,
     summary="CoNLL-U of Universal Dependencies: UPOS, XPOS, FEATS or LEMMA as labels",
 )
-
-
-def requested_columns(ctx: LoadContext) -> dict[str, int]:
-    """Return layer (or ``tokens``) → index of its column.
-
-    :raises DataError: the name of a column is unknown.
-    """
-    names = {"tokens": "form", **ctx.columns}
-    if len(names) == 1 and ctx.policy.labels != "ignored":
-        layer = ctx.layer or "pos"
-        names[layer] = layer if layer in COLUMNS else "upos"
-    for layer, name in names.items():
-        if name.lower() not in COLUMNS:
-            raise DataError(
-                f"CoNLL-U has no column '{name}' for '{layer}'",
-                hint=f"{nearest(name.lower(), COLUMNS)}; for example --columns tokens=form,{layer}=upos",
-            )
-    return {layer: COLUMNS.index(name.lower()) for layer, name in names.items()}
 
 
 @dataclass(slots=True)
@@ -141,11 +133,17 @@ class ConlluSentence:
             message = f"{path}:{number}: invalid word number '{fields[0]}'"
             raise DataError(message, hint="the first column counts words")
 
-    def example(self, file: str, number: str, columns: Mapping[str, int], document: str | None) -> Example:
-        """Return the example with the layers of ``columns``; its id is ``number`` if the sentence has none."""
-        layers = {name: tuple([sys.intern(row[column]) for row in self.rows]) for name, column in columns.items()}
-        del layers["tokens"]
-        words = tuple([row[columns["tokens"]] for row in self.rows])
+    def example(self, file: str, number: str, columns: Mapping[str, ConlluColumn], document: str | None) -> Example:
+        """Return the example with the layers of ``columns``; its id is ``number`` if the sentence has none.
+
+        :raises DataError: a word has no label; names file and line.
+        """
+        place = Place(file=file, line=self.lines[0], word_lines=tuple(self.lines))
+        try:
+            layers = {name: column.values(self.rows) for name, column in columns.items() if name != "tokens"}
+        except DataError as error:
+            raise error.at(place) from error
+        words = tuple([row[columns["tokens"].index] for row in self.rows])
         text = self.comments.get("text")
         return Example(
             id=self.comments.get("sent_id") or number,
@@ -154,7 +152,7 @@ class ConlluSentence:
             labels=layers,
             document=document,
             offsets=None if text is None else self.offsets(words, text),
-            place=Place(file=file, line=self.lines[0], word_lines=tuple(self.lines)),
+            place=place,
         )
 
     def offsets(self, words: tuple[str, ...], text: str) -> Offsets | None:
@@ -185,7 +183,7 @@ def parse(path: Path, ctx: LoadContext) -> Iterator[ConlluSentence]:
     :raises DataError: a line is invalid, and ``ctx.policy`` does not skip its sentence; names file and line.
     """
     sentence, invalid = ConlluSentence(), False
-    lines = limited_sentences(path, ctx.lines(path), ctx.settings.max_record)
+    lines = without_marks(limited_sentences(path, ctx.lines(path), ctx.settings.max_record), ctx)
     for number, line in chain(lines, [(0, "")]):
         if line.startswith("#") and not sentence.rows:
             if match := _COMMENT.fullmatch(line):

@@ -1,0 +1,146 @@
+"""Which columns of a CoNLL-U file hold the labels, tags of entities in MISC included."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from labelkit.errors import DataError, nearest
+from labelkit.labels.tag_styles import find_form
+from labelkit.records import LoadContext
+
+COLUMNS = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
+Rows = Iterable[Sequence[str]]
+"""The ten columns of some words."""
+
+#: keys in MISC by which tools write tags of entities
+_KEYS = ("NER", "NE", "NERTAG", "NER_TAG", "NAMEDENTITY", "ENTITYTAG", "BIO", "IOB", "BIOES", "NAME")
+_SPAN_LAYERS = ("ner", "chunk")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ConlluColumn:
+    """Where the labels of a layer are.
+
+    :param index: the column, from 0.
+    :param key: the key in MISC; None for the column as a whole.
+    :param without: the label of words without the key; None if they are not labelled.
+    """
+
+    index: int
+    key: str | None = None
+    without: str | None = "O"
+
+    def values(self, rows: Sequence[Sequence[str]]) -> tuple[str, ...]:
+        """Return the value of each word.
+
+        :raises DataError: a word has no label; names no file.
+        """
+        if self.key is None:
+            return tuple([sys.intern(row[self.index]) for row in rows])
+        found = []
+        for row in rows:
+            value = misc_fields(row[self.index]).get(self.key, self.without)
+            if value is None:
+                raise DataError(f"the word '{row[1]}' has no {self.key}= in MISC", hint=f"write {self.key}=O outside")
+            found.append(sys.intern(value))
+        return tuple(found)
+
+
+def misc_fields(misc: str) -> dict[str, str]:
+    """Return key → value of the column MISC.
+
+    >>> misc_fields("NER=S-PER|SpaceAfter=No")
+    {'NER': 'S-PER', 'SpaceAfter': 'No'}
+    """
+    pairs = (field.partition("=") for field in misc.split("|") if "=" in field)
+    return {key: value for key, _, value in pairs}
+
+
+def find_conllu_columns(sample: Sequence[Sequence[str]], ctx: LoadContext, path: object) -> dict[str, ConlluColumn]:
+    """Return layer (or ``tokens``) → its column, and note what was assumed.
+
+    ``ctx.columns`` names columns, or keys in MISC as ``misc:NER``. Without it, a layer with the name of a column is
+    read from there, one of spans from MISC or a UPOS that holds tags, and any other from UPOS.
+
+    :param sample: the columns of the first words.
+    :raises DataError: the name of a column is unknown, or the labels of the layer are nowhere.
+    """
+    names = {"tokens": "form", **ctx.columns}
+    if len(names) > 1 or ctx.policy.labels == "ignored":
+        return {layer: _named_column(layer, name, sample) for layer, name in names.items()}
+    layer = ctx.layer or "pos"
+    found = {"tokens": _named_column("tokens", names["tokens"], sample)}
+    if layer in COLUMNS:
+        return {**found, layer: ConlluColumn(index=COLUMNS.index(layer))}
+    upos = ConlluColumn(index=COLUMNS.index("upos"))
+    spans = ctx.settings.plain_labels is not True and (layer in _SPAN_LAYERS or ctx.settings.train_scheme is not None)
+    if not sample or (spans and _are_tags(row[upos.index] for row in sample)):
+        return {**found, layer: upos}
+    column = _column_in_misc(layer, sample) if spans else upos
+    if column is None:
+        keys = ", ".join(sorted({key for row in sample for key in misc_fields(row[-1])})) or "none"
+        raise DataError(
+            f"{path}: no labels of '{layer}': UPOS holds no tags, and MISC no key such as NER= (its keys: {keys})",
+            hint=f"say where they are: --columns {layer}=misc:KEY, or {layer}=xpos",
+        )
+    _check_filled(sample, column, layer, path)
+    if column.key is not None:
+        outside = "" if column.without is None else ", words without it are O"
+        ctx.policy.assume(
+            f"'{layer}' is read from {column.key}= in MISC{outside}: --columns {layer}=… names another column"
+        )
+    return {**found, layer: column}
+
+
+def _named_column(layer: str, name: str, sample: Rows) -> ConlluColumn:
+    """Return the column that the user named.
+
+    :raises DataError: there is none of this name.
+    """
+    base, _, key = name.partition(":")
+    if base.lower() not in COLUMNS or (key and base.lower() != "misc"):
+        raise DataError(
+            f"CoNLL-U has no column '{name}' for '{layer}'",
+            hint=f"{nearest(base.lower(), COLUMNS)}; for example --columns tokens=form,{layer}=upos",
+        )
+    if key:
+        return _keyed_column(key, sample)
+    in_misc = _column_in_misc(layer, sample) if base.lower() == "misc" else None
+    return in_misc or ConlluColumn(index=COLUMNS.index(base.lower()))
+
+
+def _column_in_misc(layer: str, sample: Rows) -> ConlluColumn | None:
+    """Return the key in MISC that holds the tags of a layer; None without one."""
+    counts = Counter(key for row in sample for key in misc_fields(row[-1]))
+    wanted = (layer.upper(), f"{layer.upper()}_TAG", *(_KEYS if layer != "chunk" else ()))
+    keys = sorted((key for key in counts if key.upper() in wanted), key=lambda key: wanted.index(key.upper()))
+    return _keyed_column(keys[0], sample) if keys else None
+
+
+def _keyed_column(key: str, sample: Rows) -> ConlluColumn:
+    values = {misc_fields(row[-1]).get(key) for row in sample}
+    return ConlluColumn(index=COLUMNS.index("misc"), key=key, without=None if "O" in values else "O")
+
+
+def _are_tags(values: Iterable[str]) -> bool:
+    counts = Counter(values)
+    marked = {label: times for label, times in counts.items() if label != "O"}
+    return not marked or ("O" in counts and "_" not in counts) or find_form(marked) not in (None, "bare")
+
+
+def _check_filled(sample: Rows, column: ConlluColumn, layer: str, path: object) -> None:
+    """Raise :class:`~labelkit.errors.DataError` if a column is empty (``_``) throughout."""
+    if column.key is not None or any(row[column.index] != "_" for row in sample):
+        return
+    named = [
+        name for name in ("upos", "xpos", "feats", "deprel") if any(row[COLUMNS.index(name)] != "_" for row in sample)
+    ]
+    hint = (
+        f"columns that are filled: {', '.join(named)}; choose one: --columns {layer}=…"
+        if named
+        else ("fill it, or read another file")
+    )
+    raise DataError(f"{path}: the column {COLUMNS[column.index].upper()} is not filled, all words have '_'", hint=hint)
