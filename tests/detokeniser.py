@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 _LEFT = re.compile(r"[.,;:!?]+|[%)\]}”]|…|['’](?:s|m|re|ve|ll|d)|n['’]t", re.IGNORECASE)  # no blank before these
 _RIGHT = re.compile(r"[(\[{“$£€#@]|US\$|[A-Z]{1,2}\$")  # none after these
+_ENCLOSING = {*'"()[]{}', "``", "''"}
 _SHORT = re.compile(r"s|t|m|re|ve|ll|d", re.IGNORECASE)  # what stands behind an apostrophe of its own
 
 Placed = tuple[str, tuple[tuple[int, int], ...]]
@@ -30,6 +31,20 @@ def detokenise(words: Sequence[str]) -> Placed:
         text += word
         bound = after
     return text, tuple(offsets)
+
+
+def with_loose_marks(words: Sequence[str]) -> Placed:
+    """Return the text as :func:`detokenise` does, but quotes and brackets stand between blanks."""
+    text, found = "", []
+    tight, offsets = detokenise(words)
+    for index, (word, (start, _)) in enumerate(zip(words, offsets, strict=True)):
+        near = {word, words[index - 1]} if index else {word}
+        if index and (start > offsets[index - 1][1] or near & _ENCLOSING):
+            text += " "
+        found.append((len(text), len(text) + len(word)))
+        text += word
+    assert text.replace(" ", "") == tight.replace(" ", "")
+    return text, tuple(found)
 
 
 def _bonds(word: str, before: str, following: Sequence[str], open_quotes: set[str]) -> tuple[bool, bool]:

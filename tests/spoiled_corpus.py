@@ -167,7 +167,9 @@ class Everything:
         train[21]["tags"][5] = "S-LOC"
         self._told("transitions", "train", 20, 21)
         train[22]["tags"][2] = "LOC"
-        self._told("scheme", "train", 22)
+        train[27]["tags"][3] = "_"
+        self._told("scheme", "train", 22, 27)
+        self._told("columns", "train", 27)
         train[23]["tags"][:2] = ["B-per", "I-per"]
         train[24]["tags"][:2] = ["B-PERS", "I-PERS"]
         train[25]["tags"][5] = "B-LOC\u200b"

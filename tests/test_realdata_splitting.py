@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from detokeniser import detokenise, shared_borders
+from detokeniser import detokenise, shared_borders, with_loose_marks
 from labelkit.data.sources import SOURCES
 from labelkit.records import Example, LoadContext
 from labelkit.text.sentences import sentences, split_document
@@ -43,6 +43,16 @@ def test_word_borders_of_detokenised_text_agree(name: str, floor: float) -> None
     shared = together = 0
     for row in split_sentences(name):
         text, offsets = detokenise(row)
+        counts = shared_borders(offsets, words(text))
+        shared, together = shared + counts[0], together + counts[1]
+    assert 2 * shared / together >= floor
+
+
+@pytest.mark.parametrize(("name", "floor"), [("conll2003", 0.999), ("wnut17", 0.98)])
+def test_word_borders_agree_where_quotes_and_brackets_stand_between_blanks(name: str, floor: float) -> None:
+    shared = together = 0
+    for row in split_sentences(name):
+        text, offsets = with_loose_marks(row)
         counts = shared_borders(offsets, words(text))
         shared, together = shared + counts[0], together + counts[1]
     assert 2 * shared / together >= floor

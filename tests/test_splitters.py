@@ -119,6 +119,9 @@ def test_a_text_that_was_split_before_is_split_at_blanks(text: str) -> None:
         ("hello , how are you? I'm fine, Tim.", "hello , how are you ? I 'm fine , Tim ."),
         ("so ... I'm here", "so ... I 'm here"),
         ("a - b, I'm", "a - b , I 'm"),
+        ("I met Ana in Rome. Then I left. See below .", "I met Ana in Rome . Then I left . See below ."),
+        ('" I met Ana in Rome " he said.', '" I met Ana in Rome " he said .'),
+        ("He met ( Ana ) , ( Bob ) and left.", "He met ( Ana ) , ( Bob ) and left ."),
     ],
 )
 def test_a_stray_mark_between_blanks_does_not_make_a_text_split(text: str, expected: str) -> None:

@@ -14,6 +14,7 @@ CHECKS: Mapping[str, str] = {
     "encoding": "bytes that are not in the encoding, replacement characters, wrongly decoded text (mojibake)",
     "spans": "spans on text that overlap, cut a word, hold none, or lie outside of the text",
     "labels": "examples without labels, or with more or fewer labels than words",
+    "columns": "signs of a wrong column: numbers or one prefix as words, labels that are not filled",
     "empty": "empty splits, examples without words, blank texts, invisible words",
     "characters": "control and invisible characters, private use, white space within words",
     "scheme": "invalid tags, and splits in different tagging schemes",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 
-from labelkit.checks import characters, duplicates, encoder, tags, types
+from labelkit.checks import characters, columns, duplicates, encoder, tags, types
 from labelkit.checks.findings import CHECKS, Finding
 from labelkit.checks.loading import CheckedDataset
 from labelkit.encode.alignment import Encoding
@@ -69,7 +69,7 @@ def check(
 
 def _check_content(data: CheckedDataset, options: CheckOptions, progress: CheckProgress) -> Iterator[Finding]:
     progress("characters", None, None)
-    for check_ in (characters.encoding, characters.empty, characters.characters):
+    for check_ in (columns.words, characters.encoding, characters.empty, characters.characters):
         yield from check_(data.splits, options.limit)
 
 
@@ -83,6 +83,7 @@ def _check_labels(
     if scheme is not None:
         yield from tags.invalid_tags(data.splits, layer, limit)
         yield from tags.violations(data.splits, layer, scheme, limit)
+    yield from columns.labels(data.splits, layer, limit)
     counted = types.count_types(data.splits, layer, scheme, data.kind)
     yield from types.types(counted, data.schemas.get(layer), data.kind, len(train), options.settings.max_labels, limit)
     yield from types.spelling(counted, limit)

@@ -207,6 +207,6 @@ def _note_tags(counts: Mapping[str, int], layer: str, policy: ReadingPolicy) -> 
     marked = [label for label in counts if label != "O"]
     if marked and all(map(is_tag, marked)):
         policy.assume(
-            f"the plain labels of '{layer}' look like tags of spans: {', '.join(sorted(marked)[:3])}: "
+            f"the plain labels of '{layer}' look like tags of spans ({', '.join(sorted(marked)[:3])}): "
             f"choose another column with --columns {layer}=…"
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from labelkit.formats import conll, conllu, delimited, fasttext, json_files, tables
-from labelkit.formats.tools import brat, doccano, html, label_studio, prodigy, spacy_docbin
+from labelkit.formats.tools import brat, doccano, html, label_studio, prodigy, spacy_docbin, webanno
 
 FORMATS = (
     *conll.FORMATS,
@@ -17,5 +17,6 @@ FORMATS = (
     label_studio.FORMAT,
     prodigy.FORMAT,
     spacy_docbin.FORMAT,
+    webanno.FORMAT,
     html.FORMAT,
 )

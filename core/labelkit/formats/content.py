@@ -36,6 +36,8 @@ def guess_format(text: str, *, complete: bool, sure: bool = False) -> str | None
     filled = [line for line in lines if line.strip()]
     if not filled:
         return None
+    if filled[0].startswith("#FORMAT=WebAnno TSV 3"):
+        return "webanno-tsv"
     if filled[0].lstrip()[0] in "[{":
         return _json_format(filled)
     if all(line.lstrip().startswith("__label__") for line in filled):

@@ -34,6 +34,8 @@ _OUTSIDE = ("o", "0")
 _SURE, _LIKELY = 0.9, 0.5
 #: more types without prefix than this are no types of spans
 _MOST_TYPES = 200
+#: prefixes of BMES and BMEWO that have other names in BIOES
+_RENAMED = {"M": "I", "W": "S"}
 _MIRRORED: Mapping[FileScheme, Scheme] = {"IOE1": "IOB1", "IOE2": "IOB2"}
 
 
@@ -147,7 +149,8 @@ def _likely_tag(label: str, counts: Mapping[str, int]) -> str:
         return f"write {match['prefix'].upper()}-TYPE, or name the type: --set data.default_type=TYPE"
     for form in ("loose", "suffix"):
         if match := _FORMS[form].fullmatch(label):
-            return f"write {_tag(match['prefix'], match['type'])}"
+            prefix = match["prefix"].upper()
+            return f"write {_tag(_RENAMED.get(prefix, prefix), match['type'])}"
     known = [name for name in counts if name[:2] == "B-" and name[2:] == label]
     return f"write B-{label} or I-{label}" if known else "correct the tag: O, or a prefix and a type such as B-PER"
 
@@ -209,8 +212,7 @@ def _renamed_prefixes(prefixes: set[str], scheme: FileScheme | None) -> dict[str
     """Return M → I and W → S as far as these prefixes occur and their counterparts do not."""
     if scheme not in (None, "BMES", "BMEWO"):
         return {}
-    pairs = {"M": "I", "W": "S"}
-    return {old: new for old, new in pairs.items() if old in prefixes and new not in prefixes}
+    return {old: new for old, new in _RENAMED.items() if old in prefixes and new not in prefixes}
 
 
 def _name(renamed: Mapping[str, str]) -> str:

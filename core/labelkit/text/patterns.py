@@ -67,7 +67,8 @@ class Patterns:
     :param character: one grapheme cluster.
     :param alone: a punctuation mark or clitic between white space.
     :param attached: a punctuation mark next to a word.
-    :param full_stop: a full stop next to a word that is not an abbreviation.
+    :param full_stop: a full stop next to a word that is not an abbreviation, nor numbers as in "the 3.40s.".
+    :param comma: a comma next to a word.
     :param link: a text that is one link.
     """
 
@@ -76,6 +77,7 @@ class Patterns:
     alone: regex.Pattern[str]
     attached: regex.Pattern[str]
     full_stop: regex.Pattern[str]
+    comma: regex.Pattern[str]
     link: regex.Pattern[str]
 
     @classmethod
@@ -87,6 +89,7 @@ class Patterns:
             character=regex.compile(_CHARACTER, flags),
             alone=regex.compile(_ALONE, regex.V1),
             attached=regex.compile(_ATTACHED, regex.V1),
-            full_stop=regex.compile(rf"\w\.(?!\S)(?<!{_ABBREVIATION})", flags),
+            full_stop=regex.compile(rf"\w(?<!\d[sS])\.(?!\S)(?<!{_ABBREVIATION})", flags),
+            comma=regex.compile(r"\w,(?!\S)", regex.V1),
             link=regex.compile(rf"\s*{_LINK}\S+\s*", regex.V1),
         )

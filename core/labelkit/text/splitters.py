@@ -22,6 +22,7 @@ Splitter = Callable[[str], Offsets]
 
 _VISIBLE = re.compile(r"\S+")
 _WEAK = frozenset(":;!?")  # French and chat put spaces before these in raw text as well
+_ENCLOSING = frozenset(("(", ")", "[", "]", "{", "}", '"', "“", "”", "'", "’", "``", "''"))
 
 
 def words(text: str) -> Offsets:
@@ -97,16 +98,18 @@ def is_pretokenized(text: str) -> bool:
     """Return whether the words of ``text`` are already separated by spaces, judging by its punctuation.
 
     Commas, full stops, brackets, quotes and clitics between spaces are rare in raw text: they must outnumber those
-    attached to words two to one. The marks ``: ; ! ?`` between spaces count only if no mark is attached. A text that
-    is one link is one word.
+    attached to words two to one, full stops that end no abbreviation included. Brackets and quotes between spaces count
+    only if no comma or full stop is attached, and the marks ``: ; ! ?`` only if no mark is. A text that is one link is
+    one word.
     """
     patterns = _patterns()
     alone = patterns.alone.findall(text)
     if not alone:
         return patterns.link.fullmatch(text) is not None
-    strong = sum(mark not in _WEAK for mark in alone)
+    stops = len(patterns.full_stop.findall(text)) + len(patterns.comma.findall(text))
+    strong = sum(mark not in _WEAK and not (stops and mark in _ENCLOSING) for mark in alone)
     if strong:
-        return strong > 2 * len(patterns.attached.findall(text))
+        return strong > 2 * (len(patterns.attached.findall(text)) + len(patterns.full_stop.findall(text)))
     return not patterns.attached.search(text) and not patterns.full_stop.search(text)
 
 
