@@ -148,7 +148,9 @@ def test_all_layers_are_kept(tmp_path: Path) -> None:
     assert (record["labels"], record["ner"]) == (["NNP"], ["B-PER"])
     error = failure(start, tmp_path / "b.conll", "conll", columns=columns)
     assert error.message == f"{start}:1: format 'conll' cannot hold the field 'ner' of example '1'"
-    assert error.hint == "convert one layer, --layer pos, or use another format, e.g. --to jsonl"
+    assert error.hint == (
+        "convert one layer, --layer pos, or leave it out with --drop ner, or use another format, e.g. --to jsonl"
+    )
     run(start, tmp_path / "b.conll", "conll", columns=columns, layer="ner")
     assert (tmp_path / "b.conll").read_text() == "Ada\tB-PER\n\n"
     error = failure(start, tmp_path / "c.conll", "conll", columns=columns, layer="chunk")
@@ -350,3 +352,68 @@ def test_settings_of_data_only(tmp_path: Path, capfd: pytest.CaptureFixture[str]
     assert "only data settings apply here" in capfd.readouterr().err
     assert main([*common, "--set", "data.drop_overlaps=true"]) == 0
     assert json.loads((tmp_path / "b.jsonl").read_text())["labels"] == ["B-B", "I-B"]
+
+
+FOUR = "EU NNP B-NP B-ORG\nrejects VBZ B-VP O\n\nBob NNP B-NP B-PER\n\n"
+CONLLU = (
+    "# sent_id = 1\n1\tAda\tAda\tPROPN\tNNP\tNumber=Sing\t2\tnsubj\t_\t_\n2\tran\trun\tVERB\tVBD\t_\t0\troot\t_\t_\n\n"
+)
+
+
+def test_columns_that_nobody_asked_for_are_carried_through(tmp_path: Path) -> None:
+    start = tmp_path / "a.conll"
+    start.write_text(FOUR)
+    run(start, tmp_path / "b.jsonl", "jsonl")
+    first = json.loads((tmp_path / "b.jsonl").read_text().splitlines()[0])
+    assert (first["labels"], first["column1"], first["column2"]) == (["B-ORG", "O"], ["NNP", "VBZ"], ["B-NP", "B-VP"])
+    run(tmp_path / "b.jsonl", tmp_path / "c.conll", "conll", drop=("id", "text"))
+    assert (tmp_path / "c.conll").read_text() == FOUR.replace(" ", "\t")
+    run(start, tmp_path / "d.conll", "conll")
+    assert (tmp_path / "d.conll").read_text() == FOUR.replace(" ", "\t")
+    run(start, tmp_path / "e.conll", "conll", drop=("column1", "column2"))
+    assert (tmp_path / "e.conll").read_text() == "EU\tB-ORG\nrejects\tO\n\nBob\tB-PER\n\n"
+
+
+def test_columns_of_conllu_are_carried_through(tmp_path: Path) -> None:
+    start = tmp_path / "a.conllu"
+    start.write_text(CONLLU)
+    run(start, tmp_path / "b.jsonl", "jsonl")
+    record = json.loads((tmp_path / "b.jsonl").read_text())
+    assert (record["labels"], record["lemma"], record["deprel"]) == (
+        ["PROPN", "VERB"],
+        ["Ada", "run"],
+        ["nsubj", "root"],
+    )
+    run(start, tmp_path / "c.conllu", "conllu")
+    assert (tmp_path / "c.conllu").read_text() == CONLLU.replace("1\n1", "1\n# text = Ada ran\n1")
+    error = failure(start, tmp_path / "d.conll", "conll")
+    assert "--drop lemma,xpos,feats,head,deprel" in str(error.hint)
+    run(start, tmp_path / "d.conll", "conll", drop=["lemma", "xpos", "feats", "head", "deprel", "id"])
+
+
+def test_one_hint_names_all_that_is_lost(tmp_path: Path) -> None:
+    start = tmp_path / "a.jsonl"
+    records = [
+        {"words": ["Ada", "ran"], "labels": ["B-PER", "O"], "text": "Ada ran"},
+        {"id": "x", "words": ["Ada", "."], "labels": ["B-PER", "O"], "text": "Ada.", "source": "web"},
+    ]
+    start.write_text("".join(f"{json.dumps(record)}\n" for record in records))
+    error = failure(start, tmp_path / "b.conll", "conll")
+    assert "--drop text,id,source" in str(error.hint)
+    run(start, tmp_path / "b.conll", "conll", drop=("text", "id", "source"))
+    # a text that is only the joined words is nothing more than the words
+    start.write_text(f"{json.dumps(records[0])}\n")
+    run(start, tmp_path / "c.conll", "conll")
+
+
+def test_blank_examples_can_be_left_out_and_are_counted(tmp_path: Path) -> None:
+    start = tmp_path / "a.jsonl"
+    rows = [{"words": ["Ada"], "labels": ["B-PER"]}, {"words": [], "labels": []}, {"words": ["ran"], "labels": ["O"]}]
+    start.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    for target in ("conll", "conllu"):
+        error = failure(start, tmp_path / f"b.{target}", target, drop=("id",))
+        assert "--drop blank leaves them out" in str(error.hint)
+        asked = Conversion(reference=str(start), target=tmp_path / f"b.{target}", to=target, drop=("id", "blank"))
+        done = convert(asked, Shelf(), LoadContext())
+        assert done.examples == 2
+        assert "examples without words or text were left out: 1" in done.notes

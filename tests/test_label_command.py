@@ -188,6 +188,7 @@ def test_the_closing_summary_is_the_json(label: Label, trained: labelkit.RunResu
         "run": trained.run, "checkpoint": str(trained.checkpoint), "output": "o.jsonl", "format": "jsonl",
         "notes": [], "assumptions": [], "records": 3,
         "words": 20, "spans": 0, "windows": 3, "fallback": 0, "below_min_score": 0, "failed": 1,
+        "blank": 0,
         "repaired": 0, "unfinished_files": 0, "resumed_after": 0, "new_records": 3, "new_words": 20,
         "seconds": 0, "words_per_second": 0, "engine": "torch-fp32",
         "precision": "fp32", "device": "cpu", "backoffs": 0,
@@ -270,7 +271,7 @@ def test_a_checkpoint_from_elsewhere_labels_without_a_registry(
         (("mixed.jsonl", "--strict"), "error: mixed.jsonl:2: broken JSON: "),
         (("mixed.jsonl", "--strict", "-o", "o.jsonl"), "error: mixed.jsonl:2: broken JSON: "),
         (("zeros",), "error: zeros holds binary data, or text in another encoding than utf-8\n"),
-        (("page.pdf", "--from", "text"), "error: page.pdf holds binary data"),
+        (("page.pdf", "--from", "text"), "error: page.pdf is a PDF document, not text"),
         (("page.pdf",), "error: no format reads page.pdf\n"),
         (("random.txt",), "error: random.txt holds binary data"),
         (("classes.jsonl",), "error: classes.jsonl:1: this is a text with one label ('label'), and the labeller"),
@@ -357,3 +358,23 @@ def test_what_a_format_cannot_hold_leaves_the_labels_for_another(label: Label) -
     assert again.status == 0
     assert [json.loads(line)["words"] for line in Path("o.conll").read_text().splitlines()] == [["Ada"], ["a\tb"]]
     assert sorted(path.name for path in Path().iterdir()) == ["a.jsonl", "o.conll"]
+
+
+def test_columns_of_the_input_are_carried_and_what_is_left_out_is_named(label: Label) -> None:
+    write("a.conll", "EU NNP B-ORG\nrejects VBZ O\n\n")
+    assert label("a.conll", "-o", "o.jsonl").status == 0
+    record = json.loads(Path("o.jsonl").read_text())
+    assert (record["words"], record["column1"]) == (["EU", "rejects"], ["NNP", "VBZ"])
+    assert record["column2"] == ["B-ORG", "O"]
+    done = label("a.conll", "-o", "o.conll")
+    assert "left out" not in done.err
+    assert [line.split("\t")[:3] for line in Path("o.conll").read_text().split("\n")[:2]] == [
+        ["EU", "NNP", "B-ORG"],
+        ["rejects", "VBZ", "O"],
+    ]
+    write("b.jsonl", '{"text": "Ada ran", "source": "web"}\n{"text": ""}\n{}\n')
+    done = label("b.jsonl", "-o", "p.conll")
+    assert "note: format 'conll' does not hold the fields source: they are left out" in done.err
+    assert "note: 1 blank record: conll holds no sentence without words" in done.err
+    assert "left out" not in label("b.jsonl", "-o", "p.jsonl").err
+    assert "left out" not in label("b.jsonl", "-o", "p.html").err

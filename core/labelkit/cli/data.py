@@ -117,7 +117,7 @@ def show(
     "--split", default="train", show_default=True, metavar="NAME", help="Write this split, if IN has several."
 )
 @click.option(
-    "--drop", metavar="NAME,…", help="Allow the loss of: id, text, document, scheme, extra, layers, own fields."
+    "--drop", metavar="NAME,…", help="Allow the loss of: id, text, document, scheme, extra, blank, layers, own fields."
 )
 @click.option("--force", is_flag=True, help="Replace an existing OUT.")
 @reading_options

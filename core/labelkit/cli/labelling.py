@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from labelkit.label.stream import LabelResult
 
 
+#: formats that cannot hold a record without words
+WITHOUT_BLANK = ("conll", "conllu")
+
+
 class ReadMeter:
     """Measures how much of the input files is read; a listener for :data:`labelkit.files.reading.OPEN_LISTENER`."""
 
@@ -114,13 +118,22 @@ def summary_lines(job: LabellingJob, output: Path | None) -> Iterator[str]:
         yield f"note: {plural(total.below_min_score, 'label')} left out, scored below {job.min_score:g}"
     if total.repaired:
         yield f"note: {plural(total.repaired, 'tag')} repaired to fit {info.schema.scheme}, the spans are the same"
-    for what, times in job.policy.counts.items():
-        yield f"note: {what}: {times:,}"
+    yield from _loss_lines(job)
     for note in job.labeller.notes:
         yield f"note: {note}"
     yield from assumed_lines(job.policy.assumptions)
     if engine.memory.backoffs:
         yield f"note: out of memory {plural(engine.memory.backoffs, 'time')}, with smaller batches afterwards"
+
+
+def _loss_lines(job: LabellingJob) -> Iterator[str]:
+    """Yield a note for what was left out when the input was read and the output was written."""
+    name, blank = job.writer.name, job.total.blank
+    if job.left_out:
+        yield f"note: format '{name}' does not hold the fields {', '.join(job.left_out)}: they are left out"
+    if blank and name in WITHOUT_BLANK:
+        yield f"note: {plural(blank, 'blank record')}: {name} holds no sentence without words"
+    yield from (f"note: {what}: {times:,}" for what, times in job.policy.counts.items())
 
 
 def plural(number: int, noun: str) -> str:

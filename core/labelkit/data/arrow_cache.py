@@ -119,7 +119,8 @@ def cache_path(ctx: LoadContext, *parts: object, files: Sequence[Path] = (), wit
     stats = [(str(file), str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
     policy = ctx.policy
     lenient = [policy.on_bad_record is not None, policy.on_bad_span is not None]
-    how = [asdict(ctx.settings), ctx.layer, ctx.kind, policy.labels, policy.undecodable, policy.as_written, lenient]
+    what = [policy.labels, policy.undecodable, policy.as_written, policy.keep_columns]
+    how = [asdict(ctx.settings), ctx.layer, ctx.kind, *what, lenient]
     plugins = [repr(one) for one in ctx.plugin_settings or ()] if with_plugins else []
     key = [VERSION, __version__, parts, stats, dict(ctx.columns), how, ctx.encoding, ctx.revision, plugins]
     digest = hashlib.sha256(json.dumps(key, sort_keys=True, default=str).encode("utf-8", "surrogateescape"))

@@ -31,11 +31,15 @@ from labelkit.formats.labelled_json import gold_coverage
 from labelkit.formats.recognition import writer_for
 from labelkit.labels.notation import as_iob2, notation_of
 from labelkit.plugins.functions import with_context
-from labelkit.records import Example, Kind, Labelled, LoadContext
+from labelkit.records import Example, Kind, Labelled, LoadContext, ReadingPolicy
 from labelkit.settings import DataSettings
 
 #: what ``drop`` may name, beside layers and the caller's own fields
-DROPPABLE = ("id", "text", "document", "scheme", "extra")
+DROPPABLE = ("id", "text", "document", "scheme", "extra", "blank")
+
+
+#: what is counted where ``drop`` names ``blank``
+BLANK = "examples without words or text were left out"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,6 +58,14 @@ class Conversion:
     drop: Collection[str] = ()
     split: str = "train"
     force: bool = False
+
+    def without_blank(self, examples: Iterable[Example], policy: ReadingPolicy) -> Iterator[Example]:
+        """Yield examples; those without words or text are left out and counted if ``drop`` names them."""
+        for example in examples:
+            if "blank" in self.drop and is_blank(example):
+                policy.counts[BLANK] += 1
+            else:
+                yield example
 
     def select(self, example: Example, kind: Kind) -> Example:
         """Return the content of an example that is to be written.
@@ -113,14 +125,15 @@ def convert(conversion: Conversion, catalog: DataCatalog, ctx: LoadContext) -> C
 def _convert_to_file(conversion: Conversion, catalog: DataCatalog, ctx: LoadContext) -> ConversionResult:
     writer_for(conversion.target, catalog.formats, conversion.to)  # an unknown name is an error before data is read
     check_target(conversion.target, force=conversion.force, inputs=files_read(conversion.reference))
-    ctx = replace(ctx, layer=conversion.layer)
+    ctx = replace(ctx, layer=conversion.layer, policy=replace(ctx.policy, keep_columns=True))
     kind = kind_of(conversion.reference, catalog, ctx)
     ctx = replace(ctx, kind=kind, policy=ctx.policy.renewed())
     writer = with_context(writer_for(conversion.target, catalog.formats, conversion.to, kind=kind), ctx)
     resolved = resolve_reference(conversion.reference, kind, catalog, ctx)
 
     def read_as_written(within: LoadContext) -> Iterator[Example]:
-        return (conversion.select(example, kind) for example in resolved.open(conversion.split, within))
+        found = conversion.without_blank(resolved.open(conversion.split, within), within.policy)
+        return (conversion.select(example, kind) for example in found)
 
     notations = _find_notations(conversion.split, read_as_written, ctx) if kind == "token" else []
 
@@ -141,7 +154,13 @@ def _convert_to_file(conversion: Conversion, catalog: DataCatalog, ctx: LoadCont
             layer = usual_layer(kind)
             settings = DataSettings(splitter=ctx.settings.splitter, plain_labels=records.plain)
             with output.readable() as path:
-                back = LoadContext(settings=settings, layer=layer, kind=kind, plugin_settings=ctx.plugin_settings)
+                back = LoadContext(
+                    settings=settings,
+                    layer=layer,
+                    kind=kind,
+                    plugin_settings=ctx.plugin_settings,
+                    policy=ReadingPolicy(keep_columns=True),
+                )
                 written = writer.read(path, back)
                 second_pass = replace(ctx, policy=ctx.policy.renewed())
                 check_lossless(read_examples(second_pass), _read_back(written, path.parent, writer.name), writer.name)
@@ -225,37 +244,54 @@ def to_labelled(example: Example) -> Labelled:
 def check_lossless(given: Iterable[Example], found: Iterable[Example], format_name: str) -> None:
     """Compare the examples that were read back with those that were written.
 
-    :raises DataError: they differ; names the first example and what the format cannot hold.
+    :raises DataError: they differ; names the first example, all that the format cannot hold, and what to do.
     """
+    lost: dict[str, Example] = {}
+    main, others, first, has_blank = "", list[str](), None, False
     for before, after in zip_longest(given, found):
         if before is None or after is None:
             raise DataError(
                 f"format '{format_name}' does not give back as many examples as were written",
-                hint=f"perhaps it cannot hold empty ones; {_other_format(format_name)}",
+                hint=f"it cannot hold blank ones: --drop blank leaves them out, or {_other_format(format_name)}"
+                if has_blank or (before is not None and is_blank(before))
+                else _other_format(format_name),
             )
-        if lost := list(dict.fromkeys(lost_content(before, after))):
+        has_blank = has_blank or is_blank(before)
+        for name in lost_content(before, after):
+            lost.setdefault(name, before)
             main, *others = before.labels
-            hint = _other_format(format_name)
-            if set(lost) & set(others):
-                hint = f"convert one layer, --layer {main}, or {hint}"
-            elif not set(lost) & {"words", "labels"}:
-                hint = f"leave it out with --drop {','.join(lost)}, or {hint}"
-            known = ("words", "labels", *DROPPABLE)
-            names = ", ".join(f"the {name}" if name in known else f"the field '{name}'" for name in lost)
-            raise DataError(
-                f"{place_of(before)}: format '{format_name}' cannot hold {names} of example '{before.id}'", hint=hint
-            )
+            first = first or before
+        if has_blank and "words" in lost:
+            break  # what follows is compared with other examples
+    if first is None:
+        return
+    hint = _other_format(format_name)
+    if has_blank and "words" in lost:
+        hint = f"it may not hold blank examples: --drop blank leaves them out, or {hint}"
+    elif not lost.keys() & {"words", "labels"}:
+        hint = f"leave it out with --drop {','.join(lost)}, or {hint}"
+        if lost.keys() & set(others):
+            hint = f"convert one layer, --layer {main}, or {hint}"
+    known = ("words", "labels", *DROPPABLE)
+    names = ", ".join(f"the {name}" if name in known else f"the field '{name}'" for name in lost)
+    raise DataError(f"{place_of(first)}: format '{format_name}' cannot hold {names} of example '{first.id}'", hint=hint)
+
+
+def is_blank(example: Example) -> bool:
+    """Return whether an example has no words, or a text without any."""
+    return not example.words if example.words is not None else not (example.text or "").strip()
 
 
 def lost_content(before: Example, after: Example) -> Iterator[str]:
     """Yield what differs after an example was written and read: words, labels, scheme, text, id, or a field."""
     main, *others = before.labels
+    joined = before.words is not None and before.text == " ".join(before.words) and after.text is None
     text = (before.text, before.offsets if before.offsets is not None else after.offsets)
     labels = before.labels[main], next(iter(after.labels.values()), None)
     pairs: Mapping[str, tuple[Any, Any]] = {
         "words": (before.words, after.words),
         "labels": labels,
-        "text": (text, (after.text, after.offsets)) if before.text is not None else ("", ""),
+        "text": (text, (after.text, after.offsets)) if before.text is not None and not joined else ("", ""),
         "id": (before.id, after.id) if before.id else ("", ""),
         "document": (before.document, after.document),
     }

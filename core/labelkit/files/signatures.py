@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from labelkit.errors import DataError
@@ -32,6 +33,7 @@ _SIGNATURES: tuple[tuple[bytes, str, str], ...] = (
 )
 #: zip archives that are documents, by their ending
 _OFFICE = (".docx", ".xlsx", ".pptx", ".odt", ".ods")
+_PDF = re.compile(rb"%PDF-\d\.\d\s")  # it may begin with text alone
 _TAR, _TAR_AT = b"ustar", 257
 
 
@@ -41,7 +43,7 @@ def check_is_text(path: Path, head: bytes) -> None:
     :param head: its first bytes, decompressed if it is gzipped; 512 suffice.
     :raises DataError: it is; the hint says what to do.
     """
-    if not head or _is_utf8(head):
+    if not head or (_is_utf8(head) and not _PDF.match(head)):
         return
     if head[_TAR_AT : _TAR_AT + len(_TAR)] == _TAR:
         raise DataError(f"{path} is a tar archive, not text", hint=_UNPACK)

@@ -17,6 +17,7 @@ from labelkit.errors import DataError
 from labelkit.formats.column_file import ColumnFile, ColumnSentence, parse
 from labelkit.formats.column_lines import BLANKS, BOM, DOCUMENT_START, is_document_start
 from labelkit.formats.encoding import is_encodable
+from labelkit.formats.kept_columns import kept_columns, rows_of
 from labelkit.labels.brackets import bracket_spans, outer_spans
 from labelkit.labels.schemes import tags_of
 from labelkit.labels.span_tagger import OVERLAPS
@@ -53,7 +54,10 @@ def read(path: Path, ctx: LoadContext) -> Iterator[Example]:
 
 
 def write(records: Iterable[Labelled], output: Output) -> None:
-    """Write ``word TAB label`` lines and a blank line per record; a ``-DOCSTART-`` where its ``document`` changes.
+    """Write a line of tabbed columns per word, with a blank line after each record.
+
+    The word is first and the label last, if columns that were kept do not have these places. A ``-DOCSTART-`` stands
+    where the ``document`` changes.
 
     :raises DataError: a word or label would not be read back as it is.
     """
@@ -62,16 +66,17 @@ def write(records: Iterable[Labelled], output: Output) -> None:
         if (now := labelled.extra.get("document", document)) != document:
             output.stream.write(f"{DOCUMENT_START}\tO\n\n".encode())
             document = now
-        pairs = list(zip(labelled.words or (), labelled.labels or (), strict=True))
-        for field in chain.from_iterable(pairs):
+        rows = rows_of(labelled)
+        for field in chain.from_iterable(rows):
             if not is_writable(field):
                 raise DataError(
                     f"record '{labelled.id}': {field!a} cannot be written in CoNLL columns",
                     hint="another format can hold it, e.g. --to jsonl",
                 )
         # Readers drop one byte order mark at the start of a line, so a word that starts with one needs a second.
-        lines = [f"{BOM if word.startswith(BOM) else ''}{word}\t{label}\n" for word, label in pairs]
-        output.stream.write(("".join(lines) + "\n").encode())
+        lines = ["\t".join(row) for row in rows]
+        marked = [f"{BOM if line.startswith(BOM) else ''}{line}\n" for line in lines]
+        output.stream.write(("".join(marked) + "\n").encode())
 
 
 FORMATS = (
@@ -117,7 +122,9 @@ class _SentenceReader:
         for name in self._brackets:
             layers[name] = self._tags_of_brackets(layers[name], place)
         words = self._without_prefixes(layers.pop("tokens"))
-        return Example(id=identifier, words=words, labels=layers, document=document, place=place)
+        used = {*self._columns.values(), self._file.sentence_column}
+        extra = kept_columns(fields, used, self._file.header) if self._policy.keep_columns else {}
+        return Example(id=identifier, words=words, labels=layers, document=document, place=place, extra=extra)
 
     def _without_prefixes(self, words: tuple[str, ...]) -> tuple[str, ...]:
         prefixes = self._file.prefixes

@@ -7,8 +7,8 @@ the original text of the sentence, ``# sent_id`` its id.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from labelkit.errors import DataError
 from labelkit.formats.column_lines import without_marks
 from labelkit.formats.conllu_columns import COLUMNS, ConlluColumn, find_conllu_columns
 from labelkit.formats.encoding import is_encodable
+from labelkit.formats.kept_columns import is_column
 from labelkit.formats.record_limit import limited_sentences
 from labelkit.records import Example, Format, Labelled, LoadContext, Output, Place
 from labelkit.records.examples import Offsets
@@ -49,7 +50,7 @@ def read(path: Path, ctx: LoadContext) -> Iterator[Example]:
         except DataError as error:
             ctx.policy.skip_record(error)
         else:
-            yield example
+            yield replace(example, extra=sentence.kept_columns(columns)) if ctx.policy.keep_columns else example
 
 
 def write(records: Iterable[Labelled], output: Output) -> None:
@@ -70,9 +71,8 @@ def write(records: Iterable[Labelled], output: Output) -> None:
         lines.append(f"# sent_id = {_checked(labelled.id, labelled)}")
         if is_writable(labelled.text):
             lines.append(f"# text = {labelled.text}")
-        pairs = zip(labelled.words or (), labelled.labels or (), strict=True)
-        for number, (word, label) in enumerate(pairs, start=1):
-            lines.append(f"{number}\t{_checked(word, labelled)}\t_\t{_checked(label, labelled)}" + "\t_" * 6)
+        for number, row in enumerate(zip(*_columns(labelled), strict=True), start=1):
+            lines.append("\t".join((str(number), *(_checked(value, labelled) for value in row))))
         output.stream.write(("\n".join(lines) + "\n\n").encode())
 
 
@@ -155,6 +155,13 @@ class ConlluSentence:
             place=place,
         )
 
+    def kept_columns(self, used: Mapping[str, ConlluColumn]) -> dict[str, list[str]]:
+        """Return the columns that are not ``used`` and not empty, by name."""
+        whole = {column.index for column in used.values() if column.key is None}
+        left = [number for number in range(2, len(COLUMNS)) if number not in whole]
+        columns = {COLUMNS[number]: [row[number] for row in self.rows] for number in left}
+        return {name: values for name, values in columns.items() if set(values) != {"_"}}
+
     def offsets(self, words: tuple[str, ...], text: str) -> Offsets | None:
         """Return the offsets of the words in the text; None if they are not the words of it.
 
@@ -200,6 +207,16 @@ def parse(path: Path, ctx: LoadContext) -> Iterator[ConlluSentence]:
                 yield sentence
             if sentence.rows or invalid:
                 sentence, invalid = ConlluSentence(), False
+
+
+def _columns(labelled: Labelled) -> list[Sequence[str]]:
+    """Return the columns of a record but for the numbers: its words, its labels in UPOS, and those that were kept."""
+    words = labelled.words or ()
+    kept = {name: labelled.extra.get(name) for name in COLUMNS}
+    columns: dict[str, Sequence[str]] = dict.fromkeys(COLUMNS, ["_"] * len(words))
+    columns |= {name: value for name, value in kept.items() if is_column(value, len(words))}
+    columns |= {"form": words, "upos": labelled.labels or ()}
+    return [columns[name] for name in COLUMNS[1:]]
 
 
 def is_writable(value: str) -> bool:

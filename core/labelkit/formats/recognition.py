@@ -130,8 +130,11 @@ def _guess(path: Path, ctx: LoadContext, *, sure: bool) -> str | None:
     """Return the name of the format that the content of a file shows; columns that the user names show it, too."""
     if ctx.columns and sure:
         return None
-    head = read_head(path)
-    check_is_text(path, head)
+    try:
+        head = read_head(path)
+        check_is_text(path, head)
+    except DataError:  # which the reader of the file reports
+        return None
     text = head.decode(text_codec(ctx.encoding), "replace")
     return guess_format(text, complete=len(head) < HEAD, sure=sure)
 

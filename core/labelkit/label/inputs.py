@@ -117,7 +117,7 @@ def read_inputs(
     :raises DataError: for kind ``token``, if every record of the first chunk is a text with one label.
     """
     # with kind None the fields decide whether a record is a text or words; a labeller of words accepts both
-    policy = replace(ctx.policy, labels="ignored")
+    policy = replace(ctx.policy, labels="ignored", keep_columns=True)
     ctx = replace(ctx, layer=layer, kind=kind if kind == "token" else None, policy=policy)
 
     def records() -> Iterator[Example | FailedRecord]:

@@ -14,6 +14,7 @@ from labelkit.errors import DataError, LabelkitError, RegistryError
 from labelkit.files.output import new_output
 from labelkit.files.targets import check_target
 from labelkit.label.journal import Journal, journal_path
+from labelkit.label.left_out import fields_left_out
 from labelkit.label.records import drop_low_scores
 from labelkit.label.stream import InputRecord, LabelResult, label_stream
 from labelkit.label.summary import LabellingSummary
@@ -35,6 +36,7 @@ class LabellingJob:
     :param large: the input is known to be large.
     :param on_chunk: called with the results of each chunk.
     :param new: counts of the results of this process, which took :attr:`seconds`.
+    :param left_out: own fields of the first records with some that the format of the output does not hold.
     :param total: counts of all results in the output, those of an earlier process included.
     """
 
@@ -49,6 +51,7 @@ class LabellingJob:
     new: LabellingSummary = field(default_factory=LabellingSummary)
     total: LabellingSummary = field(default_factory=LabellingSummary)
     seconds: float = 0.0
+    left_out: tuple[str, ...] = ()
 
     @property
     def resumed_after(self) -> int:
@@ -87,7 +90,7 @@ class LabellingJob:
 
             def records() -> Iterator[Labelled]:
                 for chunk in self.results():
-                    yield from self.total.records_of(chunk)
+                    yield from self._check_fields(self.total.records_of(chunk))
                     output.stream.flush()
 
             assert self.writer.write is not None  # writer_for returns writers only
@@ -111,7 +114,7 @@ class LabellingJob:
                 journal.verify(self.inputs)
                 for chunk in self.results(journal.chunks):
                     journal.append(chunk)
-                records = self.total.records_of(journal.results())
+                records = self._check_fields(self.total.records_of(journal.results()))
                 first = list(islice(records, 1))
                 empty = not first
                 self._check_any_record()
@@ -119,7 +122,8 @@ class LabellingJob:
                     try:
                         self.writer.write(chain(first, records), output)
                     except DataError as error:
-                        kept = f"{journal.items:,} labelled records are kept"
+                        labelled = sum(isinstance(result, Labelled) for result in journal.results())
+                        kept = f"{labelled:,} labelled records are kept"
                         raise DataError(
                             error.message, hint=f"{kept}: --resume with another --to writes them"
                         ) from error
@@ -127,6 +131,14 @@ class LabellingJob:
             finally:
                 if empty or not journal.items:
                     journal.remove()
+
+    def _check_fields(self, records: Iterator[Labelled]) -> Iterator[Labelled]:
+        """Yield records, and find which fields of the first one with own fields the output does not hold."""
+        checked = False
+        for record in records:
+            if record.extra and not checked:
+                self.left_out, checked = fields_left_out(self.writer, record), True
+            yield record
 
     def _check_any_record(self) -> None:
         """Raise the first failure if not a single record was labelled."""

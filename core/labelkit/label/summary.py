@@ -20,6 +20,7 @@ class LabellingSummary:
     :param fallback: words (or texts) without subwords, which have the fallback label.
     :param below_min_score: spans (or labels of texts) left out for their score.
     :param repaired: tags changed to fit the scheme.
+    :param blank: records without words.
     :param failed: records that could not be read or labelled.
     :param unfinished_files: files that could not be read to the end.
     :param failures: the first :data:`LISTED` failures.
@@ -32,6 +33,7 @@ class LabellingSummary:
     fallback: int = 0
     below_min_score: int = 0
     repaired: int = 0
+    blank: int = 0
     failed: int = 0
     unfinished_files: int = 0
     failures: list[FailedRecord] = field(default_factory=list)
@@ -51,6 +53,7 @@ class LabellingSummary:
             return
         self.records += 1
         self.words += result.coverage.words if result.words is not None else len(result.text.split())
+        self.blank += not (result.text.strip() if result.words is None else result.words)
         self.spans += len(result.spans or ())
         self.windows += result.coverage.windows
         self.fallback += result.coverage.fallback

@@ -133,6 +133,8 @@ class ReadingPolicy:
         surrogate pair.
     :param labels: ``ignored`` where the records are to be labelled: labels that they have are not read.
     :param as_written: leave tags as they are in the files, valid or not, for those who check the files.
+    :param keep_columns: columns of words that nobody asked for become own fields of their examples, a list of values
+        each, for those who write the examples again.
     :param counts: what was skipped, dropped or changed on purpose → how often; shown as notes.
     :param assumptions: what was assumed of the files without being told, each a sentence with the setting that says
         otherwise; shown wherever the data are, and recorded with a run.
@@ -143,6 +145,7 @@ class ReadingPolicy:
     undecodable: Literal["strict", "surrogateescape"] = "strict"
     labels: Literal["required", "ignored"] = "required"
     as_written: bool = False
+    keep_columns: bool = False
     counts: Counter[str] = field(default_factory=Counter)
     assumptions: dict[str, None] = field(default_factory=dict)
 

@@ -1,0 +1,44 @@
+"""Find which own fields of a record an output format does not hold."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from labelkit.errors import LabelkitError
+from labelkit.files.output import new_output
+from labelkit.formats.delimited import as_text
+from labelkit.records import Format, Labelled, LoadContext, ReadingPolicy
+
+_MARK = "labelkit0own0field"
+
+
+def fields_left_out(writer: Format, record: Labelled) -> tuple[str, ...]:
+    """Return the own fields of a record that are not read back after it was written, or not found in the file.
+
+    None where the format cannot write or read this record: whoever writes it reports that.
+    """
+    assert writer.write is not None  # writer_for returns writers only
+    suffix = writer.suffixes[0] if writer.suffixes else ".probe"
+    with tempfile.TemporaryDirectory(prefix="labelkit-") as folder:
+        path = Path(folder) / f"probe{suffix}"
+        try:
+            with new_output(path, force=False) as output:
+                writer.write([record if writer.read else _marked(record)], output)
+            if writer.read is None:
+                content = b"".join(file.read_bytes() for file in path.parent.rglob("*") if file.is_file())
+                return () if _MARK.encode() in content else tuple(record.extra)
+            ctx = LoadContext(
+                kind="text" if record.words is None else "token",
+                policy=ReadingPolicy(labels="ignored", keep_columns=True),
+            )
+            example = next(iter(writer.read(path, ctx)), None)
+        except LabelkitError:
+            return ()
+    kept = {} if example is None else {"document": example.document, **example.extra}
+    return tuple(name for name, value in record.extra.items() if as_text(kept.get(name)) != as_text(value))
+
+
+def _marked(record: Labelled) -> Labelled:
+    return replace(record, extra=dict.fromkeys(record.extra, _MARK))
