@@ -65,7 +65,10 @@ def there_and_back(folder: Path, examples: Sequence[Example], name: str) -> list
 
 # Labels hold no blanks at their ends in columns, nor line ends; texts and words of tables hold anything at all.
 anything = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
-labels = st.text(st.characters(exclude_categories=["Cs", "Cc", "Z"]), min_size=1, max_size=4)
+# The names that say that a label is missing are no labels.
+labels = st.text(st.characters(exclude_categories=["Cs", "Cc", "Z"]), min_size=1, max_size=4).filter(
+    lambda label: label not in ("nan", "NaN", "<NA>")
+)
 sentences = st.lists(st.lists(st.tuples(anything, labels), max_size=4), min_size=1, max_size=4)
 documents = st.lists(st.tuples(anything, labels), min_size=1, max_size=4)
 
