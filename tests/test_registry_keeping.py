@@ -786,6 +786,37 @@ def test_without_any_room_nothing_is_removed(full: Home, work: Callable[[Registr
         assert len(registry.storage.verify().checkpoints) == 1
 
 
+@pytest.mark.parametrize("room", [0, 4096])
+@pytest.mark.parametrize("killed", [False, True], ids=["closed", "killed"])
+def test_a_full_disk_does_not_stop_reading(
+    small: Path, room: int, killed: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    home = Home(root=small / "home")
+    with Registry.open(home, create=True) as registry:
+        ended(registry)
+    if killed:  # what it recorded is in the log only
+        process = os.fork()
+        if process == 0:
+            start(Registry.open(home, create=True), "ner-2")
+            os._exit(0)
+        os.waitpid(process, 0)
+        (home.root / "registry.db-shm").unlink()
+    filled = fill(small)
+    os.truncate(filled, filled.stat().st_size - room)
+    runs = ["ner-2", "ner-1"] if killed else ["ner-1"]
+    with Registry.open(home, create=False) as registry:
+        assert sorted(run.id for run in registry.runs.search()) == sorted(runs)
+        assert registry.query("SELECT count(*) FROM v_runs").rows == ((len(runs),),)
+        assert registry.runs.get("ner-1").best
+        with pytest.raises(StorageError, match=NO_ROOM):
+            registry.annotations.add_tags("ner-1", "x")
+    assert caplog.messages == ["note: the disk is full: the registry is read from a copy in memory"]
+    filled.unlink()
+    with Registry.open(home, create=False) as registry:
+        registry.annotations.add_tags("ner-1", "x")
+        assert len(registry.runs.search()) == len(runs)
+
+
 def test_room_is_made_from_what_was_used_longest_ago(small: Path) -> None:
     cache = Home(root=small / "home").cache
     paths = [age(make(cache / "encoded" / f"{n}.arrow", b"x" * 600_000), 10 - n) for n in range(3)]

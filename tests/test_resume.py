@@ -323,6 +323,25 @@ def test_a_home_that_moves_while_a_run_trains_is_noticed_before_anything_is_writ
     assert not home.exists()
 
 
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_registry_that_goes_while_a_run_trains_is_told_at_its_end(
+    train: Train, tmp_path: Path, replaced: bool
+) -> None:
+    home = tmp_path / "home"
+
+    def delete(event: Event) -> None:
+        if isinstance(event, StepDone) and event.step == 2:
+            for file in home.glob("registry.db*"):
+                file.unlink()
+            if replaced:
+                Registry.open(Home(root=home), create=True).close()
+
+    with pytest.raises(RegistryError, match="was deleted, moved or replaced while it was in use") as caught:
+        train(home=home, listeners=[delete])
+    (best, *_) = sorted(home.glob("runs/*/checkpoints/step-*"))
+    assert str(best.parent) in (caught.value.hint or "")
+
+
 def test_a_live_run_shows_that_it_lives_also_while_nothing_is_recorded(
     train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
+import os
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -13,10 +16,19 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 from sqlalchemy.pool import StaticPool
 
-from labelkit.errors import RegistryError
+from labelkit.errors import RegistryError, StorageError
 from labelkit.files.atomic import new_file
-from labelkit.registry.database_errors import explain, is_disconnect, is_missing_table
-from labelkit.registry.engines import BEGIN, IMMEDIATE, engine_of, place_of, sqlite_path, url_of
+from labelkit.registry.database_errors import disk_full, explain, is_disconnect, is_missing_table
+from labelkit.registry.disk import is_full
+from labelkit.registry.engines import (
+    BEGIN,
+    IMMEDIATE,
+    copy_without_shared_memory,
+    engine_of,
+    place_of,
+    sqlite_path,
+    url_of,
+)
 from labelkit.registry.home import Home
 from labelkit.registry.liveness import RUNS_FOLDER
 from labelkit.registry.tables import REVISIONS, VERSION_TABLE, metadata
@@ -24,6 +36,7 @@ from labelkit.registry.views import VIEWS, make_views
 
 BUSY_SECONDS = 30.0
 _SMALLEST_PAGE = 512
+_LOG = logging.getLogger(__name__)
 # The key of PostgreSQL's advisory lock: any number that no other program uses.
 _EXCLUSIVE_LOCK = 7_810_776_116_527_433_076
 
@@ -51,6 +64,8 @@ class Database:
         self._opened = False
         self.place = place
         self.empty = empty
+        self._full = False
+        self._file: os.stat_result | None = None
 
     @classmethod
     def open(cls, home: Home, *, create: bool, timeout: float = BUSY_SECONDS) -> Database:
@@ -73,6 +88,11 @@ class Database:
         database = cls(engine_of(url, timeout), place, timeout=timeout, runs=home.runs)
         try:
             return database._upgraded(create=create)
+        except StorageError:
+            database.close()
+            if create or path is None or not is_full(path):
+                raise
+            return cls._copied(path, place, home.runs, timeout)
         except BaseException:
             database.close()
             raise
@@ -84,6 +104,17 @@ class Database:
             metadata.create_all(connection)
             make_views(connection)
         return cls(engine, place, empty=True)
+
+    @classmethod
+    def _copied(cls, path: Path, place: str, runs: Path, timeout: float) -> Database:
+        """Return a copy in memory of a SQLite file, which can be read where the disk has no room for shared memory."""
+        engine = sa.create_engine("sqlite://", poolclass=StaticPool)
+        with engine.connect() as connection:
+            copy_without_shared_memory(path, connection.connection.dbapi_connection, place, timeout)
+        database = cls(engine, place, runs=runs)
+        database._full = True
+        _LOG.warning("note: the disk is full: the registry is read from a copy in memory")
+        return database._upgraded(create=False)
 
     @contextmanager
     def session(self, *, write: bool = False, alone: bool = False) -> Iterator[sa.Connection]:
@@ -99,8 +130,8 @@ class Database:
             registry.
         :raises StorageError: the disk refused.
         """
-        if (write or alone) and self.empty:
-            raise RegistryError(f"there is no registry at {self.place}", hint="labelkit run TASK trains one")
+        if write or alone:
+            self.check_writable()
         try:
             with self._connect() as connection:
                 connection.execution_options(**{BEGIN: IMMEDIATE if write or alone else "BEGIN"})
@@ -109,7 +140,33 @@ class Database:
                         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_EXCLUSIVE_LOCK)))
                     yield connection
         except exc.SQLAlchemyError as error:
+            self.check_in_place()
             raise explain(error, self.place) from error
+
+    def check_writable(self) -> None:
+        """Raise if only a copy of the database is open.
+
+        :raises RegistryError: there is no registry.
+        :raises StorageError: the disk was full when it was opened.
+        """
+        if self._full:
+            raise disk_full(self.place)
+        if self.empty:
+            raise RegistryError(f"there is no registry at {self.place}", hint="labelkit run TASK trains one")
+
+    def check_in_place(self, hint: str = "bring the file back; what was recorded since is lost") -> None:
+        """Raise if the file of the database is no longer the one that was opened: what is recorded would be lost.
+
+        :param hint: of the error.
+        :raises RegistryError: it was deleted, moved or replaced.
+        """
+        path = sqlite_path(self._engine.url)
+        if path is None or self._file is None:
+            return
+        with contextlib.suppress(OSError):
+            if os.path.samestat(path.stat(), self._file):
+                return
+        raise RegistryError(f"the registry {self.place} was deleted, moved or replaced while it was in use", hint=hint)
 
     def close(self) -> None:
         """Close all connections."""
@@ -150,6 +207,8 @@ class Database:
                 self._back_up(path.with_name(f"{path.name}.backup-{version}"))
             self._upgrade()
         self._opened = True
+        with contextlib.suppress(OSError):
+            self._file = path.stat() if path else None
         return self
 
     def _version(self) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 from collections.abc import Mapping
 
 from sqlalchemy import exc
@@ -89,6 +90,12 @@ def explain(error: exc.SQLAlchemyError, place: str) -> LabelkitError:
         return RegistryError(f"the registry {place} cannot be reached: {line}", hint=hint)
     verb = "refuses this record" if isinstance(error, exc.IntegrityError) else "failed"
     return RegistryError(f"the registry {place} {verb}: {line}")
+
+
+def disk_full(place: str) -> LabelkitError:
+    """Return the error of writing to the SQLite file at ``place`` on a full disk."""
+    kind, message, hint = _SQLITE[sqlite3.SQLITE_FULL]
+    return kind(f"the registry {place} {message}", hint=hint)
 
 
 def is_missing_table(error: exc.SQLAlchemyError) -> bool:

@@ -6,6 +6,7 @@ import os
 import random
 import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 
 from labelkit.errors import RegistryError
+from labelkit.registry.database_errors import explain
 from labelkit.registry.home import Home
 
 # An execution option: the statement that begins a transaction on SQLite; empty for none.
@@ -103,6 +105,23 @@ def _sqlite(url: sa.URL, timeout: float) -> sa.Engine:
     sa.event.listen(engine, "connect", on_connect)
     sa.event.listen(engine, "begin", on_begin)
     return engine
+
+
+def copy_without_shared_memory(path: Path, copy: Any, place: str, timeout: float) -> None:
+    """Copy a SQLite file, with its log, to the connection ``copy``, without creating a file.
+
+    A connection that has the file for itself needs no shared memory beside it. No other process can have the file
+    open: the shared memory would then exist.
+
+    :raises StorageError: it cannot be read.
+    """
+    try:
+        with closing(sqlite3.connect(path, timeout=timeout)) as source:
+            source.execute("PRAGMA locking_mode = EXCLUSIVE")
+            source.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            source.backup(copy)
+    except sqlite3.Error as error:
+        raise explain(exc.DBAPIError("backup", None, error), place) from error
 
 
 def _take_write_lock(connection: sa.Connection, timeout: float) -> None:

@@ -6,6 +6,7 @@ import platform
 import secrets
 import string
 from datetime import datetime
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -88,6 +89,14 @@ class Registry:
 
         with self._database.session() as connection:
             return query(connection, sql, seconds=seconds)
+
+    def check_in_place(self, checkpoint: Path) -> None:
+        """Raise if the database is no longer where it was opened, at the end of a run.
+
+        :param checkpoint: of the run, named in the error.
+        :raises RegistryError: its file was deleted, moved or replaced.
+        """
+        self._database.check_in_place(f"the run is not recorded; its checkpoint is {checkpoint}")
 
     def close(self) -> None:
         """Close all database connections."""

@@ -119,6 +119,8 @@ class Storage:
         :param force: also checkpoints of aliased runs.
         :param dry_run: only return what would be deleted.
         """
+        if not dry_run:
+            self._database.check_writable()
         options = GarbageOptions(last=last, unfinished=unfinished, orphans=orphans, cache=cache, force=force)
         with self._database.session() as connection:
             state = self._with_default_registry(garbage_collection.read_state(connection, self._store))

@@ -104,6 +104,7 @@ def train(
                 training = TrainingRun(resolved, emit, state, at_step=at_step, check_writable=check)
                 training.fit()
                 best, metrics = training.test()
+                registry.check_in_place(best.path)
     return RunResult(
         run=run,
         task=plan.task.name,
