@@ -311,7 +311,7 @@ def test_a_full_disk_is_freed_with_the_help_of_the_cache(
     cached.parent.mkdir(parents=True)
     cached.write_bytes(b"x" * 1_200_000)
     fill(small)
-    assert main(["runs", "rm", "ner-1", "--dry-run"]) == 1
+    assert main(["runs", "rm", "ner-1", "--dry-run"]) == 0
     assert cached.exists()
     assert main(["runs", "rm", "ner-1"]) == 0
     assert "of the cache freed" in capsys.readouterr().err

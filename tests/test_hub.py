@@ -17,6 +17,9 @@ from typing import Any
 
 import pytest
 
+from labelkit.errors import NetworkError
+from labelkit.hub.guard import GuardedStream, check_repository, guard_session
+
 SHA = "0123456789abcdef0123456789abcdef01234567"
 OLD = "fedcba9876543210fedcba9876543210fedcba98"
 NAME = "tests/tiny"
@@ -28,6 +31,8 @@ class Hub:
 
     :param mode: ``"up"``, ``"hangs"`` (takes the question and never answers) or ``"fails"`` (status 503).
     :param stall: a file name whose download breaks off in the middle.
+    :param changed: headers of files that are other than they should be.
+    :param sha: the commit that it tells, if it is another than the files'.
     """
 
     folder: Path
@@ -35,6 +40,8 @@ class Hub:
     mode: str = "up"
     stall: str = ""
     gated: bool = False
+    changed: dict[str, str] = field(default_factory=dict)
+    sha: str = ""
     asked: list[str] = field(default_factory=list)
     released: threading.Event = field(default_factory=threading.Event)
 
@@ -84,7 +91,10 @@ class Handler(BaseHTTPRequestHandler):
             self._answer(200, json.dumps(files).encode())
         else:
             siblings = [{"rfilename": name} for name in self._names()]
-            self._answer(200, json.dumps({"id": NAME, "modelId": NAME, "sha": commit, "siblings": siblings}).encode())
+            self._answer(
+                200,
+                json.dumps({"id": NAME, "modelId": NAME, "sha": self.hub.sha or commit, "siblings": siblings}).encode(),
+            )
 
     def _names(self) -> list[str]:
         return sorted(path.name for path in self.hub.folder.iterdir())
@@ -97,7 +107,7 @@ class Handler(BaseHTTPRequestHandler):
             self._answer(404, b"{}", {"X-Error-Code": "EntryNotFound"})
             return
         content = path.read_bytes()
-        etag = {"ETag": f'"{hashlib.sha256(content).hexdigest()}"', "X-Repo-Commit": commit}
+        etag = {"ETag": f'"{hashlib.sha256(content).hexdigest()}"', "X-Repo-Commit": commit, **self.hub.changed}
         if path.name == self.hub.stall and self.command == "GET":
             self._answer(200, content, etag, sent=len(content) // 2)
             self.close_connection = True
@@ -259,6 +269,79 @@ def test_a_hub_that_does_not_answer_is_given_up_soon(hub: Hub, tmp_path: Path, m
     assert said["error"] == "NetworkError"
     assert said["message"].startswith(f"the Hugging Face Hub cannot be reached for model '{NAME}' (")
     assert "--model bundled" in said["hint"]
+
+
+@pytest.mark.parametrize("header", ["ETag", "X-Linked-ETag", "X-Repo-Commit"])
+def test_a_name_from_the_network_stays_inside_the_cache(hub: Hub, tmp_path: Path, header: str) -> None:
+    hub.changed = {header: '"../../../../../planted"'}
+    said = resolve(hub, tmp_path)
+    assert said["error"] == "NetworkError"
+    assert f"the Hub's answer has an invalid {header.lower()}: " in said["message"]
+    assert not [path for path in tmp_path.rglob("*") if "planted" in path.name]
+
+
+def test_a_commit_from_the_network_is_one(hub: Hub, tmp_path: Path) -> None:
+    hub.sha = "../../../planted"
+    assert "the Hub's answer has an invalid commit: " in resolve(hub, tmp_path)["message"]
+    assert not [path for path in tmp_path.rglob("*") if "planted" in path.name]
+
+
+@pytest.mark.parametrize("name", ["../planted", "/planted", "a/../../planted", "a\\..\\planted", "a//b", "a\0"])
+def test_file_names_from_the_network_stay_inside_their_folder(name: str) -> None:
+    check_repository("a" * 40, ["config.json", "data/train-00000-of-00001.parquet", ".gitattributes", "a..b"])
+    with pytest.raises(NetworkError, match="invalid file name"):
+        check_repository("a" * 40, ["config.json", name])
+
+
+def test_no_answer_is_endless_in_size_or_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter(range(10_000))
+    monkeypatch.setattr("labelkit.hub.guard.time.monotonic", lambda: float(next(clock)))
+    body = [b"x" * 10_000] * 10
+    assert list(GuardedStream(body, 100_000, 11.0)) == body
+    with pytest.raises(NetworkError, match="longer than 99,999 bytes"):
+        list(GuardedStream(body, 99_999, None))
+    with pytest.raises(NetworkError, match="too slow: 50,000 bytes in 5 s"):
+        list(GuardedStream(body, None, 4.5))
+    with pytest.raises(NetworkError, match="too slow: 61 bytes in 61 s"):
+        list(GuardedStream([b"x"] * 100, None, None))
+    assert len(list(GuardedStream([b"x" * 1024] * 100, None, None))) == 100
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "message"),
+    [
+        ("/api/models/a/b", {}, "longer than 1,000 bytes"),
+        ("/a/b/resolve/main/file", {}, "longer than 500 bytes"),
+        ("/a/b/resolve/main/file", {"Content-Encoding": "gzip"}, "compressed, though that was not asked for"),
+        ("/a/b/resolve/main/file", {"Content-Length": "1400"}, None),
+    ],
+)
+def test_the_session_of_the_hub_is_guarded(
+    path: str, headers: dict[str, str], message: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import httpx2
+    from huggingface_hub import close_session, get_session, set_client_factory
+    from huggingface_hub.utils._http import default_client_factory
+
+    monkeypatch.setattr("labelkit.hub.guard.MAX_ANSWER", 1000)
+    monkeypatch.setattr("labelkit.hub.guard.MAX_UNANNOUNCED", 500)
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        assert request.headers["accept-encoding"] == "identity"
+        return httpx2.Response(200, headers=headers, content=iter([b"x" * 700] * 2))
+
+    set_client_factory(lambda: httpx2.Client(transport=httpx2.MockTransport(answer)))
+    try:
+        guard_session()
+        guard_session()  # once is enough
+        if message is None:
+            assert len(get_session().get(f"http://hub{path}").content) == 1400
+        else:
+            with pytest.raises(NetworkError, match=message):
+                get_session().get(f"http://hub{path}")
+    finally:
+        set_client_factory(default_client_factory)
+        close_session()
 
 
 def test_offline_nothing_is_asked(hub: Hub, tmp_path: Path) -> None:

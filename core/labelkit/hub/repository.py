@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from labelkit.errors import DataError, LabelkitError, ModelError, NetworkError, one_line
+from labelkit.hub.guard import check_repository, guard_session
 
 #: time-out of one request to the Hub, in seconds
 TIMEOUT = 2.5
@@ -52,8 +53,13 @@ class HubRepository:
         from huggingface_hub import errors as hub_errors
 
         request = HfApi().model_info if self.kind == "model" else HfApi().dataset_info
+        guard_session()
         try:
-            return call_with_timeout(TIMEOUT, lambda: request(self.name, revision=self.revision, timeout=TIMEOUT))
+            found = call_with_timeout(TIMEOUT, lambda: request(self.name, revision=self.revision, timeout=TIMEOUT))
+            check_repository(found.sha, [file.rfilename for file in found.siblings or ()])
+            return found
+        except NetworkError as error:
+            raise NetworkError(f"{self}: {error.message}", hint=error.hint or self.offline_hint) from None
         except hub_errors.GatedRepoError:
             raise self.gated_error() from None
         except hub_errors.RepositoryNotFoundError:
@@ -93,6 +99,8 @@ class HubRepository:
                 self._snapshot(self.revision, patterns, quiet=True)
         except GatedRepoError:
             raise self.gated_error() from None
+        except NetworkError as error:
+            raise NetworkError(f"{self}: {error.message}", hint=error.hint or self.offline_hint) from None
         except Exception as error:
             hint = "try again; what was downloaded is kept" if isinstance(error, OSError) else self.offline_hint
             raise NetworkError(f"{self} could not be fetched ({short_reason(error)})", hint=hint) from None
@@ -137,6 +145,8 @@ class HubRepository:
             def __init__(self, *arguments: Any, **options: Any) -> None:
                 super().__init__(*arguments, **{**options, "disable": True})
 
+        if not local_files_only:
+            guard_session()
         folder = snapshot_download(
             self.name,
             repo_type=self.kind,
