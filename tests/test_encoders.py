@@ -286,6 +286,41 @@ def test_an_encoder_of_many_languages_must_be_told_which(cache: Path, tmp_path: 
     assert "default_language" in (caught.value.hint or "")
 
 
+@pytest.mark.parametrize(
+    ("named", "used"),
+    [
+        ("kernels-community/flash-attn3", "sdpa"),
+        ("someone/kernel@main:function", "sdpa"),
+        ("flash_attention_2", "sdpa"),
+        ({"": "someone/kernel"}, "sdpa"),
+        ("eager", "eager"),
+        (None, "sdpa"),
+    ],
+    ids=str,
+)
+def test_a_local_folder_cannot_have_an_attention_kernel_fetched(
+    named: object, used: str, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the package ``kernels`` is installed, transformers fetches a kernel that ``config.json`` names."""
+    fetched: list[object] = []
+    monkeypatch.setattr("transformers.modeling_utils.is_kernels_available", lambda: True)
+    monkeypatch.setattr("transformers.modeling_utils.lazy_import_flash_attention", lambda *a, **k: fetched.append(a))
+    folder = changed(make_tiny("bert", cache), tmp_path / "named", attn_implementation=named)
+    model = load_classifier(folder, BoundHead.linear(SCHEMA))
+    assert (model.config._attn_implementation, fetched) == (used, [])
+
+
+def test_nothing_is_asked_while_a_local_folder_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import OfflineModeIsEnabled
+
+    from labelkit.hub.offline import no_network
+
+    monkeypatch.setattr("socket.socket.connect", lambda *address: pytest.fail("a connection"))
+    with no_network(), pytest.raises(OfflineModeIsEnabled):
+        HfApi().model_info("org/name")
+
+
 def test_what_reads_no_text_is_refused(cache: Path) -> None:
     with pytest.raises(ModelError, match="bros reads where words stand on a page"):
         load_classifier(make_tiny("bros", cache), BoundHead.linear(SCHEMA))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labelkit.errors import ModelError, one_line
+from labelkit.hub.offline import no_network
 from labelkit.models.architectures import check_layers, hidden_size_of, is_causal, required_inputs
 from labelkit.models.heads import BoundHead
 from labelkit.models.tokenizer import load_tokenizer
@@ -16,6 +17,10 @@ from labelkit.records import Context, Head, HeadContext, Schema
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel
+
+
+#: attention implementations that need no other package and no kernel
+_TORCH_ATTENTION = ("eager", "sdpa")
 
 
 @contextlib.contextmanager
@@ -34,6 +39,15 @@ def silence_transformers() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
+def local_attention(config: PreTrainedConfig) -> str | None:
+    """Return the attention implementation that a configuration names if it is one of torch; else None, for the default.
+
+    Any other may be a kernel on the Hub, which transformers would fetch.
+    """
+    named: str | None = config._attn_implementation
+    return named if named in _TORCH_ATTENTION else None
+
+
 def load_config(folder: Path) -> PreTrainedConfig:
     """Return the configuration of the encoder in ``folder``.
 
@@ -42,9 +56,10 @@ def load_config(folder: Path) -> PreTrainedConfig:
     from transformers import AutoConfig
 
     try:
-        config: PreTrainedConfig = AutoConfig.from_pretrained(
-            str(folder), local_files_only=True, trust_remote_code=False
-        )
+        with no_network():
+            config: PreTrainedConfig = AutoConfig.from_pretrained(
+                str(folder), local_files_only=True, trust_remote_code=False
+            )
     except Exception as error:
         raise ModelError(
             f"the model in {folder} cannot be used: {one_line(error)}", hint="try --model bundled"
@@ -93,10 +108,12 @@ def load_classifier(
     }
     config = load_config(folder)
     check_layers(folder, config)
+    options["attn_implementation"] = local_attention(config)
     if dropout is not None:
         options |= dict.fromkeys(dropout_rates(config), dropout)
     try:
-        loaded: Any = auto_class.from_pretrained(str(folder), output_loading_info=True, **options)
+        with no_network():
+            loaded: Any = auto_class.from_pretrained(str(folder), output_loading_info=True, **options)
     except Exception as error:
         raise ModelError(
             f"the model in {folder} cannot be loaded: {one_line(error)}", hint="try --model bundled"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labelkit.errors import ModelError, one_line
+from labelkit.hub.offline import no_network
 from labelkit.models.case_marks import add_case_marks
 
 if TYPE_CHECKING:
@@ -62,9 +63,10 @@ def load_tokenizer(folder: Path, *, mark_case: bool = False) -> PreTrainedTokeni
     from transformers import AutoTokenizer
 
     try:
-        tokenizer = AutoTokenizer.from_pretrained(
-            str(folder), use_fast=True, local_files_only=True, trust_remote_code=False
-        )
+        with no_network():
+            tokenizer = AutoTokenizer.from_pretrained(
+                str(folder), use_fast=True, local_files_only=True, trust_remote_code=False
+            )
     except Exception as error:
         reason = one_line(error, 200)
         raise ModelError(
