@@ -3,17 +3,35 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
 from labelkit.errors import RegistryError
-from labelkit.registry import Home
+from labelkit.registry import Home, Registry
+from labelkit.registry.run_lock import hold_lock
+from recorded_runs import save, start
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
     return Home(root=tmp_path / "home")
+
+
+@pytest.mark.parametrize("mask", [0o002, 0o022, 0o077])
+def test_a_home_follows_the_umask_so_that_a_group_can_share_it(tmp_path: Path, mask: int) -> None:
+    before = os.umask(mask)
+    try:
+        with Registry.open(Home(root=tmp_path / "home"), create=True) as registry:
+            save(registry, start(registry))
+            with hold_lock(registry.home.runs / "ner-1"):
+                made = {path.name: path.stat().st_mode & 0o777 for path in registry.home.root.rglob("*")}
+    finally:
+        os.umask(before)
+    assert {"registry.db", "registry.db-wal", "registry.db-shm", "store.json", "run.lock", "runs"} <= made.keys()
+    folders = {"runs", "ner-1", "checkpoints", "step-000001"}
+    assert made == {name: (0o777 if name in folders else 0o666) & ~mask for name in made}
 
 
 def test_the_home_is_what_is_named_else_found_upwards_else_here(tmp_path: Path) -> None:

@@ -152,6 +152,16 @@ def test_a_wrong_password_an_unknown_user_and_an_unknown_database(home: Home, po
     assert "createdb" in str(error.hint)
 
 
+@pytest.mark.parametrize(
+    "query", ["sslmode=sesame-secret", "connect_timeout=sesame-secret", "nothing=sesame-secret", "port=sesame-secret"]
+)
+def test_nothing_of_the_parameters_is_told(tmp_path: Path, query: str) -> None:
+    home = Home(root=tmp_path / "home", url=f"postgresql://keeper@127.0.0.1:1/nosuch?{query}")
+    with pytest.raises(LabelkitError) as caught:
+        Registry.open(home, create=False)
+    assert "secret" not in f"{caught.value} {caught.value.hint}"
+
+
 def test_a_password_among_the_parameters_is_not_told_either(home: Home, postgres: PostgresServer) -> None:
     url = f"postgresql://keeper@127.0.0.1:{postgres.port}/nosuch?password={quote(PASSWORD, safe='')}"
     assert f"postgresql+psycopg://keeper@127.0.0.1:{postgres.port}/nosuch cannot" in refusal(other(home, url)).message

@@ -111,13 +111,7 @@ def load_classifier(
     options["attn_implementation"] = local_attention(config)
     if dropout is not None:
         options |= dict.fromkeys(dropout_rates(config), dropout)
-    try:
-        with no_network():
-            loaded: Any = auto_class.from_pretrained(str(folder), output_loading_info=True, **options)
-    except Exception as error:
-        raise ModelError(
-            f"the model in {folder} cannot be loaded: {one_line(error)}", hint="try --model bundled"
-        ) from error
+    loaded = _load(auto_class, folder, options)
     model: PreTrainedModel = loaded[0]
     if inputs := required_inputs(model):
         raise ModelError(
@@ -131,6 +125,20 @@ def load_classifier(
             _renew_output_layer(model, loaded[1])
     head.attach(model, folder if trained or take_head else None)
     return model
+
+
+def _load(auto_class: Any, folder: Path, options: Mapping[str, Any]) -> Any:
+    """Return the model in ``folder`` and how its weights fit it.
+
+    :raises ModelError: it cannot be loaded.
+    """
+    try:
+        with no_network():
+            return auto_class.from_pretrained(str(folder), output_loading_info=True, **options)
+    except Exception as error:
+        raise ModelError(
+            f"the model in {folder} cannot be loaded: {one_line(error)}", hint="try --model bundled"
+        ) from error
 
 
 def dropout_rates(config: PreTrainedConfig) -> list[str]:

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 from sqlalchemy.pool import StaticPool
 
-from labelkit.errors import RegistryError, StorageError
+from labelkit.errors import LabelkitError, RegistryError, StorageError
 from labelkit.files.atomic import new_file
 from labelkit.registry.database_errors import disk_full, explain, is_disconnect, is_missing_table
 from labelkit.registry.disk import is_full
@@ -26,6 +26,7 @@ from labelkit.registry.engines import (
     copy_without_shared_memory,
     engine_of,
     place_of,
+    secrets_of,
     sqlite_path,
     url_of,
 )
@@ -85,6 +86,10 @@ class Database:
             )
         if path and not path.exists() and not create:
             return cls._in_memory(place)
+        if path and create and not path.exists():
+            with contextlib.suppress(OSError):  # SQLite says why it cannot be created
+                # Created here, the file gets its permissions by the umask; SQLite itself lets no group write.
+                path.touch()
         database = cls(engine_of(url, timeout), place, timeout=timeout, runs=home.runs)
         try:
             return database._upgraded(create=create)
@@ -141,7 +146,7 @@ class Database:
                     yield connection
         except exc.SQLAlchemyError as error:
             self.check_in_place()
-            raise explain(error, self.place) from error
+            raise self._explained(error) from error
 
     def check_writable(self) -> None:
         """Raise if only a copy of the database is open.
@@ -167,6 +172,9 @@ class Database:
             if os.path.samestat(path.stat(), self._file):
                 return
         raise RegistryError(f"the registry {self.place} was deleted, moved or replaced while it was in use", hint=hint)
+
+    def _explained(self, error: exc.SQLAlchemyError) -> LabelkitError:
+        return explain(error, self.place, secrets_of(self._engine.url))
 
     def close(self) -> None:
         """Close all connections."""
@@ -220,7 +228,7 @@ class Database:
             raise self._foreign() from error
         except exc.SQLAlchemyError as error:
             if not is_missing_table(error):
-                raise explain(error, self.place) from error
+                raise self._explained(error) from error
         with self.session() as connection:
             inspector = sa.inspect(connection)
             found = {*inspector.get_table_names(), *inspector.get_view_names()}
@@ -275,7 +283,7 @@ class Database:
                 return
             except exc.OperationalError as error:
                 if getattr(error.orig, "sqlite_errorname", "") != "SQLITE_BUSY" or time.monotonic() > deadline:
-                    raise explain(error, self.place) from error
+                    raise self._explained(error) from error
                 time.sleep(0.02)
 
 

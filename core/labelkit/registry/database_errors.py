@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from sqlalchemy import exc
 
@@ -73,10 +73,16 @@ _NO_CONNECTION: tuple[tuple[str, str], ...] = (
 )
 
 
-def explain(error: exc.SQLAlchemyError, place: str) -> LabelkitError:
-    """Return the error of labelkit for an ``error`` of the database at ``place``."""
+def explain(error: exc.SQLAlchemyError, place: str, secrets: Iterable[str] = ()) -> LabelkitError:
+    """Return the error of labelkit for an ``error`` of the database at ``place``.
+
+    :param secrets: texts that are masked in what the database says.
+    """
     cause, state = _cause(error), _sqlstate(error) or ""
-    lines = str(cause).strip().splitlines()
+    said = str(cause).strip()
+    for secret in sorted(secrets, key=len, reverse=True):
+        said = said.replace(secret, "***")
+    lines = said.splitlines()
     # Of a refused connection without the addresses that were tried.
     prefix = r"^connection (failed|to server).*(failed: (?=FATAL)|FATAL: +|failed: )"
     line = re.sub(prefix, "", lines[0] if lines else type(cause).__name__)

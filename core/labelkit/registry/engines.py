@@ -22,6 +22,8 @@ BEGIN = "labelkit_begin"
 IMMEDIATE = "BEGIN IMMEDIATE"
 # Seconds between two attempts to take SQLite's write lock: about as long as a commit takes.
 _RETRY_INTERVAL = (0.001, 0.005)
+# Shorter texts are part of ordinary words.
+_SHORTEST_SECRET = 3
 _EXAMPLES = "for example postgresql://user@host/database, or sqlite:////folder/registry.db"
 # Seconds until a server that does not answer counts as down; the minimum of libpq.
 _CONNECT_SECONDS = 2
@@ -58,6 +60,12 @@ def place_of(url: sa.URL) -> str:
     path = sqlite_path(url)
     # Without parameters: a password may be among them.
     return str(path) if path else url.set(query={}).render_as_string(hide_password=True)
+
+
+def secrets_of(url: sa.URL) -> set[str]:
+    """Return the password of a URL and the values of its query string, any of which may be a secret."""
+    values = [one for value in url.query.values() for one in ([value] if isinstance(value, str) else value)]
+    return {str(one) for one in (url.password, *values) if one and len(str(one)) >= _SHORTEST_SECRET}
 
 
 def sqlite_path(url: sa.URL) -> Path | None:

@@ -84,6 +84,11 @@ class TrainingRun(TrainerCallback):
         if "selection" in progress:
             self._selection.load(progress["selection"])
 
+    def fit_and_test(self) -> tuple[SavedCheckpoint, dict[str, Metrics]]:
+        """Train, and evaluate the best checkpoint on test: :meth:`fit`, then :meth:`test`."""
+        self.fit()
+        return self.test()
+
     def fit(self) -> None:
         """Train and evaluate on validation until the end, or until the time limit.
 

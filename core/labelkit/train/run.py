@@ -99,12 +99,11 @@ def train(
             if prepared.resumes:  # find it again: gc could remove it until the run was recorded as running
                 state = rewind(registry, run, home, find_training_state(run, home))
             resolved = encode_splits(run, plan, device, prepared, home, emit, record.suppliers)
+            check = partial(check_writable, registry, run, lock)
             with explain_out_of_memory():
-                check = partial(check_writable, registry, run, lock)
                 training = TrainingRun(resolved, emit, state, at_step=at_step, check_writable=check)
-                training.fit()
-                best, metrics = training.test()
-                registry.check_in_place(best.path)
+                best, metrics = training.fit_and_test()
+            registry.check_in_place(best.path)
     return RunResult(
         run=run,
         task=plan.task.name,
