@@ -20,6 +20,7 @@ SEPARATORS = "|#;,/+"
 #: the value of ``data.label_separator`` for classes that hold such a character
 NO_SEPARATOR = "none"
 _FRACTION = re.compile(r"[-+]?(\d+\.\d*|\.\d+)([eE][-+]?\d+)?|[-+]?\d+[eE][-+]?\d+")
+_TAG = re.compile(r"[BIESLU][-_]\S")
 _WHOLE = re.compile(r"[-+]?\d+(?=\.0*$)")
 #: how pandas and databases write that there is no value; ``None`` and ``NA`` may be classes
 _MISSING = frozenset(("", "nan", "NaN", "<NA>"))
@@ -73,21 +74,26 @@ class LabelParser:
             raise MissingLabelError("the labels are missing", hint=hint)
         if not isinstance(value, list | tuple):
             hint = "choose their field: --columns LAYER=…"
+            hint += "; a class of the whole text is for textcls" if isinstance(value, str | int) else ""
             raise DataError(f"the labels of words must be a list, not {value!r}"[:300], hint=hint)
         return tuple([self._label(label if not isinstance(label, list | tuple) else None, names) for label in value])
 
     def finish(self, path: Path) -> None:
-        """Report a class of the file that is several of its other classes, as in ``a|b``.
+        """Report what the classes of the file look like if it is not classes: several labels in one, or tags of words.
 
-        :raises DataError: there is one, and the policy does not skip records; names the file.
+        :raises DataError: a class is several others, as in ``a|b``, and the policy does not skip records; names the
+            file.
         """
+        if any(map(_TAG.match, self.classes)) and all(_TAG.match(label) or label == "O" for label in self.classes):
+            self._ctx.policy.assume(
+                f"the classes of {path.name} look like tags of words, each row is read as a text: "
+                "labelkit run ner reads words, from .conll files or with --set data.format=conll"
+            )
         for label in self.classes if self._separator is None else ():
             if parts := joined_classes(label, self.classes):
                 listed = ", ".join(f"'{part}'" for part in parts)
                 error = DataError(
-                    f"{path}: the class '{label}' looks like several labels of one text: {listed} are classes too"[
-                        :400
-                    ],
+                    f"{path}: the class '{label}' looks like several labels of one text: {listed} are classes"[:400],
                     hint="one label per text is learned: keep one; if it is a class of its own, "
                     f"--set data.label_separator={NO_SEPARATOR}",
                 )

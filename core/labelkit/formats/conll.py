@@ -20,7 +20,7 @@ from labelkit.formats.encoding import is_encodable
 from labelkit.formats.kept_columns import kept_columns, rows_of
 from labelkit.labels.brackets import bracket_spans, outer_spans
 from labelkit.labels.schemes import tags_of
-from labelkit.labels.span_tagger import OVERLAPS
+from labelkit.labels.spans import OVERLAPS
 from labelkit.records import Example, Format, Labelled, LoadContext, Output, Place
 
 #: a file of one sentence with more words than this probably lacks blank lines

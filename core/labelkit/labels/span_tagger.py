@@ -8,7 +8,7 @@ from labelkit.errors import DataError
 from labelkit.labels.notation import Notation
 from labelkit.labels.schemes import SpanTuple, tags_of
 from labelkit.labels.span_alignment import align_span
-from labelkit.labels.spans import TextSpan, joined_offsets, without_overlaps, words_of_spans
+from labelkit.labels.spans import OverlapError, TextSpan, joined_offsets, without_overlaps, words_of_spans
 from labelkit.records import LoadContext, Place
 from labelkit.records.examples import Offsets
 
@@ -17,7 +17,6 @@ ALIGNED = {
     "contract": "spans that cut words were contracted to whole words",
 }
 CUTTING = "spans that cut words, or hold none, were dropped"
-OVERLAPS = "nested or overlapping spans were dropped, the longer ones kept"
 _LISTED = 20  # messages in one error
 _SHOWN = 5  # spans that were aligned, in a line for users
 
@@ -104,9 +103,9 @@ class SpanTagger:
                     self._aligned.append(f"{place} '{text[span.start : span.end]}' → {now}")
         return found
 
-    def _on_overlap(self, place: Place) -> Callable[[DataError], object] | None:
+    def _on_overlap(self, place: Place) -> Callable[[OverlapError], object] | None:
         if self._settings.drop_overlaps:
-            return lambda error: self._policy.counts.update((OVERLAPS,))
+            return lambda error: self._policy.counts.update((error.summary,))
         if self._policy.on_bad_span is None:
             return None
         return lambda error: self._policy.drop_span(error.at(place))

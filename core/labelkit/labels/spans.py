@@ -10,6 +10,7 @@ from labelkit.errors import DataError
 from labelkit.labels.schemes import SpanTuple
 from labelkit.records.examples import Offsets
 
+OVERLAPS = "nested or overlapping spans were dropped, the longer ones kept"
 _HINT = 'write each as {"start": 0, "end": 5, "label": "PER"} or [0, 5, "PER"]'
 
 
@@ -55,13 +56,37 @@ def parse_span(item: Any, text: str) -> TextSpan:
     return TextSpan(start, end, label)
 
 
+class OverlapError(DataError):
+    """Two spans overlap, so that tags of words cannot express both.
+
+    :ivar summary: what is counted where the shorter span is dropped.
+    """
+
+    def __init__(self, kept: TextSpan, dropped: TextSpan, text: str) -> None:
+        same = (kept.start, kept.end) == (dropped.start, dropped.end)
+        what = "keeps the first label" if same else "keeps the longer span"
+        super().__init__(
+            f"spans {kept.shown(text)} and {dropped.shown(text)} overlap",
+            hint=f"tags hold one label per word: --set data.drop_overlaps=true {what}",
+        )
+        self.summary = (
+            f"of the labels {kept.label} and {dropped.label} of the same words only {kept.label} was kept"
+            if same and kept.label != dropped.label
+            else OVERLAPS
+        )
+
+    def at(self, place: object) -> DataError:  # type: ignore[override]
+        """Return the error with its place, without the spans."""
+        return DataError(f"{place}: {self.message}", hint=self.hint)
+
+
 def without_overlaps(
-    spans: Sequence[TextSpan], text: str, on_overlap: Callable[[DataError], object] | None = None
+    spans: Sequence[TextSpan], text: str, on_overlap: Callable[[OverlapError], object] | None = None
 ) -> list[TextSpan]:
     """Return spans of which none overlaps another: the longer of two, the first of equals.
 
     :param on_overlap: called with the error of each span that is dropped; None raises it.
-    :raises DataError: two spans overlap; names no file.
+    :raises OverlapError: two spans overlap; names no file.
     """
     kept: list[TextSpan] = []
     for span in sorted(spans, key=lambda span: span.start - span.end):
@@ -69,10 +94,7 @@ def without_overlaps(
         if rival is None:
             kept.append(span)
             continue
-        error = DataError(
-            f"spans {rival.shown(text)} and {span.shown(text)} overlap",
-            hint="tags hold one label per word: --set data.drop_overlaps=true keeps the longer span",
-        )
+        error = OverlapError(rival, span, text)
         if on_overlap is None:
             raise error
         on_overlap(error)

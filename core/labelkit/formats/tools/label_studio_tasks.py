@@ -71,17 +71,19 @@ class _TaskParser:
         return self.parse_full(task, task["data"]) if isinstance(task.get("data"), Mapping) else self.parse_min(task)
 
     def finish(self, path: Path) -> None:
-        """Raise the error of a file in which nothing is labelled as words are.
+        """Raise the error of a file in which nothing is labelled as the task needs it.
 
         :raises DataError: its annotations are all of other types, or it has no field of labels; names the file.
         """
-        if self._ctx.policy.labels == "ignored" or self._ctx.kind != "token" or self._types["labels"]:
+        kind = self._ctx.kind
+        if self._ctx.policy.labels == "ignored" or kind is None or self._types[_RESULT_TYPE[kind]]:
             return
-        if other := sorted(set(self._types) - {"labels"}):
-            raise DataError(
-                f"{path}: no labels of words, the results are of type {', '.join(other)}",
-                hint="choices are classes of texts: labelkit run textcls" if "choices" in other else "export labels",
-            )
+        if other := sorted(set(self._types) - {_RESULT_TYPE[kind]}):
+            what = "labels of words" if kind == "token" else "choices of a class"
+            hint = "export an annotation project of this kind"
+            if _RESULT_TYPE["text" if kind == "token" else "token"] in other:
+                hint = f"use a task for {'texts, e.g. textcls' if kind == 'token' else 'words, e.g. ner'}"
+            raise DataError(f"{path}: no {what}, the results are of type {', '.join(other)}", hint=hint)
         if self._without_regions:
             raise DataError(
                 f"{path}: no field of labels in any task", hint="name it: --columns LAYER=FIELD, or export it as JSON"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,6 +42,9 @@ UNLABELLED = "documents without categories were left out"
 _BLOCK = 1 << 20
 PARTIAL = "documents in which the entities of some words are missing were left out"
 BARE = "documents without entity annotation were left out"
+#: names the entities where ``--columns`` names a span group
+ENTITIES = "ents"
+_NO_ENTITIES = "set doc.ents, to [] where there is none; or name a span group: --columns LAYER=GROUP"
 _ATTRIBUTES = ("ORTH", "SPACY", "TAG", "ENT_IOB", "ENT_TYPE")
 
 
@@ -51,7 +54,7 @@ def read(path: Path, ctx: LoadContext) -> Iterator[Example]:
     :raises DataError: spaCy is not installed, or the file is not a DocBin.
     """
     docs = enumerate(read_docs(path, ctx.settings.max_record), start=1)
-    return read_annotations(path, ctx, docs, partial(parse_doc, ctx=ctx))
+    return read_annotations(path, ctx, docs, partial(parse_doc, ctx=ctx, source=EntitySource(ctx)))
 
 
 def write(records: Iterable[Labelled], output: Output) -> None:
@@ -205,7 +208,7 @@ def _check_unpacked_size(path: Path, content: bytes, limit: int) -> None:
         raise too_long(str(path), "DocBin", limit, "bytes")
 
 
-def parse_doc(doc: Doc, ctx: LoadContext) -> AnnotatedText | None:
+def parse_doc(doc: Doc, ctx: LoadContext, source: EntitySource) -> AnnotatedText | None:
     """Return the text of a document with its words, and their entities or tags, or its category.
 
     :raises MissingLabelError: words are not annotated; names no file.
@@ -238,40 +241,61 @@ def parse_doc(doc: Doc, ctx: LoadContext) -> AnnotatedText | None:
         tagged = [token for token in doc if token.tag_ and ("words" in metadata or not token.text.isspace())]
         spans = [TextSpan(token.idx, token.idx + len(token.text), token.tag_) for token in tagged]
         return annotated(metadata={**metadata, "scheme": "plain"}, spans=spans)
-    labelled = entity_spans(doc, ctx, written="words" in metadata)
+    labelled = source.spans(doc, written="words" in metadata)
     return annotated(metadata=metadata, spans=[TextSpan(one.start_char, one.end_char, one.label_) for one in labelled])
 
 
-def entity_spans(doc: Doc, ctx: LoadContext, *, written: bool) -> list[Any]:
-    """Return the entities of a document, or the spans of the group that the user named, or of its only group.
+class EntitySource:
+    """Where the spans of a file's documents are: all in their entities, or all in one span group."""
 
-    :param written: labelkit wrote the document.
-    :raises MissingLabelError: entities are missing for some words, or all; names no file.
-    :raises DataError: there is no such group, or there are several and no entities; names no file.
-    """
-    layer, groups = ctx.layer or "LAYER", list(doc.spans)
-    named = next((column for role, column in ctx.columns.items() if role not in ROLES), None)
-    if named is not None and named != "ents":
-        if named not in groups:
-            raise MissingLabelError(
-                f"no span group '{named}', the groups are {listed(groups) or 'none'}", hint="ents means the entities"
-            )
-        return list(doc.spans[named])
-    if doc.has_annotation("ENT_IOB") or (written and not groups):
-        if groups and named is None and doc.ents:
-            ctx.policy.assume(
-                f"entities of spaCy are read, its span groups are not ({listed(groups)}): "
-                f"--columns {layer}={groups[0]} reads one"
-            )
-        if not written and not doc.has_annotation("ENT_IOB", require_complete=True):
-            raise MissingLabelError(
-                "the entities of some words are missing", hint="doc.set_ents(…, default='outside')", counted_as=PARTIAL
-            )
-        if doc.ents or not groups:
+    def __init__(self, ctx: LoadContext) -> None:
+        self._ctx, self._layer = ctx, ctx.layer or "LAYER"
+        self._chosen = next((column for role, column in ctx.columns.items() if role not in ROLES), None)
+        self._named = self._chosen is not None
+
+    def spans(self, doc: Doc, *, written: bool) -> list[Any]:
+        """Return the entities of a document, or the spans of the group that the user named, or of its only group.
+
+        :param written: labelkit wrote the document.
+        :raises MissingLabelError: entities are missing for some words, or all; names no file.
+        :raises DataError: there are several groups, or other documents have theirs elsewhere; names no file.
+        """
+        annotated, groups = doc.has_annotation("ENT_IOB"), list(doc.spans)
+        if self._chosen is None and not (annotated and doc.ents) and groups:
+            self._choose_group(groups)
+        if self._chosen in (None, ENTITIES):
+            if not annotated and not written:
+                raise MissingLabelError("no entity annotation", hint=_NO_ENTITIES, counted_as=BARE)
+            if not written and not doc.has_annotation("ENT_IOB", require_complete=True):
+                raise MissingLabelError("the entities of some words are missing", hint=_NO_ENTITIES, counted_as=PARTIAL)
+            if doc.ents:
+                self._choose_entities(groups)
             return list(doc.ents)
-    if len(groups) == 1 and named is None:
-        ctx.policy.assume(f"the span group '{groups[0]}' of spaCy is read: --columns {layer}=ents reads entities")
-        return list(doc.spans[groups[0]])
-    if groups and named is None:
-        raise DataError(f"no entities, but span groups: {listed(groups)}", hint=f"say which: --columns {layer}=GROUP")
-    raise MissingLabelError("no entity annotation", hint="set doc.ents, to [] where there is none", counted_as=BARE)
+        if doc.ents and not self._named:
+            raise DataError(
+                f"entities here, but the documents before have the span group '{self._chosen}'",
+                hint=f"say which to read: --columns {self._layer}={ENTITIES} or {self._layer}={self._chosen}",
+            )
+        if self._chosen not in groups:
+            have = listed(groups) or "none"
+            raise MissingLabelError(
+                f"no span group '{self._chosen}', the groups are {have}", hint="ents means entities"
+            )
+        return list(doc.spans[self._chosen])
+
+    def _choose_group(self, groups: Sequence[str]) -> None:
+        if len(groups) > 1:
+            hint = f"say which: --columns {self._layer}=GROUP"
+            raise DataError(f"no entities, but several span groups: {listed(groups)}", hint=hint)
+        self._chosen = groups[0]
+        self._ctx.policy.assume(
+            f"the span group '{groups[0]}' of spaCy is read: --columns {self._layer}={ENTITIES} reads entities"
+        )
+
+    def _choose_entities(self, groups: Sequence[str]) -> None:
+        self._chosen = ENTITIES
+        if groups and not self._named:
+            self._ctx.policy.assume(
+                f"entities of spaCy are read, not its span groups ({listed(groups)}): "
+                f"--columns {self._layer}={groups[0]} reads one"
+            )
