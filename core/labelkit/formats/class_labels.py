@@ -183,12 +183,10 @@ def joined_classes(label: str, classes: Iterable[str]) -> list[str]:
     known = classes if isinstance(classes, Mapping | set | frozenset) else set(classes)
     for separator in SEPARATORS:
         parts = [part.strip() for part in label.split(separator)]
-        reordered = separator.join(reversed(label.split(separator)))
-        if (
-            len(parts) > 1
-            and all(parts)
-            and (all(part in known for part in parts) or _swapped(label, reordered, known))
-        ):
+        if len(parts) < 2 or not all(parts):
+            continue
+        swapped = separator.join(reversed(label.split(separator)))  # tools write several labels in any order
+        if all(part in known for part in parts) or (swapped != label and swapped in known):
             return parts
     return []
 
@@ -210,9 +208,3 @@ def _named(value: float, names: Sequence[str] | None) -> str:
     if not 0 <= value < len(names):
         raise DataError(f"label {value} has no name, there are {len(names)}", hint="-1 often means: not labelled")
     return sys.intern(names[int(value)])
-
-
-def _swapped(label: str, separator: str, known: Iterable[str]) -> bool:
-    """Return whether the parts of a label also occur in the other order, as tools write several labels."""
-    reordered = separator.join(reversed(label.split(separator)))
-    return reordered != label and reordered in known

@@ -88,11 +88,12 @@ def _sentence(rows: Sequence[Record], columns: WordColumns, ctx: LoadContext, se
     number = rows[0].get(columns.sentence)
     record: dict[str, Any] = {}
     for name in rows[0]:
-        if name == columns.sentence:
+        if name == columns.sentence and name not in named:
             continue
         values = [row.get(name) for row in rows]
         key = name if name in named else _usual_name(name, rows[0], ctx)
         is_label = key in (ctx.layer, f"{ctx.layer}_tags", *TASK_LAYER_NAMES, "tokens", "words") or name in named
+        is_label = is_label and name != columns.sentence
         record[key] = values if is_label or len(set(map(repr, values))) > 1 else values[0]
     if number is not None and number not in seen:
         record["id"] = str(number)
