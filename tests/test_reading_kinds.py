@@ -87,8 +87,10 @@ DOCCANO = {"id": 4, "text": ADA, "annotations": [
     {"label": "PER", "start_offset": 0, "end_offset": 12, "user": 1},
     {"label": "LOC", "start_offset": 22, "end_offset": 28, "user": 1},
 ]}  # fmt: skip
-PRODIGY: dict[str, Any] = {"text": ADA, "spans": [{"start": 0, "end": 12, "label": "PER"}, {"start": 22, "end": 28, "label": "LOC"}],
-           "_task_hash": 1, "answer": "accept"}  # fmt: skip
+PRODIGY: dict[str, Any] = {
+    "text": ADA, "spans": [{"start": 0, "end": 12, "label": "PER"}, {"start": 22, "end": 28, "label": "LOC"}],
+    "_task_hash": 1, "answer": "accept",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -223,7 +225,7 @@ def test_records_of_doccano_that_are_not_gold(tmp_path: Path, record: dict[str, 
 
 
 def test_what_prodigy_rejected_is_not_gold(tmp_path: Path) -> None:
-    rejected = {**PRODIGY, "spans": [{**PRODIGY["spans"][0]}, {**PRODIGY["spans"][1], "answer": "reject"}]}  # type: ignore[index]
+    rejected = {**PRODIGY, "spans": [{**PRODIGY["spans"][0]}, {**PRODIGY["spans"][1], "answer": "reject"}]}
     single = {**PRODIGY, "_is_binary": True}
     path = saved(tmp_path / "a.jsonl", rejected, single, {"text": "the sea", "answer": "accept"})
     found = Found(path, kind="token", layer="ner")

@@ -16,8 +16,7 @@ from labelkit.formats.record_limit import limited_sentences
 from labelkit.labels.brackets import outer_spans
 from labelkit.labels.schemes import SpanTuple, tags_of
 from labelkit.labels.span_tagger import plain_labels
-from labelkit.labels.spans import OVERLAPS
-from labelkit.labels.spans import offsets_of
+from labelkit.labels.spans import OVERLAPS, offsets_of
 from labelkit.labels.tag_styles import DEFAULT_TYPE
 from labelkit.records import Example, Format, LoadContext, Place
 
