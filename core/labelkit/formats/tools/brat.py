@@ -44,6 +44,8 @@ def read(path: Path, ctx: LoadContext) -> Iterator[Example]:
     :raises DataError: a file is missing, or an annotation is invalid or does not fit its text; names file and line.
     """
     if not path.is_dir():
+        if path.suffix != ".ann":
+            raise DataError(f"{path} is no annotation file of brat", hint="give its .ann file, or the folder of both")
         yield from _read_pair(path, ctx)
         return
     for file in sorted(path.rglob("*.ann")):
