@@ -138,7 +138,7 @@ def test_every_link_of_the_page_leads_somewhere() -> None:
         ("By hand", "pets", 30),
         ("By hand", "tales", 12),
         ("A custom metric", "exact", 12),
-        ("An in-house format", "fasttext", 21),
+        ("An in-house format", "label_first", 21),
     ],
 )
 def test_a_plugin_is_as_short_as_promised(section: str, plugin: str, lines: int) -> None:

@@ -255,8 +255,8 @@ def test_names_in_the_file_count_more_than_those_of_the_card(hub: Hub, catalog: 
     card = "---\ndataset_info:\n  features:\n  - name: text\n    dtype: string\n  - name: label\n    dtype:\n"
     card += "      class_label:\n        names:\n          '0': '1'\n          '1': '0'\n---\n"
     hub.add("org/films", {"README.md": card.encode(), "train.parquet": content})
-    examples = load_texts("hub:org/films", catalog, tmp_path).splits["train"].examples
-    assert {example.text: example.labels["label"] for example in examples}["film 0"] == "1"
+    splits = load_texts("hub:org/films", catalog, tmp_path).splits.values()
+    assert {example.text: example.labels["label"] for split in splits for example in split.examples}["film 0"] == "1"
 
 
 def test_shards_are_one_split_in_order(hub: Hub, catalog: Catalog, tmp_path: Path) -> None:

@@ -290,7 +290,7 @@ def test_bad_input_is_one_line_that_says_where(
     write("broken.jsonl", '{"text": "Ada"\n')
     write("mixed.jsonl", '{"text": "Ada"}\n{"text": \n{"text": "Bob"}\n')
     write("zeros", b"\x00\x01" * 400)
-    write("page.pdf", b"%PDF-1.4\n")
+    write("page.pdf", b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n")
     write("random.txt", bytes(range(128, 256)) * 4)
     write("classes.jsonl", '{"text": "Good.", "label": "POSITIVE"}\n')
     write("classes.csv", "text,label\nGood.,POSITIVE\n")

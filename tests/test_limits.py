@@ -44,6 +44,7 @@ ENDLESS = {
     "doccano": ('{"text": "', "x"),
     "label-studio": ('[{"data": {"text": "', "x"),
     "prodigy": ('{"text": "', "x"),
+    "webanno-tsv": ("#FORMAT=WebAnno TSV 3.3\n#T_SP=custom.Span|value\n\n\n#Text=word\n", "1-1\t0-4\tword\tPER\n"),
     "text": ("", "x"),
 }
 
@@ -73,7 +74,7 @@ def test_a_record_that_does_not_end_is_refused_with_its_place(name: str, packed:
     with pytest.raises(DataError) as caught:
         list(read(path, CONTEXT))
     assert caught.value.message.startswith(str(target))
-    assert f"more than {LIMIT // 20 if name == 'conll' else LIMIT:,} " in caught.value.message
+    assert f"more than {LIMIT // 20 if name in {'conll', 'webanno-tsv'} else LIMIT:,} " in caught.value.message
     assert "data.max_record" in str(caught.value.hint)
 
 

@@ -266,4 +266,5 @@ def test_a_folder_called_like_a_corpus_is_told_of(tmp_path: Path, monkeypatch: p
         "'pets' is the corpus of that name: --data ./pets means what lies in this folder",
     )
     again = LoadContext(cache=tmp_path / "cache")
-    assert not read_raw_corpus("./pets", "token", Shelf(source), again).assumptions
+    assumed = read_raw_corpus("./pets", "token", Shelf(source), again).assumptions
+    assert [statement.partition(":")[0] for statement in assumed] == ["columns"]

@@ -73,7 +73,7 @@ def labelkit_formats() -> Iterable[records.Format]:
     ...         yield labelkit.Example(id=str(number), text=text, labels={"label": label})
     >>> @labelkit.hookimpl
     ... def labelkit_formats():
-    ...     yield labelkit.Format(name="fasttext", kinds=("text",), suffixes=(".ft",), read=read)
+    ...     yield labelkit.Format(name="label-first", kinds=("text",), suffixes=(".lf",), read=read)
     """
     return ()
 
