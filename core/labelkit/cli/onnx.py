@@ -41,6 +41,8 @@ class OnnxOptions:
         if self.output is not None:
             if is_stream(self.output):
                 raise LabelkitError(f"{self.output} is no folder", hint="name a new folder with -o FOLDER")
+            if self.output.is_dir():
+                raise LabelkitError(f"{self.output} exists already", hint="name a new folder with -o FOLDER")
             check_target(self.output, force=False)
 
 
