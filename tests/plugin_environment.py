@@ -66,6 +66,15 @@ class PluginEnvironment:
         """Install packages from their folders."""
         self.run(str(self.python), "-m", "pip", "install", "-q", *map(str, packages))
 
+    def fetch(self, *requirements: str) -> None:
+        """Install packages from the package index that pip uses here; the only method that needs a network."""
+        settings = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
+        constraints = Path(__file__).parents[1] / "constraints.txt"
+        command = [str(self.python), "-m", "pip", "install", "-q", "-c", str(constraints), *requirements]
+        environment = {**self.variables, "PIP_NO_INDEX": "0", **settings}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+
     def test(self, package: Path) -> str:
         """Run a package's own tests; return pytest's last line."""
         command = (str(self.python), "-m", "pytest", "-q", "-p", "no:cacheprovider", str(package))

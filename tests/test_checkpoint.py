@@ -132,6 +132,12 @@ def test_a_failure_while_writing_leaves_nothing(tiny: Path, tmp_path: Path, monk
 # -- what is wrong with it --------------------------------------------------------------------------------------------
 
 
+def test_names_that_transformers_leaves_out_of_the_configuration_are_its_defaults(folder: Path) -> None:
+    change(folder / "config.json", id2label=None)
+    change(folder / "labelkit.json", outputs=["LABEL_0", "LABEL_1"])  # those of a head with two numbers
+    assert read_checkpoint(folder).outputs == ("LABEL_0", "LABEL_1")
+
+
 def truncate(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-100])
 
@@ -194,7 +200,10 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda folder: change(folder / "config.json", id2label={"0": "B-PER", "1": "O"}),
         "{folder}/config.json and labelkit.json disagree about the labels",
     ),
-    "no labels": (lambda folder: change(folder / "config.json", id2label=None), "{folder}/config.json is damaged:"),
+    "no labels": (
+        lambda folder: change(folder / "config.json", id2label=None),
+        "{folder}/config.json and labelkit.json disagree about the labels",
+    ),
     "no labelkit.json": (
         lambda folder: (folder / "labelkit.json").unlink(),
         "{folder} is not a labelkit checkpoint: it has no labelkit.json",

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import re
 import shlex
-import subprocess
-import sys
 import tomllib
-from collections.abc import Iterator
-from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
 import labelkit
+from documented_plugins import HEADING, catalog_of, install_modules, lay_out, modules, sections, shortened
 from labelkit.cli.main import COMMANDS
-from labelkit.plugins.catalog import Candidate, Catalog, find_candidates
+from labelkit.plugins.catalog import Catalog
 from labelkit.plugins.versioning import REQUIREMENTS, incompatibility
 from labelkit.testing import check_plugin
 from plugin_environment import PluginEnvironment, make_environment
@@ -26,68 +22,12 @@ DOCS = Path(__file__).parents[1] / "docs"
 PAGE_FILE = DOCS / "how-to" / "write-a-plugin.md"
 PAGE = PAGE_FILE.read_text(encoding="utf-8")
 
-_HEADING = re.compile(r"^##+ (.+)$", re.MULTILINE)
-_BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-#: a file that the sentence before a block names last: `labelkit_pets.py`:
-_FILE = re.compile(r"`([\w./-]+\.(?:py|toml|txt))`:\s*(?:<!-- fmt: off -->\s*)?$")
 #: which folder of the page holds the data of a source
 FOLDERS = {"tales": "tales", "urgency": "mail", "tickets": "store"}
 
-
-@dataclass(frozen=True)
-class Block:
-    """A block of code.
-
-    :param file: the name of the file that it is; empty for commands, and for a program that is run as it stands.
-    """
-
-    language: str
-    text: str
-    file: str = ""
-
-    @property
-    def is_plugin(self) -> bool:
-        """Whether it is the module of a plugin."""
-        return self.file.startswith("labelkit_") and self.file.endswith(".py")
-
-
-def sections() -> dict[str, list[Block]]:
-    """Return the blocks of each section of the page by its heading."""
-    _, *parts = _HEADING.split(PAGE)
-    return {heading: list(_blocks(text)) for heading, text in zip(parts[::2], parts[1::2], strict=True)}
-
-
-def _blocks(text: str) -> Iterator[Block]:
-    for found in _BLOCK.finditer(text):
-        named = _FILE.search(text[: found.start()])
-        yield Block(found[1], found[2], named[1] if named else "")
-
-
-SECTIONS = sections()
+SECTIONS = sections(PAGE)
 WITH_PLUGINS = [name for name, blocks in SECTIONS.items() if any(block.is_plugin for block in blocks)]
 WITH_COMMANDS = [name for name, blocks in SECTIONS.items() if any(block.language == "console" for block in blocks)]
-
-
-def modules(section: str) -> dict[str, ModuleType]:
-    """Return the plugins of a section by their names."""
-    found = {}
-    for block in SECTIONS[section]:
-        if block.is_plugin:
-            module = ModuleType(block.file.removesuffix(".py"))
-            exec(compile(block.text, block.file, "exec"), module.__dict__)
-            found[module.__name__.removeprefix("labelkit_")] = module
-    return found
-
-
-def lay_out(section: str, folder: Path) -> None:
-    """Write the files of a section, and run its programs."""
-    for block in SECTIONS[section]:
-        if block.file:
-            path = folder / block.file
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(block.text, encoding="utf-8")
-        elif block.language == "python":
-            subprocess.run([sys.executable, "-c", block.text], cwd=folder, check=True)
 
 
 # -- the page as it stands --------------------------------------------------------------------------------------------
@@ -102,11 +42,12 @@ def test_the_page_has_what_somebody_who_writes_a_plugin_looks_for() -> None:
         "A private data store",
         "A custom metric",
         "An in-house format",
+        "Settings and contexts",
         "The contract test",
         "Which labelkit a plugin works with",
         "When something goes wrong",
     ]
-    assert [*list(SECTIONS)[:2], *list(SECTIONS)[3:7]] == WITH_COMMANDS
+    assert [*list(SECTIONS)[:2], *list(SECTIONS)[3:8]] == WITH_COMMANDS
 
 
 @pytest.mark.parametrize("section", SECTIONS)
@@ -119,7 +60,7 @@ def test_every_block_is_a_file_a_program_or_commands(section: str) -> None:
 
 def anchors(page: Path) -> set[str]:
     """Return what links can point at in a page: its headings as web sites write them."""
-    headings = _HEADING.findall(page.read_text(encoding="utf-8"))
+    headings = HEADING.findall(page.read_text(encoding="utf-8"))
     return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
 
 
@@ -156,7 +97,7 @@ def test_the_contract_test_is_three_lines() -> None:
 def test_the_package_by_hand_declares_the_plugin_by_hand() -> None:
     (block,) = [block for block in SECTIONS["By hand"] if block.file == "pyproject.toml"]
     declared = tomllib.loads(block.text)
-    plugins = {name: f"labelkit_{name}" for name in modules("By hand")}
+    plugins = {name: f"labelkit_{name}" for name in modules(SECTIONS["By hand"])}
     assert set(plugins) == {"pets", "tales"}
     assert declared["project"]["entry-points"]["labelkit"] == plugins
     included = declared["tool"]["hatch"]["build"]["targets"]["wheel"]["include"]
@@ -185,9 +126,8 @@ def test_every_command_of_labelkit_on_the_page_is_one(section: str) -> None:
 
 def loaded(section: str) -> tuple[Catalog, list[str]]:
     """Return a catalog of core and the plugins of a section, and their names."""
-    found = modules(section)
-    plugins = [Candidate(name, "1", "docs", f"labelkit_{name}", lambda name=name: found[name]) for name in found]  # type: ignore[misc]
-    return Catalog([*find_candidates()[:1], *plugins]), list(found)
+    found = modules(SECTIONS[section])
+    return catalog_of(found), list(found)
 
 
 @pytest.mark.parametrize("section", WITH_PLUGINS)
@@ -202,7 +142,7 @@ def test_the_plugins_of_the_page_are_loaded(section: str) -> None:
 def test_the_plugins_of_the_page_keep_the_contract(
     section: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lay_out(section, tmp_path)
+    lay_out(SECTIONS[section], tmp_path)
     root = tmp_path / "corpora"
     root.mkdir()
     for name, folder in FOLDERS.items():
@@ -233,25 +173,6 @@ def environment(tmp_path: Path) -> PluginEnvironment:
     return make_environment(tmp_path / "venv")
 
 
-def install_modules(section: str, environment: PluginEnvironment, folder: Path) -> None:
-    """Give each plugin of a section the package that the page tells of; its commands install its own."""
-    if "pyproject.toml" in [block.file for block in SECTIONS[section]]:
-        return
-    (by_hand,) = [block.text for block in SECTIONS["By hand"] if block.file == "pyproject.toml"]
-    alone = by_hand.replace('tales = "labelkit_tales"\n', "")
-    for name in modules(section):
-        package = folder / "packages" / name
-        package.mkdir(parents=True)
-        (package / f"labelkit_{name}.py").write_bytes((folder / f"labelkit_{name}.py").read_bytes())
-        (package / "pyproject.toml").write_text(alone.replace("pets", name), encoding="utf-8")
-        environment.install(package)
-
-
-def shortened(line: str) -> str:
-    """Let training be a moment with a tiny encoder; everything else is given as it stands."""
-    return f"{line} --model tiny:bert --max-steps 2" if line.startswith("labelkit run ") else line
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("section", WITH_COMMANDS)
 def test_every_command_of_the_page_does_what_it_says(
@@ -259,8 +180,8 @@ def test_every_command_of_the_page_does_what_it_says(
 ) -> None:
     here = tmp_path / "work"
     here.mkdir()
-    lay_out(section, here)
-    install_modules(section, environment, here)
+    lay_out(SECTIONS[section], here)
+    install_modules(SECTIONS[section], environment, here)
     for block in SECTIONS[section]:
         if block.language == "console":
             lines = "\n".join(shortened(line) for line in block.text.splitlines())

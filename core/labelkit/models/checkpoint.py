@@ -205,7 +205,9 @@ def _check_config(path: Path, info: CheckpointInfo) -> None:
     """Raise if config.json and ``labelkit.json`` differ in their label ids: labels would be wrong in silence."""
     try:
         config = read_json(path)
-        names = tuple(config["id2label"][str(index)] for index in range(len(config["id2label"])))
+        # transformers leaves out what equals its defaults
+        id2label = config.get("id2label", {"0": "LABEL_0", "1": "LABEL_1"})
+        names = tuple(id2label[str(index)] for index in range(len(id2label)))
     except FileNotFoundError:
         raise ModelError(f"{path} is missing", hint=RESTORE) from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:

@@ -1,0 +1,1 @@
+"""Observers of labelkit that log runs to MLflow and TensorBoard."""
