@@ -184,7 +184,7 @@ def test_confusion_and_curves_are_those_recorded(details: RunDetails) -> None:
 def test_data_is_shown_as_it_was_read(details: RunDetails) -> None:
     examples = [an_example(1, "Ada met Bob in Rome", "B-PER O B-PER O B-LOC")]
     split = Split(name="train", examples=examples, ref="d", content_hash="x", words=5)
-    summaries = {"train": summarise_split(split, "ner", "IOB2")}
+    summaries = {"train": summarise_split(split, "ner", Schema.bio("ner", "PER"))}
     unread = {"validation": "it has changed", "test": "it has changed"}
     text = Parsed(page_of(ReportContents(details=details, schema=SCHEMA, summaries=summaries, unread=unread))).text
     assert f"train 3 12 d:train {'tr' * 32}" in text

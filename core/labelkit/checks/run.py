@@ -83,6 +83,8 @@ def _check_labels(
     if scheme is not None:
         yield from tags.invalid_tags(data.splits, layer, limit)
         yield from tags.violations(data.splits, layer, scheme, limit)
+    if options.settings.numbers:
+        return  # numbers are no types, which would have to be frequent
     yield from columns.labels(data.splits, layer, limit)
     counted = types.count_types(data.splits, layer, scheme, data.kind)
     yield from types.types(counted, data.schemas.get(layer), data.kind, len(train), options.settings.max_labels, limit)

@@ -37,7 +37,10 @@ def print_corpus(
     rows = [(shorten(example.id, ID_WIDTH), example_text(example, data, palette)) for example in examples]
     table(console, (">id", "example"), rows, title=title)
     console.print()
-    print_label_counts(console, figures, palette, "texts" if data.kind == "text" else "words")
+    if data.schema.numeric:
+        print_numbers(console, figures)
+    else:
+        print_label_counts(console, figures, palette, "texts" if data.kind == "text" else "words")
     lengths = [
         (
             f.name + (" (held out)" if f.carved else ""),
@@ -91,6 +94,13 @@ def example_text(example: Example, data: Corpus, palette: Mapping[str, str]) -> 
         shown.append(" ")
         position = stop
     return shown
+
+
+def print_numbers(console: Console, figures: Sequence[SplitSummary]) -> None:
+    """Print the range of the numbers of each split."""
+    rows = [(f.name, *(f"{value:.4g}" for value in asdict(f.numbers).values())) for f in figures if f.numbers]
+    table(console, ("numbers", ">lowest", ">median", ">mean", ">highest"), rows)
+    console.print()
 
 
 def print_label_counts(

@@ -83,8 +83,10 @@ def _inspect(shell: Shell, options: ErrorsOptions) -> Inspection:
     from labelkit.evaluate.inspection import inspect_split, inspect_train
     from labelkit.evaluate.recorded_data import find_details, gold_split, read_run_corpus
     from labelkit.label.labeller import Labeller
+    from labelkit.labels.numbers import refuse_numbers
 
     labeller = Labeller.open(options.run, shell.home, shell.catalog)
+    refuse_numbers(labeller.info.schema, "labelkit errors")
     details = find_details(labeller.info.run, shell.home)
     if details is None and options.train:
         raise LabelkitError("the run is not in the registry, so its plan is unknown", hint="name a recorded run")

@@ -106,14 +106,18 @@ def evaluate(shell: Shell, **given: Any) -> None:
     from labelkit.evaluate.recorded_data import find_details, record_scores
     from labelkit.evaluate.train_mentions import train_mentions
     from labelkit.label.labeller import Labeller
+    from labelkit.labels.numbers import check_format, refuse_numbers
 
     options = EvaluateOptions(**given)
     options.writer(shell)
     labeller = Labeller.open(options.run, shell.home, shell.catalog, decoder=options.decoder)
     info = labeller.info
+    if options.mapping:
+        refuse_numbers(info.schema, "--map")
     mapping = read_label_map(options.mapping, info.schema) if options.mapping else LabelMap()
     details = find_details(info.run, shell.home)
-    writer = options.writer(shell, info.kind)
+    if (writer := options.writer(shell, info.kind)) is not None:
+        check_format(writer, info.schema)
     metrics = select_metrics(info, details, shell.catalog, options.metrics, ctx=labeller.context)
     gold = read_gold_data(shell, options, labeller, details, mapping)
     say_assumptions(shell, gold.assumptions)

@@ -243,6 +243,7 @@ def _writer(shell: Shell, options: LabelOptions, labeller: Labeller | None) -> F
     """Return the format to write; without a labeller only its name and suffix are checked."""
     from labelkit.formats.recognition import writer_for
     from labelkit.label.terminal import terminal_writer
+    from labelkit.labels.numbers import check_format, refuse_numbers
     from labelkit.plugins.functions import with_context
 
     name = options.to
@@ -257,6 +258,9 @@ def _writer(shell: Shell, options: LabelOptions, labeller: Labeller | None) -> F
         return with_safe_cells(chosen)
     if labeller is None:
         return chosen
+    check_format(chosen, labeller.info.schema)
+    if options.min_score is not None:
+        refuse_numbers(labeller.info.schema, "--min-score")
     if chosen.name != "terminal":
         return with_context(chosen, _reading_context(shell, options, labeller))
     schema = labeller.info.schema

@@ -83,7 +83,9 @@ def onnx(shell: Shell, **given: Any) -> None:
     export = export_labeller(
         labeller,
         gold,
-        run_metrics(labeller.info.task, details, shell.catalog, labeller.info.suppliers, labeller.context),
+        run_metrics(
+            labeller.info.task, details, shell.catalog, labeller.info.suppliers, labeller.context, labeller.info.head
+        ),
         shell.home.cache,
         train=train if options.int8 else None,
         threshold=options.threshold,

@@ -34,7 +34,8 @@ def print_plan(console: Console, checked: Plan, prepared: PreparedRun) -> None:
     notes = (f"note: {note}" for note in (*continued, *prepared.corpus.notes))
     for line in (*notes, *assumed_lines(prepared.corpus.assumptions)):
         console.print(cell(line), soft_wrap=True)
-    console.print(cell(f"labels  {' '.join(prepared.corpus.schema.label_names)}"))
+    schema = prepared.corpus.schema
+    console.print(cell(f"labels  {'numbers' if schema.numeric else ' '.join(schema.label_names)}"))
     console.print(
         cell(f"encoder {prepared.encoder.folder} ({prepared.encoder.revision}, {prepared.encoder.sha256[:12]})")
     )

@@ -194,7 +194,11 @@ def draft_plan(request: Request, catalog: Catalog, errors: ErrorCollector, *, of
     ctx = Context(offline=offline)
     with errors.collect():
         ctx = replace(ctx, plugin_settings=setting_objects(catalog, values))
-    parts: dict[str, list[Any]] = {"head": heads, **_find_all_parts(catalog, values, task, errors)}
+    standard = heads[0].metrics if heads and heads[0].metrics else task.metrics
+    parts: dict[str, list[Any]] = {"head": heads, **_find_all_parts(catalog, values, task, standard, errors)}
+    if heads:
+        with errors.collect():
+            check_numeric(heads[0], settings, parts)
     bound = {kind: [with_context(part, ctx) for part in found] for kind, found in parts.items()}
     return Plan(
         task=task,
@@ -212,10 +216,13 @@ def draft_plan(request: Request, catalog: Catalog, errors: ErrorCollector, *, of
 
 
 def _find_all_parts(
-    catalog: Catalog, values: Mapping[str, Any], task: Task, errors: ErrorCollector
+    catalog: Catalog, values: Mapping[str, Any], task: Task, standard: Sequence[str], errors: ErrorCollector
 ) -> dict[str, list[Any]]:
-    """Return kind → the parts that the settings name, as far as they are valid."""
-    metrics = dict.fromkeys(filter(None, (values["metric"], *task.metrics)))
+    """Return kind → the parts that the settings name, as far as they are valid.
+
+    :param standard: metrics that are computed beside the one that the settings name.
+    """
+    metrics = dict.fromkeys(filter(None, (values["metric"], *standard)))
     with errors.collect():
         if not metrics:
             raise LabelkitError(f"task '{task.name}' names no metric", hint="choose one with --metric")
@@ -287,9 +294,30 @@ def _merge(
 
 
 def _settings_of_head(head: Head, task: Task, settings: Mapping[str, Setting]) -> dict[str, Setting]:
-    """Return the settings that a head decides, unless a recipe or the user does: the decoder that it is made for."""
-    by_task = settings["decoder"].origin == f"task {task.name}"
-    return {"decoder": Setting(head.decoder, f"head {head.name}")} if head.decoder and by_task else {}
+    """Return the settings that a head decides, unless a recipe or the user does: what fits that it predicts."""
+    wanted = {"decoder": head.decoder, "metric": next(iter(head.metrics), None)}
+    decided = {key: value for key, value in wanted.items() if value and settings[key].origin == f"task {task.name}"}
+    return {key: Setting(value, f"head {head.name}") for key, value in decided.items()} | (
+        {"data.numbers": Setting(True, f"head {head.name}")} if head.numeric else {}
+    )
+
+
+def check_numeric(head: Head, settings: Mapping[str, Setting], parts: Mapping[str, Iterable[Any]]) -> None:
+    """Refuse parts for labels in a plan for numbers, and the other way round.
+
+    :raises LabelkitError: there is one.
+    """
+    predicts = {True: "numbers", False: "labels"}
+    if settings["data.numbers"].value and not head.numeric:
+        raise LabelkitError(f"head '{head.name}' learns labels, not numbers", hint="--set train.head=regression")
+    for kind in ("decoder", "metric"):
+        for part in parts[kind]:
+            if part.numeric != head.numeric:
+                raise LabelkitError(
+                    f"{kind} '{part.name}' is for {predicts[part.numeric]}, head '{head.name}' predicts "
+                    f"{predicts[head.numeric]}",
+                    hint=f"those of the head: {', '.join(head.metrics)}" if head.metrics else None,
+                )
 
 
 def check_loss_settings(head: Head, settings: Mapping[str, Setting]) -> None:

@@ -1,4 +1,4 @@
-"""Labelled text in colour: spans with their labels, or the scores of a whole text."""
+"""Labelled text in colour: spans with their labels, or the scores or the number of a whole text."""
 
 from __future__ import annotations
 
@@ -43,6 +43,9 @@ def print_labelled(console: Console, record: Labelled, palette: Mapping[str, str
     :param palette: label → colour.
     :param texts: print a text above its scores.
     """
+    if record.number is not None:
+        console.print(Text.assemble((f"{record.number:g} ", "bold"), literal(record.text)), soft_wrap=True)
+        return
     if record.scores is not None:
         if texts:
             console.print(Text(literal(record.text)), soft_wrap=True)

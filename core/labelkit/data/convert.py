@@ -213,9 +213,10 @@ class GoldRecords:
             yield labelled
 
 
-def to_labelled(example: Example) -> Labelled:
+def to_labelled(example: Example, *, numbers: bool = False) -> Labelled:
     """Return a gold example as a record: its first layer as the labels, its other layers among its own fields.
 
+    :param numbers: labels are numbers.
     :raises DataError: the example has an own field with the name of a layer, and another content.
     """
     main, *others = example.labels
@@ -229,7 +230,8 @@ def to_labelled(example: Example) -> Labelled:
     fields.update(example.extra)
     if example.words is None:
         text, label = example.text or "", str(example.labels[main])
-        return Labelled(id=example.id, text=text, label=label, coverage=gold_coverage(1), extra=fields)
+        number = float(label) if numbers else None
+        return Labelled(id=example.id, text=text, label=label, number=number, coverage=gold_coverage(1), extra=fields)
     return Labelled(
         id=example.id,
         text=" ".join(example.words) if example.text is None else example.text,

@@ -15,11 +15,12 @@ Occurrence = tuple[Example, int, str]
 
 
 def check_examples(
-    split: str, examples: Iterable[Example], layer: str, kind: Kind, *, multilabel: bool = False
+    split: str, examples: Iterable[Example], layer: str, kind: Kind, *, multilabel: bool = False, numeric: bool = False
 ) -> None:
     """Check that each example is of ``kind`` and has labels in ``layer``: one per word, or one of the text.
 
     :param multilabel: a text may have several labels.
+    :param numeric: a text has a number, or a text that writes one.
     :raises DataError: an example does not.
     """
     for example in examples:
@@ -29,7 +30,7 @@ def check_examples(
         elif kind == "text" and example.text is None:
             message, hint = "a text is needed, this example has none", "choose its field: --columns text=…"
         elif kind == "text":
-            if isinstance(labels, str) or multilabel:
+            if isinstance(labels, str) or multilabel or (numeric and isinstance(labels, int | float)):
                 continue
             message = f"a text of {split} has {len(labels)} labels of '{layer}', as a {type(labels).__name__}"
             hint = "give each text one label, as a str"
@@ -52,14 +53,18 @@ def schema_of(
     *,
     named: Schema | None = None,
     allow_new: bool = False,
+    numeric: bool = False,
 ) -> Schema:
     """Return the schema of ``layer``: ``named``, or the sorted types (or labels) of train.
 
     :param splits: complete, before a validation split is held out from train.
     :param scheme: the tagging scheme of the labels; None for plain labels.
+    :param numeric: labels are numbers, of which there is no list.
     :param allow_new: append labels that the schema lacks instead of raising.
     :raises DataError: a label that the schema lacks; names file and line.
     """
+    if numeric:
+        return named or Schema(name=layer, kind=kind, numeric=True)
     if named is not None and (named.scheme is None) != (scheme is None):
         needed = "plain labels" if scheme is None else "span types"
         raise DataError(f"schema '{named.name}' of layer '{layer}' does not hold the {needed} that the task needs")
@@ -81,6 +86,24 @@ def schema_of(
     if named is not None:
         return replace(named, scheme=scheme, types=types, labels=labels)
     return Schema(name=layer, kind=kind, types=types, labels=labels, scheme=scheme)
+
+
+def check_numeric(numbers: bool, named: Schema | None, layer: str, kind: Kind) -> None:
+    """Check that labels are numbers where they are to be, and only there.
+
+    :param numbers: ``data.numbers``.
+    :param named: the schema that a source names.
+    :raises DataError: they are not.
+    """
+    if numbers and kind != "text":
+        raise DataError("data.numbers is for labels of texts, these are words", hint="leave it out")
+    if named is not None and named.numeric != numbers:
+        found, hint = (
+            ("numbers", "learn them with --set train.head=regression; data commands read them with data.numbers=true")
+            if named.numeric
+            else ("classes, not numbers", "choose a head for classes, such as linear, and no data.numbers")
+        )
+        raise DataError(f"labels of '{layer}' are {found}, by schema '{named.name}'", hint=hint)
 
 
 def named_schema(source: Source, layer: str, schemas: Mapping[str, Schema]) -> Schema | None:

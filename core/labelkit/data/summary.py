@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
-from statistics import median
+from statistics import fmean, median
 
 from labelkit.data.corpus import Corpus, Split
 from labelkit.data.scheme_conversion import labels_of
 from labelkit.labels import schemes
-from labelkit.records import Example, Scheme
+from labelkit.records import Example, Schema, Scheme
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,12 +26,23 @@ class Lengths:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class NumberRange:
+    """The labels of texts that are numbers."""
+
+    min: float
+    median: float
+    mean: float
+    max: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class SplitSummary:
     """Statistics of one split.
 
     :param documents: the number of documents; 0 where the data does not separate them.
     :param labels: label → number of its words (or texts), the most frequent first.
     :param spans: span type → number of its spans, the most frequent first; empty for plain labels.
+    :param numbers: of labels that are numbers, which are not counted one by one; else None.
     :param carved: held out from train by labelkit.
     """
 
@@ -43,17 +54,22 @@ class SplitSummary:
     spans: Mapping[str, int]
     lengths: Lengths
     carved: bool
+    numbers: NumberRange | None = None
 
 
 def summarise(corpus: Corpus) -> tuple[SplitSummary, ...]:
     """Return the statistics of every split."""
-    scheme = corpus.schema.scheme
-    return tuple(summarise_split(split, corpus.layer, scheme) for split in corpus.splits.values())
+    return tuple(summarise_split(split, corpus.layer, corpus.schema) for split in corpus.splits.values())
 
 
-def summarise_split(split: Split, layer: str, scheme: Scheme | None) -> SplitSummary:
-    """Return the statistics of one split, whose labels are in ``scheme`` (None for plain labels)."""
-    labels = Counter(label for example in split.examples for label in labels_of(example, layer))
+def summarise_split(split: Split, layer: str, schema: Schema) -> SplitSummary:
+    """Return the statistics of one split, whose labels are in ``schema``."""
+    scheme, numeric = schema.scheme, schema.numeric
+    labels = (
+        Counter[str]()
+        if numeric
+        else Counter(label for example in split.examples for label in labels_of(example, layer))
+    )
     spans = Counter(type_ for example in split.examples for _, _, type_ in spans_in(example, layer, scheme))
     return SplitSummary(
         name=split.name,
@@ -64,7 +80,14 @@ def summarise_split(split: Split, layer: str, scheme: Scheme | None) -> SplitSum
         spans=_most_frequent_first(spans),
         lengths=length_statistics(split.examples),
         carved=split.held_out,
+        numbers=number_range(split.examples, layer) if numeric else None,
     )
+
+
+def number_range(examples: Sequence[Example], layer: str) -> NumberRange:
+    """Return the statistics of labels that are numbers; all 0 without examples."""
+    values = sorted(float(*labels_of(example, layer)) for example in examples) or [0.0]
+    return NumberRange(min=values[0], median=median(values), mean=fmean(values), max=values[-1])
 
 
 def spans_in(example: Example, layer: str, scheme: Scheme | None) -> list[schemes.SpanTuple]:

@@ -52,11 +52,18 @@ class LabelTarget:
     schema: Schema
     label_all_tokens: bool
 
-    def label_ids(self, examples: Sequence[Example]) -> list[list[int]]:
-        """Return the label ids of the words of each example; of its text, for kind ``text``.
+    @property
+    def label_type(self) -> pa.DataType:
+        """The type in which the labels of a window are stored."""
+        return pa.list_(pa.float32()) if self.schema.numeric else ROWS
+
+    def label_ids(self, examples: Sequence[Example]) -> list[list[float]]:
+        """Return the label ids of the words of each example; of its text, for kind ``text``; or its number.
 
         :raises DataError: an example has not one label per word, or its text not one label.
         """
+        if self.schema.numeric:
+            return [[float(*aligned_labels(example, self.layer, "text"))] for example in examples]
         index = {label: position for position, label in enumerate(self.schema.label_names)}
         rows = (aligned_labels(example, self.layer, self.schema.kind) for example in examples)
         return [[index[label] for label in row] for row in rows]
@@ -67,11 +74,11 @@ class LabelTarget:
             return encode_texts(encoding, texts_of(examples))
         return encode(encoding, surfaces_of(examples))
 
-    def align(self, window: Window, label_ids: Sequence[int]) -> Sequence[int] | Ints:
+    def align(self, window: Window, label_ids: Sequence[float]) -> Sequence[float] | Ints:
         """Return the labels learned from a window: one per subword, or a single one for kind ``text``."""
         if self.schema.kind == "text":
             return label_ids
-        return align_labels(window, label_ids, label_all_tokens=self.label_all_tokens)
+        return align_labels(window, np.asarray(label_ids, np.int32), label_all_tokens=self.label_all_tokens)
 
 
 #: a list column of Arrow: the offsets of its rows, and all values
@@ -185,7 +192,7 @@ def _cache_key(content: str, encoding: Encoding, target: LabelTarget, preprocess
         "max_length": encoding.max_length,
         "overlap": encoding.stride,
         "frame": asdict(encoding.special_tokens),
-        "labels": target.schema.label_names,
+        "labels": "numbers" if target.schema.numeric else target.schema.label_names,
         "layer": target.layer,
         "every": target.label_all_tokens,
         "preprocessing": list(preprocessing),
@@ -208,7 +215,8 @@ def write_windows(path: Path, examples: Sequence[Example], encoding: Encoding, t
 
     Each block carries its own coverage.
     """
-    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, SCHEMA) as writer:
+    schema = SCHEMA.set(SCHEMA.get_field_index("labels"), pa.field("labels", target.label_type))
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
         for start in range(0, len(examples), BLOCK):
             block = examples[start : start + BLOCK]
             encoded, label_ids = target.encode(encoding, block), target.label_ids(block)
@@ -216,12 +224,12 @@ def write_windows(path: Path, examples: Sequence[Example], encoding: Encoding, t
             columns = [
                 pa.array([window.ids for window in windows], ROWS),
                 pa.array([window.words for window in windows], ROWS),
-                pa.array([target.align(window, label_ids[window.example]) for window in windows], ROWS),
+                pa.array([target.align(window, label_ids[window.example]) for window in windows], target.label_type),
                 pa.array([window.example + start for window in windows], pa.int32()),
                 pa.array([window.weight for window in windows], pa.float32()),
             ]
             covered = json.dumps(asdict(total_coverage(encoded.coverage)))
-            batch = pa.RecordBatch.from_arrays(columns, schema=SCHEMA)
+            batch = pa.RecordBatch.from_arrays(columns, schema=schema)
             writer.write_batch(batch, custom_metadata={COVERAGE: covered})
 
 

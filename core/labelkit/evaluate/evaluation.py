@@ -95,12 +95,15 @@ def select_metrics(
     """
     from labelkit.metrics.evaluate_modules import metric_at
 
-    found = run_metrics(info.task, details, catalog, info.suppliers, ctx)
+    found = run_metrics(info.task, details, catalog, info.suppliers, ctx, info.head)
     names = [name for name in dict.fromkeys(more) if "/" not in name and not name.endswith(".py")]
     present = {metric.name for metric in found}
     found += [with_context(catalog.find("metric", name), ctx or Context()) for name in names if name not in present]
     if wrong := [metric for metric in found if metric.kind != info.kind]:
         raise LabelkitError(f"metric '{wrong[0].name}' is for kind {wrong[0].kind}, the labeller for kind {info.kind}")
+    if wrong := [metric for metric in found if metric.numeric != info.schema.numeric]:
+        predicted = "numbers" if info.schema.numeric else "labels"
+        raise LabelkitError(f"metric '{wrong[0].name}' does not fit a labeller that predicts {predicted}")
     return [*found, *(metric_at(Path(name), info.kind) for name in more if name not in names)]
 
 
@@ -121,7 +124,8 @@ def prediction_records(labeller: Labeller, gold: Gold, result: EvaluationResult)
     """Yield the predictions as records, with the gold labels in the field :data:`GOLD`."""
     made = labeller.records(gold.examples, result.word_scores, result.coverage)
     for example, record in zip(gold.examples, made, strict=True):
-        yield replace(record, extra=with_gold(example, labeller.info.layer, record.extra))
+        fields = with_gold(example, labeller.info.layer, record.extra)
+        yield replace(record, extra=fields | {GOLD: float(fields[GOLD])} if labeller.info.schema.numeric else fields)
 
 
 def with_gold(example: Example, layer: str, extra: Mapping[str, Any]) -> dict[str, Any]:

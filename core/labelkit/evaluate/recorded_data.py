@@ -123,17 +123,31 @@ def recorded_context(details: RunDetails, catalog: Catalog) -> Context:
     return Context(plugin_settings=setting_objects(catalog, recorded_plugin_settings(details, catalog)))
 
 
+def recorded_head(details: RunDetails | None) -> str:
+    """Return the name of the head that a run recorded; empty where it recorded none."""
+    recorded = {one.key: one.text for one in details.record.plan} if details else {}
+    return recorded.get("train.head", "")
+
+
+def metrics_of_head(name: str, catalog: Catalog) -> tuple[str, ...]:
+    """Return the names of the metrics that fit a head; none where those of the task fit."""
+    head = catalog.heads.get(name)
+    return head.metrics if head else ()
+
+
 def run_metrics(
     task: str,
     details: RunDetails | None,
     catalog: Catalog,
     suppliers: Sequence[Supplier] = (),
     ctx: Context | None = None,
+    head: str | None = None,
 ) -> list[Metric]:
     """Return the metrics of a task, the one that selected the checkpoint of a run first.
 
     :param details: None for a checkpoint that is not in the registry.
     :param suppliers: the plugins that supplied the parts of the run.
+    :param head: the name of the checkpoint's head; None: the one that the run recorded.
     :param ctx: that of the checkpoint; None: with the settings that the run recorded.
     :raises LabelkitError: the task or a metric is unknown; the hint names the plugin that supplied it.
     """
@@ -144,7 +158,9 @@ def run_metrics(
         ctx = recorded_context(details, catalog) if details else Context()
 
     suppliers = suppliers or (details.record.suppliers if details else ())
-    names = find_part(catalog, "task", task, suppliers).metrics
+    names = (
+        metrics_of_head(head or recorded_head(details), catalog) or find_part(catalog, "task", task, suppliers).metrics
+    )
     own = details.record.metric if details else names[0]
     found = (find_part(catalog, "metric", name, suppliers) for name in dict.fromkeys((own, *names)))
     return [with_context(metric, ctx) for metric in found]

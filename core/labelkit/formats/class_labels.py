@@ -11,6 +11,7 @@ from typing import Any
 
 from labelkit.errors import DataError
 from labelkit.formats.cells import parse_cell
+from labelkit.labels.numbers import number_label
 from labelkit.records import LoadContext
 
 UNLABELLED = "records without a label were left out"
@@ -53,10 +54,14 @@ class LabelParser:
     def text(self, value: Any, names: Sequence[str] | None = None) -> str:
         """Return the label of a text from a string, a whole number, or a list of one of these, also as a text in CSV.
 
+        Where ``data.numbers`` says so, it is a number.
+
         :param names: the names of class numbers.
         :raises MissingLabelError: there is none; names no file.
         :raises DataError: there are several labels, or one of another type; names no file.
         """
+        if self._ctx.settings.numbers:
+            return self._number_label(value)
         label = self._label(self._split(value) if isinstance(value, str) else value, names, cell=self._cells)
         if len(self.classes) < _MAX_CLASSES:
             self.classes[label] = None
@@ -99,6 +104,12 @@ class LabelParser:
                 )
                 self._ctx.policy.skip_record(error)
                 return
+
+    def _number_label(self, value: Any) -> str:
+        value = only_value(value)
+        if is_missing(value):
+            raise MissingLabelError("the label is missing", hint=f"give each text a number; {SKIP_HINT}")
+        return number_label(value)
 
     def _split(self, value: str) -> Any:
         """Return the list or object that a cell of a table writes as text, or the labels between separators."""
@@ -195,8 +206,8 @@ def fraction_error(value: object) -> DataError:
     """Return the error for a label that is a fraction."""
     return DataError(
         f"the label {value} is a fraction, labels are classes",
-        hint="scores cannot be learned as classes: choose another column with --columns label=…; "
-        "if they are names of classes, --set data.number_classes=true",
+        hint="numbers are learned with --set train.head=regression, and read with --set data.numbers=true; classes of such "
+        "names with --set data.number_classes=true; or choose another column: --columns label=…",
     )
 
 

@@ -82,6 +82,7 @@ def write(records: Iterable[Labelled], output: Output, *, safe_cells: bool = Fal
 FORMATS = (
     Format(
         name="csv",
+        numbers=True,
         kinds=("token", "text"),
         suffixes=(".csv",),
         read=partial(read, separator=",", quotes=True),
@@ -90,6 +91,7 @@ FORMATS = (
     ),
     Format(
         name="tsv",
+        numbers=True,
         kinds=("text",),
         suffixes=(".tsv", ".tab"),
         read=partial(read, separator="\t", quotes=False),

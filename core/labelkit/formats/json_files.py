@@ -134,6 +134,7 @@ FORMATS = (
     Format(
         name="jsonl",
         kinds=("token", "text"),
+        numbers=True,
         suffixes=(".jsonl", ".ndjson", ".jsonlines", ".jl"),
         read=read_lines,
         write=write,

@@ -33,6 +33,8 @@ def to_json(record: Labelled) -> dict[str, Any]:
     if record.words is not None:
         fields |= {"words": list(record.words), "labels": list(record.labels or ())}
         fields["spans"] = [asdict(span) for span in record.spans or ()]
+    elif record.number is not None:
+        fields["label"] = record.number
     else:
         fields |= {"label": record.label, "score": record.score, "scores": dict(record.scores or {})}
     coverage = asdict(record.coverage)

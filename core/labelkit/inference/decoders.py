@@ -23,9 +23,16 @@ def viterbi(scores: Scores) -> NDArray[Any]:
     return viterbi(scores)
 
 
+def number(scores: Scores) -> NDArray[Any]:
+    """Return the score of each text, which is the number that a head predicts."""
+    values: NDArray[Any] = scores.values[:, 0]
+    return values
+
+
 DECODERS = (
     Decoder(name="argmax", kind="token", decode=argmax, summary="each word's likeliest label"),
     Decoder(name="argmax-text", kind="text", decode=argmax, summary="each text's likeliest label"),
+    Decoder(name="number", kind="text", numeric=True, decode=number, summary="the number that the head predicts"),
     Decoder(
         name="viterbi", kind="token", decode=viterbi, summary="the likeliest labels that the tagging scheme allows"
     ),

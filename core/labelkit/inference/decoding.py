@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +13,8 @@ from labelkit.labels.schemes import split_tag
 from labelkit.records import Decoder, Schema, Scores
 
 
-def decode(decoder: Decoder, scores: Scores) -> NDArray[np.int64]:
-    """Return the label ids that ``decoder`` predicts, int64 of shape (words,).
+def decode(decoder: Decoder, scores: Scores) -> NDArray[Any]:
+    """Return the label ids that ``decoder`` predicts, int64 of shape (words,); or numbers, float64 of shape (texts,).
 
     :raises LabelkitError: if the decoder raises, or does not return one valid label id per word.
     """
@@ -22,6 +22,10 @@ def decode(decoder: Decoder, scores: Scores) -> NDArray[np.int64]:
         ids = np.asarray(decoder.decode(scores))
     except Exception as error:
         raise LabelkitError(f"decoder '{decoder.name}' failed: {type(error).__name__}: {error}") from error
+    if scores.schema.numeric:
+        if ids.shape != (len(scores.values),) or ids.dtype.kind not in "fiu":
+            raise LabelkitError(f"decoder '{decoder.name}' must return a number for each of {len(scores.values)} texts")
+        return ids.astype(np.float64)
     labels = len(scores.schema.label_names)
     valid = ids.shape == (len(scores.values),) and (ids.dtype.kind in "iu" or not len(ids))
     if not valid or (len(ids) and not (ids.min() >= 0 and ids.max() < labels)):

@@ -20,6 +20,7 @@ from labelkit.encode.batches import batch_by_tokens, model_inputs, pad_words
 from labelkit.errors import LabelkitError
 from labelkit.hardware import is_out_of_memory
 from labelkit.models.heads import BoundHead, parameters_of
+from labelkit.records import Schema
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -103,6 +104,7 @@ class Engine:
     :param precision: ``"fp32"``, ``"bf16"``, or ``"int8"`` with an ONNX model.
     :param budget: batch size in subwords, padding included; halved whenever the device runs out of memory.
     :param fallback: id of the label for words that no window covers.
+    :param fallback_number: the number of texts that no window covers, where labels are numbers.
     :param head: what makes scores of the model's outputs.
     :param session: the runtime that computes in place of torch; None: torch computes.
     """
@@ -113,6 +115,7 @@ class Engine:
     budget: int
     fallback: int
     head: BoundHead
+    fallback_number: float = 0.0
     memory: OutOfMemoryState = field(default_factory=OutOfMemoryState)
     session: RuntimeSession | None = None
 
@@ -158,6 +161,8 @@ class Engine:
             normalised: Floats = values - np.logaddexp.reduce(values, axis=1, keepdims=True)
         else:
             normalised = self.head.scores(values)
+            if self.head.context.schema.numeric:
+                normalised[~covered] = self.fallback_number
         return WordScores(normalised, np.ones(texts, np.int64), covered, parameters_of(self.model))
 
     def _batches(
@@ -235,6 +240,13 @@ class Engine:
                 return result
             result = chosen.cpu().numpy()
         return result if raw else self.head.scores(result)
+
+
+def fallback_of(schema: Schema, label: str) -> dict[str, Any]:
+    """Return the arguments of an :class:`Engine` for the label of words and texts that no window covers."""
+    if schema.numeric:
+        return {"fallback": 0, "fallback_number": float(label)}
+    return {"fallback": schema.label_names.index(label)}
 
 
 def autocast(precision: str, device: str) -> contextlib.AbstractContextManager[Any]:

@@ -15,10 +15,12 @@ from labelkit.inference.calibration import apply_temperature, calibration_error,
 from labelkit.inference.decoding import decode
 from labelkit.inference.engine import Engine, WordScores
 from labelkit.labels.gold_labels import aligned_labels
+from labelkit.labels.numbers import number_text
 from labelkit.metrics.scoring import score
 from labelkit.records import Decoder, Example, Labels, Mentions, Metric, Predictions, Schema, Scores
 
-Ids = NDArray[np.int64]
+#: label ids, int64; or numbers, float64, where labels are numbers
+Ids = NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ class LabelSequences(Sequence[Labels]):
     """
 
     def __init__(self, ids: Ids, lengths: NDArray[np.int64], schema: Schema) -> None:
-        self._ids, self._text = ids, schema.kind == "text"
+        self._ids, self._text, self._numeric = ids, schema.kind == "text", schema.numeric
         self._names = np.array(schema.label_names, dtype=object)
         self._borders = np.concatenate(([0], np.cumsum(lengths)))
 
@@ -69,6 +71,8 @@ class LabelSequences(Sequence[Labels]):
         if isinstance(index, slice):
             return [self[position] for position in range(*index.indices(len(self)))]
         position = range(len(self))[index]
+        if self._numeric:
+            return number_text(float(self._ids[position]))
         labels = tuple(self._names[self._ids[self._borders[position] : self._borders[position + 1]]])
         return labels[0] if self._text else labels
 
@@ -118,6 +122,8 @@ class ScoredPredictions:
         :param temperature: None to fit it on these words.
         :param recompute_intervals: as for :func:`labelkit.metrics.scoring.score`.
         """
+        if self.schema.numeric:
+            return self._numeric_figures(metrics, recompute_intervals=recompute_intervals)
         rows = np.flatnonzero(self.found.covered)
         values, gold, ids = self.found.values[rows], self.gold[rows], self.ids[rows]
         words = np.arange(len(rows))
@@ -132,6 +138,13 @@ class ScoredPredictions:
         }
         loss = float(-values[words, gold].mean()) if len(rows) else 0.0
         return SplitScores({"loss": loss, **scored, **calibration} | scored, temperature)
+
+    def _numeric_figures(self, metrics: Sequence[Metric], *, recompute_intervals: bool) -> SplitScores:
+        """Compute the metrics, and as loss the mean squared error; numbers have no confidence to calibrate."""
+        covered = self.found.covered
+        gaps = self.gold[covered] - self.ids[covered]
+        scored = score(metrics, self.predictions, recompute_intervals=recompute_intervals)
+        return SplitScores({"loss": float((gaps**2).mean()) if len(gaps) else 0.0, **scored}, 1.0)
 
 
 def score_split(
@@ -170,6 +183,9 @@ def gold_ids(examples: Iterable[Example], layer: str, schema: Schema) -> tuple[I
 
     :raises DataError: an example has not one label per word, or its text not one label.
     """
+    if schema.numeric:
+        numbers = [float(*aligned_labels(example, layer, schema.kind)) for example in examples]
+        return np.array(numbers, np.float64), np.ones(len(numbers), np.int64)
     number = {label: index for index, label in enumerate(schema.label_names)}
     ids, lengths = array("q"), array("q")
     for example in examples:

@@ -20,6 +20,7 @@ from labelkit.inference.decoding import (
     repair_label_ids,
 )
 from labelkit.label.records import rename_reserved_fields
+from labelkit.labels.numbers import number_text
 from labelkit.labels.spans import joined_offsets, offsets_of
 from labelkit.models.checkpoint import CheckpointInfo
 from labelkit.records import Decoder, Example, Kind, Labelled, Scores, Span
@@ -84,6 +85,8 @@ def assemble_records(
     found = scored.scores
     scores = Scores(values=found.values, lengths=found.lengths, schema=info.schema, parameters=found.parameters)
     ids = decode(decoder, scores)
+    if info.schema.numeric:
+        return _number_records(batch, ids.tolist(), scored.engine)
     values = apply_temperature(found.values, info.temperature)
     if info.kind == "text":
         return _text_records(batch, ids.tolist(), values, scored.engine, info.schema.label_names)
@@ -125,6 +128,22 @@ def _text_records(
             engine=engine,
         )
         for example, label, confidence, coverage in rows
+    ]
+
+
+def _number_records(batch: PreparedBatch, numbers: list[float], engine: str) -> list[Labelled]:
+    rounded = [float(f"{number:.6g}") for number in numbers]
+    return [
+        Labelled(
+            id=example.id,
+            text=example.text or "",
+            label=number_text(number),
+            number=number,
+            coverage=coverage,
+            extra=example.extra,
+            engine=engine,
+        )
+        for example, number, coverage in zip(batch.examples, rounded, batch.encoded.coverage, strict=True)
     ]
 
 

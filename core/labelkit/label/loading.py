@@ -34,7 +34,7 @@ def load_engine(
     """
     from labelkit.encode.alignment import Encoding
     from labelkit.hardware import detect, precision_for
-    from labelkit.inference.engine import Engine
+    from labelkit.inference.engine import Engine, fallback_of
     from labelkit.inference.onnx.engine import ENGINES, load_onnx_engine
     from labelkit.models import architectures
     from labelkit.models.loading import bind_head, load_classifier, silence_transformers
@@ -50,9 +50,11 @@ def load_engine(
     hardware: Hardware = detect(cpu=onnx)
     model = model.to(hardware.type).eval()
     encoding = Encoding.of(tokenizer, info.max_length, info.overlap)
-    chosen, _ = architectures.precision_for(model.config, precision_for(precision, hardware))
-    fallback = info.schema.label_names.index(info.fallback)
-    engine = Engine(model, encoding, chosen, BATCH_SIZES[hardware.type], fallback, bound)
+    # in bf16 the numbers of a regression are right to two or three digits only
+    wanted = "fp32" if info.schema.numeric and precision == "auto" else precision
+    fallback = fallback_of(info.schema, info.fallback)
+    chosen, _ = architectures.precision_for(model.config, precision_for(wanted, hardware))
+    engine = Engine(model, encoding, chosen, BATCH_SIZES[hardware.type], head=bound, **fallback)
     return load_onnx_engine(engine, folder, name, cache) if onnx else engine
 
 

@@ -38,6 +38,7 @@ def terminal_writer(
 FORMAT = Format(
     name="terminal",
     kinds=("token", "text"),
+    numbers=True,
     suffixes=(),
     write=terminal_writer(),
     summary="text with its spans in colour",

@@ -92,7 +92,9 @@ class CheckpointInfo:
                 raise TypeError(f"{name} must be text")
         if not all(isinstance(label, str) for label in (*self.schema.types, *self.schema.labels)):
             raise TypeError("labels must be text")
-        if self.fallback not in self.schema.label_names:
+        if self.schema.numeric:
+            float(self.fallback)
+        elif self.fallback not in self.schema.label_names:
             raise ValueError(f"fallback '{self.fallback}' is not one of the labels")
         if not isinstance(self.max_length, int) or not isinstance(self.overlap, int):
             raise TypeError("max_length and overlap must be whole numbers")

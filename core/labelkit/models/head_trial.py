@@ -34,7 +34,7 @@ class HeadTrial:
     labels: torch.Tensor
 
     @classmethod
-    def of(cls, head: BoundHead, rows: Sequence[Sequence[int]], scale: float = 1.0) -> Self:
+    def of(cls, head: BoundHead, rows: Sequence[Sequence[float]], scale: float = 1.0) -> Self:
         """Return a trial with random outputs, in one window for each example.
 
         :param rows: the label ids of the words of each example, or the one of a text.
@@ -45,7 +45,7 @@ class HeadTrial:
 
         width, random = len(head.output_names), torch.Generator().manual_seed(7)
         if head.context.schema.kind == "text":
-            labels = torch.tensor([row[0] for row in rows])
+            labels = torch.tensor([row[0] for row in rows])  # float32 where these are numbers
             attention = torch.ones(len(rows), 4, dtype=torch.int64)
             raw = torch.randn(len(rows), width, generator=random)
         else:
@@ -105,7 +105,7 @@ class HeadTrial:
         return total
 
 
-def try_head(head: BoundHead, rows: Sequence[Sequence[int]]) -> None:
+def try_head(head: BoundHead, rows: Sequence[Sequence[float]]) -> None:
     """Compute outputs, loss, its gradient and scores of a head, as training does.
 
     :param rows: the label ids of the words of each example, or the one of a text.

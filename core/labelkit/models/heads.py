@@ -48,7 +48,26 @@ LINEAR = Head(
     loss_settings=("label_smoothing_factor", "class_weights"),
     summary="a linear layer, trained with cross-entropy",
 )
-HEADS = (LINEAR,)
+
+
+def squared_errors(batch: HeadBatch, ctx: HeadContext) -> torch.Tensor:
+    """Return the squared error of each text."""
+    return (batch.outputs[:, 0] - batch.labels.float()) ** 2
+
+
+REGRESSION = Head(
+    name="regression",
+    kinds=("text",),
+    numeric=True,
+    loss=squared_errors,
+    outputs=lambda ctx: 1,
+    scores=lambda outputs, ctx: outputs,
+    config=lambda ctx: {"problem_type": "regression"},
+    metrics=("mse", "mae", "pearson", "spearman"),
+    decoder="number",
+    summary="a linear layer that predicts a number, trained with the squared error",
+)
+HEADS = (LINEAR, REGRESSION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +84,8 @@ class BoundHead:
 
     @property
     def labels(self) -> int:
-        """The number of scores of a word or text."""
-        return len(self.context.schema.label_names)
+        """The number of scores of a word or text: one for each label, or the number that it predicts."""
+        return 1 if self.context.schema.numeric else len(self.context.schema.label_names)
 
     @property
     def output_names(self) -> tuple[str, ...]:

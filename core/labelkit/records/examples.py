@@ -80,12 +80,13 @@ class Example:
 class Schema:
     """The labels of one layer, in the order of their ids.
 
-    Give ``types`` and a ``scheme`` for spans, or plain ``labels``.
+    Give ``types`` and a ``scheme`` for spans, or plain ``labels``, or say that labels are numbers.
 
     :param types: span types, e.g. ``("person", "location")``.
     :param labels: plain labels, e.g. part-of-speech tags or classes.
     :param scheme: how spans become one label per word; None for plain labels.
     :param multilabel: whether an example may carry several of the labels (kind ``text``).
+    :param numeric: labels are numbers, written as text (kind ``text``); there are no names of labels.
     """
 
     name: str
@@ -94,9 +95,12 @@ class Schema:
     labels: tuple[str, ...] = ()
     scheme: Scheme | None = None
     multilabel: bool = False
+    numeric: bool = False
 
     def __post_init__(self) -> None:
-        if self.scheme is None and not self.labels:
+        if self.numeric and (self.types or self.labels or self.scheme or self.kind != "text"):
+            raise DataError(f"schema '{self.name}' is numeric: it holds numbers of texts, and no labels")
+        if self.scheme is None and not self.labels and not self.numeric:
             raise DataError(f"schema '{self.name}' needs either types and a scheme, or labels")
         if (self.scheme and self.labels) or (self.types and not self.scheme):
             raise DataError(f"schema '{self.name}' mixes span types and plain labels")

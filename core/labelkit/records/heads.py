@@ -42,7 +42,7 @@ class HeadBatch:
 
     :param outputs: what the head computes, float32 of shape (windows, length, outputs); of texts (windows, outputs).
     :param labels: label ids, int64 of shape (windows, length) with :data:`IGNORE_INDEX` where there is none; of texts
-        (windows,).
+        (windows,), float32 where labels are numbers.
     :param parameters: the trained parameters of the head's module, by name.
     """
 
@@ -77,6 +77,9 @@ class Head:
         float32 of shape (n, outputs) in, of shape (n, labels) out. The windows of a text are averaged before. None: the
         logarithm of their softmax.
     :param config: ``config(ctx)`` returns further fields of ``config.json``, e.g. ``{"problem_type": "regression"}``.
+    :param numeric: it predicts numbers in place of labels.
+    :param metrics: the names of the metrics that fit what it predicts, in place of the task's; the first one selects
+        the checkpoint.
     :param decoder: the name of the decoder that its scores are made for; None: the task's.
     :param loss_settings: the settings that the loss obeys of ``train.label_smoothing_factor`` and
         ``train.class_weights``, without ``train.``; the others are refused.
@@ -89,6 +92,8 @@ class Head:
     module: Callable[[HeadContext], torch.nn.Module] | None = None
     scores: Callable[[NDArray[np.float32], HeadContext], NDArray[np.float32]] | None = None
     config: Callable[[HeadContext], Mapping[str, Any]] | None = None
+    numeric: bool = False
+    metrics: tuple[str, ...] = ()
     decoder: str | None = None
     loss_settings: tuple[str, ...] = ()
     summary: str = ""

@@ -60,6 +60,7 @@ class Labelled:
     :param labels: one label per word, valid in their scheme.
     :param spans: the spans that the labels stand for; None where they were not decoded, or the labels are plain.
     :param label: the label of a text.
+    :param number: the number that ``label`` writes, where labels are numbers; these have no ``score``.
     :param score: the confidence of ``label``, from 0 to 1.
     :param scores: label → score, for every label of the schema.
     :param offsets: start and end of each word in ``text``, in code points.
@@ -74,6 +75,7 @@ class Labelled:
     labels: tuple[str, ...] | None = None
     spans: tuple[Span, ...] | None = None
     label: str | None = None
+    number: float | None = None
     score: float | None = None
     scores: Mapping[str, float] | None = None
     offsets: tuple[tuple[int, int], ...] | None = None

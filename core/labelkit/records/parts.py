@@ -47,6 +47,7 @@ class Format:
     :param read: ``read(path, ctx)`` yields examples with raw labels; None when it only writes.
     :param write: ``write(records, output)``, or ``write(records, output, ctx)``, consumes the ``Labelled``
         records one by one and writes to the ``Output``; None when it only reads.
+    :param numbers: it can hold labels of texts that are numbers.
     :param needs_file: it cannot write to a terminal or a pipe, e.g. because it is binary.
     """
 
@@ -57,6 +58,7 @@ class Format:
     write: Callable[..., None] | None = None
     summary: str = ""
     needs_file: bool = False
+    numbers: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -101,6 +103,14 @@ class Predictions:
     def __post_init__(self) -> None:
         if self.examples and len(self.examples) != len(self.references):
             raise ValueError(f"{len(self.references)} references have {len(self.examples)} examples")
+
+    @property
+    def numbers(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The gold and the predicted numbers, float64 of shape (texts,), where labels are numbers."""
+        import numpy as np
+
+        gold, predicted = (np.array([float(str(one)) for one in rows]) for rows in (self.references, self.predictions))
+        return gold, predicted
 
     @property
     def ids(self) -> list[str]:
@@ -154,6 +164,7 @@ class Metric:
         may hold a mapping of type → figures.
     :param key: the figure that ranks checkpoints, e.g. ``"f1"``.
     :param higher_is_better: False for a figure such as an error rate.
+    :param numeric: it is for labels that are numbers, see :attr:`Predictions.numbers`.
     :param counts: ``counts(predictions)``, or with ``ctx`` as ``compute``, returns the counts of each sentence, for a
         metric that is a function of their sums.
     :param uses_train_mentions: it asks for :attr:`Predictions.train_mentions`; checkpoints of runs with this metric
@@ -166,6 +177,7 @@ class Metric:
     key: str
     higher_is_better: bool = True
     summary: str = ""
+    numeric: bool = False
     counts: Callable[..., Counts] | None = None
     uses_train_mentions: bool = False
 
@@ -211,13 +223,16 @@ class Decoder:
     """A function from scores to labels.
 
     :param decode: ``decode(scores)``, or ``decode(scores, ctx)``, returns label ids, an int64 array of shape (words,);
-        for a multi-label schema a bool array of shape (texts, labels).
+        for a multi-label schema a bool array of shape (texts, labels), for a numeric one a float array of shape
+        (texts,).
+    :param numeric: it is for labels that are numbers.
     """
 
     name: str
     kind: Kind
     decode: Callable[..., NDArray[Any]]
     summary: str = ""
+    numeric: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -15,6 +15,7 @@ from labelkit.errors import LabelkitError
 from labelkit.evaluate.comparison import CLOSE
 from labelkit.evaluate.recorded_data import gold_split, read_run_corpus, run_metrics
 from labelkit.evaluate.train_mentions import TrainMentions, train_mentions
+from labelkit.labels.numbers import refuse_numbers
 from labelkit.records import Predictions, Schema
 from labelkit.registry import nested
 from labelkit.report.contents import ReportContents, SplitPredictions, recorded_schema
@@ -90,7 +91,7 @@ class _Collector:
             elif split is None or split.content_hash != one.content_hash:
                 missing[one.split] = f"the {one.split} data has changed since the run"
             else:
-                found[one.split] = summarise_split(split, self.corpus.layer, self.corpus.schema.scheme)
+                found[one.split] = summarise_split(split, self.corpus.layer, self.corpus.schema)
         return found, missing
 
     def predictions(self, split: str, files: list[RecordedPredictions]) -> SplitPredictions:
@@ -100,6 +101,8 @@ class _Collector:
         """
         if split not in {one.split for one in self.details.record.splits}:
             raise LabelkitError(f"the run has no {split} split")
+        if self.schema is not None:
+            refuse_numbers(self.schema, "a list of errors")
         for recorded in files:
             figures = self.score(recorded)
             if not score_difference(self.details, split, figures):  # else another decoder made them

@@ -10,7 +10,6 @@ from labelkit.records import Decoder, Kind, Schema, Scores
 from labelkit.testing.framework import KIND, CheckSet, offline_call, require, require_none
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 SCHEMAS: dict[Kind, tuple[Schema, ...]] = {
@@ -23,6 +22,7 @@ SCHEMAS: dict[Kind, tuple[Schema, ...]] = {
     ),
     "text": (Schema(name="contract-classes", kind="text", labels=("NEGATIVE", "NEUTRAL", "POSITIVE")),),
 }
+NUMBERS = Schema(name="contract-numbers", kind="text", numeric=True)
 #: words of each sentence; of texts there is one each
 LENGTHS: dict[Kind, tuple[tuple[int, ...], ...]] = {
     "token": ((), (0,), (1,), (5, 1, 0, 3), (2,) * 40, (300,)),
@@ -33,12 +33,22 @@ LENGTHS: dict[Kind, tuple[tuple[int, ...], ...]] = {
 CHECKS = CheckSet(KIND)
 
 
+def schemas_of(decoder: Decoder) -> tuple[Schema, ...]:
+    """Return the schemas that a decoder is checked with."""
+    return (NUMBERS,) if decoder.numeric else SCHEMAS[decoder.kind]
+
+
+def no_labels(decoder: Decoder) -> str:
+    """Return why checks of labels do not apply, or an empty text."""
+    return "it predicts numbers" if decoder.numeric else ""
+
+
 @CHECKS.check("ids", needs=("kind",))
 def check_ids(decoder: Decoder) -> None:
-    """It gives one label id of the schema for each word, also for no words, and does not change the scores."""
+    """It gives one label id of the schema (or number) for each word, also for no words, and does not change scores."""
     from labelkit.inference.engine import IMPOSSIBLE
 
-    for schema in SCHEMAS[decoder.kind]:
+    for schema in schemas_of(decoder):
         for lengths in LENGTHS[decoder.kind]:
             decode(decoder, random_scores(schema, lengths))
             unseen = random_scores(schema, lengths)
@@ -47,12 +57,12 @@ def check_ids(decoder: Decoder) -> None:
             decode(decoder, unseen)
 
 
-@CHECKS.check("obvious", needs=("ids",))
+@CHECKS.check("obvious", needs=("ids",), skip_reason=no_labels)
 def check_obvious_labelling(decoder: Decoder) -> None:
     """Where one valid labelling is by far the likeliest, it gives that one."""
     import numpy as np
 
-    for schema in SCHEMAS[decoder.kind]:
+    for schema in schemas_of(decoder):
         gold, names = valid_labelling(schema), schema.label_names
         values = np.full((len(gold), len(names)), math.log(0.01 / (len(names) - 1)), np.float32)
         values[np.arange(len(gold)), gold] = math.log(0.99)
@@ -70,7 +80,7 @@ def check_obvious_labelling(decoder: Decoder) -> None:
 @CHECKS.check("independent", needs=("ids",))
 def check_independent_sentences(decoder: Decoder) -> None:
     """The sentences around a sentence do not matter."""
-    for schema in SCHEMAS[decoder.kind]:
+    for schema in schemas_of(decoder):
         batch = random_scores(schema, (5, 1, 3, 8) if decoder.kind == "token" else (1,) * 8)
         together, alone, start = decode(decoder, batch).tolist(), [], 0
         for index, length in enumerate(batch.lengths.tolist()):
@@ -118,8 +128,8 @@ def random_scores(schema: Schema, lengths: Sequence[int]) -> Scores:
     """Return random log-probabilities for sentences of these lengths."""
     import numpy as np
 
-    values = np.random.default_rng(7).normal(scale=2.0, size=(sum(lengths), len(schema.label_names)))
-    values -= np.logaddexp.reduce(values, axis=1, keepdims=True) if len(values) else 0.0
+    values = np.random.default_rng(7).normal(scale=2.0, size=(sum(lengths), len(schema.label_names) or 1))
+    values -= np.logaddexp.reduce(values, axis=1, keepdims=True) if len(values) and not schema.numeric else 0.0
     return Scores(values=values.astype(np.float32), lengths=np.array(lengths, np.int64), schema=schema)
 
 
@@ -134,12 +144,12 @@ def valid_labelling(schema: Schema) -> list[int]:
     return [schema.label_names.index(tag) for tag in tags]
 
 
-def label_text(ids: Sequence[int], schema: Schema) -> str:
+def label_text(ids: Sequence[float], schema: Schema) -> str:
     """Return the labels with these ids as one line."""
-    return " ".join(schema.label_names[label] for label in ids)
+    return " ".join(f"{label:.4g}" if schema.numeric else schema.label_names[int(label)] for label in ids)
 
 
-def decode(decoder: Decoder, scores: Scores) -> NDArray[np.int64]:
+def decode(decoder: Decoder, scores: Scores) -> NDArray[Any]:
     """Return the ids that a decoder gives, int64 of shape (words,), each a label of the schema."""
     import numpy as np
 
@@ -149,16 +159,18 @@ def decode(decoder: Decoder, scores: Scores) -> NDArray[np.int64]:
     with offline_call(what, "handle it: there may be no sentence at all, or one without words"):
         found: NDArray[Any] = np.asarray(decoder.decode(scores))
     advice = f"return an int64 array of shape ({words},) with ids from 0 to {labels - 1}, columns of scores.values"
+    if scores.schema.numeric:
+        advice = f"return a float array of shape ({words},)"
     require(
-        found.shape == (words,) and (not words or found.dtype.kind in "iu"),
+        found.shape == (words,) and (not words or found.dtype.kind in ("fiu" if scores.schema.numeric else "iu")),
         f"{what} returns {found.dtype} of shape {found.shape}",
         advice,
     )
-    invalid = sorted({int(label) for label in found if not 0 <= label < labels})
+    invalid = [] if scores.schema.numeric else sorted({int(label) for label in found if not 0 <= label < labels})
     require(not invalid, f"{what} returns invalid label ids: {invalid[:5]}", advice)
     require(
         bool((scores.values == before).all()),
         f"{what} changes scores.values",
         "work on a copy: metrics and calibration read them afterwards",
     )
-    return found.astype(np.int64)
+    return found.astype(np.float64 if scores.schema.numeric else np.int64)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from numbers import Real
-from typing import Any, TypeGuard
+from typing import Any, Literal, TypeGuard
 
-from labelkit.records import Example, Kind, Labels, Metric, Predictions, Schema
+from labelkit.records import Example, Labels, Metric, Predictions, Schema
 from labelkit.testing.framework import KIND, CheckSet, offline_call, require, require_none
 
 Rows = tuple[Labels, ...]
@@ -18,25 +18,31 @@ def sentences(*lines: str) -> Rows:
     return tuple(tuple(line.split()) for line in lines)
 
 
-SCHEMAS: dict[Kind, Schema] = {
+#: what a metric scores: labels of words, labels of texts, or numbers
+Case = Literal["token", "text", "number"]
+SCHEMAS: dict[Case, Schema] = {
     "token": Schema.bio("contract", "PER", "LOC"),
     "text": Schema(name="contract", kind="text", labels=("NEGATIVE", "POSITIVE")),
+    "number": Schema(name="contract", kind="text", numeric=True),
 }
-GOLD: dict[Kind, Rows] = {
+GOLD: dict[Case, Rows] = {
     "token": sentences("B-PER I-PER O O B-LOC", "O B-LOC O", "B-PER O B-LOC I-LOC", "O O"),
     "text": ("POSITIVE", "NEGATIVE", "POSITIVE", "POSITIVE", "NEGATIVE"),
+    "number": ("1", "2.5", "4", "5", "-3"),
 }
 #: the first and the third sentence (or text) are wrong
-PARTLY_WRONG: dict[Kind, Rows] = {
+PARTLY_WRONG: dict[Case, Rows] = {
     "token": sentences("O B-PER O O O", "O B-LOC O", "B-LOC O B-LOC I-LOC", "O O"),
     "text": ("NEGATIVE", "NEGATIVE", "NEGATIVE", "POSITIVE", "NEGATIVE"),
+    "number": ("5", "2.5", "2", "5", "-3"),
 }
-ALL_WRONG: dict[Kind, Rows] = {
+ALL_WRONG: dict[Case, Rows] = {
     "token": sentences("O O B-PER B-PER O", "B-PER O B-PER", "O B-PER O O", "B-PER I-PER"),
     "text": ("NEGATIVE", "POSITIVE", "NEGATIVE", "NEGATIVE", "POSITIVE"),
+    "number": ("2", "0.5", "-4", "-5", "3.5"),
 }
 #: description → (references, predictions)
-DEGENERATE: dict[Kind, dict[str, tuple[Rows, Rows]]] = {
+DEGENERATE: dict[Case, dict[str, tuple[Rows, Rows]]] = {
     "token": {
         "no sentence at all": ((), ()),
         "one sentence without words": (sentences(""), sentences("")),
@@ -52,6 +58,13 @@ DEGENERATE: dict[Kind, dict[str, tuple[Rows, Rows]]] = {
         "one class in the gold labels": (("POSITIVE", "POSITIVE"), ("POSITIVE", "NEGATIVE")),
         "one class predicted": (("POSITIVE", "NEGATIVE"), ("POSITIVE", "POSITIVE")),
     },
+    "number": {
+        "no text at all": ((), ()),
+        "one text, right": (("2",), ("2",)),
+        "one text, wrong": (("2",), ("3.5",)),
+        "one number in the gold labels": (("2", "2"), ("2", "3")),
+        "one number predicted": (("2", "3"), ("3", "3")),
+    },
 }
 #: what train has of the mentions of these examples
 TRAIN_MENTIONS = frozenset({("word0",), ("word0", "word1"), ("word4",)})
@@ -62,7 +75,7 @@ CHECKS = CheckSet(KIND)
 @CHECKS.check("key", needs=("kind",))
 def check_key(metric: Metric) -> None:
     """The figure that ranks checkpoints is there and is a number."""
-    figures = compute(metric, GOLD[metric.kind], PARTLY_WRONG[metric.kind])
+    figures = compute(metric, GOLD[case_of(metric)], PARTLY_WRONG[case_of(metric)])
     names = ", ".join(map(str, figures)) or "nothing"
     require(
         metric.key in figures,
@@ -76,9 +89,9 @@ def check_key(metric: Metric) -> None:
 @CHECKS.check("perfect", needs=("key",))
 def check_perfect_predictions(metric: Metric) -> None:
     """It is best when predictions equal references, and worse when all are wrong."""
-    references = GOLD[metric.kind]
+    references = GOLD[case_of(metric)]
     gold, partly, wrong = (
-        float(compute(metric, references, predictions[metric.kind])[metric.key])
+        float(compute(metric, references, predictions[case_of(metric)])[metric.key])
         for predictions in (GOLD, PARTLY_WRONG, ALL_WRONG)
     )
     sign, better = (1, "higher") if metric.higher_is_better else (-1, "lower")
@@ -93,7 +106,7 @@ def check_perfect_predictions(metric: Metric) -> None:
 @CHECKS.check("finite", needs=("key",))
 def check_finite(metric: Metric) -> None:
     """No NaN, infinity or error on empty and degenerate input."""
-    for what, (references, predictions) in DEGENERATE[metric.kind].items():
+    for what, (references, predictions) in DEGENERATE[case_of(metric)].items():
         figures = compute(metric, references, predictions, what)
         bad = [name for name, value in flatten(figures) if is_number(value) and not math.isfinite(value)]
         require(
@@ -110,7 +123,7 @@ def check_order(metric: Metric) -> None:
 
     from labelkit.metrics.intervals import resample
 
-    given = predictions_of(metric, GOLD[metric.kind], PARTLY_WRONG[metric.kind])
+    given = predictions_of(metric, GOLD[case_of(metric)], PARTLY_WRONG[case_of(metric)])
     before = dict(flatten(compute_given(metric, given)))
     order = np.arange(len(given.references))
     for reordered in (order[::-1], np.roll(order, -1)):
@@ -133,7 +146,7 @@ def check_order(metric: Metric) -> None:
 )
 def check_counts(metric: Metric) -> None:
     """Summed counts give the same figures."""
-    cases = {"plain data": (GOLD[metric.kind], PARTLY_WRONG[metric.kind]), **DEGENERATE[metric.kind]}
+    cases = {"plain data": (GOLD[case_of(metric)], PARTLY_WRONG[case_of(metric)]), **DEGENERATE[case_of(metric)]}
     for what, (references, predictions) in cases.items():
         figures = dict(flatten(compute(metric, references, predictions, what)))
         summed = dict(flatten(figures_of_counts(metric, references, predictions, what)))
@@ -150,6 +163,11 @@ def check_counts(metric: Metric) -> None:
             ),
             "let counts() and compute() agree",
         )
+
+
+def case_of(metric: Metric) -> Case:
+    """Return what a metric scores."""
+    return "number" if metric.numeric else metric.kind
 
 
 # -- calling a metric -------------------------------------------------------------------------------------------------
@@ -211,11 +229,14 @@ def predictions_of(metric: Metric, references: Rows, predictions: Rows) -> Predi
     """
     import numpy as np
 
-    schema = SCHEMAS[metric.kind]
+    schema = SCHEMAS[case_of(metric)]
     names = schema.label_names
     labels = [label for row in predictions for label in ((row,) if isinstance(row, str) else row)]
-    scores = np.full((len(labels), len(names)), math.log(0.1 / (len(names) - 1)), np.float32)
-    scores[np.arange(len(labels)), [names.index(label) for label in labels]] = math.log(0.9)
+    if metric.numeric:
+        scores = np.array([[float(label)] for label in labels], np.float32).reshape(len(labels), 1)
+    else:
+        scores = np.full((len(labels), len(names)), math.log(0.1 / (len(names) - 1)), np.float32)
+        scores[np.arange(len(labels)), [names.index(label) for label in labels]] = math.log(0.9)
     examples = [example_of(metric, number, row) for number, row in enumerate(references)]
     return Predictions(
         references=references,

@@ -12,7 +12,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from labelkit.errors import LabelkitError
 from labelkit.events import Event, Noted, Scored, Stage, StepDone, TrainingStarted
-from labelkit.inference.engine import Engine
+from labelkit.inference.engine import Engine, fallback_of
 from labelkit.inference.prediction import ScoringOptions, SplitScores, score_split
 from labelkit.models.adapters import Adapters, add_adapters, merged_adapters
 from labelkit.models.checkpoint import read_checkpoint, write_checkpoint
@@ -296,7 +296,8 @@ def evaluate_split(run: ResolvedRun, model: PreTrainedModel, split: str, tempera
     :param temperature: of the checkpoint; None to fit it on the split.
     """
     plan, corpus = run.plan, run.corpus
-    fallback = corpus.schema.label_names.index(run.fallback)
-    engine = Engine(model, run.encoding, plan.train.eval_precision, plan.train.eval_tokens, fallback, run.head)
+    precision, tokens = plan.train.eval_precision, plan.train.eval_tokens
+    fallback = fallback_of(corpus.schema, run.fallback)
+    engine = Engine(model, run.encoding, precision, tokens, head=run.head, **fallback)
     scoring = ScoringOptions(corpus.layer, corpus.schema, plan.decoder, plan.metrics, temperature, run.train_mentions)
     return score_split(engine, run.windows[split], corpus.splits[split].examples, scoring)

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from transformers import PreTrainedConfig, PreTrainedTokenizerBase
@@ -22,6 +23,7 @@ from labelkit.errors import LabelkitError
 from labelkit.events import Event, Stage
 from labelkit.hardware import Hardware
 from labelkit.labels.mentions import MentionHashes, mentions_of
+from labelkit.labels.numbers import number_text
 from labelkit.models import adapters, architectures
 from labelkit.models.checkpoint import CheckpointInfo, Supplier
 from labelkit.models.head_trial import try_head
@@ -218,7 +220,7 @@ def encode_splits(
     )
 
 
-def trial_labels(plan: Plan, corpus: Corpus) -> list[list[int]]:
+def trial_labels(plan: Plan, corpus: Corpus) -> list[list[float]]:
     """Return the label ids of the examples that a head is tried on."""
     examples = trial_examples(plan.task, corpus)
     return LabelTarget(corpus.layer, corpus.schema, plan.data.label_all_tokens).label_ids(examples)
@@ -238,9 +240,14 @@ def bound_head(plan: Plan, prepared: PreparedRun) -> BoundHead:
 
 
 def fallback_label(corpus: Corpus) -> str:
-    """Return the label of words without subwords: O, or for plain labels the most frequent one of train."""
+    """Return the label of words or texts without subwords.
+
+    It is O; for plain labels the most frequent one of train, for numbers their mean.
+    """
     if corpus.schema.scheme:
         return "O"
     labels = (example.labels[corpus.layer] for example in corpus.splits["train"].examples)
+    if corpus.schema.numeric:
+        return number_text(fmean(float(str(label)) for label in labels))
     counts = Counter(label for row in labels for label in ([row] if isinstance(row, str) else row))
     return min(counts, key=lambda label: (-counts[label], label))

@@ -59,9 +59,21 @@ class Collator:
         if self._kind == "token":
             arrays["labels"] = pad_labels([item["labels"] for item in items], left=left)
         else:
-            arrays["labels"] = np.array([item["labels"][0] for item in items], np.int64)
+            arrays["labels"] = text_labels([item["labels"][0] for item in items])
             arrays["weights"] = np.array([item["weight"] for item in items], np.float32)
         return {name: torch.from_numpy(array) for name, array in arrays.items()}
+
+
+def text_labels(labels: Sequence[np.integer[Any] | np.floating[Any]]) -> NDArray[Any]:
+    """Return label ids of texts as int64, or numbers as float32.
+
+    Trainer takes :data:`IGNORE_INDEX` for no label, so that a number that equals it is moved to the next one.
+    """
+    if not isinstance(labels[0], np.floating):
+        return np.array(labels, np.int64)
+    values = np.array(labels, np.float32)
+    values[values == IGNORE_INDEX] = np.nextafter(np.float32(IGNORE_INDEX), np.float32(0))
+    return values
 
 
 @contextlib.contextmanager

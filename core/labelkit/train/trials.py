@@ -38,7 +38,7 @@ def try_parts(plan: Plan, corpus: Corpus, catalog: Catalog, errors: ErrorCollect
     :param plan: with all of its parts.
     """
     tried = [part for part in _parts(plan) if not _is_tested(plan, *part, catalog)]
-    if not tried or plan.head.module is not None or corpus.schema.multilabel:
+    if not tried or plan.head.module is not None or corpus.schema.multilabel or corpus.schema.numeric:
         return
     examples = trial_examples(plan.task, corpus)
     scores = trial_scores(examples, corpus.layer, corpus.schema)
@@ -65,6 +65,8 @@ def _is_tested(plan: Plan, kind: str, name: str, catalog: Catalog) -> bool:
 
 def trial_examples(task: Task, corpus: Corpus) -> list[Example]:
     """Return the task's own examples where the corpus knows all their labels, else some of train with many labels."""
+    if corpus.schema.numeric:
+        return list(islice(corpus.splits["train"].examples, SIZE))
     known = set(corpus.schema.label_names)
     own = [
         one for one in task.examples if corpus.layer in one.labels and known.issuperset(labels_of(one, corpus.layer))

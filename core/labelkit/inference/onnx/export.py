@@ -272,9 +272,9 @@ def _largest_difference(engine: Engine, session: RuntimeSession) -> float:
             logits = engine.model(**{name: torch.from_numpy(array) for name, array in inputs.items()}).logits
         # padding has no label
         real = inputs["attention_mask"].astype(bool) if logits.ndim == 3 else np.ones(len(logits), bool)
-        found = torch.from_numpy(session.logits(inputs, real))
-        gaps = torch.log_softmax(found, -1) - torch.log_softmax(logits[torch.from_numpy(real)], -1)
-        gap = float(gaps.abs().max())
+        found = session.logits(inputs, real)
+        expected = engine.head.scores(logits[torch.from_numpy(real)].numpy())
+        gap = float(np.abs(engine.head.scores(found) - expected).max())
         worst = gap if not gap <= worst else worst
     return worst
 
