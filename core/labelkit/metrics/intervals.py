@@ -34,7 +34,7 @@ def bootstrap_intervals(metric: Metric, predictions: Predictions) -> dict[str, A
     without counts, or for more than :data:`MAX_COUNTS` counts.
     """
     examples = len(predictions.references)
-    if metric.counts is None or not 0 < examples * 3 * len(predictions.schema.label_names) <= MAX_COUNTS:
+    if metric.counts is None or not 0 < examples * 3 * (len(predictions.schema.label_names) or 2) <= MAX_COUNTS:
         return {}
     counts = metric.counts(predictions)
     sums = np.concatenate([weights @ counts.rows for weights in bootstrap_weights(examples)])

@@ -187,9 +187,12 @@ class RecordingCatalog:
 
 
 def mean_loss(given: Predictions) -> float:
-    """Return the mean negative log-likelihood of the gold labels."""
+    """Return the mean negative log-likelihood of the gold labels, or the mean squared error of numbers."""
     import numpy as np
 
+    if given.schema.numeric:
+        gold_numbers, predicted = given.numbers
+        return float(((gold_numbers - predicted) ** 2).mean())
     number = {label: index for index, label in enumerate(given.schema.label_names)}
     rows = ((labels,) if isinstance(labels, str) else labels for labels in given.references)
     gold = [number[label] for labels in rows for label in labels]
