@@ -248,8 +248,9 @@ def test_numbers_are_learned_scored_written_and_read_back(
     rows = [json.loads(line) for line in Path("out.jsonl").read_text(encoding="utf-8").splitlines()]
     assert all(isinstance(row["label"], float) and "score" not in row for row in rows)
     assert command("label", "latest", "test.jsonl", "-o", "out.csv")[0] == 0
+    gold = ("--set", "data.predictions_as_gold=true")
     for data in ("out.jsonl", "out.csv"):
-        status, out, err = command("evaluate", "latest", "--data", data, "--json")
+        status, out, err = command("evaluate", "latest", "--data", data, "--json", *gold)
         assert status == 0, err
         assert json.loads(out)["metrics"]["all"]["textcls"]["mse"] == pytest.approx(0, abs=1e-8)
 

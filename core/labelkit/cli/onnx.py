@@ -79,19 +79,18 @@ def onnx(shell: Shell, **given: Any) -> None:
     options.check()
     details = _recorded_run(shell, options.run)
     labeller = Labeller.open(options.run, shell.home, shell.catalog, engine="torch")
+    info = labeller.info
     gold, train = _read_data(shell, options, labeller, details)
     export = export_labeller(
         labeller,
         gold,
-        run_metrics(
-            labeller.info.task, details, shell.catalog, labeller.info.suppliers, labeller.context, labeller.info.head
-        ),
+        run_metrics(info.task, details, shell.catalog, info.suppliers, labeller.context, info.head),
         shell.home.cache,
         train=train if options.int8 else None,
         threshold=options.threshold,
         force=options.force,
         train_mentions=train_mentions(
-            labeller.folder, labeller.info.kind, details, shell.catalog, shell.environment, shell.home
+            labeller.folder, info.kind, details, shell.catalog, shell.environment, shell.home
         ),
         say=shell.say,
     )

@@ -188,17 +188,14 @@ def draft_plan(request: Request, catalog: Catalog, errors: ErrorCollector, *, of
     heads = find_parts(catalog, "head", [settings["train.head"].value], task, errors)
     if heads:
         settings |= _settings_of_head(heads[0], task, settings)
-        with errors.collect():
-            check_loss_settings(heads[0], settings)
     values = {key: value for key, (value, _) in settings.items()}
     ctx = Context(offline=offline)
     with errors.collect():
         ctx = replace(ctx, plugin_settings=setting_objects(catalog, values))
     standard = heads[0].metrics if heads and heads[0].metrics else task.metrics
     parts: dict[str, list[Any]] = {"head": heads, **_find_all_parts(catalog, values, task, standard, errors)}
-    if heads:
-        with errors.collect():
-            check_numeric(heads[0], settings, parts)
+    for head in heads:
+        _check_head(head, settings, parts, errors)
     bound = {kind: [with_context(part, ctx) for part in found] for kind, found in parts.items()}
     return Plan(
         task=task,
@@ -300,6 +297,15 @@ def _settings_of_head(head: Head, task: Task, settings: Mapping[str, Setting]) -
     return {key: Setting(value, f"head {head.name}") for key, value in decided.items()} | (
         {"data.numbers": Setting(True, f"head {head.name}")} if head.numeric else {}
     )
+
+
+def _check_head(
+    head: Head, settings: Mapping[str, Setting], parts: Mapping[str, Iterable[Any]], errors: ErrorCollector
+) -> None:
+    with errors.collect():
+        check_loss_settings(head, settings)
+    with errors.collect():
+        check_numeric(head, settings, parts)
 
 
 def check_numeric(head: Head, settings: Mapping[str, Setting], parts: Mapping[str, Iterable[Any]]) -> None:

@@ -10,16 +10,13 @@ from dataclasses import dataclass, replace
 from labelkit.data.fingerprints import same_examples
 from labelkit.data.holdout import hold_out_validation
 from labelkit.data.label_notation import read_labels
-from labelkit.data.layer_schema import check_classes, check_examples, check_numeric, named_schema, schema_of
+from labelkit.data.layer_schema import check_classes, check_examples, named_schema, schema_of
 from labelkit.data.reading import read_raw_corpus
 from labelkit.data.resolution import DataCatalog
-from labelkit.data.scheme_conversion import SchemeConversion
-from labelkit.data.views import map_examples
 from labelkit.errors import DataError
 from labelkit.files.split_names import SPLITS
 from labelkit.labels import schemes
 from labelkit.labels.gold_labels import NO_SPANS, has_spans
-from labelkit.labels.numbers import with_number
 from labelkit.records import DataSettings, Example, Kind, Labels, LoadContext, Schema, Scheme
 from labelkit.settings import TrainSettings
 
@@ -93,20 +90,14 @@ def load_corpus(
     named = named_schema(raw.source, layer, catalog.schemas) if raw.source else None
     if "train" not in raw.splits:
         raise DataError(f"'{reference}' has no train split", hint="add it: --data train=PATH,…")
-    check_numeric(settings.numbers, named, layer, kind)
     for split, examples in raw.splits.items():
         several = named is not None and named.multilabel
         check_examples(split, examples, layer, kind, multilabel=several, numeric=settings.numbers)
     target = (settings.train_scheme or scheme) if scheme else None
-    conversion = (
-        SchemeConversion(splits=numeric_splits(raw.splits, layer), source=None)
-        if settings.numbers
-        else read_labels(raw.splits, layer, target, within, named=named is not None)
-    )
-    splits, numeric = conversion.splits, settings.numbers
-    new = settings.allow_new_labels
-    schema = schema_of(splits, layer, kind, target, named=named, allow_new=new, numeric=numeric)
-    if kind == "text" and named is None and not numeric:
+    conversion = read_labels(raw.splits, layer, target, within, named=named is not None)
+    splits, new = conversion.splits, settings.allow_new_labels
+    schema = schema_of(splits, layer, kind, target, named=named, allow_new=new, numeric=settings.numbers)
+    if kind == "text" and named is None:
         check_classes(schema, len(splits["train"]), most=settings.max_labels)
     if "validation" not in splits:
         seed = seed if settings.validation_seed is None else settings.validation_seed
@@ -126,18 +117,6 @@ def load_corpus(
         assumptions=tuple(within.policy.assumptions),
         formats=raw.formats,
     )
-
-
-def numeric_splits(splits: Mapping[str, Sequence[Example]], layer: str) -> dict[str, Sequence[Example]]:
-    """Return splits whose labels are written in one way.
-
-    :raises DataError: a label is not a number; names file and line.
-    """
-
-    def convert(example: Example) -> Example:
-        return with_number(example, layer)
-
-    return {name: map_examples(examples, convert) for name, examples in splits.items()}
 
 
 def context_for(ctx: LoadContext, layer: str, kind: Kind) -> LoadContext:

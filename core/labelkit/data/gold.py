@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from labelkit.data.corpus import content_hash, context_for, numeric_splits, reading_settings
+from labelkit.data.corpus import content_hash, context_for, reading_settings
 from labelkit.data.label_notation import read_labels
 from labelkit.data.layer_schema import check_examples
 from labelkit.data.reading import read_raw_corpus
 from labelkit.data.resolution import DataCatalog
-from labelkit.data.scheme_conversion import SchemeConversion, labels_of, place_of, with_labels
+from labelkit.data.scheme_conversion import labels_of, place_of, with_labels
 from labelkit.data.views import map_examples
 from labelkit.errors import DataError
 from labelkit.labels.schemes import split_tag
@@ -78,8 +78,7 @@ def read_gold(
     :param relabel: maps labels of the data, in the scheme of ``schema``, to its labels; the content hash stays.
     :raises DataError: it cannot be read, has no such split, or holds a label that ``schema`` lacks (file and line).
     """
-    settings = reading_settings(ctx.settings, schema.kind, schema.scheme)
-    settings = replace(settings, numbers=schema.numeric)
+    settings = replace(reading_settings(ctx.settings, schema.kind, schema.scheme), numbers=schema.numeric)
     within = context_for(replace(ctx, settings=settings), layer, schema.kind)
     raw = read_raw_corpus(reference, schema.kind, catalog, within)
     # the single file that a run was trained on stays its train split
@@ -92,10 +91,7 @@ def read_gold(
     check_examples(name, splits[name], layer, schema.kind, multilabel=schema.multilabel, numeric=schema.numeric)
     if len(schema.types) == 1 and settings.default_type is None:
         settings = replace(settings, default_type=schema.types[0])
-    if schema.numeric:
-        conversion = SchemeConversion(splits=numeric_splits({name: splits[name]}, layer), source=None)
-    else:
-        conversion = read_labels({name: splits[name]}, layer, schema.scheme, replace(within, settings=settings))
+    conversion = read_labels({name: splits[name]}, layer, schema.scheme, replace(within, settings=settings))
     examples = conversion.splits[name]
     digest = content_hash(examples, layer, schema.scheme)
     if relabel is not None:

@@ -22,6 +22,7 @@ from labelkit.data.scheme_conversion import (
 from labelkit.data.views import map_examples
 from labelkit.errors import DataError
 from labelkit.files.reading import reading_errors
+from labelkit.labels.numbers import with_number
 from labelkit.labels.tag_styles import TagStyle, detect_style
 from labelkit.records import DataSettings, Example, LoadContext, ReadingPolicy, Scheme
 
@@ -57,6 +58,18 @@ class LabelNotation:
         return example if after == before else with_labels(example, self.layer, after)
 
 
+def numeric_splits(splits: Mapping[str, Sequence[Example]], layer: str) -> dict[str, Sequence[Example]]:
+    """Return splits whose labels are written in one way.
+
+    :raises DataError: a label is not a number; names file and line.
+    """
+
+    def convert(example: Example) -> Example:
+        return with_number(example, layer)
+
+    return {name: map_examples(examples, convert) for name, examples in splits.items()}
+
+
 def read_labels(
     splits: Splits, layer: str, target: Scheme | None, ctx: LoadContext, *, named: bool = False
 ) -> SchemeConversion:
@@ -66,6 +79,8 @@ def read_labels(
     :raises DataError: a label is invalid; names file and line.
     """
     settings = ctx.settings
+    if settings.numbers:
+        return SchemeConversion(splits=numeric_splits(splits, layer), source=None)
     read = splits if named else read_notation(splits, layer, ctx, spans=target is not None)
     if target is None:
         return SchemeConversion(splits=read, source=None)

@@ -32,8 +32,9 @@ def check_examples(
         elif kind == "text":
             if isinstance(labels, str) or multilabel or (numeric and isinstance(labels, int | float)):
                 continue
-            message = f"a text of {split} has {len(labels)} labels of '{layer}', as a {type(labels).__name__}"
-            hint = "give each text one label, as a str"
+            several = labels if isinstance(labels, int | float) else f"{len(labels)} labels"
+            message = f"a text of {split} has {several} of '{layer}', as a {type(labels).__name__}"
+            hint = "give each text one label, as a str; numbers are learned with --set train.head=regression"
         elif example.words is None:
             message, hint = "words are needed, this example has none", "choose their field: --columns tokens=…"
         elif isinstance(labels, str) or len(labels) != len(example.words):
@@ -63,6 +64,7 @@ def schema_of(
     :param allow_new: append labels that the schema lacks instead of raising.
     :raises DataError: a label that the schema lacks; names file and line.
     """
+    check_numeric(numeric, named, layer, kind)
     if numeric:
         return named or Schema(name=layer, kind=kind, numeric=True)
     if named is not None and (named.scheme is None) != (scheme is None):
@@ -129,7 +131,7 @@ def check_classes(schema: Schema, texts: int, *, most: int) -> None:
     :param most: how many labels there may be.
     :raises DataError: there are more than ``most``, or more than half as many as texts when over 20.
     """
-    count = len(schema.labels)
+    count = len(schema.labels)  # none where labels are numbers
     if count > most or (count > 20 and count > texts / 2):
         few = ", ".join(f"'{label[:20]}'" for label in schema.labels[:3])
         raise DataError(

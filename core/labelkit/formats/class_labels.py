@@ -206,8 +206,8 @@ def fraction_error(value: object) -> DataError:
     """Return the error for a label that is a fraction."""
     return DataError(
         f"the label {value} is a fraction, labels are classes",
-        hint="numbers are learned with --set train.head=regression, and read with --set data.numbers=true; classes of such "
-        "names with --set data.number_classes=true; or choose another column: --columns label=…",
+        hint="numbers are learned with --set train.head=regression, and read with --set data.numbers=true; if they are "
+        "names of classes, --set data.number_classes=true; or choose another column with --columns label=…",
     )
 
 
