@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from labelkit.data.fingerprints import same_examples
 from labelkit.data.holdout import hold_out_validation
 from labelkit.data.label_notation import read_labels
-from labelkit.data.layer_schema import check_classes, check_examples, named_schema, schema_of
+from labelkit.data.layer_schema import check_classes, check_examples, check_numeric, named_schema, schema_of
 from labelkit.data.reading import read_raw_corpus
 from labelkit.data.resolution import DataCatalog
 from labelkit.errors import DataError
@@ -90,9 +90,7 @@ def load_corpus(
     named = named_schema(raw.source, layer, catalog.schemas) if raw.source else None
     if "train" not in raw.splits:
         raise DataError(f"'{reference}' has no train split", hint="add it: --data train=PATH,…")
-    for split, examples in raw.splits.items():
-        several = named is not None and named.multilabel
-        check_examples(split, examples, layer, kind, multilabel=several, numeric=settings.numbers)
+    _check_splits(raw.splits, layer, kind, named, numeric=settings.numbers)
     target = (settings.train_scheme or scheme) if scheme else None
     conversion = read_labels(raw.splits, layer, target, within, named=named is not None)
     splits, new = conversion.splits, settings.allow_new_labels
@@ -117,6 +115,14 @@ def load_corpus(
         assumptions=tuple(within.policy.assumptions),
         formats=raw.formats,
     )
+
+
+def _check_splits(
+    splits: Mapping[str, Sequence[Example]], layer: str, kind: Kind, named: Schema | None, *, numeric: bool
+) -> None:
+    check_numeric(numeric, named, layer, kind)
+    for split, examples in splits.items():
+        check_examples(split, examples, layer, kind, multilabel=bool(named and named.multilabel), numeric=numeric)
 
 
 def context_for(ctx: LoadContext, layer: str, kind: Kind) -> LoadContext:

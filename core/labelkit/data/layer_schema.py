@@ -64,7 +64,6 @@ def schema_of(
     :param allow_new: append labels that the schema lacks instead of raising.
     :raises DataError: a label that the schema lacks; names file and line.
     """
-    check_numeric(numeric, named, layer, kind)
     if numeric:
         return named or Schema(name=layer, kind=kind, numeric=True)
     if named is not None and (named.scheme is None) != (scheme is None):
