@@ -20,9 +20,9 @@ from labelkit.models import tiny_tokenizers
 from labelkit.models.tiny_tokenizers import PIECES
 from labelkit.models.tokenizer import (
     DEFAULT_MAX_LENGTH,
+    ContentTokenizer,
     SpecialTokens,
     blank_ids,
-    content_tokenizer,
     load_tokenizer,
     max_length_of,
     needs_leading_space,
@@ -184,7 +184,7 @@ WORDS = st.lists(
 @settings(max_examples=60, deadline=None)
 def test_every_sub_token_knows_its_word(loaded: dict[str, Any], name: str, words: list[str]) -> None:
     """What a word becomes does not depend on the words around it, so tokenizing each alone must give the same."""
-    content = content_tokenizer(loaded[name])
+    content = ContentTokenizer(loaded[name])
     (pieces,) = tokenize(content, [words])
     assert pieces.words.tolist() == sorted(pieces.words.tolist())
     for index, word in enumerate(words):
@@ -199,11 +199,11 @@ def test_words_tokenized_once_are_what_the_sentence_gives(
     loaded: dict[str, Any], name: str, words: list[str], seen: list[str]
 ) -> None:
     known: dict[str, tuple[int, ...]] = {}
-    content = content_tokenizer(loaded[name])
+    content = ContentTokenizer(loaded[name])
     tokenize(content, [seen, words[::2]], word_cache=known)
     before = dict(known)
     (pieces,) = tokenize(content, [words], word_cache=known)
-    whole = content.encode(words, is_pretokenized=True, add_special_tokens=False)
+    whole = content.encode(words, is_pretokenized=True)
     assert pieces.ids.tolist() == whole.ids
     assert pieces.words.tolist() == whole.word_ids
     assert before.items() <= known.items()
@@ -281,10 +281,10 @@ def test_byte_level_words_get_a_space_before_them_and_keep_it(
     tokenizer.save_pretrained(tmp_path)
     assert isinstance(tokenizer, type(AutoTokenizer.from_pretrained(str(tmp_path))))
     for each in (tokenizer, load_tokenizer(tmp_path), AutoTokenizer.from_pretrained(str(tmp_path))):
-        (pieces,) = tokenize(content_tokenizer(each), [["Ada", "lives", "unbelievable"]])
+        (pieces,) = tokenize(ContentTokenizer(each), [["Ada", "lives", "unbelievable"]])
         assert (
             pieces.ids.tolist()
-            == tokenize(content_tokenizer(tokenizer), [["Ada", "lives", "unbelievable"]])[0].ids.tolist()
+            == tokenize(ContentTokenizer(tokenizer), [["Ada", "lives", "unbelievable"]])[0].ids.tolist()
         )
         tokens = each.convert_ids_to_tokens(pieces.ids.tolist())
         firsts = [tokens[pieces.words.tolist().index(word)] for word in range(3)]
@@ -363,7 +363,7 @@ def test_a_label_is_not_carried_by_the_space_before_a_word(spacing: dict[str, An
 
 def test_a_word_that_is_but_a_space_keeps_what_it_has(loaded: dict[str, Any]) -> None:
     tokenizer = loaded["unigram"]
-    (alone,) = tokenize(content_tokenizer(tokenizer), [["▁"]])
+    (alone,) = tokenize(ContentTokenizer(tokenizer), [["▁"]])
     (window,) = encode(Encoding.of(tokenizer, 64, 8), [["Ada", "▁"]]).windows
     assert 1 in window.words.tolist() or not len(alone.ids)
 
@@ -428,10 +428,10 @@ def assert_ordinary(encoding: Encoding, window: Window, given_: list[str] | str)
     inside = window.ids[len(frame.prefix) : len(window.ids) - len(frame.suffix)].tolist()
     assert set(inside) & set(tokenizer.all_special_ids) <= {tokenizer.unk_token_id}
     for text in [given_] if isinstance(given_, str) else given_:
-        found = content.encode(text, add_special_tokens=False)
+        found = content.encode(text)
         for (start, stop), piece in zip(found.offsets, found.ids, strict=True):
             if piece == tokenizer.unk_token_id:
-                alone = [content.encode(character, add_special_tokens=False).ids for character in text[start:stop]]
+                alone = [content.encode(character).ids for character in text[start:stop]]
                 assert any(piece in ids for ids in alone), (text, found.tokens)
 
 
@@ -459,7 +459,21 @@ def test_texts_without_special_tokens_are_encoded_as_by_the_tokenizer(
     backend = Tokenizer.from_str(encoding.tokenizer.backend_tokenizer.to_str())
     for given_, split in ((words, True), (" ".join(words), False)):
         theirs = backend.encode(given_, is_pretokenized=split, add_special_tokens=False)
-        assert encoding.content.encode(given_, is_pretokenized=split, add_special_tokens=False).ids == theirs.ids
+        assert encoding.content.encode(given_, is_pretokenized=split).ids == theirs.ids
+
+
+@pytest.mark.parametrize("name", [*TINY_TOKENIZERS, "bpe decoder"])
+def test_the_copy_without_special_tokens_is_made_only_for_texts_that_name_one(
+    tiny_encodings: dict[str, Encoding], name: str
+) -> None:
+    tokenizer = tiny_encodings[name].tokenizer
+    content = ContentTokenizer(tokenizer)
+    tokenizer("Ada", truncation=True, max_length=4, padding="max_length", split_special_tokens=False)
+    (plain,) = content.encode_batch(["Ada \u2603 lives in \U00012345 Rome and elsewhere"], is_pretokenized=False)
+    assert len(plain.ids) > 6
+    assert "_strict" not in vars(content)
+    for token in {*tokenizer.all_special_tokens} - {tokenizer.unk_token}:
+        assert tokenizer.convert_tokens_to_ids(token) not in content.encode(f"a{token}a").ids
 
 
 @pytest.mark.parametrize("name", TINY_TOKENIZERS)
@@ -543,7 +557,7 @@ def truncating(folder: Path, to: Path) -> Path:
 @pytest.mark.parametrize("name", MAKERS)
 def test_saved_truncation_and_padding_are_cleared(folders: dict[str, Path], name: str, tmp_path: Path) -> None:
     tokenizer = load_tokenizer(truncating(folders[name], tmp_path / "cut"))
-    long, short = tokenize(content_tokenizer(tokenizer), [["Ada"] * 50, ["Ada"]])
+    long, short = tokenize(ContentTokenizer(tokenizer), [["Ada"] * 50, ["Ada"]])
     assert set(long.words.tolist()) == set(range(50))
     assert set(short.words.tolist()) == {0}
     assert special_tokens_of(tokenizer) == special_tokens_of(load_tokenizer(folders[name]))
@@ -568,7 +582,7 @@ def test_the_bundled_encoder_reads_everything() -> None:
     folder = resolve_bundled("", labelkit.LoadContext()).folder
     raw = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
     assert raw["truncation"]["max_length"] == 128  # or else this test guards nothing
-    long, short = tokenize(content_tokenizer(load_tokenizer(folder)), [["Ada"] * 400, ["Ada"]])
+    long, short = tokenize(ContentTokenizer(load_tokenizer(folder)), [["Ada"] * 400, ["Ada"]])
     assert set(long.words.tolist()) == set(range(400))
     assert len(short.ids) < 5
 

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from labelkit.encode.windows import Ints, Subwords, WindowBounds, drop_long_words, split_into_windows
 from labelkit.errors import LabelkitError
 from labelkit.models.tokenizer import (
+    ContentTokenizer,
     SpecialTokens,
     blank_ids,
-    content_tokenizer,
     needs_leading_space,
     special_tokens_of,
 )
@@ -23,7 +23,6 @@ from labelkit.records import Coverage, Example
 from labelkit.records.heads import IGNORE_INDEX
 
 if TYPE_CHECKING:
-    from tokenizers import Tokenizer
     from transformers import PreTrainedTokenizerBase
 
 #: special tokens, and subwords of words that another window owns
@@ -74,7 +73,7 @@ class Encoding:
     """
 
     tokenizer: PreTrainedTokenizerBase
-    content: Tokenizer = field(repr=False, compare=False)
+    content: ContentTokenizer = field(repr=False, compare=False)
     special_tokens: SpecialTokens
     max_length: int
     stride: int
@@ -94,7 +93,7 @@ class Encoding:
                 f"max length {max_length} leaves no room beside the special tokens",
                 hint=f"use at least {special.size + 8}",
             )
-        content, leading_space = content_tokenizer(tokenizer), needs_leading_space(tokenizer)
+        content, leading_space = ContentTokenizer(tokenizer), needs_leading_space(tokenizer)
         return cls(tokenizer, content, special, max_length, stride, leading_space, blank_ids(tokenizer))
 
     @property
@@ -138,7 +137,7 @@ def texts_of(examples: Sequence[Example]) -> list[str]:
 
 
 def tokenize(
-    content: Tokenizer,
+    content: ContentTokenizer,
     sequences: Sequence[Sequence[str]],
     *,
     leading_space: bool = False,
@@ -148,7 +147,7 @@ def tokenize(
 
     The subwords of a word do not depend on its neighbours, so each distinct word is tokenized once.
 
-    :param content: see :func:`labelkit.models.tokenizer.content_tokenizer`.
+    :param content: of the tokenizer.
     :param leading_space: put a space before each word but the first, as in running text.
     :param word_cache: subword ids of known words; it grows, and is cleared above :data:`WORD_CACHE_SIZE` words.
     """
@@ -182,12 +181,11 @@ def add_leading_spaces(words: Sequence[str]) -> list[str]:
     return spaced
 
 
-def _encode_batch(content: Tokenizer, inputs: list[Any], *, is_pretokenized: bool) -> list[Any]:
-    options: dict[str, Any] = {"is_pretokenized": is_pretokenized, "add_special_tokens": False}
+def _encode_batch(content: ContentTokenizer, inputs: list[Any], *, is_pretokenized: bool) -> list[Any]:
     try:
-        return list(content.encode_batch(inputs, **options))
+        return content.encode_batch(inputs, is_pretokenized=is_pretokenized)
     except TypeError:  # a lone surrogate, which JSON can hold, is no text to it
-        return list(content.encode_batch([_replace_surrogates(each) for each in inputs], **options))
+        return content.encode_batch([_replace_surrogates(each) for each in inputs], is_pretokenized=is_pretokenized)
 
 
 def _replace_surrogates(text: Any) -> Any:

@@ -31,7 +31,7 @@ from labelkit.models.tokenizer import fingerprint
 from labelkit.records import Coverage, Example, Schema
 
 #: part of the cache key: raise it when windows are encoded or stored in another way
-VERSION = 4
+VERSION = 5
 #: examples in a record batch
 BLOCK = 2000
 ROWS = pa.list_(pa.int32())
