@@ -34,9 +34,22 @@ def apply_one(preprocessor: Preprocessor, example: Example) -> Example:
         ) from error
     if not isinstance(changed, Example) or replace(changed, surface=example.surface) != example:
         raise LabelkitError(f"preprocessor '{preprocessor.name}' changed more than the surface of example {example.id}")
-    if example.words is not None and changed.surface is not None and len(changed.surface) != len(example.words):
-        raise LabelkitError(
-            f"preprocessor '{preprocessor.name}' made {len(changed.surface)} words of {len(example.words)} "
-            f"in example {example.id}"
-        )
+    if fault := surface_fault(preprocessor, changed):
+        raise LabelkitError(f"preprocessor '{preprocessor.name}' {fault} in example {example.id}")
     return changed
+
+
+def surface_fault(preprocessor: Preprocessor, changed: Example) -> str:
+    """Return what is wrong with the surface that a preprocessor set; empty if nothing is."""
+    surface: object = changed.surface
+    if surface is None or (preprocessor.kind == "text" and isinstance(surface, str)):
+        return ""
+    if not isinstance(surface, tuple | list) or not all(isinstance(part, str) for part in surface):
+        return f"set a surface that is no {'str' if preprocessor.kind == 'text' else 'tuple of str'}: {surface!r:.60}"
+    if preprocessor.kind == "text":
+        valid = preprocessor.parts and surface
+        return (
+            "" if valid else f"made {len(surface)} parts of a text{'' if preprocessor.parts else ' without parts=True'}"
+        )
+    words = len(changed.words or ())
+    return "" if len(surface) == words else f"made {len(surface)} words of {words}"

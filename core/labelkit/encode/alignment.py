@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from labelkit.models.tokenizer import (
     SpecialTokens,
     blank_ids,
     needs_leading_space,
+    separator_of,
     special_tokens_of,
 )
 from labelkit.records import Coverage, Example
@@ -69,6 +70,7 @@ class Encoding:
     :param stride: subwords that neighbouring windows share.
     :param leading_space: put a space before each word but the first.
     :param blank_ids: ids of subwords that are only the space before a word.
+    :param separator: ids between two parts of a text.
     :param word_cache: word → ids of its subwords.
     """
 
@@ -79,6 +81,7 @@ class Encoding:
     stride: int
     leading_space: bool = False
     blank_ids: tuple[int, ...] = ()
+    separator: tuple[int, ...] = ()
     word_cache: dict[str, tuple[int, ...]] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
@@ -94,7 +97,8 @@ class Encoding:
                 hint=f"use at least {special.size + 8}",
             )
         content, leading_space = ContentTokenizer(tokenizer), needs_leading_space(tokenizer)
-        return cls(tokenizer, content, special, max_length, stride, leading_space, blank_ids(tokenizer))
+        blanks, separator = blank_ids(tokenizer), separator_of(tokenizer)
+        return cls(tokenizer, content, special, max_length, stride, leading_space, blanks, separator)
 
     @property
     def capacity(self) -> int:
@@ -131,9 +135,10 @@ def surfaces_of(examples: Sequence[Example]) -> list[tuple[str, ...]]:
     return [tuple(example.surface or example.words or ()) for example in examples]
 
 
-def texts_of(examples: Sequence[Example]) -> list[str]:
-    """Return the texts that the tokenizer gets, for kind ``text``."""
-    return [example.surface if isinstance(example.surface, str) else example.text or "" for example in examples]
+def texts_of(examples: Sequence[Example]) -> list[str | tuple[str, ...]]:
+    """Return the texts that the tokenizer gets, for kind ``text``; parts where a preprocessor made some of a text."""
+    surfaces = ((example.text or "" if example.surface is None else example.surface) for example in examples)
+    return [surface if isinstance(surface, str) else tuple(surface) for surface in surfaces]
 
 
 def tokenize(
@@ -214,13 +219,15 @@ def encode(encoding: Encoding, sequences: Sequence[Sequence[str]]) -> EncodedExa
     return EncodedExamples(windows, coverage)
 
 
-def encode_texts(encoding: Encoding, texts: Sequence[str]) -> EncodedExamples:
-    """Split each text into windows, at any subword; a text is word 0 of its windows, and a blank text has none."""
+def encode_texts(encoding: Encoding, texts: Sequence[str | tuple[str, ...]]) -> EncodedExamples:
+    """Split each text into windows, at any subword; a text is word 0 of its windows, and a blank text has none.
+
+    :raises LabelkitError: a text has parts, and the tokenizer has no separator.
+    """
     windows: list[Window] = []
     coverage: list[Coverage] = []
-    for index, item in enumerate(_encode_batch(encoding.content, list(texts), is_pretokenized=False)):
-        size = len(item.ids)
-        ids = np.array(item.ids, np.int32)
+    for index, ids in enumerate(_ids_of_texts(encoding, texts)):
+        size = len(ids)
         bounds = split_into_windows(np.arange(size, dtype=np.int32), encoding.capacity, encoding.stride)
         subwords = Subwords(ids, np.zeros(size, np.int32))
         for each in bounds:
@@ -229,6 +236,21 @@ def encode_texts(encoding: Encoding, texts: Sequence[str]) -> EncodedExamples:
         blank = 0 if bounds else 1
         coverage.append(Coverage(words=1, windows=len(bounds), fallback=blank, no_subtokens=blank))
     return EncodedExamples(windows, coverage)
+
+
+def _ids_of_texts(encoding: Encoding, texts: Sequence[str | tuple[str, ...]]) -> Iterator[Ints]:
+    """Yield the subword ids of each text, with the separator between its parts."""
+    parts = [(text,) if isinstance(text, str) else text for text in texts]
+    separator = encoding.separator
+    if not separator and any(len(each) > 1 for each in parts):
+        raise LabelkitError(
+            "the tokenizer has no separator to put between the parts of a text", hint="choose another --model"
+        )
+    encoded = iter(_encode_batch(encoding.content, list(chain.from_iterable(parts)), is_pretokenized=False))
+    for each in parts:
+        found = [next(encoded).ids for _ in each]
+        joined = [*chain.from_iterable((*separator, *ids) for ids in found)][len(separator) :] if any(found) else []
+        yield np.array(joined, np.int32)
 
 
 def _skip_blanks(subwords: Subwords, blank_ids: Sequence[int]) -> Subwords:

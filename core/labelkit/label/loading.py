@@ -96,4 +96,11 @@ def find_preprocessors(catalog: Catalog, info: CheckpointInfo, ctx: Context) -> 
                 hint="install the plugin's version of that time, or train again",
             )
         found.append(with_context(preprocessor, ctx))
+    if info.parts != any(preprocessor.parts for preprocessor in found):
+        names = ", ".join(f"'{one.name}'" for one in found)
+        raise LabelkitError(
+            f"trained {'with' if info.parts else 'without'} parts of texts, which the preprocessors {names} "
+            f"{'no longer' if info.parts else 'now'} make",
+            hint="install the plugin's version of that time, or train again",
+        )
     return found

@@ -60,6 +60,7 @@ class CheckpointInfo:
     :param temperature: divides the log-probabilities before they become confidences; fitted on validation.
     :param head: the name of the head.
     :param outputs: the names of the model's outputs in ``config.json``; empty: the labels of the schema.
+    :param parts: a preprocessor makes parts of texts, with separators between them.
     :param suppliers: of the parts of the run; empty in checkpoints that an older labelkit wrote.
     :param plugin_settings: plugin → key → value, as plain values for JSON, of the plugins that supply parts.
     """
@@ -83,6 +84,7 @@ class CheckpointInfo:
     temperature: float = 1.0
     head: str = "linear"
     outputs: tuple[str, ...] = ()
+    parts: bool = False
     suppliers: tuple[Supplier, ...] = ()
     plugin_settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 

@@ -245,6 +245,22 @@ def blank_ids(tokenizer: PreTrainedTokenizerBase) -> tuple[int, ...]:
     return tuple(found for found in found if found is not None and not backend.decode([found]).strip())
 
 
+def separator_of(tokenizer: PreTrainedTokenizerBase) -> tuple[int, ...]:
+    """Return the ids between two texts of a pair: ``[SEP]``, or ``</s></s>``.
+
+    Where the tokenizer joins them by nothing it is the separator or else the end token; empty without one.
+    """
+    pair = tokenizer("a", "a")
+    texts: list[int | None] = pair.sequence_ids()
+    if 1 in texts:
+        second = texts.index(1)
+        first_end = second - texts[:second][::-1].index(0)
+        if between := pair["input_ids"][first_end:second]:
+            return tuple(between)
+    token = tokenizer.sep_token_id if tokenizer.sep_token_id is not None else tokenizer.eos_token_id
+    return () if token is None else (token,)
+
+
 def special_tokens_of(tokenizer: PreTrainedTokenizerBase) -> SpecialTokens:
     """Return the special tokens around a sequence, found by tokenizing one word."""
     probe = tokenizer(

@@ -61,7 +61,8 @@ class Example:
     :param document: which document it belongs to; a validation split is held out by whole documents.
     :param extra: the caller's own fields, carried through labelling untouched.
     :param offsets: start and end of each word in ``text``, in code points.
-    :param surface: what the tokenizer sees instead of ``words`` or ``text``; set by preprocessors only.
+    :param surface: what the tokenizer sees instead of ``words`` or ``text``; set by preprocessors only. A text may have
+        several parts, see :attr:`labelkit.Preprocessor.parts`.
     :param place: where it was read, for messages.
     """
 

@@ -68,6 +68,8 @@ class Preprocessor:
     :param apply: ``apply(example)``, or ``apply(example, ctx)``, returns the example with :attr:`Example.surface` set:
         as many words as before; ``words``, ``text`` and ``offsets`` untouched.
     :param version: raise it with every change of behaviour: a checkpoint requires the version it was trained with.
+    :param parts: it asks for separators: for kind ``text`` it may set the surface to a tuple of parts, such as premise
+        and hypothesis, and the tokenizer's separator stands between two of them. What is in a part is always text.
     """
 
     name: str
@@ -75,6 +77,7 @@ class Preprocessor:
     apply: Callable[..., Example]
     version: str = "1"
     summary: str = ""
+    parts: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

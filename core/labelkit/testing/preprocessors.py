@@ -6,6 +6,7 @@ import copy
 from collections.abc import Iterator
 from dataclasses import replace
 
+from labelkit.data.preprocess import surface_fault
 from labelkit.records import Example, Preprocessor
 from labelkit.testing.adversarial_texts import TEXTS, WORDS
 from labelkit.testing.framework import KIND, Broken, CheckSet, offline_call, require, require_none
@@ -101,16 +102,8 @@ def find_faults(preprocessor: Preprocessor, example: Example) -> Iterator[str]:
     for name in Example.__dataclass_fields__:
         if name != "surface" and getattr(before, name) != getattr(after, name):
             yield f"apply() {of} changes {name}"
-    surface: object = after.surface
-    if surface is None:
-        return
-    if preprocessor.kind == "text":
-        if not isinstance(surface, str):
-            yield f"surface {of} is {type(surface).__name__}, not one str"
-    elif not isinstance(surface, tuple | list) or not all(isinstance(word, str) for word in surface):
-        yield f"surface {of} is {surface!r:.60}, not a tuple of str"
-    elif len(surface) != len(before.words or ()):
-        yield f"surface {of} has {len(surface)} words in place of {len(before.words or ())}"
+    if fault := surface_fault(preprocessor, after):
+        yield f"apply() {of} {fault}"
 
 
 def apply(preprocessor: Preprocessor, example: Example) -> Example:
