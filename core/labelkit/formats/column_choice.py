@@ -161,7 +161,7 @@ def _choose_words(profiles: Sequence[ColumnProfile], header: Sequence[str], take
     named = [index for index, name in enumerate(header) if _plain_name(name) in _WORD_NAMES]
     if named:
         return named[0]
-    if not profiles or profiles[0].kind not in _NO_WORDS:
+    if not profiles or not (profiles[0].kind in _NO_WORDS or profiles[0].steady):
         return 0
     first = profiles[0].kind
     others = [one for one in profiles[1:] if one.kind in ("words", "plain") and one.number not in taken]

@@ -48,6 +48,7 @@ _NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?")
 _CAPITALS = re.compile(r"[A-Z][A-Z0-9$+|=.-]*|[.,:;!?'\"`()$#]{1,5}|-[LR]RB-")
 _RANGE = re.compile(r"\d+[-.]\d+")  # multi-word tokens and empty nodes of CoNLL-U
 _MOST_LABELS = 100
+_STEADY = 3
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,6 +58,7 @@ class ColumnProfile:
     :param examples: three different values, those of spans first.
     :param values: the different values.
     :param types: the types of spans, of tags; else empty.
+    :param steady: it never changes within a sentence of several words, and there are at least three of these.
     :param upper: the share of values in capitals or punctuation, as tags of parts of speech are.
     """
 
@@ -65,6 +67,7 @@ class ColumnProfile:
     examples: tuple[str, ...]
     values: frozenset[str]
     types: frozenset[str] = frozenset()
+    steady: bool = False
     upper: float = 0.0
 
     @property
@@ -97,7 +100,16 @@ def _profile(number: int, sentences: Sequence[Sequence[str]]) -> ColumnProfile:
     first = [value for value in counts if value != "O"][:3]
     shown = (*first, "O")[:3] if "O" in counts else tuple(first)
     upper = sum(times for value, times in counts.items() if _CAPITALS.fullmatch(value)) / counts.total()
-    return ColumnProfile(number=number, kind=kind, examples=shown, values=frozenset(counts), types=types, upper=upper)
+    several = [set(values) for values in sentences if len(values) > 1]
+    return ColumnProfile(
+        number=number,
+        kind=kind,
+        examples=shown,
+        values=frozenset(counts),
+        types=types,
+        steady=len(several) >= _STEADY and all(len(values) == 1 for values in several),
+        upper=upper,
+    )
 
 
 def _kind_and_types(sentences: Sequence[Sequence[str]], counts: Counter[str]) -> tuple[ColumnKind, frozenset[str]]:
