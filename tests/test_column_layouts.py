@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from labelkit.errors import DataError
 from labelkit.formats import conll, conllu
+from labelkit.formats.content import guess_format
 from labelkit.formats.tools import webanno
 from labelkit.records import Example
 from reading_contexts import reading
@@ -107,7 +108,7 @@ def test_the_columns_are_named_with_three_values(path: Path) -> None:
     _, assumed = read(path, CONLL2003)
     assert assumed == [
         (
-            "columns: words in column 0 (EU, rejects, German), 'ner' in column 3 (B-ORG, B-MISC, O); not read: 1, 2; "
+            "columns: words in column 0 (EU, rejects, German), 'ner' in column 3 (B-ORG, B-MISC, O); other columns: 1, 2; "
             "others that could be meant: column 2 (B-NP, B-VP, I-NP): --columns tokens=0,ner=3 says otherwise"
         )
     ]
@@ -281,3 +282,17 @@ def test_webanno_that_cannot_be_read(path: Path, before: str, after: str, messag
     with pytest.raises(DataError) as caught:
         read(path, WEBANNO.replace(before, after), "ner", webanno.read, columns={"ner": "value"})
     assert message in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        (WEBANNO, "webanno-tsv"),
+        ("Word\tTag\nAda\tPER\nran\tO\n", "conll"),
+        ("token\tpos\nAda\tNNP\n\nran\tVBD\n", "conll"),
+        ("text\tlabel\nAda ran.\tgood\n", "tsv"),
+        ("words\tlabel\nAda ran.\tgood\n", "tsv"),
+    ],
+)
+def test_column_files_are_told_from_tables(content: str, name: str) -> None:
+    assert guess_format(content, complete=True) == name

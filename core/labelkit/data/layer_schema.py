@@ -81,7 +81,7 @@ def schema_of(
     if not names:
         raise DataError(
             f"the training split contains only 'O' labels for '{layer}'",
-            hint=f"choose its column: --columns tokens=0,{layer}=NUMBER",
+            hint=f"annotate some spans; or choose the column of the labels: --columns tokens=0,{layer}=NUMBER",
         )
     types, labels = (names, ()) if scheme else ((), names)
     if named is not None:

@@ -126,7 +126,7 @@ def choose_columns(
         )
     unread = [str(profile.number) for profile in others if profile is not chosen]
     said = f"columns: words in {profiles[words]}, '{layer}' in {chosen}"
-    said += f"; not read: {', '.join(unread)}" if unread else ""
+    said += f"; other columns: {', '.join(unread)}" if unread else ""
     said += f"; {why}" if why else ""
     assumed.append(f"{said}: --columns tokens={words},{layer}={chosen.number} says otherwise")
     return ChosenColumns(words=words, layers={layer: chosen.number}, assumed=tuple(assumed))

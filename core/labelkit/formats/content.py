@@ -16,6 +16,7 @@ _HEADERS = frozenset((
     "label", "labels", "class", "category", "sentiment", "target", "tag", "tags", "ner_tags", "tokens", "words", "word",
     "id", "idx", "index", "stars", "rating", "spans", "entities",
 ))  # fmt: skip
+_WORD_HEADERS = frozenset(("word", "words", "token", "tokens", "form"))
 _FEW_ROWS = 5  # too few to tell columns by their plain labels
 #: lines that are looked at
 _LINES = 400
@@ -45,6 +46,8 @@ def guess_format(text: str, *, complete: bool, sure: bool = False) -> str | None
     columns = _column_format(filled)
     if columns or sure:
         return columns
+    if _has_word_header(filled):
+        return "conll"
     return _table_format(filled) or _plain_column_format(lines, filled)
 
 
@@ -69,6 +72,16 @@ def _column_format(filled: Sequence[str]) -> str | None:
     columns = list(zip(*rows, strict=True))[1:] if rows else []
     tagged = (all(map(_TAG.fullmatch, column)) and any(map(_SPAN_TAG.fullmatch, column)) for column in columns)
     return "conll" if any(tagged) else None
+
+
+def _has_word_header(filled: Sequence[str]) -> bool:
+    """Return whether the first line names columns separated by tabs, one of single words."""
+    names = [name.strip().lower() for name in filled[0].split("\t")]
+    words = [index for index, name in enumerate(names) if name in _WORD_HEADERS]
+    rows = [line.split("\t") for line in filled[1:]]
+    if len(names) < 2 or not words or not rows or "text" in names:
+        return False
+    return all(len(row) == len(names) and not re.search(r"[\[\s]", row[words[0]].strip()) for row in rows)
 
 
 def _plain_column_format(lines: Sequence[str], filled: Sequence[str]) -> str | None:

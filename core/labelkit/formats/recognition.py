@@ -54,7 +54,7 @@ def reader_for(
     ctx = ctx or LoadContext()
     found = recognise(path, readers, fallback=fallback, option=option)
     suffix = Path(_data_name(path)).suffix
-    if found.name in ("text", "conll") if found else suffix not in FOREIGN_SUFFIXES:
+    if found.name in ("text", "conll", "tsv") if found else suffix not in FOREIGN_SUFFIXES:
         guess = _guess(path, ctx, sure=found is not None)
         if guess in readers and readers[guess] != found:
             ctx.policy.assume(f"{path} is read as {guess}, by its content: {option} says otherwise")
