@@ -108,8 +108,8 @@ def test_the_columns_are_named_with_three_values(path: Path) -> None:
     _, assumed = read(path, CONLL2003)
     assert assumed == [
         (
-            "columns: words in column 0 (EU, rejects, German), 'ner' in column 3 (B-ORG, B-MISC, O); other columns: 1, 2; "
-            "others that could be meant: column 2 (B-NP, B-VP, I-NP): --columns tokens=0,ner=3 says otherwise"
+            "columns: words in column 0 (EU, rejects, German), 'ner' in column 3 (B-ORG, B-MISC, O); other columns: "
+            "1, 2; others that could be meant: column 2 (B-NP, B-VP, I-NP): --columns tokens=0,ner=3 says otherwise"
         )
     ]
     assert read(path, CONLL2003, columns={"ner": "3"})[1] == []
