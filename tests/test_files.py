@@ -74,7 +74,7 @@ def test_undecodable_names_line_and_byte_offset(tmp_path: Path, before: int, mar
     error = failure(path)
     line = before // 2 + 1
     assert error.message == f"{path}:{line}: not UTF-8 at byte offset {len(content)} (0xe9)"
-    assert error.hint == "give the right encoding, e.g. --encoding latin-1"
+    assert error.hint == "give the right encoding, e.g. --encoding cp1252, and look at it with labelkit data show"
 
 
 def test_undecodable_offset_is_that_of_the_unpacked_content(tmp_path: Path) -> None:

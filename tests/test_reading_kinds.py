@@ -351,6 +351,13 @@ def test_what_offsets_of_words_count(
     assert said in found.error + found.assumed
 
 
+def test_records_of_gliner(tmp_path: Path) -> None:
+    records = [{"tokenized_text": WORDS, "ner": spans} for spans in ([[2, 3, "LOC"]], [])]
+    found = Found(saved(tmp_path / "a.json", records), kind="token", layer="ner")
+    assert found.labels == [("O", "O", "B-LOC", "I-LOC"), ("O",) * 4]
+    assert "count words, with inclusive ends" in found.assumed
+
+
 # -- predictions ------------------------------------------------------------------------------------------------------
 
 
@@ -444,6 +451,7 @@ def test_a_list_that_numpy_shortened_is_refused() -> None:
         ("a.csv", "text,label\nr 0,x\ns 1,y\n", {}, ""),
         ("a.csv", "text;label\nr 0;x\ns 1;y\n", {}, "fields are separated by ';'"),
         ("a.csv", "text\tlabel\nr 0\tx\ns 1\ty\n", {}, "fields are separated by 'tab'"),
+        ("a.csv", '"text";"label"\n"r 0";"x"\n"s 1";"y"\n', {}, "fields are separated by ';'"),
         ("a.csv", "sep=;\r\ntext;label\r\nr 0;x\r\ns 1;y\r\n", {}, ""),
         ("a.csv", "text~label\nr 0~x\ns 1~y\n", {"separator": "~"}, ""),
         ("a.csv", "text,label,,,\nr 0,x,,,\n,,,,\ns 1,y,,,\n", {}, "rows of empty fields were left out"),

@@ -15,7 +15,7 @@ Role = Literal["tokens", "text", "spans", "id", "document", "sentence"]
 ROLES: tuple[str, ...] = get_args(Role)
 #: role → the column names that are tried when ``--columns`` names none
 USUAL: Mapping[str, tuple[str, ...]] = {
-    "tokens": ("tokens", "words"),
+    "tokens": ("tokens", "words", "tokenized_text"),
     "text": ("text", "sentence"),
     "spans": ("spans", "entities"),
     "id": ("id",),
@@ -80,10 +80,15 @@ class Columns:
             raise DataError(f"the words must be a list of strings, not {value!r}"[:300], hint=hint)
         return tuple(value)
 
+    @property
+    def gliner(self) -> bool:
+        """Whether the records are those of GLiNER, whose labels are spans that count words, with inclusive ends."""
+        return self.roles.get("tokens") == "tokenized_text"
+
     def spans_column(self, record: Record) -> str | None:
         """Return the column of the spans if spans are the labels: no words are given, or the words have no tags."""
         column = self.layers.get(self.layer)
-        if column is not None and "tokens" not in self.roles and is_spans(record[column]):
+        if column is not None and ("tokens" not in self.roles or self.gliner) and is_spans(record[column]):
             return column
         return self.roles.get("spans") if column is None or "tokens" not in self.roles else None
 

@@ -101,7 +101,7 @@ def _rows(lines: Sequence[str], separator: str, *, quotes: bool) -> list[list[st
 def _other_separator(lines: Sequence[str], separator: str) -> str | None:
     """Return the separator that gives all rows the same number of columns, if the usual one finds a single column."""
     rows = _rows(lines, separator, quotes=True)
-    if not rows or len(rows[0]) > 1:
+    if rows and len(rows[0]) > 1:
         return None
     best, width = None, 1
     for other in _SEPARATORS:

@@ -152,8 +152,9 @@ class _RecordReader:
             return False
         return columns.kind == "token" and "text" not in columns.roles and columns.spans_column(record) is not None
 
-    def _decide_unit(self, records: Iterable[Record]) -> None:
-        unit = find_unit(self._bare_spans(records))
+    def _decide_unit(self, records: Sequence[Record]) -> None:
+        gliner = any(self._find_columns(record).gliner for record in records[:1])
+        unit = "words-inclusive" if gliner else find_unit(self._bare_spans(records))
         if unit is None:
             raise DataError(
                 "offsets of spans may count words, or characters of the words joined by spaces: both fit",

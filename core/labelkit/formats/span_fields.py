@@ -16,7 +16,7 @@ REJECTED_SPANS = "spans that were rejected in Prodigy were left out"
 SpanUnit = Literal["characters", "words", "words-inclusive"]
 _START = ("start", "start_offset", "start_char", "begin")
 _END = ("end", "end_offset", "end_char", "stop")
-_LABEL = ("label", "type", "tag", "labels")
+_LABEL = ("label", "type", "tag", "entity_group", "labels")
 _TEXT = ("text", "surface")
 _HINT = 'write each as {"start": 0, "end": 5, "label": "PER"} or [0, 5, "PER"]'
 
