@@ -220,7 +220,7 @@ def _undecodable(path: Path, encoding: str, line: int, error: UnicodeDecodeError
 
 
 def _encoding_error(place: str, encoding: str, offset: str, byte: int) -> DataError:
-    # cp1252 holds the characters of Latin-1; read as Latin-1, the quotes and dashes of Windows would be control characters
+    # cp1252 holds the characters of Latin-1, which has control characters for the quotes and dashes of Windows
     other = "cp1252" if encoding.lower().replace("-", "").startswith("utf8") else "utf-8"
     return DataError(
         f"{place}: not {encoding.upper()} at {offset} (0x{byte:02x})",
