@@ -56,6 +56,8 @@ BROKEN_METRICS: dict[str, tuple[Metric, str]] = {
     "no mapping": (metric(lambda given: 0.5), "metric 'exact': it returned float, not a mapping of names and figures"),
     "no key": (metric(lambda given: {"y": 1.0}), "returned no number called 'exact_match' (it returned: y; tried on"),
     "text": (metric(lambda given: {"exact_match": "1.0"}), "returned no number called 'exact_match'"),
+    "NaN": (metric(lambda given: {"exact_match": float("nan")}), "returned NaN for 'exact_match', also for perfect"),
+    "NumPy's NaN": (metric(lambda given: {"exact_match": np.float32("nan")}), "returned NaN for 'exact_match'"),
     "array": (metric(lambda given: {"exact_match": 1.0, "all": np.zeros(2)}), "not a number, text, list or mapping"),
     "types without figures": (
         metric(lambda given: {"exact_match": 1.0, "per_type": {"cat": 0.5}}), "not a number, text, list or mapping"
@@ -91,6 +93,13 @@ def test_a_broken_decoder_is_refused(decode: Callable[[Scores], Any], said: str)
     (fault,) = faults(decoder(decode))
     assert fault.startswith("plugin 'mine': decoder 'likeliest'")
     assert said in fault
+
+
+def test_a_metric_may_be_undefined_for_some_predictions() -> None:
+    def by_luck(given: Predictions) -> Mapping[str, Any]:
+        return {"exact_match": 1.0 if given.references == given.predictions else float("nan")}
+
+    assert faults(metric(by_luck)) == []
 
 
 def test_all_faults_come_at_once() -> None:

@@ -6,6 +6,7 @@ Nothing is written, and torch is not loaded. Heads with a module, whose decoders
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
@@ -111,11 +112,16 @@ def trial_predictions(examples: Sequence[Example], scores: Scores, corpus: Corpu
 
 
 def try_metric(metric: Metric, predictions: Predictions) -> None:
-    """Compute a metric with its intervals, as after an epoch; NaN is no fault, a few examples may leave it undefined.
+    """Compute a metric with its intervals, as after an epoch.
+
+    NaN alone is no fault, as a few examples may leave a metric undefined. NaN for perfect predictions, too, is one.
 
     :raises LabelkitError: it fails, has no number under its key, or returns what cannot be recorded.
     """
     found = score([metric], predictions)
+    perfect = replace(predictions, predictions=predictions.references)
+    if math.isnan(found[metric.key]) and math.isnan(score([metric], perfect)[metric.key]):
+        raise LabelkitError(f"metric '{metric.name}' returned NaN for '{metric.key}', also for perfect predictions")
     try:
         list(figures(found, task="", split="", step=0, epoch=0.0))
     except (TypeError, ValueError, AttributeError) as error:
