@@ -395,3 +395,29 @@ class Wordy(evaluate.Metric):
     assert figures["seqeval-strict.mode"] == "strict"
     assert figures["words"] > 12
     assert "is for kind text" in refused(capsys, "shared", "--metric", "classification")
+
+
+def test_every_command_says_what_it_assumed_of_the_data(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "a.annotated"
+    path.write_text((corpus / "train.conll").read_text(encoding="utf-8"), encoding="utf-8")
+    said = f"{path} is read as conll, by its content"
+    monkeypatch.chdir(tmp_path)
+    for command in (
+        ["data", "show", str(path)],
+        ["data", "check", str(path), "--skip", "subtokens", "--skip", "windows"],
+        ["data", "convert", str(path), "out.jsonl", "--to", "jsonl"],
+        ["evaluate", "shared", "--data", str(path)],
+        ["errors", "shared", "--data", str(path)],
+        ["label", "shared", str(path), "-o", "labelled.jsonl"],
+    ):
+        assert main([*command, "--json"]) == 0
+        out, err = capsys.readouterr()
+        assert any(said in line for line in json.loads(out)["assumptions"])
+        if command[0] == "data":
+            assert main([*command, *(["--force"] if "convert" in command else [])]) == 0
+            err = "".join(capsys.readouterr())
+        assert f"assumed: {said}" in err
+    main(["runs", "show", "shared"])
+    assert "assumed      columns: words in column 0" in capsys.readouterr().out

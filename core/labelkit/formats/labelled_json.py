@@ -57,7 +57,7 @@ def to_record(labelled: Labelled) -> dict[str, Any]:
     if clash := [name for name in labelled.extra if name in fields]:
         raise DataError(
             f"record '{labelled.id}': its own field '{clash[0]}' would be overwritten by labelkit's",
-            hint="rename it, or leave it out",
+            hint=f"rename it, or leave it out: --drop {clash[0]} in labelkit data convert",
         )
     return {**fields, **labelled.extra}
 
