@@ -50,7 +50,7 @@ def training_arguments(plan: Plan, scratch: Path, device: str) -> TrainingArgume
     }
     try:
         return TrainingArguments(**{**fixed, **settings, **plan.train.trainer})
-    except (ValueError, TypeError, ImportError, NotImplementedError) as error:
+    except Exception as error:  # transformers raises of any class for values that it does not expect
         raise LabelkitError(
             f"these training settings cannot be combined: {one_line(error)}",
             hint="labelkit run … --dry-run shows every setting and where it came from",

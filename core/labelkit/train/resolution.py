@@ -34,6 +34,7 @@ from labelkit.registry import Home
 from labelkit.settings import AUTO
 from labelkit.train.arguments import training_arguments
 from labelkit.train.preparation import PreparedRun
+from labelkit.train.trial import try_training_settings
 from labelkit.train.trials import trial_examples
 
 
@@ -132,7 +133,7 @@ def resolve_plan(prepared: PreparedRun) -> tuple[Plan, Hardware]:
     plan = prepared.plan.resolved({**choices, **adapter_choices(prepared.plan, config)})
     architectures.check_precision(config, plan.train.precision, plan.train.eval_precision)
     window_encoding(plan, tokenizer)
-    training_arguments(plan, Path("unused"), device.type)
+    try_training_settings(training_arguments(plan, Path("unused"), device.type))
     try_head(bound_head(plan, prepared), trial_labels(plan, prepared.corpus))
     return plan, device
 
