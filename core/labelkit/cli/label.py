@@ -208,6 +208,8 @@ def _find_inputs(shell: Shell, options: LabelOptions, ctx: LoadContext) -> Input
         leave_out=excluded,
         ctx=ctx,
     )
+    for folder in found.unlistable:
+        shell.say(f"note: {folder} cannot be listed, its files are left out")
     if found.skipped:
         names = ", ".join(str(path) for path in found.skipped[:3])
         more = f" and {len(found.skipped) - 3:,} more" if len(found.skipped) > 3 else ""

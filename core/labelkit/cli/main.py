@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
@@ -11,7 +12,7 @@ from typing import Any
 import click
 
 from labelkit.cli.process import command_process
-from labelkit.errors import LabelkitError, PlanError, SeveralRunsError
+from labelkit.errors import LabelkitError, PlanError, SeveralRunsError, StorageError
 
 #: command → (its module, its line in --help), so that --help imports none of the modules
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -33,6 +34,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "encoders": ("labelkit.cli.listing", "List the kinds of encoder reference."),
     "plugins": ("labelkit.cli.plugins", "List, validate and scaffold plugins."),
 }
+#: what the system says of a path that a user gave
+_PATH_ERRORS = (
+    errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EACCES, errno.EISDIR, errno.ENOENT, errno.EPERM, errno.EROFS,
+    errno.ENXIO,
+)  # fmt: skip
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 
 
@@ -93,9 +99,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if debug:
             raise
+        if (known := _system_error(error)) is not None:
+            for line in error_lines(known):
+                _say(line)
+            return EXIT_FAILED
         _say(f"error: {type(error).__name__}: {' '.join(str(error).split())}")
         _say("  this is a bug in labelkit or a plugin; add --debug to the command for the traceback")
         return EXIT_FAILED
+
+
+def _system_error(error: Exception) -> LabelkitError | None:
+    """Return the error for what the system refuses: a path from outside that cannot be, memory; None for others."""
+    if isinstance(error, MemoryError):
+        return LabelkitError("out of memory", hint="read less at once, or allow the process more memory")
+    if isinstance(error, OSError) and isinstance(error.filename, str | bytes) and error.errno in _PATH_ERRORS:
+        from labelkit.console.text import shorten
+
+        path = shorten(os.fsdecode(error.filename), 80)
+        return StorageError(f"{path} cannot be used: {os.strerror(error.errno).lower()}", hint="check the path")
+    return None
 
 
 def error_lines(error: LabelkitError) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -285,8 +286,8 @@ def resolve_reference(
         for statement in found.assumptions(path):
             ctx.policy.assume(statement)
     files = found.files
-    if repeated := [file for file, times in Counter(file.resolve() for file in files.values()).items() if times > 1]:
-        splits = [split for split, file in files.items() if file.resolve() == repeated[0]]
+    if repeated := [file for file, times in Counter(map(os.path.realpath, files.values())).items() if times > 1]:
+        splits = [split for split, file in files.items() if os.path.realpath(file) == repeated[0]]
         raise DataError(
             f"{files[splits[0]]} is given as {' and as '.join(splits)}", hint="each split needs a file of its own"
         )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Literal
 
+from labelkit.console.text import shorten
 from labelkit.errors import DataError
 from labelkit.files.reading import STDIN, lines_with_ends, read_head, read_lines
 from labelkit.files.signatures import check_is_text
@@ -46,10 +48,12 @@ class Inputs:
     """All files to read, in order.
 
     :param skipped: files of folders that no format reads.
+    :param unlistable: subfolders that the system does not list, for example for lack of permission.
     """
 
     files: tuple[Input, ...]
     skipped: tuple[Path, ...] = ()
+    unlistable: tuple[Path, ...] = ()
 
     @property
     def size(self) -> int | None:
@@ -79,30 +83,45 @@ def find_inputs(
     excluded = {path.absolute() for path in leave_out}
     files: list[Input] = []
     skipped: list[Path] = []
+    unlistable: list[Path] = []
 
     def reader(path: Path) -> Format:
         return reader_for(path, known, format_name, fallback="text", option=_OPTION, ctx=ctx)
 
     for name in names:
         path = Path(name)
+        _check_name(name)
         if name == "-":
             files.append(Input(path=STDIN, format=reader(STDIN)))
         elif path.is_dir() and not (path / "state.json").is_file():
-            for file in _walk(path):
+            for file in _walk(path, unlistable.append):
                 if file.absolute() in excluded:
                     continue
                 if not format_name and not recognise(file, readers_of(known), fallback="text", option=_OPTION):
                     skipped.append(file)
                 else:
                     files.append(Input(path=file, format=reader(file)))
-        elif not path.exists():
-            raise DataError(f"{name} does not exist", hint='check the path; a text itself is given with --text "…"')
         else:
             files.append(Input(path=path, format=reader(path)))
     if not files:
         readable = ", ".join(sorted(readers_of(known)))
         raise DataError(f"{', '.join(names)}: no file here can be read", hint=f"formats: {readable}")
-    return Inputs(files=tuple(files), skipped=tuple(skipped))
+    return Inputs(files=tuple(files), skipped=tuple(skipped), unlistable=tuple(unlistable))
+
+
+def _check_name(name: str) -> None:
+    """Raise if an input does not exist, or cannot, as a sentence that was given without ``--text``.
+
+    :raises DataError: it does not.
+    """
+    try:
+        if name != "-":
+            os.stat(name)
+    except OSError as error:
+        shown = shorten(name, 80)
+        missing = error.errno in (errno.ENOENT, errno.ENOTDIR)
+        message = f"{shown} does not exist" if missing else f"{shown} cannot be read: {os.strerror(error.errno or 0)}"
+        raise DataError(message, hint='check the path; a text itself is given with --text "…"') from error
 
 
 def read_inputs(
@@ -219,12 +238,20 @@ def _check_text(path: Path, encoding: str) -> None:
         )
 
 
-def _walk(folder: Path) -> Iterator[Path]:
-    """Yield the files of a folder and its subfolders in order, without hidden ones."""
-    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+def _walk(folder: Path, unlistable: Callable[[Path], object]) -> Iterator[Path]:
+    """Yield the files of a folder and its subfolders in order, without hidden ones.
+
+    :param unlistable: called with each folder that the system does not list.
+    """
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError:
+        unlistable(folder)
+        return
+    for entry in entries:
         if entry.name.startswith("."):
             continue
         if entry.is_dir(follow_symlinks=False):
-            yield from _walk(Path(entry.path))
+            yield from _walk(Path(entry.path), unlistable)
         elif entry.is_file():
             yield Path(entry.path)

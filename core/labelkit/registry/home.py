@@ -71,11 +71,20 @@ class Home:
 
         By default it is ``labelkit-runs`` in ``cwd`` or the nearest folder above that has one, else a new one in
         ``cwd``. ``LABELKIT_REGISTRY`` names another database than the ``registry.db`` in it.
+
+        :raises RegistryError: the path is not UTF-8, in which databases hold text.
         """
         base = (cwd or Path.cwd()).absolute()
         named = explicit or environ.get("LABELKIT_HOME")
         existing = (folder / FOLDER for folder in (base, *base.parents) if (folder / FOLDER).is_dir())
         root = base / Path(named).expanduser() if named else next(existing, base / FOLDER)
+        try:
+            str(root).encode()
+        except UnicodeEncodeError as error:
+            raise RegistryError(
+                f"the home {root} is no path in UTF-8, so its runs cannot be recorded",
+                hint="name another folder with LABELKIT_HOME",
+            ) from error
         return cls(root=root, url=environ.get("LABELKIT_REGISTRY") or None)
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -110,7 +111,7 @@ class Lineage:
                 found = self._of_checkpoint(connection, path, rows, kind="checkpoint file")
                 return replace(found, sha256=sha256)
             # The newest output written to this path, whose content has changed since.
-            places = {str(path.absolute()), str(path.resolve())}
+            places = {str(path.absolute()), os.path.realpath(path)}
             query = sa.select(tables.outputs).where(_OUTPUTS.host == platform.node(), _OUTPUTS.path.in_(places))
             if row := connection.execute(query.order_by(_OUTPUTS.id.desc()).limit(1)).mappings().one_or_none():
                 return _of_output(connection, path, dict(row), "path", sha256, ())
@@ -167,7 +168,7 @@ def _outputs(connection: sa.Connection, path: Path, sha256: str) -> list[dict[st
     """Return the recorded outputs of this content, one written to ``path`` first, then the newest."""
     query = sa.select(tables.outputs).where(_OUTPUTS.sha256 == sha256).order_by(_OUTPUTS.id.desc())
     rows = [dict(row) for row in connection.execute(query).mappings()]
-    here = {str(path.absolute()), str(path.resolve())}
+    here = {str(path.absolute()), os.path.realpath(path)}
     rows.sort(key=lambda row: row["host"] != platform.node() or row["path"] not in here)
     if rows and rows[0]["size"] == 0:  # all empty files are equal
         rows = [row for row in rows if row["host"] == platform.node() and row["path"] in here]

@@ -34,6 +34,9 @@ _UNIT = rf"(?:\w(?:(?!{_CLITIC}){_VISIBLE})*?(?:\b|(?={_CLITIC})))"
 _PART = rf"(?:{_ABBREVIATION}|{_UNIT})"
 _LINK = r"(?:(?:https?|ftp)://|www\.)"
 
+# Flags: \X and \b count all regional indicators before a place, which takes quadratic time in a long run of them.
+_FLAG = r"(?:\p{RI}{2}[\p{GCB=Extend}\p{GCB=ZWJ}\p{GCB=SpacingMark}]*+)"
+
 _WORD = rf"""
     [A-Za-z]++(?=[{_BLANK},;!?)"”]|\Z)                               # most words, fast: the rules below agree
   | {_LINK}[^{_BLANK}<>{_QUOTED}]*[\w/=\#&%~+$-]                    # links, without the punctuation behind
@@ -52,9 +55,9 @@ _WORD = rf"""
     (?:(?!{_CLITIC})(?:[-‐‑/&+=_@.'’]|\*+|\\/|(?<=\d):(?=\d))(?=\w){_PART})*+
     (?:(?:[-+=/]|(?<=\d)--|[-=]{{3,}})(?!{_VISIBLE})|[-+](?![-+\w])|\*+(?!\w))?
   | {_UNIT}
-  | \p{{GCB=Prepend}} | (?={_VISIBLE})\X                             # anything else, a grapheme cluster each
+  | {_FLAG} | \p{{GCB=Prepend}} | (?={_VISIBLE})\X                   # anything else, a grapheme cluster each
 """
-_CHARACTER = rf"\p{{GCB=Prepend}}+(?=[{_BLANK}]|\Z) | (?={_VISIBLE})\X"
+_CHARACTER = rf"{_FLAG} | \p{{GCB=Prepend}}+(?=[{_BLANK}]|\Z) | (?={_VISIBLE})\X"
 _ALONE = r"""(?<!\S)(?:[.,;:!?()\[\]{}"“”'’]|``|''|[nN]['’][tT]|['’](?i:s|re|ve|ll|d|m))(?!\S)"""
 _ATTACHED = r"""(?:\w[,;:!?]|[\w.!?,][”"“)\]}]|\w[.!?,;:]{2,})(?!\S)|(?<!\S)["“(\[{]\w"""
 
