@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -69,38 +70,40 @@ def test_an_input_that_is_a_sentence_is_told_of_the_option(odd: str, odd_paths: 
 
 
 @pytest.fixture
-def another_user() -> Iterator[Path]:
-    """Return a folder that is open to all; the process runs as a user without rights where it ran as root."""
-    folder = Path(tempfile.mkdtemp(prefix="labelkit-open-"))
-    folder.chmod(0o755)
-    yield folder
-    os.seteuid(os.getuid())
-    shutil.rmtree(folder)
+def forbidden(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """Return the paths that the system does not open; it opens every path for root, as whom tests may run."""
+    paths: set[str] = set()
+
+    def guarded(function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(path: Any, *arguments: Any, **named: Any) -> Any:
+            if str(path) in paths:
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+            return function(path, *arguments, **named)
+
+        return call
+
+    for owner, name in ((os, "open"), (os, "scandir"), (Path, "open")):
+        monkeypatch.setattr(owner, name, guarded(getattr(owner, name)))
+    return paths
 
 
-def test_files_without_permission_are_told_as_such(another_user: Path, tiny: Path) -> None:
+def test_files_without_permission_are_told_as_such(forbidden: set[str], tiny: Path, tmp_path: Path) -> None:
     from labelkit.errors import StorageError
     from labelkit.models.checkpoint import read_checkpoint
     from labelkit.models.checkpoint_files import weights_of
 
-    folder = another_user / "model"
-    shutil.copytree(tiny, folder)
-    folder.chmod(0o755)
+    folder, texts = Path(shutil.copytree(tiny, tmp_path / "model")), tmp_path / "texts"
     (folder / "labelkit.json").write_text("{}")
-    private = another_user / "texts" / "private"
-    private.mkdir(parents=True)
-    (another_user / "texts" / "a.txt").write_text("Ada")
-    for path in (folder / "labelkit.json", folder / "model.safetensors", private):
-        path.chmod(0o000)
-    if os.getuid() == 0:
-        os.seteuid(65534)
+    (texts / "private").mkdir(parents=True)
+    (texts / "a.txt").write_text("Ada")
+    forbidden |= {str(folder / "labelkit.json"), str(folder / "model.safetensors"), str(texts / "private")}
     with pytest.raises(StorageError, match=r"labelkit.json cannot be read: permission denied"):
         read_checkpoint(folder)
     with pytest.raises(StorageError, match=r"model.safetensors cannot be read: permission denied"):
         weights_of(folder)
-    found = find_inputs([str(another_user / "texts")], {known.name: known for known in FORMATS})
+    found = find_inputs([str(texts)], {known.name: known for known in FORMATS})
     assert [one.path.name for one in found.files] == ["a.txt"]
-    assert found.unlistable == (private,)
+    assert found.unlistable == (texts / "private",)
 
 
 def test_a_home_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
