@@ -218,14 +218,17 @@ class _HeadErrors:
 def _apply_module(model: torch.nn.Module, args: Any, kwargs: Mapping[str, Any], output: Any) -> Any:
     """Replace the logits of a classifier by what the head's module makes of them.
 
-    While training, the module's parameters are a part of the output: they may be used by the loss only, and distributed
-    training looks for the parameters that an output depends on.
+    While training, the module's parameters are a part of the output, which is then a dict: they may be used by the loss
+    only, and distributed training looks for the parameters that an output depends on.
     """
     module: torch.nn.Module = getattr(model, MODULE)
-    output.logits = module(output.logits.float(), kwargs["attention_mask"])
-    if model.training:
-        output[MODULE] = {name: value.view_as(value) for name, value in module.named_parameters()}
-    return output
+    logits: torch.Tensor = output.logits
+    if not logits.dtype.is_floating_point or logits.dtype.itemsize != 4:  # an export keeps a cast that does nothing
+        logits = logits.float()
+    output.logits = module(logits, kwargs["attention_mask"])
+    if not model.training:
+        return output
+    return {**output, MODULE: {name: value.view_as(value) for name, value in module.named_parameters()}}
 
 
 def module_of(model: torch.nn.Module) -> torch.nn.Module | None:

@@ -205,7 +205,7 @@ class WordLevelTrainer(OutOfMemoryTrainer):
         """
         labels, weights = inputs.pop("labels"), inputs.pop("weights", None)
         outputs = model(**inputs)
-        losses = self._head.losses(outputs.logits, labels, outputs.get(MODULE) or {})
+        losses = self._head.losses(outputs["logits"], labels, outputs.get(MODULE) or {})
         if weights is not None:
             losses = losses * (weights / self._mean_weight)
         count = (labels != IGNORE_INDEX).sum() if num_items_in_batch is None else num_items_in_batch
