@@ -18,15 +18,17 @@ import torch
 from safetensors.numpy import load_file
 
 import labelkit
+from labelkit.config.environment import Environment
 from labelkit.config.plan import Request, make_plan
 from labelkit.errors import LabelkitError
+from labelkit.evaluate.cross_validation import plan_cross_validation
 from labelkit.events import Event, StepDone
 from labelkit.label.labeller import Labeller
 from labelkit.models.head_trial import try_head
 from labelkit.models.heads import LINEAR, BoundHead, cross_entropy
 from labelkit.plugins.catalog import Catalog
 from labelkit.records import Example, Head, HeadBatch, HeadContext, Schema
-from labelkit.registry import Home
+from labelkit.registry import Home, Registry
 from labelkit.train.class_weights import describe_weights, resolve_class_weights
 
 pytest_plugins = ("fake_distributions",)
@@ -187,6 +189,11 @@ def test_a_head_with_a_module_is_trained_saved_and_loaded(
     for engine in ("onnx", "openvino"):
         other = Labeller.open(f"{run.checkpoint}/", Home(root=home), Catalog.load(), engine=engine)
         assert other.label(text).labels == found.labels
+
+    with Registry.open(Home(root=home), create=False) as registry:
+        details = registry.runs.get(run.run)
+    with pytest.raises(LabelkitError, match="head 'sharpened' learns parameters that its decoder uses"):
+        plan_cross_validation(details, 3, Catalog.load(), Environment(offline=True), Home(root=home))
 
     # transformers opens the folder without the module, and warns of nothing
     from transformers import AutoModelForTokenClassification

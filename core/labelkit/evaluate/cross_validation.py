@@ -68,13 +68,19 @@ def plan_cross_validation(
 ) -> CrossValidation:
     """Read the data of a run and divide its train split into folds.
 
-    :raises LabelkitError: the data cannot be read, or there are fewer examples than folds.
+    :raises LabelkitError: the data cannot be read, there are fewer examples than folds, or the head has a module.
     """
     from labelkit.train.preparation import prepare
     from labelkit.train.resumption import recorded_request
 
     request = replace(recorded_request(details), name=None)
     prepared = prepare(request, catalog, environment, home, on_stage=lambda stage, detail: None)
+    head = prepared.plan.head
+    if head.module is not None:
+        raise LabelkitError(
+            f"head '{head.name}' learns parameters that its decoder uses, and each fold would have others",
+            hint="leave out --train: the validation split is inspected",
+        )
     parts = split_folds(prepared.corpus.splits["train"].examples, folds, prepared.plan.train.seed)
     seconds = details.seconds * (len(parts) - 1) if details.seconds is not None else None
     return CrossValidation(prepared=prepared, folds=parts, seconds=seconds)
