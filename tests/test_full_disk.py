@@ -110,3 +110,39 @@ def test_a_file_of_a_run(what: str, recorded: Home, small: Path, tmp_path: Path)
     given = ["--format", "json"] if what == "export" else ["latest"]
     arguments = ["runs", what, *given, "-o", str(output), "--force"]
     assert with_every_room(small, arguments, tmp_path / "said", check) > 0
+
+
+def test_labelled_texts(recorded: Home, small: Path, tmp_path: Path) -> None:
+    """What was labelled before is as it was; what is labelled now is kept in the journal."""
+    texts, output = tmp_path / "in.txt", small / "written.jsonl"
+    texts.write_text("".join(f"Ada {number} lives in New York .\n" for number in range(400)), encoding="utf-8")
+    output.write_text("as it was", encoding="utf-8")
+    whole = output.stat().st_size
+
+    def check(status: int) -> None:
+        names = {path.name for path in small.iterdir()}
+        if status:
+            assert output.read_text(encoding="utf-8") == "as it was"
+            assert names <= {"home", "written.jsonl", ".written.jsonl.part"}
+        else:
+            assert len(output.read_text(encoding="utf-8").splitlines()) == 400
+            assert names == {"home", "written.jsonl"}
+        with Registry.open(recorded, create=False) as registry:
+            assert registry.storage.verify().ok
+
+    arguments = ["label", "latest", str(texts), "-o", str(output), "--force"]
+    assert with_every_room(small, arguments, tmp_path / "said", check) > 3
+    assert output.stat().st_size > whole
+
+
+def test_an_onnx_model(recorded: Home, small: Path, tmp_path: Path) -> None:
+    def check(status: int) -> None:
+        assert {path.name for path in small.iterdir()} == {"home"} | ({"model"} if status == 0 else set())
+        with Registry.open(recorded, create=False) as registry:
+            assert registry.storage.verify().ok
+        if status:  # what is left in the cache is a whole model, or none
+            assert not list((recorded.cache / "onnx").rglob(".*"))
+            shutil.rmtree(recorded.cache / "onnx", ignore_errors=True)
+
+    arguments = ["onnx", "latest", "-o", str(small / "model")]
+    assert with_every_room(small, arguments, tmp_path / "said", check) > 3

@@ -74,7 +74,7 @@ class Journal:
                     file.write(json_line({"labelkit": FORMAT, **header}, "header"))
                     file.flush()
         except BaseException:
-            file.close()
+            _close(file)
             raise
         return journal
 
@@ -82,7 +82,7 @@ class Journal:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._file.close()
+        _close(self._file)
 
     def verify(self, inputs: Iterator[InputRecord]) -> None:
         """Consume as many inputs as there are committed results, and check that they belong together.
@@ -121,7 +121,7 @@ class Journal:
 
     def remove(self) -> None:
         """Delete the file."""
-        self._file.close()
+        _close(self._file)
         self.path.unlink(missing_ok=True)
 
     def _recover(self) -> bool:
@@ -172,6 +172,12 @@ def _resumable_errors(path: Path) -> Iterator[None]:
         raise StorageError(
             error.message, hint="free disk space or allow writing, then resume with the same command and --resume"
         ) from error
+
+
+def _close(file: BinaryIO) -> None:
+    """Close the file; what a full disk keeps in its buffer was reported when it was written."""
+    with contextlib.suppress(OSError):
+        file.close()
 
 
 def _commit_line(chunk: int, items: int, checksum: int) -> bytes:
