@@ -118,9 +118,9 @@ def test_damaged_files_are_read_or_refused(name: str, seeds: dict[str, list[byte
 @pytest.mark.slow
 @pytest.mark.parametrize("name", READERS)
 def test_many_damaged_files_are_read_or_refused(name: str, seeds: dict[str, list[bytes]], tmp_path: Path) -> None:
-    ends = fuzz(name, seeds, tmp_path, 1500)
-    assert ends["refused"] > 100 or name == "text"
-    assert ends["read"] > 100
+    ends = fuzz(name, seeds, tmp_path, 500)
+    assert ends["refused"] > 30 or name == "text"
+    assert ends["read"] > 30
 
 
 def test_each_reader_has_files_to_be_damaged(seeds: dict[str, list[bytes]]) -> None:

@@ -7,6 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Self
 
 
+#: ends of lines in what a message quotes, such as the name of a column → symbols
+_LINE_ENDS = {0x0A: "␊", 0x0B: "␋", 0x0C: "␌", 0x0D: "␍", 0x85: "␤", 0x2028: "␤", 0x2029: "␤"}
+
+
 class LabelkitError(Exception):
     """The base of all errors that labelkit raises on purpose.
 
@@ -15,6 +19,7 @@ class LabelkitError(Exception):
     """
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
+        message = message.translate(_LINE_ENDS)
         super().__init__(message)
         self.message = message
         self.hint = hint

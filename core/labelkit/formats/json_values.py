@@ -101,7 +101,7 @@ def stored_values(path: Path, ctx: LoadContext, layout: Layout) -> Iterator[tupl
                     doubled.clear()
                 else:
                     yield number, value
-        except ijson.JSONError as error:
+        except (ijson.JSONError, UnicodeDecodeError) as error:
             reason = one_line(error, 150)
             hint = "JSON has no NaN, write null" if "NaN" in reason else "is the file whole? export it again"
             raise DataError(f"{path}: broken JSON: {reason}", hint=hint) from error

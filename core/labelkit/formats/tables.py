@@ -216,7 +216,9 @@ def _small_blocks(path: Path, batch: pa.RecordBatch, limit: int) -> Iterator[pa.
     """Yield the rows of a batch in blocks of at most a thousand, and long rows one by one.
 
     :raises DataError: a row has more than ``limit`` bytes.
+    :raises pyarrow.ArrowInvalid: the batch is damaged.
     """
+    batch.validate(full=True)  # reading a damaged Arrow file may end the process: pyarrow trusts its offsets
     for first in range(0, batch.num_rows, _BLOCK_ROWS):
         block = batch.slice(first, _BLOCK_ROWS)
         if block.nbytes <= limit:
