@@ -6,7 +6,6 @@ import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Self
 
-
 #: ends of lines in what a message quotes, such as the name of a column → symbols
 _LINE_ENDS = {0x0A: "␊", 0x0B: "␋", 0x0C: "␌", 0x0D: "␍", 0x85: "␤", 0x2028: "␤", 0x2029: "␤"}
 
