@@ -32,7 +32,7 @@ class CheckedDataset:
     :param refs: split → where it comes from.
     :param findings: what could not be read.
     :param notes: what readers left out or changed on purpose.
-    :param assumptions: what was assumed of the files without being told.
+    :param assumptions: what was assumed of the files where no setting says so.
     """
 
     reference: str

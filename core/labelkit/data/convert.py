@@ -96,7 +96,7 @@ class ConversionResult:
 
     :param checked: it was read back and compared; some formats can only be written.
     :param notes: what was left out while reading.
-    :param assumptions: what was assumed of the files without being told.
+    :param assumptions: what was assumed of the files where no setting says so.
     """
 
     examples: int

@@ -49,7 +49,7 @@ class Gold:
 
     :param ref: where it came from.
     :param repaired: the number of tags that were changed because they did not fit their scheme.
-    :param assumptions: what was assumed of the files without being told.
+    :param assumptions: what was assumed of the files where no setting says so.
     """
 
     split: str

@@ -37,7 +37,7 @@ _SPAN_LAYERS = ("ner", "chunk")
 class LabelNotation:
     """How the labels of one layer are written.
 
-    :param names: number → name of the label; empty where labels are no numbers.
+    :param names: number → name of the label; empty where labels are names.
     :param style: the notation of tags; None for tags of the four schemes, and for plain labels.
     """
 

@@ -121,7 +121,7 @@ def linked_path(path: Path) -> Path:
 
 @contextlib.contextmanager
 def _temporary(path: Path, create: Callable[[Path], object]) -> Iterator[Path]:
-    """Give a new hidden path beside ``path``, locked while it is written, and delete what is there at the end.
+    """Give a new hidden path beside ``path``, locked while it is written, and delete it at the end if it still exists.
 
     What killed processes left of the same path is deleted first: it is locked no longer.
     """

@@ -54,7 +54,7 @@ class ColumnFile:
     :param first: the number of the first line with columns.
     :param sentence_column: the column whose value changes where a sentence begins; None where blank lines separate.
     :param counting: the values of the sentence column count the words of each sentence.
-    :param known: the labels of the first lines, by which lines that begin with # are told from comments.
+    :param known: the labels of the first lines, which distinguish words that begin with # from comments.
     :param prefixes: prefixes of words that are no part of them.
     """
 

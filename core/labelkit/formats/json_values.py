@@ -167,7 +167,7 @@ def _constant(name: str) -> None:
     :raises ValueError: it is an infinity.
     """
     if name != "NaN":
-        raise ValueError(f"{name} is no number of JSON")
+        raise ValueError(f"invalid JSON number {name}")
 
 
 def _finite(text: str) -> float:

@@ -141,8 +141,8 @@ class ReadingPolicy:
     :param keep_columns: columns of words that nobody asked for become own fields of their examples, a list of values
         each, for those who write the examples again.
     :param counts: what was skipped, dropped or changed on purpose → how often; shown as notes.
-    :param assumptions: what was assumed of the files without being told, each a sentence with the setting that says
-        otherwise; shown wherever the data are, and recorded with a run.
+    :param assumptions: what was assumed of the files where no setting says so, each a sentence with the setting that
+        says otherwise; shown wherever the data are, and recorded with a run.
     """
 
     on_bad_record: Callable[[DataError], object] | None = None

@@ -83,7 +83,7 @@ class SplitRecord:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AssumptionRecord:
-    """Something that was assumed of the data of a run without being told.
+    """An assumption about the data of a run, where no setting says so.
 
     :param number: its place among them, counted from 1.
     :param text: a sentence, with the setting that says otherwise.

@@ -1,4 +1,4 @@
-"""What was assumed of the data of a run without being told.
+"""Assumptions about the data of a run, where no setting says so.
 
 Revision ID: 0003
 """
