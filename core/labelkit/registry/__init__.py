@@ -16,7 +16,6 @@ from labelkit.registry.entities import (
     Group,
     Note,
     OutputRecord,
-    PlanValue,
     RunDetails,
     RunRecord,
     RunSummary,
@@ -26,6 +25,7 @@ from labelkit.registry.entities import (
 )
 from labelkit.registry.home import Home
 from labelkit.registry.metric_rows import Figure, nested
+from labelkit.registry.plan_values import PlanValue
 
 if TYPE_CHECKING:
     from labelkit.registry.aliases import AliasRecord

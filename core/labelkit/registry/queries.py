@@ -17,7 +17,6 @@ from labelkit.registry.entities import (
     Evaluation,
     Note,
     OutputRecord,
-    PlanValue,
     RunDetails,
     RunRecord,
     RunSummary,
@@ -27,6 +26,7 @@ from labelkit.registry.entities import (
 from labelkit.registry.home import LocalStore
 from labelkit.registry.liveness import Liveness
 from labelkit.registry.metric_rows import Figure
+from labelkit.registry.plan_values import PlanValue
 
 if TYPE_CHECKING:
     from labelkit.registry.filters import Field

@@ -12,10 +12,11 @@ from labelkit.errors import RegistryError
 from labelkit.models.checkpoint import Supplier
 from labelkit.registry import tables
 from labelkit.registry.attempts import lock_attempt
-from labelkit.registry.entities import AssumptionRecord, PlanValue, SplitRecord, VersionRecord
+from labelkit.registry.entities import AssumptionRecord, SplitRecord, VersionRecord
 from labelkit.registry.liveness import database_time, now
 from labelkit.registry.metric_rows import Figure
 from labelkit.registry.names import unknown_run
+from labelkit.registry.plan_values import PlanValue
 
 #: the fields of a RunRecord that are rows of other tables
 ROWS: dict[str, sa.Table[Any]] = {
