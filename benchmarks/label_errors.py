@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelkit.config.environment import Environment
-from labelkit.evaluate.label_errors import label_classes, rank_labels
-from labelkit.evaluate.recorded_data import gold_split, read_run_corpus
+from labelkit.evaluation.label_errors import label_classes, rank_labels
+from labelkit.evaluation.recorded_data import gold_split, read_run_corpus
 from labelkit.inference.calibration import apply_temperature
 from labelkit.inference.prediction import gold_ids
 from labelkit.label.labeller import Labeller

@@ -14,7 +14,7 @@ import pytest
 
 import labelkit
 from labelkit.errors import LabelkitError, ModelError
-from labelkit.evaluate.evaluation import select_metrics
+from labelkit.evaluation.evaluation import select_metrics
 from labelkit.labels.schemes import repair
 from labelkit.models.checkpoint import FORMAT, CheckpointInfo, Supplier, read_checkpoint, write_checkpoint
 from labelkit.models.checkpoint_files import PICKLES, sha256_of

@@ -16,7 +16,7 @@ from labelkit.cli import main
 from labelkit.cli.data_display import print_label_counts
 from labelkit.cli.runs.display import significance
 from labelkit.data.summary import Lengths, SplitSummary
-from labelkit.evaluate.comparison import SignificanceTest
+from labelkit.evaluation.comparison import SignificanceTest
 from labelkit.metrics.significance import ScoreDifference
 
 pytest_plugins = ("fake_distributions",)

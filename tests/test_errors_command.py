@@ -17,12 +17,12 @@ import labelkit
 from conftest import a_sentence, as_conll
 from labelkit.cli import main
 from labelkit.errors import LabelkitError
-from labelkit.evaluate import label_errors
-from labelkit.evaluate.cross_validation import split_folds
-from labelkit.evaluate.error_analysis import SPAN_KINDS, analyse_errors
-from labelkit.evaluate.inspection import hide_run_names
-from labelkit.evaluate.label_errors import label_classes, rank_labels
-from labelkit.evaluate.label_review import find_label_errors, review_records
+from labelkit.evaluation import label_errors
+from labelkit.evaluation.cross_validation import split_folds
+from labelkit.evaluation.error_analysis import SPAN_KINDS, analyse_errors
+from labelkit.evaluation.inspection import hide_run_names
+from labelkit.evaluation.label_errors import label_classes, rank_labels
+from labelkit.evaluation.label_review import find_label_errors, review_records
 from labelkit.events import CheckpointSaved, Event, Noted, RunStarted, Stage
 from labelkit.labels.schemes import SCHEMES, spans_of, tags_of
 from labelkit.records import Example, Schema, Scheme

@@ -21,7 +21,7 @@ import labelkit
 from labelkit.config.environment import Environment
 from labelkit.config.plan import Request, make_plan
 from labelkit.errors import LabelkitError
-from labelkit.evaluate.cross_validation import plan_cross_validation
+from labelkit.evaluation.cross_validation import plan_cross_validation
 from labelkit.events import Event, StepDone
 from labelkit.label.labeller import Labeller
 from labelkit.models.head_trial import try_head

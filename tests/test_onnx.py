@@ -24,7 +24,7 @@ from labelkit import Example
 from labelkit.cli import main
 from labelkit.encode.alignment import Encoding, Window, encode
 from labelkit.errors import LabelkitError, ModelError
-from labelkit.evaluate.onnx_export import compare
+from labelkit.evaluation.onnx_export import compare
 from labelkit.inference.engine import Engine
 from labelkit.inference.onnx import engine as onnx_engine
 from labelkit.inference.onnx import export as onnx_export

@@ -12,9 +12,9 @@ import pytest
 
 from broken_plugins import a_catalog
 from labelkit.data.gold import Gold
-from labelkit.evaluate.comparison import align_schemas
-from labelkit.evaluate.evaluation import evaluate
-from labelkit.evaluate.label_mapping import LabelMap
+from labelkit.evaluation.comparison import align_schemas
+from labelkit.evaluation.evaluation import evaluate
+from labelkit.evaluation.label_mapping import LabelMap
 from labelkit.inference.engine import WordScores
 from labelkit.inference.prediction import ScoringOptions, score_split
 from labelkit.metrics.intervals import recomputed_intervals, resample

@@ -23,7 +23,7 @@ import labelkit
 from labelkit.cli import main
 from labelkit.data.corpus import Split
 from labelkit.data.summary import summarise_split
-from labelkit.evaluate.error_analysis import kind_name
+from labelkit.evaluation.error_analysis import kind_name
 from labelkit.records import Example, Labels, Schema
 from labelkit.registry import Group, Home, Note, PlanValue, Registry, RunDetails, SplitRecord, Spread, VersionRecord
 from labelkit.report.charts import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, chart, round_numbers

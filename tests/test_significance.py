@@ -16,7 +16,7 @@ import pytest
 
 import labelkit
 from labelkit.cli import main
-from labelkit.evaluate.comparison import align_schemas
+from labelkit.evaluation.comparison import align_schemas
 from labelkit.metrics.classification import METRICS as CLASSES
 from labelkit.metrics.entities import entity_scores
 from labelkit.metrics.seqeval_metrics import METRICS as SPANS

@@ -13,7 +13,7 @@ from labelkit.config.environment import Environment
 from labelkit.config.plan import make_plan
 from labelkit.data.reading import read_raw_corpus
 from labelkit.errors import DataError, LabelkitError, PlanError
-from labelkit.evaluate.recorded_data import read_run_corpus, run_metrics
+from labelkit.evaluation.recorded_data import read_run_corpus, run_metrics
 from labelkit.models.checkpoint import Supplier
 from labelkit.plugins.catalog import Catalog
 from labelkit.plugins.suppliers import explain_missing_parts

@@ -18,7 +18,7 @@ CAPTIONS = {
     "api": "run, resume, load",
     "builtin": "the plugin 'core'",
     "report": "a run as HTML",
-    "evaluate": "scores, errors, comparison",
+    "evaluation": "scores, errors, comparison",
     "train": "training runs",
     "label": "labelling jobs",
     "registry": "recorded runs",

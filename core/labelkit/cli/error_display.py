@@ -10,11 +10,11 @@ from rich.text import Text
 from labelkit.console.spans import colours
 from labelkit.console.tables import cell, table
 from labelkit.console.text import literal, shorten
-from labelkit.evaluate.error_analysis import FrequentMistake, LabelledSpan, Mistake, kind_name, label_spans
+from labelkit.evaluation.error_analysis import FrequentMistake, LabelledSpan, Mistake, kind_name, label_spans
 
 if TYPE_CHECKING:
-    from labelkit.evaluate.inspection import Inspection
-    from labelkit.evaluate.label_review import LabelError
+    from labelkit.evaluation.inspection import Inspection
+    from labelkit.evaluation.label_review import LabelError
     from labelkit.records import Example, Schema
 
 #: words shown on either side of a mistake, and characters of a text

@@ -14,7 +14,7 @@ from labelkit.cli.evaluate import EvaluateOptions, read_gold_data
 from labelkit.errors import LabelkitError
 
 if TYPE_CHECKING:
-    from labelkit.evaluate.inspection import Inspection
+    from labelkit.evaluation.inspection import Inspection
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,9 +79,9 @@ def errors(shell: Shell, **given: Any) -> None:
 
 def _inspect(shell: Shell, options: ErrorsOptions) -> Inspection:
     from labelkit.cli.progress import Progress
-    from labelkit.evaluate.cross_validation import plan_cross_validation
-    from labelkit.evaluate.inspection import inspect_split, inspect_train
-    from labelkit.evaluate.recorded_data import find_details, gold_split, read_run_corpus
+    from labelkit.evaluation.cross_validation import plan_cross_validation
+    from labelkit.evaluation.inspection import inspect_split, inspect_train
+    from labelkit.evaluation.recorded_data import find_details, gold_split, read_run_corpus
     from labelkit.label.labeller import Labeller
     from labelkit.labels.numbers import refuse_numbers
 
@@ -108,8 +108,8 @@ def _inspect(shell: Shell, options: ErrorsOptions) -> Inspection:
 
 def write_review(shell: Shell, options: ErrorsOptions, found: Inspection) -> int:
     """Write the examples with likely label errors, and return their number."""
-    from labelkit.evaluate.evaluation import write_records
-    from labelkit.evaluate.label_review import FIELD, review_records, writes_extra_fields
+    from labelkit.evaluation.evaluation import write_records
+    from labelkit.evaluation.label_review import FIELD, review_records, writes_extra_fields
 
     writer = options.writer(shell, found.schema.kind)
     if options.output is None or writer is None or not found.label_errors:

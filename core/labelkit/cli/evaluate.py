@@ -16,8 +16,8 @@ from labelkit.files.targets import check_target, is_stream
 
 if TYPE_CHECKING:
     from labelkit.data.gold import Gold
-    from labelkit.evaluate.label_mapping import LabelMap
-    from labelkit.evaluate.leakage import Leakage
+    from labelkit.evaluation.label_mapping import LabelMap
+    from labelkit.evaluation.leakage import Leakage
     from labelkit.label.labeller import Labeller
     from labelkit.models.checkpoint import CheckpointInfo
     from labelkit.records import Format, Kind
@@ -99,12 +99,12 @@ def evaluate(shell: Shell, **given: Any) -> None:
     labelkit evaluate latest --data other.conll --map types.toml -o predictions.jsonl
     labelkit evaluate latest --decoder viterbi --metric seqeval-strict
     """
-    from labelkit.evaluate.evaluation import evaluate as score_labeller
-    from labelkit.evaluate.evaluation import prediction_records, select_metrics, write_records
-    from labelkit.evaluate.label_mapping import LabelMap, read_label_map
-    from labelkit.evaluate.leakage import detect_leakage
-    from labelkit.evaluate.recorded_data import find_details, record_scores
-    from labelkit.evaluate.train_mentions import train_mentions
+    from labelkit.evaluation.evaluation import evaluate as score_labeller
+    from labelkit.evaluation.evaluation import prediction_records, select_metrics, write_records
+    from labelkit.evaluation.label_mapping import LabelMap, read_label_map
+    from labelkit.evaluation.leakage import detect_leakage
+    from labelkit.evaluation.recorded_data import find_details, record_scores
+    from labelkit.evaluation.train_mentions import train_mentions
     from labelkit.label.labeller import Labeller
     from labelkit.labels.numbers import check_format, refuse_numbers
 
@@ -144,8 +144,8 @@ def read_gold_data(
     :raises UnknownLabelsError: it has labels that the labeller lacks.
     """
     from labelkit.data.gold import UnknownLabelsError, read_gold
-    from labelkit.evaluate.leakage import identify_own_test
-    from labelkit.evaluate.recorded_data import (
+    from labelkit.evaluation.leakage import identify_own_test
+    from labelkit.evaluation.recorded_data import (
         gold_split,
         read_run_corpus,
         recorded_data_settings,

@@ -68,9 +68,9 @@ def onnx(shell: Shell, **given: Any) -> None:
     labelkit onnx latest --int8
     labelkit label latest mails/ -o labelled.jsonl --engine openvino-int8
     """
-    from labelkit.evaluate.onnx_export import export_labeller
-    from labelkit.evaluate.recorded_data import run_metrics
-    from labelkit.evaluate.train_mentions import train_mentions
+    from labelkit.evaluation.onnx_export import export_labeller
+    from labelkit.evaluation.recorded_data import run_metrics
+    from labelkit.evaluation.train_mentions import train_mentions
     from labelkit.inference.onnx.export import require_runtime
     from labelkit.label.labeller import Labeller
 
@@ -127,7 +127,7 @@ def _read_data(
     shell: Shell, options: OnnxOptions, labeller: Labeller, details: RunDetails | None
 ) -> tuple[Gold, Sequence[Example]]:
     """Return the gold data to compare on, and training examples."""
-    from labelkit.evaluate.onnx_export import read_recorded_splits, read_splits
+    from labelkit.evaluation.onnx_export import read_recorded_splits, read_splits
     from labelkit.label.plugin_settings import trained_values
     from labelkit.settings import DataSettings
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from labelkit.data.summary import SplitSummary, summarise_split
 from labelkit.errors import LabelkitError
-from labelkit.evaluate.comparison import CLOSE
-from labelkit.evaluate.recorded_data import gold_split, read_run_corpus, run_metrics
-from labelkit.evaluate.train_mentions import TrainMentions, train_mentions
+from labelkit.evaluation.comparison import CLOSE
+from labelkit.evaluation.recorded_data import gold_split, read_run_corpus, run_metrics
+from labelkit.evaluation.train_mentions import TrainMentions, train_mentions
 from labelkit.labels.numbers import refuse_numbers
 from labelkit.records import Predictions, Schema
 from labelkit.registry import nested
@@ -137,7 +137,7 @@ class _Collector:
 
     def label_again(self, split: str) -> SplitPredictions:
         """Return the predictions of the selected checkpoint for a split."""
-        from labelkit.evaluate.evaluation import evaluate
+        from labelkit.evaluation.evaluation import evaluate
         from labelkit.label.labeller import Labeller
         from labelkit.models.checkpoint import read_checkpoint
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from labelkit.evaluate.error_analysis import (
+from labelkit.evaluation.error_analysis import (
     FrequentMistake,
     Mistake,
     analyse_errors,

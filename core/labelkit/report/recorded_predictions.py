@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labelkit.data.corpus import content_hash
-from labelkit.evaluate.evaluation import GOLD
+from labelkit.evaluation.evaluation import GOLD
 from labelkit.records import Example, Labels, Schema
 from labelkit.registry import OutputRecord, RunDetails
 

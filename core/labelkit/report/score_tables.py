@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from labelkit.evaluate.comparison import CLOSE
+from labelkit.evaluation.comparison import CLOSE
 from labelkit.metrics.entities import NONE
 from labelkit.metrics.intervals import NAME, interval_of
 from labelkit.records import Schema

@@ -41,7 +41,7 @@ def compare(
         details = [registry.runs.get(run) for run in ids] if significance else []
     tests = []
     if significance:
-        from labelkit.evaluate.comparison import compare_runs
+        from labelkit.evaluation.comparison import compare_runs
 
         tests = compare_runs(details, shell.catalog, shell.environment, shell.home, shell.say)
     if not shell.as_json:

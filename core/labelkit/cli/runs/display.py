@@ -13,7 +13,7 @@ from labelkit.cli.runs.fitted_table import Column, table
 from labelkit.console.text import literal
 
 if TYPE_CHECKING:
-    from labelkit.evaluate.comparison import SignificanceTest
+    from labelkit.evaluation.comparison import SignificanceTest
     from labelkit.metrics.significance import ScoreDifference
     from labelkit.registry.comparison import ComparedScore, Comparison
     from labelkit.registry.entities import Group, RunSummary, Spread

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from labelkit.data.fingerprints import fingerprints, same_examples
 from labelkit.errors import LabelkitError
-from labelkit.evaluate.recorded_data import check_unchanged, read_run_corpus, recorded_hashes
+from labelkit.evaluation.recorded_data import check_unchanged, read_run_corpus, recorded_hashes
 
 if TYPE_CHECKING:
     from labelkit.config.environment import Environment

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from labelkit.data.gold import Gold
 from labelkit.errors import LabelkitError
-from labelkit.evaluate.label_mapping import LabelMap
-from labelkit.evaluate.recorded_data import run_metrics
+from labelkit.evaluation.label_mapping import LabelMap
+from labelkit.evaluation.recorded_data import run_metrics
 from labelkit.plugins.functions import with_context
 from labelkit.records import Context, Coverage, Example, Format, Labelled, Labels, Metric, Predictions
 
 if TYPE_CHECKING:
-    from labelkit.evaluate.train_mentions import TrainMentions
+    from labelkit.evaluation.train_mentions import TrainMentions
     from labelkit.inference.engine import WordScores
     from labelkit.label.labeller import Labeller
     from labelkit.models.checkpoint import CheckpointInfo
@@ -52,7 +52,7 @@ def evaluate(
 
     :param metrics: the one that selects checkpoints first.
     :param mapping: of predicted labels; gold data is read with its gold labels mapped.
-    :param train_mentions: see :func:`labelkit.evaluate.train_mentions.train_mentions`.
+    :param train_mentions: see :func:`labelkit.evaluation.train_mentions.train_mentions`.
     :raises LabelkitError: a metric or the decoder failed.
     """
     from labelkit.inference.prediction import LabelSequences, ScoredPredictions, decode_scores, gold_ids

@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from labelkit.errors import LabelkitError
-from labelkit.evaluate.recorded_data import (
+from labelkit.evaluation.recorded_data import (
     gold_split,
     read_run_corpus,
     record_test_inspection,
     recorded_context,
     recorded_hashes,
 )
-from labelkit.evaluate.train_mentions import train_mentions
+from labelkit.evaluation.train_mentions import train_mentions
 from labelkit.labels.schemes import spans_of, tags_of
 from labelkit.metrics.significance import SHUFFLES, ScoreDifference, paired_randomisation_test
 from labelkit.plugins.functions import with_context

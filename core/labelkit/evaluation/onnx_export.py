@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from labelkit.data.gold import Gold, read_gold
 from labelkit.errors import LabelkitError
-from labelkit.evaluate.recorded_data import gold_split, read_run_corpus, record_scores, without_surfaces
+from labelkit.evaluation.recorded_data import gold_split, read_run_corpus, record_scores, without_surfaces
 from labelkit.files.atomic import new_folder
 from labelkit.inference.onnx.export import OnnxModel, export_model, find_model, openvino_installed
 from labelkit.inference.onnx.quantization import FP32_LEVELS
@@ -18,7 +18,7 @@ from labelkit.records import Example, LoadContext, Metric
 
 if TYPE_CHECKING:
     from labelkit.config.environment import Environment
-    from labelkit.evaluate.train_mentions import TrainMentions
+    from labelkit.evaluation.train_mentions import TrainMentions
     from labelkit.label.labeller import Labeller
     from labelkit.plugins.catalog import Catalog
     from labelkit.registry import Home, RunDetails
@@ -163,7 +163,7 @@ def export_labeller(
     :param train: examples of the training data, to calibrate an int8 model; None for a model in fp32.
     :param threshold: the largest accepted loss; None for that of :data:`THRESHOLDS`.
     :param force: accept any loss.
-    :param train_mentions: see :func:`labelkit.evaluate.train_mentions.train_mentions`.
+    :param train_mentions: see :func:`labelkit.evaluation.train_mentions.train_mentions`.
     :raises LabelkitError: if the model cannot be exported, or a metric fails.
     """
     precision = "fp32" if train is None else "int8"

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelkit.data.convert import to_labelled
-from labelkit.evaluate.evaluation import write_records
-from labelkit.evaluate.label_errors import LabelQuality
+from labelkit.evaluation.evaluation import write_records
+from labelkit.evaluation.label_errors import LabelQuality
 from labelkit.records import Example, Format, Labelled
 
 #: the field of a record to review that lists its label errors

@@ -16,7 +16,7 @@ from labelkit.data.corpus import Corpus, content_hash
 from labelkit.data.fingerprints import fingerprints
 from labelkit.data.views import select_examples
 from labelkit.errors import LabelkitError
-from labelkit.evaluate.recorded_data import without_surfaces
+from labelkit.evaluation.recorded_data import without_surfaces
 from labelkit.records import Example
 from labelkit.registry import Home
 

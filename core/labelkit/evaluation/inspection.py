@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from labelkit.data.gold import Gold
-from labelkit.evaluate.cross_validation import CrossValidation, cross_val_predict
-from labelkit.evaluate.error_analysis import ErrorAnalysis, analyse_errors
-from labelkit.evaluate.label_errors import LabelQuality, rank_labels
-from labelkit.evaluate.label_review import LabelError, find_label_errors
-from labelkit.evaluate.recorded_data import record_test_inspection, recorded_hashes
+from labelkit.evaluation.cross_validation import CrossValidation, cross_val_predict
+from labelkit.evaluation.error_analysis import ErrorAnalysis, analyse_errors
+from labelkit.evaluation.label_errors import LabelQuality, rank_labels
+from labelkit.evaluation.label_review import LabelError, find_label_errors
+from labelkit.evaluation.recorded_data import record_test_inspection, recorded_hashes
 from labelkit.events import CheckpointSaved, Event, RunStarted
 from labelkit.records import Schema
 

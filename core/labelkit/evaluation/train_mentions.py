@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labelkit.errors import LabelkitError
-from labelkit.evaluate.recorded_data import check_unchanged, read_run_corpus
+from labelkit.evaluation.recorded_data import check_unchanged, read_run_corpus
 from labelkit.models.checkpoint import read_train_mentions
 from labelkit.records import Mentions
 
