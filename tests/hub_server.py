@@ -1,4 +1,4 @@
-"""A stand-in for the Hugging Face Hub on this machine; it speaks what ``huggingface_hub`` asks for data sets."""
+"""A stand-in for the Hugging Face Hub on this machine: data sets and models to read, and to write (``hub_writing``)."""
 
 from __future__ import annotations
 
@@ -15,15 +15,9 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
+from hub_writing import Account, Repository, Writing, blob_oid, is_large
+
 MAIN = "main"
-
-
-@dataclass
-class Repository:
-    """One data set: what each branch is at, and the files of each commit."""
-
-    branches: dict[str, str] = field(default_factory=dict)
-    commits: dict[str, dict[str, bytes]] = field(default_factory=dict)
 
 
 @dataclass
@@ -34,10 +28,21 @@ class Hub:
         ``"drips"`` (answers, but never to the end).
     :param stall: a file name whose download breaks off in the middle.
     :param gated: it tells of its data sets, and refuses their files.
+    :param accounts: token → who has it.
+    :param objects: the large files that were sent, by SHA-256.
+    :param answers: the beginning of a request → the status that it gets.
+    :param drop: the number of the request, from 1, whose connection breaks; ``drop_late``: after it was done.
     """
 
     server: ThreadingHTTPServer
     repositories: dict[str, Repository] = field(default_factory=dict)
+    models: dict[str, Repository] = field(default_factory=dict)
+    accounts: dict[str, Account] = field(default_factory=dict)
+    objects: dict[str, bytes] = field(default_factory=dict)
+    answers: dict[str, int] = field(default_factory=dict)
+    bodies: list[bytes] = field(default_factory=list)
+    drop: int = 0
+    drop_late: bool = False
     mode: str = "up"
     stall: str = ""
     gated: bool = False
@@ -55,17 +60,26 @@ class Hub:
             path.split("/resolve/")[1].partition("/")[2] for path in self.asked if path.startswith("GET /datasets/")
         }
 
-    def add(self, name: str, files: Mapping[str, bytes], branch: str = MAIN) -> str:
-        """Commit ``files`` to a branch of a data set; return the commit."""
-        repository = self.repositories.setdefault(name, Repository())
+    @property
+    def sent(self) -> list[str]:
+        """Return the requests that write."""
+        return [one for one in self.asked if one.split()[0] in ("POST", "PUT")]
+
+    def kind(self, kind: str) -> dict[str, Repository]:
+        """Return the repositories of a kind: ``"models"`` or ``"datasets"``."""
+        return self.models if kind == "models" else self.repositories
+
+    def add(self, name: str, files: Mapping[str, bytes], branch: str = MAIN, kind: str = "datasets") -> str:
+        """Commit ``files`` to a branch of a data set or model; return the commit."""
+        repository = self.kind(kind).setdefault(name, Repository())
         digest = hashlib.sha1(repr((name, branch, sorted(files.items()))).encode()).hexdigest()
         repository.branches[branch] = digest
         repository.commits[digest] = dict(files)
         return digest
 
 
-class Handler(BaseHTTPRequestHandler):
-    """Answers what ``dataset_info`` and ``snapshot_download`` ask."""
+class Handler(Writing, BaseHTTPRequestHandler):
+    """Answers what ``dataset_info``, ``model_info`` and ``snapshot_download`` ask."""
 
     hub: Hub
     protocol_version = "HTTP/1.1"
@@ -78,19 +92,23 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         path = unquote(urlsplit(self.path).path)
-        self.hub.asked.append(f"{self.command} {path}")
+        if not self.begin(path):
+            return
         if self.hub.mode == "hangs":
             self.hub.released.wait(60)
         if self.hub.mode == "drips":
             self._drip()
         elif self.hub.mode != "up":
-            self._answer(503, b"{}")
-        elif path.startswith("/api/datasets/"):
-            self._about(path.removeprefix("/api/datasets/"))
-        elif path.startswith("/datasets/") and "/resolve/" in path:
-            self._file(path.removeprefix("/datasets/"))
+            self.answer(503, b"{}")
+        elif path == "/api/whoami-v2":
+            self.whoami()
+        elif path.startswith(("/api/datasets/", "/api/models/")):
+            self._about(*path.removeprefix("/api/").split("/", 1))
+        elif "/resolve/" in path:
+            kind = "datasets" if path.startswith("/datasets/") else "models"
+            self._file(kind, path.removeprefix("/datasets/").removeprefix("/"))
         else:
-            self._missing("RepoNotFound")
+            self.missing("RepoNotFound")
 
     def _drip(self) -> None:
         """Send a header now and then: each one is in time, all of them never end."""
@@ -103,41 +121,57 @@ class Handler(BaseHTTPRequestHandler):
                 break
         self.close_connection = True
 
-    def _about(self, rest: str) -> None:
-        name = next((known for known in self.hub.repositories if f"{rest}/".startswith(f"{known}/")), None)
+    def _about(self, kind: str, rest: str) -> None:
+        known = self.hub.kind(kind)
+        name = next((name for name in known if f"{rest}/".startswith(f"{name}/")), None)
         if name is None:
-            self._missing("RepoNotFound")
+            self.missing("RepoNotFound")
             return
         what, _, revision = rest.removeprefix(name).strip("/").partition("/")
-        repository = self.hub.repositories[name]
-        commit = repository.branches.get(revision or MAIN, revision)
-        if commit not in repository.commits:
-            self._missing("RevisionNotFound")
-            return
-        files = repository.commits[commit]
-        tree = [{"type": "file", "path": path, "size": len(content), "oid": commit} for path, content in files.items()]
-        info = {"id": name, "sha": commit, "siblings": [{"rfilename": path} for path in files]}
-        self._answer(200, json.dumps(tree if what == "tree" else info).encode())
+        repository = known[name]
+        commit = repository.commit_of(revision or MAIN)
+        if what == "refs":
+            self.answer(200, json.dumps(repository.refs()).encode())
+        elif commit not in repository.commits:
+            self.missing("RevisionNotFound")
+        else:
+            files = repository.commits[commit]
+            tree = [self._entry(path, content) for path, content in files.items()]
+            info = {"id": name, "sha": commit, "siblings": [{"rfilename": path} for path in files]}
+            self.answer(200, json.dumps(tree if what == "tree" else info).encode())
 
-    def _file(self, rest: str) -> None:
+    def _entry(self, path: str, content: bytes) -> dict[str, Any]:
+        entry: dict[str, Any] = {"type": "file", "path": path, "size": len(content), "oid": blob_oid(content)}
+        if is_large(path):
+            oid = hashlib.sha256(content).hexdigest()
+            entry["lfs"] = {"oid": oid, "size": len(content), "pointerSize": 134}
+        return entry
+
+    def _file(self, kind: str, rest: str) -> None:
         name, _, place = rest.partition("/resolve/")
-        commit, _, path = place.partition("/")
-        content = self.hub.repositories[name].commits.get(commit, {}).get(path)
+        revision, _, path = place.partition("/")
+        repository = self.hub.kind(kind).get(name, Repository())
+        commit = repository.commit_of(revision)
+        content = repository.commits.get(commit, {}).get(path)
         if self.hub.gated:
-            self._answer(403, b'{"error": "gated"}', **{"X-Error-Code": "GatedRepo"})
+            self.answer(403, b'{"error": "gated"}', **{"X-Error-Code": "GatedRepo"})
             return
         if content is None:
-            self._missing("EntryNotFound")
+            self.missing("EntryNotFound" if name in self.hub.kind(kind) else "RepoNotFound")
             return
         etag = {"ETag": f'"{hashlib.sha256(content).hexdigest()}"', "X-Repo-Commit": commit}
         broken = path == self.hub.stall and self.command == "GET"
-        self._answer(200, content, len(content) // 2 if broken else None, **etag)
+        self.answer(200, content, len(content) // 2 if broken else None, **etag)
         self.close_connection = broken
 
-    def _missing(self, code: str) -> None:
-        self._answer(404, b'{"error": "missing"}', **{"X-Error-Code": code})
+    def missing(self, code: str) -> None:
+        """Answer that something is not there."""
+        self.answer(404, b'{"error": "missing"}', **{"X-Error-Code": code})
 
-    def _answer(self, status: int, content: bytes, sent: int | None = None, /, **headers: str) -> None:
+    def answer(self, status: int, content: bytes, sent: int | None = None, /, **headers: str) -> None:
+        """Answer, unless the connection is to break here."""
+        if self.dropped:
+            return
         self.send_response(status)
         self.send_header("Content-Length", str(len(content)))
         for name, value in headers.items():
@@ -164,12 +198,16 @@ def serving() -> Iterator[Hub]:
 
 def use(hub: Hub, monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
     """Make ``huggingface_hub`` of this process ask the stand-in, and keep what it gets in ``cache``."""
-    from huggingface_hub import close_session, constants
+    from huggingface_hub import close_session, constants, hf_api
 
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     template = constants.HUGGINGFACE_CO_URL_TEMPLATE.replace(constants.ENDPOINT, hub.endpoint)
     monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
     monkeypatch.setattr(constants, "ENDPOINT", hub.endpoint)
+    monkeypatch.setattr(hf_api.api, "endpoint", hub.endpoint)
+    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(cache / "token"))
+    monkeypatch.setattr(constants, "HF_STORED_TOKENS_PATH", str(cache / "stored_tokens"))
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(cache))
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     close_session()

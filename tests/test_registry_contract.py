@@ -17,6 +17,7 @@ from labelkit.errors import RegistryError
 from labelkit.registry import (
     Home,
     PlanValue,
+    Publication,
     Registry,
     RunRecord,
     SplitRecord,
@@ -386,3 +387,13 @@ class TestRegistryContract:
         (output,) = registry.runs.get("ner-1").outputs
         assert (output.path, output.step, output.size, output.records) == (str(written), 4, 2**40, 9)
         assert output.created.tzinfo is UTC
+
+    def test_what_was_pushed_is_kept_once(self, registry: Registry) -> None:
+        registry.recorder.start(a_run())
+        pushed = Publication(
+            run="ner-1", step=4, endpoint="http://hub", repository="me/m", revision="main", commit_id="a" * 40
+        )
+        for _ in range(2):
+            registry.recorder.log_publication(pushed)
+        assert registry.runs.get("ner-1").publications == (pushed,)
+        assert registry.lineage.origin_of_publication("me/m", "aaa").run == "ner-1"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from labelkit.errors import RegistryError, StorageError
-from labelkit.registry import FileState, Home, Registry
+from labelkit.registry import FileState, Home, Publication, Registry
 from recorded_runs import ended, files_of, save, start, write_output
 
 pytest_plugins = ("recorded_home",)
@@ -179,3 +179,19 @@ def test_hashing_tells_how_far_it_is(registry: Registry) -> None:
     seen: list[int] = []
     registry.lineage.origin(folder, progress=seen.append)
     assert sum(seen) == sum(file.stat().st_size for file in folder.iterdir())
+
+
+def test_what_was_pushed_names_its_run_by_commit_branch_and_tag(registry: Registry) -> None:
+    run = ended(registry)
+    first = Publication(
+        run=run, step=1, endpoint="http://hub", repository="me/m", revision="main", commit_id="a" * 40, tag="v1"
+    )
+    second = replace(first, run=ended(registry, "ner-2"), commit_id="b" * 40, tag=None)
+    for one in (first, second):
+        registry.recorder.log_publication(one)
+    for revision, found in ((None, "ner-2"), ("a" * 7, run), ("main", "ner-2"), ("v1", run)):
+        origin = registry.lineage.origin_of_publication("me/m", revision)
+        assert (origin.run, origin.step) == (found, 1)
+        assert [one.commit_id[0] for one in origin.publications] == ["a" if found == run else "b"]
+    with pytest.raises(RegistryError, match="no run in this registry was pushed to hub:me/m@v2"):
+        registry.lineage.origin_of_publication("me/m", "v2")

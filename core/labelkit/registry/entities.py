@@ -281,6 +281,34 @@ class OutputRecord:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Publication:
+    """A checkpoint that was pushed to a repository of the Hugging Face Hub.
+
+    :param step: the step of the checkpoint.
+    :param endpoint: the address of the Hub.
+    :param revision: the branch, or for a pull request its reference.
+    :param commit_id: the commit that holds the checkpoint.
+    :param tag: the tag that was put on the commit.
+    :param pull_request: the address of the pull request.
+    """
+
+    run: str
+    step: int | None
+    endpoint: str
+    repository: str
+    revision: str
+    commit_id: str
+    created: datetime = field(default_factory=now)
+    tag: str | None = None
+    pull_request: str | None = None
+
+    @property
+    def place(self) -> str:
+        """Return the reference that fetches it again."""
+        return f"hub:{self.repository}@{self.commit_id}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Spread:
     """The values of a metric in several runs.
 
@@ -336,6 +364,7 @@ class RunDetails:
     :param evaluations: the evaluations of its checkpoints after training, in order.
     :param test_scored: how often any run in this registry was evaluated on the content of this run's test split.
     :param outputs: the files that were labelled with its checkpoints.
+    :param publications: the repositories that its checkpoints were pushed to, in order.
     :param group: its group, if it has one.
     :param stale: it is recorded as running, but dead.
     """
@@ -357,6 +386,7 @@ class RunDetails:
     evaluations: tuple[Evaluation, ...] = ()
     test_scored: int = 0
     outputs: tuple[OutputRecord, ...] = ()
+    publications: tuple[Publication, ...] = ()
     group: Group | None = None
     stale: bool = False
 

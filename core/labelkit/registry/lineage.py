@@ -17,9 +17,9 @@ from labelkit.files.small import read_json
 from labelkit.models.checkpoint_files import CHECKPOINT_INFO, sha256_of
 from labelkit.registry import tables
 from labelkit.registry.database import Database
-from labelkit.registry.entities import RunSummary
+from labelkit.registry.entities import Publication, RunSummary
 from labelkit.registry.home import LocalStore
-from labelkit.registry.queries import summaries
+from labelkit.registry.queries import publications, summaries
 from labelkit.registry.verification import FileState, Progress, compare_files, recorded_files
 
 _WEIGHTS = ".safetensors"
@@ -43,6 +43,7 @@ class Origin:
     :param validation: the run's deciding metric on validation at that step.
     :param files: the states of the files of a folder; empty if none are recorded.
     :param others: further runs that wrote the same content, newest first.
+    :param publications: the repositories that the checkpoint was pushed to, in order.
     :param continues: the runs whose trained model the run continued from, the nearest first.
     """
 
@@ -63,6 +64,7 @@ class Origin:
     files: tuple[FileState, ...] = ()
     others: tuple[str, ...] = ()
     continues: tuple[str, ...] = ()
+    publications: tuple[Publication, ...] = ()
 
     @property
     def changed(self) -> bool:
@@ -95,6 +97,35 @@ class Lineage:
         except OSError as error:
             raise StorageError(f"{path} cannot be read: {error.strerror or error}", hint="check the disk") from error
         raise RegistryError(f"{path} does not exist", hint="give a labelled file or a checkpoint folder")
+
+    def origin_of_publication(self, repository: str, revision: str | None = None) -> Origin:
+        """Return which run and checkpoint was pushed to a repository last.
+
+        :param revision: a commit, the beginning of one, a branch or a tag.
+        :raises RegistryError: no run in this registry was pushed there.
+        """
+        rows = tables.publications.c
+        condition = rows.repository == repository
+        if revision:
+            same = rows.commit_id.startswith(revision, autoescape=True)
+            condition &= same | (rows.revision == revision) | (rows.tag == revision)
+        place = f"hub:{repository}" + (f"@{revision}" if revision else "")
+        with self._database.session() as connection:
+            found = publications(connection, condition)
+            if not found:
+                hint = "it may have been pushed from another LABELKIT_HOME or LABELKIT_REGISTRY"
+                raise RegistryError(f"no run in this registry was pushed to {place}", hint=hint)
+            last = found[-1]
+            origin = Origin(
+                path=Path(place),
+                kind="published checkpoint",
+                tied_by="content",
+                run=last.run,
+                step=last.step,
+                created=last.created,
+                written_as=f"{last.place} on {last.endpoint}",
+            )
+            return _with_run(connection, origin)
 
     def ancestors(self, run: str) -> tuple[str, ...]:
         """Return the ids of the runs that trained the model of ``run`` before it, the nearest first."""
@@ -199,7 +230,10 @@ def _of_output(
 
 
 def _with_run(connection: sa.Connection, origin: Origin) -> Origin:
-    """Return ``origin`` with the facts of its run, unless the run was deleted."""
+    """Return ``origin`` with its publications, and the facts of its run unless the run was deleted."""
+    rows = tables.publications.c
+    same = (rows.run == origin.run) & (rows.step == origin.step)
+    origin = replace(origin, publications=tuple(publications(connection, same)))
     found = summaries(connection, tables.runs.c.id == origin.run)
     if not found:
         return origin

@@ -17,6 +17,7 @@ from labelkit.registry.entities import (
     Evaluation,
     Note,
     OutputRecord,
+    Publication,
     RunDetails,
     RunRecord,
     RunSummary,
@@ -169,6 +170,7 @@ def details(connection: sa.Connection, run: str, store: LocalStore) -> RunDetail
         evaluations=_evaluations(connection, run),
         test_scored=connection.execute(test_evaluations).scalar_one(),
         outputs=tuple(OutputRecord(run=run, **one) for one in rows(tables.outputs, without="id")),
+        publications=tuple(publications(connection, tables.publications.c.run == run)),
         **state,
     )
 
@@ -187,6 +189,13 @@ def _evaluations(connection: sa.Connection, run: str) -> tuple[Evaluation, ...]:
         )
         found.setdefault(one["evaluation"], []).append(figure)
     return tuple(Evaluation(figures=tuple(found.get(id_, ())), **row) for id_, row in evaluations.items())
+
+
+def publications(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> list[Publication]:
+    """Return the publications that meet ``condition``, oldest first."""
+    rows = tables.publications.c
+    query = sa.select(*(column for column in rows if column.name != "id")).where(condition).order_by(rows.id)
+    return [Publication(**row) for row in connection.execute(query).mappings()]
 
 
 def checkpoints(connection: sa.Connection, run: str, store: LocalStore) -> list[CheckpointRecord]:

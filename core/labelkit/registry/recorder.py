@@ -17,7 +17,7 @@ from labelkit.errors import RegistryError
 from labelkit.events import Status
 from labelkit.registry import aliases, attempts, statements, tables
 from labelkit.registry.database import Database
-from labelkit.registry.entities import RunFacts, RunRecord
+from labelkit.registry.entities import Publication, RunFacts, RunRecord
 from labelkit.registry.home import LocalStore
 from labelkit.registry.liveness import now
 from labelkit.registry.metric_rows import figures
@@ -242,6 +242,15 @@ class Recorder:
         row = {"run": run, "step": step, "kind": kind, "size": size, "sha256": sha256, "records": records}
         with self._database.session(write=True) as connection:
             connection.execute(tables.outputs.insert().values(**row, **place, created=now()))
+
+    def log_publication(self, publication: Publication) -> None:
+        """Record that a checkpoint was pushed to a repository; the same push is recorded once."""
+        columns = tables.publications.c
+        row = {name: getattr(publication, name) for name in publication.__dataclass_fields__}
+        same = [columns[name] == value for name, value in row.items() if name != "created"]
+        with self._database.session(write=True) as connection:
+            if not connection.execute(sa.select(columns.id).where(*same)).first():
+                connection.execute(tables.publications.insert().values(**row))
 
     def _mark_deleted(self, path: str) -> sa.Update:
         same = (_CHECKPOINTS.store == self._store.id, _CHECKPOINTS.path == path, _CHECKPOINTS.removed.is_(None))

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy import Column, ForeignKey, Index, MetaData, Named, Table, TypedColumns
 
 # All revisions of the schema, oldest first.
-REVISIONS = ("0001", "0002", "0003", "0004")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005")
 # Not Alembic's default name, so that another program's database is not taken for a registry.
 VERSION_TABLE = "labelkit_version"
 
@@ -272,6 +272,21 @@ class _Outputs(TypedColumns):
     created: Named[datetime] = Column(UtcTime)
 
 
+class _Publications(TypedColumns):
+    """Checkpoints that were pushed to repositories. Rows outlive their run, for lineage."""
+
+    id: Named[int] = Column(sa.Integer, primary_key=True)
+    run: Named[str]
+    step: Named[int | None] = Column(sa.BigInteger)
+    endpoint: Named[str]
+    repository: Named[str]
+    revision: Named[str]
+    commit_id: Named[str]
+    tag: Named[str | None]
+    pull_request: Named[str | None]
+    created: Named[datetime] = Column(UtcTime)
+
+
 # SQLite keeps these in the order of their keys, not beside an index of them: half the size, and the rows of a
 # run lie together.
 _BY_KEY: dict[str, Any] = {"sqlite_with_rowid": False}
@@ -311,3 +326,6 @@ aliases = Table("aliases", metadata, _Aliases, Index(None, "task", "name"), Inde
 evaluations = Table("evaluations", metadata, _Evaluations, Index(None, "run"), Index(None, "content_hash"))
 evaluation_figures = Table("evaluation_figures", metadata, _EvaluationFigures, **_BY_KEY)
 outputs = Table("outputs", metadata, _Outputs, Index(None, "sha256"), Index(None, "run"))
+publications = Table(
+    "publications", metadata, _Publications, Index(None, "run"), Index(None, "repository", "commit_id")
+)

@@ -51,6 +51,8 @@ VIEWS: dict[str, str] = {
     "v_evaluation_scores": """
         SELECT e.run, f.evaluation, e.split, f.name, f.type AS label_type, f.value, f.text
         FROM evaluation_figures f JOIN evaluations e ON e.id = f.evaluation""",
+    "v_publications": """
+        SELECT run, step, endpoint, repository, revision, commit_id, tag, pull_request, created FROM publications""",
     "v_outputs": "SELECT run, step, kind, host, path, size, sha256, records, created FROM outputs",
 }
 

@@ -138,15 +138,21 @@ def note(shell: Shell, run: str, text: str) -> None:
 def why(shell: Shell, path: Path) -> None:
     """Show the run and checkpoint that made FILE: a labelled file, a checkpoint folder, or a file of one.
 
-    Files are recognised by their content hash, also when they are copied or renamed.
+    Files are recognised by their content hash, also when they are copied or renamed. hub:ORG/NAME[@REVISION] shows the
+    run that was pushed there.
     """
     from labelkit.cli.runs import housekeeping_display as display
     from labelkit.registry import Registry
 
-    files = path.rglob("*") if path.is_dir() else [path]
-    total = sum(file.stat().st_size for file in files if file.is_file())
-    with Registry.open(shell.home, create=False) as registry, display.hashing(shell.err, total) as progress:
-        found = registry.lineage.origin(path, progress=progress)
+    if (pushed := str(path)).startswith("hub:"):
+        repository, _, revision = pushed.removeprefix("hub:").partition("@")
+        with Registry.open(shell.home, create=False) as registry:
+            found = registry.lineage.origin_of_publication(repository, revision or None)
+    else:
+        files = path.rglob("*") if path.is_dir() else [path]
+        total = sum(file.stat().st_size for file in files if file.is_file())
+        with Registry.open(shell.home, create=False) as registry, display.hashing(shell.err, total) as progress:
+            found = registry.lineage.origin(path, progress=progress)
     if shell.as_json:
         shell.json({**asdict(found), "changed": found.changed})
     else:

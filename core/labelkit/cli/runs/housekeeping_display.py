@@ -12,7 +12,7 @@ from labelkit.console.tables import cell, figure, table
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from labelkit.registry import CollectedGarbage, DeletedRun, Origin, Verification
+    from labelkit.registry import CollectedGarbage, DeletedRun, Origin, Publication, Verification
     from labelkit.registry.aliases import AliasRecord
     from labelkit.registry.entities import RunSummary
 
@@ -110,6 +110,7 @@ def origin(console: Console, found: Origin) -> None:
         "task": found.task,
         "data": summary and summary.data + (" (synthetic)" if summary.synthetic else ""),
         "model": summary and summary.model,
+        "pushed to": "; ".join(published(one) for one in found.publications) or None,
         "continues from": ", ".join(found.continues) or None,
         "validation": summary and f"{summary.metric_key} {figure(found.validation)}",
         "started": summary and moment(summary.started),
@@ -121,6 +122,12 @@ def origin(console: Console, found: Origin) -> None:
     for one in found.files:
         if one.state != "ok":
             line(console, f"{one.state}: {one.name}")
+
+
+def published(one: Publication) -> str:
+    """Return where a checkpoint was pushed to, on one line."""
+    names = (one.revision, one.tag and f"tag {one.tag}", one.pull_request)
+    return f"{one.repository}@{one.commit_id[:12]} ({', '.join(name for name in names if name)})"
 
 
 def lineage_summary(found: Origin) -> str:

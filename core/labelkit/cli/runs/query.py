@@ -37,7 +37,7 @@ def query(shell: Shell, sql: str, as_csv: bool, seconds: float) -> None:
     labelkit runs query "SELECT run, value FROM v_scores WHERE split = 'test' AND name = 'f1' AND label_type = ''"
 
     The views v_runs, v_params, v_scores, v_metrics, v_splits, v_versions, v_checkpoints, v_files, v_attempts, v_tags,
-    v_notes, v_aliases, v_evaluations, v_evaluation_scores and v_outputs keep their names and columns.
+    v_notes, v_aliases, v_evaluations, v_evaluation_scores, v_publications and v_outputs keep their names and columns.
     """
     from labelkit.registry import Registry
 

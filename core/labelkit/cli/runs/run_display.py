@@ -48,6 +48,7 @@ def details(console: Console, run: RunDetails, nested_scores: Mapping[str, Any])
     print_curves(console, run)
     print_splits(console, run)
     print_files(console, run)
+    print_publications(console, run)
     print_history(console, run)
     console.print()
     settings = [(one.key, one.text, one.origin) for one in record.plan]
@@ -178,6 +179,19 @@ def print_files(console: Console, run: RunDetails) -> None:
             for one in run.outputs
         ]
         table(console, written, outputs)
+
+
+def print_publications(console: Console, run: RunDetails) -> None:
+    """Print the repositories that checkpoints of a run were pushed to."""
+    if not run.publications:
+        return
+    console.print()
+    places = (Column("repository", least=20), Column("commit"), Column("as"))
+    rows = []
+    for one in run.publications:
+        name = one.pull_request or one.tag or one.revision
+        rows.append((figure(one.created)[:16], one.step, one.repository, one.commit_id[:_HASH], name))
+    table(console, (Column("pushed"), Column("step", right=True), *places), rows)
 
 
 def print_history(console: Console, run: RunDetails) -> None:
