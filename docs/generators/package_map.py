@@ -18,6 +18,7 @@ CAPTIONS = {
     "api": "run, resume, load",
     "builtin": "the plugin 'core'",
     "report": "a run as HTML",
+    "serve": "labellers over HTTP",
     "evaluation": "scores, errors, comparison",
     "train": "training runs",
     "label": "labelling jobs",

@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "evaluate": ("labelkit.cli.evaluate", "Evaluate a trained labeller on gold data."),
     "errors": ("labelkit.cli.errors", "Show the errors of a labeller, and likely annotation errors."),
     "onnx": ("labelkit.cli.onnx", "Export a trained labeller to ONNX and validate it."),
+    "serve": ("labelkit.cli.serve", "Serve trained labellers over HTTP."),
     "runs": ("labelkit.cli.runs", "List, compare, annotate and delete recorded runs."),
     "data": ("labelkit.cli.data", "Show, check and convert labelled data."),
     "tasks": ("labelkit.cli.listing", "List the labelling tasks."),

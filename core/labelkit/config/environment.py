@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +23,13 @@ class Environment:
     :param data: ``LABELKIT_DATA``, the folder of corpora.
     :param plugins: ``LABELKIT_PLUGINS``, the only plugins to load; None for all.
     :param offline: ``HF_HUB_OFFLINE`` or ``TRANSFORMERS_OFFLINE`` is set.
+    :param serve_token: ``LABELKIT_SERVE_TOKEN``, which requests to ``labelkit serve`` must bear.
     """
 
     data: Path | None = None
     plugins: tuple[str, ...] | None = None
     offline: bool = False
+    serve_token: str | None = field(default=None, repr=False)
 
     @classmethod
     def read(cls, environ: Mapping[str, str] = os.environ) -> Environment:
@@ -37,6 +39,7 @@ class Environment:
             data=Path(folder).expanduser() if (folder := environ.get("LABELKIT_DATA")) else None,
             plugins=None if plugins is None else tuple(name.strip() for name in plugins.split(",") if name.strip()),
             offline=any(environ.get(name, "").strip().upper() in _TRUE for name in _OFFLINE),
+            serve_token=environ.get("LABELKIT_SERVE_TOKEN") or None,
         )
 
     def load_context(

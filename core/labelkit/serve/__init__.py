@@ -1,0 +1,1 @@
+"""Serve trained labellers over HTTP, and to annotation tools."""

@@ -1,0 +1,99 @@
+"""The operations of a server: one table that routes requests, shapes errors, and is documented as OpenAPI."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel
+from pydantic_core import to_json
+from starlette.responses import Response
+
+from labelkit.records import Example, Labelled
+from labelkit.serve.bodies import B, parse_body, read_body
+from labelkit.serve.errors import RequestError
+from labelkit.serve.limits import ServeLimits
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.types import Receive, Scope, Send
+
+    from labelkit.models.checkpoint import CheckpointInfo
+    from labelkit.serve.models import ServedModel, ServedModels
+
+Handle = Callable[["Request"], Awaitable[Response]]
+ErrorShape = Callable[[RequestError], object]
+#: in the scope of a request: the path of its operation, for metrics
+ROUTE = "labelkit.route"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """What a server does for one method and path.
+
+    :param path: with parameters in braces, as OpenAPI and Starlette write them.
+    :param body: what its body must be; None: it has none.
+    :param answer: what it returns; None: a JSON value without a schema.
+    :param group: the protocol, for the documentation.
+    :param open: it needs no token.
+    """
+
+    method: str
+    path: str
+    group: str
+    summary: str
+    handle: Handle
+    body: type[BaseModel] | None = None
+    answer: type[BaseModel] | None = None
+    shape: ErrorShape = lambda error: {"error": error.message}
+    open: bool = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        from starlette.requests import Request
+
+        scope[ROUTE] = self.path
+        try:
+            response = await self.handle(Request(scope, receive))
+        except RequestError as error:
+            response = json_response(self.shape(error), error.status, error.headers)
+        await response(scope, receive, send)
+
+
+@dataclass(frozen=True, slots=True)
+class Labelling:
+    """What the operations of all protocols share: the models and the limits."""
+
+    models: ServedModels
+    limits: ServeLimits
+
+    async def body(self, request: Request, model: type[B]) -> B:
+        """Return the validated body of a request.
+
+        :raises RequestError: it is too large, or invalid.
+        """
+        return parse_body(await read_body(request, self.limits), model)
+
+    async def label(self, model: ServedModel, examples: list[Example]) -> tuple[list[Labelled], CheckpointInfo]:
+        """Return the records of some examples, and the checkpoint that labelled them.
+
+        :raises RequestError: too much waits already, time is over, or an example cannot be labelled.
+        """
+        return await model.label(examples, self.limits.seconds)
+
+
+def json_response(content: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """Return a response in JSON."""
+    return Response(to_json(content), status, headers, "application/json")
+
+
+def text_examples(texts: list[str]) -> list[Example]:
+    """Return an example of each text, numbered as ``labelkit label --text`` numbers them."""
+    return [Example(id=str(number), text=text) for number, text in enumerate(texts, 1)]
+
+
+def path_parameter(request: Request, name: str) -> str:
+    """Return a parameter of the path of a request."""
+    found: Any = request.path_params[name]
+    return str(found)
