@@ -345,7 +345,7 @@ def aliased(monkeypatch: pytest.MonkeyPatch) -> tuple[ServedModel, list[Any], li
     lines: list[str] = []
     opener = cast(Opener, StubOpener())
     open_ = opener.open
-    opener.open = lambda reference: open_(refers[-1])  # type: ignore[method-assign, assignment]
+    opener.open = lambda reference: open_(refers[-1])  # type: ignore[method-assign]
     return ServedModel("ner@prod", "ner@prod", opener.open("old"), opener, lines.append), refers, lines
 
 
@@ -397,7 +397,7 @@ def test_what_cannot_be_resolved_or_is_gone_is_said_once_and_served_on(
 def test_a_run_of_another_kind_is_not_served_in_its_place(aliased: tuple[ServedModel, list[Any], list[str]]) -> None:
     model, refers, lines = aliased
     refers.append("texts")
-    model.info.kind = "text"  # type: ignore[misc, assignment]
+    model.info.kind = "text"  # type: ignore[misc]
     model.refresh()
     assert model.run == "old"
     assert "is of kind token" in lines[0]

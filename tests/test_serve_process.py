@@ -27,7 +27,7 @@ def test_sigterm_lets_open_requests_finish(trained: labelkit.RunResult, home: Pa
     with log.open("wb") as errors:
         process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True)
     assert process.stdout
-    started = json.loads(process.stdout.readline())
+    started = json.loads("".join(iter(process.stdout.readline, "}\n")) + "}")
     assert started["models"] == {"shared": trained.run}
     answers: list[Any] = []
 
