@@ -501,8 +501,10 @@ def test_an_error_of_cores_own_listeners_stops_the_run_before_observers_hear_of_
     def registry(event: Event) -> None:
         raise labelkit.LabelkitError("the disk is full")
 
+    emit = Emitter([], Catalog.load().observers(CONTEXT), print)
+    emit.add_first(registry)
     with pytest.raises(labelkit.LabelkitError):
-        Emitter([registry], Catalog.load().observers(CONTEXT), print)(STARTED)
+        emit(STARTED)
     assert heard_by("watcher") == []
 
 

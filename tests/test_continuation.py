@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 import labelkit
-from labelkit.api import request_of
 from labelkit.cli import main
 from labelkit.config.environment import Environment
+from labelkit.config.requests import request_of
 from labelkit.errors import PlanError
 from labelkit.models.heads import BoundHead
 from labelkit.models.loading import load_classifier

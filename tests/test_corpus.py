@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labelkit.api import request_of
 from labelkit.config.environment import Environment
 from labelkit.config.plan import make_plan
+from labelkit.config.requests import request_of
 from labelkit.data import sources
 from labelkit.data.corpus import Corpus, load_corpus
 from labelkit.data.holdout import hold_out_validation

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 import labelkit
-from labelkit.api import request_of
 from labelkit.config import plan as plan_module
 from labelkit.config import validation as validation_module
 from labelkit.config.plan import ErrorCollector, Plan, Request, Setting, draft_plan, make_plan
 from labelkit.config.recipes import find_recipe, read_recipe, recipes_of
+from labelkit.config.requests import request_of
 from labelkit.config.validation import OWNED, parse_set, validate
 from labelkit.errors import LabelkitError, PlanError, UnknownNameError
 from labelkit.plugins.catalog import Candidate, Catalog, find_candidates

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from labelkit.api import FLAGS
+from labelkit.config.requests import FLAGS
 from labelkit.errors import RegistryError
 from labelkit.registry import Home, PlanValue, Registry, RunRecord, SplitRecord
 from labelkit.registry.filter_parser import (

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from broken_plugins import CORE, GOOD, METRIC, a_catalog
-from labelkit.api import request_of
 from labelkit.config.environment import Environment
 from labelkit.config.plan import make_plan
+from labelkit.config.requests import request_of
 from labelkit.data.reading import read_raw_corpus
 from labelkit.errors import DataError, LabelkitError, PlanError
 from labelkit.evaluation.recorded_data import read_run_corpus, run_metrics

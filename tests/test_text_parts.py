@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 import labelkit
 from broken_plugins import a_catalog
-from labelkit.api import request_of
 from labelkit.config.environment import Environment
+from labelkit.config.requests import request_of
 from labelkit.data.preprocess import apply_one
 from labelkit.encode import cache
 from labelkit.encode.alignment import Encoding, encode_texts, texts_of

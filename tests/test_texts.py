@@ -149,7 +149,7 @@ def test_gradient_weights_do_not_depend_on_the_batch(engine: Engine, tmp_path: P
     arguments = TrainingArguments(output_dir=str(tmp_path), use_cpu=True, report_to="none")
     trainer = WordLevelTrainer(
         model=engine.model.eval(), args=arguments, train=store, encoding=engine.encoding, head=engine.head,
-        batch_tokens=0, evaluate=lambda *_: {}, callback=TrainerCallback(),
+        batch_tokens=0, evaluate=lambda *_: {}, callbacks=[TrainerCallback()],
     )  # fmt: skip
     items = [TrainingWindows(store)[n] for n in range(len(store))]
     collate = Collator(engine.encoding, "text")

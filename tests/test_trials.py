@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from broken_plugins import EXAMPLES, FORMAT, METRIC, SCHEMA, SOURCE, TASK, a_catalog
-from labelkit.api import request_of
 from labelkit.config.environment import Environment
 from labelkit.config.plan import ErrorCollector, make_plan
+from labelkit.config.requests import request_of
 from labelkit.data.corpus import Corpus
 from labelkit.errors import PlanError
 from labelkit.plugins.catalog import Catalog
@@ -137,8 +137,8 @@ def test_parts_of_labelkit_are_tried_where_its_own_task_does_not_name_them(
     catalog = Catalog.load()
 
     def tried(metric: str) -> list[str]:
-        errors, flags = ErrorCollector(), {"data": str(tmp_path), "metric": metric}
-        plan = make_plan(request_of("pos", recipe=None, name=None, sets=(), **flags), catalog)
+        errors = ErrorCollector()
+        plan = make_plan(request_of("pos", recipe=None, name=None, sets=(), data=str(tmp_path), metric=metric), catalog)
         try_parts(plan, read_corpus(plan, catalog, Environment(), tmp_path / "cache"), catalog, errors)
         return [str(error) for error in errors.errors]
 

@@ -44,7 +44,9 @@ from labelkit.records import (
 from labelkit.settings import Doc
 
 if TYPE_CHECKING:
-    from labelkit.api import load, read, resume, run
+    from labelkit.api.data import read
+    from labelkit.api.loading import load
+    from labelkit.api.training import resume, run
     from labelkit.inference.viterbi import viterbi
     from labelkit.label.labeller import Labeller
     from labelkit.labels.schemes import may_follow
@@ -54,10 +56,10 @@ if TYPE_CHECKING:
     __version__: str
 
 _LAZY = {
-    "run": "labelkit.api",
-    "load": "labelkit.api",
-    "read": "labelkit.api",
-    "resume": "labelkit.api",
+    "run": "labelkit.api.training",
+    "load": "labelkit.api.loading",
+    "read": "labelkit.api.data",
+    "resume": "labelkit.api.training",
     "may_follow": "labelkit.labels.schemes",
     "viterbi": "labelkit.inference.viterbi",
     "resolve_tiny": "labelkit.models.references",

@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 )
 @click.option("--allow-new-labels", is_flag=True, default=None, help="Allow labels absent from the training split.")
 @click.option("--name", metavar="NAME", help="Name the run: a-z, 0-9 and hyphens.")
+@click.option(
+    "--replace", "replaces", is_flag=True, help="Take the name from the run that has it: for Makefiles and DVC."
+)
 @click.option("--resume", metavar="RUN", help="Resume a stopped run with its recorded plan.")
 @click.option("--dry-run", is_flag=True, help="Check everything and print the plan without training.")
 @command_options
@@ -56,6 +59,8 @@ def run(shell: Shell, task: str | None, resume: str | None, dry_run: bool, seeds
     from labelkit.cli.progress import Progress
     from labelkit.train import distributed
 
+    if flags["replaces"] and (seeds or 1) > 1:
+        raise click.UsageError("--replace cannot be combined with --seeds: a group has a name for each run.")
     if task is None and resume is None:
         raise click.UsageError("Missing argument 'TASK'.")
     if distributed.world_size() > 1 and (seeds or 1) > 1:
@@ -94,15 +99,16 @@ def prepare_run(
 
     :raises click.UsageError: the flags cannot be combined with ``--resume``.
     """
-    from labelkit.api import request_of
+    from labelkit.config.requests import request_of
     from labelkit.train.preparation import prepare, prepare_resumed
 
     if resume is None:
         del flags["seeds"]
         assert task is not None
         return prepare(request_of(task, **flags), shell.catalog, shell.environment, shell.home, on_stage=progress.stage)
-    if given := [name for name, value in flags.items() if value not in (None, ())]:
-        option = "--set" if given[0] == "sets" else f"--{given[0].replace('_', '-')}"
+    if given := [name for name, value in flags.items() if value not in (None, (), False)]:
+        special = {"sets": "--set", "replaces": "--replace"}
+        option = special[given[0]] if given[0] in special else f"--{given[0].replace('_', '-')}"
         raise click.UsageError(f"{option} cannot be combined with --resume: the run keeps its recorded plan.")
     prepared = prepare_resumed(resume, shell.catalog, shell.environment, shell.home, on_stage=progress.stage)
     if task not in (None, prepared.plan.task.name):

@@ -22,6 +22,7 @@ class Environment:
 
     :param data: ``LABELKIT_DATA``, the folder of corpora.
     :param plugins: ``LABELKIT_PLUGINS``, the only plugins to load; None for all.
+    :param memory: split → its data, where a program gave data in Python; the reference ``in memory`` names it.
     :param offline: ``HF_HUB_OFFLINE`` or ``TRANSFORMERS_OFFLINE`` is set.
     :param serve_token: ``LABELKIT_SERVE_TOKEN``, which requests to ``labelkit serve`` must bear.
     """
@@ -30,6 +31,7 @@ class Environment:
     plugins: tuple[str, ...] | None = None
     offline: bool = False
     serve_token: str | None = field(default=None, repr=False)
+    memory: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def read(cls, environ: Mapping[str, str] = os.environ) -> Environment:
@@ -59,4 +61,5 @@ class Environment:
             columns=parse_columns(settings.columns) if settings.columns else {},
             settings=settings,
             plugin_settings=plugin_settings,
+            memory=self.memory,
         )

@@ -40,6 +40,7 @@ class Request:
     :param overrides: setting → (value, the flag that gave it).
     :param sets: ``key=value`` of each ``--set``.
     :param name: the user's name for the run.
+    :param replaces: the run takes its name from a run that has it.
     :param frozen: the overrides are a whole recorded plan: no recipe is read.
     """
 
@@ -48,6 +49,7 @@ class Request:
     overrides: Mapping[str, tuple[Any, str]] = field(default_factory=dict)
     sets: tuple[str, ...] = ()
     name: str | None = None
+    replaces: bool = False
     frozen: bool = False
 
 

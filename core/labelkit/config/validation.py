@@ -21,13 +21,14 @@ _INSTEAD: dict[str, str] = {
     "--metric": "metric_for_best_model greater_is_better include_for_metrics batch_eval_metrics",
     "LABELKIT_HOME": "output_dir overwrite_output_dir logging_dir",
     "--name": "run_name project",
+    "an observer plugin such as examples/labelkit-trackers, or callbacks=[…] of labelkit.run": "report_to",
     "CUDA_VISIBLE_DEVICES= to train on the CPU": "use_cpu",
     "nothing: labelkit decides it": """
         auto_find_batch_size debug disable_tqdm do_eval do_predict do_train enable_jit_checkpoint eval_delay
         eval_on_start eval_steps eval_strategy eval_use_gather_object hub_always_push hub_model_id hub_private_repo
         hub_revision hub_strategy hub_token ignore_data_skip label_names length_column_name load_best_model_at_end
         local_rank log_level log_level_replica log_on_each_node logging_first_step logging_nan_inf_filter
-        logging_steps logging_strategy prediction_loss_only push_to_hub remove_unused_columns report_to
+        logging_steps logging_strategy prediction_loss_only push_to_hub remove_unused_columns
         restore_callback_states_from_checkpoint resume_from_checkpoint save_on_each_node save_only_model save_steps
         save_strategy save_total_limit skip_memory_metrics trackio_bucket_id trackio_space_id
         trackio_static_space_id

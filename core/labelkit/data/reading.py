@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from labelkit.data.resolution import DataCatalog, FileSplits, HubSplits, SourceSplits, of_split, resolve_reference
+from labelkit.data.resolution import (
+    DataCatalog,
+    FileSplits,
+    HubSplits,
+    MemorySplits,
+    SourceSplits,
+    of_split,
+    resolve_reference,
+)
 from labelkit.errors import DataError
 from labelkit.formats.recognition import reader_for
 from labelkit.records import Example, Kind, LoadContext, Source
@@ -70,6 +78,9 @@ def kind_of(reference: str, catalog: DataCatalog, ctx: LoadContext) -> Kind:
     if isinstance(resolved, SourceSplits):
         return resolved.source.kind
     split = next(iter(resolved.refs))
+    if isinstance(resolved, MemorySplits):
+        first = next(iter(resolved.open(split, ctx)), None)
+        return "token" if first is not None and first.words is not None else "text"
     path = resolved.files[split] if isinstance(resolved, FileSplits) else resolved.dataset.files[split][0]
     ctx = of_split(ctx, split)
     chosen = reader_for(path, catalog.formats, ctx.settings.format, ctx=ctx)

@@ -87,6 +87,18 @@ def parse_split_files(text: str) -> dict[str, Path]:
     return files
 
 
+def split_key(name: str, what: str) -> str:
+    """Return the split that ``name`` means, e.g. ``validation`` for ``dev``.
+
+    :param what: what names it, for the message.
+    :raises DataError: it names none.
+    """
+    split = canonical_split(name)
+    if split is None:
+        raise DataError(f"unknown split '{name}' in {what}", hint=nearest(name, _KEYS))
+    return split
+
+
 def files_read(text: str) -> list[Path]:
     """Return the local files that a data reference may be read from; none for a source or a dataset of the Hub."""
     reference = parse_reference(text)

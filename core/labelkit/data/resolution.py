@@ -9,11 +9,12 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from labelkit.data.arrow_cache import cache_path, load_stored, store_if_large
 from labelkit.data.example_validation import example_fault, layer_fault
 from labelkit.data.hub_datasets import HubDataset, find_hub_dataset
+from labelkit.data.in_memory import IN_MEMORY, describe, read_memory
 from labelkit.data.references import DataReference, parse_reference, parse_split_formats
 from labelkit.data.split_files import NAME_THE_SPLITS, SplitFiles, find_splits, shards_of
 from labelkit.errors import DataError, UnknownNameError, nearest
@@ -226,6 +227,38 @@ class FileSplits(ResolvedReference):
             return stored or _store_nonempty(read_shards(shards, chosen, within), str(path), cached, within.policy)
 
 
+@dataclass(frozen=True, kw_only=True)
+class MemorySplits(ResolvedReference):
+    """The splits of data that was given in Python."""
+
+    data: Mapping[str, Any]
+
+    def open(self, split: str, ctx: LoadContext) -> Iterator[Example]:
+        """Return the examples of a split."""
+        self.check_split(split)
+        return read_memory(split, self.data[split], ctx)
+
+    def read(self, split: str, ctx: LoadContext) -> Sequence[Example]:
+        """Return the examples of a split; the cache is never reused, as the data may be other data now."""
+        with own_policy(ctx) as within:
+            path = cache_path(ctx, IN_MEMORY, split)
+            return _store_nonempty(self.open(split, within), f"{IN_MEMORY} {split}", path, within.policy)
+
+
+def resolve_memory(ctx: LoadContext) -> MemorySplits:
+    """Return the splits of data that was given in Python.
+
+    :raises DataError: none was given, as when the data of a recorded run is read again.
+    """
+    if not ctx.memory:
+        raise DataError(
+            "the data of this run was given in memory, and is not recorded",
+            hint="give the same data in Python, data=… of labelkit.resume, evaluate or find_errors; or give files",
+        )
+    refs = {split: describe(value) for split, value in ctx.memory.items()}
+    return MemorySplits(text=IN_MEMORY, refs=refs, data=ctx.memory)
+
+
 def _format_names(
     files: Iterable[tuple[str, Path]], within: HubSplits | FileSplits, ctx: LoadContext
 ) -> tuple[str, ...]:
@@ -263,7 +296,7 @@ def source_context(source: Source, ctx: LoadContext, formats: Mapping[str, Forma
 
 def resolve_reference(
     text: str, kind: Kind | None, catalog: DataCatalog, ctx: LoadContext
-) -> SourceSplits | HubSplits | FileSplits:
+) -> SourceSplits | HubSplits | FileSplits | MemorySplits:
     """Resolve a data reference: a source's name comes first, then a path, then a folder of that name in ``ctx.root``.
 
     :param kind: the kind of the examples; None for either.
@@ -272,6 +305,8 @@ def resolve_reference(
     """
     if source := catalog.sources.get(text):
         return resolve_source(source, kind, catalog, ctx)
+    if text == IN_MEMORY:
+        return resolve_memory(ctx)
     reference, suffixes = parse_reference(text), readable_suffixes(catalog.formats, kind)
     if reference.hub is not None:
         repository = HubRepository("dataset", reference.hub, reference.revision or DEFAULT_REVISION)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from labelkit.errors import DataError
+from labelkit.errors import DataError, nearest
 from labelkit.records import Kind, LoadContext
 
 Record = Mapping[str, Any]
@@ -106,7 +106,9 @@ def find_columns(names: Sequence[str], ctx: LoadContext) -> Columns:
     given = ctx.columns
     for role, name in given.items():
         if name not in names:
-            raise DataError(f"no column '{name}' for '{role}', the columns are {listed(names)}", hint=_HINT)
+            raise DataError(
+                f"no column '{name}' for '{role}', the columns are {listed(names)}", hint=_did_you_mean(name, names)
+            )
     kind = ctx.kind or guess_kind(names, given)
     layer = ctx.layer or usual_layer(kind)
     roles = _role_columns(names, kind, given)
@@ -124,6 +126,12 @@ def find_columns(names: Sequence[str], ctx: LoadContext) -> Columns:
     if "document" in roles:
         own.append(roles["document"])
     return Columns(kind=kind, roles=roles, layers=layers, layer=layer, own=tuple(own))
+
+
+def _did_you_mean(name: str, names: Sequence[str]) -> str:
+    """Return the hint for an unknown column: the nearest ones, where there are any, and how to name columns."""
+    close = nearest(name, names)
+    return f"{close} {_HINT}" if close.startswith("did") else _HINT
 
 
 def check_columns(path: object, ctx: LoadContext, names: Sequence[str]) -> None:

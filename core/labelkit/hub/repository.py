@@ -139,7 +139,7 @@ class HubRepository:
         self, revision: str, patterns: Sequence[str] | None, *, quiet: bool = False, local_files_only: bool = False
     ) -> Path:
         from huggingface_hub import snapshot_download
-        from tqdm.auto import tqdm  # type: ignore[import-untyped]
+        from tqdm.auto import tqdm
 
         class Quiet(tqdm):  # type: ignore[misc]
             def __init__(self, *arguments: Any, **options: Any) -> None:

@@ -71,6 +71,7 @@ class Labeller:
         precision: str = "fp32",
         decoder: str | None = None,
         engine: str = "auto",
+        device: str = "auto",
     ) -> Self:
         """Open the checkpoint of a run, or a checkpoint folder if ``reference`` contains a separator.
 
@@ -79,6 +80,7 @@ class Labeller:
         :param decoder: name of the decoder; None for the run's own.
         :param engine: one of :data:`labelkit.inference.onnx.engine.ENGINES`; with ``"auto"`` large inputs are labelled
             by OpenVINO or ONNX Runtime if one is installed and faster.
+        :param device: ``"cpu"``, ``"cuda"``, or ``"auto"`` for a GPU where there is one.
         :raises LabelkitError: if there is no such checkpoint, it is damaged, a plugin that it needs is missing, or the
             decoder is of another kind.
         """
@@ -88,7 +90,7 @@ class Labeller:
         chosen = find_decoder(catalog, decoder or info.decoder, info, found.context)
         preprocessors = find_preprocessors(catalog, info, found.context)
         head = find_head(catalog, info)
-        loaded = load_engine(folder, info, head, precision, engine, home.cache, found.context)
+        loaded = load_engine(folder, info, head, precision, engine, home.cache, found.context, device)
         return cls(folder, info, chosen, preprocessors, loaded, home.cache if engine == "auto" else None, found)
 
     @property

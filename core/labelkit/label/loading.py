@@ -21,7 +21,14 @@ BATCH_SIZES = {"cpu": 1024, "cuda": 65536}
 
 
 def load_engine(
-    folder: Path, info: CheckpointInfo, head: Head, precision: str, name: str, cache: Path, ctx: Context
+    folder: Path,
+    info: CheckpointInfo,
+    head: Head,
+    precision: str,
+    name: str,
+    cache: Path,
+    ctx: Context,
+    device: str = "auto",
 ) -> Engine:
     """Load model and tokenizer of a checkpoint onto the device.
 
@@ -30,6 +37,7 @@ def load_engine(
     :param name: one of :data:`labelkit.inference.onnx.engine.ENGINES`; ``"auto"`` loads torch.
     :param cache: folder of ONNX models.
     :param ctx: that of the checkpoint, for the functions of the head.
+    :param device: ``"cpu"``, ``"cuda"``, or ``"auto"`` for a GPU where there is one.
     :raises LabelkitError: if the engine is unknown, a package is missing, or the model cannot be loaded.
     """
     from labelkit.encode.alignment import Encoding
@@ -47,7 +55,8 @@ def load_engine(
         model: Any = load_classifier(folder, bound, trained=True)
         tokenizer = load_tokenizer(folder)
     onnx = name not in ("auto", "torch")
-    hardware: Hardware = detect(cpu=onnx)
+    hardware: Hardware = detect(cpu=onnx or device == "cpu")
+    check_device(device, hardware.type)
     model = model.to(hardware.type).eval()
     encoding = Encoding.of(tokenizer, info.max_length, info.overlap)
     # in bf16 the numbers of a regression are right to two or three digits only
@@ -56,6 +65,20 @@ def load_engine(
     chosen, _ = architectures.precision_for(model.config, precision_for(wanted, hardware))
     engine = Engine(model, encoding, chosen, BATCH_SIZES[hardware.type], head=bound, **fallback)
     return load_onnx_engine(engine, folder, name, cache) if onnx else engine
+
+
+def check_device(wanted: str, found: str) -> None:
+    """Raise if a device is unknown, or is not there.
+
+    :param wanted: ``"auto"``, ``"cpu"`` or ``"cuda"``.
+    :param found: the device that would be used.
+    :raises LabelkitError: it cannot be used.
+    """
+    devices = ("auto", "cpu", "cuda")
+    if wanted not in devices:
+        raise LabelkitError(f"unknown device '{wanted}'", hint=nearest(wanted, devices))
+    if wanted == "cuda" and found != "cuda":
+        raise LabelkitError("no GPU can be used here", hint="device='cpu', or 'auto'; ONNX engines run on the CPU")
 
 
 def find_decoder(catalog: Catalog, name: str, info: CheckpointInfo, ctx: Context) -> Decoder:

@@ -215,6 +215,7 @@ class LoadContext(Context):
     :param policy: what to do with records and spans that cannot be used.
     :param origins: split → the reference that it was really read from, e.g. ``hub:ID@COMMIT:train``; a source sets it
         where that differs from ``SOURCE:SPLIT``, and the run records it.
+    :param memory: split → its data, where data was given in Python instead of a reference.
     :param formats: file formats by name, for ``labelkit.read``; where there are none, those of all plugins.
     """
 
@@ -229,6 +230,7 @@ class LoadContext(Context):
     kind: Kind | None = None
     policy: ReadingPolicy = field(default_factory=ReadingPolicy)
     origins: MutableMapping[str, str] = field(default_factory=dict)
+    memory: Mapping[str, Any] = field(default_factory=dict)
     formats: Mapping[str, Format] = field(default_factory=dict)
 
     def lines(self, path: Path) -> Iterator[tuple[int, str]]:

@@ -60,3 +60,14 @@ def _lock_tags(connection: sa.Connection, run: str) -> set[str]:
     """Return the tags of a run, which is locked until the transaction ends."""
     statements.lock_run(connection, run)
     return set(connection.scalars(sa.select(_TAGS.tag).where(_TAGS.run == run)))
+
+
+def release_name(connection: sa.Connection, name: str, successor: str) -> None:
+    """Take ``name`` from the run that has it, if one has, and note there which run has it now."""
+    columns = tables.runs.c
+    run = connection.scalar(sa.select(columns.id).where(columns.name == name).with_for_update())
+    if run is None:
+        return
+    connection.execute(tables.runs.update().where(columns.id == run).values(name=None))
+    text = f"was called {name} until run {successor} took the name"
+    connection.execute(tables.notes.insert().values(run=run, text=text, created=now()))

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from labelkit.errors import RegistryError
 from labelkit.events import Status
 from labelkit.registry import aliases, attempts, statements, tables
+from labelkit.registry.annotations import release_name
 from labelkit.registry.database import Database
 from labelkit.registry.entities import Publication, RunFacts, RunRecord
 from labelkit.registry.home import LocalStore
@@ -39,9 +40,10 @@ class Recorder:
         #: run → the number of the attempt that this process makes
         self._attempts: dict[str, int] = {}
 
-    def start(self, record: RunRecord) -> None:
+    def start(self, record: RunRecord, *, takes_name: bool = False) -> None:
         """Record that a run started.
 
+        :param takes_name: a run that has its name loses it, which is noted with that run.
         :raises RegistryError: its id is in use, or its name is: by a run or an alias.
         """
         values = {one.name: getattr(record, one.name) for one in fields(record)}
@@ -51,6 +53,8 @@ class Recorder:
         with self._database.session(write=True, alone=record.name is not None) as connection:
             if statements.exists(connection, record.id):
                 raise RegistryError(f"there is a run '{record.id}' already")
+            if record.name is not None and takes_name:
+                release_name(connection, record.name, record.id)
             if record.name is not None:
                 aliases.check_unused(connection, record.name)
             connection.execute(tables.runs.insert(), row)

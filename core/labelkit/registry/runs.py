@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import sqlalchemy as sa
+
 from labelkit.errors import RegistryError
 from labelkit.events import Status
-from labelkit.registry import queries, ranking, references, statements
+from labelkit.registry import queries, ranking, references, statements, tables
 from labelkit.registry.database import Database
 from labelkit.registry.entities import Group, RunDetails, RunSummary
 from labelkit.registry.home import LocalStore
@@ -100,6 +102,12 @@ class Runs:
         if found is None:
             raise unknown_run(run)
         return found
+
+    def named(self, name: str) -> RunDetails | None:
+        """Return everything recorded about the run that was given ``name``; None where no run has it."""
+        with self._database.session() as connection:
+            run = connection.scalar(sa.select(tables.runs.c.id).where(tables.runs.c.name == name))
+            return None if run is None else queries.details(connection, run, self._store)
 
     def group(self, name: str) -> Group:
         """Return the metrics of a group of runs that differ in their seed only.

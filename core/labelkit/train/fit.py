@@ -172,6 +172,7 @@ class TrainingRun(TrainerCallback):
             control.should_training_stop = self._stopped = True
         if self._states.due:
             self._save_state()
+        self._stopped = self._stopped or control.should_training_stop  # by another callback
         control.should_evaluate = self._evaluates_after(step)
 
     def on_evaluate(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
@@ -229,7 +230,7 @@ class TrainingRun(TrainerCallback):
             head=run.head,
             batch_tokens=run.plan.train.batch_tokens,
             evaluate=self.evaluate,
-            callback=self,
+            callbacks=[*run.callbacks, self],
         )
         trainer.max_tokens, trainer.on_out_of_memory = self._max_tokens, self._note_out_of_memory
         return trainer

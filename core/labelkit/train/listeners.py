@@ -11,29 +11,37 @@ Listener = Callable[[Event], object]
 
 
 class Emitter:
-    """Passes each event to listeners, whose errors stop the run, and to observers of plugins, whose errors do not.
+    """Passes each event to listeners and to observers of plugins; one that raises is reported once, and dropped.
 
-    :param observers: by plugin name; one that raises is reported once through ``warn``, and dropped.
+    :param observers: by plugin name.
+    :param warn: called with the report.
     """
 
     def __init__(
         self, listeners: Sequence[Listener], observers: Mapping[str, Listener], warn: Callable[[str], object]
     ) -> None:
-        self._listeners = list(listeners)
-        self._observers = dict(observers)
+        self._first: list[Listener] = []
+        self._named = [(f"listener {name_of(listener)}", listener) for listener in listeners]
+        self._named += [(f"observer of plugin '{name}'", observer) for name, observer in observers.items()]
         self._warn = warn
 
     def add_first(self, listener: Listener) -> None:
-        """Register ``listener`` first, so that a failing listener cannot keep events from it."""
-        self._listeners.insert(0, listener)
+        """Register ``listener`` before all others, as one whose errors stop the run."""
+        self._first.insert(0, listener)
 
     def __call__(self, event: Event) -> None:
         """Pass ``event`` to all listeners and observers."""
-        for listener in self._listeners:
+        for listener in self._first:
             listener(event)
-        for name, observer in list(self._observers.items()):
+        for entry in list(self._named):
+            name, listener = entry
             try:
-                observer(event)
+                listener(event)
             except (Exception, SystemExit) as error:
-                del self._observers[name]
-                self._warn(f"the observer of plugin '{name}' failed and gets no more events: {explanation(error)}")
+                self._named.remove(entry)
+                self._warn(f"the {name} failed and gets no more events: {explanation(error)}")
+
+
+def name_of(listener: Listener) -> str:
+    """Return the name of a function, or of the class of another object, for messages."""
+    return getattr(listener, "__qualname__", None) or type(listener).__qualname__

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from labelkit.config.environment import Environment
 from labelkit.config.plan import ErrorCollector, Plan, Request, Setting, draft_plan
 from labelkit.data.corpus import Corpus, load_corpus, reading_settings
+from labelkit.errors import LabelkitError
 from labelkit.models import references
 from labelkit.plugins.catalog import Catalog
 from labelkit.plugins.suppliers import explain_missing_parts
@@ -20,6 +22,9 @@ from labelkit.train.continuation import Continuation, resolve_model
 from labelkit.train.resumption import check_data_unchanged, check_resumable, recorded_request
 from labelkit.train.trials import try_parts
 
+if TYPE_CHECKING:
+    from transformers import TrainerCallback
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreparedRun:
@@ -28,6 +33,8 @@ class PreparedRun:
     :param plan: with its automatic settings not yet resolved.
     :param class_weights: the weight of each label in the loss; None where all weigh the same.
     :param resumes: the run to resume; None for a new run.
+    :param takes_name: a run that has the name of the plan loses it.
+    :param callbacks: further callbacks of ``transformers.Trainer``, given in Python.
     :param continues: the checkpoint that the model comes from, where labelkit trained it.
     """
 
@@ -37,6 +44,8 @@ class PreparedRun:
     class_weights: tuple[float, ...] | None = None
     resumes: RunDetails | None = None
     continues: Continuation | None = None
+    callbacks: tuple[TrainerCallback, ...] = ()
+    takes_name: bool = False
 
 
 def prepare(
@@ -58,7 +67,7 @@ def prepare(
     plan = draft_plan(request, catalog, errors, offline=environment.offline)
     with errors.collect():
         if resumes is None:
-            check_name(plan.name, home)
+            check_name(plan.name, home, takes=request.replaces)
     with errors.collect():
         on_stage("finding the encoder", plan.settings.model)
         context = _load_context(plan, plan.data, environment, home.cache)
@@ -80,6 +89,7 @@ def prepare(
         plan=plan,
         corpus=corpus,
         encoder=encoder,
+        takes_name=request.replaces,
         continues=Continuation.of(trained, plan, corpus.schema) if trained else None,
         class_weights=weights,
         resumes=resumes,
@@ -110,19 +120,27 @@ def prepare_resumed(
     return prepared
 
 
-def check_name(name: str | None, home: Home) -> None:
+def check_name(name: str | None, home: Home, *, takes: bool = False) -> None:
     """Raise if a new run cannot have this name.
 
+    :param takes: another run may have it, and then loses it, unless it is running.
     :raises LabelkitError: it is malformed, reserved, the name or id of another run, or an alias.
     """
     if name is None:
+        if takes:
+            raise LabelkitError("--replace needs the name that the run takes", hint="add --name NAME")
         return
     # first without the registry, which takes time to import
     names.check_name(name, "a run")
     from labelkit.registry import Registry
 
     with Registry.open(home, create=False) as registry:
-        registry.aliases.check_available(name)
+        if not takes:
+            registry.aliases.check_available(name)
+        elif (holder := registry.runs.named(name)) is not None and holder.status == "running" and not holder.stale:
+            raise LabelkitError(
+                f"the run '{holder.record.id}' called '{name}' is running", hint="wait until it ends, or stop it first"
+            )
 
 
 def read_corpus(plan: Plan, catalog: Catalog, environment: Environment, cache: Path) -> Corpus:

@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from transformers import PreTrainedConfig, PreTrainedTokenizerBase
+from transformers import PreTrainedConfig, PreTrainedTokenizerBase, TrainerCallback
 
 import labelkit
 from labelkit import hardware
@@ -49,6 +49,7 @@ class ResolvedRun:
     :param fallback: the label of words without subwords.
     :param takes_head: whether the head of ``encoder`` is taken up; None: where its labels are the same.
     :param suppliers: the plugins of the parts of the plan.
+    :param callbacks: further callbacks of its Trainer, given in Python.
     """
 
     id: str
@@ -63,6 +64,7 @@ class ResolvedRun:
     device: Hardware
     takes_head: bool | None = None
     suppliers: tuple[Supplier, ...] = ()
+    callbacks: tuple[TrainerCallback, ...] = ()
 
     @functools.cached_property
     def train_mentions(self) -> Callable[[], MentionHashes] | None:
@@ -219,6 +221,7 @@ def encode_splits(
         device=device,
         takes_head=prepared.continues.takes_head if prepared.continues else None,
         suppliers=suppliers,
+        callbacks=prepared.callbacks,
     )
 
 

@@ -131,7 +131,7 @@ def _start_or_resume(
 ) -> None:
     """Record that the run starts, or is resumed, after warnings of what has changed."""
     if prepared.resumes is None:
-        registry.recorder.start(record)
+        registry.recorder.start(record, takes_name=prepared.takes_name)
         return
     for change in provenance_changes(prepared.resumes.record, record):
         warn(change)

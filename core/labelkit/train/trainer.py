@@ -130,7 +130,7 @@ class WordLevelTrainer(OutOfMemoryTrainer):
     :param batch_tokens: token budget of a batch of windows of similar length; 0 for a fixed number of windows.
     :param evaluate: evaluates the model on validation; called with the number of steps done, of epochs done, and the
         mean training loss since the last evaluation.
-    :param callback: called at each step and evaluation, after those of transformers.
+    :param callbacks: called at each step and evaluation in this order, after those of transformers.
     """
 
     def __init__(
@@ -143,7 +143,7 @@ class WordLevelTrainer(OutOfMemoryTrainer):
         head: BoundHead,
         batch_tokens: int,
         evaluate: Evaluate,
-        callback: TrainerCallback,
+        callbacks: list[TrainerCallback],
     ) -> None:
         seed = args.data_seed if args.data_seed is not None else args.seed
         self._sampler = TrainSampler(
@@ -160,7 +160,7 @@ class WordLevelTrainer(OutOfMemoryTrainer):
             args=args,
             train_dataset=TrainingWindows(train),
             data_collator=Collator(encoding, head.context.schema.kind),
-            callbacks=[callback],
+            callbacks=callbacks,
         )
         self.losses = RunningLoss()
         self._head = head

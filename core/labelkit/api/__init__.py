@@ -1,0 +1,1 @@
+"""The commands as functions, for programs and notebooks; their public names are those of ``labelkit``."""
