@@ -87,7 +87,8 @@ def run(
     request = request_of(
         task, recipe=str(recipe) if recipe else None, name=name, sets=(), replaces=replace, data=reference,
         encoding=encoding, columns=None if columns is None else columns_text(columns),
-        model=str(model) if model else None, metric=metric, decoder=decoder, epochs=epochs, lr=lr, seed=seed, max_steps=max_steps, max_minutes=max_minutes,
+        model=str(model) if model else None, metric=metric, decoder=decoder,
+        epochs=epochs, lr=lr, seed=seed, max_steps=max_steps, max_minutes=max_minutes,
         allow_new_labels=allow_new_labels,
     )  # fmt: skip
     extra = {key: (value, "settings") for key, value in (settings or {}).items()}
