@@ -123,13 +123,12 @@ def zipped(text: str) -> bytes:
     ("content", "what"),
     [
         (zipped(TAGGED), "a zip archive"),
-        (b"\x28\xb5\x2f\xfd\x24\xff\xe2", "compressed with zstd"),
-        (b"BZh91AY&SY\xff\0", "compressed with bzip2"),
+        (b"\x04\x22\x4d\x18\xff\0", "compressed with lz4"),
         (b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n", "a PDF document"),
         (b"train.conll" + b"\0" * 246 + b"ustar\0", "a tar archive"),
-        (gzip.compress(gzip.compress(b"Ada B-PER\n", mtime=0), mtime=0), "compressed with gzip, twice"),
+        (gzip.compress(gzip.compress(b"Ada B-PER\n", mtime=0), mtime=0), "compressed twice, with gzip inside"),
     ],
-    ids=["zip", "zstd", "bzip2", "pdf", "tar", "gzip"],
+    ids=["zip", "lz4", "pdf", "tar", "gzip"],
 )
 def test_what_is_no_text_is_named_with_what_to_do(tmp_path: Path, name: str, content: bytes, what: str) -> None:
     path = tmp_path / name

@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from labelkit.errors import DataError, nearest
+from labelkit.files.compression import uncompressed_name
 from labelkit.files.split_names import SPLITS, canonical_split
 
 Card = Mapping[str, Any]
@@ -199,4 +200,4 @@ def _as_list(value: Any) -> list[Any]:
 
 
 def _suffix(file: str) -> str:
-    return PurePosixPath(file.lower().removesuffix(".gz")).suffix
+    return PurePosixPath(uncompressed_name(file)).suffix

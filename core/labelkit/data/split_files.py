@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from labelkit.errors import DataError
+from labelkit.files.compression import uncompressed_name
 from labelkit.files.reading import reading_errors
 from labelkit.files.split_names import SPLIT_ALIASES, SPLITS, canonical_split
 
@@ -195,8 +196,8 @@ def _is_unclear(file: Path) -> bool:
 
 
 def _has_suffix(file: Path, suffixes: Collection[str]) -> bool:
-    return file.name.lower().removesuffix(".gz").endswith(tuple(suffixes))
+    return uncompressed_name(file.name).endswith(tuple(suffixes))
 
 
 def _data_suffix(file: Path) -> str:
-    return Path(file.name.lower().removesuffix(".gz")).suffix
+    return Path(uncompressed_name(file.name)).suffix

@@ -1,1 +1,1 @@
-"""Files as labelkit reads and writes them: atomic writes, text and gzip reading, JSON."""
+"""Files as labelkit reads and writes them: atomic writes, text and compressed files, JSON."""

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import gzip
 import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 from labelkit.errors import DataError
 from labelkit.files.atomic import folder_beside, new_file
+from labelkit.files.compression import compression_named, sibling
 from labelkit.files.targets import check_target
 
 
@@ -37,7 +37,7 @@ class FileOutput:
 
         :raises DataError: the main file has that suffix itself, or the second file exists.
         """
-        path = self._path.with_suffix(suffix)
+        path = sibling(self._path, suffix)
         if path == self._path:
             raise DataError(f"{path} is needed for a second file", hint="name the first one with another ending")
         return self._open_new(path)
@@ -68,8 +68,8 @@ class FileOutput:
         self._temporary[path.name] = file
         stream: BinaryIO = file.open("wb")
         self._open.append(stream)
-        if path.suffix == ".gz":
-            stream = cast(BinaryIO, gzip.GzipFile(fileobj=stream, mode="wb", filename="", mtime=0))
+        if compression := compression_named(path.name):
+            stream = compression.writer(stream)
             self._open.append(stream)
         return stream
 

@@ -1,13 +1,11 @@
-"""Reading text files line by line, plain or gzipped, with errors that name file and line."""
+"""Reading text files line by line, plain or compressed, with errors that name file and line."""
 
 from __future__ import annotations
 
 import codecs
-import gzip
 import io
 import re
 import sys
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
@@ -17,10 +15,10 @@ from typing import BinaryIO, TextIO, cast
 from weakref import WeakKeyDictionary
 
 from labelkit.errors import DataError
+from labelkit.files.compression import decompressed, start_of
 from labelkit.files.signatures import check_is_text
 from labelkit.settings import MAX_RECORD
 
-_GZIP_MAGIC, _GZIP_BITS = b"\x1f\x8b", 31
 #: bytes by which the content of a file is recognised
 HEAD = 1 << 16
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -39,14 +37,14 @@ def read_lines(
     skip: Callable[[DataError], object] | None = None,
     limit: int = MAX_RECORD,
 ) -> Iterator[tuple[int, str]]:
-    r"""Yield ``(number, line)`` of a plain or gzipped text file, counted from 1, without line ends.
+    r"""Yield ``(number, line)`` of a plain or compressed text file, counted from 1, without line ends.
 
     Only ``\n`` and ``\r\n`` end a line, or ``\r`` in files without any ``\n``; U+2028, form feed and the like do not.
     A byte order mark at the start is dropped.
 
     :param skip: called with the error of a line that is not in ``encoding``, which is then skipped; None raises it.
     :param limit: the most characters of a line.
-    :raises DataError: the file is missing, a folder, not readable, broken gzip, not in ``encoding``, or a line is too
+    :raises DataError: the file is missing, a folder, not readable, broken as compressed, not in ``encoding``, or a line is too
         long. A file in UTF-16 where UTF-8 is expected is never skipped line by line.
     """
     errors = "surrogateescape" if skip else "strict"
@@ -89,7 +87,7 @@ def lines_with_ends(
 
 
 def read_bytes(path: Path, limit: int = MAX_RECORD) -> bytes:
-    """Return the content of a file that holds a single record, decompressed if it is gzipped.
+    """Return the content of a file that holds a single record, decompressed if it is compressed.
 
     :raises DataError: the file cannot be read, or has more than ``limit`` bytes.
     """
@@ -116,7 +114,7 @@ def _mixed_ends(place: str) -> DataError:
 
 
 def read_head(path: Path, size: int = HEAD) -> bytes:
-    """Return the first bytes of a file, decompressed if it is gzipped, and leave them to be read again.
+    """Return the first bytes of a file, decompressed if it is compressed, and leave them to be read again.
 
     Empty for what cannot be read twice, such as a named pipe; of standard input as many as have arrived.
 
@@ -128,23 +126,20 @@ def read_head(path: Path, size: int = HEAD) -> bytes:
         if path != STDIN:
             with open_bytes(path) as stream:
                 return stream.read(size)
-        head = _stdin().peek(size)[:size]
-        return zlib.decompressobj(_GZIP_BITS).decompress(head, size) if head.startswith(_GZIP_MAGIC) else head
+        return start_of(_stdin().peek(size)[:size], size)
 
 
 @contextmanager
 def open_bytes(path: Path) -> Iterator[BinaryIO]:
-    """Open a file for reading, and decompress it if it is gzipped.
+    """Open a file for reading, and decompress it if it is compressed with gzip, bzip2, xz or zstd.
 
-    :raises DataError: its name ends in ``.gz`` but it is not gzipped.
+    :raises DataError: it is compressed and broken, or its name says that it is compressed and it is not.
     """
     with nullcontext(_stdin()) if path == STDIN else path.open("rb", HEAD) as raw:
         if listener := OPEN_LISTENER.get():
             listener(path, raw)
-        gzipped = cast(io.BufferedReader, raw).peek(2)[:2] == _GZIP_MAGIC
-        if path.suffix == ".gz" and not gzipped:
-            raise DataError(f"{path} is not a gzip file", hint="drop .gz from its name if it is plain text")
-        yield cast(BinaryIO, gzip.GzipFile(fileobj=raw)) if gzipped else raw
+        with decompressed(path, raw) as stream:
+            yield stream
 
 
 def _stdin() -> io.BufferedReader:
@@ -194,15 +189,13 @@ def text_codec(encoding: str) -> str:
 
 @contextmanager
 def reading_errors(path: Path) -> Iterator[None]:
-    """Raise what the system or zlib reports while ``path`` is read as a :class:`DataError` of one line."""
+    """Raise what the system reports while ``path`` is read as a :class:`DataError` of one line."""
     try:
         yield
     except FileNotFoundError as error:
         raise DataError(f"{path} does not exist", hint="check the path") from error
     except IsADirectoryError as error:
         raise DataError(f"{path} is a folder, a file is needed") from error
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise DataError(f"{path} is a broken gzip file: {error}", hint="copy or download it again") from error
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
 

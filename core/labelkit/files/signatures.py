@@ -6,16 +6,13 @@ import re
 from pathlib import Path
 
 from labelkit.errors import DataError
+from labelkit.files.compression import compression_of
 
 _UNPACK = "unpack it, and give the files that are in it"
 _TEXT = "save what it holds as text or CSV first"
 #: first bytes, what the file is, and what to do with it; the first that fits counts
 _SIGNATURES: tuple[tuple[bytes, str, str], ...] = (
-    (b"\x28\xb5\x2f\xfd", "compressed with zstd", "unpack it first: zstd -d FILE"),
-    (b"BZh", "compressed with bzip2", "unpack it first: bunzip2 FILE"),
-    (b"\xfd7zXZ", "compressed with xz", "unpack it first: unxz FILE"),
     (b"\x04\x22\x4d\x18", "compressed with lz4", "unpack it first: lz4 -d FILE"),
-    (b"\x1f\x8b", "compressed with gzip, twice", "unpack it first: gunzip FILE"),
     (b"\x1f\x9d", "compressed with compress", "unpack it first: uncompress FILE"),
     (b"7z\xbc\xaf", "a 7z archive", _UNPACK),
     (b"Rar!", "a rar archive", _UNPACK),
@@ -40,13 +37,15 @@ _TAR, _TAR_AT = b"ustar", 257
 def check_is_text(path: Path, head: bytes) -> None:
     """Raise if a file is not text but of a known kind, for example an archive.
 
-    :param head: its first bytes, decompressed if it is gzipped; 512 suffice.
+    :param head: its first bytes, decompressed if it is compressed; 512 suffice.
     :raises DataError: it is; the hint says what to do.
     """
     if not head or (_is_utf8(head) and not _PDF.match(head)):
         return
     if head[_TAR_AT : _TAR_AT + len(_TAR)] == _TAR:
         raise DataError(f"{path} is a tar archive, not text", hint=_UNPACK)
+    if twice := compression_of(head):
+        raise DataError(f"{path} is compressed twice, with {twice.name} inside", hint="decompress it once")
     for start, what, advice in _SIGNATURES:
         if head.startswith(start):
             if what == "a zip archive" and path.name.lower().endswith(_OFFICE):

@@ -150,7 +150,7 @@ def json_bytes_of(path: Path, encoding: str) -> Iterator[BinaryIO]:
     """
     codec = text_codec(encoding)
     with reading_errors(path), open_bytes(path) as stream:
-        start = cast(Any, stream).peek(64)[:64]  # plain and gzipped streams both have peek
+        start = cast(Any, stream).peek(64)[:64]  # plain and compressed streams have peek
         if codec == "utf-8-sig":
             if start[:2] in _UTF16:
                 raise DataError(f"{path}: not UTF-8, it begins like UTF-16", hint="--encoding utf-16")

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from labelkit.errors import DataError, UnknownNameError, nearest
+from labelkit.files.compression import uncompressed_name
 from labelkit.files.reading import HEAD, STDIN, read_head, text_codec
 from labelkit.files.signatures import check_is_text
 from labelkit.formats.builtin import FORMATS
@@ -16,13 +17,13 @@ from labelkit.records import Format, Kind, LoadContext
 #: endings of files that are neither CoNLL columns nor plain text, whether or not a format claims them
 FOREIGN_SUFFIXES = frozenset((
     ".json", ".jsonl", ".ndjson", ".csv", ".parquet", ".arrow", ".conllu", ".spacy", ".ann", ".xml", ".html", ".htm",
-    ".zip", ".tar", ".tgz", ".bz2", ".xz", ".pdf", ".doc", ".docx", ".xlsx", ".odt", ".rtf", ".png", ".jpg", ".jpeg",
+    ".zip", ".tar", ".tgz", ".pdf", ".doc", ".docx", ".xlsx", ".odt", ".rtf", ".png", ".jpg", ".jpeg",
     ".gif", ".safetensors", ".bin", ".pt", ".pkl", ".npy", ".db", ".sqlite", ".so",
 ))  # fmt: skip
 
 
 #: endings of archives, which are to be unpacked
-ARCHIVES = (".zip", ".tar", ".tgz", ".bz2", ".xz", ".zst", ".7z", ".rar", ".lz4")
+ARCHIVES = (".zip", ".tar", ".tgz", ".7z", ".rar", ".lz4")
 
 
 def reader_for(
@@ -154,7 +155,7 @@ def _by_name(
 
 
 def _data_name(path: Path) -> str:
-    """Return the file name whose ending counts: in lower case, without ``.gz``; of a folder, one as its files have."""
+    """Return the file name whose ending counts: in lower case, without ``.gz`` and the like; of a folder, one as its files have."""
     if path.is_dir():
         return "folder.ann" if brat.annotation_splits(path) else "folder.arrow"
-    return path.name.lower().removesuffix(".gz")
+    return uncompressed_name(path.name)

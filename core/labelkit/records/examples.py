@@ -234,7 +234,7 @@ class LoadContext(Context):
     formats: Mapping[str, Format] = field(default_factory=dict)
 
     def lines(self, path: Path) -> Iterator[tuple[int, str]]:
-        """Yield ``(number, line)`` of a text file, plain or ``.gz``, counted from 1, without line ends.
+        """Yield ``(number, line)`` of a text file, plain or compressed, counted from 1, without line ends.
 
         :raises DataError: the file is missing, not in :attr:`encoding` (names the byte offset), or a line is longer
             than ``data.max_record``.

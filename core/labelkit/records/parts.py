@@ -43,7 +43,7 @@ class Format:
     """A file format: how labelled text is read, and how it is written.
 
     :param kinds: which kinds of example it can hold.
-    :param suffixes: file endings without ``.gz``, e.g. ``(".conll",)``.
+    :param suffixes: file endings without ``.gz``, ``.bz2``, ``.xz`` or ``.zst``, e.g. ``(".conll",)``.
     :param read: ``read(path, ctx)`` yields examples with raw labels; None when it only writes.
     :param write: ``write(records, output)``, or ``write(records, output, ctx)``, consumes the ``Labelled``
         records one by one and writes to the ``Output``; None when it only reads.

@@ -11,6 +11,7 @@ from typing import Any
 
 from labelkit.data.example_validation import example_fault
 from labelkit.errors import LabelkitError
+from labelkit.files.compression import COMPRESSED_SUFFIXES
 from labelkit.formats.columns import usual_layer
 from labelkit.records import Coverage, Example, Format, Kind, Labelled, LoadContext, Span
 from labelkit.settings import DataSettings
@@ -55,9 +56,9 @@ def check_fields(known: Format) -> None:
         (
             f"suffix {suffix!r} of format '{known.name}' is no file ending in lower case"
             for suffix in known.suffixes
-            if not suffix.startswith(".") or suffix != suffix.lower() or suffix.endswith(".gz")
+            if not suffix.startswith(".") or suffix != suffix.lower() or suffix.endswith(COMPRESSED_SUFFIXES)
         ),
-        "write it as '.conll'; .gz is taken off before",
+        "write it as '.conll'; .gz and the like are taken off before",
     )
     require_none(
         (

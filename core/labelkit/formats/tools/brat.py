@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from labelkit.errors import DataError
+from labelkit.files.compression import sibling, uncompressed_name
 from labelkit.files.reading import read_bytes
 from labelkit.files.split_names import canonical_split
 from labelkit.formats.encoding import encode_text
@@ -44,7 +45,7 @@ def read(path: Path, ctx: LoadContext) -> Iterator[Example]:
     :raises DataError: a file is missing, or an annotation is invalid or does not fit its text; names file and line.
     """
     if not path.is_dir():
-        if path.suffix != ".ann":
+        if not uncompressed_name(path.name).endswith(".ann"):
             raise DataError(f"{path} is no annotation file of brat", hint="give its .ann file, or the folder of both")
         yield from _read_pair(path, ctx)
         return
@@ -154,7 +155,7 @@ class _Unit(NamedTuple):
 
 
 def _read_pair(path: Path, ctx: LoadContext, document: str | None = None) -> Iterator[Example]:
-    source = path.with_suffix(".txt")
+    source = sibling(path, ".txt")
     content = read_bytes(source, ctx.settings.max_record)
     try:
         text = content.decode(ctx.encoding)  # all of it: offsets count line ends and a byte order mark too

@@ -10,6 +10,7 @@ from string import Template
 
 from labelkit.errors import LabelkitError, nearest
 from labelkit.files.atomic import new_folder, storage_errors
+from labelkit.files.compression import compression_named
 from labelkit.plugins.catalog import Catalog
 from labelkit.plugins.discovery import CORE, DISTRIBUTION, normalized_name
 
@@ -167,8 +168,8 @@ def _users_of(name: str, kind: PluginKind, catalog: Catalog) -> Iterator[str]:
     if "format" in kind.records:
         used = (other.name for other in catalog.formats.values() if f".{name}" in other.suffixes)
         yield from (f"the file ending of format '{format_}'" for format_ in used)
-        if name == "gz":
-            yield "files that are packed with gzip: their ending is taken off before"
+        if compression := compression_named(f".{name}"):
+            yield f"files that are packed with {compression.name}: their ending is taken off before"
 
 
 def render_package(name: str, kind: PluginKind) -> Iterator[tuple[Path, str]]:
