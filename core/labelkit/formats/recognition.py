@@ -155,7 +155,7 @@ def _by_name(
 
 
 def _data_name(path: Path) -> str:
-    """Return the file name whose ending counts: in lower case, without ``.gz`` and the like; of a folder, one as its files have."""
+    """Return the file name whose ending counts: in lower case, uncompressed; of a folder, one as its files have."""
     if path.is_dir():
         return "folder.ann" if brat.annotation_splits(path) else "folder.arrow"
     return uncompressed_name(path.name)
