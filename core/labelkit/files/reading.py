@@ -44,7 +44,7 @@ def read_lines(
 
     :param skip: called with the error of a line that is not in ``encoding``, which is then skipped; None raises it.
     :param limit: the most characters of a line.
-    :raises DataError: the file is missing, a folder, not readable, broken as compressed, not in ``encoding``, or a line is too
+    :raises DataError: the file is missing, a folder, not readable, broken, not in ``encoding``, or a line is too
         long. A file in UTF-16 where UTF-8 is expected is never skipped line by line.
     """
     errors = "surrogateescape" if skip else "strict"
