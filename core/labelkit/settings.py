@@ -118,6 +118,11 @@ class DataSettings:
     max_record: Annotated[PositiveInt, Doc("refuse lines and records of more characters than this as no data")] = (
         MAX_RECORD
     )
+    max_unpacked: Annotated[PositiveInt, Doc("refuse archives that hold more bytes than this")] = 20_000_000_000
+    max_ratio: Annotated[
+        PositiveInt, Doc("refuse archives that hold more than 100 MB, and more than this many times their own size")
+    ] = 200
+    max_members: Annotated[PositiveInt, Doc("refuse archives of more files and folders than this")] = 100_000
     max_length: Annotated[
         Annotated[int, Ge(8)] | Literal["auto"], Doc("subwords in a window; auto: the encoder's maximum")
     ] = AUTO

@@ -81,9 +81,11 @@ def kind_of(reference: str, catalog: DataCatalog, ctx: LoadContext) -> Kind:
     if isinstance(resolved, MemorySplits):
         first = next(iter(resolved.open(split, ctx)), None)
         return "token" if first is not None and first.words is not None else "text"
-    path = resolved.files[split] if isinstance(resolved, FileSplits) else resolved.dataset.files[split][0]
     ctx = of_split(ctx, split)
-    chosen = reader_for(path, catalog.formats, ctx.settings.format, ctx=ctx)
+    if isinstance(resolved, FileSplits):
+        chosen = resolved.reader(split, ctx)
+    else:
+        chosen = reader_for(resolved.dataset.files[split][0], catalog.formats, ctx.settings.format, ctx=ctx)
     if chosen.kinds == ("token",):
         return "token"
     try:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
+from labelkit.data.archives import NO_ARCHIVES, ArchiveNames, corpus_path, only_file, unpack_archive
 from labelkit.data.arrow_cache import cache_path, load_stored, store_if_large
 from labelkit.data.example_validation import example_fault, layer_fault
 from labelkit.data.hub_datasets import HubDataset, find_hub_dataset
@@ -188,6 +189,7 @@ class FileSplits(ResolvedReference):
     :param parts: split → its files, where it has several that are not shards of one.
     :param single_file: the reference is itself the only file, so that nothing says which split it is.
     :param named: the reference names the splits.
+    :param names: how files of archives are shown.
     """
 
     files: Mapping[str, Path]
@@ -196,26 +198,38 @@ class FileSplits(ResolvedReference):
     named: bool
     formats: Mapping[str, Format]
     kind: Kind | None
+    names: ArchiveNames = NO_ARCHIVES
+
+    def reader(self, split: str, ctx: LoadContext) -> Format:
+        """Return the format of the files of a split.
+
+        :raises DataError: no format reads them.
+        """
+        with self.names.errors():
+            ctx = self.names.context(of_split(ctx, split))
+            return reader_for(self.files[split], self.formats, ctx.settings.format, kind=self.kind, ctx=ctx)
 
     def open(self, split: str, ctx: LoadContext) -> Iterator[Example]:
         """Return the examples of all shards of a split; numbers instead of ids count through the shards."""
         if list(self.files) == ["train"] and not self.named:
             split = "train"  # the only split there is, whatever it is called
         self.check_split(split)
-        path = self.files[split]
-        ctx = of_split(ctx, split)
-        chosen = reader_for(path, self.formats, ctx.settings.format, kind=self.kind, ctx=ctx)
-        return read_shards(self.parts.get(split) or shards_of(path), chosen, ctx)
+        shards = self.parts.get(split) or shards_of(self.files[split])
+        return self._examples(shards, self.reader(split, ctx), of_split(ctx, split))
+
+    def _examples(self, shards: Sequence[Path], chosen: Format, ctx: LoadContext) -> Iterator[Example]:
+        return self.names.examples(read_shards(shards, chosen, self.names.context(ctx)))
 
     def format_names(self, ctx: LoadContext) -> tuple[str, ...]:
         """Return the names of the formats of its files."""
-        return _format_names(self.files.items(), self, ctx)
+        with self.names.errors():
+            return _format_names(self.files.items(), self, self.names.context(ctx))
 
     def read(self, split: str, ctx: LoadContext) -> Sequence[Example]:
         """Return the examples of a split, from the cache where they were stored before and no file has changed."""
         path = self.files[split]
         ctx = of_split(ctx, split)
-        chosen = reader_for(path, self.formats, ctx.settings.format, kind=self.kind, ctx=ctx)
+        chosen = self.reader(split, ctx)
         shards = self.parts.get(split) or shards_of(path)
         files = [file for file in (sorted(path.rglob("*")) if path.is_dir() else shards) if file.is_file()]
         module = chosen.read.__module__
@@ -224,7 +238,8 @@ class FileSplits(ResolvedReference):
         # whether a pipe still holds the same cannot be known
         with own_policy(ctx) as within:
             stored = load_stored(cached, within.policy) if files else None
-            return stored or _store_nonempty(read_shards(shards, chosen, within), str(path), cached, within.policy)
+            examples = self._examples(shards, chosen, within)
+            return stored or _store_nonempty(examples, self.names.shown(path), cached, within.policy)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -307,19 +322,29 @@ def resolve_reference(
         return resolve_source(source, kind, catalog, ctx)
     if text == IN_MEMORY:
         return resolve_memory(ctx)
-    reference, suffixes = parse_reference(text), readable_suffixes(catalog.formats, kind)
+    reference = parse_reference(text)
     if reference.hub is not None:
         repository = HubRepository("dataset", reference.hub, reference.revision or DEFAULT_REVISION)
-        dataset = find_hub_dataset(repository, ctx, suffixes)
+        dataset = find_hub_dataset(repository, ctx, readable_suffixes(catalog.formats, kind))
         refs = {split: dataset.ref(split) for split in dataset.files}
         return HubSplits(text=text, refs=refs, dataset=dataset, formats=catalog.formats, kind=kind)
+    return _local_splits(reference, kind, catalog, ctx)
+
+
+def _local_splits(reference: DataReference, kind: Kind | None, catalog: DataCatalog, ctx: LoadContext) -> FileSplits:
+    """Return the splits of a path, or of the files that are named; archives are unpacked."""
     path = None if reference.kind == "files" else find_path(reference, catalog, ctx.root)
-    if path is None:
-        found = SplitFiles(files={split: reference.files[split] for split in SPLITS if split in reference.files})
-    else:
-        found = files_of_path(path, suffixes)
-        for statement in found.assumptions(path):
-            ctx.policy.assume(statement)
+    given = {"": path} if path else {split: reference.files[split] for split in SPLITS if split in reference.files}
+    archives = {key: archive for key, file in given.items() if (archive := unpack_archive(file, ctx, catalog.formats))}
+    names = ArchiveNames(tuple(archives.values()))
+    with names.errors():
+        if path is None:
+            found = SplitFiles(files={**given, **{split: only_file(archive) for split, archive in archives.items()}})
+        else:
+            path = corpus_path(archives[""]) if archives else path
+            found = files_of_path(path, readable_suffixes(catalog.formats, kind))
+            for statement in found.assumptions(path):
+                ctx.policy.assume(names.shown(statement))
     files = found.files
     if repeated := [file for file, times in Counter(map(os.path.realpath, files.values())).items() if times > 1]:
         splits = [split for split, file in files.items() if os.path.realpath(file) == repeated[0]]
@@ -327,14 +352,15 @@ def resolve_reference(
             f"{files[splits[0]]} is given as {' and as '.join(splits)}", hint="each split needs a file of its own"
         )
     return FileSplits(
-        text=text,
-        refs={split: str(file.parent if split in found.parts else file) for split, file in files.items()},
+        text=reference.text,
+        refs={split: names.shown(file.parent if split in found.parts else file) for split, file in files.items()},
         files=files,
         parts=found.parts,
         single_file=list(files.values()) == [path],
         named=path is None,
         formats=catalog.formats,
         kind=kind,
+        names=names,
     )
 
 

@@ -98,11 +98,12 @@ def shards_of(file: Path) -> list[Path]:
 
 def _data_files(folder: Path) -> list[Path]:
     with reading_errors(folder):
-        return sorted(
-            file
-            for file in folder.iterdir()
-            if file.is_file() and not _NOT_DATA.match(file.name) and file.suffix.lower() not in _NO_DATA_SUFFIXES
-        )
+        return sorted(file for file in folder.iterdir() if file.is_file() and is_data(file))
+
+
+def is_data(file: Path) -> bool:
+    """Return whether a file may hold data, by its name: documentation and programs do not."""
+    return not _NOT_DATA.match(file.name) and file.suffix.lower() not in _NO_DATA_SUFFIXES
 
 
 def _by_split(files: Sequence[Path], suffixes: Collection[str]) -> dict[str, list[Path]]:

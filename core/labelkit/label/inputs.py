@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from labelkit.console.text import shorten
+from labelkit.data.archives import NO_ARCHIVES, ArchiveNames, unpack_archive
 from labelkit.errors import DataError
 from labelkit.files.reading import STDIN, lines_with_ends, read_head, read_lines
 from labelkit.files.signatures import check_is_text
@@ -32,15 +33,19 @@ _PATIENCE = 10_000
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Input:
-    """One file to read, or :data:`labelkit.files.reading.STDIN`."""
+    """One file to read, or :data:`labelkit.files.reading.STDIN`.
+
+    :param names: how it is shown where it is unpacked from an archive.
+    """
 
     path: Path
     format: Format
+    names: ArchiveNames = NO_ARCHIVES
 
     @property
     def name(self) -> str:
-        """Return the path as the user gave it."""
-        return str(self.path)
+        """Return the path as the user gave it; of a file of an archive, ``ARCHIVE!MEMBER``."""
+        return self.names.shown(self.path)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,7 +76,7 @@ def find_inputs(
     leave_out: Collection[Path] = (),
     ctx: LoadContext | None = None,
 ) -> Inputs:
-    """Find the files to read; ``-`` is standard input, a folder stands for the readable files in it.
+    """Find the files to read; ``-`` is standard input, a folder or archive stands for the readable files in it.
 
     :param format_name: the format of all files; None for that of each suffix, plain text if the suffix is unknown.
     :param leave_out: files that are excluded from folders, such as the output.
@@ -84,29 +89,39 @@ def find_inputs(
     files: list[Input] = []
     skipped: list[Path] = []
     unlistable: list[Path] = []
+    ctx = ctx or LoadContext()
 
-    def reader(path: Path) -> Format:
-        return reader_for(path, known, format_name, fallback="text", option=_OPTION, ctx=ctx)
+    def found(path: Path, names: ArchiveNames) -> Input:
+        with names.errors():
+            within = names.context(ctx)
+            chosen = reader_for(path, known, format_name, fallback="text", option=_OPTION, ctx=within)
+        return Input(path=path, format=chosen, names=names)
 
     for name in names:
-        path = Path(name)
-        _check_name(name)
-        if name == "-":
-            files.append(Input(path=STDIN, format=reader(STDIN)))
-        elif path.is_dir() and not (path / "state.json").is_file():
+        path, shown = _find(name, known, ctx)
+        if path.is_dir() and not (path / "state.json").is_file():
             for file in _walk(path, unlistable.append):
                 if file.absolute() in excluded:
                     continue
                 if not format_name and not recognise(file, readers_of(known), fallback="text", option=_OPTION):
-                    skipped.append(file)
+                    skipped.append(Path(shown.shown(file)))
                 else:
-                    files.append(Input(path=file, format=reader(file)))
+                    files.append(found(file, shown))
         else:
-            files.append(Input(path=path, format=reader(path)))
+            files.append(found(path, shown))
     if not files:
         readable = ", ".join(sorted(readers_of(known)))
         raise DataError(f"{', '.join(names)}: no file here can be read", hint=f"formats: {readable}")
     return Inputs(files=tuple(files), skipped=tuple(skipped), unlistable=tuple(unlistable))
+
+
+def _find(name: str, known: Mapping[str, Format], ctx: LoadContext) -> tuple[Path, ArchiveNames]:
+    """Return the path of an input, and how its files are shown; of an archive, the folder of its files."""
+    _check_name(name)
+    if name == "-":
+        return STDIN, NO_ARCHIVES
+    archive = unpack_archive(Path(name), ctx, known)
+    return (archive.folder, ArchiveNames((archive,))) if archive else (Path(name), NO_ARCHIVES)
 
 
 def _check_name(name: str) -> None:
@@ -193,9 +208,11 @@ def _read_file(one: Input, ctx: LoadContext, *, strict: bool) -> Iterator[Exampl
     assert one.format.read is not None  # find_inputs returns readers only
     try:
         if one.format.name == "text":
-            _check_text(one.path, ctx.encoding)
+            with one.names.errors():
+                _check_text(one.path, ctx.encoding)
         policy = replace(ctx.policy, on_bad_record=skip)
-        for example in one.format.read(one.path, replace(ctx, policy=policy)):
+        within = one.names.context(replace(ctx, policy=policy))
+        for example in one.names.examples(one.format.read(one.path, within)):
             yield from failed()
             yield example
         yield from failed()
