@@ -45,6 +45,7 @@ from labelkit.settings import Doc
 
 if TYPE_CHECKING:
     from labelkit.api.data import read
+    from labelkit.api.evaluating import Evaluation, check, evaluate, find_errors
     from labelkit.api.loading import load
     from labelkit.api.training import resume, run
     from labelkit.inference.viterbi import viterbi
@@ -60,6 +61,10 @@ _LAZY = {
     "load": "labelkit.api.loading",
     "read": "labelkit.api.data",
     "resume": "labelkit.api.training",
+    "evaluate": "labelkit.api.evaluating",
+    "find_errors": "labelkit.api.evaluating",
+    "check": "labelkit.api.evaluating",
+    "Evaluation": "labelkit.api.evaluating",
     "may_follow": "labelkit.labels.schemes",
     "viterbi": "labelkit.inference.viterbi",
     "resolve_tiny": "labelkit.models.references",
@@ -75,6 +80,7 @@ __all__ = [
     "Decoder",
     "Doc",
     "Encoder",
+    "Evaluation",
     "Example",
     "Format",
     "Head",
@@ -102,7 +108,10 @@ __all__ = [
     "Span",
     "Task",
     "__version__",
+    "check",
+    "evaluate",
     "events",
+    "find_errors",
     "hookimpl",
     "load",
     "may_follow",

@@ -11,6 +11,7 @@ from labelkit.checks.findings import CHECKS, Finding
 from labelkit.checks.loading import CheckedDataset
 from labelkit.encode.alignment import Encoding
 from labelkit.records import DataSettings, Scheme
+from labelkit.records.html import html_table
 
 CheckProgress = Callable[[str, int | None, int | None], object]
 """Called with what is being checked, and how many of how many examples are done where that is known."""
@@ -42,6 +43,11 @@ class CheckReport:
 
     schemes: dict[str, Scheme | None]
     findings: tuple[Finding, ...]
+
+    def _repr_html_(self) -> str:
+        """Return the findings as a table for notebooks."""
+        rows = ((one.message, one.severity, one.split, one.count, one.advice) for one in self.findings)
+        return html_table(("finding", "severity", "split", "count", "advice"), rows)
 
 
 def check(

@@ -10,7 +10,7 @@ import click
 
 from labelkit.cli.common import Command, Shell, assumed_lines, command_options
 from labelkit.files.targets import is_stdout
-from labelkit.settings import SETTINGS, DataSettings, is_plugin_key
+from labelkit.settings import SETTINGS, DataSettings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -185,22 +185,7 @@ def reading_context(
     :param trained: key → value of settings of plugins that a checkpoint was trained with, which cannot be overridden.
     :raises LabelkitError: an option is invalid.
     """
-    from labelkit.config.plugin_settings import setting_objects, validate_setting
-    from labelkit.config.validation import parse_set
-    from labelkit.errors import LabelkitError
+    from labelkit.config.reading_options import ReadingOptions
 
-    given: dict[str, Any] = {"encoding": encoding, **({"columns": columns} if columns else {})}
-    values = {**(plugins or {}), **(trained or {})}
-    for text in sets:
-        key, value = parse_set(text)
-        if key in (trained or {}):
-            raise LabelkitError(f"invalid --set {text!r}: the labeller was trained with {key}={values[key]!r}")
-        if is_plugin_key(key):
-            values[key] = validate_setting(key, value, shell.catalog)
-        elif key.startswith("data."):
-            given[key.removeprefix("data.")] = validate_setting(key, value, shell.catalog)
-        else:
-            hint = "write data.KEY=VALUE, or NAME.KEY=VALUE for the settings of plugins"
-            raise LabelkitError(f"invalid --set {text!r}: only data settings apply here", hint=hint)
-    settings, own = replace(base or DataSettings(), **given), setting_objects(shell.catalog, values)
-    return shell.environment.load_context(settings, shell.home.cache, own)
+    options = ReadingOptions(columns=columns, encoding=encoding, sets=sets)
+    return options.context(shell.catalog, shell.environment, shell.home.cache, base, plugins=plugins, trained=trained)

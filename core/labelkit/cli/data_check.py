@@ -13,16 +13,10 @@ import click
 from labelkit.checks.findings import CHECKS
 from labelkit.cli.common import Shell, command_options
 from labelkit.cli.data import reading_context, reading_options
-from labelkit.errors import LabelkitError, ModelError
-from labelkit.settings import SETTINGS
+from labelkit.errors import LabelkitError
 
 if TYPE_CHECKING:
     from labelkit.checks.run import CheckProgress
-    from labelkit.encode.alignment import Encoding
-    from labelkit.records import LoadContext
-
-#: the checks that need an encoder
-ENCODER_CHECKS = ("subtokens", "windows")
 
 
 @click.command("check", short_help="Find annotation errors, duplicates and encoding faults in REF.")
@@ -55,6 +49,7 @@ def check(
     labelkit data check reviews.csv --columns text=review,label=stars --json
     labelkit data check data/ --strict --skip windows --skip balance
     """
+    from labelkit.checks.encoder_choice import choose_encoding
     from labelkit.checks.loading import load
     from labelkit.checks.run import CheckOptions
     from labelkit.checks.run import check as run_checks
@@ -62,7 +57,7 @@ def check(
 
     ctx = reading_context(shell, **reading)
     with tempfile.TemporaryDirectory(prefix="labelkit-check-") as folder, show_progress(shell) as progress:
-        encoding, skipped = choose_encoding(shell, model, ctx, skip)
+        encoding, skipped = choose_encoding(shell.catalog, model, ctx, skip)
         data = load(
             reference,
             layer,
@@ -83,37 +78,6 @@ def check(
             f"{count_findings(report.findings)}, and --strict allows none",
             hint="correct the data, or skip a check with --skip CHECK",
         )
-
-
-def choose_encoding(
-    shell: Shell, model: str | None, ctx: LoadContext, skip: tuple[str, ...]
-) -> tuple[Encoding | None, dict[str, str]]:
-    """Return how the encoder tokenizes examples, and the checks that are skipped with the reason.
-
-    :param model: None for the bundled encoder; where it is not installed, the checks that need one are skipped.
-    :raises LabelkitError: ``model`` cannot be loaded, or ``data.max_length`` is longer than its maximum length.
-    """
-    from labelkit.encode.alignment import Encoding
-    from labelkit.models.loading import load_config, silence_transformers
-    from labelkit.models.references import resolve
-    from labelkit.models.tokenizer import load_tokenizer, max_length_of
-
-    skipped = dict.fromkeys(skip, "left out by --skip")
-    if set(ENCODER_CHECKS) <= set(skip):
-        return None, skipped
-    try:
-        folder = resolve(model or SETTINGS["model"].default, shell.catalog.encoders, ctx).folder
-        with silence_transformers():
-            tokenizer = load_tokenizer(folder)
-            limit = max_length_of(tokenizer, load_config(folder))
-    except ModelError as error:
-        if model is not None:
-            raise
-        return None, {**dict.fromkeys(ENCODER_CHECKS, f"{error.message}; choose an encoder with --model"), **skipped}
-    length = limit if ctx.settings.max_length == "auto" else ctx.settings.max_length
-    if length > limit:
-        raise LabelkitError(f"data.max_length {length} exceeds the {limit} subword tokens that the encoder reads")
-    return Encoding.of(tokenizer, length, ctx.settings.overlap), skipped
 
 
 @contextmanager

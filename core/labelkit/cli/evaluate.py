@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +10,11 @@ import click
 
 from labelkit.cli.common import Shell, command_options, say_assumptions, with_safe_cells
 from labelkit.cli.data import reading_context, reading_options
-from labelkit.errors import LabelkitError
 from labelkit.files.targets import check_target, is_stream
 
 if TYPE_CHECKING:
     from labelkit.data.gold import Gold
+    from labelkit.evaluation.gold_choice import Workplace
     from labelkit.evaluation.label_mapping import LabelMap
     from labelkit.evaluation.leakage import Leakage
     from labelkit.label.labeller import Labeller
@@ -102,7 +101,6 @@ def evaluate(shell: Shell, **given: Any) -> None:
     from labelkit.evaluation.evaluation import evaluate as score_labeller
     from labelkit.evaluation.evaluation import prediction_records, select_metrics, write_records
     from labelkit.evaluation.label_mapping import LabelMap, read_label_map
-    from labelkit.evaluation.leakage import detect_leakage
     from labelkit.evaluation.recorded_data import find_details, record_scores
     from labelkit.evaluation.train_mentions import train_mentions
     from labelkit.label.labeller import Labeller
@@ -125,13 +123,11 @@ def evaluate(shell: Shell, **given: Any) -> None:
     result = score_labeller(labeller, gold, metrics, mapping, train_mentions=mentions)
     if options.decoder is not None:
         result.figures["decoder"] = options.decoder  # recorded, too: it may not be the run's
-    leakage = detect_leakage(gold, details, shell.catalog, shell.environment, shell.home)
+    leakage = workplace(shell).leakage(gold, details)
     if options.output is not None and writer is not None:
         write_records(options.output, writer, prediction_records(labeller, gold, result), force=options.force)
-    facts: dict[str, Any] = {f"seen_{split}": number for split, number in leakage.shared.items()}
-    if leakage.test_score is not None:
-        facts["test_score"] = float(leakage.test_score)
-    if error := record_scores(info, gold, {**result.figures, **facts}, shell.home, predictions=options.file):
+    figures = {**result.figures, **leakage.facts}
+    if error := record_scores(info, gold, figures, shell.home, predictions=options.file):
         shell.say(f"note: not recorded: {error.message}")
     _print(shell, info, gold, result.figures, leakage, options.output)
 
@@ -143,47 +139,19 @@ def read_gold_data(
 
     :raises UnknownLabelsError: it has labels that the labeller lacks.
     """
-    from labelkit.data.gold import UnknownLabelsError, read_gold
-    from labelkit.evaluation.leakage import identify_own_test
-    from labelkit.evaluation.recorded_data import (
-        gold_split,
-        read_run_corpus,
-        recorded_data_settings,
-        recorded_plugin_settings,
-    )
-    from labelkit.label.plugin_settings import trained_values
-    from labelkit.settings import DataSettings
+    from labelkit.config.reading_options import ReadingOptions
+    from labelkit.evaluation.gold_choice import GoldOptions
 
-    info, data = labeller.info, options.data
-    base = DataSettings(splitter=info.splitter, encoding=options.encoding)
-    trained, plugins = trained_values(info, shell.catalog), {}
-    if data is None:
-        if details is not None and options.split in {one.split for one in details.record.splits if one.carved}:
-            corpus = read_run_corpus(details, shell.catalog, shell.environment, shell.home)
-            return gold_split(corpus, details, options.split)
-        if details is None or "/" in options.run or "\\" in options.run:
-            raise LabelkitError("a checkpoint folder does not record which data to score", hint="add --data REF")
-        data, base = details.record.data, replace(recorded_data_settings(details), splitter=info.splitter)
-        plugins = recorded_plugin_settings(details, shell.catalog)
-    ctx = reading_context(shell, options.columns, base.encoding, options.sets, base, plugins=plugins, trained=trained)
-    maps = mapping if mapping is not None and (mapping.gold or mapping.predicted) else None
-    try:
-        gold = read_gold(
-            data,
-            options.split,
-            layer=info.layer,
-            schema=maps.schema(info.schema) if maps else info.schema,
-            catalog=shell.catalog,
-            ctx=ctx,
-            trained_on=options.data is None,
-            relabel=(lambda labels: maps.relabel(labels, info.schema)) if maps else None,
-        )
-        return identify_own_test(gold, details, shell.catalog, shell.environment, shell.home)
-    except UnknownLabelsError as error:
-        if mapping is not None:
-            line = f'{json.dumps(error.labels[0], ensure_ascii=False)} = "{error.known[0]}"'
-            error.hint = f"{error.hint}; --map FILE, a TOML file with lines such as {line}, maps others"
-        raise
+    reading = ReadingOptions(columns=options.columns, encoding=options.encoding, sets=options.sets)
+    wanted = GoldOptions(run=options.run, data=options.data, split=options.split, reading=reading)
+    return workplace(shell).read_gold(wanted, labeller, details, mapping)
+
+
+def workplace(shell: Shell) -> Workplace:
+    """Return what the commands of a shell work with."""
+    from labelkit.evaluation.gold_choice import Workplace
+
+    return Workplace(catalog=shell.catalog, environment=shell.environment, home=shell.home)
 
 
 def _print(

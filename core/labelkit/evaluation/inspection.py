@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 from labelkit.data.gold import Gold
 from labelkit.evaluation.cross_validation import CrossValidation, cross_val_predict
-from labelkit.evaluation.error_analysis import ErrorAnalysis, analyse_errors
+from labelkit.evaluation.error_analysis import ErrorAnalysis, analyse_errors, kind_name
 from labelkit.evaluation.label_errors import LabelQuality, rank_labels
 from labelkit.evaluation.label_review import LabelError, find_label_errors
 from labelkit.evaluation.recorded_data import record_test_inspection, recorded_hashes
 from labelkit.events import CheckpointSaved, Event, RunStarted
 from labelkit.records import Schema
+from labelkit.records.html import html_table
 
 if TYPE_CHECKING:
     from labelkit.inference.engine import WordScores
@@ -37,6 +38,17 @@ class Inspection:
     analysis: ErrorAnalysis
     quality: LabelQuality
     label_errors: Sequence[LabelError]
+
+    def _repr_html_(self) -> str:
+        """Return the kinds of mistakes and the most frequent ones as tables for notebooks."""
+        kinds = html_table(("mistakes", self.gold.split), [(kind_name(k), n) for k, n in self.analysis.kinds.items()])
+        frequent = [(one.text, one.gold, one.predicted, one.count) for one in self.analysis.frequent[:10]]
+        errors = [(one.text, one.given, one.suggested, one.chance) for one in self.label_errors[:10]]
+        return (
+            kinds
+            + html_table(("most frequent", "gold", "predicted", "times"), frequent)
+            + html_table(("likely label errors", "given", "suggested", "probability"), errors)
+        )
 
     @classmethod
     def of(cls, labeller: Labeller, gold: Gold, found: WordScores) -> Inspection:

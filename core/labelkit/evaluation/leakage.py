@@ -52,6 +52,12 @@ class Leakage:
         return self.either * 2 < self.examples if self.own_test and self.examples else not self.either
 
     @property
+    def facts(self) -> dict[str, float]:
+        """What is recorded with the scores."""
+        found = {f"seen_{split}": float(number) for split, number in self.shared.items()}
+        return found if self.test_score is None else {**found, "test_score": float(self.test_score)}
+
+    @property
     def summary(self) -> str:
         """One line for users."""
         if self.unknown:

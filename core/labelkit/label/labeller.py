@@ -19,6 +19,9 @@ from labelkit.label.assembly import PreparedBatch, ScoredBatch, assemble_records
 from labelkit.label.engine_selection import EngineSelector
 from labelkit.label.loading import find_decoder, find_head, find_preprocessors, load_engine
 from labelkit.label.plugin_settings import CheckpointContext, checkpoint_context
+from labelkit.label.records import drop_low_scores
+from labelkit.label.text_inputs import TextInput, numbered_examples
+from labelkit.labels.numbers import refuse_numbers
 from labelkit.models.checkpoint import CheckpointInfo, read_checkpoint, read_train_mentions
 from labelkit.plugins.catalog import Catalog
 from labelkit.records import Context, Coverage, Decoder, Example, Labelled, Mentions, Metric, Preprocessor
@@ -29,12 +32,14 @@ from labelkit.text.splitters import find_splitter
 if TYPE_CHECKING:
     from threading import Event
 
+    import datasets
+
     from labelkit.inference.engine import Engine, WordScores
     from labelkit.inference.onnx.export import OnnxModel
+    from labelkit.label.probabilities import Probabilities
 
 #: records assembled at once from existing scores
 RECORDS = 2048
-TextInput = str | Sequence[str] | Example
 
 
 class Labeller:
@@ -123,27 +128,73 @@ class Labeller:
         """The context in which functions of plugins are called."""
         return self._context.context
 
-    def label(self, text: str | Sequence[str]) -> Labelled:
-        """Label one text, or one sentence that is split into words.
+    def label(self, text: str | Sequence[str], *, min_score: float | None = None) -> Labelled:
+        """Label one text, or for a labeller of words one sentence that is split into words.
 
         Works for any text: every word gets exactly one label, and ``text[span.start:span.end] == span.text``.
+
+        :param min_score: leave out spans, or the label of a text, with a lower score.
+        :raises LabelkitError: it is neither; a labeller of texts takes no list.
         """
-        return next(iter(self.label_all([text])))
+        return next(iter(self.label_all([text], min_score=min_score)))
 
-    def label_all(self, texts: Iterable[str | Sequence[str]]) -> list[Labelled]:
-        """Label several texts at once and return the records in order."""
-        return self.finish(self.prepare([_numbered(number, text) for number, text in enumerate(texts, 1)]))
+    def label_all(self, texts: Iterable[str | Sequence[str]], *, min_score: float | None = None) -> list[Labelled]:
+        """Label several texts at once and return the records in order.
 
-    def stream(self, texts: Iterable[TextInput]) -> Iterator[Labelled]:
+        :param min_score: leave out spans, or labels of texts, with a lower score.
+        :raises LabelkitError: one is no text; names its position.
+        """
+        records = self.finish(self.prepare(list(numbered_examples(texts, self.info.kind))))
+        return records if min_score is None else [self._above(min_score, record) for record in records]
+
+    def probabilities(self, texts: Iterable[str | Sequence[str]]) -> Probabilities:
+        """Return the calibrated probabilities of all labels for each text, or each word of each text.
+
+        >>> found = labeller.probabilities(["A fine film.", "A bad one."])  # doctest: +SKIP
+        >>> found.labels, found.values.shape  # doctest: +SKIP
+        (('negative', 'positive'), (2, 2))
+
+        :raises LabelkitError: the labeller predicts numbers, or one is no text.
+        """
+        from labelkit.label.probabilities import predict_probabilities
+
+        return predict_probabilities(self, texts)
+
+    def label_dataset(
+        self,
+        dataset: datasets.Dataset,
+        *,
+        column: str | None = None,
+        prefix: str = "predicted_",
+        min_score: float | None = None,
+    ) -> datasets.Dataset:
+        """Return a ``datasets.Dataset`` with the labels of its rows as further columns.
+
+        A labeller of words adds ``predicted_words``, ``predicted_labels`` and ``predicted_spans``, one of texts
+        ``predicted_label`` and ``predicted_score``. Rows are labelled a thousand at a time; the result of a dataset
+        on disk is written to its cache.
+
+        :param column: of texts, or of words; None: ``tokens``, ``text`` and the like.
+        :param prefix: of the names of the new columns.
+        :param min_score: leave out spans, or labels of texts, with a lower score.
+        :raises LabelkitError: there is no such column, a new one exists already, or a row cannot be labelled.
+        """
+        from labelkit.label.dataset_columns import label_dataset
+
+        return label_dataset(self, dataset, column=column, prefix=prefix, min_score=min_score)
+
+    def stream(self, texts: Iterable[TextInput], *, min_score: float | None = None) -> Iterator[Labelled]:
         """Label any number of texts in order and in bounded memory; ``texts`` is read lazily.
 
+        :param min_score: leave out spans, or labels of texts, with a lower score.
         :raises LabelkitError: if a text cannot be labelled.
         """
         from labelkit.label.stream import label_stream
 
-        examples = (each if isinstance(each, Example) else _numbered(n, each) for n, each in enumerate(texts, 1))
+        examples = numbered_examples(texts, self.info.kind)
         results = chain.from_iterable(label_stream(self, examples, strict=True))
-        return (record for record in results if isinstance(record, Labelled))
+        records = (record for record in results if isinstance(record, Labelled))
+        return records if min_score is None else (self._above(min_score, record) for record in records)
 
     def score(
         self,
@@ -239,6 +290,14 @@ class Labeller:
         other._selector = EngineSelector(with_onnx_model(self._selector.loaded, model, runtime), self.folder, None)
         return other
 
+    def _above(self, min_score: float, record: Labelled) -> Labelled:
+        """Return a record without what is scored lower.
+
+        :raises LabelkitError: the labeller predicts numbers, which have no scores.
+        """
+        refuse_numbers(self.info.schema, "min_score")
+        return drop_low_scores(record, min_score, self.info.schema.scheme)
+
     def _check_finite(self, found: WordScores) -> None:
         """Raise if a score is NaN or infinite: every decoder would make labels of it, in silence the first ones.
 
@@ -260,10 +319,3 @@ class Labeller:
 
     def _complete(self, example: Example) -> Example:
         return complete_example(example, self.info.kind, self._splitter)
-
-
-def _numbered(number: int, text: str | Sequence[str]) -> Example:
-    """Return an example of a text, or of words, with its number as id."""
-    if isinstance(text, str):
-        return Example(id=str(number), text=text)
-    return Example(id=str(number), words=tuple(text))

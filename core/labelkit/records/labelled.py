@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Protocol
 
+from labelkit.records.html import labelled_html
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Span:
@@ -81,6 +83,10 @@ class Labelled:
     offsets: tuple[tuple[int, int], ...] | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
     engine: str = ""
+
+    def _repr_html_(self) -> str:
+        """Return the record for notebooks: its text with coloured spans, or with its label."""
+        return labelled_html(self)
 
 
 class Output(Protocol):

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from labelkit.models.architectures import warnings
 from labelkit.models.loading import silence_transformers
 from labelkit.plugins.catalog import Catalog
 from labelkit.records import RunContext
+from labelkit.records.html import score_tables
 from labelkit.registry import Group, Home, Registry, RegistryObserver, RunRecord, new_run_id
 from labelkit.registry.liveness import BEAT_SECONDS
 from labelkit.registry.run_lock import RunLock, hold_lock
@@ -36,7 +38,7 @@ from labelkit.train.training_state import TrainingState
 Metrics = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class RunResult:
     """The result of a finished run.
 
@@ -55,12 +57,31 @@ class RunResult:
     synthetic: bool = False
     group: Group | None = None
 
+    def __repr__(self) -> str:
+        scores = {split: {task: headline(one) for task, one in tasks.items()} for split, tasks in self.metrics.items()}
+        return f"RunResult(run={self.run!r}, task={self.task!r}, scores={scores}, checkpoint={str(self.checkpoint)!r})"
+
+    def _repr_html_(self) -> str:
+        """Return the scores as tables for notebooks."""
+        parts = [
+            score_tables(f"{split} ({task})", figures)
+            for split, tasks in self.metrics.items()
+            for task, figures in tasks.items()
+        ]
+        return "".join(parts) + f"<p>run {escape(self.run)}, {self.seconds:.0f} s: {escape(str(self.checkpoint))}</p>"
+
     def to_json(self) -> dict[str, Any]:
         """Return the content for JSON."""
         content = {**asdict(self), "checkpoint": str(self.checkpoint)}
         if self.group is None:
             del content["group"]
         return content
+
+
+def headline(figures: Metrics) -> dict[str, float]:
+    """Return the few figures that say most, rounded."""
+    wanted = [name for name in ("f1", "accuracy", "pearson", "mse") if isinstance(figures.get(name), int | float)]
+    return {name: round(float(figures[name]), 4) for name in wanted[:2]}
 
 
 @silence_transformers()

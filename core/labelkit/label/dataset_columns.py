@@ -1,0 +1,107 @@
+"""Label the rows of a ``datasets.Dataset``: its labels become columns, in bounded memory."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from labelkit.errors import LabelkitError, nearest
+from labelkit.formats.columns import USUAL
+
+if TYPE_CHECKING:
+    import datasets
+
+    from labelkit.label.labeller import Labeller
+    from labelkit.records import Labelled
+
+#: rows that are labelled at once
+BATCH = 1000
+
+
+def label_dataset(
+    labeller: Labeller,
+    dataset: datasets.Dataset,
+    *,
+    column: str | None,
+    prefix: str,
+    min_score: float | None,
+) -> datasets.Dataset:
+    """Return a dataset with the labels of its rows as further columns; see :meth:`Labeller.label_dataset`.
+
+    :raises LabelkitError: it is no ``datasets.Dataset``, there is no such column, or a new column exists already.
+    """
+    import datasets
+
+    if not isinstance(dataset, datasets.Dataset):
+        hint = "label each split: DatasetDict({name: labeller.label_dataset(one) for name, one in splits.items()})"
+        raise LabelkitError(f"a datasets.Dataset is needed, not a {type(dataset).__name__}", hint=hint)
+    chosen = _column(dataset.column_names, column, labeller.info.kind)
+    added = _features(labeller, prefix)
+    if taken := [name for name in added if name in dataset.column_names]:
+        raise LabelkitError(f"the dataset has a column '{taken[0]}' already", hint="choose another prefix=")
+
+    def label(rows: Mapping[str, Sequence[Any]], indices: Sequence[int]) -> dict[str, list[Any]]:
+        try:
+            records = labeller.label_all(rows[chosen], min_score=min_score)
+        except LabelkitError as error:
+            raise error.at(f"rows {indices[0] + 1:,} to {indices[-1] + 1:,} of column '{chosen}'") from error
+        columns = [_row(record, prefix) for record in records]
+        return {name: [row[name] for row in columns] for name in added}
+
+    # the fingerprint of the result: datasets would pickle the model to make one
+    what = [dataset._fingerprint, labeller.info.run, labeller.info.step, chosen, prefix, min_score]
+    return dataset.map(
+        label,
+        with_indices=True,
+        batched=True,
+        batch_size=BATCH,
+        features=datasets.Features({**dataset.features, **added}),
+        load_from_cache_file=False,
+        new_fingerprint=hashlib.sha256(repr(what).encode()).hexdigest()[:16],
+        desc="labelling",
+    )
+
+
+def _column(names: Sequence[str], wanted: str | None, kind: str) -> str:
+    """Return the column of texts or words.
+
+    :raises LabelkitError: there is none.
+    """
+    if wanted is not None:
+        if wanted not in names:
+            raise LabelkitError(f"the dataset has no column '{wanted}'", hint=nearest(wanted, names))
+        return wanted
+    usual = (*USUAL["text"],) if kind == "text" else (*USUAL["tokens"], *USUAL["text"])
+    found = [name for name in usual if name in names]
+    if not found:
+        raise LabelkitError(
+            f"no column is called {' or '.join(usual)}", hint=f"name it: column=…, one of {', '.join(names)}"[:300]
+        )
+    return found[0]
+
+
+def _features(labeller: Labeller, prefix: str) -> dict[str, Any]:
+    """Return the new columns with their features."""
+    from datasets import Features, List, Value
+
+    schema = labeller.info.schema
+    if labeller.info.kind == "text":
+        number = {f"{prefix}number": Value("float64")} if schema.numeric else {}
+        return {f"{prefix}label": Value("string"), f"{prefix}score": Value("float64"), **number}
+    span = Features({
+        "start": Value("int64"), "end": Value("int64"), "label": Value("string"), "text": Value("string"),
+        "score": Value("float64"),
+    })  # fmt: skip
+    added = {f"{prefix}words": List(Value("string")), f"{prefix}labels": List(Value("string"))}
+    return {**added, f"{prefix}spans": List(span)}
+
+
+def _row(record: Labelled, prefix: str) -> dict[str, Any]:
+    if record.words is None:
+        values: dict[str, Any] = {"label": record.label, "score": record.score, "number": record.number}
+    else:
+        fields = ("start", "end", "label", "text", "score")
+        spans = [{name: getattr(span, name) for name in fields} for span in record.spans or ()]
+        values = {"words": record.words, "labels": record.labels, "spans": spans}
+    return {f"{prefix}{name}": value for name, value in values.items()}
