@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import inspect
 from collections.abc import Iterator
 from pathlib import Path
@@ -175,7 +176,7 @@ def test_datasets_that_cannot_be_labelled(
     with pytest.raises(LabelkitError, match=message):
         labeller.label_dataset(Dataset.from_dict(columns), **options)
     with pytest.raises(LabelkitError, match=r"a datasets\.Dataset is needed, not a dict"):
-        labeller.label_dataset({"text": ["a"]})  # type: ignore[arg-type]
+        labeller.label_dataset({"text": ["a"]})
 
 
 def test_data_is_loaded_as_a_dataset_dict_and_goes_back(corpus: Path) -> None:
