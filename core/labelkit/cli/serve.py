@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +13,10 @@ from labelkit.errors import LabelkitError
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Sequence
 
     from labelkit.serve.models import Opener, ServedModels
+    from labelkit.serve.operations import Operation
 
 
 @click.command()
@@ -60,6 +63,13 @@ if TYPE_CHECKING:
     show_default=True,
     help="Characters that may wait for a model before others are refused.",
 )
+@click.option("--label-studio", is_flag=True, help="Also be a machine-learning backend for Label Studio.")
+@click.option(
+    "--retrain-after",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Train after N annotations in a Label Studio project.",
+)
 @command_options
 def serve(shell: Shell, runs: tuple[str, ...], host: str, port: int, token_file: Path | None, **given: Any) -> None:
     """Serve the labellers of RUNs over HTTP, until SIGTERM or Ctrl-C.
@@ -81,12 +91,18 @@ def serve(shell: Shell, runs: tuple[str, ...], host: str, port: int, token_file:
             f"{host} is reached from other machines, and there is no token",
             hint="give one with --token-file FILE or LABELKIT_SERVE_TOKEN",
         )
+    if given["retrain_after"] and not given["label_studio"]:
+        raise click.UsageError("--retrain-after is for --label-studio.")
     limits = limits_of(given)
     with bind(host, port) as bound:
         options = OpenOptions(precision=given["precision"], engine=given["engine"], decoder=given["decoder"])
         opener = Opener(shell.home, shell.catalog, options, limits)
         models = ServedModels.open(runs, opener, shell.say)
-        answer_requests(shell, models, opener, bound, token)
+        server = RunningServer(shell, models, opener, bound, token)
+        if given["label_studio"]:
+            server.answer_label_studio(given["retrain_after"])
+        else:
+            server.answer_requests()
 
 
 def require_serve() -> None:
@@ -120,26 +136,72 @@ def limits_of(given: dict[str, Any]) -> Any:
     return ServeLimits(body=given["max_body"], queued=given["max_queue"], seconds=given["timeout"])
 
 
-def answer_requests(
-    shell: Shell, models: ServedModels, opener: Opener, bound: socket.socket, token: str | None
-) -> None:
-    """Run the server until it is told to end."""
-    from labelkit.serve.application import Health, build_application
-    from labelkit.serve.server import is_loopback, run_server
+@dataclass(frozen=True)
+class RunningServer:
+    """The models, address and token of a server."""
 
-    host, port = bound.getsockname()[:2]
-    url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-    health = Health()
+    shell: Shell
+    models: ServedModels
+    opener: Opener
+    bound: socket.socket
+    token: str | None
 
-    def on_ready() -> None:
-        if shell.as_json:
-            shell.json({"url": url, "models": {model.name: model.run for model in models}})
-        for model in models:
-            shell.say(f"{model.name}: run {model.run}, {model.labeller.engine.name}")
-        shell.say(f"serving on {url} (documentation: {url}/docs)")
+    @property
+    def host(self) -> str:
+        """The address that it listens on."""
+        found: str = self.bound.getsockname()[0]
+        return found
 
-    application = build_application(
-        models, opener.limits, token=token, loopback=is_loopback(host), health=health, say=shell.say
-    )
-    run_server(application, bound, opener.limits, health, on_ready)
-    shell.say("ended: all open requests are answered")
+    @property
+    def url(self) -> str:
+        """The URL that it answers."""
+        return f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.bound.getsockname()[1]}"
+
+    def answer_requests(self, more: Sequence[Operation] = (), lines: Sequence[str] = ()) -> None:
+        """Run the server until it is told to end.
+
+        :param more: operations beside those of every server.
+        :param lines: to print once requests are answered.
+        """
+        from labelkit.serve.application import Health, build_application
+        from labelkit.serve.server import is_loopback, run_server
+
+        shell, url, limits = self.shell, self.url, self.opener.limits
+        health = Health()
+
+        def on_ready() -> None:
+            if shell.as_json:
+                shell.json({"url": url, "models": {model.name: model.run for model in self.models}})
+            for model in self.models:
+                shell.say(f"{model.name}: run {model.run}, {model.labeller.engine.name}")
+            for line in (*lines, f"serving on {url} (documentation: {url}/docs)"):
+                shell.say(line)
+
+        application = build_application(
+            self.models, limits, token=self.token, loopback=is_loopback(self.host), health=health, more=more,
+            say=shell.say,
+        )  # fmt: skip
+        run_server(application, self.bound, limits, health, on_ready)
+        shell.say("ended: all open requests are answered")
+
+    def answer_label_studio(self, retrain_after: int | None) -> None:
+        """Run the server with a backend for Label Studio.
+
+        :param retrain_after: annotations of a project after which a run is trained; None: when asked.
+        """
+        from labelkit.serve.label_studio.backend import LabelStudioBackend, secret_path
+        from labelkit.serve.label_studio.training import TrainingJobs
+        from labelkit.serve.operations import Labelling
+        from labelkit.serve.server import is_loopback
+
+        shell, home = self.shell, self.opener.home
+        folder, prefix, line = home.root / "label-studio", "", f"Label Studio: the backend's URL is {self.url}"
+        if not is_loopback(self.host):
+            prefix, file = secret_path(folder)
+            line += f"/SECRET, with SECRET from {file}"
+        jobs = TrainingJobs(home, folder, retrain_after, shell.say)
+        backend = LabelStudioBackend(Labelling(self.models, self.opener.limits), jobs, shell.say)
+        try:
+            self.answer_requests(backend.operations(prefix), [line])
+        finally:
+            jobs.end()

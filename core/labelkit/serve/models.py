@@ -131,13 +131,20 @@ class ServedModel:
         self.missing = False
         self._say(f"{self.name}: run {self.run} is served in place of {before.labeller.info.run}")
 
-    def pin(self, run: str) -> None:
-        """Serve this run from now on, whatever the reference refers to.
+    def promote(self, run: str) -> None:
+        """Serve this run from now on; where the reference is an alias, it is reassigned to the run.
 
-        :raises LabelkitError: as for :meth:`replace`.
+        :raises LabelkitError: as for :meth:`replace`, or the registry cannot be written.
         """
+        from labelkit.registry import Registry
+
         self.replace(run)
-        self._pinned = True
+        with Registry.open(self._opener.home, create=False) as registry:
+            known = registry.aliases.current(self.info.task)
+            aliases = [one for one in known if self.reference in (one.reference, one.name)]
+            if aliases:
+                registry.aliases.assign(run, aliases[0].name)
+        self._pinned = not aliases
 
     def refresh(self) -> None:
         """Look whether the reference refers to another run by now, and serve that one; problems are said once."""

@@ -43,7 +43,7 @@ def openapi_document(operations: Sequence[Operation], *, token: bool) -> dict[st
     references, schemas = models_json_schema(types, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]
     paths: dict[str, dict[str, Any]] = {}
     for each in operations:
-        paths.setdefault(each.path, {})[each.method.lower()] = _operation(each, references, token=token)
+        paths.setdefault(each.shown, {})[each.method.lower()] = _operation(each, references, token=token)
     return {
         "openapi": "3.1.0",
         "info": {"title": "labelkit serve", "version": version("labelkit")},
@@ -62,7 +62,7 @@ def _operation(operation: Operation, references: Any, *, token: bool) -> dict[st
         "tags": [operation.group],
         "responses": {"200": {"description": "OK", "content": {"application/json": {"schema": answer}}}},
     }
-    names = re.findall(r"{(\w+)}", operation.path)
+    names = re.findall(r"{(\w+)}", operation.shown)
     if names:
         text = {"type": "string"}
         found["parameters"] = [{"name": name, "in": "path", "required": True, "schema": text} for name in names]

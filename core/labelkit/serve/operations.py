@@ -37,6 +37,7 @@ class Operation:
     :param answer: what it returns; None: a JSON value without a schema.
     :param group: the protocol, for the documentation.
     :param open: it needs no token.
+    :param route: its path as metrics and documentation show it, where the path itself is a secret.
     """
 
     method: str
@@ -48,12 +49,18 @@ class Operation:
     answer: type[BaseModel] | None = None
     shape: ErrorShape = lambda error: {"error": error.message}
     open: bool = False
+    route: str = ""
+
+    @property
+    def shown(self) -> str:
+        """The path that metrics and documentation show."""
+        return self.route or self.path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
         from starlette.requests import Request
 
-        scope[ROUTE] = self.path
+        scope[ROUTE] = self.shown
         try:
             response = await self.handle(Request(scope, receive))
         except RequestError as error:

@@ -1,0 +1,384 @@
+"""The backend for Label Studio: a result for each task, labels that its config knows, one training job at most."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import httpx
+import pytest
+
+import labelkit
+from labelkit.errors import DataError, StorageError, TrainingError
+from labelkit.plugins.catalog import Catalog
+from labelkit.registry import Home
+from labelkit.serve.application import build_application
+from labelkit.serve.label_studio import training
+from labelkit.serve.label_studio.annotations import AnnotationStore, training_data
+from labelkit.serve.label_studio.backend import LabelStudioBackend, secret_path
+from labelkit.serve.label_studio.label_config import Control, parse_label_config
+from labelkit.serve.label_studio.training import TrainingJobs
+from labelkit.serve.limits import ServeLimits
+from labelkit.serve.models import Opener, OpenOptions, ServedModels
+from labelkit.serve.operations import Labelling
+from serving import running
+
+CONFIG = """<View><Labels name="label" toName="text"><Label value="Person" predicted_values="PER,PERSON"/>
+<Label value="LOC"/></Labels><Text name="text" value="$text"/></View>"""
+CHOICES = """<View><Text name="t" value="$body"/><Choices name="mood" toName="t" choice="multiple">
+<Choice value="good" alias="g"/><Choice value="bad" predicted_values="BAD"/></Choices></View>"""
+LIMITS = ServeLimits()
+
+
+# -- label configs ----------------------------------------------------------------------------------------------------
+
+
+def test_a_label_config_says_where_the_text_is_and_what_labels_are_called() -> None:
+    (labels,) = parse_label_config(CONFIG)
+    assert (labels.name, labels.to_name, labels.kind, labels.type, labels.data_key) == (
+        "label", "text", "token", "labels", "text",
+    )  # fmt: skip
+    assert labels.names == {"PER": "Person", "PERSON": "Person", "Person": "Person", "LOC": "LOC"}
+    assert labels.label_of("Person", {"PER": 1}) == "PER"
+    assert labels.label_of("LOC", {"PER": 1}) == "LOC"
+    (choices,) = parse_label_config(CHOICES)
+    assert (choices.kind, choices.type, choices.data_key) == ("text", "choices", "body")
+    assert choices.names == {"BAD": "bad", "good": "g", "g": "g", "bad": "bad"}
+    both = parse_label_config(f"<View>{CONFIG}{CHOICES}</View>")
+    assert [one.name for one in both] == ["label", "mood"]
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ("", "invalid XML"),
+        ("<View>", "invalid XML"),
+        ("<View/>", "no labels or choices of a text"),
+        (
+            '<View><Image name="i" value="$i"/><Labels name="l" toName="i"/></View>',
+            "no labels",
+        ),
+        ('<View><Text name="t" value="$t" valueType="url"/><Labels name="l" toName="t"/></View>', "no labels"),
+        ('<View><Text name="t" value="fixed"/><Labels name="l" toName="t"/></View>', "no labels"),
+        ('<View><Text name="t" value="$t"/><Choices name="c" toName="t" perRegion="true"/></View>', "no labels"),
+        ('<!DOCTYPE a [<!ENTITY b "c">]><View>&b;</View>', "declares a document type"),
+    ],
+)
+def test_a_config_without_labels_of_a_text_is_refused(config: str, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        parse_label_config(config)
+
+
+# -- predictions ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def said() -> list[str]:
+    return []
+
+
+class StubJobs:
+    """Jobs that only remember what they were asked."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.asked: list[Any] = []
+
+    def store(self, project: int) -> AnnotationStore:
+        return AnnotationStore(self.folder / f"project-{project}")
+
+    def count(self, project: int, pairs: Any) -> None:
+        self.asked.append(("count", project))
+
+    def start(self, project: int, pairs: Any) -> str:
+        self.asked.append(("start", project))
+        return "job-1"
+
+
+@pytest.fixture(scope="module")
+def models(trained: labelkit.RunResult, home: Path) -> ServedModels:
+    opener = Opener(Home(root=home), Catalog.load(), OpenOptions(engine="torch"), LIMITS)
+    return ServedModels.open(["shared"], opener, lambda line: None)
+
+
+@pytest.fixture(scope="module")
+def backend(
+    models: ServedModels, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[httpx.Client, StubJobs, list[str]]]:
+    lines: list[str] = []
+    jobs = StubJobs(tmp_path_factory.mktemp("label-studio"))
+    found = LabelStudioBackend(Labelling(models, LIMITS), cast(TrainingJobs, jobs), lines.append)
+    application = build_application(models, LIMITS, token="t" * 20, more=found.operations("/secret"), say=lines.append)
+    with running(application) as url, httpx.Client(base_url=f"{url}/secret", timeout=20) as client:
+        yield client, jobs, lines
+
+
+def task(number: int, **data: Any) -> dict[str, Any]:
+    return {"id": number, "data": data, "meta": {}, "project": 2, "annotations": [], "inner_id": number}
+
+
+def test_the_calls_of_label_studio_need_no_token_but_the_secret(
+    backend: tuple[httpx.Client, StubJobs, list[str]], trained: labelkit.RunResult
+) -> None:
+    client, _, lines = backend
+    assert client.get("/health").json() == {"status": "UP", "model_class": "labelkit"}
+    setup = {"project": "2.1795873288", "schema": CONFIG, "hostname": "http://x", "access_token": "hush"}
+    assert client.post("/setup", json={**setup, "extra_params": None}).json() == {"model_version": trained.run}
+    assert client.get("/versions").json() == {"versions": [trained.run]}
+    assert httpx.get(str(client.base_url).replace("/secret/", "/health")).status_code == 401
+    assert not any("hush" in line or "/secret" in line for line in lines)
+    document = httpx.get(str(client.base_url).replace("/secret/", "/openapi.json")).text
+    assert "/{secret}/webhook" in document
+    assert '"/secret' not in document
+
+
+def test_each_task_gets_one_result_with_offsets_in_code_points(
+    backend: tuple[httpx.Client, StubJobs, list[str]], trained: labelkit.RunResult
+) -> None:
+    client, _, lines = backend
+    texts = ["😀 Ada Lovelace lives in New York .", "", "Nothing happened .", "x"]
+    tasks = [task(number, text=text) for number, text in enumerate(texts)]
+    tasks += [task(8, other="no text"), task(9, text=None), task(10, text="Bob met Cleo .")]
+    body = {"tasks": tasks, "project": "2.1", "label_config": CONFIG, "params": {"login": None, "context": None}}
+    results = client.post("/predict", json=body).json()["results"]
+    assert len(results) == len(tasks)
+    assert [one["result"] for one in results[4:6]] == [[], []]
+    spans = labelkit.load(str(trained.checkpoint)).label(texts[0]).spans or ()
+    assert results[0]["model_version"] == trained.run
+    assert [one["value"] for one in results[0]["result"]] == [
+        {"start": s.start, "end": s.end, "text": s.text, "labels": ["Person" if s.label == "PER" else s.label]}
+        for s in spans
+    ]
+    first = results[0]["result"][0]
+    assert (first["from_name"], first["to_name"], first["type"], first["id"]) == ("label", "text", "labels", "r1")
+    assert results[0]["score"] == min(span.score or 0 for span in spans)
+    assert lines.count("note: project 2: tasks without a text in 'text' get no labels") == 1
+    assert client.post("/predict", json={"tasks": [], "label_config": CONFIG}).json() == {"results": []}
+
+
+def test_labels_that_the_config_does_not_know_are_reported_and_not_sent(
+    backend: tuple[httpx.Client, StubJobs, list[str]],
+) -> None:
+    client, _, lines = backend
+    config = CONFIG.replace('<Label value="LOC"/>', "")
+    text = "Ada Lovelace lives in New York . Bob lives in Lima ."
+    for _ in range(2):
+        body = {"tasks": [task(1, text=text)], "project": "3.1", "label_config": config}
+        (result,) = client.post("/predict", json=body).json()["results"]
+    assert {one["value"]["labels"][0] for one in result["result"]} <= {"Person"}
+    note = "note: project 3: label 'LOC' is unknown to its label config and not sent"
+    assert [line.startswith(note) for line in lines if "project 3" in line] == [True]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "message"),
+    [
+        ("/setup", {"project": "2.1", "schema": "<View/>"}, "schema: the label config has no labels"),
+        ("/predict", {"tasks": [], "project": "77.1"}, "label_config: the label config is invalid XML"),
+        (
+            "/predict",
+            {"tasks": [], "label_config": CHOICES},
+            "label_config: the models of this server predict",
+        ),
+        ("/predict", {"tasks": [{"id": 1}], "label_config": CONFIG}, "tasks[0].data: is missing"),
+        ("/webhook", {"action": "START_TRAINING"}, "project: is missing"),
+    ],
+)
+def test_bad_requests_of_label_studio(
+    backend: tuple[httpx.Client, StubJobs, list[str]], path: str, body: Any, message: str
+) -> None:
+    answer = backend[0].post(path, json=body)
+    assert answer.status_code in (400, 422)
+    assert answer.json()["error"].startswith(message)
+
+
+def test_webhooks_keep_annotations_without_secrets_and_start_jobs(
+    backend: tuple[httpx.Client, StubJobs, list[str]],
+) -> None:
+    client, jobs, _ = backend
+    project = {"id": 5, "label_config": CONFIG, "model_version": "x", "token": "hush"}
+    annotation = {"id": 7, "result": [], "completed_by": {"email": "me@x"}, "updated_at": "2026"}
+    event = {"action": "ANNOTATION_CREATED", "annotation": annotation, "project": project, "task": task(1, text="Ada")}
+    assert client.post("/webhook", json=event).json() == {}
+    assert client.post("/webhook", json={**event, "action": "ANNOTATION_UPDATED"}).json() == {}
+    assert jobs.store(5).current() == [
+        ({"id": 1, "data": {"text": "Ada"}}, {"id": 7, "result": [], "updated_at": "2026"})
+    ]
+    deleted = {"action": "ANNOTATIONS_DELETED", "annotations": [{"id": 7}], "project": project}
+    assert client.post("/webhook", json=deleted).status_code == 200
+    assert jobs.store(5).current() == []
+    assert client.post("/webhook", json={"action": "START_TRAINING", "project": project}).json() == {"job": "job-1"}
+    assert client.post("/webhook", json={"action": "PROJECT_UPDATED", "project": project}).json() == {}
+    assert jobs.asked == [("count", 5), ("count", 5), ("start", 5)]
+    kept = (jobs.folder / "project-5" / "annotations.jsonl").read_text(encoding="utf-8")
+    assert "hush" not in kept
+    assert "me@x" not in kept
+
+
+# -- training ---------------------------------------------------------------------------------------------------------
+
+
+def annotated(number: int, text: str, *labels: tuple[int, int, str], **more: Any) -> Any:
+    results = [
+        {"from_name": "label", "value": {"start": start, "end": end, "labels": [label]}} for start, end, label in labels
+    ]
+    return {"id": number, "data": {"text": text}}, {"id": number, "result": results, "updated_at": "t", **more}
+
+
+def test_annotations_become_records_of_the_labellers_own_labels_and_the_same_texts_are_held_out() -> None:
+    (control,) = parse_label_config(CONFIG)
+    given = [annotated(number, f"Ada {number}", (0, 3, "Person")) for number in range(100)]
+    given += [annotated(200, "skipped", was_cancelled=True), ({"id": 201, "data": {}}, {"id": 1, "result": []})]
+    data = training_data(given, control, {"PER": None})
+    assert len(data.train) + len(data.validation) == len(data.annotations) == 100
+    assert 8 < len(data.validation) < 35
+    assert {span["label"] for record in data.train for span in record["spans"]} == {"PER"}
+    again = training_data(given[:50], control, {"PER": None})
+    assert {one["text"] for one in again.validation} <= {one["text"] for one in data.validation}
+    truth = [annotated(1, "x", (0, 1, "LOC"), ground_truth=True), annotated(1, "x")]
+    (record,) = [one for part in (training_data(truth, control, {}),) for one in (*part.train, *part.validation)]
+    assert record["spans"] == [{"start": 0, "end": 1, "label": "LOC"}]
+    (choices,) = parse_label_config(CHOICES)
+    result = {"from_name": "mood", "value": {"choices": ["g"]}}
+    both = training_data([({"id": 1, "data": {"body": "b"}}, {"id": 1, "result": [result]})], choices, {"good": 1})
+    assert [*both.train, *both.validation] == [{"id": "1", "text": "b", "label": "good"}]
+
+
+def test_a_line_that_a_full_disk_cut_is_left_out(tmp_path: Path) -> None:
+    store = AnnotationStore(tmp_path)
+    store.add({"id": 1, "data": {}}, {"id": 1, "result": []})
+    with (tmp_path / "annotations.jsonl").open("a") as file:
+        file.write('{"task": {"id"')
+    assert len(store.current()) == 1
+
+
+class StubModel:
+    """A served model that remembers what it was told to serve."""
+
+    name = "ner"
+
+    def __init__(self) -> None:
+        self.info: Any = SimpleNamespace(
+            run="old", task="ner", splitter="words", kind="token",
+            schema=SimpleNamespace(types=("PER", "LOC"), scheme="IOB2", label_names=()),
+        )  # fmt: skip
+        self.labeller = SimpleNamespace(folder=Path("old-folder"))
+        self.served: list[str] = []
+        self.run = "old"
+
+    def promote(self, run: str) -> None:
+        self.served.append(run)
+
+
+@pytest.fixture
+def jobs(tmp_path: Path, said: list[str], monkeypatch: pytest.MonkeyPatch) -> TrainingJobs:
+    found = TrainingJobs(Home(root=tmp_path), tmp_path, 3, said.append)
+    monkeypatch.setattr(found, "_metric", lambda run: ("f1", True))
+    for number in range(60):
+        found.store(1).add(*annotated(number, f"Ada {number}", (0, 3, "Person")))
+    return found
+
+
+def commands(scores: dict[str, float], calls: list[Any], hold: threading.Event | None = None) -> Callable[..., Any]:
+    def run(project: int, *arguments: str) -> Any:
+        calls.append(arguments)
+        if arguments[0] == "run":
+            assert hold is None or hold.wait(5)
+            return {"run": "new"}
+        return {"metrics": {"all": {"ner": {"f1": scores[arguments[1]]}}}}
+
+    return run
+
+
+def wait_for(condition: Callable[[], object]) -> None:
+    for _ in range(2000):
+        if condition():
+            return
+        time.sleep(0.002)
+    raise AssertionError("it never came to that")
+
+
+def pairs_of(model: StubModel) -> Sequence[tuple[Control, Any]]:
+    return [(parse_label_config(CONFIG)[0], model)]
+
+
+@pytest.mark.parametrize(("new", "served"), [(0.6, ["new"]), (0.5, []), (0.4, [])])
+def test_a_new_run_is_served_only_if_it_wins(
+    jobs: TrainingJobs, said: list[str], monkeypatch: pytest.MonkeyPatch, new: float, served: list[str], tmp_path: Path
+) -> None:
+    calls: list[Any] = []
+    monkeypatch.setattr(jobs, "_labelkit", commands({"old-folder": 0.5, "new": new}, calls))
+    model = StubModel()
+    job = jobs.start(1, pairs_of(model))
+    wait_for(lambda: len(said) == 2)
+    assert model.served == served
+    assert [call[0] for call in calls] == ["run", "evaluate", "evaluate"]
+    assert ("is better" in said[1]) == bool(served)
+    provenance = json.loads((tmp_path / "project-1" / str(job) / "ner" / "provenance.json").read_text())
+    assert (provenance["run"], provenance["from"], len(provenance["annotations"])) == ("new", "old", 60)
+
+
+def test_many_webhooks_start_one_job_and_later_annotations_another(
+    jobs: TrainingJobs, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[Any] = []
+    hold = threading.Event()
+    monkeypatch.setattr(jobs, "_labelkit", commands({"old-folder": 0.5, "new": 0.4}, calls, hold))
+    pairs = pairs_of(StubModel())
+    jobs.count(1, pairs)
+    jobs.count(1, pairs)
+    assert calls == []
+    jobs.count(1, pairs)
+    wait_for(lambda: calls)
+    first = jobs.start(1, pairs)
+    assert {jobs.start(1, pairs) for _ in range(5)} == {first}
+    for _ in range(3):
+        jobs.count(1, pairs)
+    hold.set()
+    wait_for(lambda: len(said) == 4)
+    assert [call[0] for call in calls] == ["run", "evaluate", "evaluate"] * 2
+
+
+def test_what_cannot_be_trained_is_one_line_and_ends_nothing(
+    jobs: TrainingJobs, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pairs = pairs_of(StubModel())
+    jobs.start(2, pairs)
+    wait_for(lambda: said)
+    assert said == [
+        "note: project 2: too few annotations for ner: 0 texts to train on and 0 held out; a fifth is held out, by hash"
+    ]
+
+    def fail(project: int, *arguments: str) -> Any:
+        raise TrainingError("labelkit run failed: the disk is full")
+
+    monkeypatch.setattr(jobs, "_labelkit", fail)
+    jobs.start(1, pairs)
+    wait_for(lambda: len(said) == 3)
+    assert said[2] == "note: project 1: labelkit run failed: the disk is full"
+    jobs.end()
+    assert jobs.start(1, pairs) is None
+
+
+def test_commands_run_in_processes_of_their_own(tmp_path: Path, said: list[str]) -> None:
+    jobs = TrainingJobs(Home(root=tmp_path / "home"), tmp_path, None, said.append)
+    assert not jobs._labelkit(1, "runs", "list")
+    with pytest.raises(TrainingError, match="labelkit runs failed: no run 'nonesuch' in the registry"):
+        jobs._labelkit(1, "runs", "show", "nonesuch")
+    assert training._NICE > 0
+
+
+def test_the_secret_is_made_once_for_the_owner_only(tmp_path: Path) -> None:
+    prefix, path = secret_path(tmp_path / "label-studio")
+    assert len(prefix) > 20
+    assert path.stat().st_mode & 0o077 == 0
+    assert secret_path(tmp_path / "label-studio") == (prefix, path)
+    assert [one.name for one in path.parent.iterdir()] == ["secret"]
+    path.write_text("")
+    with pytest.raises(StorageError, match="holds no secret"):
+        secret_path(tmp_path / "label-studio")
