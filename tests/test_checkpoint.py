@@ -204,10 +204,6 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda folder: change(folder / "config.json", id2label=None),
         "{folder}/config.json and labelkit.json disagree about the labels",
     ),
-    "no labelkit.json": (
-        lambda folder: (folder / "labelkit.json").unlink(),
-        "{folder} is not a labelkit checkpoint: it has no labelkit.json",
-    ),
     "garbage in labelkit.json": (
         lambda folder: (folder / "labelkit.json").write_bytes(b"\xff\xfe\x00"),
         "{folder}/labelkit.json is damaged:",

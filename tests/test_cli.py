@@ -555,8 +555,8 @@ def test_a_damaged_checkpoint_or_one_with_a_pickle_is_told(
     (folder / "training_args.bin").write_bytes(b"\x80")
     assert "holds a pickle (training_args.bin)" in fails("label", folder, "--text", "Ada")
     (folder / "training_args.bin").unlink()
-    (folder / "labelkit.json").unlink()
-    assert "is not a labelkit checkpoint" in fails("label", folder, "--text", "Ada")
+    (folder / "labelkit.json").write_text("{}")
+    assert "labelkit.json is damaged" in fails("label", folder, "--text", "Ada")
 
 
 # -- runs and lists ---------------------------------------------------------------------------------------------------

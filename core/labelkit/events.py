@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 #: "stale" is written by ``labelkit runs reap`` for a run without a heartbeat
-Status = Literal["running", "finished", "failed", "interrupted", "stale"]
+Status = Literal["running", "finished", "failed", "interrupted", "stale", "adopted"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from labelkit.config.environment import Environment
 from labelkit.plugins.catalog import Catalog
@@ -15,18 +16,20 @@ if TYPE_CHECKING:
 
 
 def load(
-    reference: str | Path,
+    reference: str | os.PathLike[str],
     *,
     home: str | Path | None = None,
     decoder: str | None = None,
     engine: str = "auto",
     device: Literal["auto", "cpu", "cuda"] = "auto",
     precision: Literal["auto", "fp32", "bf16"] = "fp32",
+    splitter: str | None = None,
 ) -> Labeller:
-    """Return the labeller of a run: ``labelkit.load("latest").label("Some text.")``.
+    """Return the labeller of a run or of another model: ``labelkit.load("latest").label("Some text.")``.
 
-    :param reference: an id, the unique beginning of one, a name, an alias, ``latest``, ``TASK@best``, or a checkpoint
-        folder: a ``Path`` such as ``result.checkpoint``, or a string with a separator.
+    :param reference: an id, the unique beginning of one, a name, an alias, ``latest``, ``TASK@best``; a folder: a
+        ``Path`` such as ``result.checkpoint``, or a string with a separator; or ``hub:org/name[@REVISION]``. A model
+        that labelkit did not train is adopted, and what is assumed of it is warned of.
     :param home: the folder of runs and registry; default as for the command.
     :param decoder: how scores become labels; None: the decoder of the run.
     :param engine: ``"torch"``, ``"onnx"``, ``"onnx-int8"``, ``"openvino"``, ``"openvino-int8"`` (see ``labelkit
@@ -34,6 +37,7 @@ def load(
     :param device: ``"cpu"``, ``"cuda"``, or ``"auto"`` for a GPU where there is one.
     :param precision: ``"fp32"``; ``"bf16"``, faster where the hardware computes it natively, with another label now
         and then; or ``"auto"`` for the one that the hardware is good at.
+    :param splitter: how raw text is split into words; None: the splitter of the run.
     :raises LabelkitError: there is no such run, decoder, engine or device, or its checkpoint is gone or damaged.
     """
     from labelkit.label.labeller import Labeller
@@ -41,7 +45,14 @@ def load(
     environment = Environment.read()
     catalog = Catalog.load(only=environment.plugins)
     place = Home.find(os.environ, explicit=home)
-    if isinstance(reference, os.PathLike):
-        text = os.fspath(reference)
-        reference = text if os.sep in text else os.path.join(os.curdir, text)
-    return Labeller.open(reference, place, catalog, precision=precision, decoder=decoder, engine=engine, device=device)
+    options: dict[str, Any] = {
+        "precision": precision,
+        "decoder": decoder,
+        "engine": engine,
+        "device": device,
+        "splitter": splitter,
+    }
+    labeller = Labeller.open(reference, place, catalog, **options)
+    for text in labeller.assumptions:
+        warnings.warn(f"assumed: {text}", stacklevel=2)
+    return labeller

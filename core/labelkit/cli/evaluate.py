@@ -109,6 +109,7 @@ def evaluate(shell: Shell, **given: Any) -> None:
     options = EvaluateOptions(**given)
     options.writer(shell)
     labeller = Labeller.open(options.run, shell.home, shell.catalog, decoder=options.decoder)
+    say_assumptions(shell, labeller.assumptions)
     info = labeller.info
     if options.mapping:
         refuse_numbers(info.schema, "--map")

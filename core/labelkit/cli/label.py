@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from labelkit.cli.common import Shell, command_options, with_safe_cells
+from labelkit.cli.common import Shell, command_options, say_assumptions, with_safe_cells
 from labelkit.cli.data import reading_context, reading_options
 from labelkit.console.results import results
 from labelkit.files.targets import check_target, is_stdout, is_stream
@@ -41,6 +41,7 @@ class LabelOptions:
     precision: str
     engine: str
     decoder: str | None
+    splitter: str | None
     resume: bool
     strict: bool
     force: bool
@@ -72,6 +73,7 @@ class LabelOptions:
             "run": labeller.info.run,
             "checkpoint": sha256_of(*weights_of(labeller.folder)),
             "decoder": labeller.decoder.name,
+            "splitter": labeller.info.splitter,
             "engine": labeller.engines,
             "inputs": [*self.inputs, *self.texts],
             "reading": {**reading, "unit": self.unit},
@@ -109,6 +111,7 @@ class LabelOptions:
     help="Compute with this engine; auto: torch, and for large inputs OpenVINO or ONNX Runtime if installed.",
 )
 @click.option("--decoder", metavar="NAME", help="Decode scores with this decoder; default the run's own.")
+@click.option("--splitter", metavar="NAME", help="Split raw text into words with this splitter; default the run's own.")
 @click.option("--resume", is_flag=True, help="Continue FILE of an interrupted command.")
 @click.option("--strict", is_flag=True, help="Stop at the first record that cannot be read.")
 @click.option("--force", is_flag=True, help="Replace an existing FILE.")
@@ -118,7 +121,7 @@ class LabelOptions:
 def label(shell: Shell, **given: Any) -> None:
     """Label files, folders, standard input or a text with the labeller of RUN.
 
-    RUN is an id or its beginning, a name, an alias, latest, TASK@best, or ./folder.
+    RUN is an id or its beginning, a name, an alias, latest, TASK@best, ./folder, or hub:org/name.
 
     \b
     labelkit label latest --text "Ada Lovelace was born in London."
@@ -238,7 +241,11 @@ def _open(shell: Shell, options: LabelOptions) -> Labeller:
 
     # a single text gains nothing by bf16
     precision = "fp32" if options.texts and options.precision == "auto" else options.precision
-    return Labeller.open(options.run, shell.home, shell.catalog, precision, options.decoder, options.engine)
+    labeller = Labeller.open(
+        options.run, shell.home, shell.catalog, precision, options.decoder, options.engine, splitter=options.splitter
+    )
+    say_assumptions(shell, labeller.assumptions)
+    return labeller
 
 
 def _writer(shell: Shell, options: LabelOptions, labeller: Labeller | None) -> Format:

@@ -18,6 +18,7 @@ from labelkit.errors import LabelkitError, PlanError, SeveralRunsError, StorageE
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("labelkit.cli.run", "Train, select, test and record a labeller."),
     "label": ("labelkit.cli.label", "Label text, files or folders with a trained labeller."),
+    "adopt": ("labelkit.cli.adopt", "Record a model that labelkit did not train as a run."),
     "evaluate": ("labelkit.cli.evaluate", "Evaluate a trained labeller on gold data."),
     "errors": ("labelkit.cli.errors", "Show the errors of a labeller, and likely annotation errors."),
     "onnx": ("labelkit.cli.onnx", "Export a trained labeller to ONNX and validate it."),

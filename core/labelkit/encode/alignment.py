@@ -40,12 +40,15 @@ class Window:
     :param words: the word that each subword belongs to, or :data:`NO_WORD`, int32 of shape (n,).
     :param example: the position of its example.
     :param weight: its share of a text, for kind ``text``: the weights of the windows of a text sum to one.
+    :param shared: pairs of a word and the word of the window in whose first subword it begins, too, int32 of shape
+        (n, 2); None for none.
     """
 
     ids: Ints
     words: Ints
     example: int
     weight: float = 1.0
+    shared: Ints | None = None
 
     @property
     def first(self) -> Ints:
@@ -162,7 +165,7 @@ def tokenize(
     distinct = {word for words in sequences for word in words}
     ids = {word: cache[word] for word in distinct if word in cache}
     new = [word for word in distinct if word not in ids]
-    encodings = _encode_batch(content, [[word] for word in new], is_pretokenized=True)
+    encodings = encode_batch(content, [[word] for word in new], is_pretokenized=True)
     ids.update({word: tuple(item.ids) for word, item in zip(new, encodings, strict=True)})
     if len(cache) > WORD_CACHE_SIZE:
         cache.clear()
@@ -186,7 +189,8 @@ def add_leading_spaces(words: Sequence[str]) -> list[str]:
     return spaced
 
 
-def _encode_batch(content: ContentTokenizer, inputs: list[Any], *, is_pretokenized: bool) -> list[Any]:
+def encode_batch(content: ContentTokenizer, inputs: list[Any], *, is_pretokenized: bool) -> list[Any]:
+    """Return the subwords of texts, or of sequences of words; lone surrogates are replaced."""
     try:
         return content.encode_batch(inputs, is_pretokenized=is_pretokenized)
     except TypeError:  # a lone surrogate, which JSON can hold, is no text to it
@@ -246,7 +250,7 @@ def _ids_of_texts(encoding: Encoding, texts: Sequence[str | tuple[str, ...]]) ->
         raise LabelkitError(
             "the tokenizer has no separator to put between the parts of a text", hint="choose another --model"
         )
-    encoded = iter(_encode_batch(encoding.content, list(chain.from_iterable(parts)), is_pretokenized=False))
+    encoded = iter(encode_batch(encoding.content, list(chain.from_iterable(parts)), is_pretokenized=False))
     for each in parts:
         found = [next(encoded).ids for _ in each]
         joined = [*chain.from_iterable((*separator, *ids) for ids in found)][len(separator) :] if any(found) else []

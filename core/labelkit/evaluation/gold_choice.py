@@ -58,6 +58,7 @@ class Workplace:
         :raises UnknownLabelsError: it has labels that the labeller lacks.
         """
         from labelkit.label.plugin_settings import trained_values
+        from labelkit.registry.checkpoint_folders import is_run
 
         info, data = labeller.info, options.data
         base = DataSettings(splitter=info.splitter, encoding=options.reading.encoding)
@@ -66,8 +67,10 @@ class Workplace:
             if details is not None and options.split in {one.split for one in details.record.splits if one.carved}:
                 corpus = read_run_corpus(details, self.catalog, self.environment, self.home)
                 return gold_split(corpus, details, options.split)
-            if details is None or "/" in options.run or "\\" in options.run:
+            if details is None or not is_run(options.run):
                 raise LabelkitError("a checkpoint folder does not record which data to score", hint="add --data REF")
+            if details.status == "adopted":
+                raise LabelkitError("an adopted model has no data of its own", hint="add --data REF")
             data, base = details.record.data, replace(recorded_data_settings(details), splitter=info.splitter)
             plugins = recorded_plugin_settings(details, self.catalog)
         reading = replace(options.reading, encoding=base.encoding)

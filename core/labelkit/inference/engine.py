@@ -141,6 +141,10 @@ class Engine:
             rows = np.concatenate([starts[window.example] + window.words[window.first] for window in batch])
             values[rows] = found
             covered[rows] = True
+            for window in batch:
+                if window.shared is not None:
+                    word, same = (starts[window.example] + window.shared).T
+                    values[word], covered[word] = values[same], True
         return WordScores(values, lengths, covered, parameters_of(self.model))
 
     def score_texts(self, windows: Sequence[Window], texts: int, stop: Event | None = None) -> WordScores:

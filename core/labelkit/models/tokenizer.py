@@ -57,10 +57,11 @@ class SpecialTokens:
         return len(self.prefix) + len(self.suffix)
 
 
-def load_tokenizer(folder: Path, *, mark_case: bool = False) -> PreTrainedTokenizerBase:
+def load_tokenizer(folder: Path, *, mark_case: bool = False, for_words: bool = True) -> PreTrainedTokenizerBase:
     """Load the fast tokenizer in ``folder``, without the truncation and padding that were saved with it.
 
     :param mark_case: add case marks to an uncased tokenizer, see :mod:`labelkit.models.case_marks`.
+    :param for_words: it gets words one by one, see :func:`prepare_for_words`; otherwise whole texts, as it was saved.
     :raises ModelError: there is none, it is damaged, or the architecture has no fast tokenizer.
     """
     from transformers import AutoTokenizer
@@ -86,7 +87,8 @@ def load_tokenizer(folder: Path, *, mark_case: bool = False) -> PreTrainedTokeni
     tokenizer.backend_tokenizer.no_truncation()
     tokenizer.backend_tokenizer.no_padding()
     _prepare_for_model(tokenizer, folder)
-    prepare_for_words(tokenizer)
+    if for_words:
+        prepare_for_words(tokenizer)
     prepared = add_case_marks(tokenizer) if mark_case else tokenizer
     # saved with the tokenizer, so that other programs do not make special tokens of texts either
     prepared.split_special_tokens = prepared.init_kwargs["split_special_tokens"] = True
@@ -280,14 +282,22 @@ def max_length_of(tokenizer: PreTrainedTokenizerBase, config: Any) -> int:
     It is the lesser of the limits of the tokenizer and of the position embeddings, of which RoBERTa's family leaves
     the first ``pad_token_id + 1`` unused.
     """
+    return window_limit(tokenizer.model_max_length, config)
+
+
+def window_limit(tokenizer_limit: int, config: Any) -> int:
+    """Return how many subwords, special tokens included, an encoder reads at most.
+
+    :param tokenizer_limit: the ``model_max_length`` of its tokenizer; 0 for none.
+    """
     text = config.get_text_config() if hasattr(config, "get_text_config") else config
     numbers = (getattr(text, name, None) for name in POSITIONS)
     # some configurations say -1 for no limit
     limits = [int(number) for number in numbers if number and number > 0][:1]
     if limits and text.model_type in FIRST_POSITIONS_UNUSED:
         limits = [limit - (text.pad_token_id or 0) - 1 for limit in limits]
-    if 0 < tokenizer.model_max_length < UNLIMITED:
-        limits.append(tokenizer.model_max_length)
+    if 0 < tokenizer_limit < UNLIMITED:
+        limits.append(tokenizer_limit)
     return min(limits, default=DEFAULT_MAX_LENGTH)
 
 

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from labelkit.errors import RegistryError
 from labelkit.registry import tables
 from labelkit.registry.liveness import Liveness, database_time
-from labelkit.registry.names import unknown_run
+from labelkit.registry.names import COMPLETE, unknown_run
 from labelkit.registry.run_lock import LockState
 
 _RUNS, _ATTEMPTS = tables.runs.c, tables.attempts.c
@@ -99,8 +99,8 @@ def resume_run(connection: sa.Connection, run: str, attempt: Mapping[str, Any], 
     if before is None:
         raise unknown_run(run)
     status = before["status"]
-    if status == "finished":
-        raise RegistryError(f"the run '{run}' is finished", hint="there is nothing left to resume; start another run")
+    if status in COMPLETE:
+        raise RegistryError(f"the run '{run}' is {status}", hint="there is nothing left to resume; start another run")
     if status == "running":
         if not Liveness.of(connection).is_stale(run, status, before["heartbeat"], lock):
             raise RegistryError(

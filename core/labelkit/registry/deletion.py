@@ -12,7 +12,7 @@ from labelkit.errors import RegistryError
 from labelkit.registry import aliases, disk, tables
 from labelkit.registry.home import RESUME, LocalStore
 from labelkit.registry.liveness import Liveness, now
-from labelkit.registry.names import unknown_run
+from labelkit.registry.names import COMPLETE, unknown_run
 
 _RUNS = tables.runs.c
 _CHECKPOINTS = tables.checkpoints.c
@@ -77,7 +77,7 @@ def plan_deletion(
                 folders=folders,
                 elsewhere=elsewhere,
                 aliases=() if checkpoints_only else references,
-                restarts=checkpoints_only and status != "finished",
+                restarts=checkpoints_only and status not in COMPLETE,
             )
         )
     return plan

@@ -16,6 +16,7 @@ from labelkit.registry import aliases, disk, tables
 from labelkit.registry.database import Database
 from labelkit.registry.home import CHECKPOINTS, MARKER, RESUME, Home, LocalStore
 from labelkit.registry.liveness import Liveness, now
+from labelkit.registry.names import COMPLETE
 from labelkit.registry.run_lock import LockState, probe_lock
 
 #: no process writes a file or folder for longer without touching it
@@ -200,8 +201,8 @@ class GarbageSearch:
             folder = self.home.runs / run / RESUME
             if status == "running" or folder.parent.parent != self.home.runs or not folder.is_dir():
                 continue
-            if status == "finished" or self.options.unfinished:
-                yield GarbageItem(category="resume", path=folder, run=run, restarts=status != "finished")
+            if status in COMPLETE or self.options.unfinished:
+                yield GarbageItem(category="resume", path=folder, run=run, restarts=status not in COMPLETE)
 
     def checkpoints(self) -> Iterator[GarbageItem]:
         """Yield last checkpoints of finished runs, and checkpoints of unfinished ones, as the options say."""
@@ -211,7 +212,7 @@ class GarbageSearch:
             if status == "running" or not path.exists() or not disk.is_inside(path, self.home.runs):
                 continue
             item = GarbageItem(category="last", path=path, run=run, checkpoint=row["id"])
-            if status == "finished":
+            if status in COMPLETE:
                 if self.options.last and not row["is_best"]:
                     yield item
             elif self.options.unfinished:

@@ -11,6 +11,8 @@ NAME = re.compile(r"[a-z0-9-]+")
 TAG = re.compile(r"[a-z0-9._-]+")
 #: references of their own, in place of a name
 RESERVED = frozenset({"best", "latest"})
+#: statuses of runs whose checkpoint is complete: nothing is left to do for them
+COMPLETE = ("finished", "adopted")
 
 
 def check_name(name: str, what: str) -> None:

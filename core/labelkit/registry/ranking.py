@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from labelkit.registry import tables
 from labelkit.registry.entities import RunSummary
+from labelkit.registry.names import COMPLETE
 from labelkit.registry.queries import summaries
 
 _RUNS = tables.runs.c
@@ -66,29 +67,33 @@ class Ranking:
 def candidates(connection: sa.Connection, task: str) -> list[RankingCandidate]:
     """Return the finished runs of ``task`` that have their deciding metric on validation, newest first."""
     scores, splits = tables.scores.c, tables.splits.c
-    finished = (_RUNS.task == task, _RUNS.status == "finished")
+    finished = (_RUNS.task == task, _RUNS.status.in_(COMPLETE))
     # Naming the few keys lets the database find their scores by index, among all those of ten thousand runs.
     keys = connection.scalars(sa.select(_RUNS.metric_key).distinct().where(*finished)).all()
     run = (_RUNS.metric, _RUNS.metric_key, _RUNS.higher_is_better, _RUNS.synthetic)
     deciding = (scores.task == _RUNS.task) & (scores.name == _RUNS.metric_key) & (scores.type == "")
+    # an adopted model has no data of its own: only what it was evaluated on
+    data = sa.case((_RUNS.status == "adopted", splits.ref), else_=_RUNS.data).label("data")
     query = (
-        sa.select(_RUNS.id, _RUNS.data, splits.content_hash, *run, scores.value)
+        sa.select(_RUNS.id, data, splits.content_hash, *run, scores.value)
         .join(tables.splits, (splits.run == _RUNS.id) & (splits.split == "validation"))
         .join(tables.scores, (scores.run == _RUNS.id) & (scores.split == "validation") & deciding)
         .where(*finished, scores.name.in_(keys), scores.task == task, scores.value.is_not(None))
         .order_by(_RUNS.started.desc(), _RUNS.id.desc())
     )
-    return [RankingCandidate(*row) for row in connection.execute(query)]  # type: ignore[arg-type]
+    return [RankingCandidate(*row) for row in connection.execute(query)]
 
 
-def eligible(found: Iterable[RankingCandidate], group: str) -> list[RankingCandidate]:
+def eligible(found: Sequence[RankingCandidate], group: str) -> list[RankingCandidate]:
     """Return the candidates for ``TASK@best`` or ``TASK@best:GROUP``; one is best only if all are of one group.
 
     :param group: a data reference or a prefix of a validation hash; may be empty.
     """
     matching = [one for one in found if one.matches(group)]
-    # A sample corpus says nothing about real text: only where nothing else exists.
-    return [one for one in matching if not one.synthetic] or matching
+    # A sample corpus says nothing about real text: only where nothing else exists. Who adopts a model may evaluate it
+    # on one, so that its hash decides.
+    synthetic = {one.content_hash for one in found if one.synthetic}
+    return [one for one in matching if one.content_hash not in synthetic] or matching
 
 
 def grouped(found: Iterable[RankingCandidate]) -> dict[GroupKey, list[RankingCandidate]]:

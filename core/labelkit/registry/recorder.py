@@ -46,20 +46,39 @@ class Recorder:
         :param takes_name: a run that has its name loses it, which is noted with that run.
         :raises RegistryError: its id is in use, or its name is: by a run or an alias.
         """
-        values = {one.name: getattr(record, one.name) for one in fields(record)}
-        rows = {name: values.pop(name) for name in statements.ROWS}
-        row = {**values, "group_id": values.pop("group"), "status": "running", "heartbeat": record.started}
         # A name must stay unique, and a process that takes it concurrently has no row yet that could be locked.
         with self._database.session(write=True, alone=record.name is not None) as connection:
-            if statements.exists(connection, record.id):
-                raise RegistryError(f"there is a run '{record.id}' already")
             if record.name is not None and takes_name:
                 release_name(connection, record.name, record.id)
-            if record.name is not None:
-                aliases.check_unused(connection, record.name)
-            connection.execute(tables.runs.insert(), row)
-            statements.insert_rows(connection, record.id, rows)
+            self._insert_run(connection, record, status="running")
         self._attempts[record.id] = 1
+
+    def _insert_run(self, connection: sa.Connection, record: RunRecord, *, status: Status, **more: Any) -> None:
+        values = {one.name: getattr(record, one.name) for one in fields(record)}
+        rows = {name: values.pop(name) for name in statements.ROWS}
+        row = {**values, "group_id": values.pop("group"), "status": status, "heartbeat": record.started, **more}
+        if statements.exists(connection, record.id):
+            raise RegistryError(f"there is a run '{record.id}' already")
+        if record.name is not None:
+            aliases.check_unused(connection, record.name)
+        connection.execute(tables.runs.insert(), row)
+        statements.insert_rows(connection, record.id, rows)
+
+    def adopt(self, record: RunRecord, folder: Path, *, files: Mapping[str, tuple[int, str]]) -> None:
+        """Record a checkpoint that labelkit did not train as a run of status ``adopted``.
+
+        :param folder: of the checkpoint, inside the home.
+        :param files: name → (size in bytes, SHA-256 in hex).
+        :raises RegistryError: its id is in use, or its name is: by a run or an alias.
+        """
+        path = self._store.relative_path(folder)
+        row = {"run": record.id, "store": self._store.id, "path": path, "step": 0, "epoch": 0.0}
+        with self._database.session(write=True, alone=record.name is not None) as connection:
+            self._insert_run(connection, record, status="adopted", ended=record.started, seconds=0.0)
+            inserted = connection.execute(
+                tables.checkpoints.insert().values(**row, is_best=True, is_last=True, created=now())
+            )
+            statements.insert_files(connection, inserted, files)
 
     def resume(self, run: str, *, lock: LockState | None = None) -> None:
         """Record that this process resumes a run that ended without finishing; its status is ``running`` again.
@@ -225,11 +244,13 @@ class Recorder:
         :raises RegistryError: the run is unknown.
         """
         row = {"task": task, "ref": ref, "split": split, "content_hash": content_hash, "examples": examples}
-        found = figures(metrics, task=task, split=split, step=0, epoch=0.0)
+        found = list(figures(metrics, task=task, split=split, step=0, epoch=0.0))
         with self._database.session(write=True) as connection:
             if not statements.exists(connection, run):
                 raise unknown_run(run)
             statements.insert_evaluation(connection, {"run": run, "source": source, **row}, found)
+            if split == "validation" and source == "evaluate":
+                statements.adopt_validation(connection, run, row, found)
 
     def log_output(
         self, run: str, path: Path, *, step: int | None, kind: str, size: int, sha256: str, records: int | None = None

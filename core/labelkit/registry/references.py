@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from labelkit.errors import RegistryError, SeveralRunsError, UnknownRunError
 from labelkit.registry import aliases, tables
 from labelkit.registry.entities import RunSummary
+from labelkit.registry.names import COMPLETE
 from labelkit.registry.queries import summaries
 from labelkit.registry.ranking import HASH, candidates, eligible, grouped
 
@@ -23,7 +24,7 @@ _RUNS = tables.runs.c
 def find(connection: sa.Connection, reference: str, *, finished: bool = False) -> RunSummary:
     """Return the run that ``reference`` refers to.
 
-    :param finished: ``latest`` refers to the latest finished run.
+    :param finished: ``latest`` refers to the latest run that finished or was adopted.
     :raises SeveralRunsError: the reference is ambiguous.
     :raises RegistryError: no run matches; or several that cannot be compared match ``best``.
     """
@@ -32,7 +33,7 @@ def find(connection: sa.Connection, reference: str, *, finished: bool = False) -
     if at:
         return _best(connection, task, group) if word == "best" else _aliased(connection, reference, task)
     if reference == "latest":
-        if latest := summaries(connection, *([_RUNS.status == "finished"] if finished else []), limit=1):
+        if latest := summaries(connection, *([_RUNS.status.in_(COMPLETE)] if finished else []), limit=1):
             return latest[0]
         what = "finished run" if finished else "run"
         raise RegistryError(f"no {what} in the registry yet", hint="labelkit run TASK trains one")

@@ -85,7 +85,7 @@ class Runs:
         of one, the name of a single run, ``latest``, ``TASK@best``, or ``TASK@best:GROUP`` where GROUP is a data
         reference or a prefix of the content hash of a validation split.
 
-        :param finished: ``latest`` refers to the latest finished run.
+        :param finished: ``latest`` refers to the latest run that finished or was adopted.
         :raises SeveralRunsError: the reference is ambiguous.
         :raises RegistryError: no run matches; or several that cannot be compared match ``best``.
         """

@@ -215,3 +215,21 @@ def insert_own_test(connection: sa.Connection, run: str, task: str, split: str) 
     recorded = connection.execute(query.where(columns.run == run, columns.split == split)).mappings().one_or_none()
     if recorded is not None:
         insert_evaluation(connection, {"run": run, "source": "run", "task": task, "split": split, **recorded})
+
+
+def adopt_validation(
+    connection: sa.Connection, run: str, evaluated: Mapping[str, Any], found: Sequence[Figure]
+) -> None:
+    """Make an evaluation on a validation split the validation scores of an adopted run, which has none of its own.
+
+    Runs that finished have theirs and keep it.
+
+    :param evaluated: ref, split, content hash and number of the examples.
+    """
+    if connection.scalar(sa.select(_RUNS.status).where(_RUNS.id == run)) != "adopted":
+        return
+    columns = tables.splits.c
+    split = {name: evaluated[name] for name in ("split", "ref", "content_hash", "examples")}
+    connection.execute(tables.splits.delete().where(columns.run == run, columns.split == split["split"]))
+    connection.execute(tables.splits.insert().values(run=run, **split, words=0, carved=False))
+    replace_figures(connection, tables.scores, run, found, same_step=False)

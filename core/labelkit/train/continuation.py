@@ -11,7 +11,7 @@ from labelkit.models.checkpoint import CheckpointInfo, read_checkpoint
 from labelkit.models.checkpoint_files import CHECKPOINT_INFO, sha256_of, weights_of
 from labelkit.plugins.catalog import Catalog
 from labelkit.records import LoadContext, ResolvedEncoder, Schema
-from labelkit.registry.checkpoint_folders import find_checkpoint
+from labelkit.registry.checkpoint_folders import resolve_checkpoint
 from labelkit.registry.home import Home
 
 
@@ -52,6 +52,8 @@ def _difference(info: CheckpointInfo, plan: Plan, schema: Schema) -> str:
         return f"its head is {info.head}"
     if info.schema.label_names != schema.label_names or info.schema.multilabel != schema.multilabel:
         return "its labels are others"
+    if info.output_of:
+        return "its outputs are in another order than the labels"
     return ""
 
 
@@ -66,12 +68,12 @@ def resolve_model(
     kind, rest = references.parse_model(reference, set(catalog.encoders))
     if kind == "path" and not references.is_path(rest) and "/" not in rest:
         try:
-            folder, files = find_checkpoint(reference, home)
+            found = resolve_checkpoint(reference, home, catalog.tasks)
         except UnknownRunError:
             pass  # the error below names models, too
         else:
-            info = read_checkpoint(folder, files)
-            sha256 = sha256_of(*weights_of(folder))
-            return ResolvedEncoder(folder=folder, revision=f"step {info.step}", sha256=sha256), info
+            sha256 = sha256_of(*weights_of(found.folder))
+            revision = f"step {found.info.step}"
+            return ResolvedEncoder(folder=found.folder, revision=revision, sha256=sha256), found.info
     encoder = references.resolve(reference, catalog.encoders, ctx)
     return encoder, read_checkpoint(encoder.folder) if (encoder.folder / CHECKPOINT_INFO).is_file() else None

@@ -126,6 +126,11 @@ def _finished_run(reference: str, home: Home) -> RunDetails:
     """
     with Registry.open(home, create=False) as registry:
         before = registry.runs.get(registry.runs.find(reference).id)
+    if before.status == "adopted":
+        raise LabelkitError(
+            f"the run '{before.record.id}' is a model that was adopted: how it was trained is not recorded",
+            hint="labelkit runs list --status finished shows runs that can be repeated",
+        )
     if before.status != "finished":
         raise LabelkitError(
             f"the run '{before.record.id}' did not finish ({before.shown}): there is nothing to compare with",

@@ -12,6 +12,7 @@ from labelkit.config.plan import Request
 from labelkit.errors import LabelkitError
 from labelkit.registry import Home, PlanValue, Registry, RunDetails, RunRecord
 from labelkit.registry.home import CHECKPOINTS, RESUME
+from labelkit.registry.names import COMPLETE
 from labelkit.settings import SETTINGS
 
 if TYPE_CHECKING:
@@ -41,8 +42,10 @@ def check_resumable(details: RunDetails) -> None:
     :raises LabelkitError: it is finished, it is running, or its checkpoints are on another machine.
     """
     record = details.record
-    if details.status == "finished":
-        raise LabelkitError(f"the run '{record.id}' is finished", hint="start another run; nothing is left to resume")
+    if details.status in COMPLETE:
+        raise LabelkitError(
+            f"the run '{record.id}' is {details.status}", hint="start another run; nothing is left to resume"
+        )
     if details.status == "running" and not details.stale:
         raise LabelkitError(
             f"the run '{record.id}' is running (process {record.pid} on {record.host})",

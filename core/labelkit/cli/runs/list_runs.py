@@ -13,7 +13,7 @@ from labelkit.cli.common import Shell, command_options
 if TYPE_CHECKING:
     from labelkit.registry import RunSummary
 
-_STATUSES = ["running", "finished", "failed", "interrupted", "stale"]
+_STATUSES = ["running", "finished", "failed", "interrupted", "stale", "adopted"]
 
 
 @click.command("list")

@@ -71,7 +71,7 @@ def summary_rows(run: RunDetails) -> Iterable[tuple[str, str]]:
     if run.hint:
         yield "hint", run.hint
     yield "started", f"{figure(record.started)}{ended}"
-    yield "data", record.data + (" (synthetic)" if record.synthetic else "")
+    yield "data", (record.data or "–") + (" (synthetic)" if record.synthetic else "")
     yield "model", f"{record.model}{revision}{digest}"
     better = "higher" if record.higher_is_better else "lower"
     yield "metric", f"{record.metric} ({record.metric_key}, {better} is better)"
