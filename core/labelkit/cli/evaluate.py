@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +12,7 @@ import click
 
 from labelkit.cli.common import Shell, command_options, say_assumptions, with_safe_cells
 from labelkit.cli.data import reading_context, reading_options
+from labelkit.errors import LabelkitError, nearest
 from labelkit.files.targets import check_target, is_stream
 
 if TYPE_CHECKING:
@@ -35,6 +38,7 @@ class EvaluateOptions:
     sets: tuple[str, ...]
     mapping: Path | None = None
     metrics: tuple[str, ...] = ()
+    at_least: tuple[str, ...] = ()
     decoder: str | None = None
     to: str | None = None
     output: Path | None = None
@@ -44,6 +48,8 @@ class EvaluateOptions:
     def __post_init__(self) -> None:
         if self.to is not None and self.output is None:
             raise click.UsageError("--to needs a file: add -o FILE")
+        for text in self.at_least:
+            parse_threshold(text)
 
     @property
     def file(self) -> Path | None:
@@ -83,6 +89,9 @@ class EvaluateOptions:
 )
 @click.option("--metric", "metrics", multiple=True, metavar="NAME|PATH", help="Compute this metric, too (repeatable).")
 @click.option("--decoder", metavar="NAME", help="Decode with this decoder; default the run's.")
+@click.option(
+    "--at-least", "at_least", multiple=True, metavar="METRIC=X", help="Exit with 1 if METRIC is below X (repeatable)."
+)
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Write the predictions to FILE.")
 @click.option("--to", metavar="FORMAT", help="Write this format; default by the ending of FILE.")
 @click.option("--force", is_flag=True, help="Replace an existing FILE.")
@@ -131,6 +140,41 @@ def evaluate(shell: Shell, **given: Any) -> None:
     if error := record_scores(info, gold, figures, shell.home, predictions=options.file):
         shell.say(f"note: not recorded: {error.message}")
     _print(shell, info, gold, result.figures, leakage, options.output)
+    check_thresholds(options.at_least, result.figures)
+
+
+def parse_threshold(text: str) -> tuple[str, float]:
+    """Return metric and value of ``METRIC=X``.
+
+    :raises click.UsageError: it is written in another way.
+    """
+    name, _, value = text.partition("=")
+    try:
+        threshold = float(value)
+    except ValueError:
+        threshold = math.nan
+    if not name or math.isnan(threshold):
+        raise click.UsageError(f"--at-least takes METRIC=X, e.g. f1=0.8 or PER.f1=0.8, not '{text}'")
+    return name, threshold
+
+
+def check_thresholds(thresholds: Sequence[str], figures: Mapping[str, Any]) -> None:
+    """Raise if a figure is below its threshold, or there is no such figure.
+
+    :param thresholds: ``METRIC=X``; that of a type as ``TYPE.METRIC=X``.
+    :raises LabelkitError: with all figures that are too low.
+    """
+    known = {name: value for name, value in figures.items() if isinstance(value, int | float)}
+    for type_, row in (figures.get("per_type") or {}).items():
+        known |= {f"{type_}.{name}": value for name, value in row.items() if isinstance(value, int | float)}
+    low = []
+    for name, threshold in map(parse_threshold, thresholds):
+        if name not in known:
+            raise LabelkitError(f"--at-least: no metric '{name}' was computed", hint=nearest(name, known))
+        if not known[name] >= threshold:  # NaN is below everything
+            low.append(f"{name} is {known[name]:.4f}, below {threshold:g}")
+    if low:
+        raise LabelkitError("; ".join(low), hint="--at-least asks for more: the scores above are recorded all the same")
 
 
 def read_gold_data(

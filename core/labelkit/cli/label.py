@@ -183,6 +183,7 @@ def run_job(shell: Shell, options: LabelOptions) -> None:
             min_score=options.min_score,
             strict=options.strict,
             large=inputs is not None and (inputs.size or 0) >= LARGE,
+            prompt=options.file is None and "-" in options.inputs,
             on_chunk=progress,
         )
         try:

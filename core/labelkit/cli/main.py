@@ -44,6 +44,11 @@ _PATH_ERRORS = (
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 
 
+def completing() -> bool:
+    """Return whether a shell asks what may stand in a command line; click's variable of the command says so."""
+    return "_LABELKIT_COMPLETE" in os.environ
+
+
 class _LazyCommands(click.Group):
     """A group that imports a command when it is called; listing the commands imports none."""
 
@@ -54,6 +59,10 @@ class _LazyCommands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         found: click.Command = getattr(importlib.import_module(COMMANDS[cmd_name][0]), cmd_name)
+        if completing():
+            from labelkit.cli.completion import with_completion
+
+            return with_completion(found)
         return found
 
     def invoke(self, ctx: click.Context) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -62,7 +63,7 @@ def run(shell: Shell, task: str | None, resume: str | None, dry_run: bool, seeds
     if flags["replaces"] and (seeds or 1) > 1:
         raise click.UsageError("--replace cannot be combined with --seeds: a group has a name for each run.")
     if task is None and resume is None:
-        raise click.UsageError("Missing argument 'TASK'.")
+        task = task_of_recipe(shell, flags)
     if distributed.world_size() > 1 and (seeds or 1) > 1:
         raise click.UsageError("--seeds cannot be combined with several processes: start one run for each seed.")
     main_process = distributed.is_main_process()
@@ -90,6 +91,23 @@ def run(shell: Shell, task: str | None, resume: str | None, dry_run: bool, seeds
     shell.json(result.to_json()) if shell.as_json else print_result(shell.out, result)
     if failure:
         raise failure
+
+
+def task_of_recipe(shell: Shell, flags: dict[str, Any]) -> str:
+    """Return the task that the recipe file names; the name of the run is added to the flags where it says one.
+
+    :raises click.UsageError: there is no recipe file, or it names no task.
+    """
+    from labelkit.config.recipes import read_recipe
+
+    recipe = flags["recipe"]
+    if recipe is None or not recipe.endswith(".toml"):
+        raise click.UsageError("Missing argument 'TASK'; or name a recipe file that says task = \"NAME\".")
+    found = read_recipe(Path(recipe).expanduser(), shell.catalog)
+    if found.task is None:
+        raise click.UsageError(f"Missing argument 'TASK': {recipe} names none, as task = \"NAME\" does.")
+    flags["name"] = flags["name"] or found.run
+    return found.task
 
 
 def prepare_run(

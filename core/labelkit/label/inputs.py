@@ -18,7 +18,7 @@ from labelkit.files.signatures import check_is_text
 from labelkit.formats.recognition import reader_for, readers_of, recognise
 from labelkit.formats.record_limit import RecordLimit
 from labelkit.label.records import FailedRecord
-from labelkit.label.stream import chunks
+from labelkit.label.stream import FIRST
 from labelkit.records import Example, Format, Kind, LoadContext, Place
 
 Unit = Literal["line", "document"]
@@ -165,10 +165,17 @@ def read_inputs(
 
 
 def _refuse_labelled_texts(items: Iterator[Example | FailedRecord]) -> Iterator[Example | FailedRecord]:
-    """Yield the items; raise if the first chunk holds only texts with one label, the data of another task."""
-    first = next(chunks(items), [])
-    examples = [item for item in first if isinstance(item, Example)]
-    fields = [next((name for name, label in one.labels.items() if isinstance(label, str)), None) for one in examples]
+    """Yield the items; raise if the first ones are all texts with one label, the data of another task."""
+    first: list[Example | FailedRecord] = []
+    examples: list[Example] = []
+    fields: list[str | None] = []
+    for item in items:  # what is typed must not wait until there is a whole chunk
+        first.append(item)
+        if isinstance(item, Example):
+            examples.append(item)
+            fields.append(next((name for name, label in item.labels.items() if isinstance(label, str)), None))
+        if len(first) >= FIRST or not all(fields):
+            break
     if fields and all(fields):
         raise DataError(
             f"{examples[0].place}: this is a text with one label ('{fields[0]}'), and the labeller is one of words",

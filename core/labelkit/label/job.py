@@ -34,6 +34,7 @@ class LabellingJob:
     :param min_score: leave out spans, and labels of texts, with a lower score.
     :param strict: raise for the first record that cannot be read or labelled.
     :param large: the input is known to be large.
+    :param prompt: the input may be slow, and its results go to a stream.
     :param on_chunk: called with the results of each chunk.
     :param new: counts of the results of this process, which took :attr:`seconds`.
     :param left_out: own fields of the first records with some that the format of the output does not hold.
@@ -47,6 +48,7 @@ class LabellingJob:
     min_score: float | None = None
     strict: bool = False
     large: bool = False
+    prompt: bool = False
     on_chunk: Callable[[list[LabelResult]], None] = lambda chunk: None
     new: LabellingSummary = field(default_factory=LabellingSummary)
     total: LabellingSummary = field(default_factory=LabellingSummary)
@@ -70,7 +72,10 @@ class LabellingJob:
         """
         scheme, least = self.labeller.info.schema.scheme, self.min_score
         started = time.monotonic()
-        for chunk in label_stream(self.labeller, self.inputs, strict=self.strict, done=done, large=self.large):
+        streamed = label_stream(
+            self.labeller, self.inputs, strict=self.strict, done=done, large=self.large, prompt=self.prompt
+        )
+        for chunk in streamed:
             if least is not None:
                 chunk = [drop_low_scores(r, least, scheme) if isinstance(r, Labelled) else r for r in chunk]
             for result in chunk:

@@ -2,8 +2,8 @@
 
 While one chunk is in inference, the next one is tokenized and the records of the previous one are assembled.
 
-Chunks are cut by their inputs alone, never by time: labelling that resumes at a chunk border has the same batches, and
-its results are bit-identical.
+Chunks of files are cut by their inputs alone, never by time: labelling that resumes at a chunk border has the same
+batches, and its results are bit-identical. Only those of standard input that is written to a stream are cut by time.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Self
 
 from labelkit.errors import LabelkitError
 from labelkit.label.records import FailedRecord
+from labelkit.label.slow_input import chunks_until_pause
 from labelkit.records import Example, Labelled
 
 if TYPE_CHECKING:
@@ -34,12 +35,19 @@ LabelResult = Labelled | FailedRecord
 
 
 def label_stream(
-    labeller: Labeller, inputs: Iterable[InputRecord], *, strict: bool = False, done: int = 0, large: bool = False
+    labeller: Labeller,
+    inputs: Iterable[InputRecord],
+    *,
+    strict: bool = False,
+    done: int = 0,
+    large: bool = False,
+    prompt: bool = False,
 ) -> Iterator[list[LabelResult]]:
     """Label inputs in order and yield their results chunk by chunk; failed inputs are passed on.
 
     :param strict: raise for an example that cannot be labelled; else its result is a failure.
     :param done: number of chunks that an earlier process labelled.
+    :param prompt: the input may be slow, as what somebody types: its chunks are cut by time, too.
     :param large: the input is known to be large; else that is noticed after :data:`LARGE_INPUT_CHUNKS` chunks.
     :raises LabelkitError: if inference fails; with ``strict``, if an example cannot be labelled.
     """
@@ -54,7 +62,12 @@ def label_stream(
     ):
         previous: Future[PendingChunk] | None = None
         try:
-            for number, chunk in enumerate(chunks(inputs, done), done):
+            for number, chunk in enumerate(chunks_until_pause(inputs) if prompt else chunks(inputs, done), done):
+                if not chunk and previous is not None:  # a pause: the results so far are not kept waiting
+                    yield previous.result().results(labeller)
+                    previous = None
+                if not chunk:
+                    continue
                 large = large or number >= LARGE_INPUT_CHUNKS
                 prepared = tokenizing.submit(PendingChunk.prepare, labeller, chunk, strict=strict, large=large)
                 scored = scoring.submit(score, prepared)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 
 import click
 
@@ -18,6 +19,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "why": ("annotate", "why", "Show which run and checkpoint produced a file."),
     "repeat": ("repeat", "repeat", "Reproduce a run from its record and compare the results."),
     "report": ("report", "report", "Write an HTML report of a run."),
+    "copy": ("copy", "copy", "Copy the checkpoint of a run to a folder."),
     "verify": ("housekeeping", "verify", "Verify the checksums of checkpoints."),
     "rm": ("housekeeping", "remove", "Delete runs and their checkpoints."),
     "gc": ("housekeeping", "collect", "Delete unreferenced checkpoints and stale cache entries."),
@@ -38,6 +40,10 @@ class _RunsCommands(click.Group):
             return None
         module, name, _ = COMMANDS[cmd_name]
         found: click.Command = getattr(importlib.import_module(f"{__name__}.{module}"), name)
+        if "_LABELKIT_COMPLETE" in os.environ:
+            from labelkit.cli.completion import with_completion
+
+            return with_completion(found)
         return found
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
