@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 import labelkit
 from labelkit.cli import main
 from labelkit.errors import LabelkitError
-from labelkit.inference import calibration
+from labelkit.inference import score_blocks
 from labelkit.inference.calibration import COLDEST, HOTTEST, apply_temperature, calibration_error, fit_temperature
 from labelkit.inference.decoding import decode
 from labelkit.inference.engine import WordScores
@@ -69,7 +69,7 @@ def test_the_error_of_an_over_confident_model_falls_also_on_words_it_was_not_fit
 
 def test_the_fit_is_where_the_gold_labels_are_likeliest(monkeypatch: pytest.MonkeyPatch) -> None:
     values, gold = a_model(2.5, words=500)
-    monkeypatch.setattr(calibration, "BLOCK", 64)
+    monkeypatch.setattr(score_blocks, "WORDS", 64)
     fitted = fit_temperature(values, gold)
 
     def loss(temperature: float) -> float:

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from labelkit.cli.progress import Progress
-from labelkit.events import Scored, TrainingStarted
+from labelkit.events import Scored, StageAdvanced, TrainingStarted
 
 
 def shown(metric: str, *, terminal: bool) -> str:
@@ -40,3 +40,25 @@ def test_the_table_has_a_column_for_the_metric_that_chooses_the_checkpoint() -> 
     lines = [" ".join(line.split()) for line in shown("kappa", terminal=True).splitlines()]
     assert any(line.endswith("precision recall F1 accuracy kappa *") for line in lines)
     assert any("1 – 0.5000 – – 0.2500 0.7500 0.1250" in line for line in lines)
+
+
+def test_what_is_done_before_the_first_step_is_shown_in_a_terminal_alone() -> None:
+    console = Console(file=io.StringIO(), force_terminal=True, width=100, color_system=None)
+    plain = Console(file=io.StringIO(), force_terminal=False, width=100)
+    for one in (console, plain):
+        with Progress(one) as progress:
+            progress.stage("reading", "mine.conll")
+            progress.activity("reading train")
+            progress.activity("checking [labels]")
+            for done in (2000, 4000):
+                progress(StageAdvanced(run="a", name="encoding", detail="train: 4,000 examples", done=done, total=4000))
+            progress(TrainingStarted(run="a", steps=2, epochs=1.0, metric="f1"))
+    assert isinstance(console.file, io.StringIO)
+    assert isinstance(plain.file, io.StringIO)
+    shown = console.file.getvalue()
+    for what in ("reading train", "checking [labels]", "encoding train: 4,000 examples", "0:00:00"):
+        assert what in shown
+    assert [line[8:].strip() for line in plain.file.getvalue().splitlines()] == [
+        "reading mine.conll",
+        "training 1 epochs, 2 steps",
+    ]

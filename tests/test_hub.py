@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -33,6 +34,7 @@ class Hub:
     :param stall: a file name whose download breaks off in the middle.
     :param changed: headers of files that are other than they should be.
     :param sha: the commit that it tells, if it is another than the files'.
+    :param endless: part of the path of answers that never end; ``slow``: a byte at a time, of an announced length.
     """
 
     folder: Path
@@ -42,6 +44,9 @@ class Hub:
     gated: bool = False
     changed: dict[str, str] = field(default_factory=dict)
     sha: str = ""
+    endless: str = ""
+    slow: bool = False
+    sent: int = 0
     asked: list[str] = field(default_factory=list)
     released: threading.Event = field(default_factory=threading.Event)
 
@@ -71,7 +76,9 @@ class Handler(BaseHTTPRequestHandler):
         if self.hub.mode == "hangs":
             self.hub.released.wait(60)
         parts = self.path.partition("?")[0].strip("/").split("/")
-        if self.hub.mode != "up":
+        if self.hub.endless and self.hub.endless in self.path and self.command == "GET":
+            self._answer_endlessly()
+        elif self.hub.mode != "up":
             self._answer(503, b"{}")
         elif "/".join(parts[:4]) == f"api/models/{NAME}":
             self._about(parts[5] if len(parts) > 5 else "main", tree=parts[4:5] == ["tree"])
@@ -79,6 +86,18 @@ class Handler(BaseHTTPRequestHandler):
             self._file(parts[3], self.hub.folder / parts[4])
         else:
             self._answer(404, b'{"error": "Repository not found"}', {"X-Error-Code": "RepoNotFound"})
+
+    def _answer_endlessly(self) -> None:
+        self.send_response(200)
+        if self.hub.slow:
+            self.send_header("Content-Length", "1000000")
+        self.send_header("X-Repo-Commit", SHA)
+        self.end_headers()
+        self.close_connection = True
+        with contextlib.suppress(OSError):  # until the client hangs up
+            while not self.hub.released.wait(0.05 if self.hub.slow else 0):
+                self.wfile.write(b" " if self.hub.slow else b" " * 65536)
+                self.hub.sent += 1 if self.hub.slow else 65536
 
     def _about(self, revision: str, *, tree: bool) -> None:
         commit = {"main": SHA, SHA: SHA, "v1": OLD, OLD: OLD}.get(revision)
@@ -147,7 +166,10 @@ def hub(tiny: Path, tmp_path: Path) -> Iterator[Hub]:
 
 
 RESOLVE = """
-import json, sys
+import json, os, sys
+from labelkit.hub import guard
+for name, value in json.loads(os.environ.get("LIMITS", "{}")).items():
+    setattr(guard, name, value)
 from labelkit.models.references import resolve_hub
 from labelkit.errors import LabelkitError
 from labelkit.records import LoadContext
@@ -161,9 +183,12 @@ print(json.dumps(said))
 """
 
 
-def resolve(hub: Hub, tmp_path: Path, reference: str = NAME, *, offline: bool = False) -> dict[str, str]:
+def resolve(
+    hub: Hub, tmp_path: Path, reference: str = NAME, *, offline: bool = False, **limits: float
+) -> dict[str, str]:
     """Resolve a reference in a process of its own, whose Hub is the stand-in and whose cache is in ``tmp_path``."""
     surroundings = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "TRANSFORMERS"))}
+    surroundings["LIMITS"] = json.dumps(limits)
     done = subprocess.run(
         [sys.executable, "-c", RESOLVE, reference, "offline" if offline else "online"],
         capture_output=True,
@@ -305,6 +330,28 @@ def test_no_answer_is_endless_in_size_or_time(monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(NetworkError, match="too slow: 61 bytes in 61 s"):
         list(GuardedStream([b"x"] * 100, None, None))
     assert len(list(GuardedStream([b"x" * 1024] * 100, None, None))) == 100
+
+
+@pytest.mark.parametrize(
+    ("endless", "slow", "message"),
+    [
+        ("/api/models", False, "the Hub's answer is longer than 1,000,000 bytes"),
+        ("/api/models", True, "no answer within 2.5 s"),
+        ("/config.json", False, "the Hub's answer is longer than 2,000,000 bytes"),
+        ("/config.json", True, "the Hub's answer is too slow: "),
+    ],
+)
+@pytest.mark.slow
+def test_a_hub_that_never_ends_an_answer_is_given_up(
+    endless: str, slow: bool, message: str, hub: Hub, tmp_path: Path
+) -> None:
+    hub.endless, hub.slow = endless, slow
+    said = resolve(hub, tmp_path, MAX_ANSWER=1_000_000, MAX_UNANNOUNCED=2_000_000, SLOW_SECONDS=1.0)
+    assert said["error"] == "NetworkError"
+    assert message in said["message"]
+    assert 0 < hub.sent < 20_000_000  # what lay in the buffers of the system included
+    hub.endless = ""
+    assert resolve(hub, tmp_path)["revision"] == SHA
 
 
 @pytest.mark.parametrize(

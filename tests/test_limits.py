@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import gzip
 import json
 import os
@@ -12,6 +13,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,6 +21,7 @@ import labelkit
 from labelkit.errors import DataError, LabelkitError, ModelError, StorageError
 from labelkit.files.reading import read_lines
 from labelkit.files.small import read_json, read_small, read_toml
+from labelkit.formats import parquet_pages
 from labelkit.formats.builtin import FORMATS
 from labelkit.formats.jsonl import json_line
 from labelkit.label.inputs import text_format
@@ -103,6 +106,54 @@ def test_a_long_row_of_a_table_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="has a row that has more than"):
         list(read(path, replace(CONTEXT, kind="text", layer="label")))
     assert len(list(read(path, replace(CONTEXT, kind="text", layer="label", settings=DataSettings())))) == 2
+
+
+@pytest.mark.parametrize("bomb", ["page", "dictionary", "lists"])
+def test_a_parquet_file_that_unpacks_to_far_more_is_refused(
+    bomb: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    monkeypatch.setattr(parquet_pages, "MAX_PAGE", 1_000_000)
+    monkeypatch.setattr(parquet_pages, "MAX_BATCH", 1_000_000)
+    path, none = tmp_path / "bomb.parquet", pa.array([None], pa.list_(pa.string()))
+    columns: dict[str, tuple[Any, dict[str, Any], str]] = {
+        "page": (pa.array(["x" * 100_000] * 20), {"use_dictionary": False}, "has a page that unpacks to 2,000,0"),
+        "dictionary": (pa.array(["x" * 100_000] * 1000), {}, "has a row that has more than"),
+        "lists": (pa.concat_arrays([pa.array([["a"] * 60_000]), none]), {}, "has lists of 60,001 values"),
+    }
+    column, options, message = columns[bomb]
+    pq.write_table(pa.table({"text": column, "label": ["a"] * len(column)}), path, compression="zstd", **options)
+    assert path.stat().st_size < 10_000
+    if bomb == "dictionary":  # rows that fit are read few at a time
+        with path.open("rb") as stream:
+            assert parquet_pages.check_pages(path, stream, pq.ParquetFile(stream), 10_000) == 9
+    read = READERS["parquet"].read
+    assert read is not None
+    with pytest.raises(DataError, match=message):
+        list(read(path, replace(CONTEXT, kind="text", layer="label")))
+
+
+@pytest.mark.parametrize("version", ["1.0", "2.0"])
+@pytest.mark.parametrize("compression", ["none", "zstd"])
+def test_the_pages_of_a_parquet_file_are_all_found(version: str, compression: str, tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = tmp_path / "a.parquet"
+    table = pa.table({"text": [f"{n}" * 500 for n in range(2000)], "words": [["a", "b" * 999]] * 2000})
+    given = {"data_page_version": version, "compression": compression, "write_page_checksum": True}
+    pq.write_table(table, path, data_page_size=10_000, row_group_size=700, **given)
+    with path.open("rb") as stream:
+        file = pq.ParquetFile(stream)
+        for group in range(3):
+            for index in range(2):
+                column = file.metadata.row_group(group).column(index)
+                found = list(parquet_pages.pages(stream, column))
+                assert sum(page.values for page in found if page.kind == "data") == column.num_values
+                assert sum(page.size for page in found) == column.total_compressed_size
+        assert parquet_pages.check_pages(path, stream, file, 10_000) == 1000
 
 
 @pytest.mark.parametrize("size", [LIMIT - 1, LIMIT])
@@ -285,6 +336,19 @@ def test_scores_that_are_not_finite_are_refused(kind: str, trained: labelkit.Run
         labeller.label("Ada") if kind == "label_all" else labeller.scores([Example(id="1", words=("Ada",))])
 
 
+def test_all_json_is_written_without_nan() -> None:
+    calls = [
+        (path, node.lineno, {keyword.arg for keyword in node.keywords})
+        for package in ("core", "plugins", "examples")
+        for path in (Path(__file__).parents[1] / package).rglob("*.py")
+        if "tests" not in path.parts
+        for node in ast.walk(ast.parse(path.read_bytes()))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("json.dump", "json.dumps")
+    ]
+    assert len(calls) > 20
+    assert [f"{path}:{line}" for path, line, given in calls if "allow_nan" not in given] == []
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), [float("nan")]])
 def test_json_holds_no_number_that_is_none(value: object) -> None:
     with pytest.raises(DataError, match="record '1' cannot be written as JSON"):
@@ -308,3 +372,49 @@ def test_nan_of_a_table_is_a_missing_value_and_infinities_are_refused(tmp_path: 
         assert read is not None
         with pytest.raises(DataError, match=r"b.jsonl:1: broken JSON: "):
             list(read(tmp_path / "b.jsonl", context))
+
+
+# -- ONNX models ------------------------------------------------------------------------------------------------------
+
+
+def nested_graphs(depth: int) -> bytes:
+    """Return an ONNX model whose only node has a graph, of which the only node has a graph, and so on."""
+
+    def field(number: int, content: bytes) -> bytes:
+        size, length = b"", len(content)
+        while length > 127:
+            size, length = size + bytes([length & 127 | 128]), length >> 7
+        return bytes([number << 3 | 2]) + size + bytes([length]) + content
+
+    graph = b""
+    for _ in range(depth):
+        attribute = field(1, b"then_branch") + field(6, graph) + b"\xa0\x01\x05"
+        graph = field(1, field(4, b"If") + field(5, attribute)) + field(2, b"g")
+    return b"\x08\x08" + field(7, graph) + field(8, b"\x10\x11")
+
+
+ONNX = {
+    "nested": nested_graphs(2000),
+    "deeply nested": nested_graphs(20_000),
+    "empty": b"",
+    "noise": bytes(range(256)) * 40,
+    "a length of gigabytes": b"\x08\x08\x3a\xff\xff\xff\xff\x07",
+}
+
+
+@pytest.mark.parametrize("hostile", ONNX)
+def test_hostile_onnx_models_are_one_line(hostile: str, tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    from labelkit.inference.onnx.engine import OnnxError, OnnxSession, OpenvinoSession
+    from labelkit.inference.onnx.export import OnnxModel, openvino_installed
+
+    (tmp_path / "model.onnx").write_bytes(ONNX[hostile])
+    model = OnnxModel(tmp_path, "fp32")
+    makers: list[Callable[[], object]] = [lambda: OnnxSession(model, 1)]
+    if openvino_installed():
+        makers.append(lambda: OpenvinoSession(model, 1, bf16=False))
+    for make in makers:
+        with pytest.raises(OnnxError) as caught:
+            make()
+        assert "\n" not in caught.value.message
+        assert "--engine torch" in str(caught.value.hint)

@@ -366,7 +366,7 @@ def test_a_terminal_shows_control_characters_as_symbols() -> None:
     assert StreamOutput(stream, "jsonl").stream is stream  # no terminal: exact
 
 
-@pytest.mark.parametrize("to", ["csv", "jsonl"])
+@pytest.mark.parametrize("to", ["conll", "csv", "jsonl"])
 def test_records_on_a_terminal_hold_no_control_character_and_in_a_file_all(
     to: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

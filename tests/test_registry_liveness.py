@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import signal
 import subprocess
@@ -17,7 +18,7 @@ from threading import Timer
 import pytest
 
 from labelkit.errors import RegistryError, StorageError
-from labelkit.registry import Home, Registry
+from labelkit.registry import Home, Registry, run_lock
 from labelkit.registry.run_lock import LOCK, LockState, hold_lock, probe_lock
 from recorded_runs import leave_lock, save, start
 
@@ -229,3 +230,31 @@ def test_a_probe_never_keeps_a_run_from_its_lock(tmp_path: Path) -> None:
     Timer(0.05, os.close, [handle]).start()
     with hold_lock(place.parent):
         assert time.monotonic() - started >= 0.05
+
+
+@pytest.mark.parametrize(
+    ("machine", "host", "kind", "state"),
+    [
+        ("before", "here", "ext4", LockState.FREE),  # the machine was restarted
+        ("before", "here", "nfs4", LockState.UNKNOWN),  # another machine may have this name
+        ("before", "elsewhere", "ext4", LockState.UNKNOWN),  # the folder is a copy
+        ("", "here", "ext4", LockState.UNKNOWN),
+        ("before", "here", "", LockState.UNKNOWN),
+        ("now", "elsewhere", "nfs4", LockState.FREE),
+    ],
+)
+def test_a_restarted_machine_runs_nothing_of_before(
+    machine: str, host: str, kind: str, state: LockState, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / LOCK).write_text(json.dumps({"machine": machine, "host": host, "pid": 7}))
+    monkeypatch.setattr(run_lock, "_machine", lambda: "now")
+    monkeypatch.setattr("platform.node", lambda: "here")
+    monkeypatch.setattr(run_lock, "_LOCAL", {kind} & run_lock._LOCAL and {the_file_system_of(tmp_path)})
+    assert probe_lock(tmp_path) is state
+
+
+def the_file_system_of(folder: Path) -> str:
+    device = folder.stat().st_dev
+    number = f"{os.major(device)}:{os.minor(device)}"
+    (fields, *_) = [line.split() for line in Path("/proc/self/mountinfo").read_text().splitlines() if number in line]
+    return fields[fields.index("-") + 1]

@@ -18,8 +18,9 @@ from labelkit.config.environment import Environment
 from labelkit.errors import LabelkitError
 from labelkit.events import Event, StepDone
 from labelkit.plugins.catalog import Catalog
-from labelkit.registry import Home, Registry, RunDetails
+from labelkit.registry import Home, PlanValue, Registry, RunDetails
 from labelkit.train.reproduction import Reproduction, compare_versions, reproduce
+from labelkit.train.resumption import recorded_value
 
 PLAIN = Path(__file__).parent / "plain.toml"
 Command = Callable[..., tuple[int, str, str]]
@@ -239,3 +240,16 @@ def test_a_run_of_several_seeds_is_repeated_on_the_split_it_had(first: Path, tmp
     assert found.differing == []
     assert found.run is not None
     assert shown(home, found.run).record.group is None
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("data.path", "2024"), ("data.path", "null.conll"), ("data.path", None), ("data.config", "true"), ("data", "7"),
+        ("data.separator", "1"), ("train.optim_args", "5"), ("data.max_length", 128), ("data.max_length", "auto"),
+        ("train.class_weights", {"B-PER": 2.0}), ("train.class_weights", "balanced"),
+    ],
+)  # fmt: skip
+def test_settings_come_back_from_the_record_as_they_were(key: str, value: object) -> None:
+    found = recorded_value(PlanValue.of(key, value))
+    assert (found, type(found)) == (value, type(value))

@@ -20,7 +20,7 @@ import pytest
 
 import labelkit
 from labelkit.errors import LabelkitError, RegistryError, StorageError
-from labelkit.events import CheckpointSaved, Event, Scored, Stage, StepDone, TrainingStarted
+from labelkit.events import CheckpointRemoved, CheckpointSaved, Event, Scored, Stage, StepDone, TrainingStarted
 from labelkit.registry import Home, Registry, RunDetails
 from labelkit.registry.run_lock import LockState, hold_lock
 from labelkit.train import training_state as states
@@ -415,6 +415,27 @@ def test_an_interrupt_keeps_the_step_at_hand(
     state = states.TrainingStateStore(folder, 0).latest()
     assert state is not None
     assert state.step >= max(row.step for row in details.metrics)
+
+
+@pytest.mark.parametrize("moment", [CheckpointSaved, CheckpointRemoved])
+def test_an_interrupt_while_checkpoints_are_recorded_is_an_interrupt(
+    moment: type[Event], train: Train, whole: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
+    home, seen = tmp_path / "home", 0
+
+    def interrupt(event: Event) -> None:  # called after the registry
+        nonlocal seen
+        seen += isinstance(event, moment)
+        if isinstance(event, moment) and seen == 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(home=home, listeners=[interrupt])
+    with Registry.open(Home(root=home), create=False) as registry:
+        (run,) = registry.runs.search()
+        assert (run.status, registry.runs.get(run.id).error) == ("interrupted", "interrupted")
+    labelkit.resume(run.id, home=home)
+    assert outcome(home) == whole(train)
 
 
 def test_an_interrupt_while_validation_is_scored_costs_nothing(

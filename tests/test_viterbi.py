@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from labelkit.config.plan import Request, make_plan
 from labelkit.errors import LabelkitError
+from labelkit.inference import score_blocks
 from labelkit.inference import viterbi as module
 from labelkit.inference.calibration import apply_temperature
 from labelkit.inference.decoding import count_changes, decode, decode_spans, label_sequences, repair_label_ids
@@ -131,13 +132,16 @@ def test_the_labels_are_the_best_that_trying_all_finds(scheme: Scheme, lengths: 
 def test_long_sentences_score_as_one_whole_pass_over_them_does(case: tuple[Scheme, int, list[int], int, int]) -> None:
     scheme, types, lengths, seed, steps = case
     scores = a_case(a_schema(scheme, types), lengths, seed, steps)
-    rules = rules_of(scores.schema)
+    rules, names = rules_of(scores.schema), scores.schema.label_names
+    follow = np.array([[may_follow(before, name, scheme) for name in names] for before in names])
+    pairs = np.indices(follow.shape).reshape(2, -1)
+    assert (rules.allowed(*pairs) == follow.ravel()).all()
     ids, start = viterbi(scores), 0
     for length in filter(None, lengths):
         values = scores.values[start : start + length].astype(np.float64)
         total = np.where(rules.first, values[0], -np.inf)
         for row in values[1:]:
-            total = np.where(rules.follow, total[:, None], -np.inf).max(axis=0) + row
+            total = np.where(follow, total[:, None], -np.inf).max(axis=0) + row
         got = values[np.arange(length), ids[start : start + length]].sum()
         assert got == pytest.approx(total[rules.last].max(), abs=1e-4)
         start += length
@@ -191,7 +195,7 @@ def test_plain_labels_are_never_rewritten() -> None:
 def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     scores = a_case(a_schema("BIOES"), [1, 7, 30, 2, 0, 12] * 5, seed=1)
     wanted = labelled(scores)
-    monkeypatch.setattr(module, "BLOCK", 8)
+    monkeypatch.setattr(score_blocks, "WORDS", 8)
     assert labelled(scores) == wanted
 
 

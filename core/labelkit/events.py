@@ -35,6 +35,16 @@ class Stage(Event):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class StageAdvanced(Event):
+    """``done`` of ``total`` examples of the stage ``name`` are done; ``detail`` is as in the stage."""
+
+    name: str
+    detail: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class TrainingStarted(Event):
     """Training begins; ``steps`` optimizer steps over ``epochs`` epochs are planned.
 

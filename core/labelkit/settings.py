@@ -111,6 +111,7 @@ class DataSettings:
     number_classes: Annotated[bool, Doc("read labels that are fractions, such as 2.5, as names of classes")] = False
     numbers: Annotated[bool, Doc("labels of texts are numbers, as the head regression learns them")] = False
     max_labels: Annotated[int, Doc("refuse more distinct labels of texts than this as a wrong column")] = 200
+    max_types: Annotated[PositiveInt, Doc("refuse more distinct span types, or labels of words, than this")] = 10_000
     validation_fraction: Annotated[
         float, Interval(ge=0.001, le=0.9), Doc("share of train held out as validation where there is none")
     ] = 0.1

@@ -53,7 +53,7 @@ def index_duplicates(splits: Splits) -> DuplicateIndex:
     for number, name in enumerate(names):
         for example in splits[name]:
             if (content := content_of(example)).strip():
-                key = content if example.words is None else json.dumps(example.words)
+                key = content if example.words is None else json.dumps(example.words, allow_nan=False)
                 digest = hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=16).digest()
                 if before := first_by_content[digest]:
                     earlier[position] = dict(before)

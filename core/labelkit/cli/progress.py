@@ -9,7 +9,14 @@ from typing import Self
 
 from rich.console import Console, Group
 from rich.live import Live
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.progress import Progress as Bars
 from rich.table import Table
 
@@ -24,6 +31,7 @@ from labelkit.events import (
     RunStarted,
     Scored,
     Stage,
+    StageAdvanced,
     StepDone,
     TrainingStarted,
 )
@@ -45,6 +53,7 @@ class Progress:
         self.finished = False
         self._live: Live | None = None
         self._bars: Bars | None = None
+        self._activity: Bars | None = None
         self._table: Table | None = None
         self._steps = 0
         self._metric = ""
@@ -71,7 +80,10 @@ class Progress:
             case Stage():
                 self._stop()
                 self.stage(event.name, event.detail)
+            case StageAdvanced():
+                self.activity(f"{event.name} {event.detail}", event.done, event.total)
             case TrainingStarted():
+                self._end_activity()
                 self._start(event)
             case StepDone() if self._bars:
                 self._bars.update(self._bars.task_ids[0], completed=event.step)
@@ -86,7 +98,30 @@ class Progress:
 
     def stage(self, name: str, detail: str = "") -> None:
         """Print the name of a longer stage that begins."""
+        self._end_activity()
         self._line(f"{name} {detail}".rstrip())
+
+    def activity(self, what: str, done: int | None = None, total: int | None = None) -> None:
+        """Show in a terminal what is being done, and for how long; the next stage takes its place."""
+        if not self._console.is_terminal:
+            return
+        with terminal_may_close():
+            if self._activity is None:
+                columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn())
+                self._activity = Bars(*columns, TimeElapsedColumn(), console=self._console, transient=True)
+                self._activity.add_task("", total=None)
+                self._activity.start()
+            task = self._activity.tasks[0]
+            text = literal(what, lines=False)
+            if task.description != text:
+                self._activity.reset(task.id, description=text, total=total)
+            self._activity.update(task.id, completed=done or 0, total=total)
+
+    def _end_activity(self) -> None:
+        if self._activity is not None:
+            with terminal_may_close():
+                self._activity.stop()
+            self._activity = None
 
     def note(self, text: str) -> None:
         """Print a note."""
@@ -128,6 +163,7 @@ class Progress:
         self._line(f"{shown}, step {event.step} of {self._steps}{', best' if event.best else ''}", style="none")
 
     def _stop(self) -> None:
+        self._end_activity()
         if self._live:
             with terminal_may_close():
                 self._live.stop()

@@ -123,12 +123,21 @@ def prepare_run(
     if resume is None:
         del flags["seeds"]
         assert task is not None
-        return prepare(request_of(task, **flags), shell.catalog, shell.environment, shell.home, on_stage=progress.stage)
+        return prepare(
+            request_of(task, **flags),
+            shell.catalog,
+            shell.environment,
+            shell.home,
+            on_stage=progress.stage,
+            on_progress=progress.activity,
+        )
     if given := [name for name, value in flags.items() if value not in (None, (), False)]:
         special = {"sets": "--set", "replaces": "--replace"}
         option = special[given[0]] if given[0] in special else f"--{given[0].replace('_', '-')}"
         raise click.UsageError(f"{option} cannot be combined with --resume: the run keeps its recorded plan.")
-    prepared = prepare_resumed(resume, shell.catalog, shell.environment, shell.home, on_stage=progress.stage)
+    prepared = prepare_resumed(
+        resume, shell.catalog, shell.environment, shell.home, on_stage=progress.stage, on_progress=progress.activity
+    )
     if task not in (None, prepared.plan.task.name):
         raise click.UsageError(f"The run to resume is of task {prepared.plan.task.name}, not {task}.")
     return prepared

@@ -123,7 +123,8 @@ def cache_path(ctx: LoadContext, *parts: object, files: Sequence[Path] = (), wit
     how = [asdict(ctx.settings), ctx.layer, ctx.kind, *what, lenient]
     plugins = [repr(one) for one in ctx.plugin_settings or ()] if with_plugins else []
     key = [VERSION, __version__, parts, stats, dict(ctx.columns), how, ctx.encoding, ctx.revision, plugins]
-    digest = hashlib.sha256(json.dumps(key, sort_keys=True, default=str).encode("utf-8", "surrogateescape"))
+    text = json.dumps(key, sort_keys=True, default=str, allow_nan=False)
+    digest = hashlib.sha256(text.encode("utf-8", "surrogateescape"))
     return ctx.cache / "examples" / f"{digest.hexdigest()}.arrow"
 
 
@@ -140,8 +141,8 @@ def _store(examples: Iterable[Example], path: Path, policy: ReadingPolicy) -> St
         while block := list(islice(packed, _BLOCK)):
             writer.write_batch(batch(block))
             count += len(block)
-        footer = json.dumps({"examples": count, "tally": policy.counts, "assumptions": list(policy.assumptions)})
-        writer.write_batch(batch([]), custom_metadata={_FOOTER: footer})
+        footer = {"examples": count, "tally": policy.counts, "assumptions": list(policy.assumptions)}
+        writer.write_batch(batch([]), custom_metadata={_FOOTER: json.dumps(footer, allow_nan=False)})
     return StoredExamples(path)
 
 
@@ -163,8 +164,8 @@ def _to_json(example: Example) -> str:
         None if place is None else [place.file, place.line, lines if isinstance(lines, dict) else list(lines)],
     ]
     try:
-        return json.dumps(fields, separators=(",", ":"))
-    except TypeError as error:
+        return json.dumps(fields, separators=(",", ":"), allow_nan=False)
+    except (TypeError, ValueError) as error:
         raise DataError(f"example '{example.id}' holds what cannot be stored: {error}") from error
 
 

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from labelkit.data.fingerprints import same_examples
 from labelkit.data.holdout import hold_out_validation
 from labelkit.data.label_notation import read_labels
-from labelkit.data.layer_schema import check_classes, check_examples, check_numeric, named_schema, schema_of
+from labelkit.data.layer_schema import (
+    check_classes,
+    check_examples,
+    check_numeric,
+    check_types,
+    named_schema,
+    schema_of,
+)
 from labelkit.data.reading import read_raw_corpus
 from labelkit.data.resolution import DataCatalog
 from labelkit.errors import DataError
@@ -76,31 +83,33 @@ def load_corpus(
     catalog: DataCatalog,
     ctx: LoadContext,
     seed: int = TrainSettings().seed,
+    on_progress: Callable[[str], object] = lambda what: None,
 ) -> Corpus:
     """Read all splits of a data reference and convert them to one scheme; hold out validation where it is absent.
 
     :param scheme: the task's tagging scheme; None for plain labels.
     :param seed: ``train.seed``, of a held-out validation split where ``data.validation_seed`` is None.
+    :param on_progress: called with what is done next, such as ``reading train``.
     :raises DataError: the data is invalid; names file and line where there is one.
     :raises UnknownNameError: nothing has that name.
     """
-    settings = ctx.settings
-    within = context_for(ctx, layer, kind)
-    raw = read_raw_corpus(reference, kind, catalog, within)
+    settings, within = ctx.settings, context_for(ctx, layer, kind)
+    raw = read_raw_corpus(reference, kind, catalog, within, on_progress)
     named = named_schema(raw.source, layer, catalog.schemas) if raw.source else None
     if "train" not in raw.splits:
         raise DataError(f"'{reference}' has no train split", hint="add it: --data train=PATH,…")
+    on_progress("checking labels")
     _check_splits(raw.splits, layer, kind, named, numeric=settings.numbers)
     target = (settings.train_scheme or scheme) if scheme else None
     conversion = read_labels(raw.splits, layer, target, within, named=named is not None)
     splits, new = conversion.splits, settings.allow_new_labels
     schema = schema_of(splits, layer, kind, target, named=named, allow_new=new, numeric=settings.numbers)
-    if kind == "text" and named is None:
-        check_classes(schema, len(splits["train"]), most=settings.max_labels)
+    _check_label_count(schema, len(splits["train"]), settings, named)
     if "validation" not in splits:
         seed = seed if settings.validation_seed is None else settings.validation_seed
         train, validation = hold_out_validation(splits["train"], layer, kind, settings.validation_fraction, seed)
         splits = {**splits, "train": train, "validation": validation}
+    on_progress("computing content hashes")
     hashed = _hash_splits(splits, raw.refs, schema, layer)
     return Corpus(
         reference=reference,
@@ -123,6 +132,13 @@ def _check_splits(
     check_numeric(numeric, named, layer, kind)
     for split, examples in splits.items():
         check_examples(split, examples, layer, kind, multilabel=bool(named and named.multilabel), numeric=numeric)
+
+
+def _check_label_count(schema: Schema, examples: int, settings: DataSettings, named: Schema | None) -> None:
+    if named is None and schema.kind == "text":
+        check_classes(schema, examples, most=settings.max_labels)
+    elif named is None:
+        check_types(schema, most=settings.max_types)
 
 
 def context_for(ctx: LoadContext, layer: str, kind: Kind) -> LoadContext:
@@ -186,7 +202,7 @@ def _hash_and_count(examples: Iterable[Example], layer: str, scheme: Scheme | No
         if scheme is not None and scheme != "IOB2" and not isinstance(labels, str):
             labels = schemes.convert(labels, scheme, "IOB2")
         content = example.text if example.words is None else example.words
-        line = json.dumps([content, labels], ensure_ascii=False, separators=(",", ":"))
+        line = json.dumps([content, labels], ensure_ascii=False, separators=(",", ":"), allow_nan=False)
         digest.update(line.encode("utf-8", "surrogatepass") + b"\n")
         words += len((example.text or "").split()) if example.words is None else len(example.words)
     return digest.hexdigest(), words

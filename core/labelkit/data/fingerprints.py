@@ -15,7 +15,7 @@ def fingerprints(examples: Iterable[Example]) -> Sequence[bytes]:
     contents = (example.text if example.words is None else example.words for example in examples)
     return [
         hashlib.blake2b(
-            json.dumps(content, ensure_ascii=False).encode("utf-8", "surrogatepass"), digest_size=16
+            json.dumps(content, ensure_ascii=False, allow_nan=False).encode("utf-8", "surrogatepass"), digest_size=16
         ).digest()
         for content in contents
     ]

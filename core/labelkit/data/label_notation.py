@@ -156,7 +156,7 @@ def named_numbers(names: Sequence[str] | str | None) -> dict[str, str]:
         if all(isinstance(name, str) and str(number).isdecimal() for number, name in found.items()):
             return {str(number): name for number, name in found.items()}
     hint = 'it holds a list of names, {"O": 0, …} or {"0": "O", …}'
-    raise DataError(f"{names} holds no names of labels: {json.dumps(found)[:80]}", hint=hint)
+    raise DataError(f"{names} holds no names of labels: {json.dumps(found, allow_nan=False)[:80]}", hint=hint)
 
 
 def _read_names(path: Path) -> Any:

@@ -140,6 +140,23 @@ def check_classes(schema: Schema, texts: int, *, most: int) -> None:
         )
 
 
+def check_types(schema: Schema, *, most: int) -> None:
+    """Check that the labels of words are not too many: each word has a score for each of them.
+
+    :param most: how many span types, or plain labels, there may be.
+    :raises DataError: there are more.
+    """
+    names = schema.types or schema.labels
+    if len(names) > most:
+        what = "span types" if schema.types else "different labels"
+        few = ", ".join(f"'{name[:20]}'" for name in names[:3])
+        raise DataError(
+            f"train has {len(names):,} {what} of '{schema.name}', more than {most:,}: {few}, …",
+            hint=f"choose the column of the labels with --columns {schema.name}=…, "
+            f"or allow more with --set data.max_types={len(names)}",
+        )
+
+
 def first_occurrences(examples: Iterable[Example], layer: str, scheme: Scheme | None) -> dict[str, Occurrence]:
     """Return span type (or plain label) → its first occurrence."""
     found: dict[str, Occurrence] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from labelkit.data.resolution import (
@@ -40,15 +40,26 @@ class RawCorpus:
     formats: tuple[str, ...] = ()
 
 
-def read_raw_corpus(reference: str, kind: Kind, catalog: DataCatalog, ctx: LoadContext) -> RawCorpus:
+def read_raw_corpus(
+    reference: str,
+    kind: Kind,
+    catalog: DataCatalog,
+    ctx: LoadContext,
+    on_progress: Callable[[str], object] = lambda what: None,
+) -> RawCorpus:
     """Read every split of a data reference.
+
+    :param on_progress: called with what is read next.
 
     :raises DataError: something is missing, empty, or not readable.
     :raises UnknownNameError: no source, path or folder has this name; the nearest are suggested.
     """
     ctx = replace(ctx, origins={})
     resolved = resolve_reference(reference, kind, catalog, ctx)
-    splits = {split: resolved.read(split, ctx) for split in resolved.refs}
+    splits = {}
+    for split in resolved.refs:
+        on_progress(f"reading {split}")
+        splits[split] = resolved.read(split, ctx)
     source = resolved.source if isinstance(resolved, SourceSplits) else None
     hub_notes = resolved.dataset.notes if isinstance(resolved, HubSplits) else ()
     return RawCorpus(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import overload
@@ -166,18 +166,20 @@ def cached_windows(
     cache: Path,
     *,
     preprocessing: Sequence[str] = (),
+    on_progress: Callable[[int], object] = lambda done: None,
 ) -> WindowStore:
     """Return the windows of a split, from the cache where they were encoded before.
 
     :param content: the content hash of the examples.
     :param preprocessing: names and versions of the preprocessors that set the surfaces.
+    :param on_progress: called with the number of examples that are encoded.
     :raises StorageError: the cache cannot be written.
     """
     key = _cache_key(content, encoding, target, preprocessing)
     path = cache / "encoded" / f"{key}.arrow"
     if (store := _open(path)) is None:
         with new_file(path) as beside:
-            write_windows(beside, examples, encoding, target)
+            write_windows(beside, examples, encoding, target, on_progress)
         store = _open(path)
     if store is None:
         raise OSError(f"{path} cannot be read back")
@@ -197,7 +199,7 @@ def _cache_key(content: str, encoding: Encoding, target: LabelTarget, preprocess
         "every": target.label_all_tokens,
         "preprocessing": list(preprocessing),
     }
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, allow_nan=False).encode()).hexdigest()
 
 
 def _open(path: Path) -> WindowStore | None:
@@ -210,10 +212,18 @@ def _open(path: Path) -> WindowStore | None:
         return None
 
 
-def write_windows(path: Path, examples: Sequence[Example], encoding: Encoding, target: LabelTarget) -> None:
+def write_windows(
+    path: Path,
+    examples: Sequence[Example],
+    encoding: Encoding,
+    target: LabelTarget,
+    on_progress: Callable[[int], object] = lambda done: None,
+) -> None:
     """Write the windows of ``examples`` and their labels, block by block so that memory stays flat.
 
     Each block carries its own coverage.
+
+    :param on_progress: called with the number of examples that are written.
     """
     schema = SCHEMA.set(SCHEMA.get_field_index("labels"), pa.field("labels", target.label_type))
     with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
@@ -228,9 +238,10 @@ def write_windows(path: Path, examples: Sequence[Example], encoding: Encoding, t
                 pa.array([window.example + start for window in windows], pa.int32()),
                 pa.array([window.weight for window in windows], pa.float32()),
             ]
-            covered = json.dumps(asdict(total_coverage(encoded.coverage)))
+            covered = json.dumps(asdict(total_coverage(encoded.coverage)), allow_nan=False)
             batch = pa.RecordBatch.from_arrays(columns, schema=schema)
             writer.write_batch(batch, custom_metadata={COVERAGE: covered})
+            on_progress(start + len(block))
 
 
 def total_coverage(parts: Iterable[Coverage]) -> Coverage:

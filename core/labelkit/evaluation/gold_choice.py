@@ -90,7 +90,7 @@ class Workplace:
             )
         except UnknownLabelsError as error:
             if mapping is not None:
-                line = f'{json.dumps(error.labels[0], ensure_ascii=False)} = "{error.known[0]}"'
+                line = f'{json.dumps(error.labels[0], ensure_ascii=False, allow_nan=False)} = "{error.known[0]}"'
                 error.hint = f"{error.hint}; --map FILE, a TOML file with lines such as {line}, maps others"
             raise
         return identify_own_test(gold, details, self.catalog, self._recorded, self.home)

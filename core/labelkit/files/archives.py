@@ -110,7 +110,7 @@ def unpack(path: Path, cache: Path, limits: ExpansionLimits) -> UnpackedArchive:
         with new_folder(target) as folder:
             (folder / _CONTENT).mkdir()
             summary = {"ignored": _Unpacking(path, folder / _CONTENT, limits).run()}
-            (folder / _SUMMARY).write_text(json.dumps(summary), encoding="utf-8")
+            (folder / _SUMMARY).write_text(json.dumps(summary, allow_nan=False), encoding="utf-8")
     return UnpackedArchive(path=path, folder=target / _CONTENT, ignored=tuple(summary["ignored"]))
 
 

@@ -72,5 +72,5 @@ def read_toml(path: Path, limit: int = LIMIT) -> dict[str, Any]:
 
 def unreadable(path: Path, error: OSError) -> StorageError:
     """Return the error for a file or folder that the system cannot read."""
-    hint = "ask its owner for read permission" if isinstance(error, PermissionError) else "check the path"
+    hint = "ask its owner for read permission" if isinstance(error, PermissionError) else "check the path and the disk"
     return StorageError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}", hint=hint)

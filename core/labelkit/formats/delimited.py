@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
-import json
+import math
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import chain, islice
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from labelkit.errors import DataError
+from labelkit.files.json_text import to_json_line
 from labelkit.files.reading import lines_with_ends
 from labelkit.formats.cells import parse_cell
 from labelkit.formats.columns import Columns, Record, check_columns, find_columns
@@ -101,10 +102,12 @@ FORMATS = (
 
 
 def as_text(value: Any) -> str:
-    """Return the value of a field for CSV: text as it is, None as an empty field, everything else as JSON."""
+    """Return the value of a field for CSV: text as it is, None and NaN as an empty field, everything else as JSON."""
     if isinstance(value, str):
         return value
-    return "" if value is None else json.dumps(value, ensure_ascii=False, default=str)
+    if isinstance(value, float) and not math.isfinite(value):
+        return "" if math.isnan(value) else str(value)
+    return "" if value is None else to_json_line(value)
 
 
 def parse_rows(path: Path, ctx: LoadContext, dialect: Dialect) -> Iterator[tuple[int, Record]]:

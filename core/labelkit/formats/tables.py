@@ -21,6 +21,7 @@ from labelkit.files.small import read_json
 from labelkit.formats.columns import check_columns
 from labelkit.formats.examples import ClassNames, read_records
 from labelkit.formats.labelled_json import is_gold, to_record
+from labelkit.formats.parquet_pages import VALUES_FACTOR, check_pages
 from labelkit.records import Example, Format, Labelled, LoadContext, Output
 
 if TYPE_CHECKING:
@@ -36,12 +37,17 @@ def read_parquet(path: Path, ctx: LoadContext, names: ClassNames | None = None) 
     :param names: column → class names; None for those that the file itself gives.
     :raises DataError: the file is invalid, lacks a column, or a row cannot be used.
     """
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     with _open_table(path, "Parquet") as stream:
         # without buffering, a column chunk is read whole, and a file may have a single chunk
         table = pq.ParquetFile(stream, pre_buffer=False, buffer_size=1 << 20)
-        yield from _examples(path, ctx, table.schema_arrow, table.iter_batches(batch_size=_BLOCK_ROWS), names)
+        try:
+            rows = check_pages(path, stream, table, VALUES_FACTOR * ctx.settings.max_record)
+        except ValueError as error:
+            raise pa.ArrowInvalid(str(error)) from error
+        yield from _examples(path, ctx, table.schema_arrow, table.iter_batches(batch_size=rows), names)
 
 
 def read_arrow(path: Path, ctx: LoadContext) -> Iterator[Example]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from labelkit.inference.score_blocks import blocks
+
 Floats = NDArray[np.float32]
 Ids = NDArray[np.int64]
 
@@ -16,8 +18,6 @@ Ids = NDArray[np.int64]
 COLDEST, HOTTEST = 0.05, 20.0
 #: number of equally wide confidence bins of the calibration error
 BINS = 15
-#: words in a block of the likelihood: bounds its memory in float64
-BLOCK = 1 << 16
 
 
 def apply_temperature(values: Floats, temperature: float) -> Floats:
@@ -80,9 +80,9 @@ def _derivatives(values: Floats, gold: Ids, inverse: float) -> tuple[float, floa
     """Return the first and second derivative of the negative log-likelihood with respect to 1 / temperature."""
     smoothing = 1 / (len(gold) + 1)
     slope = curve = 0.0
-    for start in range(0, len(gold), BLOCK):
-        block = values[start : start + BLOCK].astype(np.float64)
-        right = block[np.arange(len(block)), gold[start : start + BLOCK]]
+    for rows in blocks(values):
+        block = values[rows].astype(np.float64)
+        right = block[np.arange(len(block)), gold[rows]]
         target = (1 - smoothing) * right + smoothing * block.mean(axis=1)
         probabilities = np.exp((block - block.max(axis=1, keepdims=True)) * inverse)
         probabilities /= probabilities.sum(axis=1, keepdims=True)

@@ -131,7 +131,8 @@ def _span_bounds(
         firsts = np.arange(len(ids))
         return firsts, firsts + 1, ids
     tags = [split_tag(name) for name in schema.label_names]
-    types = np.array([schema.types.index(type_) if type_ else -1 for _, type_ in tags])
+    number = {type_: index for index, type_ in enumerate(schema.types)}
+    types = np.array([number.get(type_, -1) for _, type_ in tags])
     joins = np.array([prefix in "IEL" for prefix, _ in tags])
     closes = np.array([prefix in "ESLU" for prefix, _ in tags])
     kind, before = types[ids], np.concatenate(([-1], ids[:-1])).astype(np.int64)

@@ -19,6 +19,7 @@ from labelkit.encode.alignment import Encoding, Window, first_subword_mask
 from labelkit.encode.batches import batch_by_tokens, model_inputs, pad_words
 from labelkit.errors import LabelkitError
 from labelkit.hardware import is_out_of_memory
+from labelkit.inference.score_blocks import SCORES, new_scores
 from labelkit.models.heads import BoundHead, parameters_of
 from labelkit.records import Schema
 
@@ -134,7 +135,8 @@ class Engine:
         """
         lengths = np.array(words, np.int64)
         starts = np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
-        values = np.full((int(starts[-1]), self.head.labels), IMPOSSIBLE, np.float32)
+        values = new_scores(int(starts[-1]), self.head.labels)
+        values[:] = IMPOSSIBLE
         values[:, self.fallback] = 0.0
         covered = np.zeros(len(values), np.bool_)
         for batch, found in self._batches(windows, self.forward, stop):
@@ -180,7 +182,8 @@ class Engine:
         pending = deque([list(windows)])
         while pending:
             remaining = pending.popleft()
-            budget = min(self.budget, self.memory.budget or self.budget)
+            # a batch has a score for each subword and label
+            budget = min(self.budget, self.memory.budget or self.budget, max(1, SCORES // self.head.labels))
             lengths = [len(window.ids) for window in remaining]
             batches = [[remaining[position] for position in batch] for batch in batch_by_tokens(lengths, budget)]
             with self.map_batches(compute, batches) as results:

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelkit.encode.alignment import Window
-from labelkit.inference.calibration import apply_temperature, calibration_error, fit_temperature
+from labelkit.inference.calibration import calibration_error, fit_temperature
 from labelkit.inference.decoding import decode
 from labelkit.inference.engine import Engine, WordScores
+from labelkit.inference.score_blocks import confidences
 from labelkit.labels.gold_labels import aligned_labels
 from labelkit.labels.numbers import number_text
 from labelkit.metrics.scoring import score
@@ -124,19 +125,18 @@ class ScoredPredictions:
         """
         if self.schema.numeric:
             return self._numeric_figures(metrics, recompute_intervals=recompute_intervals)
-        rows = np.flatnonzero(self.found.covered)
-        values, gold, ids = self.found.values[rows], self.gold[rows], self.ids[rows]
-        words = np.arange(len(rows))
+        covered = slice(None) if self.found.covered.all() else np.flatnonzero(self.found.covered)
+        values, gold, ids = self.found.values[covered], self.gold[covered], self.ids[covered]
         if temperature is None:
             temperature = fit_temperature(values, gold)
         scored = score(metrics, self.predictions, recompute_intervals=recompute_intervals)
-        before, after = (np.exp(each[words, ids]) for each in (values, apply_temperature(values, temperature)))
+        before, after = (confidences(values, ids, each) for each in (1.0, temperature))
         calibration = {
             "ece": calibration_error(before, ids == gold),
             "ece_calibrated": calibration_error(after, ids == gold),
             "temperature": temperature,
         }
-        loss = float(-values[words, gold].mean()) if len(rows) else 0.0
+        loss = float(-values[np.arange(len(gold)), gold].mean()) if len(gold) else 0.0
         return SplitScores({"loss": loss, **scored, **calibration} | scored, temperature)
 
     def _numeric_figures(self, metrics: Sequence[Metric], *, recompute_intervals: bool) -> SplitScores:

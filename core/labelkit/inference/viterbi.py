@@ -14,6 +14,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from labelkit.inference.score_blocks import block_words, blocks
 from labelkit.labels.schemes import may_follow
 from labelkit.records import Schema, Scores
 
@@ -21,8 +22,6 @@ Ids = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float32]
 
-#: words decoded at once: bounds memory
-BLOCK = 1 << 16
 #: replaces NaN and infinite scores; sums of it stay finite
 EXTREME = 1e30
 
@@ -34,9 +33,10 @@ class TransitionRules:
     In every scheme each label may follow the same ``common`` labels, except the ``inside`` labels: these continue a
     span and may only follow their two ``openers``.
 
+    A table of all pairs of labels is not kept: of 10,000 labels it would have 100 million.
+
     :param first: labels that may begin a sentence, bool of shape (labels,).
     :param last: labels that may end a sentence, bool of shape (labels,).
-    :param follow: whether a label (column) may follow another (row), bool of shape (labels, labels).
     :param common: label ids, ascending.
     :param inside: label ids, of shape (inside,).
     :param openers: label ids, ascending in each row, of shape (inside, 2).
@@ -45,32 +45,54 @@ class TransitionRules:
 
     first: Bools
     last: Bools
-    follow: Bools
     common: Ids
     inside: Ids
     openers: Ids
     position: Ids
 
+    def allowed(self, before: Ids, after: Ids) -> Bools:
+        """Return whether each label may follow the one before it, bool of shape (words,)."""
+        is_common = np.zeros(len(self.position), np.bool_)
+        is_common[self.common] = True
+        allowed: Bools = is_common[before]
+        words = np.flatnonzero(self.position[after] >= 0)
+        openers = self.openers[self.position[after[words]]]
+        allowed[words] = (openers == before[words, None]).any(axis=1)
+        return allowed
+
 
 @lru_cache(maxsize=8)
 def rules_of(schema: Schema) -> TransitionRules:
     """Return the transition rules of a schema that has a scheme."""
-    names, scheme = schema.label_names, schema.scheme
+    scheme, types = schema.scheme, len(schema.types)
     assert scheme is not None
+    # labels are O, then those of each type: the rules of one type are those of all
+    prefixes = (len(schema.label_names) - 1) // max(types, 1)
+    names = schema.label_names[: 1 + prefixes]
     follow = np.array([[may_follow(before, name, scheme) for name in names] for before in names])
-    same = (follow == follow[:, :1]).all(axis=0)  # label 0 is O, which continues no span
-    inside = np.flatnonzero(~same)
-    position = np.full(len(names), -1)
+    same = (follow == follow[:, :1]).all(axis=0)  # O continues no span
+    inside = _of_all_types(np.flatnonzero(~same)[:, None], types, prefixes)[:, 0]
+    openers = np.nonzero(follow[:, ~same].T)[1].reshape(-1, 2)
+    position = np.full(len(schema.label_names), -1)
     position[inside] = np.arange(len(inside))
+
+    def for_all(of_one: list[bool] | Bools) -> Bools:
+        return np.concatenate((of_one[:1], np.tile(of_one[1:], types))).astype(np.bool_)
+
     return TransitionRules(
-        first=np.array([may_follow(None, name, scheme) for name in names]),
-        last=np.array([may_follow(name, None, scheme) for name in names]),
-        follow=follow,
-        common=np.flatnonzero(follow[:, 0]),
+        first=for_all([may_follow(None, name, scheme) for name in names]),
+        last=for_all([may_follow(name, None, scheme) for name in names]),
+        common=np.flatnonzero(for_all(follow[:, 0])),
         inside=inside,
-        openers=np.nonzero(follow[:, inside].T)[1].reshape(-1, 2),
+        openers=_of_all_types(openers, types, prefixes),
         position=position,
     )
+
+
+def _of_all_types(ids: Ids, types: int, prefixes: int) -> Ids:
+    """Return label ids of the first type, of shape (n, m), as those of each type, of shape (types * n, m)."""
+    found: Ids = (ids[None] + prefixes * np.arange(types)[:, None, None]).reshape(-1, ids.shape[1])
+    return found
 
 
 def viterbi(scores: Scores) -> Ids:
@@ -82,7 +104,7 @@ def viterbi(scores: Scores) -> Ids:
     if scores.schema.scheme is None or not len(values):
         plain: Ids = values.argmax(axis=1)
         return plain
-    if not np.isfinite(values).all():
+    if not all(np.isfinite(values[block]).all() for block in blocks(values)):
         values = np.nan_to_num(values, nan=-EXTREME, neginf=-EXTREME, posinf=EXTREME)
     return SegmentDecoder(values, scores.lengths, rules_of(scores.schema)).decode()
 
@@ -99,15 +121,17 @@ class SegmentDecoder:
         self._begins[self._starts] = True
         self._ends[self._stops - 1] = True
         self._ids: Ids = values.argmax(axis=1)
+        self._block = block_words(values.shape[1])
 
     def decode(self) -> Ids:
         """Return the label ids."""
         rules, ids = self._rules, self._ids
         wrong = np.flatnonzero((self._begins & ~rules.first[ids]) | (self._ends & ~rules.last[ids]))
-        ids[wrong] = self._scores(wrong).argmax(axis=1)
+        for some in np.array_split(wrong, len(wrong) // self._block + 1):
+            ids[some] = self._scores(some).argmax(axis=1)
         cuts, reach = np.ones(len(ids), np.bool_), 0
         while True:
-            invalid = np.flatnonzero(~(rules.follow[ids[:-1], ids[1:]] | self._begins[1:])) + 1
+            invalid = np.flatnonzero(~(rules.allowed(ids[:-1], ids[1:]) | self._begins[1:])) + 1
             if not len(invalid):
                 return ids
             cuts &= ~self.neighbourhood(invalid, reach)
@@ -138,7 +162,7 @@ class SegmentDecoder:
         """Decode each segment again, those of similar length together."""
         order = np.argsort(-lengths, kind="stable")
         starts, lengths = starts[order], lengths[order]
-        block = np.cumsum(lengths) // BLOCK
+        block = np.cumsum(lengths) // self._block
         for some in np.split(np.arange(len(starts)), np.flatnonzero(np.diff(block)) + 1):
             self._decode_block(starts[some], lengths[some])
 

@@ -16,6 +16,7 @@ from labelkit.data.preprocess import apply
 from labelkit.encode.alignment import EncodedExamples, encode, encode_texts, surfaces_of, texts_of
 from labelkit.encode.running_text import encode_running, texts_with_words
 from labelkit.errors import ModelError
+from labelkit.inference.score_blocks import blocks
 from labelkit.label.assembly import PreparedBatch, ScoredBatch, assemble_records, complete_example
 from labelkit.label.engine_selection import EngineSelector
 from labelkit.label.loading import find_decoder, find_head, find_preprocessors, load_engine
@@ -319,7 +320,8 @@ class Labeller:
 
         :raises ModelError: one is.
         """
-        if np.isnan(found.values).any() or np.isposinf(found.values).any():
+        values = found.values
+        if any((np.isnan(values[block]) | np.isposinf(values[block])).any() for block in blocks(values)):
             raise ModelError(
                 f"checkpoint {self.folder} computes scores that are not finite numbers",
                 hint="its weights are damaged, or its training diverged: label with another run, or train again",

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 RECORDS, FIRST = 2048, 64
 #: characters in a chunk
 CHARACTERS = 1 << 18
+#: a chunk of so many labels has some 50 MB of scores, and there are up to three chunks with copies of them
+MANY_LABELS = 256
 #: an input of more chunks (about 2,000 records) is large: a faster engine is then worth its loading time
 LARGE_INPUT_CHUNKS = 5
 
@@ -62,7 +64,8 @@ def label_stream(
     ):
         previous: Future[PendingChunk] | None = None
         try:
-            for number, chunk in enumerate(chunks_until_pause(inputs) if prompt else chunks(inputs, done), done):
+            cut = chunks_until_pause(inputs) if prompt else chunks(inputs, done, len(labeller.labels))
+            for number, chunk in enumerate(cut, done):
                 if not chunk and previous is not None:  # a pause: the results so far are not kept waiting
                     yield previous.result().results(labeller)
                     previous = None
@@ -80,14 +83,15 @@ def label_stream(
             stop.set()  # a consumer that stops early does not wait for the chunks in the pipeline
 
 
-def chunks(inputs: Iterable[InputRecord], done: int = 0) -> Iterator[list[InputRecord]]:
+def chunks(inputs: Iterable[InputRecord], done: int = 0, labels: int = 1) -> Iterator[list[InputRecord]]:
     """Cut a stream into chunks, bounded in records and characters; a record is never split.
 
     :param done: number of earlier chunks; the first few are smaller.
+    :param labels: of each word; chunks are smaller where there are more than :data:`MANY_LABELS`.
     """
-    iterator = iter(inputs)
+    iterator, most = iter(inputs), max(1, CHARACTERS * MANY_LABELS // max(labels, MANY_LABELS))
     for index in count(done):
-        records, characters = min(FIRST << min(index, 20), RECORDS), CHARACTERS
+        records, characters = min(FIRST << min(index, 20), RECORDS), most
         chunk: list[InputRecord] = []
         while len(chunk) < records and characters > 0 and (item := next(iterator, None)) is not None:
             chunk.append(item)

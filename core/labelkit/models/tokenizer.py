@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labelkit.errors import ModelError, one_line
+from labelkit.files.small import unreadable
 from labelkit.hub.offline import no_network
 from labelkit.models.case_marks import add_case_marks
 
@@ -71,6 +72,8 @@ def load_tokenizer(folder: Path, *, mark_case: bool = False, for_words: bool = T
             tokenizer = AutoTokenizer.from_pretrained(
                 str(folder), use_fast=True, local_files_only=True, trust_remote_code=False
             )
+    except PermissionError as error:
+        raise unreadable(Path(error.filename or folder), error) from error
     except Exception as error:
         reason = one_line(error, 200)
         raise ModelError(
@@ -140,7 +143,7 @@ def prepare_for_words(tokenizer: PreTrainedTokenizerBase) -> None:
     # some tokenizer classes rebuild their pre-tokenizer from the flag, others keep the one of tokenizer.json
     empty = {"type": "WordLevel", "vocab": {"": 0}, "unk_token": ""}  # to build no vocabulary
     state |= {"model": empty, "added_tokens": [], "post_processor": None}
-    tokenizer.backend_tokenizer.pre_tokenizer = Tokenizer.from_str(json.dumps(state)).pre_tokenizer
+    tokenizer.backend_tokenizer.pre_tokenizer = Tokenizer.from_str(json.dumps(state, allow_nan=False)).pre_tokenizer
     tokenizer.add_prefix_space = True
     tokenizer.init_kwargs["add_prefix_space"] = True
 
@@ -221,7 +224,7 @@ class ContentTokenizer:
         if "merges" in model:
             model["merges"] = [pair for pair in model["merges"] if self._special.isdisjoint((*pair, "".join(pair)))]
         state["post_processor"] = None  # it would look for the special tokens by their names
-        strict = Tokenizer.from_str(json.dumps(state))
+        strict = Tokenizer.from_str(json.dumps(state, allow_nan=False))
         strict.encode_special_tokens = True
         return strict
 
@@ -303,5 +306,5 @@ def window_limit(tokenizer_limit: int, config: Any) -> int:
 
 def fingerprint(tokenizer: PreTrainedTokenizerBase) -> str:
     """Return a SHA-256 of all that decides how a tokenizer splits words into subwords."""
-    state = tokenizer.backend_tokenizer.to_str() + json.dumps(tokenizer.model_input_names)
+    state = tokenizer.backend_tokenizer.to_str() + json.dumps(tokenizer.model_input_names, allow_nan=False)
     return hashlib.sha256(state.encode()).hexdigest()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sqlite3
 from collections.abc import Iterable, Mapping
@@ -88,6 +89,9 @@ def explain(error: exc.SQLAlchemyError, place: str, secrets: Iterable[str] = ())
     line = re.sub(prefix, "", lines[0] if lines else type(cause).__name__)
     # The low byte is SQLite's primary code; the rest only refines it.
     code = (getattr(cause, "sqlite_errorcode", None) or 0) & 0xFF
+    if code == sqlite3.SQLITE_CANTOPEN and is_forbidden(place):
+        hint = "ask its owner to allow reading the file and its folder"
+        return StorageError(f"the registry {place} cannot be opened: permission denied", hint=hint)
     if entry := _SQLITE.get(code) or _POSTGRESQL.get(state) or _POSTGRESQL.get(state[:2]):
         kind, message, hint = entry
         return kind(f"the registry {place} {message.format(line=line)}", hint=hint)
@@ -96,6 +100,15 @@ def explain(error: exc.SQLAlchemyError, place: str, secrets: Iterable[str] = ())
         return RegistryError(f"the registry {place} cannot be reached: {line}", hint=hint)
     verb = "refuses this record" if isinstance(error, exc.IntegrityError) else "failed"
     return RegistryError(f"the registry {place} {verb}: {line}")
+
+
+def is_forbidden(place: str) -> bool:
+    """Return whether this user may not read the file at ``place``; SQLite says only that it cannot open it."""
+    try:
+        os.close(os.open(place, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)))
+    except OSError as error:
+        return isinstance(error, PermissionError)
+    return False
 
 
 def disk_full(place: str) -> LabelkitError:

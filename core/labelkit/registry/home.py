@@ -142,7 +142,7 @@ class Home:
         return found or self.create()
 
     def _write_marker(self) -> None:
-        content = json.dumps({"id": str(uuid.uuid4()), "created": now().isoformat()})
+        content = json.dumps({"id": str(uuid.uuid4()), "created": now().isoformat()}, allow_nan=False)
         temporary = self.root / f"{MARKER}.{uuid.uuid4().hex}"
         try:
             with temporary.open("x", encoding="utf-8") as file:

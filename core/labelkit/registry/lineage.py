@@ -13,7 +13,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 
 from labelkit.errors import RegistryError, StorageError
-from labelkit.files.small import read_json
+from labelkit.files.small import read_json, unreadable
 from labelkit.models.checkpoint_files import CHECKPOINT_INFO, sha256_of
 from labelkit.registry import tables
 from labelkit.registry.database import Database
@@ -95,7 +95,7 @@ class Lineage:
             if path.is_file():
                 return self._origin_of_file(path, progress)
         except OSError as error:
-            raise StorageError(f"{path} cannot be read: {error.strerror or error}", hint="check the disk") from error
+            raise unreadable(path, error) from error
         raise RegistryError(f"{path} does not exist", hint="give a labelled file or a checkpoint folder")
 
     def origin_of_publication(self, repository: str, revision: str | None = None) -> Origin:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 
 from labelkit.settings import is_plugin_key
@@ -30,7 +31,8 @@ class PlanValue:
         PlanValue(key='train.epochs', text='3', number=3.0, origin='recipe quickstart')
         """
         is_plain = isinstance(value, str) and not (is_plugin_key(key) and _is_json(value))
-        text = str(value) if is_plain else json.dumps(value, ensure_ascii=False, default=str)
+        is_plain = is_plain or (isinstance(value, float) and not math.isfinite(value))  # JSON has no such numbers
+        text = str(value) if is_plain else json.dumps(value, ensure_ascii=False, default=str, allow_nan=False)
         numeric = isinstance(value, int | float) and not isinstance(value, bool)
         return cls(key=key, text=text, number=float(value) if numeric else None, origin=origin)  # type: ignore[arg-type]
 

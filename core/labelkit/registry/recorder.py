@@ -204,12 +204,15 @@ class Recorder:
             statements.insert_files(connection, inserted, files)
 
     def log_checkpoint_deletion(self, folder: Path) -> None:
-        """Record that the folder of a checkpoint was deleted.
+        """Record that the folder of a checkpoint was deleted; it may be recorded already.
 
-        :raises RegistryError: no checkpoint is recorded there.
+        :raises RegistryError: no checkpoint was ever recorded there.
         """
+        path = self._store.relative_path(folder)
         with self._database.session(write=True) as connection:
-            if connection.execute(self._mark_deleted(self._store.relative_path(folder))).rowcount == 0:
+            known = sa.exists().where(_CHECKPOINTS.store == self._store.id, _CHECKPOINTS.path == path)
+            # an interrupt may come between the record and the deletion, which is then done again
+            if connection.execute(self._mark_deleted(path)).rowcount == 0 and not connection.scalar(sa.select(known)):
                 raise RegistryError(f"no checkpoint is recorded at {folder}")
 
     def finish(

@@ -1,7 +1,8 @@
 """The lock on the folder of a run that a process holds while it trains the run; the system frees it with the process.
 
 It is an advisory ``flock`` of the file ``run.lock``, which also names the machine: a free lock says nothing about a
-process of another one where the file system does not share locks. Where there are no such locks, none is held.
+process of another one where the file system does not share locks. Where there are no such locks, none is held. Of a
+machine that was restarted the lock is free as well: its disk is here, so its old kernel is gone.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ LOCK = "run.lock"
 #: a probe holds the lock for microseconds, so whoever wants it waits this many seconds at most
 _PATIENCE, _INTERVAL = 0.5, 0.01
 _MAX_BYTES = 4096
+#: file systems of disks that machines do not share
+_LOCAL = frozenset({"ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "zfs", "bcachefs", "overlay"})
 
 
 class LockState(enum.Enum):
@@ -142,15 +145,30 @@ def _running(handle: int, folder: Path) -> RegistryError:
 
 
 def _owned_here(handle: int) -> bool:
-    """Return whether a process of this machine held the lock last."""
+    """Return whether a process of this machine held the lock last, also one from before the machine was restarted.
+
+    Another machine of the same name cannot have mounted a local file system that this one has mounted.
+    """
     try:
-        return bool(json.loads(os.pread(handle, _MAX_BYTES, 0))["machine"] == _machine() != "")
+        owner = json.loads(os.pread(handle, _MAX_BYTES, 0))
+        if not owner["machine"] or not _machine():
+            return False
+        return owner["machine"] == _machine() or (owner["host"] == platform.node() and _is_local(handle))
     except (OSError, ValueError, KeyError, TypeError):
         return False
 
 
+def _is_local(handle: int) -> bool:
+    """Return whether a file is on a file system of which one machine alone has the disk."""
+    device = os.fstat(handle).st_dev
+    number = f"{os.major(device)}:{os.minor(device)}"
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as mounts:
+        fields = next((line.split() for line in mounts if line.split()[2] == number), ["-", ""])
+    return fields[fields.index("-") + 1] in _LOCAL
+
+
 def _write_owner(handle: int) -> None:
-    content = json.dumps({"machine": _machine(), "host": platform.node(), "pid": os.getpid()})
+    content = json.dumps({"machine": _machine(), "host": platform.node(), "pid": os.getpid()}, allow_nan=False)
     os.ftruncate(handle, 0)
     os.pwrite(handle, f"{content}\n".encode(), 0)
 

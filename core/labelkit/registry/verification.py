@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias
 
 import sqlalchemy as sa
 
-from labelkit.errors import StorageError
+from labelkit.files.small import unreadable
 from labelkit.models.checkpoint_files import sha256_of
 from labelkit.registry import tables
 from labelkit.registry.database import Database
@@ -171,5 +171,4 @@ def _hashes(folder: Path, progress: Progress | None) -> dict[str, str]:
 def _raise_unless_missing(error: OSError) -> None:
     """Raise StorageError unless the file is missing: then it is reported as such."""
     if not isinstance(error, FileNotFoundError):
-        reason = error.strerror or error
-        raise StorageError(f"{error.filename} cannot be read: {reason}", hint="check the disk") from error
+        raise unreadable(error.filename, error) from error

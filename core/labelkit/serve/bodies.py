@@ -120,7 +120,7 @@ def _path(location: tuple[str | int, ...]) -> str:
         elif part.isascii() and part.replace("_", "").isalnum() and len(part) <= 64:
             shown += f".{part}" if shown else part
         else:
-            shown += f"[{json.dumps(part[:64])}]"
+            shown += f"[{json.dumps(part[:64], allow_nan=False)}]"
     return shown
 
 

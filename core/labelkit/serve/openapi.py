@@ -105,7 +105,7 @@ def _sections(document: dict[str, Any]) -> Iterator[str]:
             yield f"<p><small>{escape('; '.join(reasons))}</small></p>"
     yield "<h2>Bodies and answers</h2>"
     for name, schema in document["components"]["schemas"].items():
-        text = json.dumps(schema, indent=2, ensure_ascii=False)
+        text = json.dumps(schema, indent=2, ensure_ascii=False, allow_nan=False)
         yield f'<h3 id="{escape(name)}"><code>{escape(name)}</code></h3><pre>{escape(text)}</pre>'
 
 

@@ -131,7 +131,7 @@ def check_config(subject: HeadSubject) -> None:
         own = sorted(OWNED & more.keys())
         require(not own, f"config() of head '{subject.name}' sets {', '.join(own)}", "leave that to labelkit")
         try:
-            json.dumps(more)
+            json.dumps(more, allow_nan=False)
         except (TypeError, ValueError) as error:
             require(False, f"config() of head '{subject.name}' is no JSON: {error}", "return numbers, text and lists")
 

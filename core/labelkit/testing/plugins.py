@@ -192,6 +192,7 @@ def sample_events() -> Iterator[events.Event]:
     path = Path("runs") / run["run"] / "checkpoints" / "step-1"
     yield events.RunStarted(**run, task="contract", plan=plan)
     yield events.Stage(**run, name="encoding", detail="train: 4 examples")
+    yield events.StageAdvanced(**run, name="encoding", detail="train: 4 examples", done=2, total=4)
     yield events.TrainingStarted(**run, steps=1, epochs=1.0, metric="f1")
     yield events.StepDone(**step)
     yield events.Scored(**step, split="validation", task="contract", metrics=figures, train_loss=0.5, best=True)

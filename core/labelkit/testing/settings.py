@@ -48,7 +48,7 @@ def check_recorded(settings: Settings) -> None:
     """Defaults are the same after they were recorded as JSON and read again."""
     infos = settings_in(settings)
     recorded = {key: plain_value(key, info.default, info) for key, info in infos.items()}
-    again = setting_object(settings, json.loads(json.dumps(recorded)))
+    again = setting_object(settings, json.loads(json.dumps(recorded, allow_nan=False)))
     for key, info in infos.items():
         found = getattr(again, key.partition(".")[2])
         require(

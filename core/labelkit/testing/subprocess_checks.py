@@ -79,7 +79,7 @@ def run_in_subprocess(task: str, **request: Any) -> Answer:
     """
     with tempfile.TemporaryDirectory(prefix="labelkit-contract-") as folder:
         request_file, answer_file = Path(folder) / "request.json", Path(folder) / "answer.json"
-        request_file.write_text(json.dumps({"task": task, **request}), encoding="utf-8")
+        request_file.write_text(json.dumps({"task": task, **request}, allow_nan=False), encoding="utf-8")
         environment = {
             **os.environ,
             "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
@@ -175,7 +175,7 @@ TASKS: Mapping[str, Callable[..., Answer]] = {"load": load_plugin, "digests": di
 def main(request_file: str, answer_file: str) -> None:
     """Run the task of a request and write its answer."""
     request: dict[str, Any] = json.loads(Path(request_file).read_text(encoding="utf-8"))
-    Path(answer_file).write_text(json.dumps(TASKS[request.pop("task")](**request)), encoding="utf-8")
+    Path(answer_file).write_text(json.dumps(TASKS[request.pop("task")](**request), allow_nan=False), encoding="utf-8")
 
 
 if __name__ == "__main__":

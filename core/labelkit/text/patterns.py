@@ -35,6 +35,7 @@ _PART = rf"(?:{_ABBREVIATION}|{_UNIT})"
 _LINK = r"(?:(?:https?|ftp)://|www\.)"
 
 # Flags: \X and \b count all regional indicators before a place, which takes quadratic time in a long run of them.
+# \X is the last alternative, and its group is named for the test that counts how often it is tried.
 _FLAG = r"(?:\p{RI}{2}[\p{GCB=Extend}\p{GCB=ZWJ}\p{GCB=SpacingMark}]*+)"
 
 _WORD = rf"""
@@ -55,9 +56,9 @@ _WORD = rf"""
     (?:(?!{_CLITIC})(?:[-‐‑/&+=_@.'’]|\*+|\\/|(?<=\d):(?=\d))(?=\w){_PART})*+
     (?:(?:[-+=/]|(?<=\d)--|[-=]{{3,}})(?!{_VISIBLE})|[-+](?![-+\w])|\*+(?!\w))?
   | {_UNIT}
-  | {_FLAG} | \p{{GCB=Prepend}} | (?={_VISIBLE})\X                   # anything else, a grapheme cluster each
+  | {_FLAG} | \p{{GCB=Prepend}} | (?={_VISIBLE})(?P<cluster>\X)      # anything else, a grapheme cluster each
 """
-_CHARACTER = rf"{_FLAG} | \p{{GCB=Prepend}}+(?=[{_BLANK}]|\Z) | (?={_VISIBLE})\X"
+_CHARACTER = rf"{_FLAG} | \p{{GCB=Prepend}}+(?=[{_BLANK}]|\Z) | (?={_VISIBLE})(?P<cluster>\X)"
 _ALONE = r"""(?<!\S)(?:[.,;:!?()\[\]{}"“”'’]|``|''|[nN]['’][tT]|['’](?i:s|re|ve|ll|d|m))(?!\S)"""
 _ATTACHED = r"""(?:\w[,;:!?]|[\w.!?,][”"“)\]}]|\w[.!?,;:]{2,})(?!\S)|(?<!\S)["“(\[{]\w"""
 

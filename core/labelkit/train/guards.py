@@ -34,8 +34,9 @@ class LossGuard:
     """Checks the training loss for NaN and divergence, by its mean over every few steps.
 
     Training diverges when the median loss of the last :data:`WINDOW` steps is above :data:`DIVERGENCE_FACTOR` times the
-    least such median so far and above the first one; or above :data:`DIVERGENCE_FLOOR` and
-    :data:`DIVERGENCE_FACTOR` times the loss of the first step. It is the median because single batches are outliers.
+    least such median so far and above the first one; it is the median because single batches are outliers. Or when
+    nine in ten of these losses are above :data:`DIVERGENCE_FLOOR` and :data:`DIVERGENCE_FACTOR` times the loss of the
+    first step: that is a single batch, which may be an easy one where losses are noisy.
 
     :param every: steps between two checks.
     :param advice: the hint of the errors.
@@ -124,7 +125,8 @@ class LossGuard:
         self._best = min(self._best, middle)
         if middle > DIVERGENCE_FACTOR * self._best and middle > self._first:
             self._raise_divergence(step, middle, self._best)
-        if self._start is not None and middle > max(DIVERGENCE_FLOOR, DIVERGENCE_FACTOR * self._start):
+        low = sorted(self._recent)[len(self._recent) // 10]
+        if self._start is not None and low > max(DIVERGENCE_FLOOR, DIVERGENCE_FACTOR * self._start):
             self._raise_divergence(step, middle, self._start)
 
     def _raise_divergence(self, step: int, loss: float, before: float) -> NoReturn:

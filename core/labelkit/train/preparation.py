@@ -55,11 +55,13 @@ def prepare(
     home: Home,
     *,
     on_stage: Callable[[str, str], object],
+    on_progress: Callable[[str], object] = lambda what: None,
     resumes: RunDetails | None = None,
 ) -> PreparedRun:
     """Make the plan of a request, resolve its encoder and read its data, without torch and transformers.
 
     :param on_stage: called with the name and detail of each longer step.
+    :param on_progress: called with what is done within a step.
     :param resumes: the recorded run that the request resumes.
     :raises PlanError: with all errors.
     """
@@ -77,7 +79,7 @@ def prepare(
             plan = plan.updated({"model": Setting(trained.run, f"{origin} {plan.settings.model}")})
     with errors.collect():
         on_stage("reading", plan.settings.reference)
-        corpus = read_corpus(plan, catalog, environment, home.cache)
+        corpus = read_corpus(plan, catalog, environment, home.cache, on_progress)
         train = corpus.splits["train"].examples
         weights = resolve_class_weights(plan.train.class_weights, train, corpus.layer, corpus.schema)
         if weights is not None:
@@ -103,6 +105,7 @@ def prepare_resumed(
     home: Home,
     *,
     on_stage: Callable[[str, str], object],
+    on_progress: Callable[[str], object] = lambda what: None,
 ) -> PreparedRun:
     """Prepare to resume a run, by its recorded plan.
 
@@ -115,7 +118,15 @@ def prepare_resumed(
         details = registry.runs.get(registry.runs.find(reference).id)
     check_resumable(details)
     with explain_missing_parts(catalog, details.record.suppliers):
-        prepared = prepare(recorded_request(details), catalog, environment, home, on_stage=on_stage, resumes=details)
+        prepared = prepare(
+            recorded_request(details),
+            catalog,
+            environment,
+            home,
+            on_stage=on_stage,
+            on_progress=on_progress,
+            resumes=details,
+        )
     check_data_unchanged(details.record, {name: split.content_hash for name, split in prepared.corpus.splits.items()})
     return prepared
 
@@ -143,8 +154,16 @@ def check_name(name: str | None, home: Home, *, takes: bool = False) -> None:
             )
 
 
-def read_corpus(plan: Plan, catalog: Catalog, environment: Environment, cache: Path) -> Corpus:
+def read_corpus(
+    plan: Plan,
+    catalog: Catalog,
+    environment: Environment,
+    cache: Path,
+    on_progress: Callable[[str], object] = lambda what: None,
+) -> Corpus:
     """Return the data of a plan, preprocessed.
+
+    :param on_progress: called with what is done next.
 
     :raises DataError: it cannot be used as it stands.
     """
@@ -158,6 +177,7 @@ def read_corpus(plan: Plan, catalog: Catalog, environment: Environment, cache: P
         catalog=catalog,
         ctx=_load_context(plan, settings, environment, cache),
         seed=plan.train.seed,
+        on_progress=on_progress,
     )
     if not plan.preprocessors:
         return corpus

@@ -16,11 +16,11 @@ from transformers import PreTrainedConfig, PreTrainedTokenizerBase, TrainerCallb
 import labelkit
 from labelkit import hardware
 from labelkit.config.plan import Plan
-from labelkit.data.corpus import Corpus
+from labelkit.data.corpus import Corpus, Split
 from labelkit.encode.alignment import Encoding
 from labelkit.encode.cache import LabelTarget, WindowStore, cached_windows
 from labelkit.errors import LabelkitError
-from labelkit.events import Event, Stage
+from labelkit.events import Event, Stage, StageAdvanced
 from labelkit.hardware import Hardware
 from labelkit.labels.mentions import MentionHashes, mentions_of
 from labelkit.labels.numbers import number_text
@@ -196,13 +196,11 @@ def encode_splits(
     target = LabelTarget(corpus.layer, corpus.schema, plan.data.label_all_tokens)
     preprocessing = [f"{item.name} {item.version}" for item in plan.preprocessors]
     if preprocessing and plan.part_settings:  # the surfaces may depend on them
-        preprocessing.append(json.dumps(plan.part_settings, sort_keys=True))
-    windows = {}
-    for name, split in corpus.splits.items():
-        emit(Stage(run=run, name="encoding", detail=f"{name}: {len(split.examples):,} examples"))
-        windows[name] = cached_windows(
-            split.examples, split.content_hash, encoding, target, home.cache, preprocessing=preprocessing
-        )
+        preprocessing.append(json.dumps(plan.part_settings, sort_keys=True, allow_nan=False))
+    encode = functools.partial(
+        cached_windows, encoding=encoding, target=target, cache=home.cache, preprocessing=preprocessing
+    )
+    windows = {name: _encode_split(run, split, encode, emit) for name, split in corpus.splits.items()}
     if not windows["train"]:
         raise LabelkitError(
             "no word of train has subwords in the vocabulary of this encoder, so there is nothing to learn",
@@ -223,6 +221,19 @@ def encode_splits(
         suppliers=suppliers,
         callbacks=prepared.callbacks,
     )
+
+
+def _encode_split(
+    run: str, split: Split, encode: Callable[..., WindowStore], emit: Callable[[Event], object]
+) -> WindowStore:
+    total = len(split.examples)
+    stage = {"run": run, "name": "encoding", "detail": f"{split.name}: {total:,} examples"}
+    emit(Stage(**stage))
+
+    def advance(done: int) -> None:
+        emit(StageAdvanced(**stage, done=done, total=total))
+
+    return encode(split.examples, split.content_hash, on_progress=advance)
 
 
 def trial_labels(plan: Plan, corpus: Corpus) -> list[list[float]]:

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labelkit.config.plan import Request
+from labelkit.config.validation import validate
 from labelkit.errors import LabelkitError
 from labelkit.registry import Home, PlanValue, Registry, RunDetails, RunRecord
 from labelkit.registry.home import CHECKPOINTS, RESUME
 from labelkit.registry.names import COMPLETE
-from labelkit.settings import SETTINGS
+from labelkit.settings import SETTINGS, is_plugin_key
 
 if TYPE_CHECKING:
     from labelkit.train.training_state import TrainingState
@@ -27,13 +28,27 @@ def recorded_request(details: RunDetails) -> Request:
 
 
 def recorded_value(value: PlanValue) -> Any:
-    """Return the value of a setting from the text of :meth:`PlanValue.of`."""
+    """Return the value of a setting from the text of :meth:`PlanValue.of`.
+
+    Text that reads as JSON is text where the setting takes no such JSON: of ``train.optim_args`` ``5`` is one.
+    """
     if value.key in SETTINGS and SETTINGS[value.key].type is str:
         return value.text
     try:
-        return json.loads(value.text)
+        found = json.loads(value.text)
     except ValueError:
         return value.text
+    if is_plugin_key(value.key) or _accepts(value.key, found) or not _accepts(value.key, value.text):
+        return found
+    return value.text
+
+
+def _accepts(key: str, value: Any) -> bool:
+    try:
+        validate(key, value)
+    except LabelkitError:
+        return False
+    return True
 
 
 def check_resumable(details: RunDetails) -> None:

@@ -147,7 +147,7 @@ class TrainingStateStore:
 
 
 def _write_json(path: Path, content: Mapping[str, Any]) -> None:
-    path.write_text(json.dumps({"format": FORMAT, **content}, default=float), encoding="utf-8")
+    path.write_text(json.dumps({"format": FORMAT, **content}, default=float, allow_nan=False), encoding="utf-8")
 
 
 def _read_content(folder: Path) -> dict[str, Any]:

@@ -80,7 +80,7 @@ class MlflowRun:
 
 
 def _text(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str, allow_nan=False)
 
 
 #: run of labelkit → its run of MLflow, while it is under way

@@ -75,7 +75,7 @@ class AnnotationStore:
         with storage_errors(self._path):
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with self._path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(event) + "\n")
+                file.write(json.dumps(event, allow_nan=False) + "\n")
 
 
 def training_data(
@@ -108,7 +108,7 @@ def write_records(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
     :raises StorageError: the disk is full, or permission is denied.
     """
     with storage_errors(path):
-        path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
+        path.write_text("".join(json.dumps(record, allow_nan=False) + "\n" for record in records), encoding="utf-8")
 
 
 def write_provenance(path: Path, content: Mapping[str, Any]) -> None:
