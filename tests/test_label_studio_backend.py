@@ -26,7 +26,7 @@ from labelkit.serve.label_studio.training import TrainingJobs
 from labelkit.serve.limits import ServeLimits
 from labelkit.serve.models import Opener, OpenOptions, ServedModels
 from labelkit.serve.operations import Labelling
-from serving import running
+from serve_stubs import running
 
 CONFIG = """<View><Labels name="label" toName="text"><Label value="Person" predicted_values="PER,PERSON"/>
 <Label value="LOC"/></Labels><Text name="text" value="$text"/></View>"""

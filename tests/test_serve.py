@@ -31,7 +31,7 @@ from labelkit.serve.gate import AccessRules
 from labelkit.serve.limits import ServeLimits
 from labelkit.serve.models import Opener, OpenOptions, ServedModel, ServedModels
 from labelkit.serve.server import bind, check_token, is_loopback
-from serving import StubLabeller, running
+from serve_stubs import StubLabeller, running
 
 TEXTS = ["😀 Ada Lovelace lives in New York .", "", "Bob\u200b met\n Cleo .", "x " * 400, "[SEP] \x1b[31m Paris"]
 LIMITS = ServeLimits(body=20_000)

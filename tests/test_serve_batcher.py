@@ -13,7 +13,7 @@ from labelkit.errors import LabelkitError
 from labelkit.records import Example, Labelled
 from labelkit.serve.batcher import Batcher, DrainingError
 from labelkit.serve.errors import RequestError
-from serving import StubLabeller
+from serve_stubs import StubLabeller
 
 
 def batcher_of(labeller: StubLabeller, queued: int = 1 << 20) -> Batcher:

@@ -78,6 +78,7 @@ class ServedModel:
         self._batcher, self._opener, self._say = batcher, opener, say
         self._pinned = "/" in reference or "\\" in reference
         self._problem = ""
+        self._changing = threading.Lock()  # an alias is not looked up between the new run and its reassignment
 
     @property
     def batcher(self) -> Batcher:
@@ -138,21 +139,23 @@ class ServedModel:
         """
         from labelkit.registry import Registry
 
-        self.replace(run)
-        with Registry.open(self._opener.home, create=False) as registry:
-            known = registry.aliases.current(self.info.task)
-            aliases = [one for one in known if self.reference in (one.reference, one.name)]
-            if aliases:
-                registry.aliases.assign(run, aliases[0].name)
-        self._pinned = not aliases
+        with self._changing:
+            self.replace(run)
+            with Registry.open(self._opener.home, create=False) as registry:
+                known = registry.aliases.current(self.info.task)
+                aliases = [one for one in known if self.reference in (one.reference, one.name)]
+                if aliases:
+                    registry.aliases.assign(run, aliases[0].name)
+            self._pinned = not aliases
 
     def refresh(self) -> None:
         """Look whether the reference refers to another run by now, and serve that one; problems are said once."""
         problem = ""
         try:
-            folder = self._current_folder()
-            if folder is not None and folder.resolve() != self.labeller.folder.resolve():
-                self.replace(self.reference)
+            with self._changing:
+                folder = self._current_folder()
+                if folder is not None and folder.resolve() != self.labeller.folder.resolve():
+                    self.replace(self.reference)
         except LabelkitError as error:
             problem = f"{self.name}: run {self.run} stays, because {error.message}"
         missing = not self.labeller.folder.is_dir()
