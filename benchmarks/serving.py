@@ -31,13 +31,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import cycle, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from labelkit import Example, Labeller, LoadContext
 from labelkit.label.inputs import find_inputs, read_inputs
 from labelkit.plugins.catalog import Catalog
 from labelkit.registry import Home
 
+T = TypeVar("T")
 SHORT = "Ada Lovelace was born in London."
 CONFIG = '<View><Labels name="label" toName="text">{labels}</Labels><Text name="text" value="$text"/></View>'
 
@@ -55,6 +56,20 @@ class Server:
         status = Path(f"/proc/{self.pid}/status").read_text(encoding="ascii")
         found = re.search(r"VmRSS:\s+(\d+) kB", status)
         return int(found[1]) / 1024 if found else 0.0
+
+    @property
+    def processor_seconds(self) -> float:
+        """The processor time of all threads of the process until now."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True)
+class Speed:
+    """How fast texts were labelled, and the processor time of each: that is the same on a machine with other work."""
+
+    words_per_second: float
+    milliseconds: float
 
 
 @contextlib.contextmanager
@@ -155,24 +170,26 @@ async def load(port: int, path: str, bodies: Sequence[bytes], connections: int, 
 # -- what is measured -------------------------------------------------------------------------------------------------
 
 
-def speed(measured: Server, path: str, bodies: Sequence[bytes], connections: int, words: int) -> float:
-    """Return words per second of a server that has warmed up."""
+def speed(measured: Server, path: str, bodies: Sequence[bytes], connections: int, words: int) -> Speed:
+    """Return the speed of a server that has warmed up."""
     asyncio.run(load(measured.port, path, bodies[: 2 * connections], connections, None))
+    before = measured.processor_seconds
     done = asyncio.run(load(measured.port, path, bodies, connections, None))
     if done.errors:
         raise SystemExit(f"{path}: {done.errors} errors")
-    return words / done.seconds
+    return Speed(words / done.seconds, 1000 * (measured.processor_seconds - before) / len(bodies))
 
 
-def labelling_speed(labeller: Labeller, texts: Sequence[str], words: int) -> float:
-    """Return words per second of ``labelkit label`` for a large input, without reading and writing files."""
+def labelling_speed(labeller: Labeller, texts: Sequence[str], words: int) -> Speed:
+    """Return the speed of ``labelkit label`` for a large input, without reading and writing files."""
     from labelkit.label.stream import label_stream
 
     examples = [Example(id=str(number), text=text) for number, text in enumerate(texts)]
-    started = time.perf_counter()
+    started, processor = time.perf_counter(), time.process_time()
     for _ in label_stream(labeller, examples, strict=True, large=True):
         pass
-    return words / (time.perf_counter() - started)
+    seconds, processor = time.perf_counter() - started, time.process_time() - processor
+    return Speed(words / seconds, 1000 * processor / len(texts))
 
 
 def own_time(labeller: Labeller, times: int) -> float:
@@ -270,13 +287,25 @@ def texts_of(labeller: Labeller, catalog: Catalog, path: str, records: int) -> l
     return list(islice((text for text in texts if text.strip()), records))
 
 
-def medians(ways: dict[str, Callable[[], float]], rounds: int) -> dict[str, float]:
-    """Return the median of each way; in each round all of them are measured, one after the other."""
-    measured: dict[str, list[float]] = {name: [] for name in ways}
+def in_turn(ways: dict[str, Callable[[], T]], rounds: int) -> dict[str, list[T]]:
+    """Return the measurements of each way; in each round all of them are measured, one after the other."""
+    measured: dict[str, list[T]] = {name: [] for name in ways}
     for _ in range(rounds):
         for name, way in ways.items():
             measured[name].append(way())
-    return {name: statistics.median(values) for name, values in measured.items()}
+    return measured
+
+
+def print_speeds(measured: dict[str, list[Speed]]) -> None:
+    """Print the medians of each way, and how many times that ``labelkit serve`` has."""
+    words = {name: statistics.median(one.words_per_second for one in found) for name, found in measured.items()}
+    processor = {name: statistics.median(one.milliseconds for one in found) for name, found in measured.items()}
+    for name in measured:
+        ratios = words["labelkit serve"] / words[name], processor[name] / processor["labelkit serve"]
+        print(
+            f"{name:18} {words[name]:10,.0f} words/s {processor[name]:8.2f} ms of processor time per text; "
+            f"labelkit serve is {ratios[0]:.2f} times as fast, {ratios[1]:.2f} times by processor time"
+        )
 
 
 def main() -> None:
@@ -307,7 +336,7 @@ def main() -> None:
     pipeline_server = [__file__, str(labeller.folder), "--pipeline-server"]
     with server(serve) as ours, server(pipeline_server) as theirs:
         short = json.dumps({"texts": [SHORT]}).encode()
-        latency = medians(
+        measured = in_turn(
             {
                 "labeller itself": lambda: own_time(labeller, 100),
                 "labelkit serve": lambda: statistics.median(
@@ -316,11 +345,12 @@ def main() -> None:
             },
             asked.rounds,
         )
+        latency = {name: statistics.median(found) for name, found in measured.items()}
         for name, seconds in latency.items():
             print(f"one short text, {name}: {1000 * seconds:.2f} ms")
         over = latency["labelkit serve"] - latency["labeller itself"]
         print(f"one short text, over the labeller's own time: {1000 * over:.2f} ms")
-        speeds = medians(
+        speeds = in_turn(
             {
                 "labelkit label": lambda: labelling_speed(labeller, texts, words),
                 "labelkit serve": lambda: speed(ours, "/v1/label", bodies, asked.connections, words),
@@ -332,9 +362,7 @@ def main() -> None:
     print(
         f"{len(texts):,} texts, {words:,} words, {asked.connections} connections, {engine}, medians of {asked.rounds}"
     )
-    for name, value in speeds.items():
-        ratio = speeds["labelkit serve"] / value
-        print(f"{name:18} {value:10,.0f} words/s   labelkit serve has {ratio:.2f} times that")
+    print_speeds(speeds)
     with server(serve) as ours:
         print(soak(ours, bodies, asked.seconds))
     with tempfile.TemporaryDirectory() as folder, server([*serve, "--label-studio"], Path(folder)) as ours:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import re
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import httpx
@@ -321,6 +323,7 @@ class StubOpener:
 
 class Info:
     kind = "token"
+    task = "ner"
 
     def __init__(self, run: str) -> None:
         self.run = run
@@ -375,6 +378,29 @@ def test_an_alias_that_moves_is_followed_and_no_request_is_lost(
     assert len(found) == 480
     assert model.run == "newer"
     assert lines == [f"ner@prod: run {a} is served in place of {b}" for a, b in (("new", "old"), ("newer", "new"))]
+
+
+@pytest.mark.parametrize(("reference", "moved"), [("ner@prod", ["prod"]), ("prod", ["prod"]), ("ner@best", [])])
+def test_a_promoted_run_takes_the_alias_with_it(
+    aliased: tuple[ServedModel, list[Any], list[str]], monkeypatch: pytest.MonkeyPatch, reference: str, moved: list[str]
+) -> None:
+    model, refers, _ = aliased
+    model.reference = reference
+    assigned: list[str] = []
+
+    def assign(run: str, name: str) -> None:
+        assigned.append(name)
+        refers.append(run)
+
+    alias = SimpleNamespace(reference="ner@prod", name="prod")
+    aliases = SimpleNamespace(current=lambda task: [alias], assign=assign)
+    opened = contextlib.nullcontext(SimpleNamespace(aliases=aliases))
+    monkeypatch.setattr("labelkit.registry.registry.Registry.open", lambda home, create: opened)
+    refers.append("new")
+    model.promote("new")
+    refers.append("new" if moved else "old")
+    model.refresh()
+    assert (model.run, model.swaps, assigned) == ("new", 1, moved)
 
 
 def test_what_cannot_be_resolved_or_is_gone_is_said_once_and_served_on(
