@@ -66,7 +66,7 @@ LAYOUTS = {
     "sentences with slashes": ("Ada/B-PER ran/O home/O\n" * 2, "each line is a sentence"),
     "languages": ("en:Ada\tB-PER\nen:ran\tO\nen:home\tO\n\n" * 2, "code of its language ('en:')"),
     "joined files": ("Ada\tB-PER\nran\tO\nhome\tO\n\n\ufeffAda\tB-PER\nran\tO\nhome\tO\n", "byte order marks"),
-    "carriage returns": ("Ada\tB-PER\rran\tO\rhome\tO\r\r" * 2, "columns: words in column 0"),
+    "carriage returns": ("Ada\tB-PER\rran\tO\rhome\tO\r\r" * 2, "two columns: words in column 0"),
     "brackets": ("d 0 0 Ada NNP (PER)\nd 0 1 ran VBD *\nd 0 2 home NN *\n\n" * 2, "'ner' in column 5"),
     "brackets over words": ("Ada * NNP\nran (X* VBD\nhome *) NN\n\n" * 2, "'ner' in column 1"),
     "documents of CoNLL-2012": (
@@ -267,6 +267,27 @@ def test_webanno_spans_and_plain_labels(path: Path) -> None:
     assert only.labels == {"pos": ("NNP", "NNP", "VBD", "IN", "NNP")}
     (only,), _ = read(path, WEBANNO, "x", webanno.read, columns={"x": "Ner.value"})
     assert only.labels["x"][0] == "B-PER"
+
+
+# "ran" has a part "ra", and the person goes on into it.
+PARTS = WEBANNO.replace("1-4\t", "1-3.1\t7-9\tra\t_\t*|*[1]\tX|PER[1]\t_\t_\n1-4\t")
+
+
+@pytest.mark.parametrize(
+    ("how", "labels", "counts"),
+    [
+        ("expand", ("B-PER", "I-PER", "I-PER", "O", "B-LOC"), {"expanded": 2}),
+        ("contract", ("B-PER", "I-PER", "O", "O", "B-LOC"), {"contracted": 1, "dropped": 1}),
+        ("drop", ("O", "O", "O", "O", "B-LOC"), {"dropped": 2}),
+    ],
+)
+def test_webanno_parts_of_words(path: Path, how: str, labels: tuple[str, ...], counts: dict[str, int]) -> None:
+    path.write_text(PARTS)
+    ctx = reading(layer="ner", columns={"ner": "value"}, align_spans=how, drop_overlaps=True)
+    (only,) = webanno.read(path, ctx)
+    assert only.labels == {"ner": labels}
+    found = {word: times for what, times in ctx.policy.counts.items() for word in counts if f"were {word}" in what}
+    assert (found, "'ra' of 'ran'" in " ".join(ctx.policy.assumptions)) == (counts, True)
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,17 @@ def findings(catalog: Catalog, encoding: Encoding, tmp_path: Path) -> Callable[.
 Run = Callable[..., list[Finding]]
 
 
+@pytest.mark.parametrize(("how", "held_out"), [({}, 1), ({"validation_fraction": 0.3}, 3)])
+def test_the_split_that_a_run_holds_out_is_shown(
+    tmp_path: Path, catalog: Catalog, how: dict[str, Any], held_out: int
+) -> None:
+    file = tmp_path / "a.conll"
+    file.write_text("".join(f"Ada{number}\tB-PER\n\n" for number in range(10)))
+    data = load(str(file), None, catalog, reading(**how), folder=tmp_path / "stored", limit=1)
+    assert (data.held_out, data.sizes) == (held_out, {"train": 10 - held_out, "validation": held_out})
+    assert len(data.splits["train"]) == 10  # which are all checked
+
+
 def load_words(reference: str, catalog: Catalog, folder: Path, **how: Any) -> Sequence[Example]:
     """Return the train split as the command reads it."""
     return load(reference, None, catalog, reading(**how), folder=folder / "stored", limit=1).splits["train"]

@@ -19,7 +19,7 @@ import labelkit
 from label_command import SENTENCES, Label, fails, label, lines, opened, write
 from labelkit.errors import StorageError
 from labelkit.formats.conll import read as read_conll
-from labelkit.records import LoadContext
+from labelkit.records import DataSettings, LoadContext
 from labelkit.registry.recorder import Recorder
 
 __all__ = ["fails", "label", "opened"]
@@ -160,7 +160,8 @@ def test_the_format_follows_the_ending_or_is_named(label: Label) -> None:
     write("a.txt", lines(*SENTENCES))
     wanted = label("a.txt").records
     assert label("a.txt", "-o", "o.conll").status == 0
-    found = list(read_conll(Path("o.conll"), LoadContext()))
+    corrected = LoadContext(settings=DataSettings(predictions_as_gold=True))
+    found = list(read_conll(Path("o.conll"), corrected))
     assert [list(example.labels["labels"]) for example in found] == [record["labels"] for record in wanted]
     assert label("a.txt", "-o", "o.jsonl.gz").status == 0
     with gzip.open("o.jsonl.gz", "rt", encoding="utf-8") as file:
@@ -175,7 +176,8 @@ def test_conllu_leaves_out_what_is_no_sentence_and_texts_that_it_cannot_hold(lab
     write("a.txt", "Ada lives \n\nBob\n")
     done = label("a.txt", "--to", "conllu")
     assert done.status == 0
-    wanted = ["# sent_id = 1", "1\tAda", "2\tlives", "", "# sent_id = 3", "# text = Bob", "1\tBob", "", ""]
+    by = "# predicted_by = labelkit"
+    wanted = ["# sent_id = 1", by, "1\tAda", "2\tlives", "", "# sent_id = 3", by, "# text = Bob", "1\tBob", "", ""]
     assert [line.split("\t_")[0] for line in done.out.split("\n")] == wanted
 
 
@@ -368,13 +370,12 @@ def test_columns_of_the_input_are_carried_and_what_is_left_out_is_named(label: L
     assert record["column2"] == ["B-ORG", "O"]
     done = label("a.conll", "-o", "o.conll")
     assert "left out" not in done.err
-    assert [line.split("\t")[:3] for line in Path("o.conll").read_text().split("\n")[:2]] == [
-        ["EU", "NNP", "B-ORG"],
-        ["rejects", "VBZ", "O"],
-    ]
-    write("b.jsonl", '{"text": "Ada ran", "source": "web"}\n{"text": ""}\n{}\n')
+    lines = [line.split("\t") for line in Path("o.conll").read_text().split("\n")]
+    assert lines[0] == ["# labels predicted by labelkit", "_", "_", "O"]
+    assert [line[:3] for line in lines[1:3]] == [["EU", "NNP", "B-ORG"], ["rejects", "VBZ", "O"]]
+    write("b.jsonl", '{"text": "Ada ran", "source": "web"}\n{"text": "", "page": 2}\n{}\n')
     done = label("b.jsonl", "-o", "p.conll")
-    assert "note: format 'conll' does not hold the fields source: they are left out" in done.err
-    assert "note: 1 blank record: conll holds no sentence without words" in done.err
+    assert "note: format 'conll' does not hold the fields source, page: they are left out" in done.err
+    assert "note: 1 blank record left out, 1 written: conll holds no sentence without words" in done.err
     assert "left out" not in label("b.jsonl", "-o", "p.jsonl").err
     assert "left out" not in label("b.jsonl", "-o", "p.html").err

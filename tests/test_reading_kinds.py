@@ -19,7 +19,7 @@ from labelkit.formats.builtin import FORMATS
 from labelkit.formats.cells import parse_cell
 from labelkit.formats.recognition import reader_for
 from labelkit.records import Example, LoadContext
-from reading_contexts import reading
+from reading_contexts import accounted, reading
 from tool_documents import spans_in
 
 BY_NAME = {known.name: known for known in FORMATS}
@@ -361,8 +361,14 @@ def test_records_of_gliner(tmp_path: Path) -> None:
 # -- predictions ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["a.jsonl", "a.csv", "a.parquet"])
-@pytest.mark.parametrize("kind", ["token", "text"])
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        *((name, kind) for name in ("a.jsonl", "a.csv", "a.parquet") for kind in ("token", "text")),
+        ("a.conll", "token"),
+        ("a.conllu", "token"),
+    ],
+)
 def test_predictions_are_not_gold(tmp_path: Path, name: str, kind: str) -> None:
     from labelkit.records import Coverage, Labelled
     from tool_documents import write
@@ -411,6 +417,15 @@ def test_classes_in_cells(tmp_path: Path, cells: list[str], how: dict[str, Any],
     where = found.error + found.assumed + " ".join(found.counts)
     assert (found.labels if not found.error else None) == labels
     assert (said in where, bool(where)) == (True, bool(said))
+
+
+def test_nan_is_missing_in_a_cell_and_a_name_in_json(tmp_path: Path) -> None:
+    path = saved(tmp_path / "a.jsonl", {"text": "a", "label": "nan"}, {"text": "b", "label": "NaN"})
+    assert Found(path, kind="text", layer="label").labels == ["nan", "NaN"]
+    path = saved(tmp_path / "b.jsonl", {"tokens": ["a", "b"], "ner": ["nan", "O"]})
+    assert Found(path, kind="token", layer="ner").labels == [("nan", "O")]
+    path = saved(tmp_path / "a.csv", "sentence,word,ner\n1,Ada,nan\n1,nan,O\n")
+    assert "the label is missing" in Found(path, kind="token", layer="ner").error
 
 
 def test_classes_that_look_like_numbers_are_kept_where_they_are_text(tmp_path: Path) -> None:
@@ -571,15 +586,6 @@ values = st.recursive(scalars, lambda inner: st.lists(inner, max_size=3), max_le
 names = st.sampled_from(("text", "label", "labels", "tokens", "words", "spans", "id", "answer", "data", "x"))
 records = st.dictionaries(names, values, min_size=1, max_size=5)
 few = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-
-
-def accounted(path: Path, chosen: Any, kind: str) -> tuple[int, int]:
-    """Return how many examples came of a file, and how many records were reported or counted as left out."""
-    bad: list[DataError] = []
-    ctx = reading(kind=kind, layer="ner" if kind == "token" else "label", on_bad_record=bad.append, unlabelled="skip")
-    found = list(chosen(path, ctx))
-    left_out = sum(times for what, times in ctx.policy.counts.items() if "left out" in what and "spans" not in what)
-    return len(found), len([one for one in bad if "looks like several labels" not in one.message]) + left_out
 
 
 @few

@@ -204,6 +204,14 @@ def lay_out(root: Path, *names: str) -> Path:
         ("train.conll eval.conll", "train.conll eval.conll", "test", ""),
         ("train.conll test.conll held_out.conll", "train.conll held_out.conll test.conll", "validation", ""),
         ("train.conll evaluation.conll heldout.conll", "train.conll", "", "evaluation.conll heldout.conll"),
+        ("train.conll test.conll tune.conll", "train.conll tune.conll test.conll", "", ""),
+        ("trainset.conll devset.conll testset.conll", "trainset.conll devset.conll testset.conll", "", ""),
+        *(
+            (f"train.conll {name}.conll", f"train.conll {name}.conll", "test", "")
+            for name in ("evalset", "devtest", "blind", "unseen", "holdout")
+        ),
+        ("train/a.conll eval/b.conll", "train/a.conll eval/b.conll", "test", ""),
+        ("train/a.conll test/b.conll heldout/c.conll", "train/a.conll heldout/c.conll test/b.conll", "validation", ""),
         ("train.conll labels.txt README.md", "train.conll", "", "labels.txt"),
         ("train.conll test.conll dev.conll eval.conll", "train.conll dev.conll test.conll", "", "eval.conll"),
         ("train/a.conll dev/b.conll test/c.conll", "train/a.conll dev/b.conll test/c.conll", "", ""),
@@ -267,4 +275,4 @@ def test_a_folder_called_like_a_corpus_is_told_of(tmp_path: Path, monkeypatch: p
     )
     again = LoadContext(cache=tmp_path / "cache")
     assumed = read_raw_corpus("./pets", "token", Shelf(source), again).assumptions
-    assert [statement.partition(":")[0] for statement in assumed] == ["columns"]
+    assert [statement.partition(":")[0] for statement in assumed] == ["two columns"]

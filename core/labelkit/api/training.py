@@ -13,6 +13,7 @@ from labelkit.api.data import Data, data_reference
 from labelkit.config.environment import Environment
 from labelkit.config.plan import Request
 from labelkit.config.requests import columns_text, request_of
+from labelkit.formats.column_choice import ONLY_COLUMNS
 from labelkit.plugins.catalog import Catalog
 from labelkit.registry import Home
 
@@ -115,7 +116,8 @@ def _train(request: Request, seeds: int, environment: Environment, home: str | P
     place = Home.find(os.environ, explicit=home)
     prepared = prepare(request, catalog, environment, place, on_stage=lambda stage, detail: None)
     prepared = replaced(prepared, callbacks=heard.callbacks)
-    for line in (*prepared.corpus.notes, *(f"assumed: {text}" for text in prepared.corpus.assumptions)):
+    choices = [text for text in prepared.corpus.assumptions if not text.startswith(ONLY_COLUMNS)]
+    for line in (*prepared.corpus.notes, *(f"assumed: {text}" for text in choices)):
         warnings.warn(line, stacklevel=3)
     with progress_listeners(heard.progress) as shown:
         listeners = (*shown, *heard.listeners)

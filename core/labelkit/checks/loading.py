@@ -11,13 +11,16 @@ from pathlib import Path
 from labelkit.checks.findings import CaseCollector, Finding
 from labelkit.data.arrow_cache import store_if_large
 from labelkit.data.corpus import context_for
+from labelkit.data.holdout import hold_out_validation
 from labelkit.data.label_notation import find_notation
 from labelkit.data.reading import kind_of, reading_notes
 from labelkit.data.resolution import DataCatalog, FileSplits, ResolvedReference, resolve_reference
 from labelkit.data.views import map_examples
 from labelkit.errors import DataError, nearest
+from labelkit.files.split_names import SPLITS
 from labelkit.formats.columns import ROLES, TASK_LAYER_NAMES, usual_layer
-from labelkit.records import Example, Kind, LoadContext, ReadingPolicy, Schema, Source
+from labelkit.records import DataSettings, Example, Kind, LoadContext, ReadingPolicy, Schema, Source
+from labelkit.settings import TrainSettings
 
 _PLACED = re.compile(r"(.+?:\d+): (.*)", re.DOTALL)
 _NOT_ENCODED = re.compile(r"not \S+ at byte offset")
@@ -33,6 +36,7 @@ class CheckedDataset:
     :param findings: what could not be read.
     :param notes: what readers left out or changed on purpose.
     :param assumptions: what was assumed of the files where no setting says so.
+    :param held_out: how many examples of train a run holds out as validation, which is checked as a part of train.
     """
 
     reference: str
@@ -44,6 +48,16 @@ class CheckedDataset:
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
     assumptions: tuple[str, ...] = ()
+    held_out: int = 0
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Split → the number of its examples, as a run uses them: with the held-out validation split."""
+        sizes = {split: len(examples) for split, examples in self.splits.items()}
+        if not self.held_out:
+            return sizes
+        sizes = {**sizes, "train": sizes["train"] - self.held_out, "validation": self.held_out}
+        return {split: sizes[split] for split in SPLITS if split in sizes}
 
 
 def load(
@@ -93,7 +107,17 @@ def load(
         findings=findings,
         notes=tuple(reading_notes(source, splits, ctx)),
         assumptions=tuple(ctx.policy.assumptions),
+        held_out=count_held_out(splits, layers[0], kind, ctx.settings),
     )
+
+
+def count_held_out(splits: Mapping[str, Sequence[Example]], layer: str, kind: Kind, settings: DataSettings) -> int:
+    """Return how many examples of train a run holds out as validation; 0 where there is one, or nothing to hold out."""
+    train = splits.get("train", ())
+    if "validation" in splits or len(train) < 2 or (kind == "text" and any(layer not in one.labels for one in train)):
+        return 0
+    seed = TrainSettings().seed if settings.validation_seed is None else settings.validation_seed
+    return len(hold_out_validation(train, layer, kind, settings.validation_fraction, seed)[1])
 
 
 def read_leniently(

@@ -36,7 +36,12 @@ def report_document(
         "reference": data.reference,
         "kind": data.kind,
         "splits": {
-            split: {"examples": len(examples), "from": data.refs[split]} for split, examples in data.splits.items()
+            split: {
+                "examples": size,
+                "from": data.refs[split if split in data.refs else "train"],
+                "held_out": split not in data.refs,
+            }
+            for split, size in data.sizes.items()
         },
         "layers": {layer: {"scheme": scheme} for layer, scheme in report.schemes.items()},
         "max_length": encoding.max_length if encoding else None,
@@ -53,7 +58,9 @@ def print_report(console: Console, data: CheckedDataset, report: CheckReport, sk
 
     :param skipped: check → the reason why it was skipped.
     """
-    sizes = ", ".join(f"{split} {len(examples):,}" for split, examples in data.splits.items())
+    sizes = ", ".join(
+        f"{split} {size:,}{'' if split in data.refs else ' (held out)'}" for split, size in data.sizes.items()
+    )
     console.print(cell(f"{data.reference}: {sizes} examples"), soft_wrap=True)
     layers = ", ".join(f"{layer} ({scheme or 'plain labels'})" for layer, scheme in report.schemes.items())
     console.print(cell(f"layers: {layers}"), soft_wrap=True)

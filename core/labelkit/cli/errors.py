@@ -109,13 +109,12 @@ def _inspect(shell: Shell, options: ErrorsOptions) -> Inspection:
 def write_review(shell: Shell, options: ErrorsOptions, found: Inspection) -> int:
     """Write the examples with likely label errors, and return their number."""
     from labelkit.evaluation.evaluation import write_records
-    from labelkit.evaluation.label_review import FIELD, review_records, writes_extra_fields
+    from labelkit.evaluation.label_review import FIELD, review_records
 
     writer = options.writer(shell, found.schema.kind)
     if options.output is None or writer is None or not found.label_errors:
         return 0
     records = list(review_records(found.label_errors, found.gold.examples, found.layer))
-    write_records(options.output, writer, records, force=options.force)
-    if not writes_extra_fields(writer, records[0]):
+    if FIELD in write_records(options.output, writer, lambda: records, force=options.force):
         shell.say(f"note: format '{writer.name}' cannot hold the field '{FIELD}': the file has the examples alone")
     return len(records)

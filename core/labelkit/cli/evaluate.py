@@ -135,7 +135,11 @@ def evaluate(shell: Shell, **given: Any) -> None:
         result.figures["decoder"] = options.decoder  # recorded, too: it may not be the run's
     leakage = workplace(shell).leakage(gold, details)
     if options.output is not None and writer is not None:
-        write_records(options.output, writer, prediction_records(labeller, gold, result), force=options.force)
+        left_out = write_records(
+            options.output, writer, lambda: prediction_records(labeller, gold, result), force=options.force
+        )
+        if left_out:
+            shell.say(f"note: format '{writer.name}' does not hold the fields {', '.join(left_out)}: they are left out")
     figures = {**result.figures, **leakage.facts}
     if error := record_scores(info, gold, figures, shell.home, predictions=options.file):
         shell.say(f"note: not recorded: {error.message}")

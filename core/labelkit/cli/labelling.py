@@ -132,7 +132,8 @@ def _loss_lines(job: LabellingJob) -> Iterator[str]:
     if job.left_out:
         yield f"note: format '{name}' does not hold the fields {', '.join(job.left_out)}: they are left out"
     if blank and name in WITHOUT_BLANK:
-        yield f"note: {plural(blank, 'blank record')}: {name} holds no sentence without words"
+        left = f"{plural(blank, 'blank record')} left out, {job.total.records - blank:,} written"
+        yield f"note: {left}: {name} holds no sentence without words"
     yield from (f"note: {what}: {times:,}" for what, times in job.policy.counts.items())
 
 

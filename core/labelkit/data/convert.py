@@ -28,6 +28,7 @@ from labelkit.files.targets import check_target, is_stream
 from labelkit.formats.columns import usual_layer
 from labelkit.formats.delimited import as_text
 from labelkit.formats.labelled_json import gold_coverage
+from labelkit.formats.own_fields import with_same_fields
 from labelkit.formats.recognition import writer_for
 from labelkit.labels.notation import as_iob2, notation_of
 from labelkit.plugins.functions import with_context
@@ -143,10 +144,11 @@ def _convert_to_file(conversion: Conversion, catalog: DataCatalog, ctx: LoadCont
         )
 
     with new_output(conversion.target, force=conversion.force) as output:
-        first_pass = replace(ctx, policy=ctx.policy.renewed())
+        first_pass, silent = (replace(ctx, policy=ctx.policy.renewed()) for _ in range(2))
         records = GoldRecords(read_examples(first_pass))
+        passes = iter((GoldRecords(read_examples(silent)), records) if writer.same_fields else (records,))
         assert writer.write is not None  # writer_for returns writers
-        writer.write(records, output)
+        writer.write(with_same_fields(writer, lambda: next(passes)), output)
         if not records.count:
             raise DataError(f"'{conversion.reference}' is empty: it holds no examples", hint="check the file")
         output.close()

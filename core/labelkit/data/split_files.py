@@ -10,12 +10,11 @@ from pathlib import Path
 from labelkit.errors import DataError
 from labelkit.files.compression import uncompressed_name
 from labelkit.files.reading import reading_errors
-from labelkit.files.split_names import SPLIT_ALIASES, SPLITS, canonical_split
+from labelkit.files.split_names import SPLIT_ALIASES, SPLITS, UNCLEAR_SPLITS, canonical_split
 
 # a split name is a word of a file name or follows a digit (wnut17train), it is never part of a longer word
 _IN_NAME = re.compile(rf"(?<![a-z])({'|'.join(sorted(SPLIT_ALIASES, key=len, reverse=True))})(?![a-z])")
-# names that mean test to some, validation to others
-_UNCLEAR = re.compile(r"(?<![a-z])(?:eval(?:uation)?|held[-_]?out|hold[-_]?out)(?![a-z])")
+_UNCLEAR = re.compile(rf"(?<![a-z])(?:{'|'.join(UNCLEAR_SPLITS)})(?![a-z])")
 _FIRST_SHARD = re.compile(r"(.+)-00000-of-(\d{5})(\..+)")
 _SHARD = re.compile(r".+-\d{5}-of-\d{5}\..+")
 _NOT_DATA = re.compile(r"^(\.|readme|licen[cs]e|copying|changelog|citation|notice|dataset_infos?\.json)", re.IGNORECASE)
@@ -71,8 +70,7 @@ def find_splits(folder: Path, suffixes: Collection[str] = _DATA_SUFFIXES) -> Spl
         return _in_subfolders(folder, files, suffixes)
     chosen = {split: _file_of_split(split, found[split], suffixes) for split in SPLITS if split in found}
     unclear = [file for file in files if _is_unclear(file) and _has_suffix(file, (*suffixes, chosen["train"].suffix))]
-    free = next((split for split in ("test", "validation") if split not in chosen), None)
-    guessed = {free: unclear[0]} if free and len(unclear) == 1 else {}
+    guessed = _guessed(unclear, chosen)
     chosen = {split: {**chosen, **guessed}[split] for split in SPLITS if split in chosen or split in guessed}
     return SplitFiles(files=chosen, unclear=guessed, unread=_unread(folder, _read_names(chosen.values())))
 
@@ -126,7 +124,10 @@ def _in_subfolders(folder: Path, files: Sequence[Path], suffixes: Collection[str
 
     :raises DataError: there are none.
     """
-    inside = {split: sub for sub in sorted(folder.iterdir()) if sub.is_dir() and (split := canonical_split(sub.name))}
+    folders = [sub for sub in sorted(folder.iterdir()) if sub.is_dir()]
+    inside = {split: sub for sub in folders if (split := canonical_split(sub.name))}
+    guessed = _guessed([sub for sub in folders if _is_unclear(sub)], inside)
+    inside |= guessed
     parts = {split: _files_of_folder(inside[split], suffixes) for split in SPLITS if split in inside}
     parts = {split: held for split, held in parts.items() if held}
     if "train" in parts:
@@ -135,6 +136,7 @@ def _in_subfolders(folder: Path, files: Sequence[Path], suffixes: Collection[str
         return SplitFiles(
             files={split: held[0] for split, held in parts.items()},
             parts=several,
+            unclear={split: sub for split, sub in guessed.items() if split in parts},
             unread=[*_unread(folder, read), *(name for split in parts for name in _left(inside[split], parts[split]))],
         )
     data = folder / _DATA_FOLDER
@@ -148,6 +150,15 @@ def _in_subfolders(folder: Path, files: Sequence[Path], suffixes: Collection[str
         f"{folder} has no train split, it holds {shown or 'no files'}",
         hint="name one file train.* (and dev.*, test.*), or give --data train=PATH,validation=PATH",
     )
+
+
+def _guessed(unclear: Sequence[Path], known: Collection[str]) -> dict[str, Path]:
+    """Return split → the only file or folder whose name may mean it: test, or validation where there is a test split.
+
+    :param known: the splits whose files are known.
+    """
+    free = next((split for split in ("test", "validation") if split not in known), None)
+    return {free: unclear[0]} if free and len(unclear) == 1 else {}
 
 
 def _files_of_folder(folder: Path, suffixes: Collection[str]) -> list[Path]:

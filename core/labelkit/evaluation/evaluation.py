@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ from labelkit.data.gold import Gold
 from labelkit.errors import LabelkitError
 from labelkit.evaluation.label_mapping import LabelMap
 from labelkit.evaluation.recorded_data import run_metrics
+from labelkit.formats.own_fields import with_same_fields
 from labelkit.plugins.functions import with_context
 from labelkit.records import Context, Coverage, Example, Format, Labelled, Labels, Metric, Predictions
 
@@ -107,17 +108,23 @@ def select_metrics(
     return [*found, *(metric_at(Path(name), info.kind) for name in more if name not in names)]
 
 
-def write_records(path: Path, writer: Format, records: Iterable[Labelled], *, force: bool) -> None:
+def write_records(
+    path: Path, writer: Format, records: Callable[[], Iterable[Labelled]], *, force: bool
+) -> tuple[str, ...]:
     """Write records to a file atomically, or to standard output, a device or a pipe.
 
+    :param records: returns the records, anew each time.
+    :returns: the own fields of the first record that the format does not hold.
     :raises DataError: the file exists, or the format cannot hold a record.
     :raises StorageError: the file cannot be written, for example because the disk is full.
     """
     from labelkit.console.output import open_output
+    from labelkit.label.left_out import fields_left_out
 
     assert writer.write is not None  # writer_for returns only formats that write
     with open_output(path, writer.name, force=force) as output:
-        writer.write(records, output)
+        writer.write(with_same_fields(writer, records), output)
+    return fields_left_out(writer, first) if (first := next(iter(records()), None)) else ()
 
 
 def prediction_records(labeller: Labeller, gold: Gold, result: EvaluationResult) -> Iterator[Labelled]:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from labelkit.data.convert import to_labelled
-from labelkit.evaluation.evaluation import write_records
 from labelkit.evaluation.label_errors import LabelQuality
-from labelkit.records import Example, Format, Labelled
+from labelkit.records import Example, Labelled
 
 #: the field of a record to review that lists its label errors
 FIELD = "suspects"
@@ -89,12 +86,3 @@ def review_records(errors: Sequence[LabelError], examples: Sequence[Example], la
             listed = [{name: value for name, value in fields.items() if name != "text"} for fields in listed]
         record = to_labelled(replace(example, labels={layer: example.labels[layer]}))
         yield replace(record, extra={**record.extra, FIELD: listed})
-
-
-def writes_extra_fields(writer: Format, record: Labelled) -> bool:
-    """Return whether a format writes the extra fields of a record, by writing one; some write labels alone."""
-    mark = "labelkit0suspects0mark"
-    with tempfile.TemporaryDirectory(prefix="labelkit-") as folder:
-        path = Path(folder) / "probe"
-        write_records(path, writer, [replace(record, extra={FIELD: [{"text": mark}]})], force=False)
-        return any(mark.encode() in file.read_bytes() for file in path.parent.rglob("*") if file.is_file())

@@ -21,6 +21,9 @@ from labelkit.settings import MAX_RECORD
 
 #: bytes by which the content of a file is recognised
 HEAD = 1 << 16
+#: encodings that text which is not UTF-8 is commonly in: of Western and Central Europe, Cyrillic, Chinese, Japanese
+_ENCODINGS = ("cp1252", "cp1250", "cp1251", "gb18030", "cp932")
+_WORD_ENDS = re.compile(rb"[\s,;:|\"'./]")
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _UNDECODED = re.compile("[\udc80-\udcff]")
 #: the path that stands for standard input
@@ -51,8 +54,8 @@ def read_lines(
     for number, line in enumerate(lines_with_ends(path, encoding, errors, limit), start=1):
         if skip and not line.isascii() and (found := _UNDECODED.search(line)):
             offset = len(line[: found.start()].encode(encoding, "surrogateescape"))
-            byte = ord(found[0]) - 0xDC00
-            skip(_encoding_error(f"{path}:{number}", encoding, f"byte offset of the line {offset}", byte))
+            where, content = f"byte offset of the line {offset}", line.encode(encoding, "surrogateescape")
+            skip(_encoding_error(f"{path}:{number}", encoding, where, content, offset))
         else:
             yield number, line.removesuffix("\n").removesuffix("\r")
 
@@ -209,13 +212,27 @@ def _undecodable(path: Path, encoding: str, line: int, error: UnicodeDecodeError
     chunk = error.object
     place = f"{path}:{line + chunk[: error.start].count(10)}"
     offset = f"byte offset {stream.tell() - len(chunk) + error.start}" if stream.seekable() else "a byte"
-    return _encoding_error(place, encoding, offset, chunk[error.start])
+    return _encoding_error(place, encoding, offset, chunk, error.start)
 
 
-def _encoding_error(place: str, encoding: str, offset: str, byte: int) -> DataError:
-    # cp1252 holds the characters of Latin-1, which has control characters for the quotes and dashes of Windows
-    other = "cp1252" if encoding.lower().replace("-", "").startswith("utf8") else "utf-8"
-    return DataError(
-        f"{place}: not {encoding.upper()} at {offset} (0x{byte:02x})",
-        hint=f"give the right encoding, e.g. --encoding {other}, and look at it with labelkit data show",
-    )
+def _encoding_error(place: str, encoding: str, offset: str, content: bytes, at: int) -> DataError:
+    """Return the error for a byte that cannot be decoded, at index ``at`` of ``content``."""
+    hint = "give the right encoding, e.g. --encoding utf-8, and look at it with labelkit data show"
+    if encoding.lower().replace("-", "").startswith("utf8") and (readings := _readings(content, at)):
+        hint = f"give the right encoding with --encoding NAME: the word here is {readings}"
+    return DataError(f"{place}: not {encoding.upper()} at {offset} (0x{content[at]:02x})", hint=hint)
+
+
+def _readings(content: bytes, at: int) -> str:
+    """Return how the word around an index reads in some encodings, of which users know the right one at a glance.
+
+    Guessing does worse: for German and French, charset-normalizer 3.5 names cp1250 and cp1257, and none for Russian.
+    """
+    before = _WORD_ENDS.split(content[max(at - 30, 0) : at])[-1]
+    word = before + _WORD_ENDS.split(content[at : at + 30])[0]
+    found: dict[str, str] = {}
+    for name in _ENCODINGS:
+        text = word.decode(name, "ignore")
+        if text and text.isprintable() and len(text.encode(name)) == len(word):
+            found.setdefault(text, name)
+    return ", ".join(f"'{text}' in {name}" for text, name in found.items())

@@ -7,18 +7,39 @@ SPLIT_ALIASES = {
     "train": "train",
     "training": "train",
     "trn": "train",
+    "trainset": "train",
+    "traindata": "train",
     "validation": "validation",
     "valid": "validation",
     "val": "validation",
     "dev": "validation",
     "devel": "validation",
     "development": "validation",
+    "validate": "validation",
+    "validset": "validation",
+    "valset": "validation",
+    "devset": "validation",
+    "tune": "validation",
+    "tuning": "validation",
     "testa": "validation",
     "test": "test",
     "testb": "test",
     "testing": "test",
     "tst": "test",
+    "testset": "test",
+    "testdata": "test",
 }
+#: patterns of names that mean test to some, validation to others
+UNCLEAR_SPLITS = (
+    r"eval(?:uation|uate|set)?",
+    r"held[-_]?out",
+    r"hold[-_]?out",
+    r"devtest",
+    r"blind",
+    r"unseen",
+    r"challenge",
+    r"final",
+)
 
 
 def canonical_split(name: str) -> str | None:

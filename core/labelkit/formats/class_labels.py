@@ -23,8 +23,8 @@ NO_SEPARATOR = "none"
 _FRACTION = re.compile(r"[-+]?(\d+\.\d*|\.\d+)([eE][-+]?\d+)?|[-+]?\d+[eE][-+]?\d+")
 _TAG = re.compile(r"[BIESLU][-_]\S")
 _WHOLE = re.compile(r"[-+]?\d+(?=\.0*$)")
-#: how pandas and databases write that there is no value; ``None`` and ``NA`` may be classes
-_MISSING = frozenset(("", "nan", "NaN", "<NA>"))
+#: how pandas and databases write in a cell that there is no value; ``None`` and ``NA`` may be classes
+_MISSING_CELLS = frozenset(("nan", "NaN", "<NA>"))
 _MAX_CLASSES = 10_000  # remembered while several labels in one are looked for
 
 
@@ -107,7 +107,7 @@ class LabelParser:
 
     def _number_label(self, value: Any) -> str:
         value = only_value(value)
-        if is_missing(value):
+        if is_missing(value, cell=self._cells):
             raise MissingLabelError("the label is missing", hint=f"give each text a number; {SKIP_HINT}")
         return number_label(value)
 
@@ -120,7 +120,7 @@ class LabelParser:
 
     def _label(self, value: Any, names: Sequence[str] | None, *, cell: bool = False) -> str:
         value = only_value(value)
-        label = class_label(value, names)
+        label = class_label(None if is_missing(value, cell=cell) else value, names)
         number = cell if isinstance(value, str) else isinstance(value, float) and names is None
         return self._number(label) if number else label
 
@@ -178,10 +178,13 @@ def only_value(value: Any) -> Any:
     return value[0] if value else None
 
 
-def is_missing(value: Any) -> bool:
-    """Return whether a value stands for no label: None, NaN, an empty text, or how tables write these."""
+def is_missing(value: Any, *, cell: bool = False) -> bool:
+    """Return whether a value stands for no label: None, NaN or an empty text.
+
+    :param cell: it is a cell of a text table, where NaN is written as a text; in JSON, ``"nan"`` is one like others.
+    """
     if isinstance(value, str):
-        return value.strip() in _MISSING
+        return not value.strip() or (cell and value.strip() in _MISSING_CELLS)
     return value is None or (isinstance(value, float) and math.isnan(value))
 
 

@@ -38,6 +38,8 @@ _OTHER_NAMES = _SENTENCE_NAMES | _names("""
 _EMPTY = frozenset(("_", "-", "--", "*"))
 _PLAIN_LAYERS = ("pos", "upos", "xpos")
 _PHRASE_LAYERS = ("chunk", "chunks")
+#: how the line of a file with two columns begins, where there was nothing to choose
+ONLY_COLUMNS = "two columns: "
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -125,7 +127,8 @@ def choose_columns(
             f"{place}: no column holds labels of '{layer}': {held}", hint=f"choose one: --columns {layer}=…"
         )
     unread = [str(profile.number) for profile in others if profile is not chosen]
-    said = f"columns: words in {profiles[words]}, '{layer}' in {chosen}"
+    said = "columns: " if unread else ONLY_COLUMNS
+    said += f"words in {profiles[words]}, '{layer}' in {chosen}"
     said += f"; other columns: {', '.join(unread)}" if unread else ""
     said += f"; {why}" if why else ""
     assumed.append(f"{said}: --columns tokens={words},{layer}={chosen.number} says otherwise")

@@ -20,6 +20,7 @@ from labelkit.formats.column_lines import (
     first_lines,
     is_document_start,
     without_marks,
+    without_predicted_mark,
 )
 from labelkit.formats.column_profiles import ColumnProfile, profile_columns
 from labelkit.formats.record_limit import limited_sentences
@@ -76,7 +77,8 @@ class ColumnFile:
 
         :raises DataError: the file cannot be read, or a column that ``--columns`` names does not exist.
         """
-        lines = without_marks(limited_sentences(path, ctx.lines(path), ctx.settings.max_record), ctx)
+        given = without_marks(limited_sentences(path, ctx.lines(path), ctx.settings.max_record), ctx)
+        lines = without_predicted_mark(path, given, ctx)
         seen, content = first_lines(lines, SAMPLE)
         found = cls(path=path, ctx=ctx, separation=find_separation(content, ctx))
         sentences = found._sample(seen)

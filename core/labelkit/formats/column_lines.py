@@ -7,7 +7,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
+from labelkit.formats.labelled_json import check_predictions_allowed
 from labelkit.labels.tag_styles import find_form, outside_label
 from labelkit.records import LoadContext
 
@@ -18,6 +20,8 @@ Line = tuple[int, str]
 """The number of a line, from 1, and the line."""
 Split = Callable[[str], list[str]]
 
+#: the first line of a file whose labels labelkit predicted; other readers take it for a comment, or a word with O
+PREDICTED = "# labels predicted by labelkit"
 _BORDER = re.compile(r"#\s?(?:begin|end) document\b")
 #: separators of the fields of a line with one word
 _SEPARATORS = "|;,:/_~="
@@ -161,6 +165,19 @@ def first_lines(lines: Iterator[Line], most: int) -> tuple[list[Line], list[str]
         if len(seen) >= most:
             break
     return seen, content
+
+
+def without_predicted_mark(path: Path, lines: Iterator[Line], ctx: LoadContext) -> Iterator[Line]:
+    """Yield lines without the one that says that the labels are predictions.
+
+    :raises DataError: gold labels are read, and ``data.predictions_as_gold`` does not allow it; names file and line.
+    """
+    for number, line in lines:
+        if number == 1 and line.startswith(PREDICTED):
+            if ctx.policy.labels == "required":
+                check_predictions_allowed(f"{path}:{number}", ctx.settings)
+        else:
+            yield number, line
 
 
 def without_marks(lines: Iterator[Line], ctx: LoadContext) -> Iterator[Line]:

@@ -15,9 +15,10 @@ from pathlib import Path
 
 from labelkit.errors import DataError
 from labelkit.formats.column_file import ColumnFile, ColumnSentence, parse
-from labelkit.formats.column_lines import BLANKS, BOM, DOCUMENT_START, is_document_start
+from labelkit.formats.column_lines import BLANKS, BOM, DOCUMENT_START, PREDICTED, is_document_start
 from labelkit.formats.encoding import is_encodable
 from labelkit.formats.kept_columns import kept_columns, rows_of
+from labelkit.formats.labelled_json import is_gold
 from labelkit.labels.brackets import bracket_spans, outer_spans
 from labelkit.labels.schemes import tags_of
 from labelkit.labels.spans import OVERLAPS
@@ -54,15 +55,20 @@ def read(path: Path, ctx: LoadContext) -> Iterator[Example]:
 
 
 def write(records: Iterable[Labelled], output: Output) -> None:
-    """Write a line of tabbed columns per word, with a blank line after each record.
+    """Write a line of tabbed columns per word, with a blank line after each record; those without words are left out.
 
     The word is first and the label last, if columns that were kept do not have these places. A ``-DOCSTART-`` stands
-    where the ``document`` changes.
+    where the ``document`` changes. A first line says where the labels were predicted, which is refused as gold data.
 
     :raises DataError: a word or label would not be read back as it is.
     """
     document: object = None
-    for labelled in records:
+    filled = (labelled for labelled in records if labelled.words)
+    for number, labelled in enumerate(filled):
+        if number == 0 and not is_gold(labelled):
+            # as many columns as the words have, and the label O, for readers that know no comments
+            left = ["_"] * (len(rows_of(labelled)[0]) - 2)
+            output.stream.write(("\t".join([PREDICTED, *left, "O"]) + "\n").encode())
         if (now := labelled.extra.get("document", document)) != document:
             output.stream.write(f"{DOCUMENT_START}\tO\n\n".encode())
             document = now

@@ -17,6 +17,7 @@ from labelkit.formats.column_lines import without_marks
 from labelkit.formats.conllu_columns import COLUMNS, ConlluColumn, find_conllu_columns
 from labelkit.formats.encoding import is_encodable
 from labelkit.formats.kept_columns import is_column
+from labelkit.formats.labelled_json import check_predictions_allowed, is_gold
 from labelkit.formats.record_limit import limited_sentences
 from labelkit.records import Example, Format, Labelled, LoadContext, Output, Place
 from labelkit.records.examples import Offsets
@@ -25,6 +26,12 @@ from labelkit.records.examples import Offsets
 _SAMPLE = 500
 _WORD, _RANGE, _EMPTY = re.compile(r"[0-9]+"), re.compile(r"([0-9]+)-([0-9]+)"), re.compile(r"[0-9]+\.[0-9]+")
 _COMMENT = re.compile(r"#\s*([^=]*?)\s*(?:=\s?(.*))?")
+#: the comment that says who predicted the labels of a sentence
+PREDICTED_BY = "predicted_by"
+#: comments that an example holds in fields of its own
+_KNOWN = ("text", "sent_id", "newdoc", "newdoc id", PREDICTED_BY)
+#: the own field of an example that holds its other comments
+COMMENTS = "comments"
 
 
 def read(path: Path, ctx: LoadContext) -> Iterator[Example]:
@@ -42,21 +49,25 @@ def read(path: Path, ctx: LoadContext) -> Iterator[Example]:
     document: str | None = None
     documents = 0
     for number, sentence in enumerate(chain(first, sentences), start=1):
+        predicted = sentence.comments.get(PREDICTED_BY) == "labelkit"
         if "newdoc" in sentence.comments or "newdoc id" in sentence.comments:
             documents += 1
             document = sentence.comments.get("newdoc id") or str(documents)
         try:
+            if predicted and ctx.policy.labels == "required":
+                check_predictions_allowed(f"{path}:{sentence.lines[0]}", ctx.settings)
             example = sentence.example(str(path), str(number), columns, document)
         except DataError as error:
             ctx.policy.skip_record(error)
         else:
-            yield replace(example, extra=sentence.kept_columns(columns)) if ctx.policy.keep_columns else example
+            yield replace(example, extra=sentence.kept(columns)) if ctx.policy.keep_columns else example
 
 
 def write(records: Iterable[Labelled], output: Output) -> None:
     """Write each record as a sentence with its labels in the column UPOS; records without words are left out.
 
-    A text that the format cannot hold (of several lines, with white space at its ends) is left out.
+    A text that the format cannot hold (of several lines, with white space at its ends) is left out. The comment
+    ``predicted_by`` marks labels that were predicted, which are refused as gold data.
 
     :raises DataError: a word or a label cannot be written.
     """
@@ -69,6 +80,8 @@ def write(records: Iterable[Labelled], output: Output) -> None:
             document = labelled.extra.get("document")
             lines.append(f"# newdoc id = {_checked(str(document), labelled)}")
         lines.append(f"# sent_id = {_checked(labelled.id, labelled)}")
+        lines += [] if is_gold(labelled) else [f"# {PREDICTED_BY} = labelkit"]
+        lines += _other_comments(labelled)
         if is_writable(labelled.text):
             lines.append(f"# text = {labelled.text}")
         for number, row in enumerate(zip(*_columns(labelled), strict=True), start=1):
@@ -94,6 +107,7 @@ class ConlluSentence:
     :param lines: the line of each word.
     :param surfaces: words and multi-word tokens as they are in the text, each with the number of its words.
     :param comments: name → value.
+    :param others: the comments that have no field of their own, as written.
     :param pending: words still to come of the last multi-word token.
     """
 
@@ -101,6 +115,7 @@ class ConlluSentence:
     lines: list[int] = field(default_factory=list)
     surfaces: list[tuple[str, int]] = field(default_factory=list)
     comments: dict[str, str] = field(default_factory=dict)
+    others: list[str] = field(default_factory=list)
     pending: int = 0
 
     def add(self, line: str, path: Path, number: int) -> None:
@@ -155,12 +170,21 @@ class ConlluSentence:
             place=place,
         )
 
-    def kept_columns(self, used: Mapping[str, ConlluColumn]) -> dict[str, list[str]]:
-        """Return the columns that are not ``used`` and not empty, by name."""
+    def comment(self, line: str) -> None:
+        """Add a comment."""
+        match = _COMMENT.fullmatch(line)
+        if match is not None and match[1] in _KNOWN:
+            self.comments[match[1]] = match[2] or ""
+        elif content := line[1:].strip():
+            self.others.append(content)
+
+    def kept(self, used: Mapping[str, ConlluColumn]) -> dict[str, list[str]]:
+        """Return the columns that are not ``used`` and not empty, by name, and the other comments."""
         whole = {column.index for column in used.values() if column.key is None}
         left = [number for number in range(2, len(COLUMNS)) if number not in whole]
         columns = {COLUMNS[number]: [row[number] for row in self.rows] for number in left}
-        return {name: values for name, values in columns.items() if set(values) != {"_"}}
+        found = {name: values for name, values in columns.items() if set(values) != {"_"}}
+        return {**found, COMMENTS: self.others} if self.others else found
 
     def offsets(self, words: tuple[str, ...], text: str) -> Offsets | None:
         """Return the offsets of the words in the text; None if they are not the words of it.
@@ -193,8 +217,7 @@ def parse(path: Path, ctx: LoadContext) -> Iterator[ConlluSentence]:
     lines = without_marks(limited_sentences(path, ctx.lines(path), ctx.settings.max_record), ctx)
     for number, line in chain(lines, [(0, "")]):
         if line.startswith("#") and not sentence.rows:
-            if match := _COMMENT.fullmatch(line):
-                sentence.comments[match[1]] = match[2] or ""
+            sentence.comment(line)
         elif line.strip():
             try:
                 sentence.add(line, path, number)
@@ -207,6 +230,15 @@ def parse(path: Path, ctx: LoadContext) -> Iterator[ConlluSentence]:
                 yield sentence
             if sentence.rows or invalid:
                 sentence, invalid = ConlluSentence(), False
+
+
+def _other_comments(labelled: Labelled) -> list[str]:
+    """Return the lines of a record's own field of comments; none if it does not hold comments as they were read."""
+    held = labelled.extra.get(COMMENTS)
+    if not isinstance(held, list) or not all(isinstance(one, str) and is_writable(one) for one in held):
+        return []
+    unclear = any((match := _COMMENT.fullmatch(f"# {one}")) is not None and match[1] in _KNOWN for one in held)
+    return [] if unclear else [f"# {one}" for one in held]
 
 
 def _columns(labelled: Labelled) -> list[Sequence[str]]:

@@ -71,7 +71,7 @@ def write(records: Iterable[Labelled], output: Output, *, safe_cells: bool = Fal
         if new := [name for name in record if name not in header]:
             raise DataError(
                 f"record '{labelled.id}' has a field '{new[0]}' that the first one lacks",
-                hint="another format can hold it, e.g. --to jsonl",
+                hint="-o FILE collects the fields of all records first; or another format can hold it, e.g. --to jsonl",
             )
         buffer = io.StringIO(newline="")
         # rows end with \r\n, as RFC 4180 says
@@ -84,6 +84,7 @@ FORMATS = (
     Format(
         name="csv",
         numbers=True,
+        same_fields=True,
         kinds=("token", "text"),
         suffixes=(".csv",),
         read=partial(read, separator=",", quotes=True),

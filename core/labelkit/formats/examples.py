@@ -50,7 +50,8 @@ def read_records(
     reader = _RecordReader(ctx, names or {}, cells=cells)
     file, found = str(path), False
     unlabelled: DataError | None = None
-    for number, (line, record) in enumerate(reader.with_span_unit(with_whole_sentences(records, ctx)), start=start + 1):
+    whole = with_whole_sentences(records, ctx, cells=cells)
+    for number, (line, record) in enumerate(reader.with_span_unit(whole), start=start + 1):
         place = Place(file=file, line=line)
         try:
             example = reader.example(record, number, place)

@@ -104,6 +104,8 @@ def stored_values(path: Path, ctx: LoadContext, layout: Layout) -> Iterator[tupl
         except (ijson.JSONError, UnicodeDecodeError) as error:
             reason = one_line(error, 150)
             hint = "JSON has no NaN, write null" if "NaN" in reason else "is the file whole? export it again"
+            if isinstance(error, UnicodeDecodeError) or "UTF8" in reason:
+                hint = "it is not UTF-8: give the right encoding with --encoding NAME, e.g. cp1252"
             raise DataError(f"{path}: broken JSON: {reason}", hint=hint) from error
 
 

@@ -76,10 +76,19 @@ def check_not_predicted(record: Mapping[str, Any], settings: DataSettings) -> No
         raise prediction_error("labelkit")
 
 
-def prediction_error(who: str) -> DataError:
+def check_predictions_allowed(place: object, settings: DataSettings) -> None:
+    """Raise the error of a file, or a sentence, whose labels labelkit predicted, unless the settings allow it.
+
+    :raises DataError: ``settings.predictions_as_gold`` does not allow it; names ``place``.
+    """
+    if not settings.predictions_as_gold:
+        raise prediction_error("labelkit", "these labels").at(place)
+
+
+def prediction_error(who: str, what: str = "the labels of this record") -> DataError:
     """Return the error for labels that ``who`` predicted where gold labels are read."""
     return DataError(
-        f"the labels of this record are predictions of {who}, not gold labels",
+        f"{what} are predictions of {who}, not gold labels",
         hint="give the gold data; if somebody has corrected them, --set data.predictions_as_gold=true",
     )
 

@@ -84,7 +84,9 @@ def write_parquet(records: Iterable[Labelled], output: Output) -> None:
     block = list(islice(rows, _BLOCK_ROWS))
     columns = dict.fromkeys(name for row in block for name in row)
     try:
-        schema = pa.Table.from_pylist([{name: row.get(name) for name in columns} for row in block]).schema
+        found = pa.Table.from_pylist([{name: row.get(name) for name in columns} for row in block]).schema
+        # a column that is empty so far holds text where it holds anything
+        schema = pa.schema([field.with_type(pa.string()) if field.type == pa.null() else field for field in found])
         with pq.ParquetWriter(output.stream, schema) as writer:
             while block:
                 for row in block:
@@ -111,6 +113,7 @@ FORMATS = (
         write=write_parquet,
         summary="Parquet: words and tags, a text and spans, or a text and a label in columns",
         needs_file=True,
+        same_fields=True,
     ),
     Format(
         name="arrow",

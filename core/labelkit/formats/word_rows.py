@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from labelkit.errors import DataError
 from labelkit.formats.cells import parse_cell
+from labelkit.formats.class_labels import is_missing
 from labelkit.formats.columns import TASK_LAYER_NAMES, Record
 from labelkit.records import LoadContext
 
@@ -41,9 +42,12 @@ def word_columns(names: Iterable[str], ctx: LoadContext) -> WordColumns | None:
     return WordColumns(word, sentence) if word and sentence else None
 
 
-def with_whole_sentences(records: Iterable[tuple[int, Record]], ctx: LoadContext) -> Iterator[tuple[int, Record]]:
+def with_whole_sentences(
+    records: Iterable[tuple[int, Record]], ctx: LoadContext, *, cells: bool = False
+) -> Iterator[tuple[int, Record]]:
     """Yield the records as they are, or the sentences of records that hold a word each.
 
+    :param cells: strings are the cells of a text table, in which a label may be written as ``nan``.
     :raises DataError: a record has no word; names no file.
     """
     iterator = iter(records)
@@ -59,11 +63,11 @@ def with_whole_sentences(records: Iterable[tuple[int, Record]], ctx: LoadContext
         f"each row is a word ('{columns.word}'), sentences are those of '{columns.sentence}': "
         "--columns tokens=…,sentence=… says otherwise"
     )
-    yield from sentences(everything, columns, ctx)
+    yield from sentences(everything, columns, ctx, cells=cells)
 
 
 def sentences(
-    rows: Iterable[tuple[int, Record]], columns: WordColumns, ctx: LoadContext
+    rows: Iterable[tuple[int, Record]], columns: WordColumns, ctx: LoadContext, *, cells: bool
 ) -> Iterator[tuple[int, Record]]:
     """Yield ``(line of the first word, record)`` of each sentence; a row without a number belongs to the one before."""
     seen: set[Any] = set()
@@ -76,13 +80,13 @@ def sentences(
             words.append(row)
             continue
         if words:
-            yield start, _sentence(words, columns, ctx, seen)
+            yield start, _sentence(words, columns, ctx, seen, cells=cells)
         start, words, current = line, [row], number
     if words:
-        yield start, _sentence(words, columns, ctx, seen)
+        yield start, _sentence(words, columns, ctx, seen, cells=cells)
 
 
-def _sentence(rows: Sequence[Record], columns: WordColumns, ctx: LoadContext, seen: set[Any]) -> Record:
+def _sentence(rows: Sequence[Record], columns: WordColumns, ctx: LoadContext, seen: set[Any], *, cells: bool) -> Record:
     """Return the record of a sentence: lists of its words and labels, and single values where all words agree."""
     named = set(ctx.columns.values())
     number = rows[0].get(columns.sentence)
@@ -94,6 +98,8 @@ def _sentence(rows: Sequence[Record], columns: WordColumns, ctx: LoadContext, se
         key = name if name in named else _usual_name(name, rows[0], ctx)
         is_label = key in (ctx.layer, f"{ctx.layer}_tags", *TASK_LAYER_NAMES, "tokens", "words") or name in named
         is_label = is_label and name != columns.sentence
+        if is_label and cells and name != columns.word:
+            values = [None if is_missing(value, cell=True) else value for value in values]
         record[key] = values if is_label or len(set(map(repr, values))) > 1 else values[0]
     if number is not None and number not in seen:
         record["id"] = str(number)

@@ -13,6 +13,7 @@ from labelkit.console.output import open_output
 from labelkit.errors import DataError, LabelkitError, RegistryError
 from labelkit.files.output import new_output
 from labelkit.files.targets import check_target
+from labelkit.formats.own_fields import with_same_fields
 from labelkit.label.journal import Journal, journal_path
 from labelkit.label.left_out import fields_left_out
 from labelkit.label.records import drop_low_scores
@@ -23,6 +24,9 @@ from labelkit.records import Format, Labelled, ReadingPolicy
 if TYPE_CHECKING:
     from labelkit.label.labeller import Labeller
     from labelkit.registry import Home
+
+#: own fields that are looked for in the output
+_MOST_FIELDS = 100
 
 
 @dataclass(kw_only=True, slots=True)
@@ -37,7 +41,7 @@ class LabellingJob:
     :param prompt: the input may be slow, and its results go to a stream.
     :param on_chunk: called with the results of each chunk.
     :param new: counts of the results of this process, which took :attr:`seconds`.
-    :param left_out: own fields of the first records with some that the format of the output does not hold.
+    :param left_out: own fields of records that the format of the output does not hold.
     :param total: counts of all results in the output, those of an earlier process included.
     """
 
@@ -119,7 +123,8 @@ class LabellingJob:
                 journal.verify(self.inputs)
                 for chunk in self.results(journal.chunks):
                     journal.append(chunk)
-                records = self._check_fields(self.total.records_of(journal.results()))
+                self.total.count(journal.results())
+                records = self._check_fields(with_same_fields(self.writer, journal.records))
                 first = list(islice(records, 1))
                 empty = not first
                 self._check_any_record()
@@ -138,11 +143,13 @@ class LabellingJob:
                     journal.remove()
 
     def _check_fields(self, records: Iterator[Labelled]) -> Iterator[Labelled]:
-        """Yield records, and find which fields of the first one with own fields the output does not hold."""
-        checked = False
+        """Yield records, and find which of their own fields the output does not hold, by the first with each."""
+        checked: set[str] = set()
         for record in records:
-            if record.extra and not checked:
-                self.left_out, checked = fields_left_out(self.writer, record), True
+            if len(checked) < _MOST_FIELDS and (new := record.extra.keys() - checked):
+                checked |= new
+                left = fields_left_out(self.writer, record)
+                self.left_out = (*self.left_out, *(name for name in left if name not in self.left_out))
             yield record
 
     def _check_any_record(self) -> None:

@@ -119,6 +119,10 @@ class Journal:
                 if not line.startswith(_COMMIT):
                     yield _from_json(json.loads(line))
 
+    def records(self) -> Iterator[Labelled]:
+        """Yield all committed results that are labelled records."""
+        return (result for result in self.results() if isinstance(result, Labelled))
+
     def remove(self) -> None:
         """Delete the file."""
         _close(self._file)

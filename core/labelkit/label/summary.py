@@ -60,6 +60,11 @@ class LabellingSummary:
         self.below_min_score += result.coverage.below_min_score
         self.repaired += result.coverage.repaired
 
+    def count(self, results: Iterable[LabelResult]) -> None:
+        """Count all results."""
+        for result in results:
+            self.add(result)
+
     def records_of(self, results: Iterable[LabelResult]) -> Iterator[Labelled]:
         """Count all results and yield the labelled records."""
         for result in results:

@@ -49,6 +49,8 @@ class Format:
         records one by one and writes to the ``Output``; None when it only reads.
     :param numbers: it can hold labels of texts that are numbers.
     :param needs_file: it cannot write to a terminal or a pipe, e.g. because it is binary.
+    :param same_fields: all records have the same own fields, as in a table: of what is written to a file, those that a
+        record lacks are given to ``write`` as None.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Format:
     summary: str = ""
     needs_file: bool = False
     numbers: bool = False
+    same_fields: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from labelkit.errors import DataError
 from labelkit.formats.record_limit import limited_sentences
+from labelkit.formats.tools.webanno_parts import CUT, EMPTY, WordPart, align_parts, count_parts
 from labelkit.labels.brackets import outer_spans
 from labelkit.labels.schemes import SpanTuple, tags_of
 from labelkit.labels.span_tagger import plain_labels
@@ -24,7 +25,6 @@ _FIRST_FEATURE = 3  # after number, offsets and word
 _WORD = re.compile(r"(\d+)-(\d+)(\.\d+)?")
 _VALUE = re.compile(r"(.*?)(?:\[(\d+)\])?", re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
-_CUT = re.compile(r"(?<!\\)\|")
 _PLAIN_LAYERS = ("pos", "upos", "xpos")
 
 
@@ -51,7 +51,7 @@ class _Sentence:
     text: list[str] = field(default_factory=list)
     rows: list[list[str]] = field(default_factory=list)
     lines: list[int] = field(default_factory=list)
-    cut: int = 0  # the first line of a part of a word
+    parts: list[WordPart] = field(default_factory=list)
 
 
 def read(path: Path, ctx: LoadContext) -> Iterator[Example]:
@@ -142,13 +142,13 @@ def _sentences(lines: Iterable[tuple[int, str]], path: Path, ctx: LoadContext) -
         elif line.strip() and not (line.startswith("#") and not sentence.rows):
             fields = line.split("\t")
             match = _WORD.fullmatch(fields[0])
-            if match is None or len(fields) < _FIRST_FEATURE:
+            if match is None or len(fields) < _FIRST_FEATURE or (match[3] and not sentence.rows):
                 error = DataError(f"{path}:{number}: invalid line of a word", hint="it begins with 1-1, offsets, word")
                 if not invalid:
                     ctx.policy.skip_record(error)
                 invalid = True
             elif match[3]:
-                sentence.cut = sentence.cut or number
+                sentence.parts.append(WordPart(max(len(sentence.rows) - 1, 0), number, fields))
             else:
                 sentence.rows.append(fields)
                 sentence.lines.append(number)
@@ -159,15 +159,12 @@ def _sentences(lines: Iterable[tuple[int, str]], path: Path, ctx: LoadContext) -
 
 
 def _example(sentence: _Sentence, number: str, chosen: dict[str, Feature], path: Path, ctx: LoadContext) -> Example:
-    if sentence.cut and chosen:
-        message = f"{path}:{sentence.cut}: an annotation covers part of a word"
-        raise DataError(message, hint="annotate whole words, or leave the sentence out")
     words = tuple([_unescaped(row[2]) for row in sentence.rows])
     text = _unescaped("\n".join(sentence.text)) if sentence.text else None
     place = Place(file=str(path), line=sentence.lines[0], word_lines=tuple(sentence.lines))
     labels = {}
     for layer, feature in chosen.items():
-        cells = [row[feature.column] if feature.column < len(row) else "_" for row in sentence.rows]
+        cells = _cells(sentence, feature, path, ctx)
         spans = _spans(cells, ctx.settings.default_type or feature.layer or DEFAULT_TYPE)
         if layer in _PLAIN_LAYERS or ctx.settings.plain_labels:
             labels[layer] = plain_labels(spans, len(words))
@@ -180,12 +177,36 @@ def _example(sentence: _Sentence, number: str, chosen: dict[str, Feature], path:
     return Example(id=number, words=words, text=text if offsets else None, labels=labels, offsets=offsets, place=place)
 
 
+def _cells(sentence: _Sentence, feature: Feature, path: Path, ctx: LoadContext) -> list[str]:
+    """Return the annotations of each word, those of parts of words as ``data.align_spans`` says, which are counted.
+
+    :raises DataError: it says nothing, and an annotation covers part of a word; names file and line.
+    """
+    cells = [row[feature.column] if feature.column < len(row) else "_" for row in sentence.rows]
+    parts, mode = [part for part in sentence.parts if part.cell(feature.column) not in EMPTY], ctx.settings.align_spans
+    if not parts:
+        return cells
+    if mode == "error":
+        message = f"{path}:{parts[0].line}: an annotation covers part of a word, '{_unescaped(parts[0].row[2])}'"
+        raise DataError(
+            message, hint="annotate whole words, or --set data.align_spans=expand, contract or drop does it for all"
+        )
+    counts = count_parts(cells, parts, feature.column, mode)
+    ctx.policy.counts.update(counts)
+    word = _unescaped(sentence.rows[parts[0].word][2])
+    ctx.policy.assume(
+        f"data.align_spans={mode} changes parts of words (the first: {path}:{parts[0].line} "
+        f"'{_unescaped(parts[0].row[2])}' of '{word}')"
+    )
+    return align_parts(cells, parts, feature.column, mode)
+
+
 def _spans(cells: Sequence[str], without_value: str) -> list[SpanTuple]:
     """Return the spans of a feature, in order; those without a value are of the type ``without_value``."""
     ends: dict[str, int] = {}
     spans: list[tuple[int, int, str]] = []
     for index, cell in enumerate(cells):
-        for part in _CUT.split(cell) if cell not in ("_", "") else ():
+        for part in CUT.split(cell) if cell not in ("_", "") else ():
             match = _VALUE.fullmatch(part)
             assert match is not None  # everything matches
             value = _unescaped(match[1]) if match[1] not in ("*", "_", "") else without_value
