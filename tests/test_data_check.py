@@ -61,6 +61,22 @@ def test_the_split_that_a_run_holds_out_is_shown(
     assert len(data.splits["train"]) == 10  # which are all checked
 
 
+def test_records_whose_kind_is_not_known_are_refused_as_elsewhere(tmp_path: Path, catalog: Catalog) -> None:
+    file = tmp_path / "min.json"
+    region = [{"start": 0, "end": 3, "labels": ["PER"]}]
+    file.write_text(json.dumps([{"id": 1, "text": "Ada ran", "people": region, "places": region}] * 2))
+    with pytest.raises(DataError, match="labels come from several tags of the labelling configuration: people, places"):
+        load(str(file), None, catalog, reading(format="label-studio"), folder=tmp_path / "stored", limit=1)
+
+
+def test_the_advice_on_spans_is_that_of_their_only_fault(tmp_path: Path, catalog: Catalog) -> None:
+    file = tmp_path / "a.jsonl"
+    file.write_text('{"text": "Ada ran", "label": [[0, 3, 2]]}\n{"text": "Bob ran", "label": [[0, 3, "PER"]]}\n')
+    data = load(str(file), None, catalog, reading(format="doccano"), folder=tmp_path / "stored", limit=1)
+    (finding,) = data.findings
+    assert (finding.check, "align_spans" in finding.advice) == ("spans", False)
+
+
 def load_words(reference: str, catalog: Catalog, folder: Path, **how: Any) -> Sequence[Example]:
     """Return the train split as the command reads it."""
     return load(reference, None, catalog, reading(**how), folder=folder / "stored", limit=1).splits["train"]

@@ -277,7 +277,8 @@ def test_what_the_encoder_learned_in_another_run_was_seen_too(
 def test_a_test_split_that_is_validation_once_more_is_no_test(
     tiny: Path, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    copied = gold_file(tmp_path, (corpus / "dev.conll").read_text(encoding="utf-8"), "copy.conll")
+    sentences = (corpus / "dev.conll").read_text(encoding="utf-8").strip().split("\n\n")
+    copied = gold_file(tmp_path, "\n\n".join(reversed(sentences)) + "\n\n", "copy.conll")  # in another order
     data = f"train={corpus / 'train.conll'},validation={corpus / 'dev.conll'},test={copied}"
     monkeypatch.setenv("LABELKIT_HOME", str(tmp_path / "home"))
     assert main(["run", "ner", "--data", data, "--model", str(tiny), "--max-steps", "1", "--name", "copied"]) == 0

@@ -144,6 +144,23 @@ def test_json_that_is_not_clear(tmp_path: Path, content: Any, error: str) -> Non
     assert error in Found(saved(tmp_path / "a.json", content), kind="text", layer="label").error
 
 
+def test_records_in_a_field_whatever_the_name_of_the_format(tmp_path: Path) -> None:
+    rows = [{"text": "a", "label": "x"}, {"text": "b", "label": "y"}]
+    path = saved(tmp_path / "a.json", {"version": 1, "data": rows})
+    found = Found(path, "jsonl", kind="text", layer="label", format="jsonl")
+    assert (found.labels, "the field 'data'" in found.assumed) == (["x", "y"], True)
+
+
+@pytest.mark.parametrize("name", ["jsonl", "doccano"])
+def test_numbers_of_spans_are_named_by_data_label_names(tmp_path: Path, name: str) -> None:
+    field = "spans" if name == "jsonl" else "label"
+    path = saved(tmp_path / "a.jsonl", {"text": ADA, field: [[0, 12, 2], [22, 28, 1]]})
+    assert "is a number" in (error := Found(path, name, kind="token", layer="ner").error) or "is the number" in error
+    names = saved(tmp_path / "label2id.json", {"LOC": 1, "PER": 2})
+    found = Found(path, name, kind="token", layer="ner", label_names=str(names))
+    assert [spans_in(one) for one in found.examples] == [BOTH]
+
+
 def test_columns_in_an_object(tmp_path: Path) -> None:
     path = saved(tmp_path / "a.json", {"text": ["a", "b"], "label": ["x", "y"], "n": [1, 2]})
     found = Found(path, kind="text", layer="label")

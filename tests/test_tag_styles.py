@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labelkit.data.label_notation import named_numbers, read_labels
+from labelkit.data.label_notation import read_labels
 from labelkit.errors import DataError
 from labelkit.labels.brackets import are_brackets, bracket_spans, outer_spans
+from labelkit.labels.number_names import named_numbers
 from labelkit.labels.schemes import SpanTuple, spans_of, tags_of
 from labelkit.labels.tag_styles import detect_style, mirrored_violations
 from labelkit.records import Example, LoadContext

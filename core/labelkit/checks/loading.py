@@ -80,7 +80,8 @@ def load(
     :raises UnknownNameError: nothing has that name.
     """
     ctx = replace(ctx, policy=replace(ctx.policy, undecodable="surrogateescape", as_written=True))
-    ignoring = replace(ctx.policy, on_bad_record=lambda error: None, on_bad_span=lambda error: None)
+    refused: list[DataError] = []
+    ignoring = replace(ctx.policy, on_bad_record=refused.append, on_bad_span=lambda error: None)
     kind = kind_of(reference, catalog, replace(ctx, policy=ignoring))
     source = catalog.sources.get(reference)
     layers = layers_to_check(layer, source, kind, ctx)
@@ -90,6 +91,8 @@ def load(
         if not file.exists():  # a mistake in the command, not in the data
             raise DataError(f"{file} does not exist", hint="check the path")
     splits, findings = read_leniently(resolved, ctx, folder, limit, progress)
+    if refused and not any(splits.values()) and not any(_is_case(refused[0], finding) for finding in findings):
+        raise refused[0]  # as no record could be read, their kind is not known: what other commands say is meant
     if layer is not None and source is None:
         check_layer_exists(layer, splits, reference)
     named = {layer: source.layers[layer] or "" for layer in layers} if source else {}
@@ -109,6 +112,10 @@ def load(
         assumptions=tuple(ctx.policy.assumptions),
         held_out=count_held_out(splits, layers[0], kind, ctx.settings),
     )
+
+
+def _is_case(error: DataError, finding: Finding) -> bool:
+    return any(error.message in (case.text, f"{case.place}: {case.text}") for case in finding.examples)
 
 
 def count_held_out(splits: Mapping[str, Sequence[Example]], layer: str, kind: Kind, settings: DataSettings) -> int:
@@ -187,12 +194,11 @@ class ReadingFaults:
         self._split = split
         self._records, self._lines, self._spans = CaseCollector(limit), CaseCollector(limit), CaseCollector(limit)
         self._stopped = CaseCollector(1)
+        self._hints: set[str | None] = set()
 
     def policy(self, policy: ReadingPolicy) -> ReadingPolicy:
         """Return the policy by which readers skip records and spans, and add their errors here."""
-        return replace(
-            policy, on_bad_record=self._skip_record, on_bad_span=lambda error: _add_error(self._spans, error)
-        )
+        return replace(policy, on_bad_record=self._skip_record, on_bad_span=self._drop_span)
 
     def read(self, opened: Callable[[], Iterable[Example]]) -> Iterator[Example]:
         """Yield examples until reading stops."""
@@ -209,6 +215,10 @@ class ReadingFaults:
 
     def _skip_record(self, error: DataError) -> None:
         _add_error(self._lines if _NOT_ENCODED.search(error.message) else self._records, error)
+
+    def _drop_span(self, error: DataError) -> None:
+        self._hints.add(error.hint)
+        _add_error(self._spans, error)
 
     def findings(self) -> Iterator[Finding]:
         """Yield a finding for each kind of fault."""
@@ -231,6 +241,8 @@ class ReadingFaults:
             "correct them; data.align_spans=expand, contract or drop settles those that cut words, and of two that"
             " overlap data.drop_overlaps=true keeps one"
         )
+        if len(self._hints) == 1 and None not in self._hints:  # one kind of fault, whose own hint fits better
+            advice = str(next(iter(self._hints)))
         yield from self._spans.findings("spans", "error", self._split, message, advice)
 
 

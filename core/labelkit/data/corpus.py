@@ -21,7 +21,7 @@ from labelkit.data.layer_schema import (
 from labelkit.data.reading import read_raw_corpus
 from labelkit.data.resolution import DataCatalog
 from labelkit.errors import DataError
-from labelkit.files.split_names import SPLITS
+from labelkit.files.split_names import SAME_AS_TEST, SPLITS
 from labelkit.labels import schemes
 from labelkit.labels.gold_labels import NO_SPANS, has_spans
 from labelkit.records import DataSettings, Example, Kind, Labels, LoadContext, Schema, Scheme
@@ -162,7 +162,7 @@ def leakage_notes(splits: Mapping[str, Split]) -> list[str]:
     """Return a note for each split of training or selection that is the same as test."""
     test = splits.get("test")
     return [
-        f"test and {split.name} are the same {len(split.examples):,} examples: scores on them are not test scores"
+        f"{SAME_AS_TEST.format(split.name)}{len(split.examples):,} examples: scores on them are not test scores"
         for split in splits.values()
         if test and split is not test and same_examples(split.examples, test.examples)
     ]

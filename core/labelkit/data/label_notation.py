@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
-from pathlib import Path
-from typing import Any
 
 from labelkit.data.scheme_conversion import (
     SchemeConversion,
@@ -21,7 +18,7 @@ from labelkit.data.scheme_conversion import (
 )
 from labelkit.data.views import map_examples
 from labelkit.errors import DataError
-from labelkit.files.reading import reading_errors
+from labelkit.labels.number_names import named_numbers
 from labelkit.labels.numbers import with_number
 from labelkit.labels.tag_styles import TagStyle, detect_style
 from labelkit.records import DataSettings, Example, LoadContext, ReadingPolicy, Scheme
@@ -134,48 +131,6 @@ def find_notation(
     return LabelNotation(layer=layer, names=names, style=style)
 
 
-def named_numbers(names: Sequence[str] | str | None) -> dict[str, str]:
-    """Return number → name of a label, from a list or a JSON file; nothing without names.
-
-    The file holds a list, ``{"O": 0, …}`` or ``{"0": "O", …}``.
-
-    :raises DataError: the file cannot be read, or holds something else.
-    """
-    if names is None:
-        return {}
-    if not isinstance(names, str):
-        return {str(number): name for number, name in enumerate(names)}
-    found = _read_names(Path(names))
-    if isinstance(found, dict):
-        found = next((found[key] for key in ("label2id", "id2label", "names") if key in found), found)
-    if isinstance(found, list) and all(isinstance(name, str) for name in found):
-        return {str(number): name for number, name in enumerate(found)}
-    if isinstance(found, dict) and found:
-        if all(type(number) is int for number in found.values()):
-            return {str(number): name for name, number in found.items()}
-        if all(isinstance(name, str) and str(number).isdecimal() for number, name in found.items()):
-            return {str(number): name for number, name in found.items()}
-    hint = 'it holds a list of names, {"O": 0, …} or {"0": "O", …}'
-    raise DataError(f"{names} holds no names of labels: {json.dumps(found, allow_nan=False)[:80]}", hint=hint)
-
-
-def _read_names(path: Path) -> Any:
-    """Return the content of a JSON file, or the lines of a text file.
-
-    :raises DataError: it cannot be read, or is broken.
-    """
-    with reading_errors(path):
-        text = path.read_text("utf-8-sig")
-    if path.suffix == ".txt":
-        return [line.strip() for line in text.splitlines() if line.strip()]
-    try:
-        return json.loads(text)
-    except ValueError as error:
-        raise DataError(
-            f"{path}: broken JSON: {error}", hint="data.label_names takes a list, or a JSON file"
-        ) from error
-
-
 def _read(example: Example, *, notation: LabelNotation) -> Example:
     return notation.read(example)
 
@@ -190,9 +145,12 @@ def _sequences(splits: Mapping[str, Iterable[Example]], layer: str) -> Iterator[
 def _check_names(
     splits: Mapping[str, Iterable[Example]], layer: str, names: Mapping[str, str], counts: Iterable[str]
 ) -> None:
-    """Raise :class:`~labelkit.errors.DataError` for a label that is neither a number with a name nor a name."""
-    known = {*names, *names.values()}
-    unnamed = set(counts) - known
+    """Raise :class:`~labelkit.errors.DataError` for a label that is neither a number with a name nor a name.
+
+    A tag of a span is named by its type, where spans have numbers.
+    """
+    known = {*names, *names.values(), "O"}
+    unnamed = {label for label in counts if label not in known and label.partition("-")[2] not in known}
     if not unnamed:
         return
     for example in chain.from_iterable(splits.values()):

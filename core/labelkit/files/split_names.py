@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 SPLITS = ("train", "validation", "test")
+#: how the note begins that a split of training or selection holds the examples of test, in any order
+SAME_AS_TEST = "test and {} are the same "
 SPLIT_ALIASES = {
     "train": "train",
     "training": "train",

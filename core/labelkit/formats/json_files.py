@@ -6,7 +6,7 @@ A ``.json`` file holds an array of records, an object with the records in a fiel
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -47,10 +47,22 @@ def read_lines(path: Path, ctx: LoadContext) -> Iterator[Example]:
     :raises DataError: a line is not JSON, or a field is missing or invalid; names file and line.
     """
     layout: Layout = "lines"
-    if find_layout(path, ctx) == "array":
+    if (found := find_layout(path, ctx)) == "array":
         ctx.policy.assume(f"{path.name} is read as a JSON array: --set data.format=json says the same")
         layout = "array"
+    elif found == "values" and _holds_records(path, ctx):
+        layout = "values"
     yield from read_values(path, ctx, layout)
+
+
+def _holds_records(path: Path, ctx: LoadContext) -> bool:
+    """Return whether the only line of a file is an object that holds the records in a field, or in columns."""
+    silent = replace(ctx, policy=ctx.policy.renewed())
+    first = next(iter(first_values(path, ctx, "lines", 1)), None)
+    try:
+        return isinstance(first, Mapping) and contained_records(first, silent) is not None
+    except DataError:
+        return True  # which whoever reads it reports
 
 
 def read_document(path: Path, ctx: LoadContext) -> Iterator[Example]:

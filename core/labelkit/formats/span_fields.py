@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple, cast
 from labelkit.errors import DataError
 from labelkit.formats.class_labels import SKIP_HINT, MissingLabelError
 from labelkit.formats.span_locator import SpanLocator
+from labelkit.labels.number_names import named_numbers
 from labelkit.labels.spans import TextSpan, joined_offsets
 from labelkit.records import LoadContext
 from labelkit.records.examples import Offsets
@@ -30,10 +31,27 @@ class SpanFields(NamedTuple):
     surface: Any = None
 
 
-def span_fields(item: Any) -> SpanFields:
+def span_fields(item: Any, names: Mapping[str, str] | None = None) -> SpanFields:
     """Return the fields of ``{"start", "end", "label"}``, under any of their usual names, or ``[start, end, label]``.
 
-    :raises DataError: it is neither, or its label is a number; names no file.
+    :param names: of labels that are numbers, by number.
+    :raises DataError: it is neither, or its label is a number without a name; names no file.
+    """
+    found = _unnamed_fields(item)
+    if type(found.label) is not int:
+        return found
+    if (name := (names or {}).get(str(found.label))) is not None:
+        return found._replace(label=name)
+    raise DataError(
+        f"the label of the span {found.start}-{found.end} is a number without a name, {found.label}",
+        hint="export the names of the labels instead of their ids, or --set data.label_names=label2id.json names them",
+    )
+
+
+def _unnamed_fields(item: Any) -> SpanFields:
+    """Return the fields of a span, whose label may be a number.
+
+    :raises DataError: it is none; names no file.
     """
     if isinstance(item, Mapping):
         names = [next((name for name in usual if name in item), "") for usual in (_START, _END, _LABEL, _TEXT)]
@@ -45,11 +63,6 @@ def span_fields(item: Any) -> SpanFields:
         found = SpanFields(*item)
     else:
         raise DataError(f"a span is start, end and label, not {item!r}"[:300], hint=_HINT)
-    if type(found.label) is int:
-        raise DataError(
-            f"the label of the span {found.start}-{found.end} is a number, {found.label}",
-            hint="export the names of the labels instead of their ids",
-        )
     return found
 
 
@@ -79,11 +92,11 @@ def parse_fields(
     :param words: the words of the text, which is these joined by spaces, if offsets count words.
     :raises DataError: a span is invalid, and the policy does not drop it; names no file.
     """
-    locator = SpanLocator(text, ctx)
+    locator, names = SpanLocator(text, ctx), named_numbers(ctx.settings.label_names)
     offsets = joined_offsets(words) if unit != "characters" else ()
 
     def parse(item: Any) -> list[TextSpan]:
-        fields = span_fields(item)
+        fields = span_fields(item, names)
         if unit != "characters":
             start, end = _characters(fields, offsets, inclusive=unit == "words-inclusive")
             fields = fields._replace(start=start, end=end)
@@ -116,7 +129,7 @@ def find_unit(records: Iterable[tuple[Sequence[str], Sequence[Any]]]) -> SpanUni
 def _bare_offsets(items: Iterable[Any]) -> Iterable[tuple[int, int]]:
     for item in items:
         try:
-            fields = span_fields(item)
+            fields = _unnamed_fields(item)
         except DataError:  # reported when the record is read
             continue
         if type(fields.start) is int and type(fields.end) is int:

@@ -13,10 +13,14 @@ from pathlib import Path
 from typing import Any, Literal, TypedDict
 
 from labelkit.events import Status
+from labelkit.files.split_names import SAME_AS_TEST
 from labelkit.models.checkpoint import Supplier
 from labelkit.registry.liveness import now
 from labelkit.registry.metric_rows import PER_TYPE, Figure, nested
 from labelkit.registry.plan_values import PlanValue
+
+#: begins the text of a note among the assumptions
+_NOTE = "note: "
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,14 +51,24 @@ class SplitRecord:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AssumptionRecord:
-    """An assumption about the data of a run, where no setting says so.
+    """An assumption about the data of a run, where no setting says so, or a note on what was left out of them.
 
     :param number: its place among them, counted from 1.
-    :param text: a sentence, with the setting that says otherwise.
+    :param text: a sentence, with the setting that says otherwise; that of a note begins with ``note: ``.
     """
 
     number: int
     text: str
+
+    @staticmethod
+    def note(text: str) -> str:
+        """Return the text of a note as it is recorded."""
+        return f"{_NOTE}{text}"
+
+    @property
+    def shown(self) -> tuple[str, str]:
+        """The heading and the sentence to show."""
+        return ("data" if self.text.startswith(_NOTE) else "assumed"), self.text.removeprefix(_NOTE)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -397,9 +411,15 @@ class RunDetails:
 
     @property
     def test_seen(self) -> tuple[str, ...]:
-        """The splits with the content of the test split, which make its scores invalid as test scores."""
+        """The splits with the examples of the test split, which make its scores invalid as test scores."""
         splits = {one.split: one.content_hash for one in self.record.splits}
-        return tuple(name for name in ("train", "validation") if name in splits and splits[name] == splits.get("test"))
+        noted = [one.shown[1] for one in self.record.assumptions]
+        return tuple(
+            name
+            for name in ("train", "validation")
+            if (name in splits and splits[name] == splits.get("test"))
+            or any(text.startswith(SAME_AS_TEST.format(name)) for text in noted)
+        )
 
     @property
     def best(self) -> CheckpointRecord | None:

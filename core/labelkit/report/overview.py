@@ -85,7 +85,7 @@ def about(run: RunDetails) -> Pairs:
         ("ended", formatting.timestamp(run.ended) if run.ended else None),
         ("task", record.task),
         ("data", record.data + (" (synthetic)" if record.synthetic else "")),
-        *(("assumed", one.text) for one in record.assumptions),
+        *(one.shown for one in record.assumptions),
         ("model", record.model + revision),
         ("model weights", f"sha256 {record.model_sha256}" if record.model_sha256 else None),
         ("recipe", record.recipe),

@@ -57,7 +57,8 @@ def run_record(
         suppliers=suppliers,
         splits=split_records(corpus),
         assumptions=tuple(
-            AssumptionRecord(number=number, text=text) for number, text in enumerate(corpus.assumptions, start=1)
+            AssumptionRecord(number=number, text=text)
+            for number, text in enumerate((*corpus.assumptions, *map(AssumptionRecord.note, corpus.notes)), start=1)
         ),
     )
 

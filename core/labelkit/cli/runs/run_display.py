@@ -29,7 +29,7 @@ def details(console: Console, run: RunDetails, nested_scores: Mapping[str, Any])
     names = " ".join((*([record.name] if record.name else []), *run.aliases, *(f"#{tag}" for tag in run.tags)))
     title(console, f"{record.id}  {names}".strip())
     notes = ((f"note {figure(note.created)[:16]}", note.text) for note in run.notes)
-    assumed = (("assumed", one.text) for one in record.assumptions)
+    assumed = (one.shown for one in record.assumptions)
     for name, text in (*summary_rows(run), *assumed, *notes):
         line(console, f"  {name:<12} {text}")
     console.print()

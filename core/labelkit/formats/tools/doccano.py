@@ -18,6 +18,7 @@ from labelkit.formats.jsonl import json_line, objects
 from labelkit.formats.span_locator import SpanLocator
 from labelkit.formats.tools.annotations import AnnotatedText, as_mapping, is_predicted, read_annotations, text_field
 from labelkit.formats.tools.span_records import METADATA, check_own_fields, record_metadata, to_spans
+from labelkit.labels.number_names import named_numbers
 from labelkit.labels.spans import TextSpan
 from labelkit.records import Example, Format, Kind, Labelled, LoadContext, Output
 
@@ -104,7 +105,8 @@ def parse_record(record: Mapping[str, Any], ctx: LoadContext) -> AnnotatedText |
         return annotated(label=value)
     locator = SpanLocator(text, ctx)
     items = value if isinstance(value, list) else [value] if value else []
-    spans = locator.collect(items, lambda item: [parse_item(item, locator)])
+    names = named_numbers(ctx.settings.label_names)
+    spans = locator.collect(items, lambda item: [parse_item(item, locator, names)])
     return annotated(spans=spans, errors=locator.errors)
 
 
@@ -126,34 +128,35 @@ def labels_of_record(record: Mapping[str, Any], key: str | None) -> Any:
         return value
     if any("start_offset" in item for item in value) or not value:
         return value
-    classes = [item.get("label") for item in value]
-    for label in classes:
-        check_named(label)
-    return classes
+    return [named_label(item.get("label"), {}) for item in value]
 
 
-def parse_item(item: Any, locator: SpanLocator) -> TextSpan:
+def parse_item(item: Any, locator: SpanLocator, names: Mapping[str, str]) -> TextSpan:
     """Return a span of either form.
 
+    :param names: of labels that are numbers, by number.
     :raises DataError: it is invalid, or its label is a number; names no file.
     """
     if isinstance(item, Mapping) and "start_offset" in item:
-        check_named(item.get("label"))
-        return locator.span(item["start_offset"], item.get("end_offset"), item.get("label"))
+        label = named_label(item.get("label"), names)
+        return locator.span(item["start_offset"], item.get("end_offset"), label)
     if not isinstance(item, list) or len(item) != 3:
         raise DataError(
             f"a span is [start, end, label], not {item!r}"[:300], hint="is this an export of sequence labelling?"
         )
-    return locator.span(*item)
+    return locator.span(item[0], item[1], named_label(item[2], names))
 
 
-def check_named(label: Any) -> None:
-    """Check that a label is not the number that doccano's older exports hold instead of its name.
+def named_label(label: Any, names: Mapping[str, str]) -> Any:
+    """Return a label, or the name of the number that doccano's older exports hold instead of it.
 
-    :raises DataError: it is; names no file.
+    :raises DataError: the number has no name; names no file.
     """
-    if type(label) is int:
+    if type(label) is not int:
+        return label
+    if str(label) not in names:
         raise DataError(
             f"the label {label} is the number of a label in doccano, not its name",
-            hint="export it as JSONL with the texts of the labels, or replace the numbers",
+            hint="export it as JSONL with the texts of the labels, or --set data.label_names=label2id.json names them",
         )
+    return names[str(label)]

@@ -53,6 +53,7 @@ class _TaskParser:
         self._ctx = ctx
         layers = [name for name in ctx.columns if name not in ROLES]
         self._from = ctx.columns[layers[0]] if layers else None
+        self._layer = ctx.layer or (layers[0] if layers else "LAYER")
         self._text = ctx.columns.get("text", "text")
         self._ids: set[Any] = set()
         self._tags: set[str] = set()
@@ -149,7 +150,7 @@ class _TaskParser:
             if self._from is not None:
                 raise DataError(
                     f"the labels of '{self._from}' belong to the text '{to}', but '{self._text}' is read",
-                    hint=f"choose the text: --columns text={to},{self._ctx.layer or 'LAYER'}={self._from}",
+                    hint=f"choose the text: --columns text={to},{self._layer}={self._from}",
                 )
             self._ctx.policy.counts[OTHER_TEXTS] += 1
             return False
@@ -158,7 +159,7 @@ class _TaskParser:
             tags = ", ".join(sorted(self._texts))
             raise DataError(
                 f"labels belong to several texts of the labelling configuration: {tags}",
-                hint=f"name the tag of the labels: --columns text={self._text},{self._ctx.layer or 'LAYER'}=TAG",
+                hint=f"name the tag of the labels: --columns text={self._text},{self._layer}=TAG",
             )
         return True
 
@@ -172,7 +173,7 @@ class _TaskParser:
             names = sorted(self._tags)
             raise DataError(
                 f"labels come from several tags of the labelling configuration: {', '.join(names)}",
-                hint=f"say which: --columns {self._ctx.layer or 'LAYER'}={names[0]}",
+                hint=f"say which: --columns {self._layer}={names[0]}",
             )
 
     # -- JSON-MIN -----------------------------------------------------------------------------------------------------
