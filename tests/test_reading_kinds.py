@@ -161,6 +161,24 @@ def test_numbers_of_spans_are_named_by_data_label_names(tmp_path: Path, name: st
     assert [spans_in(one) for one in found.examples] == [BOTH]
 
 
+def test_spans_with_a_length_and_rows_of_the_hub_viewer(tmp_path: Path) -> None:
+    spans = [{"offset": 0, "length": 12, "category": "PER"}, {"offset": 22, "length": 6, "category": "LOC"}]
+    path = saved(tmp_path / "a.json", {"rows": [{"row_idx": 0, "row": {"text": ADA, "entities": spans}}]})
+    found = Found(path, kind="token", layer="ner")
+    assert [spans_in(one) for one in found.examples] == [BOTH]
+
+
+def test_rows_of_pandas_with_the_names_of_columns_apart(tmp_path: Path) -> None:
+    path = saved(tmp_path / "a.json", {"columns": ["text", "label"], "index": [0, 1], "data": [["a", "x"], ["b", "y"]]})
+    found = Found(path, kind="text", layer="label")
+    assert (found.labels, "orient='split'" in found.assumed) == (["x", "y"], True)
+
+
+def test_fasttext_holds_no_words(tmp_path: Path) -> None:
+    path = saved(tmp_path / "a.txt", "__label__a one two\n__label__b three four")
+    assert Found(path, kind="token", layer="ner").error == f"{path} is fasttext, which holds no token examples"
+
+
 def test_columns_in_an_object(tmp_path: Path) -> None:
     path = saved(tmp_path / "a.json", {"text": ["a", "b"], "label": ["x", "y"], "n": [1, 2]})
     found = Found(path, kind="text", layer="label")

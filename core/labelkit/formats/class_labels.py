@@ -79,7 +79,10 @@ class LabelParser:
             raise MissingLabelError("the labels are missing", hint=hint)
         if not isinstance(value, list | tuple):
             hint = "choose their field: --columns LAYER=…"
-            hint += "; a class of the whole text is for textcls" if isinstance(value, str | int) else ""
+            if isinstance(value, str) and any(map(_TAG.match, value.split())):
+                hint = 'write them as a list, one for each word: ["B-PER", "O"]'
+            elif isinstance(value, str | int):
+                hint += "; a class of the whole text is for textcls"
             raise DataError(f"the labels of words must be a list, not {value!r}"[:300], hint=hint)
         return tuple([self._label(label if not isinstance(label, list | tuple) else None, names) for label in value])
 

@@ -34,6 +34,7 @@ BLANK_ROWS = "rows of empty fields were left out"
 HEADERS_AGAIN = "repeated header rows were left out"
 _UNEVEN_HINT = "text that holds the separator needs quotes; --set data.quotes=true or false says whether they count"
 _HEADER_HINT = "without a header row: --set data.header=false --columns text=0,label=1"
+_WORDS_HINT = "a word in each row without a header row: --set data.format=conll"
 
 
 def read(path: Path, ctx: LoadContext, *, separator: str, quotes: bool) -> Iterator[Example]:
@@ -186,7 +187,8 @@ class TableColumns:
         try:
             check_columns(path, ctx, named)
         except DataError as error:
-            hint = error.hint if not dialect.header else "; ".join(filter(None, (error.hint, _HEADER_HINT)))
+            more = _WORDS_HINT if ctx.kind == "token" else _HEADER_HINT
+            hint = error.hint if not dialect.header else "; ".join(filter(None, (error.hint, more)))
             raise DataError(error.message, hint=hint) from error
 
     def row(self, fields: Sequence[str]) -> Record:

@@ -19,6 +19,10 @@ def contained_records(value: Mapping[str, Any], ctx: LoadContext) -> Sequence[An
 
     :raises DataError: it holds records in several fields, or by columns of numbered rows; names no file.
     """
+    names, rows = value.get("columns"), value.get("data")
+    if isinstance(names, list) and isinstance(rows, list) and all(isinstance(row, list) for row in rows):
+        ctx.policy.assume("the object holds the names of columns and rows, as pandas writes with orient='split'")
+        return [dict(zip(map(str, names), row, strict=False)) for row in rows]
     if {*USUAL["text"], *USUAL["tokens"]} & value.keys():
         return records_of_columns(value, ctx)
     fields = [name for name, held in value.items() if _are_records(held)]
@@ -31,7 +35,7 @@ def contained_records(value: Mapping[str, Any], ctx: LoadContext) -> Sequence[An
             )
         name = (usual or fields)[0]
         ctx.policy.assume(f"the records are those in the field '{name}' of the file's object")
-        return list(value[name])
+        return [_inner(record) for record in value[name]]
     return None
 
 
@@ -50,6 +54,12 @@ def records_of_columns(value: Mapping[str, Any], ctx: LoadContext) -> Sequence[A
         return None
     ctx.policy.assume("the fields of the file's object are columns of records")
     return [dict(zip(value, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def _inner(record: Any) -> Any:
+    """Return the fields of a row as the viewer of the Hub gives it, with its number; any other record as it is."""
+    row = record.get("row") if isinstance(record, Mapping) and "row_idx" in record else None
+    return row if isinstance(row, Mapping) else record
 
 
 def _are_records(value: Any) -> bool:

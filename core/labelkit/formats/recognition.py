@@ -21,7 +21,8 @@ FOREIGN_SUFFIXES = frozenset((
     ".gif", ".safetensors", ".bin", ".pt", ".pkl", ".npy", ".db", ".sqlite", ".so",
 ))  # fmt: skip
 
-
+#: endings of plain text that is never columns
+_PROSE_SUFFIXES = frozenset((".md", ".rst", ".yml", ".yaml", ".toml", ".ini", ".py", ".log", ".tex"))
 #: endings of archives, which are to be unpacked
 ARCHIVES = (".zip", ".tar", ".tgz", ".7z", ".rar", ".lz4")
 
@@ -60,11 +61,12 @@ def reader_for(
         if guess in readers and readers[guess] != found:
             ctx.policy.assume(f"{path} is read as {guess}, by its content: {option} says otherwise")
             return readers[guess]
-        if guess in formats and found is None:
+        if guess in formats and (found is None or guess == "fasttext"):
             raise DataError(f"{path} is {guess}, which holds no {kind} examples", hint="check the task and the file")
     if found:
         return found
-    if fallback in readers and suffix not in FOREIGN_SUFFIXES:
+    prose = suffix in _PROSE_SUFFIXES and fallback != "text"
+    if fallback in readers and suffix not in FOREIGN_SUFFIXES and not prose:
         if path.is_file() or path == STDIN:
             what = "plain text, a record per line" if fallback == "text" else fallback
             ctx.policy.assume(f"{path} is read as {what}: {option} says otherwise")

@@ -15,9 +15,9 @@ from labelkit.records.examples import Offsets
 
 REJECTED_SPANS = "spans that were rejected in Prodigy were left out"
 SpanUnit = Literal["characters", "words", "words-inclusive"]
-_START = ("start", "start_offset", "start_char", "begin")
+_START = ("start", "start_offset", "start_char", "begin", "offset")
 _END = ("end", "end_offset", "end_char", "stop")
-_LABEL = ("label", "type", "tag", "entity_group", "labels")
+_LABEL = ("label", "type", "tag", "entity_group", "labels", "category")
 _TEXT = ("text", "surface")
 _HINT = 'write each as {"start": 0, "end": 5, "label": "PER"} or [0, 5, "PER"]'
 
@@ -56,6 +56,8 @@ def _unnamed_fields(item: Any) -> SpanFields:
     if isinstance(item, Mapping):
         names = [next((name for name in usual if name in item), "") for usual in (_START, _END, _LABEL, _TEXT)]
         start, end, label, surface = (item.get(name) for name in names)
+        if not names[1] and type(start) is int and type(length := item.get("length")) is int:
+            end = start + length
         if isinstance(label, list | tuple) and len(label) == 1:
             label = label[0]
         found = SpanFields(start, end, label, surface if isinstance(surface, str) else None)
