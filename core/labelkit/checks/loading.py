@@ -91,15 +91,13 @@ def load(
         if not file.exists():  # a mistake in the command, not in the data
             raise DataError(f"{file} does not exist", hint="check the path")
     splits, findings = read_leniently(resolved, ctx, folder, limit, progress)
-    if refused and not any(splits.values()) and not any(_is_case(refused[0], finding) for finding in findings):
-        raise refused[0]  # as no record could be read, their kind is not known: what other commands say is meant
+    if not any(splits.values()):
+        _check_kind_known(refused, findings)
     if layer is not None and source is None:
         check_layer_exists(layer, splits, reference)
     named = {layer: source.layers[layer] or "" for layer in layers} if source else {}
-    for name in layers if kind == "token" else ():
-        if name not in named:
-            notation = find_notation(splits, name, ctx, spans=None)
-            splits = {split: map_examples(examples, notation.read) for split, examples in splits.items()}
+    if kind == "token":
+        splits = _read_notations(splits, [name for name in layers if name not in named], ctx)
     return CheckedDataset(
         reference=reference,
         kind=kind,
@@ -114,8 +112,27 @@ def load(
     )
 
 
-def _is_case(error: DataError, finding: Finding) -> bool:
-    return any(error.message in (case.text, f"{case.place}: {case.text}") for case in finding.examples)
+def _read_notations(
+    splits: dict[str, Sequence[Example]], layers: Sequence[str], ctx: LoadContext
+) -> dict[str, Sequence[Example]]:
+    """Return the splits with the labels of ``layers`` by name, as tags of one of the four schemes."""
+    for name in layers:
+        notation = find_notation(splits, name, ctx, spans=None)
+        splits = {split: map_examples(examples, notation.read) for split, examples in splits.items()}
+    return splits
+
+
+def _check_kind_known(refused: Sequence[DataError], findings: Sequence[Finding]) -> None:
+    """Raise what other commands say where no record could be read, so that their kind was guessed.
+
+    :param refused: the errors of records whose kind was not known.
+    :param findings: those of records of the kind that was guessed.
+    :raises DataError: the first of ``refused`` is none of them.
+    """
+    cases = [case for finding in findings for case in finding.examples]
+    known = {text for case in cases for text in (case.text, f"{case.place}: {case.text}")}
+    if refused and refused[0].message not in known:
+        raise refused[0]
 
 
 def count_held_out(splits: Mapping[str, Sequence[Example]], layer: str, kind: Kind, settings: DataSettings) -> int:
