@@ -40,7 +40,7 @@ results = record(
     type=st.sampled_from(("labels", "choices", "hypertextlabels", "relation")), value=st.one_of(values, odd),
     from_name=st.sampled_from(("label", "other")), to_name=st.sampled_from(("text", "note", None)),
 )  # fmt: skip
-annotations = record(result=listed(results), was_cancelled=st.booleans(), ground_truth=st.booleans())
+reviewed = record(result=listed(results), was_cancelled=st.booleans(), ground_truth=st.booleans())
 cats = st.dictionaries(labels.map(str), st.just(1))
 FILES: dict[str, tuple[Any, st.SearchStrategy[Any]]] = {
     "doccano": (doccano.read, record(
@@ -52,7 +52,7 @@ FILES: dict[str, tuple[Any, st.SearchStrategy[Any]]] = {
         answer=st.sampled_from(("accept", "reject", "ignore")), accept=listed(labels), _is_binary=st.booleans(),
     )),
     "label-studio": (label_studio.read, st.one_of(
-        record(id=st.integers(1, 3), data=record(text=texts, note=texts), annotations=listed(annotations)),
+        record(id=st.integers(1, 3), data=record(text=texts, note=texts), annotations=listed(reviewed)),
         record(id=st.integers(1, 3), text=texts, label=st.one_of(st.lists(values, max_size=2), labels)),
     )),
     "spacy-json": (json_files.read_lines, st.one_of(
