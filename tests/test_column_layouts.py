@@ -66,6 +66,7 @@ LAYOUTS = {
     "sentences with slashes": ("Ada/B-PER ran/O home/O\n" * 2, "each line is a sentence"),
     "languages": ("en:Ada\tB-PER\nen:ran\tO\nen:home\tO\n\n" * 2, "code of its language ('en:')"),
     "joined files": ("Ada\tB-PER\nran\tO\nhome\tO\n\n\ufeffAda\tB-PER\nran\tO\nhome\tO\n", "byte order marks"),
+    "no-break spaces": ("Ada\u00a0B-PER\nran\u00a0O\nhome\u00a0O\n\n" * 2, "separated by no-break spaces (U+00A0)"),
     "carriage returns": ("Ada\tB-PER\rran\tO\rhome\tO\r\r" * 2, "two columns: words in column 0"),
     "brackets": ("d 0 0 Ada NNP (PER)\nd 0 1 ran VBD *\nd 0 2 home NN *\n\n" * 2, "'ner' in column 5"),
     "brackets over words": ("Ada * NNP\nran (X* VBD\nhome *) NN\n\n" * 2, "'ner' in column 1"),

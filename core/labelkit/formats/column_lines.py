@@ -24,7 +24,9 @@ Split = Callable[[str], list[str]]
 PREDICTED = "# labels predicted by labelkit"
 _BORDER = re.compile(r"#\s?(?:begin|end) document\b")
 #: separators of the fields of a line with one word
-_SEPARATORS = "|;,:/_~="
+_SEPARATORS = "|;,:/_~=\u00a0\u3000"
+#: separators that messages name, as nobody sees them
+_INVISIBLE = {"\u00a0": "no-break spaces (U+00A0)", "\u3000": "ideographic spaces (U+3000)"}
 #: separators within the words of a line that holds a sentence
 _INNER = "|/_"
 _TAGS = re.compile(r"[A-Z][A-Z0-9$-]{0,9}|[^\w\s]{1,3}")
@@ -137,8 +139,9 @@ def _other_separation(lines: Sequence[str]) -> Separation | None:
         if not all(all(row) for row in fields) or not _are_labels([row[-1] for row in fields], several=several):
             continue
         what = "each line is a sentence, its words and labels" if several else "words and labels"
-        said = f"{what} are separated by '{separator}': {_SAID}"
-        return Separation(name=f"'{separator}'", split=split, sentences=several, assumed=said)
+        name = _INVISIBLE.get(separator, f"'{separator}'")
+        said = f"{what} are separated by {name}: {_SAID}"
+        return Separation(name=name, split=split, sentences=several, assumed=said)
     return None
 
 
