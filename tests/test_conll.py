@@ -3,6 +3,7 @@ from __future__ import annotations
 import gzip
 import io
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -32,7 +33,7 @@ class Memory:
 
 
 def labelled(words: Sequence[str], labels: Sequence[str], id_: str = "1") -> Labelled:
-    coverage = Coverage(words=len(words), windows=1)
+    coverage = Coverage(words=len(words), windows=0)
     return Labelled(id=id_, text=" ".join(words), words=tuple(words), labels=tuple(labels), coverage=coverage)
 
 
@@ -188,6 +189,16 @@ def test_written_and_read_is_the_same(tmp_path_factory: pytest.TempPathFactory, 
     again = Memory()
     conll.write((labelled(e.words or (), e.labels["ner"]) for e in examples), again)
     assert again.content == output.content
+
+
+def test_predictions_are_marked_in_the_first_line() -> None:
+    output = Memory()
+    record = labelled(["Ada"], ["B-PER"])
+    predicted = replace(record, coverage=Coverage(words=1, windows=1), extra={"document": "a", "column1": ["NNP"]})
+    conll.write([replace(record, words=(), labels=()), predicted], output)
+    assert output.content.decode().split("\n")[:4] == [
+        "# labels predicted by labelkit\t_\tO", "-DOCSTART-\tO", "", "Ada\tNNP\tB-PER",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("word", ["a\tb", "a\nb", "", " ", "-DOCSTART-", "\ud800"])

@@ -640,7 +640,9 @@ def test_each_row_is_read_or_accounted_for(tmp_path: Path, found: list[list[str]
     buffer = io.StringIO(newline="")
     csv.writer(buffer).writerows([["text", "label"], *found])
     (tmp_path / "a.csv").write_bytes(buffer.getvalue().encode())
-    read, missing = accounted(tmp_path / "a.csv", BY_NAME["csv"].read, "text")
+    reader = BY_NAME["csv"].read
+    assert reader is not None
+    read, missing = accounted(tmp_path / "a.csv", reader, "text")
     assert read + missing == len(found)
 
 

@@ -65,13 +65,6 @@ def write(records: Iterable[Labelled], output: Output) -> None:
     document: object = None
     filled = (labelled for labelled in records if labelled.words)
     for number, labelled in enumerate(filled):
-        if number == 0 and not is_gold(labelled):
-            # as many columns as the words have, and the label O, for readers that know no comments
-            left = ["_"] * (len(rows_of(labelled)[0]) - 2)
-            output.stream.write(("\t".join([PREDICTED, *left, "O"]) + "\n").encode())
-        if (now := labelled.extra.get("document", document)) != document:
-            output.stream.write(f"{DOCUMENT_START}\tO\n\n".encode())
-            document = now
         rows = rows_of(labelled)
         for field in chain.from_iterable(rows):
             if not is_writable(field):
@@ -79,6 +72,12 @@ def write(records: Iterable[Labelled], output: Output) -> None:
                     f"record '{labelled.id}': {field!a} cannot be written in CoNLL columns",
                     hint="another format can hold it, e.g. --to jsonl",
                 )
+        if number == 0 and not is_gold(labelled):
+            # as many columns as the words have, and the label O, for readers that know no comments
+            output.stream.write(("\t".join([PREDICTED, *["_"] * (len(rows[0]) - 2), "O"]) + "\n").encode())
+        if (now := labelled.extra.get("document", document)) != document:
+            output.stream.write(f"{DOCUMENT_START}\tO\n\n".encode())
+            document = now
         # Readers drop one byte order mark at the start of a line, so a word that starts with one needs a second.
         lines = ["\t".join(row) for row in rows]
         marked = [f"{BOM if line.startswith(BOM) else ''}{line}\n" for line in lines]

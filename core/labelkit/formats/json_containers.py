@@ -50,7 +50,7 @@ def records_of_columns(value: Mapping[str, Any], ctx: LoadContext) -> Sequence[A
     text = next((value[name] for name in USUAL["text"] if name in value), None)
     tokens = next((value[name] for name in USUAL["tokens"] if name in value), None)
     table = isinstance(text, list) or (isinstance(tokens, list) and all(isinstance(one, list) for one in tokens))
-    if not table or not all(isinstance(column, list) and len(column) == len(columns[0]) for column in columns):
+    if not table or not all(isinstance(column, list) and 0 < len(column) == len(columns[0]) for column in columns):
         return None
     ctx.policy.assume("the fields of the file's object are columns of records")
     return [dict(zip(value, row, strict=True)) for row in zip(*columns, strict=True)]

@@ -60,7 +60,7 @@ def _holds_records(path: Path, ctx: LoadContext) -> bool:
     silent = replace(ctx, policy=ctx.policy.renewed())
     first = next(iter(first_values(path, ctx, "lines", 1)), None)
     try:
-        return isinstance(first, Mapping) and contained_records(first, silent) is not None
+        return isinstance(first, Mapping) and bool(contained_records(first, silent))
     except DataError:
         return True  # which whoever reads it reports
 
