@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from labelkit.errors import DataError
+from labelkit.formats.columns import USUAL
 from labelkit.formats.examples import read_records
 from labelkit.formats.json_containers import contained_records
 from labelkit.formats.json_values import Layout, find_layout, first_values, line_values, stored_values
@@ -56,11 +57,12 @@ def read_lines(path: Path, ctx: LoadContext) -> Iterator[Example]:
 
 
 def _holds_records(path: Path, ctx: LoadContext) -> bool:
-    """Return whether the only line of a file is an object that holds the records in a field, or in columns."""
+    """Return whether the only line of a file is an object that holds the records in a field."""
     silent = replace(ctx, policy=ctx.policy.renewed())
     first = next(iter(first_values(path, ctx, "lines", 1)), None)
     try:
-        return isinstance(first, Mapping) and bool(contained_records(first, silent))
+        found = isinstance(first, Mapping) and not {*USUAL["text"], *USUAL["tokens"]} & first.keys()
+        return found and bool(contained_records(first, silent))
     except DataError:
         return True  # which whoever reads it reports
 
