@@ -421,4 +421,4 @@ def test_every_command_says_what_it_assumed_of_the_data(
             err = "".join(capsys.readouterr())
         assert f"assumed: {said}" in err
     main(["runs", "show", "shared"])
-    assert "assumed      columns: words in column 0" in capsys.readouterr().out
+    assert "assumed      two columns: words in column 0" in capsys.readouterr().out
