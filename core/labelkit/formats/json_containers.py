@@ -10,7 +10,7 @@ from labelkit.formats.columns import USUAL, listed
 from labelkit.records import LoadContext
 
 #: fields of records, of which the first is meant where there are several
-_USUAL_FIELDS = ("data", "annotations", "records", "examples", "rows", "items")
+RECORD_FIELDS = ("data", "annotations", "records", "examples", "rows", "items")
 _WRITE_LINES = "write a record per line: table.to_json(path, orient='records', lines=True)"
 
 
@@ -27,7 +27,7 @@ def contained_records(value: Mapping[str, Any], ctx: LoadContext) -> Sequence[An
         return records_of_columns(value, ctx)
     fields = [name for name, held in value.items() if _are_records(held)]
     if fields:
-        usual = [name for name in _USUAL_FIELDS if name in fields]
+        usual = [name for name in RECORD_FIELDS if name in fields]
         if len(fields) > 1 and not usual:
             raise DataError(
                 f"records in several fields of one object: {listed(fields)}",

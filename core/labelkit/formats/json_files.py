@@ -6,7 +6,7 @@ A ``.json`` file holds an array of records, an object with the records in a fiel
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 from labelkit.errors import DataError
 from labelkit.formats.columns import USUAL
 from labelkit.formats.examples import read_records
-from labelkit.formats.json_containers import contained_records
+from labelkit.formats.json_containers import RECORD_FIELDS, contained_records
 from labelkit.formats.json_values import Layout, find_layout, first_values, line_values, stored_values
 from labelkit.formats.jsonl import no_object_error, write
 from labelkit.formats.tools import doccano, prodigy, spacy_json
@@ -57,14 +57,12 @@ def read_lines(path: Path, ctx: LoadContext) -> Iterator[Example]:
 
 
 def _holds_records(path: Path, ctx: LoadContext) -> bool:
-    """Return whether the only line of a file is an object that holds the records in a field."""
-    silent = replace(ctx, policy=ctx.policy.renewed())
+    """Return whether the only line of a file is an object without a text that holds objects in a field for records."""
     first = next(iter(first_values(path, ctx, "lines", 1)), None)
-    try:
-        found = isinstance(first, Mapping) and not {*USUAL["text"], *USUAL["tokens"]} & first.keys()
-        return found and bool(contained_records(first, silent))
-    except DataError:
-        return True  # which whoever reads it reports
+    if not isinstance(first, Mapping) or {*USUAL["text"], *USUAL["tokens"]} & first.keys():
+        return False
+    held = next((first[name] for name in RECORD_FIELDS if name in first), None)
+    return isinstance(held, list) and bool(held) and all(isinstance(one, Mapping) for one in held)
 
 
 def read_document(path: Path, ctx: LoadContext) -> Iterator[Example]:
