@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -13,12 +15,16 @@ import pytest
 
 import labelkit
 from foreign_models import change_config, classifier, foreign_copy
+from hub_server import Hub, serving, use
+from hub_writing import Repository
 from labelkit.encode.running_text import align
-from labelkit.errors import LabelkitError
+from labelkit.errors import LabelkitError, NetworkError
+from labelkit.hub.verification import check_downloaded
 from labelkit.labels.model_labels import NO_OUTPUT, read_labels
 from labelkit.labels.schemes import repair
 from labelkit.records import Example, Scheme
 
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
 TEXT = "Ada Lovelace met Bob in New York ."
 
 # -- names of labels --------------------------------------------------------------------------------------------------
@@ -399,3 +405,89 @@ def test_a_folder_is_written_with_a_separator(foreign: Path, command: Any, monke
     monkeypatch.chdir(foreign.parent)
     assert f"the folder is ./{foreign.name}" in command("label", foreign.name, "--text", "Ada", status=1)
     assert "assumed: its task is ner" in command("label", f"./{foreign.name}", "--text", "Ada")
+
+
+# -- the Hub ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def hub(foreign: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    """Serve the foreign model, with its pickle beside, as ``org/ner``."""
+    with serving() as found:
+        use(found, monkeypatch, tmp_path / "cache")
+        files = {file.name: file.read_bytes() for file in foreign.iterdir()}
+        found.models["org/ner"] = Repository()
+        found.models["org/ner"].branches["main"] = COMMIT
+        found.models["org/ner"].commits[COMMIT] = files
+        yield found
+
+
+def test_a_model_of_the_hub_is_fetched_once_and_recorded_by_its_commit(hub: Hub, command: Any) -> None:
+    labelled = command("label", "hub:org/ner", "--text", TEXT, "--json")
+    hub.mode = "fails"
+    assert command("label", "hub:org/ner@main", "--text", TEXT, "--json")["labels"] == labelled["labels"]
+    adopted = command("adopt", "hub:org/ner", "--json")
+    assert adopted["model"] == f"hub:org/ner@{COMMIT}"
+    assert command("runs", "show", adopted["run"], "--json")["record"]["model_revision"] == COMMIT
+    assert not any("training_args.bin" in asked and "/resolve/" in asked for asked in hub.asked)
+
+
+def test_a_model_of_the_hub_that_cannot_be_used_is_refused(hub: Hub, command: Any, tmp_path: Path) -> None:
+    files = hub.models["org/ner"].commits[COMMIT]
+    weights = files.pop("model.safetensors")
+    files["pytorch_model.bin"] = b"\x80\x04N."
+    assert "only pickled weights (pytorch_model.bin)" in command("label", "hub:org/ner", "--text", "Ada", status=1)
+    del files["pytorch_model.bin"], files["training_args.bin"]
+    files["m.gguf"] = b"GGUF"
+    assert "holds no safetensors but GGUF (m.gguf)" in command("label", "hub:org/ner", "--text", "Ada", status=1)
+    files["model.safetensors"] = weights
+    assert "there is no model 'org/no'" in command("label", "hub:org/no", "--text", "Ada", status=1)
+    hub.mode = "fails"
+    assert "cannot be reached" in command("label", "hub:org/ner", "--text", "Ada", status=1)
+    assert "names no model of the Hub" in command("label", "hub:", "--text", "Ada", status=1)
+
+
+def test_a_download_that_differs_from_its_hash_is_refused(tmp_path: Path) -> None:
+    blobs, folder = tmp_path / "blobs", tmp_path / "snapshots" / COMMIT
+    blobs.mkdir()
+    folder.mkdir(parents=True)
+    for name, content in (("whole.json", b"{}"), ("model.safetensors", b"weights")):
+        digest = hashlib.sha256(content) if name == "model.safetensors" else hashlib.sha1(b"blob 2\0{}")
+        (blobs / digest.hexdigest()).write_bytes(content)
+        (folder / name).symlink_to(blobs / digest.hexdigest())
+    check_downloaded(folder)
+    (folder / "model.safetensors").resolve().write_bytes(b"Weights")
+    with pytest.raises(NetworkError, match=r"model.safetensors is not the file whose hash the Hub gives"):
+        check_downloaded(folder)
+    assert [file.name for file in folder.iterdir()] == ["whole.json"]
+
+
+# -- all architectures ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:assumed")
+@pytest.mark.parametrize("architecture", ["bert", "distilbert", "roberta", "deberta-v2", "xlm-roberta"])
+def test_a_thousand_texts_get_the_labels_of_the_pipeline(architecture: str, tmp_path: Path) -> None:
+    """Of words and of texts, raw ones: with punctuation, other scripts, and several spaces."""
+    from transformers import pipeline
+
+    from labelkit.models.tiny import make_tiny
+
+    texts = thousand_texts()
+    encoder = make_tiny(architecture, tmp_path)
+    words = classifier(encoder, tmp_path / "words", ("I-LOC", "O", "B-LOC", "I-PER", "B-PER"))
+    assert assert_same_labels(words, texts, "IOB2") > 10_000
+    folder = classifier(encoder, tmp_path / "texts", ("NEGATIVE", "POSITIVE", "NEUTRAL"), kind="text")
+    theirs: Any = pipeline("text-classification", model=str(folder), device="cpu")(texts)
+    assert [one.label for one in labelkit.load(folder).label_all(texts)] == [one["label"] for one in theirs]
+
+
+def thousand_texts() -> list[str]:
+    """Return texts of the sample corpus, their words joined by spaces or not, and with other characters between."""
+    from labelkit.sample import sentences
+
+    joints = (" ", " ", "  ", "-", "…", "/", "é ", " 東京 ", " 😀 ", "'s ")
+    random = Random(0)
+    found = [one.words or () for one in sentences(1000)]
+    return ["".join(f"{word}{random.choice(joints)}" for word in words)[:300] for words in found]

@@ -283,7 +283,7 @@ def test_a_head_for_other_labels_is_refused(folder: Path) -> None:
     weights = load_file(folder / "model.safetensors")
     weights["classifier.weight"] = weights["classifier.weight"][:3].contiguous()
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
-    assert "classifier.weight" in refusal(folder).message
+    assert refusal(folder).message == f"config.json of {folder} names 5 labels, its weights have 3 outputs"
 
 
 def test_a_pickle_is_never_opened(folder: Path) -> None:

@@ -257,7 +257,8 @@ def test_a_repository_with_pickled_weights_only_is_refused(hub: Hub, tmp_path: P
     (hub.folder / "model.safetensors").unlink()
     said = resolve(hub, tmp_path)
     assert said["error"] == "ModelError"
-    assert "safetensors" in said["message"]
+    assert "only pickled weights (pytorch_model.bin)" in said["message"]
+    assert "safetensors" in said["hint"]
     assert hub.fetched & {"pytorch_model.bin", "training_args.bin"} == set()
 
 

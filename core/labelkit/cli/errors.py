@@ -86,6 +86,7 @@ def _inspect(shell: Shell, options: ErrorsOptions) -> Inspection:
     from labelkit.labels.numbers import refuse_numbers
 
     labeller = Labeller.open(options.run, shell.home, shell.catalog)
+    say_assumptions(shell, labeller.assumptions)
     refuse_numbers(labeller.info.schema, "labelkit errors")
     details = find_details(labeller.info.run, shell.home)
     if details is None and options.train:

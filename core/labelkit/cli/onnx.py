@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from labelkit.cli.common import Shell, command_options
+from labelkit.cli.common import Shell, command_options, say_assumptions
 from labelkit.cli.data import reading_context, reading_options
 from labelkit.errors import LabelkitError
 from labelkit.files.targets import check_target, is_stream
@@ -79,6 +79,7 @@ def onnx(shell: Shell, **given: Any) -> None:
     options.check()
     details = _recorded_run(shell, options.run)
     labeller = Labeller.open(options.run, shell.home, shell.catalog, engine="torch")
+    say_assumptions(shell, labeller.assumptions)
     info = labeller.info
     gold, train = _read_data(shell, options, labeller, details)
     export = export_labeller(

@@ -34,6 +34,8 @@ def read_run_corpus(details: RunDetails, catalog: Catalog, environment: Environm
     from labelkit.train.preparation import read_corpus
     from labelkit.train.resumption import recorded_request
 
+    if details.status == "adopted":
+        raise LabelkitError("an adopted model has no data of its own", hint="add --data REF")
     with explain_missing_parts(catalog, details.record.suppliers):
         plan = make_plan(recorded_request(details), catalog, offline=environment.offline)
         return read_corpus(plan, catalog, environment, home.cache)

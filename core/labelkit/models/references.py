@@ -153,7 +153,8 @@ def fetch_model(reference: str, *, offline: bool, revision: str | None = None) -
 
 def _without_safetensors(repository: HubRepository, files: Sequence[str]) -> LabelkitError:
     """Return the error for a repository whose weights labelkit never loads."""
-    pickle = next((file for file in files if Path(file).suffix in PICKLES), None)
+    pickles = (file for file in files if Path(file).suffix in PICKLES and Path(file).name != "training_args.bin")
+    pickle = next(pickles, None)
     if pickle is not None:
         return repository.error(
             f"{repository} holds only pickled weights ({pickle}), which labelkit never loads",
