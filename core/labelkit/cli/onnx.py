@@ -79,7 +79,6 @@ def onnx(shell: Shell, **given: Any) -> None:
     options.check()
     details = _recorded_run(shell, options.run)
     labeller = Labeller.open(options.run, shell.home, shell.catalog, engine="torch")
-    say_assumptions(shell, labeller.assumptions)
     info = labeller.info
     gold, train = _read_data(shell, options, labeller, details)
     export = export_labeller(
@@ -132,6 +131,7 @@ def _read_data(
     from labelkit.label.plugin_settings import trained_values
     from labelkit.settings import DataSettings
 
+    say_assumptions(shell, labeller.assumptions)
     if options.data is not None:
         base = DataSettings(splitter=labeller.info.splitter)
         trained = trained_values(labeller.info, shell.catalog)
