@@ -127,6 +127,10 @@ def __getattr__(name: str) -> Any:
     """Import the heavier public names when they are first used."""
     if name == "__version__":  # importlib.metadata alone would take half of the time of --help
         return _version()
+    if name == "data":  # the package whose function load is public
+        from importlib import import_module
+
+        return import_module("labelkit.data")
     if name not in _LAZY:
         raise AttributeError(f"module 'labelkit' has no attribute '{name}'")
     from importlib import import_module

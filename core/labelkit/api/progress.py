@@ -25,7 +25,9 @@ class ProgressBar:
                 from tqdm.auto import tqdm
 
                 self._metric = event.metric
-                self._bar = tqdm(total=event.steps, initial=event.done, desc=f"run {event.run}", unit="step")
+                self._bar = tqdm(
+                    total=event.steps, initial=event.done, desc=f"run {event.run}", unit="step", mininterval=1
+                )
             case StepDone() if self._bar is not None:
                 self._bar.update(event.step - self._bar.n)
             case Scored() if self._bar is not None and event.split == "validation":

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 #: background colours of labels, by their order; dark text is readable on each
 COLOURS = ("#ffd8a8", "#a5d8ff", "#b2f2bb", "#eebefa", "#ffec99", "#ffc9c9", "#99e9f2", "#d8f5a2", "#d0bfff", "#e9ecef")
 _MAX_CHARACTERS = 20_000  # of a text that is shown
+_DETAILS = ("support", "repaired", "temperature")
 _TRIPLE = ("precision", "recall", "f1", "support")
 
 
@@ -53,9 +54,14 @@ def score_tables(title: str, figures: Mapping[str, Any], note: str = "") -> str:
     per_type = figures.get("per_type") or {}
     rows = [(name, *(row.get(each) for each in _TRIPLE)) for name, row in per_type.items()]
     parts = [html_table(("", *_TRIPLE), rows, title=title)] if rows else []
-    whole = [(name, value) for name, value in figures.items() if isinstance(value, int | float) and "." not in name]
+    whole = [(name, value) for name, value in figures.items() if isinstance(value, int | float) and _is_shown(name)]
     parts.append(html_table(("score", ""), whole, title="" if rows else title))
     return "".join(parts) + (f"<p>{escape(note)}</p>" if note else "")
+
+
+def _is_shown(name: str) -> bool:
+    """Return whether a score is one to look at first; all of them are in the record."""
+    return "." not in name and name not in _DETAILS and not name.startswith(("span_", "macro_p", "macro_r", "ece"))
 
 
 def labelled_html(record: Labelled) -> str:
