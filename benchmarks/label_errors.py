@@ -20,7 +20,7 @@ from labelkit.config.environment import Environment
 from labelkit.evaluation.label_errors import label_classes, rank_labels
 from labelkit.evaluation.recorded_data import gold_split, read_run_corpus
 from labelkit.inference.calibration import apply_temperature
-from labelkit.inference.prediction import gold_ids
+from labelkit.inference.label_ids import gold_ids
 from labelkit.label.labeller import Labeller
 from labelkit.plugins.catalog import Catalog
 from labelkit.registry import Home, Registry

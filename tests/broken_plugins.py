@@ -37,7 +37,7 @@ from labelkit import (
     events,
 )
 from labelkit.inference.decoders import viterbi
-from labelkit.models.heads import cross_entropy
+from labelkit.models.heads import MULTILABEL, cross_entropy, log_sigmoid
 from labelkit.plugins.catalog import RECORD_HOOKS, Candidate, Catalog, find_candidates
 from labelkit.records import Counts, RunContext
 
@@ -181,6 +181,20 @@ def source(check: str, said: str, *parts: Any, **changes: Any) -> BrokenPlugin:
 def metric(check: str, said: str, compute: Callable[[Predictions], Any] = exact_match, **changes: Any) -> BrokenPlugin:
     record = replace(METRIC, compute=compute, **{"counts": None, **changes})
     return BrokenPlugin(f"metric-exact-{check}", said, (record,))
+
+
+def reading_mentions(given: Predictions) -> dict[str, float]:
+    assert given.train_mentions is not None
+    return {**exact_match(given), "known": float(("word0",) in given.train_mentions())}
+
+
+def share_of_equal_sets(given: Predictions) -> dict[str, float]:
+    gold, predicted = given.sets
+    return {"exact_match": sum((gold == predicted).all(axis=1).tolist()) / len(gold)}
+
+
+def unlikely(outputs: Any, ctx: HeadContext) -> Any:
+    return log_sigmoid(-outputs, ctx)
 
 
 def head(check: str, said: str, **changes: Any) -> BrokenPlugin:
@@ -615,6 +629,20 @@ BROKEN: dict[str, BrokenPlugin] = {
     "counts without the key": metric("counts", "return what compute() returns", counts=nameless_counts),
     "counts without figures": metric("counts", "return a dict of names and numbers", counts=without_figures),
     "counts of something else": metric("counts", "let counts() and compute() agree", counts=other_counts),
+    "mentions that are not declared": metric("mentions", "set uses_train_mentions=True", reading_mentions),
+    "decoder of sets that gives ids": BrokenPlugin(
+        "decoder-mine-ids",
+        "return a bool array of shape",
+        (Decoder(name="mine", kind="text", multilabel=True, decode=lambda scores: scores.values.argmax(axis=1)),),
+    ),
+    "metric of sets that counts texts": BrokenPlugin(
+        "metric-exact-finite",
+        "no text at all, fails with ZeroDivisionError",
+        (replace(METRIC, kind="text", multilabel=True, counts=None, compute=share_of_equal_sets),),
+    ),
+    "head of sets upside down": BrokenPlugin(
+        "head-mine-learns", "highest for the label", (replace(MULTILABEL, name="mine", scores=unlikely),)
+    ),
     # heads
     "head of no kind": head("kinds", "name 'token', 'text', or both", kinds=("words",)),
     "obeys what is no setting": head("kinds", "no setting of the loss", loss_settings=("dropout",)),

@@ -22,7 +22,8 @@ from labelkit.inference import score_blocks
 from labelkit.inference.calibration import COLDEST, HOTTEST, apply_temperature, calibration_error, fit_temperature
 from labelkit.inference.decoding import decode
 from labelkit.inference.engine import WordScores
-from labelkit.inference.prediction import LabelSequences, ScoringOptions, score_split
+from labelkit.inference.label_ids import LabelSequences
+from labelkit.inference.prediction import ScoringOptions, score_split
 from labelkit.records import Decoder, Example, Metric, Schema
 from labelkit.registry import Home, Registry, nested
 

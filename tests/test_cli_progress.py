@@ -24,11 +24,11 @@ def shown(metric: str, *, terminal: bool) -> str:
 @pytest.mark.parametrize(
     ("metric", "expected"),
     [
-        ("f1", "precision –, recall –, F1 * 0.2500, accuracy 0.7500, step 2 of 2, best"),
+        ("f1", "validation loss 0.5000, F1 * 0.2500, accuracy 0.7500, step 2 of 2, best"),
         ("kappa", "F1 0.2500, accuracy 0.7500, kappa * 0.1250, step 2 of 2, best"),
         (
             "",
-            "epoch 1, training loss –, validation loss 0.5000, precision –, recall –, F1 0.2500, accuracy 0.7500, step",
+            "epoch 1, training loss –, validation loss 0.5000, F1 0.2500, accuracy 0.7500, step",
         ),
     ],
 )
@@ -38,8 +38,8 @@ def test_lines_mark_the_metric_that_chooses_the_checkpoint(metric: str, expected
 
 def test_the_table_has_a_column_for_the_metric_that_chooses_the_checkpoint() -> None:
     lines = [" ".join(line.split()) for line in shown("kappa", terminal=True).splitlines()]
-    assert any(line.endswith("precision recall F1 accuracy kappa *") for line in lines)
-    assert any("1 – 0.5000 – – 0.2500 0.7500 0.1250" in line for line in lines)
+    assert any(line.endswith("validation loss F1 accuracy kappa *") for line in lines)
+    assert any("1 – 0.5000 0.2500 0.7500 0.1250" in line for line in lines)
 
 
 def test_what_is_done_before_the_first_step_is_shown_in_a_terminal_alone() -> None:

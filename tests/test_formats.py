@@ -175,7 +175,6 @@ def test_blank_lines_and_line_separators(tmp_path: Path) -> None:
         ('{"text": "a", "label": ""}', "the label is missing"),
         ('{"text": "a", "label": 4.5}', "the label 4.5 is a fraction, labels are classes"),
         ('{"text": "a", "label": NaN}', "the label is missing"),
-        ('{"text": "a", "label": ["x", "y"]}', "one label is needed, this text has 2"),
         ('{"text": "a", "label": {"x": 1}}', "a label is text or a whole number, not {'x': 1}"),
         ('{"text": "a"}', "no labels of 'label' in train, nor any other"),
     ],

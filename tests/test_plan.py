@@ -122,7 +122,7 @@ def test_all_misses_come_at_once() -> None:
     )  # fmt: skip
 
     errors = ErrorCollector()
-    draft_plan(request, CATALOG, errors)
+    draft_plan(request, CATALOG, errors, labelkit.Context())
     with errors.collect():
         raise LabelkitError("no such data")
     with pytest.raises(PlanError) as error:

@@ -134,7 +134,7 @@ def test_two_plugins_cannot_have_one_namespace() -> None:
         catalog.find("settings", "pets")
     errors = ErrorCollector()
     with pytest.raises(PlanError):
-        draft_plan(Request(task="none", sets=("pets.types=[]",)), catalog, errors)
+        draft_plan(Request(task="none", sets=("pets.types=[]",)), catalog, errors, labelkit.Context())
     assert "comes from 'mine' and 'other'" in "; ".join(map(str, errors.errors))
 
 

@@ -16,7 +16,7 @@ from labelkit.evaluation.comparison import align_schemas
 from labelkit.evaluation.evaluation import evaluate
 from labelkit.evaluation.label_mapping import LabelMap
 from labelkit.inference.engine import WordScores
-from labelkit.inference.prediction import ScoringOptions, score_split
+from labelkit.inference.prediction import ScoringOptions, decode_scores, score_split
 from labelkit.metrics.intervals import recomputed_intervals, resample
 from labelkit.metrics.significance import paired_randomisation_test
 from labelkit.records import Decoder, Example, Metric, Place, Predictions, Schema
@@ -102,6 +102,9 @@ class StoredScores:
         values = np.tile(np.log(np.array([0.9, 0.1], np.float32)), (sum(words), 1))
         return WordScores(values, np.array(words), np.ones(sum(words), np.bool_))
 
+    def decode(self, found: WordScores) -> Any:
+        return decode_scores(found, DECODER, SCHEMA, {})
+
     def scores(self, examples: list[Example]) -> tuple[WordScores, list[Any]]:
         return self.score(None, [len(example.words or ()) for example in examples]), []
 
@@ -109,7 +112,7 @@ class StoredScores:
 def test_a_run_gives_them() -> None:
     seen = Seen()
     scoring = ScoringOptions("pos", SCHEMA, DECODER, [seen.metric, DOCUMENTS])
-    figures, _ = score_split(StoredScores(), [], EXAMPLES, scoring)  # type: ignore[arg-type]
+    figures = score_split(StoredScores(), [], EXAMPLES, scoring).figures  # type: ignore[arg-type]
     assert figures["x"] == 9
     assert figures["documents"] == 0
     assert seen.given[0].ids == [example.id for example in EXAMPLES]

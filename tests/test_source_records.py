@@ -17,7 +17,8 @@ from labelkit.data.layer_schema import check_examples
 from labelkit.encode.cache import LabelTarget
 from labelkit.errors import DataError, LabelkitError
 from labelkit.inference.engine import WordScores
-from labelkit.inference.prediction import ScoredPredictions, gold_ids
+from labelkit.inference.label_ids import gold_ids
+from labelkit.inference.prediction import ScoredPredictions
 from labelkit.records import Example, Predictions, Schema
 from labelkit.records.evaluate_modules import column
 

@@ -152,7 +152,7 @@ def test_gradient_weights_do_not_depend_on_the_batch(engine: Engine, tmp_path: P
         batch_tokens=0, evaluate=lambda *_: {}, callbacks=[TrainerCallback()],
     )  # fmt: skip
     items = [TrainingWindows(store)[n] for n in range(len(store))]
-    collate = Collator(engine.encoding, "text")
+    collate = Collator(engine.encoding, SCHEMA)
 
     def loss(batch: list[Any]) -> float:
         return float(trainer.compute_loss(engine.model, collate(batch), num_items_in_batch=len(items)).detach())

@@ -10,7 +10,7 @@ from labelkit.formats.builtin import FORMATS
 from labelkit.hookspecs import hookimpl
 from labelkit.inference.decoders import DECODERS
 from labelkit.label import terminal
-from labelkit.metrics import classification, regression, seqeval_metrics
+from labelkit.metrics import classification, multilabel, regression, seqeval_metrics
 from labelkit.models.heads import HEADS
 from labelkit.models.references import resolve_bundled, resolve_hub, resolve_path, resolve_tiny
 from labelkit.records import Decoder, Encoder, Format, Head, Metric, Schema, Source
@@ -59,13 +59,13 @@ def labelkit_formats() -> Iterable[Format]:
 
 @hookimpl
 def labelkit_metrics() -> Iterable[Metric]:
-    """Yield the metrics of spans, tags, classes and numbers."""
-    yield from (*seqeval_metrics.METRICS, *classification.METRICS, *regression.METRICS)
+    """Yield the metrics of spans, tags, classes, numbers and sets of labels."""
+    yield from (*seqeval_metrics.METRICS, *classification.METRICS, *regression.METRICS, *multilabel.METRICS)
 
 
 @hookimpl
 def labelkit_decoders() -> Iterable[Decoder]:
-    """Yield argmax and Viterbi decoding."""
+    """Yield the decoders."""
     yield from DECODERS
 
 

@@ -110,6 +110,10 @@ class DataSettings:
     )
     number_classes: Annotated[bool, Doc("read labels that are fractions, such as 2.5, as names of classes")] = False
     numbers: Annotated[bool, Doc("labels of texts are numbers, as the head regression learns them")] = False
+    multilabel: Annotated[
+        bool | None,
+        Doc("texts have any number of labels, none included; None: where a list of labels holds several"),
+    ] = None
     max_labels: Annotated[int, Doc("refuse more distinct labels of texts than this as a wrong column")] = 200
     max_types: Annotated[PositiveInt, Doc("refuse more distinct span types, or labels of words, than this")] = 10_000
     validation_fraction: Annotated[

@@ -106,7 +106,9 @@ def first_difference(example: Example, labels: Labels, others: Labels, place: st
     """
     content = excerpt(content_of(example))
     if isinstance(labels, str) or isinstance(others, str) or len(labels) != len(others) or example.words is None:
-        shown = [values if isinstance(values, str) else " ".join(values[:10]) for values in (labels, others)]
+        shown = [
+            values if isinstance(values, str) else " ".join(values[:10]) or "(none)" for values in (labels, others)
+        ]
         return f"{shown[0]}, but {shown[1]} in {place}: {content}"
     word = next(index for index, pair in enumerate(zip(labels, others, strict=True)) if pair[0] != pair[1])
     return f"{example.words[word]}: {labels[word]}, but {others[word]} in {place}: {content}"

@@ -13,12 +13,14 @@ from labelkit.data.arrow_cache import store_if_large
 from labelkit.data.corpus import context_for
 from labelkit.data.holdout import hold_out_validation
 from labelkit.data.label_notation import find_notation
+from labelkit.data.multilabel import reading_several
 from labelkit.data.reading import kind_of, reading_notes
 from labelkit.data.resolution import DataCatalog, FileSplits, ResolvedReference, resolve_reference
 from labelkit.data.views import map_examples
 from labelkit.errors import DataError, nearest
 from labelkit.files.split_names import SPLITS
 from labelkit.formats.columns import ROLES, TASK_LAYER_NAMES, usual_layer
+from labelkit.labels.label_sets import SeveralLabelsError
 from labelkit.records import DataSettings, Example, Kind, LoadContext, ReadingPolicy, Schema, Source
 from labelkit.settings import TrainSettings
 
@@ -37,6 +39,7 @@ class CheckedDataset:
     :param notes: what readers left out or changed on purpose.
     :param assumptions: what was assumed of the files where no setting says so.
     :param held_out: how many examples of train a run holds out as validation, which is checked as a part of train.
+    :param multilabel: texts have any number of labels.
     """
 
     reference: str
@@ -49,6 +52,7 @@ class CheckedDataset:
     notes: tuple[str, ...] = ()
     assumptions: tuple[str, ...] = ()
     held_out: int = 0
+    multilabel: bool = False
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -87,10 +91,9 @@ def load(
     layers = layers_to_check(layer, source, kind, ctx)
     ctx = context_for(ctx, layers[0], kind)
     resolved = resolve_reference(reference, kind, catalog, ctx)
-    for file in resolved.files.values() if isinstance(resolved, FileSplits) else ():
-        if not file.exists():  # a mistake in the command, not in the data
-            raise DataError(f"{file} does not exist", hint="check the path")
-    splits, findings = read_leniently(resolved, ctx, folder, limit, progress)
+    _check_files_exist(resolved)
+    read = partial(read_leniently, resolved, folder=folder, limit=limit, progress=progress)
+    splits, findings, several = reading_several(ctx, read)
     if not any(splits.values()):
         _check_kind_known(refused, findings)
     if layer is not None and source is None:
@@ -109,6 +112,7 @@ def load(
         notes=tuple(reading_notes(source, splits, ctx)),
         assumptions=tuple(ctx.policy.assumptions),
         held_out=count_held_out(splits, layers[0], kind, ctx.settings),
+        multilabel=several,
     )
 
 
@@ -144,10 +148,19 @@ def count_held_out(splits: Mapping[str, Sequence[Example]], layer: str, kind: Ki
     return len(hold_out_validation(train, layer, kind, settings.validation_fraction, seed)[1])
 
 
+def _check_files_exist(resolved: ResolvedReference) -> None:
+    """Raise :class:`~labelkit.errors.DataError` if a file is missing: a mistake in the command, not in the data."""
+    for file in resolved.files.values() if isinstance(resolved, FileSplits) else ():
+        if not file.exists():
+            raise DataError(f"{file} does not exist", hint="check the path")
+
+
 def read_leniently(
-    resolved: ResolvedReference, ctx: LoadContext, folder: Path, limit: int, progress: Callable[[str], object]
-) -> tuple[dict[str, Sequence[Example]], tuple[Finding, ...]]:
-    """Return the examples of each split that can be read, and what cannot be read; see :func:`load`.
+    resolved: ResolvedReference, ctx: LoadContext, *, folder: Path, limit: int, progress: Callable[[str], object]
+) -> tuple[dict[str, Sequence[Example]], tuple[Finding, ...], bool]:
+    """Return the examples of each split that can be read, what cannot be read, and whether texts have several labels.
+
+    See :func:`load`.
 
     :raises DataError: no split can be read, or all are empty.
     """
@@ -168,7 +181,7 @@ def read_leniently(
         raise failures[0]
     if not any(splits.values()) and not findings:
         raise DataError(f"'{resolved.text}' is empty: it holds no examples", hint="check the files")
-    return splits, tuple(findings)
+    return splits, tuple(findings), bool(ctx.settings.multilabel)
 
 
 def layers_to_check(layer: str | None, source: Source | None, kind: Kind, ctx: LoadContext) -> tuple[str, ...]:
@@ -224,6 +237,8 @@ class ReadingFaults:
             for example in opened():
                 started = True
                 yield example
+        except SeveralLabelsError:
+            raise  # all is read again
         except DataError as error:
             if started or self._records.count or self._lines.count:
                 _add_error(self._stopped, error)

@@ -84,7 +84,7 @@ def _check_labels(
 ) -> Iterator[Finding]:
     progress(f"labels of {layer}", None, None)
     limit, train = options.limit, data.splits.get("train", ())
-    several = layer in data.schemas and data.schemas[layer].multilabel
+    several = data.multilabel or (layer in data.schemas and data.schemas[layer].multilabel)
     yield from tags.labels(data.splits, layer, limit, multilabel=several)
     if scheme is not None:
         yield from tags.invalid_tags(data.splits, layer, limit)

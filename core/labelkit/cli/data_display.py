@@ -41,6 +41,8 @@ def print_corpus(
         print_numbers(console, figures)
     else:
         print_label_counts(console, figures, palette, "texts" if data.kind == "text" else "words")
+    if data.schema.multilabel:
+        print_set_sizes(console, figures)
     lengths = [
         (
             f.name + (" (held out)" if f.carved else ""),
@@ -75,6 +77,9 @@ def corpus_document(data: Corpus, examples: Sequence[Example], figures: Sequence
 def example_text(example: Example, data: Corpus, palette: Mapping[str, str]) -> Text:
     """Return an example with its spans or labels in colour."""
     labels = example.labels[data.layer]
+    if example.words is None and data.schema.multilabel:
+        chips = [(f"{label} ", f"bold {palette.get(label, 'white')}") for label in labels] or [("– ", "dim")]
+        return Text.assemble(*chips, literal(example.text or "", lines=False))
     if isinstance(labels, str) or example.words is None:
         return Text.assemble(
             (f"{labels} ", f"bold {palette.get(str(labels), 'white')}"),
@@ -100,6 +105,14 @@ def print_numbers(console: Console, figures: Sequence[SplitSummary]) -> None:
     """Print the range of the numbers of each split."""
     rows = [(f.name, *(f"{value:.4g}" for value in asdict(f.numbers).values())) for f in figures if f.numbers]
     table(console, ("numbers", ">lowest", ">median", ">mean", ">highest"), rows)
+    console.print()
+
+
+def print_set_sizes(console: Console, figures: Sequence[SplitSummary]) -> None:
+    """Print how many texts of each split have no label, one, two …"""
+    sizes = sorted({size for f in figures for size in f.sets})
+    rows = [(str(size), *(f"{f.sets.get(size, 0):,}" for f in figures)) for size in sizes]
+    table(console, ("labels of a text", *(f">{f.name}" for f in figures)), rows)
     console.print()
 
 

@@ -35,7 +35,8 @@ def print_plan(console: Console, checked: Plan, prepared: PreparedRun) -> None:
     for line in (*notes, *assumed_lines(prepared.corpus.assumptions)):
         console.print(cell(line), soft_wrap=True)
     schema = prepared.corpus.schema
-    console.print(cell(f"labels  {'numbers' if schema.numeric else ' '.join(schema.label_names)}"))
+    several = " (any number of them)" if schema.multilabel else ""
+    console.print(cell(f"labels  {'numbers' if schema.numeric else ' '.join(schema.label_names)}{several}"))
     console.print(
         cell(f"encoder {prepared.encoder.folder} ({prepared.encoder.revision}, {prepared.encoder.sha256[:12]})")
     )

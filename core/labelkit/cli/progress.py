@@ -18,7 +18,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.progress import Progress as Bars
-from rich.table import Table
+from rich.table import Column, Table
 
 from labelkit.cli.common import assumed_lines
 from labelkit.console.terminal import terminal_may_close
@@ -36,8 +36,19 @@ from labelkit.events import (
     TrainingStarted,
 )
 
-#: score → its column; the metric that chooses the checkpoint is added where it is none of these
-SCORES = {"precision": "precision", "recall": "recall", "f1": "F1", "accuracy": "accuracy"}
+#: score → its column, where the metrics have it; the metric that chooses the checkpoint is added where it is none
+SCORES = {
+    "precision": "precision",
+    "recall": "recall",
+    "f1": "F1",
+    "accuracy": "accuracy",
+    "macro_f1": "macro F1",
+    "subset_accuracy": "subset accuracy",
+    "mse": "MSE",
+    "mae": "MAE",
+    "pearson": "Pearson",
+    "spearman": "Spearman",
+}
 
 
 class Progress:
@@ -147,19 +158,20 @@ class Progress:
         columns = (TextColumn("training"), BarColumn(), MofNCompleteColumn(), TextColumn("steps"))
         self._bars = Bars(*columns, TimeRemainingColumn(), console=self._console)
         self._bars.add_task("training", total=event.steps, completed=event.done)
-        self._table = Table(box=None, pad_edge=False)
-        for name in score_columns(event.metric):
-            self._table.add_column(name, justify="right")
-        self._live = Live(Group(self._table, self._bars), console=self._console, refresh_per_second=8)
+        self._live = Live(self._bars, console=self._console, refresh_per_second=8)
         self._live.start()
 
     def _show_scores(self, event: Scored) -> None:
         """Show the scores on validation as a row of the table, or as a line."""
         cells = score_cells(event, self._metric)
-        if self._table is not None:
-            self._table.add_row(*cells, style="bold" if event.best else None)
+        if self._live is not None and self._bars is not None:
+            if self._table is None:  # only now is it known which scores there are
+                self._table = Table(*(Column(name, justify="right") for name in cells), box=None, pad_edge=False)
+                self._live.update(Group(self._table, self._bars))
+            row = [cells.get(str(column.header), "–") for column in self._table.columns]
+            self._table.add_row(*row, style="bold" if event.best else None)
             return
-        shown = ", ".join(" ".join(pair) for pair in zip(score_columns(self._metric), cells, strict=True))
+        shown = ", ".join(" ".join(pair) for pair in cells.items())
         self._line(f"{shown}, step {event.step} of {self._steps}{', best' if event.best else ''}", style="none")
 
     def _stop(self) -> None:
@@ -170,21 +182,14 @@ class Progress:
         self._live = self._bars = self._table = None
 
 
-def score_columns(metric: str) -> list[str]:
-    """Return the columns of the table of scores; ``metric``, which chooses the checkpoint, is marked with ``*``.
+def score_cells(event: Scored, metric: str) -> dict[str, str]:
+    """Return column → cell of the scores that there are, with epoch and losses.
 
-    >>> score_columns("f1")[-4:]
-    ['precision', 'recall', 'F1 *', 'accuracy']
-    >>> score_columns("kappa")[-2:]
-    ['accuracy', 'kappa *']
+    :param metric: chooses the checkpoint, and is marked with ``*``.
     """
-    names = {**SCORES, **({metric: SCORES.get(metric, metric) + " *"} if metric else {})}
-    return ["epoch", "training loss", "validation loss", *names.values()]
-
-
-def score_cells(event: Scored, metric: str) -> list[str]:
-    """Return the cells of :func:`score_columns`; a dash for a score that the metrics do not have."""
-    scores = {"train_loss": event.train_loss, **event.metrics}
-    names = ("train_loss", "loss", *dict.fromkeys((*SCORES, metric) if metric else SCORES))
-    cells = ["–" if scores.get(name) is None else f"{scores[name]:.4f}" for name in names]
-    return [f"{event.epoch:.2f}".rstrip("0").rstrip("."), *cells]
+    scores = {"training loss": event.train_loss, "validation loss": event.metrics.get("loss")}
+    for name in dict.fromkeys((*SCORES, *filter(None, (metric,)))):
+        if event.metrics.get(name) is not None:
+            scores[SCORES.get(name, name.replace("_", " ")) + (" *" if name == metric else "")] = event.metrics[name]
+    cells = {name: "–" if score is None else f"{score:.4f}" for name, score in scores.items()}
+    return {"epoch": f"{event.epoch:.2f}".rstrip("0").rstrip("."), **cells}

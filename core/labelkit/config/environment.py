@@ -25,6 +25,7 @@ class Environment:
     :param memory: split → its data, where a program gave data in Python; the reference ``in memory`` names it.
     :param offline: ``HF_HUB_OFFLINE`` or ``TRANSFORMERS_OFFLINE`` is set.
     :param serve_token: ``LABELKIT_SERVE_TOKEN``, which requests to ``labelkit serve`` must bear.
+    :param trial: a contract check trains on made-up data; no variable says so.
     """
 
     data: Path | None = None
@@ -32,6 +33,7 @@ class Environment:
     offline: bool = False
     serve_token: str | None = field(default=None, repr=False)
     memory: Mapping[str, Any] = field(default_factory=dict)
+    trial: bool = False
 
     @classmethod
     def read(cls, environ: Mapping[str, str] = os.environ) -> Environment:
@@ -57,6 +59,7 @@ class Environment:
             path=Path(settings.path).expanduser() if settings.path else None,
             cache=cache,
             offline=self.offline,
+            trial=self.trial,
             encoding=settings.encoding,
             columns=parse_columns(settings.columns) if settings.columns else {},
             settings=settings,

@@ -22,7 +22,11 @@ from labelkit.models.references import parse_model
 from labelkit.plugins.catalog import Catalog
 from labelkit.plugins.functions import with_context
 from labelkit.records import Context, Decoder, Head, Kind, Metric, Preprocessor, Task
+from labelkit.records.parts import predicts
 from labelkit.settings import AUTO, SETTINGS, DataSettings, RunSettings, TrainSettings, is_plugin_key
+
+#: the head of most tasks, and the one that learns sets of labels in its place
+LINEAR, MULTILABEL = "linear", "multilabel"
 
 
 class Setting(NamedTuple):
@@ -158,15 +162,15 @@ def make_plan(request: Request, catalog: Catalog, *, offline: bool = False) -> P
     :raises PlanError: with all errors.
     """
     errors = ErrorCollector()
-    plan = draft_plan(request, catalog, errors, offline=offline)
+    plan = draft_plan(request, catalog, errors, Context(offline=offline))
     errors.raise_errors()
     return plan
 
 
-def draft_plan(request: Request, catalog: Catalog, errors: ErrorCollector, *, offline: bool = False) -> Plan:
+def draft_plan(request: Request, catalog: Catalog, errors: ErrorCollector, ctx: Context) -> Plan:
     """Return a plan, as far as it is valid; for callers that collect more errors.
 
-    :param offline: functions of plugins may use no network.
+    :param ctx: in which functions of plugins are called; the settings of plugins are those of the plan.
     :raises PlanError: the task is unknown; carries all errors found so far.
     """
     task: Task | None = None
@@ -191,13 +195,12 @@ def draft_plan(request: Request, catalog: Catalog, errors: ErrorCollector, *, of
     if heads:
         settings |= _settings_of_head(heads[0], task, settings)
     values = {key: value for key, (value, _) in settings.items()}
-    ctx = Context(offline=offline)
     with errors.collect():
         ctx = replace(ctx, plugin_settings=setting_objects(catalog, values))
     standard = heads[0].metrics if heads and heads[0].metrics else task.metrics
     parts: dict[str, list[Any]] = {"head": heads, **_find_all_parts(catalog, values, task, standard, errors)}
     for head in heads:
-        _check_head(head, settings, parts, errors)
+        _check_head(head, settings, parts, task.kind, errors)
     bound = {kind: [with_context(part, ctx) for part in found] for kind, found in parts.items()}
     return Plan(
         task=task,
@@ -285,6 +288,9 @@ def _merge(
     if recipe:
         settings |= {key: Setting(value, f"recipe {recipe.name}") for key, value in recipe.settings.items()}
     settings |= overrides
+    several = settings["data.multilabel"]
+    if several.value and settings["train.head"] == (LINEAR, f"task {task.name}") and task.kind == "text":
+        settings["train.head"] = Setting(MULTILABEL, f"{several.origin} data.multilabel")
     # a batch size in windows that the user gives wins over one in subwords that the user did not give
     windows, subwords = "train.per_device_train_batch_size", "train.batch_tokens"
     if windows in overrides and subwords not in overrides and settings[subwords].value:
@@ -296,35 +302,45 @@ def _settings_of_head(head: Head, task: Task, settings: Mapping[str, Setting]) -
     """Return the settings that a head decides, unless a recipe or the user does: what fits that it predicts."""
     wanted = {"decoder": head.decoder, "metric": next(iter(head.metrics), None)}
     decided = {key: value for key, value in wanted.items() if value and settings[key].origin == f"task {task.name}"}
-    return {key: Setting(value, f"head {head.name}") for key, value in decided.items()} | (
-        {"data.numbers": Setting(True, f"head {head.name}")} if head.numeric else {}
-    )
+    read = {"data.numbers": True} if head.numeric else {}
+    by_data = head.name == LINEAR and settings["train.head"].origin == f"task {task.name}" and task.kind == "text"
+    if settings["data.multilabel"].value is None and not by_data and task.kind == "text":
+        read["data.multilabel"] = head.multilabel
+    return {key: Setting(value, f"head {head.name}") for key, value in {**decided, **read}.items()}
 
 
 def _check_head(
-    head: Head, settings: Mapping[str, Setting], parts: Mapping[str, Iterable[Any]], errors: ErrorCollector
+    head: Head, settings: Mapping[str, Setting], parts: Mapping[str, Iterable[Any]], kind: Kind, errors: ErrorCollector
 ) -> None:
     with errors.collect():
         check_loss_settings(head, settings)
     with errors.collect():
-        check_numeric(head, settings, parts)
+        check_predicted(head, settings, parts, kind)
 
 
-def check_numeric(head: Head, settings: Mapping[str, Setting], parts: Mapping[str, Iterable[Any]]) -> None:
-    """Refuse parts for labels in a plan for numbers, and the other way round.
+def check_predicted(
+    head: Head, settings: Mapping[str, Setting], parts: Mapping[str, Iterable[Any]], kind: Kind
+) -> None:
+    """Refuse parts for labels in a plan for numbers, or for sets of labels, and the other way round.
 
     :raises LabelkitError: there is one.
     """
-    predicts = {True: "numbers", False: "labels"}
+    if settings["data.multilabel"].value and kind != "text":
+        raise LabelkitError("data.multilabel is for labels of texts, this task labels words", hint="leave it out")
     if settings["data.numbers"].value and not head.numeric:
-        raise LabelkitError(f"head '{head.name}' learns labels, not numbers", hint="--set train.head=regression")
-    for kind in ("decoder", "metric"):
-        for part in parts[kind]:
-            if part.numeric != head.numeric:
+        raise LabelkitError(
+            f"head '{head.name}' learns {predicts(head)}, not numbers", hint="--set train.head=regression"
+        )
+    if settings["data.multilabel"].value and not head.multilabel:
+        hint = f"--set train.head={MULTILABEL}, or leave out data.multilabel"
+        raise LabelkitError(f"head '{head.name}' learns {predicts(head)}, not sets of labels", hint=hint)
+    for what in ("decoder", "metric"):
+        for part in parts[what]:
+            if predicts(part) != predicts(head):
+                fitting = head.metrics if what == "metric" else (head.decoder,) if head.decoder else ()
                 raise LabelkitError(
-                    f"{kind} '{part.name}' is for {predicts[part.numeric]}, head '{head.name}' predicts "
-                    f"{predicts[head.numeric]}",
-                    hint=f"those of the head: {', '.join(head.metrics)}" if head.metrics else None,
+                    f"{what} '{part.name}' is for {predicts(part)}, head '{head.name}' predicts {predicts(head)}",
+                    hint=f"of the head: {', '.join(fitting)}" if fitting else None,
                 )
 
 

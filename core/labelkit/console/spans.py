@@ -11,6 +11,7 @@ from rich.text import Text
 
 from labelkit.console.tables import table
 from labelkit.console.text import literal
+from labelkit.labels.label_sets import shown
 
 if TYPE_CHECKING:
     from labelkit.records import Labelled
@@ -49,6 +50,8 @@ def print_labelled(console: Console, record: Labelled, palette: Mapping[str, str
     if record.scores is not None:
         if texts:
             console.print(Text(literal(record.text)), soft_wrap=True)
+        if record.labels is not None:
+            console.print(Text(literal(f"labels: {shown(record.labels)}", lines=False), style="bold"))
         rows = sorted(record.scores.items(), key=lambda item: -item[1])
         table(
             console,
@@ -56,15 +59,15 @@ def print_labelled(console: Console, record: Labelled, palette: Mapping[str, str
             [(Text(name, style=palette.get(name, "")), f"{score:.4f}") for name, score in rows],
         )
         return
-    shown, end = Text(), 0
+    marked, end = Text(), 0
     for span in record.spans or ():
-        shown.append(literal(record.text[end : span.start]))
+        marked.append(literal(record.text[end : span.start]))
         colour = palette.get(span.label, "white")
-        shown.append(f"[{literal(span.text)}]", style=f"bold {colour}")
-        shown.append(f"{literal(span.label, lines=False)}", style=f"italic {colour}")
+        marked.append(f"[{literal(span.text)}]", style=f"bold {colour}")
+        marked.append(f"{literal(span.label, lines=False)}", style=f"italic {colour}")
         end = span.end
-    shown.append(literal(record.text[end:]))
-    console.print(shown, soft_wrap=True)
+    marked.append(literal(record.text[end:]))
+    console.print(marked, soft_wrap=True)
     if record.coverage.fallback:
         note = f"{record.coverage.fallback} of {record.coverage.words} words have no subword token, or too many"
         console.print(Text(f"{note} and got the fallback label", style="yellow"))

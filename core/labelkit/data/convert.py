@@ -10,7 +10,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import partial, reduce
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from typing import Any
 from labelkit.console.output import open_output
 from labelkit.data.label_notation import LabelNotation, find_notation
 from labelkit.data.layer_schema import check_examples
+from labelkit.data.multilabel import reading_several
 from labelkit.data.reading import kind_of, reading_notes
 from labelkit.data.references import files_read
 from labelkit.data.resolution import DataCatalog, resolve_reference
@@ -129,6 +130,12 @@ def _convert_to_file(conversion: Conversion, catalog: DataCatalog, ctx: LoadCont
     ctx = replace(ctx, layer=conversion.layer, policy=replace(ctx.policy, keep_columns=True))
     kind = kind_of(conversion.reference, catalog, ctx)
     ctx = replace(ctx, kind=kind, policy=ctx.policy.renewed())
+    return reading_several(ctx, partial(_convert_kind, conversion, catalog))
+
+
+def _convert_kind(conversion: Conversion, catalog: DataCatalog, ctx: LoadContext) -> ConversionResult:
+    kind = ctx.kind
+    assert kind is not None
     writer = with_context(writer_for(conversion.target, catalog.formats, conversion.to, kind=kind), ctx)
     resolved = resolve_reference(conversion.reference, kind, catalog, ctx)
 
@@ -154,7 +161,9 @@ def _convert_to_file(conversion: Conversion, catalog: DataCatalog, ctx: LoadCont
         output.close()
         if writer.read is not None:
             layer = usual_layer(kind)
-            settings = DataSettings(splitter=ctx.settings.splitter, plain_labels=records.plain)
+            settings = DataSettings(
+                splitter=ctx.settings.splitter, plain_labels=records.plain, multilabel=ctx.settings.multilabel
+            )
             with output.readable() as path:
                 back = LoadContext(
                     settings=settings,
@@ -230,6 +239,9 @@ def to_labelled(example: Example, *, numbers: bool = False) -> Labelled:
             f"{place_of(example)}: the field '{clash[0]}' is there twice", hint=f"leave one out: --drop {clash[0]}"
         )
     fields.update(example.extra)
+    if example.words is None and isinstance(example.labels[main], tuple):
+        labels = tuple(example.labels[main])
+        return Labelled(id=example.id, text=example.text or "", labels=labels, coverage=gold_coverage(1), extra=fields)
     if example.words is None:
         text, label = example.text or "", str(example.labels[main])
         number = float(label) if numbers else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -18,7 +19,8 @@ from labelkit.data.layer_schema import (
     named_schema,
     schema_of,
 )
-from labelkit.data.reading import read_raw_corpus
+from labelkit.data.multilabel import with_multilabel
+from labelkit.data.reading import RawCorpus, read_raw_corpus
 from labelkit.data.resolution import DataCatalog
 from labelkit.errors import DataError
 from labelkit.files.split_names import SAME_AS_TEST, SPLITS
@@ -26,6 +28,9 @@ from labelkit.labels import schemes
 from labelkit.labels.gold_labels import NO_SPANS, has_spans
 from labelkit.records import DataSettings, Example, Kind, Labels, LoadContext, Schema, Scheme
 from labelkit.settings import TrainSettings
+
+#: labels in a note
+_SHOWN = 10
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -99,16 +104,16 @@ def load_corpus(
     if "train" not in raw.splits:
         raise DataError(f"'{reference}' has no train split", hint="add it: --data train=PATH,…")
     on_progress("checking labels")
-    _check_splits(raw.splits, layer, kind, named, numeric=settings.numbers)
+    if several := _is_multilabel(raw, named, kind, within):
+        within = with_multilabel(within)
+    _check_splits(raw.splits, layer, kind, named, within.settings)
     target = (settings.train_scheme or scheme) if scheme else None
     conversion = read_labels(raw.splits, layer, target, within, named=named is not None)
     splits, new = conversion.splits, settings.allow_new_labels
-    schema = schema_of(splits, layer, kind, target, named=named, allow_new=new, numeric=settings.numbers)
+    found = schema_of(splits, layer, kind, target, named=named, allow_new=new, numeric=settings.numbers)
+    schema = replace(found, multilabel=several)
     _check_label_count(schema, len(splits["train"]), settings, named)
-    if "validation" not in splits:
-        seed = seed if settings.validation_seed is None else settings.validation_seed
-        train, validation = hold_out_validation(splits["train"], layer, kind, settings.validation_fraction, seed)
-        splits = {**splits, "train": train, "validation": validation}
+    splits = _with_validation(splits, layer, kind, settings, seed)
     on_progress("computing content hashes")
     hashed = _hash_splits(splits, raw.refs, schema, layer)
     return Corpus(
@@ -120,18 +125,45 @@ def load_corpus(
         scheme_read=conversion.source,
         repaired=conversion.repaired,
         synthetic=raw.source is not None and raw.source.synthetic,
-        notes=(*raw.notes, *leakage_notes(hashed), *_notes_of_empty_splits(hashed, schema, layer)),
+        notes=(*raw.notes, *leakage_notes(hashed), *_notes_of_splits(hashed, schema, layer)),
         assumptions=tuple(within.policy.assumptions),
         formats=raw.formats,
     )
 
 
+def _with_validation(
+    splits: Mapping[str, Sequence[Example]], layer: str, kind: Kind, settings: DataSettings, seed: int
+) -> Mapping[str, Sequence[Example]]:
+    """Return splits with a validation split, held out from train where there is none."""
+    if "validation" in splits:
+        return splits
+    chosen = seed if settings.validation_seed is None else settings.validation_seed
+    train, validation = hold_out_validation(splits["train"], layer, kind, settings.validation_fraction, chosen)
+    return {**splits, "train": train, "validation": validation}
+
+
+def _is_multilabel(raw: RawCorpus, named: Schema | None, kind: Kind, ctx: LoadContext) -> bool:
+    """Return whether texts have any number of labels: by the setting, the data, or the schema of their source.
+
+    :raises DataError: the setting and the schema differ.
+    """
+    if kind != "text" or named is None or not named.multilabel:
+        return kind == "text" and raw.multilabel
+    if ctx.settings.multilabel is False:
+        hint = "learn them with --set train.head=multilabel, and leave out data.multilabel"
+        raise DataError(f"texts have any number of labels of '{ctx.layer}', by schema '{named.name}'", hint=hint)
+    if ctx.settings.multilabel is None:
+        ctx.policy.assume(f"texts have any number of labels, by schema '{named.name}' of the source")
+    return True
+
+
 def _check_splits(
-    splits: Mapping[str, Sequence[Example]], layer: str, kind: Kind, named: Schema | None, *, numeric: bool
+    splits: Mapping[str, Sequence[Example]], layer: str, kind: Kind, named: Schema | None, settings: DataSettings
 ) -> None:
-    check_numeric(numeric, named, layer, kind)
+    check_numeric(settings.numbers, named, layer, kind)
+    several = bool(settings.multilabel)
     for split, examples in splits.items():
-        check_examples(split, examples, layer, kind, multilabel=bool(named and named.multilabel), numeric=numeric)
+        check_examples(split, examples, layer, kind, multilabel=several, numeric=settings.numbers)
 
 
 def _check_label_count(schema: Schema, examples: int, settings: DataSettings, named: Schema | None) -> None:
@@ -168,11 +200,23 @@ def leakage_notes(splits: Mapping[str, Split]) -> list[str]:
     ]
 
 
-def _notes_of_empty_splits(splits: Mapping[str, Split], schema: Schema, layer: str) -> list[str]:
-    """Return a note for each split in which no span is labelled."""
+def _notes_of_splits(splits: Mapping[str, Split], schema: Schema, layer: str) -> list[str]:
+    """Return a note for each split in which no span is labelled, and for labels that validation cannot tune."""
+    if schema.multilabel:
+        return threshold_notes(splits["validation"].examples, layer, schema)
     if schema.scheme is None:
         return []
     return [f"{split.name} {NO_SPANS}" for split in splits.values() if not has_spans(split.examples, layer)]
+
+
+def threshold_notes(validation: Sequence[Example], layer: str, schema: Schema) -> list[str]:
+    """Return a note of the labels whose thresholds cannot be tuned: no text of validation has them, or every text."""
+    counts = Counter(label for example in validation for label in example.labels[layer])
+    untuned = [label for label in schema.labels if counts[label] in (0, len(validation))]
+    if not untuned:
+        return []
+    listed = ", ".join(f"'{label}'" for label in untuned[:_SHOWN]) + (", …" if len(untuned) > _SHOWN else "")
+    return [f"no text of validation has {listed}, or every text has: their threshold stays 0.5, it cannot be tuned"]
 
 
 def _hash_splits(

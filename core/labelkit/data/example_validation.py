@@ -18,7 +18,8 @@ def layer_fault(example: Example, layer: str, kind: str, *, multilabel: bool = F
     if kind == "text":
         several = multilabel and isinstance(labels, tuple) and all(isinstance(label, str) for label in labels)
         wrong = not several and not isinstance(labels, str)
-        return f"example {example.id}: labels of '{layer}' must be one str, not {labels!r:.60}" if wrong else ""
+        what = "a tuple of str" if multilabel else "one str"
+        return f"example {example.id}: labels of '{layer}' must be {what}, not {labels!r:.60}" if wrong else ""
     words = len(example.words or ())
     if not isinstance(labels, tuple):
         return f"example {example.id}: labels of '{layer}' are {labels!r:.60}; give a tuple of str, one label per word"

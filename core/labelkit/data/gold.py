@@ -78,7 +78,8 @@ def read_gold(
     :param relabel: maps labels of the data, in the scheme of ``schema``, to its labels; the content hash stays.
     :raises DataError: it cannot be read, has no such split, or holds a label that ``schema`` lacks (file and line).
     """
-    settings = replace(reading_settings(ctx.settings, schema.kind, schema.scheme), numbers=schema.numeric)
+    settings = reading_settings(ctx.settings, schema.kind, schema.scheme)
+    settings = replace(settings, numbers=schema.numeric, multilabel=schema.multilabel)
     within = context_for(replace(ctx, settings=settings), layer, schema.kind)
     raw = read_raw_corpus(reference, schema.kind, catalog, within)
     # the single file that a run was trained on stays its train split

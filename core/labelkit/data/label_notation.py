@@ -18,6 +18,7 @@ from labelkit.data.scheme_conversion import (
 )
 from labelkit.data.views import map_examples
 from labelkit.errors import DataError
+from labelkit.labels.label_sets import with_label_set
 from labelkit.labels.number_names import named_numbers
 from labelkit.labels.numbers import with_number
 from labelkit.labels.tag_styles import TagStyle, detect_style
@@ -78,6 +79,9 @@ def read_labels(
     settings = ctx.settings
     if settings.numbers:
         return SchemeConversion(splits=numeric_splits(splits, layer), source=None)
+    if settings.multilabel:
+        ordered = partial(with_label_set, layer=layer)
+        splits = {name: map_examples(examples, ordered) for name, examples in splits.items()}
     read = splits if named else read_notation(splits, layer, ctx, spans=target is not None)
     if target is None:
         return SchemeConversion(splits=read, source=None)

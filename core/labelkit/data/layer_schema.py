@@ -30,11 +30,12 @@ def check_examples(
         elif kind == "text" and example.text is None:
             message, hint = "a text is needed, this example has none", "choose its field: --columns text=…"
         elif kind == "text":
-            if isinstance(labels, str) or multilabel or (numeric and isinstance(labels, int | float)):
+            if isinstance(labels, str | tuple if multilabel else str | int | float if numeric else str):
                 continue
             several = labels if isinstance(labels, int | float) else f"{len(labels)} labels"
             message = f"a text of {split} has {several} of '{layer}', as a {type(labels).__name__}"
-            hint = "give each text one label, as a str; numbers are learned with --set train.head=regression"
+            hint = "give each text one label, as a str; numbers are learned with --set train.head=regression, tuples of"
+            hint += " labels with --set data.multilabel=true"
         elif example.words is None:
             message, hint = "words are needed, this example has none", "choose their field: --columns tokens=…"
         elif isinstance(labels, str) or len(labels) != len(example.words):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
+from labelkit.data.multilabel import reading_several, with_multilabel
 from labelkit.data.resolution import (
     DataCatalog,
     FileSplits,
@@ -29,6 +31,7 @@ class RawCorpus:
     :param assumptions: what was assumed of the files.
     :param single_file: nothing says which split a single file is; it is read as train.
     :param formats: the names of the formats of its files.
+    :param multilabel: its texts have any number of labels, by the setting or because some have several.
     """
 
     splits: Mapping[str, Sequence[Example]]
@@ -38,6 +41,7 @@ class RawCorpus:
     assumptions: tuple[str, ...] = ()
     single_file: bool = False
     formats: tuple[str, ...] = ()
+    multilabel: bool = False
 
 
 def read_raw_corpus(
@@ -47,13 +51,19 @@ def read_raw_corpus(
     ctx: LoadContext,
     on_progress: Callable[[str], object] = lambda what: None,
 ) -> RawCorpus:
-    """Read every split of a data reference.
+    """Read every split of a data reference; again, where its texts turn out to have several labels.
 
     :param on_progress: called with what is read next.
 
     :raises DataError: something is missing, empty, or not readable.
     :raises UnknownNameError: no source, path or folder has this name; the nearest are suggested.
     """
+    return reading_several(ctx, partial(_read_once, reference, kind, catalog, on_progress=on_progress))
+
+
+def _read_once(
+    reference: str, kind: Kind, catalog: DataCatalog, ctx: LoadContext, on_progress: Callable[[str], object]
+) -> RawCorpus:
     ctx = replace(ctx, origins={})
     resolved = resolve_reference(reference, kind, catalog, ctx)
     splits = {}
@@ -70,6 +80,7 @@ def read_raw_corpus(
         assumptions=tuple(ctx.policy.assumptions),
         single_file=isinstance(resolved, FileSplits) and resolved.single_file,
         formats=resolved.format_names(ctx),
+        multilabel=bool(ctx.settings.multilabel),
     )
 
 
@@ -92,7 +103,7 @@ def kind_of(reference: str, catalog: DataCatalog, ctx: LoadContext) -> Kind:
     if isinstance(resolved, MemorySplits):
         first = next(iter(resolved.open(split, ctx)), None)
         return "token" if first is not None and first.words is not None else "text"
-    ctx = of_split(ctx, split)
+    ctx = of_split(with_multilabel(ctx), split)  # several labels of the first text are no error here
     if isinstance(resolved, FileSplits):
         chosen = resolved.reader(split, ctx)
     else:

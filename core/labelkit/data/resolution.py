@@ -113,18 +113,20 @@ class SourceSplits(ResolvedReference):
         within = source_context(self.source, ctx, self.formats)
         ids: set[str] = set()
         for number, example in enumerate(self.source.load(split, within), start=1):
-            if fault := self._fault(example, ids, required=ctx.policy.labels == "required"):
+            required, several = ctx.policy.labels == "required", bool(ctx.settings.multilabel)
+            if fault := self._fault(example, ids, required=required, several=several):
                 origin = f"source '{self.source.name}' of plugin '{self.plugin}', split '{split}', record {number}"
                 ctx.policy.skip_record(DataError(f"{origin}: {fault}", hint="correct load() of the source"))
             else:
                 ids.add(example.id)
                 yield example
 
-    def _fault(self, example: Example, ids: Collection[str], *, required: bool) -> str:
+    def _fault(self, example: Example, ids: Collection[str], *, required: bool, several: bool) -> str:
         """Return why a record of the source is invalid as an example, or an empty text.
 
         :param ids: of the examples before it.
         :param required: its labels will be read.
+        :param several: texts may have several labels, by the setting.
         """
         kind = self.source.kind
         if fault := example_fault(example, kind):
@@ -132,7 +134,7 @@ class SourceSplits(ResolvedReference):
         if example.id in ids:
             return f"the id '{example.id}' is repeated; number them, ids are unique in a split"
         layers = [layer for layer in self.source.layers if layer in example.labels] if required else []
-        faults = (layer_fault(example, layer, kind, multilabel=layer in self.multilabel) for layer in layers)
+        faults = (layer_fault(example, layer, kind, multilabel=several or layer in self.multilabel) for layer in layers)
         return next(filter(None, faults), "")
 
     def read(self, split: str, ctx: LoadContext) -> Sequence[Example]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 from statistics import fmean, median
 
@@ -42,6 +42,7 @@ class SplitSummary:
     :param documents: the number of documents; 0 where the data does not separate them.
     :param labels: label → number of its words (or texts), the most frequent first.
     :param spans: span type → number of its spans, the most frequent first; empty for plain labels.
+    :param sets: of texts with any number of labels: number of labels → texts with so many; else empty.
     :param numbers: of labels that are numbers, which are not counted one by one; else None.
     :param carved: held out from train by labelkit.
     """
@@ -55,6 +56,7 @@ class SplitSummary:
     lengths: Lengths
     carved: bool
     numbers: NumberRange | None = None
+    sets: Mapping[int, int] = field(default_factory=dict)
 
 
 def summarise(corpus: Corpus) -> tuple[SplitSummary, ...]:
@@ -81,6 +83,9 @@ def summarise_split(split: Split, layer: str, schema: Schema) -> SplitSummary:
         lengths=length_statistics(split.examples),
         carved=split.held_out,
         numbers=number_range(split.examples, layer) if numeric else None,
+        sets=dict(sorted(Counter(len(one.labels[layer]) for one in split.examples).items()))
+        if schema.multilabel
+        else {},
     )
 
 

@@ -58,13 +58,15 @@ class LabelTarget:
         return pa.list_(pa.float32()) if self.schema.numeric else ROWS
 
     def label_ids(self, examples: Sequence[Example]) -> list[list[float]]:
-        """Return the label ids of the words of each example; of its text, for kind ``text``; or its number.
+        """Return the label ids of the words of each example; of its text, for kind ``text``: one, any, or its number.
 
         :raises DataError: an example has not one label per word, or its text not one label.
         """
         if self.schema.numeric:
             return [[float(*aligned_labels(example, self.layer, "text"))] for example in examples]
         index = {label: position for position, label in enumerate(self.schema.label_names)}
+        if self.schema.multilabel:
+            return [[index[label] for label in example.labels[self.layer]] for example in examples]
         rows = (aligned_labels(example, self.layer, self.schema.kind) for example in examples)
         return [[index[label] for label in row] for row in rows]
 
@@ -75,7 +77,7 @@ class LabelTarget:
         return encode(encoding, surfaces_of(examples))
 
     def align(self, window: Window, label_ids: Sequence[float]) -> Sequence[float] | Ints:
-        """Return the labels learned from a window: one per subword, or a single one for kind ``text``."""
+        """Return the labels learned from a window: one per subword, or those of its text."""
         if self.schema.kind == "text":
             return label_ids
         return align_labels(window, np.asarray(label_ids, np.int32), label_all_tokens=self.label_all_tokens)
@@ -195,6 +197,7 @@ def _cache_key(content: str, encoding: Encoding, target: LabelTarget, preprocess
         "overlap": encoding.stride,
         "frame": asdict(encoding.special_tokens),
         "labels": "numbers" if target.schema.numeric else target.schema.label_names,
+        **({"multilabel": True} if target.schema.multilabel else {}),
         "layer": target.layer,
         "every": target.label_all_tokens,
         "preprocessing": list(preprocessing),

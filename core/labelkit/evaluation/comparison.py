@@ -125,13 +125,13 @@ def check_comparable(runs: Sequence[RunDetails]) -> None:
 
 def predict(run: RunDetails, gold: Gold, catalog: Catalog, environment: Environment, home: Home) -> Predictions:
     """Return the predictions of a run's checkpoint for gold data."""
-    from labelkit.inference.prediction import LabelSequences, decode_scores
+    from labelkit.inference.label_ids import LabelSequences
     from labelkit.label.labeller import Labeller
 
     labeller: Labeller = Labeller.open(run.record.id, home, catalog)
     schema = labeller.info.schema
     found, _ = labeller.scores(gold.examples)
-    predicted = LabelSequences(decode_scores(found, labeller.decoder, schema), found.lengths, schema)
+    predicted = LabelSequences(labeller.decode(found), found.lengths, schema)
     references = [example.labels[labeller.info.layer] for example in gold.examples]
     return Predictions(
         references=references,

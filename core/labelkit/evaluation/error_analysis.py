@@ -97,6 +97,8 @@ class ErrorAnalysis:
 
 def mistake_kinds(schema: Schema) -> tuple[MistakeKind, ...]:
     """Return the possible kinds of mistakes, in the order of tables."""
+    if schema.multilabel:
+        return ("missed", "spurious")
     return SPAN_KINDS if schema.scheme else ("wrong label",)
 
 
@@ -136,9 +138,11 @@ def analyse_errors(
 
 
 def label_spans(labels: Labels, schema: Schema) -> list[LabelledSpan]:
-    """Return the spans of a sentence; of plain labels, each word (or the text) is a span."""
+    """Return the spans of a sentence; of plain labels, each word (or the text, once for each label) is a span."""
     if isinstance(labels, str):
         return [LabelledSpan(0, 1, labels)]
+    if schema.multilabel:
+        return [LabelledSpan(0, 1, label) for label in labels]
     if schema.scheme is None:
         return [LabelledSpan(index, index + 1, label) for index, label in enumerate(labels)]
     return [LabelledSpan(*span) for span in spans_of(labels, schema.scheme)]
@@ -156,13 +160,13 @@ def find_mistakes(
 
     :param number: the position of the example.
     """
-    if schema.scheme is None:
+    if schema.scheme is None and not schema.multilabel:
         pairs = zip(gold, predicted, strict=True)
         yield from (Mistake("wrong label", number, one, other) for one, other in pairs if one != other)
         return
     right = set(gold) & set(predicted)
     missed, spurious = ([span for span in spans if span not in right] for spans in (gold, predicted))
-    for one, other in match_overlapping(missed, spurious):
+    for one, other in () if schema.multilabel else match_overlapping(missed, spurious):
         missed.remove(one)
         spurious.remove(other)
         kind: MistakeKind = "wrong borders" if one.label == other.label else "wrong type and borders"

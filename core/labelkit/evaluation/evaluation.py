@@ -14,6 +14,7 @@ from labelkit.evaluation.recorded_data import run_metrics
 from labelkit.formats.own_fields import with_same_fields
 from labelkit.plugins.functions import with_context
 from labelkit.records import Context, Coverage, Example, Format, Labelled, Labels, Metric, Predictions
+from labelkit.records.parts import predicts
 
 if TYPE_CHECKING:
     from labelkit.evaluation.train_mentions import TrainMentions
@@ -56,12 +57,13 @@ def evaluate(
     :param train_mentions: see :func:`labelkit.evaluation.train_mentions.train_mentions`.
     :raises LabelkitError: a metric or the decoder failed.
     """
-    from labelkit.inference.prediction import LabelSequences, ScoredPredictions, decode_scores, gold_ids
+    from labelkit.inference.label_ids import LabelSequences, gold_ids
+    from labelkit.inference.prediction import ScoredPredictions
     from labelkit.metrics.scoring import score
 
     schema, layer = labeller.info.schema, labeller.info.layer
     found, coverage = labeller.scores(gold.examples)
-    ids = decode_scores(found, labeller.decoder, schema)
+    ids = labeller.decode(found)
     predicted = LabelSequences(ids, found.lengths, schema)
     if mapping and mapping.predicted:
         references: list[Labels] = [example.labels[layer] for example in gold.examples]
@@ -76,7 +78,7 @@ def evaluate(
     else:
         wanted, _ = gold_ids(gold.examples, layer, schema)
         scored = ScoredPredictions(found, wanted, ids, schema, gold.examples, train_mentions)
-        figures, _ = scored.figures(metrics, labeller.info.temperature, recompute_intervals=True)
+        figures = scored.figures(metrics, labeller.info.temperature, recompute_intervals=True).figures
     return EvaluationResult(figures, found, predicted, coverage)
 
 
@@ -102,8 +104,8 @@ def select_metrics(
     found += [with_context(catalog.find("metric", name), ctx or Context()) for name in names if name not in present]
     if wrong := [metric for metric in found if metric.kind != info.kind]:
         raise LabelkitError(f"metric '{wrong[0].name}' is for kind {wrong[0].kind}, the labeller for kind {info.kind}")
-    if wrong := [metric for metric in found if metric.numeric != info.schema.numeric]:
-        predicted = "numbers" if info.schema.numeric else "labels"
+    predicted = predicts(info.schema)
+    if wrong := [metric for metric in found if predicts(metric) != predicted]:
         raise LabelkitError(f"metric '{wrong[0].name}' does not fit a labeller that predicts {predicted}")
     return [*found, *(metric_at(Path(name), info.kind) for name in more if name not in names)]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from labelkit.data.gold import Gold
 from labelkit.evaluation.cross_validation import CrossValidation, cross_val_predict
 from labelkit.evaluation.error_analysis import ErrorAnalysis, analyse_errors, kind_name
-from labelkit.evaluation.label_errors import LabelQuality, rank_labels
+from labelkit.evaluation.label_errors import LabelQuality, rank_label_sets, rank_labels
 from labelkit.evaluation.label_review import LabelError, find_label_errors
 from labelkit.evaluation.recorded_data import record_test_inspection, recorded_hashes
 from labelkit.events import CheckpointSaved, Event, RunStarted
@@ -56,19 +56,21 @@ class Inspection:
 
         :param found: calibrated scores of its words, by a model that was not trained on them.
         """
-        from labelkit.inference.prediction import LabelSequences, decode_scores, gold_ids
+        from labelkit.inference.label_ids import LabelSequences, gold_ids
 
         layer, schema = labeller.info.layer, labeller.info.schema
-        predicted = LabelSequences(decode_scores(found, labeller.decoder, schema), found.lengths, schema)
+        predicted = LabelSequences(labeller.decode(found), found.lengths, schema)
         labels, _ = gold_ids(gold.examples, layer, schema)
-        quality = rank_labels(found.values, labels, schema)
+        several = schema.multilabel
+        quality = (rank_label_sets if several else rank_labels)(found.values, labels, schema)
+        decisions = found.lengths * len(schema.labels) if several else found.lengths
         return cls(
             gold=gold,
             layer=layer,
             schema=schema,
             analysis=analyse_errors(gold.examples, layer, predicted, schema),
             quality=quality,
-            label_errors=find_label_errors(quality, gold.examples, found.lengths),
+            label_errors=find_label_errors(quality, gold.examples, decisions),
         )
 
 

@@ -83,6 +83,35 @@ def rank_labels(values: NDArray[np.float32], labels: Ids, schema: Schema) -> Lab
     )
 
 
+def rank_label_sets(values: NDArray[np.float32], gold: NDArray[np.bool_], schema: Schema) -> LabelQuality:
+    """Rank the decisions whether a text has a label by how little they agree with the model, each label by itself.
+
+    A label that a text lacks is of the class O.
+
+    :param values: log-probabilities of the labels, of shape (texts, labels).
+    :param gold: which labels each text has, of the same shape.
+    :returns: of the decisions, those of a text one after the other.
+    """
+    from cleanlab.filter import find_label_issues
+
+    chance, flagged = np.exp(values.astype(np.float64)), np.zeros(gold.shape, np.bool_)
+    for column in np.flatnonzero(gold.any(axis=0) & ~gold.all(axis=0)):
+        both = np.stack((1 - chance[:, column], chance[:, column]), axis=1)
+        issues = find_label_issues(gold[:, column].astype(np.int64), both, filter_by="confident_learning", n_jobs=1)
+        flagged[:, column] = issues
+    label = np.arange(1, gold.shape[1] + 1)
+    quality = np.where(gold, chance, 1 - chance).ravel()
+    return LabelQuality(
+        order=np.argsort(quality, kind="stable"),
+        quality=quality,
+        flagged=flagged.ravel(),
+        given=np.where(gold, label, 0).ravel(),
+        suggested=np.where(gold, 0, label).ravel(),
+        chance=1 - quality,
+        classes=(NONE, *schema.label_names),
+    )
+
+
 def label_classes(schema: Schema) -> tuple[tuple[str, ...], Ids]:
     """Return the classes of words (types of spans and O, or labels), and the class of each label id."""
     if schema.scheme is None:

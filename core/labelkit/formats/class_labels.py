@@ -11,8 +11,9 @@ from typing import Any
 
 from labelkit.errors import DataError
 from labelkit.formats.cells import parse_cell
+from labelkit.labels.label_sets import HOW, SeveralLabelsError, label_set
 from labelkit.labels.numbers import number_label
-from labelkit.records import LoadContext
+from labelkit.records import Labels, LoadContext
 
 UNLABELLED = "records without a label were left out"
 SKIP_HINT = "--set data.unlabelled=skip leaves records without a label out"
@@ -51,21 +52,27 @@ class LabelParser:
         self._ctx, self._cells = ctx, cells
         self._separator = ctx.settings.label_separator
 
-    def text(self, value: Any, names: Sequence[str] | None = None) -> str:
+    def text(self, value: Any, names: Sequence[str] | None = None) -> Labels:
         """Return the label of a text from a string, a whole number, or a list of one of these, also as a text in CSV.
 
-        Where ``data.numbers`` says so, it is a number.
+        Where ``data.numbers`` says so, it is a number; where ``data.multilabel`` does, all labels of a list.
 
         :param names: the names of class numbers.
         :raises MissingLabelError: there is none; names no file.
+        :raises SeveralLabelsError: there are several, and no setting says that there may; names no file.
         :raises DataError: there are several labels, or one of another type; names no file.
         """
         if self._ctx.settings.numbers:
             return self._number_label(value)
-        label = self._label(self._split(value) if isinstance(value, str) else value, names, cell=self._cells)
+        given = self._split(value) if isinstance(value, str) else value
+        if self._ctx.settings.multilabel:
+            values = all_values(given, cell=self._cells)
+            labels = label_set(self._label(each, names, cell=self._cells) for each in values)
+        else:
+            labels = (self._label(given, names, cell=self._cells),)
         if len(self.classes) < _MAX_CLASSES:
-            self.classes[label] = None
-        return label
+            self.classes.update(dict.fromkeys(labels))
+        return labels if self._ctx.settings.multilabel else labels[0]
 
     def words(self, value: Any, names: Sequence[str] | None = None) -> tuple[str, ...]:
         """Return the labels of words from a list.
@@ -102,8 +109,8 @@ class LabelParser:
                 listed = ", ".join(f"'{part}'" for part in parts)
                 error = DataError(
                     f"{path}: the class '{label}' looks like several labels of one text: {listed} are classes"[:400],
-                    hint="one label per text is learned: keep one; if it is a class of its own, "
-                    f"--set data.label_separator={NO_SEPARATOR}",
+                    hint=f"--set 'data.label_separator={separator_of(label, parts)}' reads several labels of a text; "
+                    f"if it is a class of its own, --set data.label_separator={NO_SEPARATOR}",
                 )
                 self._ctx.policy.skip_record(error)
                 return
@@ -164,6 +171,16 @@ def class_label(value: Any, names: Sequence[str] | None = None) -> str:
     )
 
 
+def report_several(error: SeveralLabelsError, ctx: LoadContext) -> None:
+    """Skip a record with several labels by the policy; raise where texts may turn out to have several.
+
+    :raises SeveralLabelsError: no setting says whether they have, and the caller may read them again.
+    """
+    if ctx.settings.multilabel is None and ctx.kind == "text" and not ctx.settings.numbers:
+        raise error
+    ctx.policy.skip_record(error)
+
+
 def only_value(value: Any) -> Any:
     """Return the only item of a list, or of Label Studio's choices; None if it is empty, any other value as it is.
 
@@ -174,11 +191,25 @@ def only_value(value: Any) -> Any:
     if not isinstance(value, list | tuple):
         return value
     if len(value) > 1:
-        raise DataError(
-            f"one label is needed, this text has {len(value)}",
-            hint=f"several labels of one text are not learned, keep one of {', '.join(map(str, value))}"[:200],
+        raise SeveralLabelsError(
+            f"one label is needed, this text has {len(value)}: {', '.join(map(str, value))}"[:200],
+            hint=f"keep one; {HOW}",
         )
     return value[0] if value else None
+
+
+def all_values(value: Any, *, cell: bool = False) -> list[Any]:
+    """Return the items of a list, or of Label Studio's choices; any other value as the only item.
+
+    :param cell: see :func:`is_missing`.
+    :raises MissingLabelError: the value stands for no label; names no file.
+    """
+    if isinstance(value, Mapping) and "choices" in value:
+        value = value["choices"]
+    if is_missing(value, cell=cell) and not isinstance(value, list | tuple):
+        hint = f"give each text a list of labels, [] for none; {SKIP_HINT}"
+        raise MissingLabelError("the labels are missing", hint=hint)
+    return list(value) if isinstance(value, list | tuple) else [value]
 
 
 def is_missing(value: Any, *, cell: bool = False) -> bool:
@@ -206,6 +237,11 @@ def joined_classes(label: str, classes: Iterable[str]) -> list[str]:
         if all(part in known for part in parts) or (swapped != label and swapped in known):
             return parts
     return []
+
+
+def separator_of(label: str, parts: Sequence[str]) -> str:
+    """Return the character that joins ``parts`` to ``label``."""
+    return next(mark for mark in SEPARATORS if [part.strip() for part in label.split(mark)] == list(parts))
 
 
 def fraction_error(value: object) -> DataError:

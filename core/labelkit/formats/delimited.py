@@ -23,6 +23,7 @@ from labelkit.formats.columns import Columns, Record, check_columns, find_column
 from labelkit.formats.dialect import Dialect, find_dialect
 from labelkit.formats.encoding import encode_text
 from labelkit.formats.examples import read_records
+from labelkit.formats.indicator_columns import joined_names
 from labelkit.formats.labelled_json import to_record
 from labelkit.formats.record_limit import RecordLimit
 from labelkit.formats.spreadsheet import safe_cell
@@ -86,6 +87,7 @@ FORMATS = (
         name="csv",
         numbers=True,
         same_fields=True,
+        multilabel=True,
         kinds=("token", "text"),
         suffixes=(".csv",),
         read=partial(read, separator=",", quotes=True),
@@ -185,7 +187,7 @@ class TableColumns:
         if word_columns(named, ctx):
             return
         try:
-            check_columns(path, ctx, named)
+            check_columns(path, ctx, joined_names(named, ctx))
         except DataError as error:
             more = _WORDS_HINT if ctx.kind == "token" else _HEADER_HINT
             hint = error.hint if not dialect.header else "; ".join(filter(None, (error.hint, more)))
@@ -232,7 +234,7 @@ def parse_lists(path: Path, rows: Iterable[tuple[int, Record]], ctx: LoadContext
     listed: Collection[str | None] = ()
     for line, row in rows:
         if columns is None and not word_columns(row, ctx):  # all rows have the columns of the header
-            columns = find_columns(tuple(row), ctx)
+            columns = find_columns(joined_names(row, ctx), ctx)
             if columns.kind == "token":
                 listed = {columns.roles.get("tokens"), columns.roles.get("spans"), *columns.layers.values()}
         try:

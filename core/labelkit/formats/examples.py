@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from labelkit.errors import DataError
-from labelkit.formats.class_labels import LabelParser, MissingLabelError
+from labelkit.formats.class_labels import LabelParser, MissingLabelError, report_several
 from labelkit.formats.columns import Columns, Record, find_columns, listed
+from labelkit.formats.indicator_columns import with_joined_indicators
 from labelkit.formats.labelled_json import check_not_predicted, without_predictions
 from labelkit.formats.span_fields import SpanUnit, find_unit, parse_fields, span_items
 from labelkit.formats.word_rows import with_whole_sentences
+from labelkit.labels.label_sets import SeveralLabelsError
 from labelkit.labels.span_tagger import SpanTagger
 from labelkit.labels.spans import offsets_of
 from labelkit.records import Example, LoadContext, Place
@@ -48,6 +50,7 @@ def read_records(
         labels in one, or no record has a label.
     """
     reader = _RecordReader(ctx, names or {}, cells=cells)
+    records = with_joined_indicators(path, records, ctx)
     file, found = str(path), False
     unlabelled: DataError | None = None
     whole = with_whole_sentences(records, ctx, cells=cells)
@@ -61,6 +64,9 @@ def read_records(
                 ctx.policy.leave_out(error.counted_as, error.at(place))
             else:
                 ctx.policy.skip_record(error.at(place))
+            continue
+        except SeveralLabelsError as error:
+            report_several(error.at(place), ctx)
             continue
         except DataError as error:
             ctx.policy.skip_record(error.at(place))

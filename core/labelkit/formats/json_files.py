@@ -147,6 +147,7 @@ FORMATS = (
         name="jsonl",
         kinds=("token", "text"),
         numbers=True,
+        multilabel=True,
         suffixes=(".jsonl", ".ndjson", ".jsonlines", ".jl"),
         read=read_lines,
         write=write,

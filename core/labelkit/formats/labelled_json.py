@@ -35,6 +35,8 @@ def to_json(record: Labelled) -> dict[str, Any]:
         fields["spans"] = [asdict(span) for span in record.spans or ()]
     elif record.number is not None:
         fields["label"] = record.number
+    elif record.labels is not None:
+        fields |= {"labels": list(record.labels), "scores": dict(record.scores or {})}
     else:
         fields |= {"label": record.label, "score": record.score, "scores": dict(record.scores or {})}
     coverage = asdict(record.coverage)

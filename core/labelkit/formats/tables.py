@@ -111,6 +111,7 @@ FORMATS = (
         suffixes=(".parquet",),
         read=read_parquet,
         write=write_parquet,
+        multilabel=True,
         summary="Parquet: words and tags, a text and spans, or a text and a label in columns",
         needs_file=True,
         same_fields=True,

@@ -14,7 +14,9 @@ from labelkit.records import Decoder, Schema, Scores
 
 
 def decode(decoder: Decoder, scores: Scores) -> NDArray[Any]:
-    """Return the label ids that ``decoder`` predicts, int64 of shape (words,); or numbers, float64 of shape (texts,).
+    """Return the label ids that ``decoder`` predicts, int64 of shape (words,).
+
+    For numbers float64 of shape (texts,); for texts with any number of labels bool of shape (texts, labels).
 
     :raises LabelkitError: if the decoder raises, or does not return one valid label id per word.
     """
@@ -27,6 +29,13 @@ def decode(decoder: Decoder, scores: Scores) -> NDArray[Any]:
             raise LabelkitError(f"decoder '{decoder.name}' must return a number for each of {len(scores.values)} texts")
         return ids.astype(np.float64)
     labels = len(scores.schema.label_names)
+    if scores.schema.multilabel:
+        if ids.shape != (len(scores.values), labels) or ids.dtype.kind != "b":
+            raise LabelkitError(
+                f"decoder '{decoder.name}' must return whether each of {len(scores.values)} texts has each of {labels} "
+                "labels: a bool array of that shape"
+            )
+        return ids
     valid = ids.shape == (len(scores.values),) and (ids.dtype.kind in "iu" or not len(ids))
     if not valid or (len(ids) and not (ids.min() >= 0 and ids.max() < labels)):
         raise LabelkitError(

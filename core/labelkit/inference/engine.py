@@ -169,6 +169,8 @@ class Engine:
             normalised = self.head.scores(values)
             if self.head.context.schema.numeric:
                 normalised[~covered] = self.fallback_number
+            elif self.head.context.schema.multilabel:
+                normalised[~covered] = IMPOSSIBLE  # nothing says that a text without subwords has a label
         return WordScores(normalised, np.ones(texts, np.int64), covered, parameters_of(self.model))
 
     def _batches(
@@ -253,6 +255,8 @@ def fallback_of(schema: Schema, label: str) -> dict[str, Any]:
     """Return the arguments of an :class:`Engine` for the label of words and texts that no window covers."""
     if schema.numeric:
         return {"fallback": 0, "fallback_number": float(label)}
+    if schema.multilabel:
+        return {"fallback": 0}
     return {"fallback": schema.label_names.index(label)}
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, overload
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,14 +14,14 @@ from labelkit.encode.alignment import Window
 from labelkit.inference.calibration import calibration_error, fit_temperature
 from labelkit.inference.decoding import decode
 from labelkit.inference.engine import Engine, WordScores
+from labelkit.inference.label_ids import Ids, LabelSequences, gold_ids
 from labelkit.inference.score_blocks import confidences
-from labelkit.labels.gold_labels import aligned_labels
-from labelkit.labels.numbers import number_text
+from labelkit.inference.thresholds import threshold_array, tune_thresholds
 from labelkit.metrics.scoring import score
-from labelkit.records import Decoder, Example, Labels, Mentions, Metric, Predictions, Schema, Scores
+from labelkit.records import Decoder, Example, Mentions, Metric, Predictions, Schema, Scores
 
-#: label ids, int64; or numbers, float64, where labels are numbers
-Ids = NDArray[Any]
+#: of a decision that is wrong with a probability of 1
+LARGEST_LOSS = 100.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,8 @@ class ScoringOptions:
     :param metrics: the one that selects checkpoints first.
     :param temperature: the checkpoint's; None to fit it on the scored examples.
     :param train_mentions: see :attr:`labelkit.records.Predictions.train_mentions`.
+    :param thresholds: those of the checkpoint, for texts with any number of labels; None to tune them on the scored
+        examples.
     """
 
     layer: str
@@ -40,42 +42,15 @@ class ScoringOptions:
     metrics: Sequence[Metric]
     temperature: float | None = None
     train_mentions: Callable[[], Mentions] | None = None
+    thresholds: Mapping[str, float] | None = None
 
 
 class SplitScores(NamedTuple):
-    """The scores of a split, and the temperature, given or fitted."""
+    """The scores of a split, and the temperature and the thresholds of labels, given or fitted."""
 
     figures: dict[str, Any]
     temperature: float
-
-
-class LabelSequences(Sequence[Labels]):
-    """Labels of each example, converted from ids on access: strings of a large split take too much memory.
-
-    :param ids: of all examples, one after the other, int64 of shape (words,).
-    :param lengths: number of labels of each example, int64 of shape (examples,).
-    """
-
-    def __init__(self, ids: Ids, lengths: NDArray[np.int64], schema: Schema) -> None:
-        self._ids, self._text, self._numeric = ids, schema.kind == "text", schema.numeric
-        self._names = np.array(schema.label_names, dtype=object)
-        self._borders = np.concatenate(([0], np.cumsum(lengths)))
-
-    def __len__(self) -> int:
-        return len(self._borders) - 1
-
-    @overload
-    def __getitem__(self, index: int) -> Labels: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Labels]: ...
-    def __getitem__(self, index: int | slice) -> Labels | list[Labels]:
-        if isinstance(index, slice):
-            return [self[position] for position in range(*index.indices(len(self)))]
-        position = range(len(self))[index]
-        if self._numeric:
-            return number_text(float(self._ids[position]))
-        labels = tuple(self._names[self._ids[self._borders[position] : self._borders[position + 1]]])
-        return labels[0] if self._text else labels
+    thresholds: Mapping[str, float] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +100,8 @@ class ScoredPredictions:
         """
         if self.schema.numeric:
             return self._numeric_figures(metrics, recompute_intervals=recompute_intervals)
+        if self.schema.multilabel:
+            return self._set_figures(metrics, recompute_intervals=recompute_intervals)
         covered = slice(None) if self.found.covered.all() else np.flatnonzero(self.found.covered)
         values, gold, ids = self.found.values[covered], self.gold[covered], self.ids[covered]
         if temperature is None:
@@ -146,6 +123,23 @@ class ScoredPredictions:
         scored = score(metrics, self.predictions, recompute_intervals=recompute_intervals)
         return SplitScores({"loss": float((gaps**2).mean()) if len(gaps) else 0.0, **scored}, 1.0)
 
+    def _set_figures(self, metrics: Sequence[Metric], *, recompute_intervals: bool) -> SplitScores:
+        """Compute the metrics, and over all labels of all texts the binary cross-entropy and the calibration error.
+
+        Scores are the sigmoid of the model's outputs, as in transformers: there is no temperature.
+        """
+        covered = self.found.covered
+        values, gold = self.found.values[covered].astype(np.float64), self.gold[covered]
+        probabilities = np.exp(values)
+        with np.errstate(divide="ignore"):
+            losses = -np.where(gold, values, np.log1p(-np.minimum(probabilities, 1.0)))
+        scored = score(metrics, self.predictions, recompute_intervals=recompute_intervals)
+        found = {
+            "loss": float(np.minimum(losses, LARGEST_LOSS).mean()) if losses.size else 0.0,
+            "ece": calibration_error(probabilities.ravel().astype(np.float32), gold.ravel()),
+        }
+        return SplitScores(found | scored, 1.0)
+
 
 def score_split(
     engine: Engine, windows: Sequence[Window], examples: Sequence[Example], scoring: ScoringOptions
@@ -154,9 +148,12 @@ def score_split(
     schema = scoring.schema
     gold, lengths = gold_ids(examples, scoring.layer, schema)
     found = score_windows(engine, windows, lengths, schema)
-    ids = decode_scores(found, scoring.decoder, schema)
+    thresholds = scoring.thresholds
+    if thresholds is None:
+        thresholds = tune_thresholds(found.values, gold, schema) if schema.multilabel else {}
+    ids = decode_scores(found, scoring.decoder, schema, thresholds)
     judged = ScoredPredictions(found, gold, ids, schema, examples, scoring.train_mentions)
-    return judged.figures(scoring.metrics, scoring.temperature)
+    return judged.figures(scoring.metrics, scoring.temperature)._replace(thresholds=thresholds)
 
 
 def score_windows(engine: Engine, windows: Sequence[Window], lengths: NDArray[np.int64], schema: Schema) -> WordScores:
@@ -168,28 +165,16 @@ def score_windows(engine: Engine, windows: Sequence[Window], lengths: NDArray[np
     return engine.score_texts(windows, len(lengths)) if text else engine.score(windows, lengths.tolist())
 
 
-def scores_of(found: WordScores, schema: Schema) -> Scores:
-    """Return the argument of a decoder."""
-    return Scores(values=found.values, lengths=found.lengths, schema=schema, parameters=found.parameters)
+def decode_scores(found: WordScores, decoder: Decoder, schema: Schema, thresholds: Mapping[str, float]) -> Ids:
+    """Return what ``decoder`` predicts, see :func:`labelkit.inference.decoding.decode`.
 
-
-def decode_scores(found: WordScores, decoder: Decoder, schema: Schema) -> Ids:
-    """Return the label ids that ``decoder`` predicts, int64 of shape (words,)."""
-    return decode(decoder, scores_of(found, schema))
-
-
-def gold_ids(examples: Iterable[Example], layer: str, schema: Schema) -> tuple[Ids, NDArray[np.int64]]:
-    """Return the ids of all gold labels, of shape (words,), and the number of labels of each example.
-
-    :raises DataError: an example has not one label per word, or its text not one label.
+    :param thresholds: of labels, where texts may have several; others ignore them.
     """
-    if schema.numeric:
-        numbers = [float(*aligned_labels(example, layer, schema.kind)) for example in examples]
-        return np.array(numbers, np.float64), np.ones(len(numbers), np.int64)
-    number = {label: index for index, label in enumerate(schema.label_names)}
-    ids, lengths = array("q"), array("q")
-    for example in examples:
-        labels = aligned_labels(example, layer, schema.kind)
-        ids.extend(number[label] for label in labels)
-        lengths.append(len(labels))
-    return np.array(ids, np.int64), np.array(lengths, np.int64)
+    scores = Scores(
+        values=found.values,
+        lengths=found.lengths,
+        schema=schema,
+        parameters=found.parameters,
+        thresholds=threshold_array(thresholds, schema),
+    )
+    return decode(decoder, scores)

@@ -19,6 +19,7 @@ from labelkit.inference.decoding import (
     label_sequences,
     repair_label_ids,
 )
+from labelkit.inference.thresholds import threshold_array
 from labelkit.label.records import rename_reserved_fields
 from labelkit.labels.numbers import number_text
 from labelkit.labels.spans import joined_offsets, offsets_of
@@ -83,10 +84,18 @@ def assemble_records(
     :raises LabelkitError: if the decoder fails.
     """
     found = scored.scores
-    scores = Scores(values=found.values, lengths=found.lengths, schema=info.schema, parameters=found.parameters)
+    scores = Scores(
+        values=found.values,
+        lengths=found.lengths,
+        schema=info.schema,
+        parameters=found.parameters,
+        thresholds=threshold_array(info.thresholds, info.schema),
+    )
     ids = decode(decoder, scores)
     if info.schema.numeric:
         return _number_records(batch, ids.tolist(), scored.engine)
+    if info.schema.multilabel:
+        return _set_records(batch, ids, found.values, scored.engine, info.schema.label_names)
     values = apply_temperature(found.values, info.temperature)
     if info.kind == "text":
         return _text_records(batch, ids.tolist(), values, scored.engine, info.schema.label_names)
@@ -128,6 +137,29 @@ def _text_records(
             engine=engine,
         )
         for example, label, confidence, coverage in rows
+    ]
+
+
+def _set_records(
+    batch: PreparedBatch,
+    ids: NDArray[np.bool_],
+    values: NDArray[np.float32],
+    engine: str,
+    names: tuple[str, ...],
+) -> list[Labelled]:
+    probabilities = np.round(np.exp(values).astype(np.float64), 4).tolist()
+    rows = zip(batch.examples, ids, probabilities, batch.encoded.coverage, strict=True)
+    return [
+        Labelled(
+            id=example.id,
+            text=example.text or "",
+            labels=tuple([names[column] for column in np.flatnonzero(chosen).tolist()]),
+            scores=dict(zip(names, row, strict=True)),
+            coverage=coverage,
+            extra=example.extra,
+            engine=engine,
+        )
+        for example, chosen, row, coverage in rows
     ]
 
 

@@ -86,6 +86,8 @@ def _features(labeller: Labeller, prefix: str) -> dict[str, Any]:
     from datasets import Features, List, Value
 
     schema = labeller.info.schema
+    if schema.multilabel:
+        return {f"{prefix}labels": List(Value("string"))}
     if labeller.info.kind == "text":
         number = {f"{prefix}number": Value("float64")} if schema.numeric else {}
         return {f"{prefix}label": Value("string"), f"{prefix}score": Value("float64"), **number}
@@ -98,8 +100,11 @@ def _features(labeller: Labeller, prefix: str) -> dict[str, Any]:
 
 
 def _row(record: Labelled, prefix: str) -> dict[str, Any]:
-    if record.words is None:
-        values: dict[str, Any] = {"label": record.label, "score": record.score, "number": record.number}
+    values: dict[str, Any]
+    if record.words is None and record.labels is not None:
+        values = {"labels": list(record.labels)}
+    elif record.words is None:
+        values = {"label": record.label, "score": record.score, "number": record.number}
     else:
         fields = ("start", "end", "label", "text", "score")
         spans = [{name: getattr(span, name) for name in fields} for span in record.spans or ()]

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from threading import Event
 
     import datasets
+    from numpy.typing import NDArray
 
     from labelkit.inference.engine import Engine, WordScores
     from labelkit.inference.onnx.export import OnnxModel
@@ -82,6 +83,8 @@ class Labeller:
         engine: str = "auto",
         device: str = "auto",
         splitter: str | None = None,
+        *,
+        trial: bool = False,
     ) -> Self:
         """Open the checkpoint of a run, of a folder written with a separator, or of ``hub:org/name[@REVISION]``.
 
@@ -92,6 +95,7 @@ class Labeller:
             by OpenVINO or ONNX Runtime if one is installed and faster.
         :param device: ``"cpu"``, ``"cuda"``, or ``"auto"`` for a GPU where there is one.
         :param splitter: how raw text is split into words; None for the checkpoint's own.
+        :param trial: a contract check labels made-up data, see :attr:`labelkit.Context.trial`.
         :raises LabelkitError: if there is no such checkpoint, it is damaged, a plugin that it needs is missing, or the
             decoder is of another kind.
         """
@@ -101,7 +105,7 @@ class Labeller:
         options = AdoptionOptions(splitter=cast("SplitterName", splitter))
         resolved = resolve_checkpoint(reference, home, catalog.tasks, offline=offline, options=options)
         folder, info = resolved.folder, resolved.info
-        found = checkpoint_context(info, catalog, offline=offline)
+        found = checkpoint_context(info, catalog, offline=offline, trial=trial)
         chosen = find_decoder(catalog, decoder or info.decoder, info, found.context)
         preprocessors = find_preprocessors(catalog, info, found.context)
         head = find_head(catalog, info)
@@ -227,8 +231,15 @@ class Labeller:
         prepared = apply(self._preprocessors, examples)
         kept = read_train_mentions(self.folder) if train_mentions is None else None
         mentions = train_mentions if kept is None else lambda: kept
+        info = self.info
         options = ScoringOptions(
-            self.info.layer, self.info.schema, self._decoder, metrics, self.info.temperature, mentions
+            layer=info.layer,
+            schema=info.schema,
+            decoder=self._decoder,
+            metrics=metrics,
+            temperature=info.temperature,
+            train_mentions=mentions,
+            thresholds=info.thresholds,
         )
         return score_split(self._selector.loaded, self._encode(prepared).windows, prepared, options).figures
 
@@ -245,6 +256,12 @@ class Labeller:
         found = score_windows(self._selector.loaded, encoded.windows, lengths, self.info.schema)
         self._check_finite(found)
         return found, encoded.coverage
+
+    def decode(self, found: WordScores) -> NDArray[Any]:
+        """Return what the decoder predicts by scores from :meth:`scores`."""
+        from labelkit.inference.prediction import decode_scores
+
+        return decode_scores(found, self._decoder, self.info.schema, self.info.thresholds)
 
     def records(
         self, examples: Sequence[Example], found: WordScores, coverage: Sequence[Coverage]

@@ -24,7 +24,9 @@ class CheckpointContext:
     notes: tuple[str, ...] = ()
 
 
-def checkpoint_context(info: CheckpointInfo, catalog: Catalog, *, offline: bool = False) -> CheckpointContext:
+def checkpoint_context(
+    info: CheckpointInfo, catalog: Catalog, *, offline: bool = False, trial: bool = False
+) -> CheckpointContext:
     """Return the context of a checkpoint, with its recorded settings; a plugin that is not loaded has none.
 
     :raises LabelkitError: a plugin no longer has a setting, or no longer takes its value.
@@ -40,7 +42,7 @@ def checkpoint_context(info: CheckpointInfo, catalog: Catalog, *, offline: bool 
                 for key in keys_of(catalog, plugin)
                 if key not in values
             ]
-    ctx = Context(offline=offline, plugin_settings=setting_objects(catalog, recorded))
+    ctx = Context(offline=offline, trial=trial, plugin_settings=setting_objects(catalog, recorded))
     return CheckpointContext(ctx, tuple(notes))
 
 

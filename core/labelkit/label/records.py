@@ -12,7 +12,7 @@ from labelkit.records import Kind, Labelled, Scheme
 #: fields of a labelled record in JSON
 _RESERVED: Mapping[Kind, frozenset[str]] = {
     "token": frozenset(("id", "text", "words", "labels", "spans", "coverage")),
-    "text": frozenset(("id", "text", "label", "score", "scores", "coverage")),
+    "text": frozenset(("id", "text", "label", "labels", "score", "scores", "coverage")),
 }
 
 
@@ -47,8 +47,13 @@ def drop_low_scores(record: Labelled, min_score: float, scheme: Scheme | None) -
     """Return the record without spans or a label scored below ``min_score``; the coverage counts how many.
 
     Words of a dropped span get the label ``O``. A plain label of a word stays, as every word has one; only its span
-    is dropped. The label of a whole text becomes None; its scores stay.
+    is dropped. The label of a whole text becomes None, and of a set of labels those below are left out; scores stay.
     """
+    if record.words is None and record.labels is not None:
+        scores = record.scores or {}
+        high = tuple(label for label in record.labels if scores.get(label, 0.0) >= min_score)
+        dropped = len(record.labels) - len(high)
+        return replace(record, labels=high, coverage=replace(record.coverage, below_min_score=dropped))
     if record.words is None:
         if record.score is None or record.score >= min_score:
             return record

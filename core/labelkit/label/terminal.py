@@ -39,6 +39,7 @@ FORMAT = Format(
     name="terminal",
     kinds=("token", "text"),
     numbers=True,
+    multilabel=True,
     suffixes=(),
     write=terminal_writer(),
     summary="text with its spans in colour",

@@ -59,9 +59,12 @@ def refuse_numbers(schema: Schema, what: str) -> None:
 
 
 def check_format(chosen: Format, schema: Schema) -> None:
-    """Raise if labels are numbers and a format cannot hold them.
+    """Raise if labels are numbers, or sets of labels, and a format cannot hold them.
 
     :raises DataError: it cannot.
     """
     if schema.numeric and not chosen.numbers:
         raise DataError(f"format '{chosen.name}' cannot hold numbers as labels", hint="use jsonl, csv or tsv")
+    if schema.multilabel and not chosen.multilabel:
+        hint = "use jsonl, csv, doccano, label-studio or prodigy"
+        raise DataError(f"format '{chosen.name}' cannot hold several labels of a text", hint=hint)

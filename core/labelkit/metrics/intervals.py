@@ -51,6 +51,17 @@ def roc_auc_interval(predictions: Predictions) -> dict[str, Any]:
     })  # fmt: skip
 
 
+def average_precision_interval(predictions: Predictions) -> dict[str, Any]:
+    """Return the interval of ``average_precision``, which is not a function of summed counts."""
+    from labelkit.metrics.average_precision import mean_average_precision
+
+    if predictions.scores is None or not predictions.schema.multilabel:
+        return {}
+    samples, (gold, _) = bootstrap_weights(len(predictions.references)), predictions.sets
+    areas = [mean_average_precision(gold, predictions.scores, weights) for weights in samples]
+    return percentile_intervals({"average_precision": np.concatenate(areas)})
+
+
 def recomputed_intervals(metric: Metric, predictions: Predictions) -> dict[str, Any]:
     """Return the intervals of a metric without counts, recomputed for each of :data:`RECOMPUTED` bootstrap samples.
 

@@ -39,6 +39,7 @@ def score(metrics: Sequence[Metric], predictions: Predictions, *, recompute_inte
             else:
                 known = intervals.bootstrap_intervals(metric, predictions)
                 known |= intervals.roc_auc_interval(predictions) if "roc_auc" in found else {}
+                known |= intervals.average_precision_interval(predictions) if "average_precision" in found else {}
         names = {name: f"{metric.name}.{name}" if name in scores else name for name in found}
         scores |= {names[name]: value for name, value in found.items()}
         bounds |= {names[name]: value for name, value in known.items() if name in found}

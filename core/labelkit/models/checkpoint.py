@@ -53,11 +53,12 @@ class CheckpointInfo:
 
     :param preprocessors: name and version of each, in order.
     :param splitter: name of the splitter of raw text into words.
-    :param fallback: the label of words without subwords.
+    :param fallback: the label of words without subwords; empty where a text may have any number of labels: none.
     :param max_length: subwords in a window, special tokens included.
     :param overlap: the stride: subwords that neighbouring windows share.
     :param metrics: split → metrics at this checkpoint.
     :param temperature: divides the log-probabilities before they become confidences; fitted on validation.
+    :param thresholds: label → the probability from which on a text has it, where a text may have any number of labels.
     :param head: the name of the head.
     :param outputs: the names of the model's outputs in ``config.json``; empty: the labels of the schema.
     :param parts: a preprocessor makes parts of texts, with separators between them.
@@ -86,6 +87,7 @@ class CheckpointInfo:
     synthetic: bool = False
     metrics: Mapping[str, Any] = field(default_factory=dict)
     temperature: float = 1.0
+    thresholds: Mapping[str, float] = field(default_factory=dict)
     head: str = "linear"
     outputs: tuple[str, ...] = ()
     parts: bool = False
@@ -102,10 +104,8 @@ class CheckpointInfo:
                 raise TypeError(f"{name} must be text")
         if not all(isinstance(label, str) for label in (*self.schema.types, *self.schema.labels)):
             raise TypeError("labels must be text")
-        if self.schema.numeric:
-            float(self.fallback)
-        elif self.fallback not in self.schema.label_names:
-            raise ValueError(f"fallback '{self.fallback}' is not one of the labels")
+        self._check_fallback()
+        self._check_thresholds()
         if not isinstance(self.max_length, int) or not isinstance(self.overlap, int):
             raise TypeError("max_length and overlap must be whole numbers")
         if not (isinstance(self.temperature, int | float) and 0 < self.temperature <= sys.float_info.max):
@@ -114,6 +114,19 @@ class CheckpointInfo:
             raise ValueError("output_of must have a number for each label")
         if self.tokenizer_input not in ("words", "text"):
             raise ValueError("tokenizer_input must be words or text")
+
+    def _check_fallback(self) -> None:
+        if self.schema.numeric:
+            float(self.fallback)
+        elif self.fallback not in self.schema.label_names and not self.schema.multilabel:
+            raise ValueError(f"fallback '{self.fallback}' is not one of the labels")
+
+    def _check_thresholds(self) -> None:
+        if unknown := set(self.thresholds) - set(self.schema.label_names):
+            raise ValueError(f"there is a threshold for '{min(unknown)}', which is not one of the labels")
+        for label, threshold in self.thresholds.items():
+            if not isinstance(threshold, int | float) or not 0 < threshold <= 1:
+                raise ValueError(f"the threshold of '{label}' must be a number above 0, and 1 at most")
 
     def to_json(self) -> dict[str, Any]:
         """Return the content for JSON."""

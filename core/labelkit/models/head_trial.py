@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
 from labelkit.errors import LabelkitError
+from labelkit.labels.label_sets import multi_hot
 from labelkit.models.heads import BoundHead
 from labelkit.records.heads import IGNORE_INDEX
 
@@ -44,8 +45,12 @@ class HeadTrial:
         import torch
 
         width, random = len(head.output_names), torch.Generator().manual_seed(7)
-        if head.context.schema.kind == "text":
-            labels = torch.tensor([row[0] for row in rows])  # float32 where these are numbers
+        schema = head.context.schema
+        if schema.kind == "text":
+            if schema.multilabel:
+                labels = torch.from_numpy(multi_hot(rows, len(schema.label_names)))
+            else:
+                labels = torch.tensor([row[0] for row in rows])  # float32 where these are numbers
             attention = torch.ones(len(rows), 4, dtype=torch.int64)
             raw = torch.randn(len(rows), width, generator=random)
         else:
@@ -108,10 +113,10 @@ class HeadTrial:
 def try_head(head: BoundHead, rows: Sequence[Sequence[float]]) -> None:
     """Compute outputs, loss, its gradient and scores of a head, as training does.
 
-    :param rows: the label ids of the words of each example, or the one of a text.
+    :param rows: the label ids of the words of each example, or those of a text.
     :raises LabelkitError: the head fails, or returns what cannot be used.
     """
-    if not (rows := [row for row in rows if len(row)]):
+    if not (rows := [row for row in rows if len(row) or head.context.schema.multilabel]):
         return
     trial = HeadTrial.of(head, rows)
     raw = trial.raw.requires_grad_()

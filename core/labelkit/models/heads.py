@@ -67,7 +67,39 @@ REGRESSION = Head(
     decoder="number",
     summary="a linear layer that predicts a number, trained with the squared error",
 )
-HEADS = (LINEAR, REGRESSION)
+
+
+def binary_cross_entropies(batch: HeadBatch, ctx: HeadContext) -> torch.Tensor:
+    """Return the binary cross-entropy of each text, summed over its labels."""
+    import torch
+
+    wanted = batch.labels.float()
+    if ctx.label_smoothing:
+        wanted = wanted * (1 - ctx.label_smoothing) + ctx.label_smoothing / 2
+    losses = torch.nn.functional.binary_cross_entropy_with_logits(batch.outputs, wanted, reduction="none")
+    return losses.sum(dim=-1)
+
+
+def log_sigmoid(outputs: NDArray[np.float32], ctx: HeadContext) -> NDArray[np.float32]:
+    """Return the logarithm of the probability of each label."""
+    import numpy as np
+
+    return -np.logaddexp(np.float32(0), -outputs)
+
+
+MULTILABEL = Head(
+    name="multilabel",
+    kinds=("text",),
+    multilabel=True,
+    loss=binary_cross_entropies,
+    scores=log_sigmoid,
+    config=lambda ctx: {"problem_type": "multi_label_classification"},
+    metrics=("multilabel",),
+    decoder="thresholds",
+    loss_settings=("label_smoothing_factor",),
+    summary="a linear layer with a sigmoid for each label, trained with binary cross-entropy",
+)
+HEADS = (LINEAR, REGRESSION, MULTILABEL)
 #: log-probability of a label that the model has no output for; finite, because scores are summed
 NO_SCORE = -1e4
 

@@ -57,7 +57,8 @@ class Example:
     :param id: unique within its split.
     :param words: the words, for kind ``token``.
     :param text: the text; for kind ``token`` the one that ``offsets`` refer to, where there is one.
-    :param labels: layer name → one label per word (``token``) or one label (``text``).
+    :param labels: layer name → one label per word (``token``) or one label (``text``); where texts may have several
+        labels, a tuple of them, empty for none.
     :param document: which document it belongs to; a validation split is held out by whole documents.
     :param extra: the caller's own fields, carried through labelling untouched.
     :param offsets: start and end of each word in ``text``, in code points.

@@ -42,7 +42,8 @@ class HeadBatch:
 
     :param outputs: what the head computes, float32 of shape (windows, length, outputs); of texts (windows, outputs).
     :param labels: label ids, int64 of shape (windows, length) with :data:`IGNORE_INDEX` where there is none; of texts
-        (windows,), float32 where labels are numbers.
+        (windows,), float32 where labels are numbers; where a text may have several labels float32 of shape (windows,
+        labels), 1 for each label that it has and 0 for the others.
     :param parameters: the trained parameters of the head's module, by name.
     """
 
@@ -78,6 +79,8 @@ class Head:
         logarithm of their softmax.
     :param config: ``config(ctx)`` returns further fields of ``config.json``, e.g. ``{"problem_type": "regression"}``.
     :param numeric: it predicts numbers in place of labels.
+    :param multilabel: it predicts any number of labels of a text: its scores are the logarithms of the probabilities of
+        the labels, each by itself.
     :param metrics: the names of the metrics that fit what it predicts, in place of the task's; the first one selects
         the checkpoint.
     :param decoder: the name of the decoder that its scores are made for; None: the task's.
@@ -93,6 +96,7 @@ class Head:
     scores: Callable[[NDArray[np.float32], HeadContext], NDArray[np.float32]] | None = None
     config: Callable[[HeadContext], Mapping[str, Any]] | None = None
     numeric: bool = False
+    multilabel: bool = False
     metrics: tuple[str, ...] = ()
     decoder: str | None = None
     loss_settings: tuple[str, ...] = ()

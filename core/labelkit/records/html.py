@@ -67,6 +67,9 @@ def _is_shown(name: str) -> bool:
 def labelled_html(record: Labelled) -> str:
     """Return a labelled record: its text with coloured spans, or with its label."""
     if record.words is None:
+        if record.labels is not None:
+            tags = " ".join(_tag(label, "", COLOURS[0]) for label in record.labels or ("–",))
+            return f"<div>{_text(record.text)} {tags}</div>"
         score = "" if record.score is None else f" {record.score:.2f}"
         return f"<div>{_text(record.text)} {_tag(record.label or '–', score, COLOURS[0])}</div>"
     if record.spans is None:

@@ -53,13 +53,14 @@ class Coverage:
 class Labelled:
     """One labelled input, as ``--json`` prints it and formats write it.
 
-    For kind ``token``: ``words``, ``labels`` and ``spans``; for kind ``text``: ``label``, ``score``, ``scores``.
+    For kind ``token``: ``words``, ``labels`` and ``spans``; for kind ``text``: ``label``, ``score``, ``scores``, or
+    ``labels`` and ``scores`` where a text may have any number of labels.
 
     :param id: the caller's own, or the number of the record.
     :param text: the caller's own, or the words joined by one space.
     :param coverage: how much of the input the encoder read.
     :param words: the words that were labelled, for kind ``token``.
-    :param labels: one label per word, valid in their scheme.
+    :param labels: one label per word, valid in their scheme; or the labels of a text that may have several.
     :param spans: the spans that the labels stand for; None where they were not decoded, or the labels are plain.
     :param label: the label of a text.
     :param number: the number that ``label`` writes, where labels are numbers; these have no ``score``.

@@ -16,6 +16,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+def predicts(part: Any) -> str:
+    """Return what a head, a decoder or a metric is for, or what a schema holds: labels, sets of labels, or numbers."""
+    if part.numeric:
+        return "numbers"
+    return "sets of labels" if part.multilabel else "labels"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Source:
     """A named corpus.
@@ -48,6 +55,7 @@ class Format:
     :param write: ``write(records, output)``, or ``write(records, output, ctx)``, consumes the ``Labelled``
         records one by one and writes to the ``Output``; None when it only reads.
     :param numbers: it can hold labels of texts that are numbers.
+    :param multilabel: it can hold any number of labels of a text.
     :param needs_file: it cannot write to a terminal or a pipe, e.g. because it is binary.
     :param same_fields: all records have the same own fields, as in a table: of what is written to a file, those that a
         record lacks are given to ``write`` as None.
@@ -62,6 +70,7 @@ class Format:
     needs_file: bool = False
     numbers: bool = False
     same_fields: bool = False
+    multilabel: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,7 +96,8 @@ class Preprocessor:
 class Predictions:
     """Gold and predicted labels, at word level over all gold words: the argument of a metric.
 
-    :param references: gold labels, one tuple per sentence (``token``) or one label per text (``text``).
+    :param references: gold labels, one tuple per sentence (``token``) or one label per text (``text``); where texts may
+        have several labels, the tuple of them.
     :param predictions: predicted labels in the same shape.
     :param scores: log-probabilities, float32 of shape (words or texts, labels), where they are known.
     :param examples: the examples that are scored, in the order of ``references``; empty where they are unknown. Those
@@ -117,6 +127,18 @@ class Predictions:
 
         gold, predicted = (np.array([float(str(one)) for one in rows]) for rows in (self.references, self.predictions))
         return gold, predicted
+
+    @property
+    def sets(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Which labels each text has, gold and predicted, bool of shape (texts, labels), in the order of the schema."""
+        import numpy as np
+
+        column = {label: index for index, label in enumerate(self.schema.label_names)}
+        found = np.zeros((2, len(self.references), len(column)), np.bool_)
+        for side, rows in enumerate((self.references, self.predictions)):
+            for text, labels in enumerate(rows):
+                found[side, text, [column[label] for label in labels]] = True
+        return found[0], found[1]
 
     @property
     def ids(self) -> list[str]:
@@ -171,6 +193,7 @@ class Metric:
     :param key: the figure that ranks checkpoints, e.g. ``"f1"``.
     :param higher_is_better: False for a figure such as an error rate.
     :param numeric: it is for labels that are numbers, see :attr:`Predictions.numbers`.
+    :param multilabel: it is for texts with any number of labels, see :attr:`Predictions.sets`.
     :param counts: ``counts(predictions)``, or with ``ctx`` as ``compute``, returns the counts of each sentence, for a
         metric that is a function of their sums.
     :param uses_train_mentions: it asks for :attr:`Predictions.train_mentions`; checkpoints of runs with this metric
@@ -184,6 +207,7 @@ class Metric:
     higher_is_better: bool = True
     summary: str = ""
     numeric: bool = False
+    multilabel: bool = False
     counts: Callable[..., Counts] | None = None
     uses_train_mentions: bool = False
 
@@ -214,6 +238,8 @@ class Scores:
 
     :param values: log-probabilities, float32 of shape (words, labels); sentences lie one after the other.
     :param lengths: words of each sentence, int64 of shape (sentences,); all 1 for kind ``text``.
+    :param thresholds: where texts may have several labels, the probability from which on a text has each label, float64
+        of shape (labels,); else None.
     :param parameters: the trained parameters of the head's module, by name, such as the transitions of a CRF; empty for
         a head without one.
     """
@@ -222,6 +248,7 @@ class Scores:
     lengths: NDArray[np.int64]
     schema: Schema
     parameters: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    thresholds: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -232,6 +259,7 @@ class Decoder:
         for a multi-label schema a bool array of shape (texts, labels), for a numeric one a float array of shape
         (texts,).
     :param numeric: it is for labels that are numbers.
+    :param multilabel: it is for texts with any number of labels.
     """
 
     name: str
@@ -239,6 +267,7 @@ class Decoder:
     decode: Callable[..., NDArray[Any]]
     summary: str = ""
     numeric: bool = False
+    multilabel: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -30,6 +30,11 @@ MEANING: Mapping[str, str] = {
     "spurious": "a predicted span without a gold span",
     "wrong label": "another label than the gold label",
 }
+#: the same, where texts have any number of labels
+SET_MEANING: Mapping[str, str] = {
+    "missed": "a gold label that is not predicted",
+    "spurious": "a predicted label that is not gold",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +106,7 @@ class SplitMistakes:
 def split_mistakes(split: str, found: SplitPredictions) -> SplitMistakes:
     """Return the mistakes in a split by type, and the most frequent ones of each kind."""
     analysis = analyse_errors(found.examples, found.layer, found.predicted, found.schema)
+    several = found.schema.multilabel
     kinds, colours = mistake_kinds(found.schema), label_colours(found.schema, analysis.by_type)
     rows: list[tuple[str, int | None, Sequence[int]]] = [
         (name, colours[name], [row[column] for column in ("gold", "right", *kinds)])
@@ -112,7 +118,7 @@ def split_mistakes(split: str, found: SplitPredictions) -> SplitMistakes:
         MistakeGroup(
             kind=kind,
             name=kind_name(kind),
-            meaning=MEANING[kind],
+            meaning=SET_MEANING[kind] if several else MEANING[kind],
             count=sum(one.count for one in same),
             different=len(same),
             examples=[mistake_example(one, found, colours) for one in same[:SHOWN]],

@@ -60,7 +60,10 @@ def read_predictions(path: Path, schema: Schema) -> RecordedPredictions | None:
     try:
         with path.open(encoding="utf-8") as lines:
             for row in map(json.loads, lines):
-                if texts:
+                if schema.multilabel:
+                    gold, predicted = tuple(row[GOLD]), tuple(row["labels"])
+                    example = Example(id=str(row["id"]), text=row["text"], labels={LAYER: gold})
+                elif texts:
                     gold, predicted = (str(row[GOLD]),), (str(row["label"]),)
                     example = Example(id=str(row["id"]), text=row["text"], labels={LAYER: gold[0]})
                 else:
@@ -69,7 +72,7 @@ def read_predictions(path: Path, schema: Schema) -> RecordedPredictions | None:
                 if not known.issuperset((*gold, *predicted)):
                     return None
                 found.examples.append(example)
-                found.predicted.append(predicted[0] if texts else predicted)
+                found.predicted.append(predicted[0] if texts and not schema.multilabel else predicted)
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return found

@@ -23,6 +23,7 @@ SCHEMAS: dict[Kind, tuple[Schema, ...]] = {
     "text": (Schema(name="contract-classes", kind="text", labels=("NEGATIVE", "NEUTRAL", "POSITIVE")),),
 }
 NUMBERS = Schema(name="contract-numbers", kind="text", numeric=True)
+SETS = Schema(name="contract-sets", kind="text", labels=("ART", "LAW", "SPORTS"), multilabel=True)
 #: words of each sentence; of texts there is one each
 LENGTHS: dict[Kind, tuple[tuple[int, ...], ...]] = {
     "token": ((), (0,), (1,), (5, 1, 0, 3), (2,) * 40, (300,)),
@@ -35,7 +36,7 @@ CHECKS = CheckSet(KIND)
 
 def schemas_of(decoder: Decoder) -> tuple[Schema, ...]:
     """Return the schemas that a decoder is checked with."""
-    return (NUMBERS,) if decoder.numeric else SCHEMAS[decoder.kind]
+    return (NUMBERS,) if decoder.numeric else (SETS,) if decoder.multilabel else SCHEMAS[decoder.kind]
 
 
 def no_labels(decoder: Decoder) -> str:
@@ -65,9 +66,12 @@ def check_obvious_labelling(decoder: Decoder) -> None:
     for schema in schemas_of(decoder):
         gold, names = valid_labelling(schema), schema.label_names
         values = np.full((len(gold), len(names)), math.log(0.01 / (len(names) - 1)), np.float32)
-        values[np.arange(len(gold)), gold] = math.log(0.99)
+        if schema.multilabel:
+            values[np.array(gold)] = math.log(0.99)
+        else:
+            values[np.arange(len(gold)), gold] = math.log(0.99)
         lengths = np.array((4, 1, 3) if schema.kind == "token" else (1,) * len(gold), np.int64)
-        found = decode(decoder, Scores(values=values, lengths=lengths, schema=schema)).tolist()
+        found = decode(decoder, scores_of(values, lengths, schema)).tolist()
         require(
             found == gold,
             f"decoder '{decoder.name}' gives {label_text(found, schema)} where {label_text(gold, schema)} is by far "
@@ -85,7 +89,7 @@ def check_independent_sentences(decoder: Decoder) -> None:
         together, alone, start = decode(decoder, batch).tolist(), [], 0
         for index, length in enumerate(batch.lengths.tolist()):
             values, lengths = batch.values[start : start + length], batch.lengths[index : index + 1]
-            alone += decode(decoder, Scores(values=values, lengths=lengths, schema=schema)).tolist()
+            alone += decode(decoder, scores_of(values, lengths, schema)).tolist()
             start += length
         require(
             together == alone,
@@ -129,12 +133,25 @@ def random_scores(schema: Schema, lengths: Sequence[int]) -> Scores:
     import numpy as np
 
     values = np.random.default_rng(7).normal(scale=2.0, size=(sum(lengths), len(schema.label_names) or 1))
-    values -= np.logaddexp.reduce(values, axis=1, keepdims=True) if len(values) and not schema.numeric else 0.0
-    return Scores(values=values.astype(np.float32), lengths=np.array(lengths, np.int64), schema=schema)
+    if schema.multilabel:
+        values = -np.logaddexp(0.0, -values)
+    elif len(values) and not schema.numeric:
+        values -= np.logaddexp.reduce(values, axis=1, keepdims=True)
+    return scores_of(values, np.array(lengths, np.int64), schema)
 
 
-def valid_labelling(schema: Schema) -> list[int]:
-    """Return ids that the scheme allows for sentences of 4, 1 and 3 words, or for 8 texts."""
+def scores_of(values: NDArray[Any], lengths: NDArray[Any], schema: Schema) -> Scores:
+    """Return the argument of a decoder; thresholds differ from label to label, where there are any."""
+    import numpy as np
+
+    thresholds = np.linspace(0.3, 0.7, len(schema.labels)) if schema.multilabel else None
+    return Scores(values=values.astype(np.float32), lengths=lengths, schema=schema, thresholds=thresholds)
+
+
+def valid_labelling(schema: Schema) -> list[Any]:
+    """Return ids that the scheme allows for sentences of 4, 1 and 3 words, or for 8 texts; or 8 sets of labels."""
+    if schema.multilabel:
+        return [[bool(number >> label & 1) for label in range(len(schema.labels))] for number in range(8)]
     if schema.scheme is None:
         return [index % len(schema.label_names) for index in range(8)]
     from labelkit.labels.schemes import tags_of
@@ -144,8 +161,11 @@ def valid_labelling(schema: Schema) -> list[int]:
     return [schema.label_names.index(tag) for tag in tags]
 
 
-def label_text(ids: Sequence[float], schema: Schema) -> str:
+def label_text(ids: Sequence[Any], schema: Schema) -> str:
     """Return the labels with these ids as one line."""
+    if schema.multilabel:
+        sets = ([label for label, has in zip(schema.labels, row, strict=True) if has] for row in ids)
+        return " ".join(f"{{{','.join(labels)}}}" for labels in sets)
     return " ".join(f"{label:.4g}" if schema.numeric else schema.label_names[int(label)] for label in ids)
 
 
@@ -159,18 +179,23 @@ def decode(decoder: Decoder, scores: Scores) -> NDArray[Any]:
     with offline_call(what, "handle it: there may be no sentence at all, or one without words"):
         found: NDArray[Any] = np.asarray(decoder.decode(scores))
     advice = f"return an int64 array of shape ({words},) with ids from 0 to {labels - 1}, columns of scores.values"
+    shape: tuple[int, ...] = (words,)
+    kinds = "iu"
     if scores.schema.numeric:
-        advice = f"return a float array of shape ({words},)"
+        advice, kinds = f"return a float array of shape ({words},)", "fiu"
+    elif scores.schema.multilabel:
+        shape, kinds = (words, labels), "b"
+        advice = f"return a bool array of shape {shape}: whether each text has each label"
     require(
-        found.shape == (words,) and (not words or found.dtype.kind in ("fiu" if scores.schema.numeric else "iu")),
+        found.shape == shape and (not words or found.dtype.kind in kinds),
         f"{what} returns {found.dtype} of shape {found.shape}",
         advice,
     )
-    invalid = [] if scores.schema.numeric else sorted({int(label) for label in found if not 0 <= label < labels})
+    invalid = [] if kinds != "iu" else sorted({int(label) for label in found if not 0 <= label < labels})
     require(not invalid, f"{what} returns invalid label ids: {invalid[:5]}", advice)
     require(
         bool((scores.values == before).all()),
         f"{what} changes scores.values",
         "work on a copy: metrics and calibration read them afterwards",
     )
-    return found.astype(np.float64 if scores.schema.numeric else np.int64)
+    return found if kinds == "b" else found.astype(np.float64 if scores.schema.numeric else np.int64)

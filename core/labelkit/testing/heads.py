@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 from labelkit.errors import LabelkitError
 from labelkit.plugins.catalog import Catalog
 from labelkit.plugins.functions import with_context
-from labelkit.records import Decoder, Head, HeadContext, Kind, Scores
+from labelkit.records import Decoder, Head, HeadContext, Kind, Schema, Scores
 from labelkit.records.heads import IGNORE_INDEX
 from labelkit.testing.contexts import trial_context
-from labelkit.testing.decoders import NUMBERS, SCHEMAS, label_text, valid_labelling
+from labelkit.testing.decoders import NUMBERS, SCHEMAS, SETS, label_text, valid_labelling
 from labelkit.testing.framework import KINDS, CheckSet, offline_call, require
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class HeadSubject:
         return [
             HeadContext(schema=schema, hidden_size=HIDDEN_SIZE, offline=True, trial=True, plugin_settings=settings)
             for kind in kinds
-            for schema in ((NUMBERS,) if self.head.numeric else SCHEMAS[kind])
+            for schema in ((NUMBERS,) if self.head.numeric else (SETS,) if self.head.multilabel else SCHEMAS[kind])
         ]
 
     def trial(self, context: HeadContext, **changes: Any) -> HeadTrial:
@@ -76,6 +76,8 @@ def label_rows(context: HeadContext) -> list[list[float]]:
     if context.schema.numeric:
         return [[number] for number in (-1.5, 0.0, 0.5, 2.0)]
     ids = valid_labelling(context.schema)
+    if context.schema.multilabel:
+        return [[label for label, has in enumerate(row) if has] for row in ids]
     if context.schema.kind == "text":
         return [[label] for label in ids]
     stops = [sum(LENGTHS[: number + 1]) for number in range(len(LENGTHS))]
@@ -272,12 +274,21 @@ def check_learns(subject: HeadSubject) -> None:
         with subject.call("loss()"):
             found = learned_labels(subject, context)
         gold = [label for row in label_rows(context) for label in row]
+        if context.schema.multilabel:
+            gold = [float(has) for row in valid_labelling(context.schema) for has in row]
         require(
             len(found) == len(gold) and all(abs(a - b) <= NEAR for a, b in zip(found, gold, strict=True)),
-            f"head '{subject.name}' predicts {label_text(found, context.schema)} after its loss was lowest for "
-            f"{label_text(gold, context.schema)}",
+            f"head '{subject.name}' predicts {learned_text(found, context.schema)} after its loss was lowest for "
+            f"{learned_text(gold, context.schema)}",
             "let scores() be highest for the label that loss() is lowest for",
         )
+
+
+def learned_text(ids: list[float], schema: Schema) -> str:
+    """Return flat ids, or flat sets of labels, as one line."""
+    width = len(schema.labels)
+    rows = [ids[start : start + width] for start in range(0, len(ids), width)] if schema.multilabel else ids
+    return label_text(rows, schema)
 
 
 def learned_labels(subject: HeadSubject, context: HeadContext) -> list[float]:
@@ -285,6 +296,7 @@ def learned_labels(subject: HeadSubject, context: HeadContext) -> list[float]:
     import numpy as np
     import torch
 
+    from labelkit.inference.thresholds import threshold_array
     from labelkit.models.heads import numpy_parameters
 
     trial = subject.trial(context)
@@ -305,13 +317,17 @@ def learned_labels(subject: HeadSubject, context: HeadContext) -> list[float]:
         lengths=np.array(LENGTHS if token else (1,) * len(chosen), np.int64),
         schema=context.schema,
         parameters=numpy_parameters(trial.module),
+        thresholds=threshold_array({}, context.schema),
     )
-    return [float(label) for label in find_decoder_of(subject, context.schema.kind).decode(scores)]
+    found = find_decoder_of(subject, context.schema.kind).decode(scores)
+    return [float(label) for label in np.asarray(found).ravel()]
 
 
 def find_decoder_of(subject: HeadSubject, kind: Kind) -> Decoder:
     """Return the decoder that a head names, or the plain one of its kind."""
-    plain = "number" if subject.head.numeric else "argmax" if kind == "token" else "argmax-text"
+    head = subject.head
+    plain = "argmax" if kind == "token" else "argmax-text"
+    plain = "number" if head.numeric else "thresholds" if head.multilabel else plain
     name = subject.head.decoder or plain
     decoder: Decoder = subject.catalog.find("decoder", name)
     return with_context(decoder, trial_context(subject.catalog))

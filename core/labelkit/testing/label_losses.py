@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 
 def labels_of(record: Labelled) -> Labels:
-    """Return the labels of a record: one for each word, or the one of a text."""
-    return record.label or "" if record.words is None else record.labels or ()
+    """Return the labels of a record: one for each word, the one of a text, or any number of them."""
+    return record.label or "" if record.labels is None else record.labels
 
 
 def find_losses(labeller: Labeller, given: str | tuple[str, ...], kind: str) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from numbers import Real
 from typing import Any, Literal, TypeGuard
 
@@ -18,28 +19,32 @@ def sentences(*lines: str) -> Rows:
     return tuple(tuple(line.split()) for line in lines)
 
 
-#: what a metric scores: labels of words, labels of texts, or numbers
-Case = Literal["token", "text", "number"]
+#: what a metric scores: labels of words, labels of texts, numbers, or sets of labels
+Case = Literal["token", "text", "number", "set"]
 SCHEMAS: dict[Case, Schema] = {
     "token": Schema.bio("contract", "PER", "LOC"),
     "text": Schema(name="contract", kind="text", labels=("NEGATIVE", "POSITIVE")),
     "number": Schema(name="contract", kind="text", numeric=True),
+    "set": Schema(name="contract", kind="text", labels=("ART", "LAW"), multilabel=True),
 }
 GOLD: dict[Case, Rows] = {
     "token": sentences("B-PER I-PER O O B-LOC", "O B-LOC O", "B-PER O B-LOC I-LOC", "O O"),
     "text": ("POSITIVE", "NEGATIVE", "POSITIVE", "POSITIVE", "NEGATIVE"),
     "number": ("1", "2.5", "4", "5", "-3"),
+    "set": sentences("ART LAW", "LAW", "ART", "", "LAW"),
 }
 #: the first and the third sentence (or text) are wrong
 PARTLY_WRONG: dict[Case, Rows] = {
     "token": sentences("O B-PER O O O", "O B-LOC O", "B-LOC O B-LOC I-LOC", "O O"),
     "text": ("NEGATIVE", "NEGATIVE", "NEGATIVE", "POSITIVE", "NEGATIVE"),
     "number": ("5", "2.5", "2", "5", "-3"),
+    "set": sentences("LAW", "LAW", "ART LAW", "", "LAW"),
 }
 ALL_WRONG: dict[Case, Rows] = {
     "token": sentences("O O B-PER B-PER O", "B-PER O B-PER", "O B-PER O O", "B-PER I-PER"),
     "text": ("NEGATIVE", "POSITIVE", "NEGATIVE", "NEGATIVE", "POSITIVE"),
     "number": ("2", "0.5", "-4", "-5", "3.5"),
+    "set": sentences("", "ART", "LAW", "ART LAW", "ART"),
 }
 #: description → (references, predictions)
 DEGENERATE: dict[Case, dict[str, tuple[Rows, Rows]]] = {
@@ -64,6 +69,13 @@ DEGENERATE: dict[Case, dict[str, tuple[Rows, Rows]]] = {
         "one text, wrong": (("2",), ("3.5",)),
         "one number in the gold labels": (("2", "2"), ("2", "3")),
         "one number predicted": (("2", "3"), ("3", "3")),
+    },
+    "set": {
+        "no text at all": ((), ()),
+        "no label anywhere": (sentences("", ""), sentences("", "")),
+        "no gold label": (sentences("", ""), sentences("ART", "")),
+        "no predicted label": (sentences("ART", "ART LAW"), sentences("", "")),
+        "all labels everywhere": (sentences("ART LAW"), sentences("ART LAW")),
     },
 }
 #: what train has of the mentions of these examples
@@ -139,6 +151,26 @@ def check_order(metric: Metric) -> None:
         )
 
 
+@CHECKS.check("mentions", needs=("key",))
+def check_train_mentions(metric: Metric) -> None:
+    """A metric that reads the mentions of train says so, else checkpoints would not keep them."""
+    if metric.kind != "token" or metric.uses_train_mentions:
+        return
+    asked: list[bool] = []
+
+    def mentions() -> frozenset[tuple[str, ...]]:
+        asked.append(True)
+        return TRAIN_MENTIONS
+
+    given = predictions_of(metric, GOLD[case_of(metric)], PARTLY_WRONG[case_of(metric)])
+    compute_given(metric, replace(given, train_mentions=mentions))
+    require(
+        not asked,
+        f"compute() of metric '{metric.name}' reads predictions.train_mentions, which the metric does not declare",
+        "set uses_train_mentions=True: checkpoints then keep them, for scoring where the training data is missing",
+    )
+
+
 @CHECKS.check(
     "counts",
     needs=("key", "finite"),
@@ -167,7 +199,7 @@ def check_counts(metric: Metric) -> None:
 
 def case_of(metric: Metric) -> Case:
     """Return what a metric scores."""
-    return "number" if metric.numeric else metric.kind
+    return "number" if metric.numeric else "set" if metric.multilabel else metric.kind
 
 
 # -- calling a metric -------------------------------------------------------------------------------------------------
@@ -234,6 +266,9 @@ def predictions_of(metric: Metric, references: Rows, predictions: Rows) -> Predi
     labels = [label for row in predictions for label in ((row,) if isinstance(row, str) else row)]
     if metric.numeric:
         scores = np.array([[float(label)] for label in labels], np.float32).reshape(len(labels), 1)
+    elif metric.multilabel:
+        scores = np.log([[0.9 if name in row else 0.1 for name in names] for row in predictions] or np.zeros((0, 2)))
+        scores = scores.astype(np.float32)
     else:
         scores = np.full((len(labels), len(names)), math.log(0.1 / (len(names) - 1)), np.float32)
         scores[np.arange(len(labels)), [names.index(label) for label in labels]] = math.log(0.9)

@@ -59,6 +59,11 @@ class SourceReader:
             except NetworkError as error:
                 raise DataAbsentError(f"data absent: {error.message}", hint=error.hint) from error
 
+    def is_multilabel(self, layer: str) -> bool:
+        """Return whether the schema of a layer allows several labels of a text."""
+        schema = self.catalog.schemas.get(self.source.layers[layer] or "")
+        return schema is not None and schema.multilabel
+
     def schema(self, layer: str, name: str) -> Schema:
         """Return the schema that a layer names.
 
@@ -127,7 +132,9 @@ def check_layers(reader: SourceReader) -> None:
     """Each declared layer is on each example, one label per word."""
     for split in reader.source.splits:
         faults = (
-            layer_fault(example, layer, reader.kind) for layer in reader.source.layers for example in reader[split]
+            layer_fault(example, layer, reader.kind, multilabel=reader.is_multilabel(layer))
+            for layer in reader.source.layers
+            for example in reader[split]
         )
         require_none((f"split '{split}': {fault}" for fault in faults if fault), "correct load(), or layers=")
 

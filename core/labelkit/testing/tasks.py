@@ -117,8 +117,13 @@ def check_examples(trial: Trial) -> None:
         f"task '{task.name}' has no examples",
         "give it a handful, examples=(labelkit.Example(…), …): checks, docs and smoke runs use them without a network",
     )
+    head = trial.catalog.heads.get(task.head)
+    several = head is not None and head.multilabel
     require_none(
-        (example_fault(example, task.kind) or layer_fault(example, task.layer, task.kind) for example in task.examples),
+        (
+            example_fault(example, task.kind) or layer_fault(example, task.layer, task.kind, multilabel=several)
+            for example in task.examples
+        ),
         "correct examples=",
     )
 

@@ -104,8 +104,8 @@ class Trial:
             }
             overrides = {key: (value, "contract") for key, value in settings.items()}
             request = Request(task=self.name, recipe="contract", overrides=overrides, frozen=True)
-            catalog = cast(Catalog, recording)
-            prepared = prepare(request, catalog, Environment(offline=True), home, on_stage=lambda stage, detail: None)
+            catalog, environment = cast(Catalog, recording), Environment(offline=True, trial=True)
+            prepared = prepare(request, catalog, environment, home, on_stage=lambda stage, detail: None)
             checkpoint = train(prepared, catalog, home, listeners=[recording.record_evaluation]).checkpoint
         return checkpoint, recording.evaluations
 
@@ -120,7 +120,7 @@ class Trial:
 
         advice = "let it be loaded with what it was trained with"
         with plugin_call(f"loading the checkpoint of task '{self.name}'", advice):
-            return Labeller.open(f"{self.trained[0]}/", Home(root=self.folder / "home"), self.catalog)
+            return Labeller.open(f"{self.trained[0]}/", Home(root=self.folder / "home"), self.catalog, trial=True)
 
     def _write_data(self) -> str:
         """Write the examples as each of three splits, and return the data reference."""
@@ -190,6 +190,10 @@ def mean_loss(given: Predictions) -> float:
     """Return the mean negative log-likelihood of the gold labels, or the mean squared error of numbers."""
     import numpy as np
 
+    if given.schema.multilabel:
+        assert given.scores is not None
+        (gold_sets, _), chance = given.sets, np.exp(given.scores.astype(np.float64))
+        return float(-np.log(np.where(gold_sets, chance, 1 - chance)).mean())
     if given.schema.numeric:
         gold_numbers, predicted = given.numbers
         return float(((gold_numbers - predicted) ** 2).mean())

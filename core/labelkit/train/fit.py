@@ -15,7 +15,7 @@ from labelkit.events import Event, Noted, Scored, Stage, StepDone, TrainingStart
 from labelkit.inference.engine import Engine, fallback_of
 from labelkit.inference.prediction import ScoringOptions, SplitScores, score_split
 from labelkit.models.adapters import Adapters, add_adapters, merged_adapters
-from labelkit.models.checkpoint import read_checkpoint, write_checkpoint
+from labelkit.models.checkpoint import CheckpointInfo, read_checkpoint, write_checkpoint
 from labelkit.models.loading import attention_implementation, freeze_embeddings, load_classifier
 from labelkit.registry.home import CHECKPOINTS, RESUME
 from labelkit.settings import AUTO, TrainSettings
@@ -137,8 +137,8 @@ class TrainingRun(TrainerCallback):
             examples = len(run.corpus.splits["test"].examples)
             self._emit(Stage(run=run.id, name="testing", detail=f"{examples:,} examples"))
             model: Any = load_classifier(best.path, run.head, trained=True)
-            temperature = read_checkpoint(best.path).temperature
-            self._metrics["test"] = evaluate_split(run, model.to(self._model.device), "test", temperature).figures
+            saved = read_checkpoint(best.path)
+            self._metrics["test"] = evaluate_split(run, model.to(self._model.device), "test", saved).figures
             self._emit_scores("test", best.step, best.epoch, self._metrics["test"], best=True)
         self._check_writable()
         self._states.remove()
@@ -192,14 +192,14 @@ class TrainingRun(TrainerCallback):
             run, key = self._run, self._run.plan.metrics[0].key
             attention = attention_implementation(self._model, self._attention)
             with merged_adapters(self._model), unwrapped_forward(self._model), attention:
-                metrics, temperature = evaluate_split(run, self._model, "validation", None)
+                metrics, temperature, thresholds = evaluate_split(run, self._model, "validation", None)
             self._guard.validation(step, metrics)
             best = self._selection.is_best(metrics[key])
             if best:
                 self._metrics["validation"] = metrics
             self._emit_scores("validation", step, epoch, metrics, best=best, loss=loss)
             self._check_writable()
-            info = run.checkpoint_info(step, epoch, metrics, temperature)
+            info = run.checkpoint_info(step, epoch, metrics, temperature, thresholds)
             write = partial(
                 write_checkpoint,
                 model=self._model,
@@ -291,14 +291,23 @@ def adapters_of(settings: TrainSettings) -> Adapters:
     return Adapters(rank=rank, alpha=alpha, dropout=settings.lora_dropout, targets=tuple(targets))
 
 
-def evaluate_split(run: ResolvedRun, model: PreTrainedModel, split: str, temperature: float | None) -> SplitScores:
+def evaluate_split(run: ResolvedRun, model: PreTrainedModel, split: str, saved: CheckpointInfo | None) -> SplitScores:
     """Evaluate ``model`` on a split.
 
-    :param temperature: of the checkpoint; None to fit it on the split.
+    :param saved: the checkpoint, whose temperature and thresholds are used; None to fit these on the split.
     """
     plan, corpus = run.plan, run.corpus
     precision, tokens = plan.train.eval_precision, plan.train.eval_tokens
     fallback = fallback_of(corpus.schema, run.fallback)
     engine = Engine(model, run.encoding, precision, tokens, head=run.head, **fallback)
-    scoring = ScoringOptions(corpus.layer, corpus.schema, plan.decoder, plan.metrics, temperature, run.train_mentions)
+    fitted = (None, None) if saved is None else (saved.temperature, saved.thresholds)
+    scoring = ScoringOptions(
+        layer=corpus.layer,
+        schema=corpus.schema,
+        decoder=plan.decoder,
+        metrics=plan.metrics,
+        temperature=fitted[0],
+        train_mentions=run.train_mentions,
+        thresholds=fitted[1],
+    )
     return score_split(engine, run.windows[split], corpus.splits[split].examples, scoring)

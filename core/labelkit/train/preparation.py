@@ -14,7 +14,7 @@ from labelkit.errors import LabelkitError
 from labelkit.models import references
 from labelkit.plugins.catalog import Catalog
 from labelkit.plugins.suppliers import explain_missing_parts
-from labelkit.records import DataSettings, LoadContext, ResolvedEncoder
+from labelkit.records import Context, DataSettings, LoadContext, ResolvedEncoder
 from labelkit.registry import RunDetails, names
 from labelkit.registry.home import Home
 from labelkit.train.class_weights import describe_weights, resolve_class_weights
@@ -66,7 +66,7 @@ def prepare(
     :raises PlanError: with all errors.
     """
     errors = ErrorCollector()
-    plan = draft_plan(request, catalog, errors, offline=environment.offline)
+    plan = draft_plan(request, catalog, errors, Context(offline=environment.offline, trial=environment.trial))
     with errors.collect():
         if resumes is None:
             check_name(plan.name, home, takes=request.replaces)
@@ -80,6 +80,8 @@ def prepare(
     with errors.collect():
         on_stage("reading", plan.settings.reference)
         corpus = read_corpus(plan, catalog, environment, home.cache, on_progress)
+        if corpus.schema.multilabel and not plan.head.multilabel:
+            plan = plan_for_sets(request, plan, catalog, errors)
         train = corpus.splits["train"].examples
         weights = resolve_class_weights(plan.train.class_weights, train, corpus.layer, corpus.schema)
         if weights is not None:
@@ -96,6 +98,17 @@ def prepare(
         class_weights=weights,
         resumes=resumes,
     )
+
+
+def plan_for_sets(request: Request, plan: Plan, catalog: Catalog, errors: ErrorCollector) -> Plan:
+    """Return the plan of a request for data whose texts turned out to have any number of labels.
+
+    :param plan: the plan before that was known.
+    """
+    decided = {"data.multilabel": (True, "automatic: texts have several labels")}
+    changed = replace(request, overrides={**request.overrides, **decided})
+    found = draft_plan(changed, catalog, errors, plan.context)
+    return found.updated({"model": plan.entries()["model"]})
 
 
 def prepare_resumed(

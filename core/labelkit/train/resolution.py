@@ -82,7 +82,7 @@ class ResolvedRun:
         return self.train_mentions() if asked and self.train_mentions is not None else None
 
     def checkpoint_info(
-        self, step: int, epoch: float, metrics: Mapping[str, Any], temperature: float
+        self, step: int, epoch: float, metrics: Mapping[str, Any], temperature: float, thresholds: Mapping[str, float]
     ) -> CheckpointInfo:
         """Return the info of a checkpoint with its metrics on validation."""
         plan = self.plan
@@ -107,6 +107,7 @@ class ResolvedRun:
             synthetic=self.corpus.synthetic,
             metrics={"validation": metrics},
             temperature=temperature,
+            thresholds=dict(thresholds),
             suppliers=self.suppliers,
             plugin_settings=plan.part_settings,
         )
@@ -258,10 +259,12 @@ def bound_head(plan: Plan, prepared: PreparedRun) -> BoundHead:
 def fallback_label(corpus: Corpus) -> str:
     """Return the label of words or texts without subwords.
 
-    It is O; for plain labels the most frequent one of train, for numbers their mean.
+    It is O; for plain labels the most frequent one of train, for numbers their mean, for sets of labels none.
     """
     if corpus.schema.scheme:
         return "O"
+    if corpus.schema.multilabel:
+        return ""
     labels = (example.labels[corpus.layer] for example in corpus.splits["train"].examples)
     if corpus.schema.numeric:
         return number_text(fmean(float(str(label)) for label in labels))

@@ -16,8 +16,9 @@ from transformers import PreTrainedModel, PrinterCallback, TrainerCallback, Trai
 from labelkit.encode.alignment import Encoding
 from labelkit.encode.batches import model_inputs, pad_labels
 from labelkit.encode.cache import WindowStore
+from labelkit.labels.label_sets import multi_hot
 from labelkit.models.heads import MODULE, BoundHead
-from labelkit.records import Kind
+from labelkit.records import Schema
 from labelkit.records.heads import IGNORE_INDEX
 from labelkit.train.oom_recovery import OutOfMemoryTrainer
 from labelkit.train.sampling import TokenBatchSampler, TrainSampler
@@ -45,9 +46,9 @@ class TrainingWindows(Dataset[Item]):
 class Collator:
     """Pads the windows of a batch to the longest one."""
 
-    def __init__(self, encoding: Encoding, kind: Kind) -> None:
+    def __init__(self, encoding: Encoding, schema: Schema) -> None:
         self._encoding = encoding
-        self._kind = kind
+        self._schema = schema
 
     def __call__(self, items: Sequence[Item]) -> dict[str, torch.Tensor]:
         """Return the tensors of a batch; ``weights`` only for kind ``text``."""
@@ -56,10 +57,15 @@ class Collator:
         rows = [item["input_ids"] for item in items]
         arrays: dict[str, NDArray[Any]] = {}
         arrays.update(model_inputs(rows, self._encoding.special_tokens, tokenizer.pad_token_id or 0, left=left))
-        if self._kind == "token":
+        if self._schema.kind == "token":
             arrays["labels"] = pad_labels([item["labels"] for item in items], left=left)
         else:
-            arrays["labels"] = text_labels([item["labels"][0] for item in items])
+            rows = [item["labels"] for item in items]
+            arrays["labels"] = (
+                multi_hot(rows, len(self._schema.labels))
+                if self._schema.multilabel
+                else text_labels([row[0] for row in rows])
+            )
             arrays["weights"] = np.array([item["weight"] for item in items], np.float32)
         return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
@@ -159,7 +165,7 @@ class WordLevelTrainer(OutOfMemoryTrainer):
             model=model,
             args=args,
             train_dataset=TrainingWindows(train),
-            data_collator=Collator(encoding, head.context.schema.kind),
+            data_collator=Collator(encoding, head.context.schema),
             callbacks=callbacks,
         )
         self.losses = RunningLoss()

@@ -1,6 +1,6 @@
 """Try the decoder and the metrics of a plan on a few examples, before an hour is spent on training.
 
-Nothing is written, and torch is not loaded. Heads with a module, whose decoders need its parameters, are not tried.
+Nothing is written, and torch is loaded only for a head with a module, whose decoder needs its parameters.
 """
 
 from __future__ import annotations
@@ -8,25 +8,31 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from itertools import islice
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from labelkit.config.plan import ErrorCollector, Plan
 from labelkit.data.corpus import Corpus
 from labelkit.data.scheme_conversion import labels_of
 from labelkit.errors import LabelkitError, explanation
 from labelkit.inference.decoding import decode, label_sequences
+from labelkit.inference.label_ids import LabelSequences, gold_ids
+from labelkit.inference.thresholds import threshold_array
 from labelkit.labels.mentions import MentionHashes, mentions_of
 from labelkit.metrics.scoring import score
 from labelkit.plugins.catalog import Catalog
 from labelkit.plugins.discovery import CORE
-from labelkit.records import Example, Labels, Metric, Predictions, Schema, Scores, Task
+from labelkit.records import Context, Example, HeadContext, Labels, Metric, Predictions, Schema, Scores, Task
 from labelkit.registry.metric_rows import figures
 
 #: examples in a trial, and how many of train are read to find them
 SIZE, SEARCHED = 16, 1000
+#: width of the encoder that a head is tried on
+HIDDEN_SIZE = 8
 #: every third word or text is predicted wrong
 WRONG = 3
 
@@ -39,10 +45,13 @@ def try_parts(plan: Plan, corpus: Corpus, catalog: Catalog, errors: ErrorCollect
     :param plan: with all of its parts.
     """
     tried = [part for part in _parts(plan) if not _is_tested(plan, *part, catalog)]
-    if not tried or plan.head.module is not None or corpus.schema.multilabel or corpus.schema.numeric:
+    if not tried:
         return
     examples = trial_examples(plan.task, corpus)
     scores = trial_scores(examples, corpus.layer, corpus.schema)
+    if plan.head.module is not None and any(kind == "decoder" for kind, _ in tried):
+        with errors.collect():
+            scores = replace(scores, parameters=new_parameters(plan, corpus.schema))
     predictions = trial_predictions(examples, scores, corpus)
     for kind, name in tried:
         with errors.collect(), _name_plugin(catalog, kind, name, len(examples)):
@@ -85,8 +94,22 @@ def trial_examples(task: Task, corpus: Corpus) -> list[Example]:
     return [example for _, example in islice((*found.items(), *rest), SIZE)]
 
 
+def new_parameters(plan: Plan, schema: Schema) -> dict[str, NDArray[Any]]:
+    """Return the parameters of a new module of the plan's head.
+
+    :raises LabelkitError: the head fails.
+    """
+    from labelkit.models.heads import BoundHead, numpy_parameters
+
+    shared = {field.name: getattr(plan.context, field.name) for field in fields(Context)}
+    context = HeadContext(schema=schema, hidden_size=HIDDEN_SIZE, **shared)
+    return numpy_parameters(BoundHead(plan.head, context).new_module())
+
+
 def trial_scores(examples: Sequence[Example], layer: str, schema: Schema) -> Scores:
     """Return made-up scores of the words of examples, or of texts, by which most gold labels are the likeliest."""
+    if schema.numeric or schema.multilabel:
+        return _scores_of_texts(examples, layer, schema)
     labels = [labels_of(example, layer) for example in examples]
     ids = np.array([schema.label_names.index(label) for row in labels for label in row], np.int64)
     ids[WRONG - 1 :: WRONG] = (ids[WRONG - 1 :: WRONG] + 1) % len(schema.label_names)
@@ -97,10 +120,27 @@ def trial_scores(examples: Sequence[Example], layer: str, schema: Schema) -> Sco
     return Scores(values=values.astype(np.float32), lengths=lengths, schema=schema)
 
 
+def _scores_of_texts(examples: Sequence[Example], layer: str, schema: Schema) -> Scores:
+    """Return made-up numbers near the gold ones; or log-probabilities that give most sets of labels."""
+    gold, lengths = gold_ids(examples, layer, schema)
+    random = np.random.default_rng(0).random(gold.shape)
+    if schema.numeric:
+        return Scores(values=(gold + random).astype(np.float32)[:, None], lengths=lengths, schema=schema)
+    chosen = gold.copy()
+    chosen[WRONG - 1 :: WRONG] ^= True
+    values = np.log((random + chosen * 1.1) / 2.2).astype(np.float32)  # from 0.5 on for those that are chosen
+    return Scores(values=values, lengths=lengths, schema=schema, thresholds=threshold_array({}, schema))
+
+
 def trial_predictions(examples: Sequence[Example], scores: Scores, corpus: Corpus) -> Predictions:
     """Return the likeliest labels by ``scores``, with the gold labels, as a metric gets them."""
     layer, schema, text = corpus.layer, corpus.schema, corpus.kind == "text"
-    guess: list[Labels] = [row[0] if text else row for row in label_sequences(scores.values.argmax(axis=1), scores)]
+    guess: list[Labels]
+    if schema.numeric or schema.multilabel:
+        ids = scores.values[:, 0] if schema.numeric else np.exp(scores.values) >= scores.thresholds
+        guess = [*LabelSequences(ids, scores.lengths, schema)]
+    else:
+        guess = [row[0] if text else row for row in label_sequences(scores.values.argmax(axis=1), scores)]
     mentions = MentionHashes.of(() if text else mentions_of(examples[::2], layer, schema))
     return Predictions(
         references=[example.labels[layer] for example in examples],

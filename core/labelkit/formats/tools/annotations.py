@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 from labelkit.errors import DataError
-from labelkit.formats.class_labels import LabelParser, MissingLabelError
+from labelkit.formats.class_labels import LabelParser, MissingLabelError, report_several
 from labelkit.formats.labelled_json import prediction_error
+from labelkit.labels.label_sets import SeveralLabelsError
 from labelkit.labels.notation import Notation
 from labelkit.labels.span_tagger import SpanTagger
 from labelkit.labels.spans import TextSpan, joined_offsets, offsets_of
@@ -131,6 +132,9 @@ def read_annotations(
         except MissingLabelError as error:
             unlabelled = unlabelled or error.at(place)
             ctx.policy.leave_out(error.counted_as, error.at(place))
+            continue
+        except SeveralLabelsError as error:
+            report_several(error.at(place), ctx)
             continue
         except DataError as error:
             ctx.policy.skip_record(error.at(place))

@@ -43,7 +43,8 @@ def write(records: Iterable[Labelled], output: Output) -> None:
         check_own_fields(labelled, ("text", "id", METADATA, *_KEYS), "doccano")
         labels: list[Any]
         if labelled.words is None:
-            labels, metadata = [labelled.label], record_metadata(labelled, None)
+            labels = [labelled.label] if labelled.labels is None else list(labelled.labels)
+            metadata = record_metadata(labelled, None)
         else:
             record = to_spans(labelled)
             labels = [[span.start, span.end, span.label] for span in record.spans]
@@ -60,6 +61,7 @@ FORMAT = Format(
     suffixes=(),
     read=read,
     write=write,
+    multilabel=True,
     summary="doccano's JSON Lines: a text with spans, or with its class",
 )
 
@@ -99,7 +101,7 @@ def parse_record(record: Mapping[str, Any], ctx: LoadContext) -> AnnotatedText |
     value = labels_of_record(record, key)
     guess: Kind = "token" if "words" in metadata or is_spans(value) else "text"
     if (ctx.kind or guess) == "text":
-        if value == []:
+        if value == [] and not ctx.settings.multilabel:
             ctx.policy.counts[UNLABELLED] += 1
             return None
         return annotated(label=value)

@@ -67,6 +67,7 @@ FORMAT = Format(
     kinds=("token", "text"),
     suffixes=(".html",),
     write=write,
+    multilabel=True,
     summary="one page to look at: labels and scores shown in the text",
 )
 
@@ -82,8 +83,10 @@ class _Page:
         """Return a record: its id, its text with the labels, and its details."""
         self.records += 1
         if labelled.words is None:
-            chip = self.chip(str(labelled.label), labelled.score)
-            body = f'<p dir="auto">{_escaped(labelled.text)}</p>\n<div>{chip}</div>\n'
+            chips = [self.chip(str(labelled.label), labelled.score)]
+            if labelled.labels is not None:
+                chips = [self.chip(label, (labelled.scores or {}).get(label)) for label in labelled.labels]
+            body = f'<p dir="auto">{_escaped(labelled.text)}</p>\n<div>{" ".join(chips)}</div>\n'
         else:
             body = f'<p dir="auto">{"".join(self.marked_text(labelled))}</p>\n'
         return f'<article><h2 dir="auto">{_escaped(labelled.id)}</h2>\n{body}{details(labelled)}</article>\n'

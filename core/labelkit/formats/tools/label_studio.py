@@ -48,6 +48,7 @@ FORMAT = Format(
     suffixes=(),
     read=read,
     write=write,
+    multilabel=True,
     summary="Label Studio's JSON: tasks with annotations, or with predictions to review",
 )
 
@@ -64,8 +65,9 @@ def to_task(labelled: Labelled) -> dict[str, Any]:
     record = None if labelled.words is None else to_spans(labelled)
     data = {"text": labelled.text, **labelled.extra, METADATA: record_metadata(labelled, record)}
     if record is None:
-        result = [to_result(1, "choices", labelled.score, {"choices": [labelled.label]})]
-        score = labelled.score
+        chosen = [labelled.label] if labelled.labels is None else list(labelled.labels)
+        score = labelled.score if labelled.labels is None else least_certain(labelled)
+        result = [to_result(1, "choices", score, {"choices": chosen})] if chosen else []
     else:
         result = [
             to_result(
@@ -86,6 +88,13 @@ def to_task(labelled: Labelled) -> dict[str, Any]:
         return {"data": data, "annotations": [{"result": result}]}
     scored = {} if score is None else {"score": score}
     return {"data": data, "predictions": [{"model_version": "labelkit", **scored, "result": result}]}
+
+
+def least_certain(labelled: Labelled) -> float | None:
+    """Return the least confidence of the decisions whether a text has a label; None for labels that were read."""
+    chosen = set(labelled.labels or ())
+    scores = (labelled.scores or {}).items()
+    return min((score if label in chosen else 1 - score for label, score in scores), default=None)
 
 
 def to_result(number: int, type_: str, score: float | None, value: dict[str, Any]) -> dict[str, Any]:

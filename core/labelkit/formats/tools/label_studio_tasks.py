@@ -111,10 +111,10 @@ class _TaskParser:
             spans = agreed([parse_regions(regions, locator) for regions in values])
             return annotated(spans=spans, errors=locator.errors)
         if values:
-            choices = agreed(
-                [[choice for value in given for choice in as_mapping(value).get("choices") or ()] for given in values]
-            )
-            if choices:
+            several = self._ctx.settings.multilabel
+            chosen = [[each for value in given for each in as_mapping(value).get("choices") or ()] for given in values]
+            choices = agreed([sorted(each) for each in chosen] if several else chosen)
+            if choices or several:
                 return annotated(label=choices)
         self._ctx.policy.counts[UNANNOTATED] += 1
         return None

@@ -54,6 +54,7 @@ FORMAT = Format(
     suffixes=(),
     read=read,
     write=write,
+    multilabel=True,
     summary="Prodigy's JSON Lines: a text with tokens and spans, or with its class",
 )
 
@@ -73,8 +74,10 @@ def to_task(labelled: Labelled) -> dict[str, Any]:
             metadata = {name: value for name, value in metadata.items() if name not in ("words", "offsets")}
     else:
         metadata = record_metadata(labelled, None)
-        if labelled.scores:  # of the interface "choice", where other classes can be chosen
-            task |= {"options": [{"id": name, "text": name} for name in labelled.scores], "accept": [labelled.label]}
+        if labelled.scores or labelled.labels is not None:  # of the interface "choice", where others can be chosen
+            chosen = [labelled.label] if labelled.labels is None else list(labelled.labels)
+            options = [{"id": name, "text": name} for name in labelled.scores or chosen]
+            task |= {"options": options, "accept": chosen}
         else:
             task["label"] = labelled.label
     if is_gold(labelled):
@@ -137,7 +140,7 @@ def parse_record(record: Mapping[str, Any], ctx: LoadContext) -> AnnotatedText |
         return annotated()
     if (ctx.kind or ("token" if {"tokens", "spans"} & set(record) else "text")) == "text":
         label = record.get("label") if "accept" not in record else record["accept"]
-        if label == []:
+        if label == [] and not ctx.settings.multilabel:
             ctx.policy.counts[UNDECIDED] += 1
             return None
         return annotated(label=label)

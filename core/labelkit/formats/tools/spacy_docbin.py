@@ -79,6 +79,7 @@ FORMAT = Format(
     needs_file=True,
     read=read,
     write=write,
+    multilabel=True,
     summary="spaCy's DocBin: entities, tags or categories; needs labelkit[spacy]",
 )
 
@@ -116,7 +117,10 @@ def to_doc(labelled: Labelled, vocab: Vocab) -> Doc:
     if doc.text != labelled.text:
         raise DataError(f"record '{labelled.id}': spaCy cannot hold its text as it is", hint=hint)
     metadata = {**record_metadata(labelled, record), "extra": dict(labelled.extra)}
-    if record is None:
+    if record is None and labelled.labels is not None:
+        metadata["labels"] = list(labelled.labels)
+        doc.cats = dict(labelled.scores or dict.fromkeys(labelled.labels, 1.0))
+    elif record is None:
         # the label comes first, so that it is still chosen if another class has the same score
         doc.cats = {str(labelled.label): 1.0 if labelled.score is None else labelled.score}
         doc.cats |= {name: score for name, score in (labelled.scores or {}).items() if name != labelled.label}
@@ -232,7 +236,12 @@ def parse_doc(doc: Doc, ctx: LoadContext, source: EntitySource) -> AnnotatedText
         return annotated(metadata=metadata)
     entities, tags = doc.has_annotation("ENT_IOB"), doc.has_annotation("TAG")
     if (ctx.kind or ("text" if doc.cats and not entities and not tags and not doc.spans else "token")) == "text":
+        written = metadata.get("labels") if ctx.settings.multilabel else None
+        if isinstance(written, list) and not {0.0, 1.0}.issuperset(doc.cats.values()):
+            return annotated(metadata=metadata, label=written)  # by their thresholds, which cats do not hold
         if not doc.cats:
+            if written == []:
+                return annotated(metadata=metadata, label=[])
             ctx.policy.counts[UNLABELLED] += 1
             return None
         return annotated(metadata=metadata, label=category(doc.cats, ctx))

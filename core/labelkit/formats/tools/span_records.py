@@ -73,7 +73,8 @@ def record_metadata(labelled: Labelled, record: SpanRecord | None) -> dict[str, 
             metadata["offsets"] = [list(pair) for pair in record.offsets]
         metadata["scheme"] = record.notation
     elif labelled.scores is not None:
-        metadata |= {"score": labelled.score, "scores": dict(labelled.scores)}
+        metadata |= {} if labelled.labels is not None else {"score": labelled.score}
+        metadata["scores"] = dict(labelled.scores)
     if not is_gold(labelled):
         metadata["coverage"] = {name: count for name, count in asdict(labelled.coverage).items() if count}
         metadata |= {"engine": labelled.engine} if labelled.engine else {}
