@@ -129,6 +129,9 @@ class Handler(Writing, BaseHTTPRequestHandler):
             return
         what, _, revision = rest.removeprefix(name).strip("/").partition("/")
         repository = known[name]
+        if what == "tree":
+            self._tree(repository, revision)
+            return
         commit = repository.commit_of(revision or MAIN)
         if what == "refs":
             self.answer(200, json.dumps(repository.refs()).encode())
@@ -136,11 +139,31 @@ class Handler(Writing, BaseHTTPRequestHandler):
             self.missing("RevisionNotFound")
         else:
             files = repository.commits[commit]
-            tree = [self._entry(path, content) for path, content in files.items()]
             info = {"id": name, "sha": commit, "siblings": [{"rfilename": path} for path in files]}
-            self.answer(200, json.dumps(tree if what == "tree" else info).encode())
+            self.answer(200, json.dumps(info).encode())
 
-    def _entry(self, path: str, content: bytes) -> dict[str, Any]:
+    def _tree(self, repository: Repository, place: str) -> None:
+        """List the files of a revision, or those of a folder in it."""
+        names = [name for name in (*repository.branches, *repository.tags) if f"{place}/".startswith(f"{name}/")]
+        revision = max(names, key=len, default=place.partition("/")[0])
+        folder = place.removeprefix(revision).strip("/")
+        files = repository.commits.get(repository.commit_of(revision))
+        if files is None:
+            self.missing("RevisionNotFound")
+            return
+        inside = {path: content for path, content in files.items() if not folder or path.startswith(f"{folder}/")}
+        if folder and not inside:
+            self.missing("EntryNotFound")
+            return
+        entries = [self.entry(path, content) for path, content in inside.items()]
+        if "recursive=true" not in urlsplit(self.path).query.lower():
+            depth = len(folder.split("/")) + 1 if folder else 1
+            folders = sorted({"/".join(path.split("/")[:depth]) for path in inside if path.count("/") >= depth})
+            entries = [one for one in entries if one["path"].count("/") < depth]
+            entries += [{"type": "directory", "path": path, "oid": "0" * 40, "size": 0} for path in folders]
+        self.answer(200, json.dumps(entries).encode())
+
+    def entry(self, path: str, content: bytes) -> dict[str, Any]:
         entry: dict[str, Any] = {"type": "file", "path": path, "size": len(content), "oid": blob_oid(content)}
         if is_large(path):
             oid = hashlib.sha256(content).hexdigest()

@@ -170,6 +170,10 @@ class Writing:
         repository = self.hub.kind(kind).get(name)
         if repository is None:
             self.missing("RepoNotFound")
+        elif action == "paths-info":
+            files = repository.commits.get(repository.commit_of(revision), {})
+            wanted = parse_qs(body.decode()).get("paths") or json.loads(body or b"{}").get("paths", ())
+            self._json([self.entry(path, files[path]) for path in wanted if path in files])
         elif self.account is None or not self.account.may_write(name):
             self.answer(403, b'{"error": "Forbidden: you must use a write token"}')
         elif action == "preupload":
@@ -269,6 +273,9 @@ class Writing:
         self.answer(status, json.dumps(content).encode(), None, **{"Content-Type": "application/json"})
 
     def answer(self, status: int, content: bytes, sent: int | None = None, /, **headers: str) -> None:
+        raise NotImplementedError
+
+    def entry(self, path: str, content: bytes) -> dict[str, Any]:
         raise NotImplementedError
 
     def missing(self, code: str) -> None:

@@ -731,3 +731,14 @@ def test_hostile_text_does_nothing_in_a_browser(registry: Registry, tmp_path: Pa
     dom, console, asked = browse(page, tmp_path, "--dump-dom")
     assert (console, asked) == ("", [])
     assert Parsed(dom).text.count("<script>alert(1)</script>") > 30
+
+
+def test_the_model_card_is_shown_without_html_images_or_scripts_of_its_own() -> None:
+    text = "# M\n\n<script>x()</script> [a](javascript:x) ![i](http://h/i.png)\n\n| a |\n| --- |\n| `b` |"
+    html = page_of(ReportContents(details=_BARE, card=text))
+    assert "<h3>M</h3>" in html
+    assert "<td><code>b</code></td>" in html
+    assert "<script" not in html
+    assert "<img" not in html
+    assert 'href="javascript' not in html
+    assert "Model card" not in page_of(ReportContents(details=_BARE))

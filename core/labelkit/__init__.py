@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from labelkit.label.labeller import Labeller
     from labelkit.labels.schemes import may_follow
     from labelkit.models.references import resolve_tiny
+    from labelkit.publish.programs import push
     from labelkit.train.run import RunResult
 
     __version__: str
@@ -65,6 +66,7 @@ _LAZY = {
     "find_errors": "labelkit.api.evaluating",
     "check": "labelkit.api.evaluating",
     "Evaluation": "labelkit.api.evaluating",
+    "push": "labelkit.publish.programs",
     "may_follow": "labelkit.labels.schemes",
     "viterbi": "labelkit.inference.viterbi",
     "resolve_tiny": "labelkit.models.references",
@@ -115,6 +117,7 @@ __all__ = [
     "hookimpl",
     "load",
     "may_follow",
+    "push",
     "read",
     "resolve_tiny",
     "resume",

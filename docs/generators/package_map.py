@@ -19,6 +19,7 @@ CAPTIONS = {
     "builtin": "the plugin 'core'",
     "report": "a run as HTML",
     "serve": "labellers over HTTP",
+    "publish": "the Hub, with cards",
     "evaluation": "scores, errors, comparison",
     "train": "training runs",
     "label": "labelling jobs",

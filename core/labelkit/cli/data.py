@@ -19,22 +19,26 @@ if TYPE_CHECKING:
 
 
 class _DataCommands(click.Group):
-    """The commands of this module, and ``check``, whose module is imported when it is called."""
+    """The commands of this module, and ``check`` and ``push``, whose modules are imported when they are called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [*super().list_commands(ctx), "check"]
+        return [*super().list_commands(ctx), "check", "push"]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name == "check":
             from labelkit.cli.data_check import check
 
             return check
+        if cmd_name == "push":
+            from labelkit.cli.data_push import push
+
+            return push
         return super().get_command(ctx, cmd_name)
 
 
 @click.group(cls=_DataCommands)
 def data() -> None:
-    """Show, check and convert labelled data."""
+    """Show, check, convert and publish labelled data."""
 
 
 def reading_options(command: Command) -> Command:

@@ -61,7 +61,20 @@ def collect(details: RunDetails, catalog: Catalog, environment: Environment, hom
         unread=missing,
         predictions=predictions,
         unpredicted=unpredicted,
+        card=_card(details, catalog),
     )
+
+
+def _card(details: RunDetails, catalog: Catalog) -> str:
+    """Return the model card of a run, without its metadata; empty if it has no scores or its checkpoint is damaged."""
+    from labelkit.publish.push import card_of_run
+
+    if not details.scores:
+        return ""
+    try:
+        return card_of_run(details, catalog).body()
+    except LabelkitError:
+        return ""
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,7 @@ class ReportContents:
     :param unread: split → why it has no summary.
     :param predictions: by split.
     :param unpredicted: split → why it has no predictions.
+    :param card: the model card as Markdown, without metadata; empty for a run without scores.
     """
 
     details: RunDetails
@@ -47,6 +48,7 @@ class ReportContents:
     unread: Mapping[str, str] = field(default_factory=dict)
     predictions: Mapping[str, SplitPredictions] = field(default_factory=dict)
     unpredicted: Mapping[str, str] = field(default_factory=dict)
+    card: str = ""
 
 
 def recorded_schema(content: Mapping[str, Any] | None) -> Schema | None:

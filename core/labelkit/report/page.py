@@ -13,9 +13,11 @@ from labelkit.formats.tools.html import visible
 from labelkit.registry import RunDetails, Spread
 from labelkit.report import charts, error_examples, formatting, overview, score_tables
 from labelkit.report.contents import ReportContents
+from labelkit.report.markdown import render_markdown
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+    from markupsafe import Markup
 
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,120}")
 
@@ -27,6 +29,7 @@ class Page:
     :param title: the run's name, or else its id.
     :param test_scored: how often the test split was scored, in a sentence.
     :param unpredicted: split → why its errors are not shown.
+    :param card: the model card, None for a run without scores.
     """
 
     title: str
@@ -44,6 +47,7 @@ class Page:
     device: str | None
     spreads: Sequence[tuple[str, Spread, bool]]
     checkpoints: Sequence[overview.CheckpointRow]
+    card: Markup | None
     written: str
     labelkit: str
 
@@ -85,6 +89,7 @@ def make_page(contents: ReportContents, *, labelkit: str, written: datetime) -> 
         device=overview.device(run),
         spreads=overview.spreads(run.group),
         checkpoints=[overview.checkpoint_row(one) for one in run.checkpoints],
+        card=render_markdown(contents.card) if contents.card else None,
         written=formatting.timestamp(written),
         labelkit=labelkit,
     )

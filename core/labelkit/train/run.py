@@ -77,6 +77,17 @@ class RunResult:
             del content["group"]
         return content
 
+    def push(self, repository: str, **options: Any) -> Any:
+        """Push the checkpoint to the Hugging Face Hub; see :func:`labelkit.push`.
+
+        :param repository: ``org/name``.
+        :raises LabelkitError: the token may not write, or the Hub refuses.
+        """
+        import labelkit
+
+        home = self.checkpoint.parents[3]  # HOME/runs/ID/checkpoints/STEP
+        return labelkit.push(self.run, repository, **{"home": home, **options})
+
 
 def headline(figures: Metrics) -> dict[str, float]:
     """Return the few figures that say most, rounded."""
