@@ -270,6 +270,7 @@ def serve_pipeline(folder: str) -> None:
         return JSONResponse([{**one, "score": float(one["score"])} for one in found])
 
     bound = socket.create_server(("127.0.0.1", 0))
+    bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     print(json.dumps({"url": f"http://127.0.0.1:{bound.getsockname()[1]}"}), flush=True)
     application = Starlette(routes=[Route("/", infer, methods=["POST"])])
     uvicorn.Server(uvicorn.Config(application, log_level="critical", access_log=False)).run(sockets=[bound])
