@@ -168,7 +168,7 @@ class Everything:
         self._told("transitions", "train", 20, 21)
         train[22]["tags"][2] = "LOC"
         train[27]["tags"][3] = "_"
-        self._told("scheme", "train", 22, 27)
+        self._told("scheme", "train", 22)
         self._told("columns", "train", 27)
         train[23]["tags"][:2] = ["B-per", "I-per"]
         train[24]["tags"][:2] = ["B-PERS", "I-PERS"]

@@ -108,6 +108,10 @@ class DataSettings:
     unlabelled: Annotated[Literal["error", "skip"], Doc("records without a label: refuse, or leave out and count")] = (
         "error"
     )
+    unknown_label: Annotated[
+        str | None,
+        Doc("label of what is not annotated; None: _, -100 and, but for plain labels of words, ?; empty: none"),
+    ] = None
     number_classes: Annotated[bool, Doc("read labels that are fractions, such as 2.5, as names of classes")] = False
     numbers: Annotated[bool, Doc("labels of texts are numbers, as the head regression learns them")] = False
     multilabel: Annotated[

@@ -7,8 +7,9 @@ from itertools import takewhile
 
 from labelkit.checks.common import Splits, labelled
 from labelkit.checks.findings import Case, CaseCollector, Finding, excerpt
-from labelkit.data.label_notation import PLAIN_LAYERS
 from labelkit.data.scheme_conversion import is_tag, place_of
+from labelkit.data.unknown_labels import PLAIN_LAYERS
+from labelkit.labels.unknown import UNKNOWN
 from labelkit.records import Example
 
 #: fewer words than this may begin alike by chance
@@ -40,14 +41,14 @@ def labels(splits: Splits, layer: str, limit: int) -> Iterator[Finding]:
             if example.words is None:
                 return
             for word, label in enumerate(values):
-                if label in _UNFILLED and example.words[word] != label:
+                if label == UNKNOWN or (label in _UNFILLED and example.words[word] != label):
                     unfilled.add(place_of(example, word), f"{example.words[word]}: {label}")
                 elif layer in PLAIN_LAYERS and label != "O":
                     marked += 1
                     if is_tag(label):
                         tags.add(place_of(example, word), label)
-        message = "words have a label that often means: not filled"
-        advice = "fill it, or leave the sentences out"
+        message = "words have no label, or one that often means: not filled"
+        advice = "fill it; unknown ones are ignored in loss and scores, and --set data.unknown_label=… names others"
         yield from unfilled.findings("columns", "warning", split, message, advice, layer=layer)
         if 2 * tags.count > marked:
             message = f"labels of '{layer}' are tags of spans: probably another column holds its labels"

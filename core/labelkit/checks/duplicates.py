@@ -13,6 +13,7 @@ from labelkit.checks.common import Splits, content_of, words_of
 from labelkit.checks.findings import CaseCollector, Finding, excerpt
 from labelkit.checks.similar import similar_pairs
 from labelkit.data.scheme_conversion import place_of
+from labelkit.labels.unknown import keep_unknown
 from labelkit.records import Example, Labels
 
 SplitPair = tuple[int, int]
@@ -87,7 +88,7 @@ def conflicts(index: DuplicateIndex, layer: str, limit: int) -> Iterator[Finding
     found = [CaseCollector(limit) for _ in index.names]
     for position, before in index.earlier.items():
         example, other = index.at(position), index.at(min(before.values()))
-        labels, others = example.labels.get(layer), other.labels.get(layer)
+        labels, others = _both_known(example.labels.get(layer), other.labels.get(layer))
         if labels is not None and others is not None and labels != others:
             cases = found[index.split_of(position)]
             difference = first_difference(example, labels, others, place_of(other)) if cases.has_room else ""
@@ -97,6 +98,13 @@ def conflicts(index: DuplicateIndex, layer: str, limit: int) -> Iterator[Finding
     for split, cases in zip(index.names, found, strict=True):
         total = len(index.splits[split])
         yield from cases.findings("conflicts", "warning", split, message, advice, total=total, layer=layer)
+
+
+def _both_known(labels: Labels | None, others: Labels | None) -> tuple[Labels | None, Labels | None]:
+    """Return the labels of two examples; what is unknown in one of them is so in both."""
+    if not isinstance(labels, tuple) or not isinstance(others, tuple) or len(labels) != len(others):
+        return labels, others
+    return keep_unknown(others, labels), keep_unknown(labels, others)
 
 
 def first_difference(example: Example, labels: Labels, others: Labels, place: str) -> str:

@@ -16,6 +16,7 @@ from labelkit.data.label_notation import find_notation
 from labelkit.data.multilabel import reading_several
 from labelkit.data.reading import kind_of, reading_notes
 from labelkit.data.resolution import DataCatalog, FileSplits, ResolvedReference, resolve_reference
+from labelkit.data.unknown_labels import mark_unknown, unknown_notes
 from labelkit.data.views import map_examples
 from labelkit.errors import DataError, nearest
 from labelkit.files.split_names import SPLITS
@@ -99,8 +100,8 @@ def load(
     if layer is not None and source is None:
         check_layer_exists(layer, splits, reference)
     named = {layer: source.layers[layer] or "" for layer in layers} if source else {}
-    if kind == "token":
-        splits = _read_notations(splits, [name for name in layers if name not in named], ctx)
+    for name in layers:
+        splits = _read_labels(splits, name, ctx, written=kind == "token" and name not in named)
     return CheckedDataset(
         reference=reference,
         kind=kind,
@@ -109,21 +110,11 @@ def load(
         refs=resolved.refs,
         schemas={layer: catalog.schemas[name] for layer, name in named.items() if name in catalog.schemas},
         findings=findings,
-        notes=tuple(reading_notes(source, splits, ctx)),
+        notes=(*reading_notes(source, splits, ctx), *(note for name in layers for note in unknown_notes(splits, name))),
         assumptions=tuple(ctx.policy.assumptions),
         held_out=count_held_out(splits, layers[0], kind, ctx.settings),
         multilabel=several,
     )
-
-
-def _read_notations(
-    splits: dict[str, Sequence[Example]], layers: Sequence[str], ctx: LoadContext
-) -> dict[str, Sequence[Example]]:
-    """Return the splits with the labels of ``layers`` by name, as tags of one of the four schemes."""
-    for name in layers:
-        notation = find_notation(splits, name, ctx, spans=None)
-        splits = {split: map_examples(examples, notation.read) for split, examples in splits.items()}
-    return splits
 
 
 def _check_kind_known(refused: Sequence[DataError], findings: Sequence[Finding]) -> None:
@@ -153,6 +144,17 @@ def _check_files_exist(resolved: ResolvedReference) -> None:
     for file in resolved.files.values() if isinstance(resolved, FileSplits) else ():
         if not file.exists():
             raise DataError(f"{file} does not exist", hint="check the path")
+
+
+def _read_labels(
+    splits: Mapping[str, Sequence[Example]], layer: str, ctx: LoadContext, *, written: bool
+) -> dict[str, Sequence[Example]]:
+    """Return the splits with labels marked as unknown, and read as they are ``written``."""
+    marked = mark_unknown(splits, layer, ctx)
+    if not written:
+        return dict(marked)
+    notation = find_notation(marked, layer, ctx, spans=None)
+    return {split: map_examples(examples, notation.read) for split, examples in marked.items()}
 
 
 def read_leniently(

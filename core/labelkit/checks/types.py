@@ -15,6 +15,7 @@ from labelkit.checks.tags import valid_spans
 from labelkit.data.layer_schema import check_classes
 from labelkit.data.scheme_conversion import place_of
 from labelkit.errors import DataError
+from labelkit.labels.unknown import UNKNOWN
 from labelkit.records import Example, Kind, Schema, Scheme
 
 #: types with fewer spans, words or texts in train are hardly learned
@@ -247,6 +248,6 @@ def is_one_edit(short: str, long: str) -> bool:
 def _types_of(labels: Sequence[str], scheme: Scheme | None) -> Iterator[tuple[int, str]]:
     """Yield the position and the type of each span, or of each label."""
     if scheme is None:
-        yield from enumerate(labels)
+        yield from ((index, label) for index, label in enumerate(labels) if label != UNKNOWN)
     else:
         yield from ((start, type_) for start, _, type_ in valid_spans(labels, scheme))

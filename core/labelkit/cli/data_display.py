@@ -14,6 +14,7 @@ from labelkit.console.spans import colours
 from labelkit.console.tables import table
 from labelkit.console.text import literal, shorten
 from labelkit.labels.schemes import spans_of
+from labelkit.labels.unknown import UNKNOWN
 
 if TYPE_CHECKING:
     from labelkit.data.corpus import Corpus
@@ -94,7 +95,10 @@ def example_text(example: Example, data: Corpus, palette: Mapping[str, str]) -> 
         stop, label = starts.get(position, (position + 1, ""))
         words = literal(" ".join(example.words[position:stop]), lines=False)
         colour = palette.get(label, "white")
-        shown.append(f"[{words}]" if label and scheme else words, style=f"bold {colour}" if label else "")
+        if labels[position] == UNKNOWN:
+            shown.append(literal(f"{words}/?", lines=False), style="dim")
+        else:
+            shown.append(f"[{words}]" if label and scheme else words, style=f"bold {colour}" if label else "")
         shown.append(literal(label if scheme else f"/{label}" if label else "", lines=False), style=f"italic {colour}")
         shown.append(" ")
         position = stop

@@ -22,6 +22,7 @@ from labelkit.data.layer_schema import (
 from labelkit.data.multilabel import with_multilabel
 from labelkit.data.reading import RawCorpus, read_raw_corpus
 from labelkit.data.resolution import DataCatalog
+from labelkit.data.unknown_labels import unknown_notes
 from labelkit.errors import DataError
 from labelkit.files.split_names import SAME_AS_TEST, SPLITS
 from labelkit.labels import schemes
@@ -125,7 +126,7 @@ def load_corpus(
         scheme_read=conversion.source,
         repaired=conversion.repaired,
         synthetic=raw.source is not None and raw.source.synthetic,
-        notes=(*raw.notes, *leakage_notes(hashed), *_notes_of_splits(hashed, schema, layer)),
+        notes=(*raw.notes, *leakage_notes(hashed), *_label_notes(hashed, schema, layer)),
         assumptions=tuple(within.policy.assumptions),
         formats=raw.formats,
     )
@@ -200,13 +201,14 @@ def leakage_notes(splits: Mapping[str, Split]) -> list[str]:
     ]
 
 
-def _notes_of_splits(splits: Mapping[str, Split], schema: Schema, layer: str) -> list[str]:
-    """Return a note for each split in which no span is labelled, and for labels that validation cannot tune."""
+def _label_notes(splits: Mapping[str, Split], schema: Schema, layer: str) -> list[str]:
+    """Return notes on unknown labels, on splits without spans, and on labels that validation cannot tune."""
     if schema.multilabel:
         return threshold_notes(splits["validation"].examples, layer, schema)
+    notes = list(unknown_notes({split.name: split.examples for split in splits.values()}, layer))
     if schema.scheme is None:
-        return []
-    return [f"{split.name} {NO_SPANS}" for split in splits.values() if not has_spans(split.examples, layer)]
+        return notes
+    return [*notes, *(f"{split.name} {NO_SPANS}" for split in splits.values() if not has_spans(split.examples, layer))]
 
 
 def threshold_notes(validation: Sequence[Example], layer: str, schema: Schema) -> list[str]:

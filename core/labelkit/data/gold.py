@@ -11,9 +11,11 @@ from labelkit.data.layer_schema import check_examples
 from labelkit.data.reading import read_raw_corpus
 from labelkit.data.resolution import DataCatalog
 from labelkit.data.scheme_conversion import labels_of, place_of, with_labels
+from labelkit.data.unknown_labels import unknown_notes
 from labelkit.data.views import map_examples
 from labelkit.errors import DataError
 from labelkit.labels.schemes import split_tag
+from labelkit.labels.unknown import UNKNOWN
 from labelkit.records import Example, Labels, LoadContext, Schema
 
 #: the name of the split of a single file that names none
@@ -106,13 +108,13 @@ def read_gold(
         ref=ref,
         content_hash=digest,
         repaired=conversion.repaired,
-        assumptions=tuple(within.policy.assumptions),
+        assumptions=(*within.policy.assumptions, *unknown_notes({name: examples}, layer)),
     )
 
 
 def find_unknown_labels(examples: Sequence[Example], layer: str, schema: Schema) -> dict[str, str]:
     """Return span type (or plain label) → the place of the first one, for those that ``schema`` lacks."""
-    known, places = set(schema.label_names), dict[str, str]()
+    known, places = {*schema.label_names, UNKNOWN}, dict[str, str]()
     for example in examples:
         for index, label in enumerate(labels_of(example, layer)):
             if label not in known:

@@ -16,17 +16,17 @@ from labelkit.data.scheme_conversion import (
     place_of,
     with_labels,
 )
+from labelkit.data.unknown_labels import PLAIN_LAYERS, mark_unknown, unknown_labels
 from labelkit.data.views import map_examples
 from labelkit.errors import DataError
 from labelkit.labels.label_sets import with_label_set
 from labelkit.labels.number_names import named_numbers
 from labelkit.labels.numbers import with_number
 from labelkit.labels.tag_styles import TagStyle, detect_style
+from labelkit.labels.unknown import UNKNOWN, hide_unknown, keep_unknown
 from labelkit.records import DataSettings, Example, LoadContext, ReadingPolicy, Scheme
 
 Splits = Mapping[str, Sequence[Example]]
-#: layers whose labels are plain labels, whatever they look like
-PLAIN_LAYERS = ("pos", "upos", "xpos")
 #: layers whose labels stand for spans
 _SPAN_LAYERS = ("ner", "chunk")
 
@@ -37,11 +37,13 @@ class LabelNotation:
 
     :param names: number → name of the label; empty where labels are names.
     :param style: the notation of tags; None for tags of the four schemes, and for plain labels.
+    :param unknown: labels of what is not annotated, which stay as they are.
     """
 
     layer: str
     names: Mapping[str, str]
     style: TagStyle | None
+    unknown: frozenset[str] = frozenset({UNKNOWN})
 
     def read(self, example: Example) -> Example:
         """Return the example with its labels by name, as tags of one of the four schemes."""
@@ -52,7 +54,8 @@ class LabelNotation:
             after: tuple[str, ...] | str = self.names.get(before, before)
         else:
             after = tuple([self.names.get(label, label) for label in before]) if self.names else before
-            after = self.style.translate(after) if self.style else after
+            if self.style:
+                after = keep_unknown(before, self.style.translate(hide_unknown(after, self.unknown)), self.unknown)
         return example if after == before else with_labels(example, self.layer, after)
 
 
@@ -82,6 +85,8 @@ def read_labels(
     if settings.multilabel:
         ordered = partial(with_label_set, layer=layer)
         splits = {name: map_examples(examples, ordered) for name, examples in splits.items()}
+    else:
+        splits = dict(mark_unknown(splits, layer, ctx))
     read = splits if named else read_notation(splits, layer, ctx, spans=target is not None)
     if target is None:
         return SchemeConversion(splits=read, source=None)
@@ -111,8 +116,9 @@ def find_notation(
     :raises DataError: a number has no name.
     """
     names = named_numbers(ctx.settings.label_names)
+    unknown = unknown_labels(layer, ctx)
     counts = Counter[str]()
-    for labels in _sequences(splits, layer):
+    for labels in _sequences(splits, layer, unknown):
         counts.update(labels)
     if names:
         _check_names(splits, layer, names, counts)
@@ -122,28 +128,30 @@ def find_notation(
     if spans is False or (spans is None and plain):
         if plain:
             _note_tags(counts, layer, ctx.policy)
-        return LabelNotation(layer=layer, names=names, style=None)
+        return LabelNotation(layer=layer, names=names, style=None, unknown=unknown)
     style = detect_style(
         counts,
-        lambda: ([names.get(label, label) for label in labels] for labels in _sequences(splits, layer)),
+        lambda: ([names.get(label, label) for label in labels] for labels in _sequences(splits, layer, unknown)),
         scheme=ctx.settings.file_scheme,
         default_type=ctx.settings.default_type,
         spans=spans or (True if layer in _SPAN_LAYERS else None),
     )
     for statement in style.assumptions if style else ():
         ctx.policy.assume(statement)
-    return LabelNotation(layer=layer, names=names, style=style)
+    return LabelNotation(layer=layer, names=names, style=style, unknown=unknown)
 
 
 def _read(example: Example, *, notation: LabelNotation) -> Example:
     return notation.read(example)
 
 
-def _sequences(splits: Mapping[str, Iterable[Example]], layer: str) -> Iterator[tuple[str, ...]]:
-    """Yield the labels of each example that has any."""
+def _sequences(
+    splits: Mapping[str, Iterable[Example]], layer: str, unknown: frozenset[str]
+) -> Iterator[tuple[str, ...]]:
+    """Yield the labels of each example that has any, without those that are ``unknown``."""
     for example in chain.from_iterable(splits.values()):
         if layer in example.labels:
-            yield labels_of(example, layer)
+            yield tuple([label for label in labels_of(example, layer) if label not in unknown])
 
 
 def _check_names(

@@ -8,6 +8,7 @@ from dataclasses import replace
 from labelkit.data.scheme_conversion import labels_of, place_of
 from labelkit.errors import DataError, UnknownNameError, nearest
 from labelkit.labels.schemes import split_tag
+from labelkit.labels.unknown import UNKNOWN
 from labelkit.records import Example, Kind, Schema, Scheme, Source
 
 Occurrence = tuple[Example, int, str]
@@ -168,6 +169,8 @@ def first_occurrences(examples: Iterable[Example], layer: str, scheme: Scheme | 
             continue
         for index, label in enumerate(labels):
             seen.add(label)
+            if label == UNKNOWN:
+                continue
             name = label if scheme is None else split_tag(label)[1]
             if name or scheme is None:
                 found.setdefault(name, (example, index, label))

@@ -27,8 +27,10 @@ from labelkit.encode.alignment import (
 from labelkit.encode.windows import Ints
 from labelkit.files.atomic import new_file
 from labelkit.labels.gold_labels import aligned_labels
+from labelkit.labels.unknown import UNKNOWN
 from labelkit.models.tokenizer import fingerprint
 from labelkit.records import Coverage, Example, Schema
+from labelkit.records.heads import IGNORE_INDEX
 
 #: part of the cache key: raise it when windows are encoded or stored in another way
 VERSION = 5
@@ -64,10 +66,11 @@ class LabelTarget:
         """
         if self.schema.numeric:
             return [[float(*aligned_labels(example, self.layer, "text"))] for example in examples]
-        index = {label: position for position, label in enumerate(self.schema.label_names)}
+        index: dict[str, float] = {label: position for position, label in enumerate(self.schema.label_names)}
         if self.schema.multilabel:
             return [[index[label] for label in example.labels[self.layer]] for example in examples]
         rows = (aligned_labels(example, self.layer, self.schema.kind) for example in examples)
+        index[UNKNOWN] = IGNORE_INDEX
         return [[index[label] for label in row] for row in rows]
 
     def encode(self, encoding: Encoding, examples: Sequence[Example]) -> EncodedExamples:

@@ -17,6 +17,7 @@ from labelkit.evaluation.recorded_data import (
 from labelkit.evaluation.train_mentions import train_mentions
 from labelkit.labels.schemes import spans_of, tags_of
 from labelkit.metrics.significance import SHUFFLES, ScoreDifference, paired_randomisation_test
+from labelkit.metrics.unknown_labels import known_part
 from labelkit.plugins.functions import with_context
 from labelkit.plugins.suppliers import find_part
 from labelkit.records import Labels, Metric, Predictions, Schema
@@ -133,13 +134,14 @@ def predict(run: RunDetails, gold: Gold, catalog: Catalog, environment: Environm
     found, _ = labeller.scores(gold.examples)
     predicted = LabelSequences(labeller.decode(found), found.lengths, schema)
     references = [example.labels[labeller.info.layer] for example in gold.examples]
-    return Predictions(
+    both = Predictions(
         references=references,
         predictions=predicted,
         schema=schema,
         examples=gold.examples,
         train_mentions=train_mentions(labeller.folder, schema.kind, run, catalog, environment, home),
     )
+    return known_part(both)
 
 
 def align_schemas(one: Predictions, other: Predictions, gold: Schema) -> tuple[Predictions, Predictions]:

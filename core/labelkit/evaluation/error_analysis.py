@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from labelkit.labels.schemes import spans_of
+from labelkit.labels.unknown import UNKNOWN, keep_unknown
 from labelkit.metrics.entities import NONE
 from labelkit.records import Example, Labels, Schema
 
@@ -110,7 +111,10 @@ def analyse_errors(
     by_type: dict[str, Counter[str]] = {}
     same: dict[tuple[MistakeKind, str, str, str], list[Mistake]] = {}
     for number, (example, guess) in enumerate(zip(examples, predicted, strict=True)):
-        gold = label_spans(example.labels[layer], schema)
+        right = example.labels[layer]
+        if example.words is not None:
+            guess = keep_unknown(right, guess)
+        gold = label_spans(right, schema)
         mistakes = list(find_mistakes(number, gold, label_spans(guess, schema), schema))
         wrong = {mistake.gold for mistake in mistakes}
         for span in gold:
@@ -144,7 +148,7 @@ def label_spans(labels: Labels, schema: Schema) -> list[LabelledSpan]:
     if schema.multilabel:
         return [LabelledSpan(0, 1, label) for label in labels]
     if schema.scheme is None:
-        return [LabelledSpan(index, index + 1, label) for index, label in enumerate(labels)]
+        return [LabelledSpan(index, index + 1, label) for index, label in enumerate(labels) if label != UNKNOWN]
     return [LabelledSpan(*span) for span in spans_of(labels, schema.scheme)]
 
 

@@ -12,6 +12,7 @@ from labelkit.errors import LabelkitError
 from labelkit.evaluation.label_mapping import LabelMap
 from labelkit.evaluation.recorded_data import run_metrics
 from labelkit.formats.own_fields import with_same_fields
+from labelkit.metrics.unknown_labels import known_part
 from labelkit.plugins.functions import with_context
 from labelkit.records import Context, Coverage, Example, Format, Labelled, Labels, Metric, Predictions
 from labelkit.records.parts import predicts
@@ -74,7 +75,7 @@ def evaluate(
             examples=gold.examples,
             train_mentions=train_mentions,
         )
-        figures = score(metrics, mapping.predictions(given, schema), recompute_intervals=True)
+        figures = score(metrics, mapping.predictions(known_part(given), schema), recompute_intervals=True)
     else:
         wanted, _ = gold_ids(gold.examples, layer, schema)
         scored = ScoredPredictions(found, wanted, ids, schema, gold.examples, train_mentions)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from labelkit.metrics.entities import NONE
 from labelkit.records import Schema
+from labelkit.records.heads import IGNORE_INDEX
 
 Ids = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -57,21 +58,23 @@ def rank_labels(values: NDArray[np.float32], labels: Ids, schema: Schema) -> Lab
     Tags of spans are compared by type, so that B and I are the same class; O is a class, too.
 
     :param values: log-probabilities of the labels, of shape (words, labels).
-    :param labels: label ids, of shape (words,).
+    :param labels: label ids, of shape (words,); words whose label is unknown come last and are never flagged.
     """
     from cleanlab.filter import find_label_issues
     from cleanlab.rank import get_label_quality_scores
 
     classes, class_of = label_classes(schema)
-    given = class_of[labels]
+    known = labels != IGNORE_INDEX
+    given = class_of[np.where(known, labels, 0)]
     probabilities = class_probabilities(values, class_of, len(classes))
     words = np.arange(len(given))
     suggested = probabilities.argmax(axis=1) if len(words) else given
+    given = np.where(known, given, suggested)  # there is nothing to judge where the label is unknown
     quality, flagged = np.ones(len(words)), np.zeros(len(words), np.bool_)
-    if len(words) and len(classes) > 1:
-        quality = np.asarray(get_label_quality_scores(given, probabilities, method="self_confidence"), np.float64)
-        issues = find_label_issues(given, probabilities, filter_by="confident_learning", n_jobs=1)
-        flagged = np.asarray(issues, np.bool_)
+    if known.any() and len(classes) > 1:
+        judged, chances = given[known], probabilities[known]
+        quality[known] = get_label_quality_scores(judged, chances, method="self_confidence")
+        flagged[known] = find_label_issues(judged, chances, filter_by="confident_learning", n_jobs=1)
     return LabelQuality(
         order=np.argsort(quality, kind="stable"),
         quality=quality,

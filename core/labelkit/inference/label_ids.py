@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from labelkit.labels.gold_labels import aligned_labels
 from labelkit.labels.label_sets import multi_hot
 from labelkit.labels.numbers import number_text
+from labelkit.labels.unknown import UNKNOWN
 from labelkit.records import Example, Labels, Schema
+from labelkit.records.heads import IGNORE_INDEX
 
 #: label ids, int64; numbers, float64, where labels are numbers; bool of shape (texts, labels) for sets of labels
 Ids = NDArray[Any]
@@ -46,12 +48,17 @@ class LabelSequences(Sequence[Labels]):
             return number_text(float(self._ids[position]))
         if self._several:
             return tuple(self._names[self._ids[position]])
-        labels = tuple(self._names[self._ids[self._borders[position] : self._borders[position + 1]]])
+        ids = self._ids[self._borders[position] : self._borders[position + 1]]
+        labels = tuple(self._names[np.maximum(ids, 0)])
+        if (ids == IGNORE_INDEX).any():
+            labels = tuple([UNKNOWN if one == IGNORE_INDEX else label for one, label in zip(ids, labels, strict=True)])
         return labels[0] if self._text else labels
 
 
 def gold_ids(examples: Iterable[Example], layer: str, schema: Schema) -> tuple[Ids, NDArray[np.int64]]:
     """Return the ids of all gold labels, of shape (words,), and the number of labels of each example.
+
+    The id of a label that is unknown is :data:`~labelkit.records.heads.IGNORE_INDEX`.
 
     :raises DataError: an example has not one label per word, or its text not one label.
     """
@@ -62,6 +69,7 @@ def gold_ids(examples: Iterable[Example], layer: str, schema: Schema) -> tuple[I
     if schema.multilabel:
         rows = [[number[label] for label in example.labels[layer]] for example in examples]
         return multi_hot(rows, len(number)) > 0, np.ones(len(rows), np.int64)
+    number[UNKNOWN] = IGNORE_INDEX
     ids, lengths = array("q"), array("q")
     for example in examples:
         labels = aligned_labels(example, layer, schema.kind)

@@ -18,7 +18,9 @@ from labelkit.inference.label_ids import Ids, LabelSequences, gold_ids
 from labelkit.inference.score_blocks import confidences
 from labelkit.inference.thresholds import threshold_array, tune_thresholds
 from labelkit.metrics.scoring import score
+from labelkit.metrics.unknown_labels import known_part
 from labelkit.records import Decoder, Example, Mentions, Metric, Predictions, Schema, Scores
+from labelkit.records.heads import IGNORE_INDEX
 
 #: of a decision that is wrong with a probability of 1
 LARGEST_LOSS = 100.0
@@ -78,7 +80,7 @@ class ScoredPredictions:
     @property
     def predictions(self) -> Predictions:
         """The input of metrics."""
-        return Predictions(
+        found = Predictions(
             references=LabelSequences(self.gold, self.found.lengths, self.schema),
             predictions=LabelSequences(self.ids, self.found.lengths, self.schema),
             schema=self.schema,
@@ -86,6 +88,7 @@ class ScoredPredictions:
             examples=self.examples,
             train_mentions=self.train_mentions,
         )
+        return known_part(found) if (self.gold == IGNORE_INDEX).any() and not self.schema.numeric else found
 
     def figures(
         self, metrics: Sequence[Metric], temperature: float | None, *, recompute_intervals: bool = False
@@ -102,8 +105,9 @@ class ScoredPredictions:
             return self._numeric_figures(metrics, recompute_intervals=recompute_intervals)
         if self.schema.multilabel:
             return self._set_figures(metrics, recompute_intervals=recompute_intervals)
-        covered = slice(None) if self.found.covered.all() else np.flatnonzero(self.found.covered)
-        values, gold, ids = self.found.values[covered], self.gold[covered], self.ids[covered]
+        counted = self.found.covered & (self.gold != IGNORE_INDEX)
+        rows = slice(None) if counted.all() else np.flatnonzero(counted)
+        values, gold, ids = self.found.values[rows], self.gold[rows], self.ids[rows]
         if temperature is None:
             temperature = fit_temperature(values, gold)
         scored = score(metrics, self.predictions, recompute_intervals=recompute_intervals)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from labelkit.errors import DataError
+from labelkit.labels.unknown import UNKNOWN
 from labelkit.records import Example, Kind
 
 #: what is wrong with gold data without spans, after the name of the data
@@ -32,4 +33,4 @@ def aligned_labels(example: Example, layer: str, kind: Kind) -> tuple[str, ...]:
 
 def has_spans(examples: Iterable[Example], layer: str) -> bool:
     """Return whether a span is labelled in any of the examples, whose labels are tags."""
-    return any(label != "O" for example in examples for label in example.labels[layer])
+    return any(label not in ("O", UNKNOWN) for example in examples for label in example.labels[layer])

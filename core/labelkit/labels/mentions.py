@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelkit.labels.schemes import spans_of
+from labelkit.labels.unknown import UNKNOWN
 from labelkit.records import Example, Schema
 
 
@@ -67,6 +68,6 @@ def mentions_of(examples: Iterable[Example], layer: str, schema: Schema) -> Iter
     for example in examples:
         words, labels = example.words or (), example.labels[layer]
         if schema.scheme is None:
-            yield from ((word,) for word in words)
+            yield from ((word,) for word, label in zip(words, labels, strict=True) if label != UNKNOWN)
         elif not isinstance(labels, str):
             yield from (words[start:stop] for start, stop, _ in spans_of(labels, schema.scheme))

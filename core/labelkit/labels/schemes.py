@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import get_args
 
 from labelkit.errors import DataError
+from labelkit.labels.unknown import UNKNOWN, keep_unknown
 from labelkit.records import Scheme
 from labelkit.records.examples import SCHEME_PREFIXES
 
@@ -38,14 +39,14 @@ class Detection:
 
 @lru_cache(maxsize=1 << 16)
 def split_tag(tag: str) -> tuple[str, str]:
-    """Return prefix and type of a tag; ``("O", "")`` for ``O``.
+    """Return prefix and type of a tag; ``("O", "")`` for ``O``, and for a tag that is unknown.
 
     >>> split_tag("B-creative-work")
     ('B', 'creative-work')
 
     :raises DataError: the tag is invalid, or has no type.
     """
-    if tag == "O":
+    if tag in ("O", UNKNOWN):
         return "O", ""
     prefix, _, type_ = tag.partition("-")
     if prefix not in ("B", "I", "E", "S", "L", "U"):
@@ -138,7 +139,7 @@ def convert(tags: Sequence[str], source: Scheme, target: Scheme) -> tuple[str, .
     """
     if wrong := violations(tags, source):
         raise violation_error(tags, wrong[0], source)
-    return tuple(tags) if source == target else tags_of(lenient_spans(tags), len(tags), target)
+    return tuple(tags) if source == target else keep_unknown(tags, tags_of(lenient_spans(tags), len(tags), target))
 
 
 def repair(tags: Sequence[str], scheme: Scheme) -> tuple[tuple[str, ...], int]:
@@ -149,7 +150,7 @@ def repair(tags: Sequence[str], scheme: Scheme) -> tuple[tuple[str, ...], int]:
 
     :raises DataError: a tag is invalid.
     """
-    fixed = tags_of(lenient_spans(tags), len(tags), scheme)
+    fixed = keep_unknown(tags, tags_of(lenient_spans(tags), len(tags), scheme))
     return fixed, sum(old != new for old, new in zip(tags, fixed, strict=True))
 
 

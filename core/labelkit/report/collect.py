@@ -16,6 +16,7 @@ from labelkit.evaluation.comparison import CLOSE
 from labelkit.evaluation.recorded_data import gold_split, read_run_corpus, run_metrics
 from labelkit.evaluation.train_mentions import TrainMentions, train_mentions
 from labelkit.labels.numbers import refuse_numbers
+from labelkit.metrics.unknown_labels import known_part
 from labelkit.records import Predictions, Schema
 from labelkit.registry import nested
 from labelkit.report.contents import ReportContents, SplitPredictions, recorded_schema
@@ -146,7 +147,7 @@ class _Collector:
             examples=recorded.examples,
             train_mentions=self._train_mentions(recorded.schema),
         )
-        return score(run_metrics(self.details.record.task, self.details, self.catalog), given)
+        return score(run_metrics(self.details.record.task, self.details, self.catalog), known_part(given))
 
     def label_again(self, split: str) -> SplitPredictions:
         """Return the predictions of the selected checkpoint for a split."""

@@ -9,6 +9,7 @@ from typing import Literal
 from labelkit.errors import LabelkitError, nearest
 from labelkit.labels.gold_labels import aligned_labels
 from labelkit.labels.schemes import split_tag
+from labelkit.labels.unknown import UNKNOWN
 from labelkit.records import Example, Schema
 
 #: how many weights a note shows
@@ -37,6 +38,7 @@ def balanced_weights(examples: Iterable[Example], layer: str, schema: Schema) ->
     The mean weight of a word (or text) is 1. Labels that do not occur weigh 1.
     """
     counts = Counter(label for example in examples for label in aligned_labels(example, layer, schema.kind))
+    del counts[UNKNOWN]
     total, present = sum(counts.values()), len(counts)
     return tuple(total / (present * counts[label]) if counts[label] else 1.0 for label in schema.label_names)
 

@@ -215,7 +215,7 @@ class WordLevelTrainer(OutOfMemoryTrainer):
         if weights is not None:
             losses = losses * (weights / self._mean_weight)
         count = (labels != IGNORE_INDEX).sum() if num_items_in_batch is None else num_items_in_batch
-        loss = losses.sum() / count
+        loss = losses.sum() / torch.as_tensor(count).clamp(min=1)  # of partly annotated data a batch may have no label
         if self.args.world_size > 1 and num_items_in_batch is not None:
             loss = loss * self.args.world_size  # the items are of all processes, whose gradients are averaged
         if model.training:

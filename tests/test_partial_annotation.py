@@ -1,0 +1,227 @@
+"""Words and texts whose label is unknown are ignored in loss and scores, counted and shown, and never taken as O."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from labelkit.builtin import labelkit_metrics
+from labelkit.data.corpus import Corpus, load_corpus
+from labelkit.encode.cache import LabelTarget
+from labelkit.errors import DataError
+from labelkit.evaluation.error_analysis import analyse_errors
+from labelkit.evaluation.label_errors import rank_labels
+from labelkit.inference.engine import WordScores
+from labelkit.inference.label_ids import LabelSequences, gold_ids
+from labelkit.inference.prediction import ScoredPredictions
+from labelkit.labels.schemes import convert, repair, tags_of
+from labelkit.labels.unknown import UNKNOWN, hide_unknown, keep_unknown
+from labelkit.metrics.scoring import score
+from labelkit.metrics.unknown_labels import known_part
+from labelkit.plugins.catalog import Catalog
+from labelkit.records import Example, Labels, LoadContext, Predictions, Schema
+from labelkit.records.heads import IGNORE_INDEX
+from labelkit.settings import DataSettings, Scheme
+from labelkit.train.class_weights import balanced_weights
+
+CONLL = "Ada B-PER\nLovelace I-PER\nran _\nhome O\n\nBob ?\nsat O\n\n"
+NER = Schema.bio("ner", "PER", "LOC")
+METRICS = {metric.name: metric for metric in labelkit_metrics()}
+
+
+@pytest.fixture(scope="module")
+def catalog() -> Catalog:
+    return Catalog.load()
+
+
+def load(path: Path, catalog: Catalog, *, kind: str = "token", layer: str = "ner", **settings: object) -> Corpus:
+    ctx = LoadContext(cache=path.parent / "cache", settings=DataSettings(**settings))  # type: ignore[arg-type]
+    scheme: Scheme | None = "IOB2" if layer == "ner" else None
+    return load_corpus(str(path), layer=layer, kind=kind, scheme=scheme, catalog=catalog, ctx=ctx)  # type: ignore[arg-type]
+
+
+def predictions(
+    references: Sequence[Labels], guesses: Sequence[Labels], schema: Schema = NER, scores: object = None
+) -> Predictions:
+    return Predictions(references=references, predictions=guesses, schema=schema, scores=scores)  # type: ignore[arg-type]
+
+
+def test_marks_of_files_are_unknown_labels_and_are_counted(tmp_path: Path, catalog: Catalog) -> None:
+    (tmp_path / "train.conll").write_text(CONLL * 9 + "_ O\n")
+    corpus = load(tmp_path / "train.conll", catalog)
+    labels = [example.labels["ner"] for split in corpus.splits.values() for example in split.examples]
+    assert ("B-PER", "I-PER", UNKNOWN, "O") in labels
+    assert (UNKNOWN, "O") in labels
+    assert corpus.schema.types == ("PER",)
+    assert any(line.startswith("'?', '_' of 'ner' means words whose label is unknown") for line in corpus.assumptions)
+    assert any("of 6 words" in note or "words (3" in note for note in corpus.notes)
+    assert all("ignored in loss and scores" in note for note in corpus.notes if "is unknown" in note)
+
+
+def test_the_setting_names_the_mark_or_none(tmp_path: Path, catalog: Catalog) -> None:
+    path = tmp_path / "train.conll"
+    path.write_text(CONLL.replace("_", "XX").replace("?", "XX") * 9)
+    corpus = load(path, catalog, unknown_label="XX")
+    assert any(UNKNOWN in example.labels["ner"] for example in corpus.splits["train"].examples)
+    path.write_text(CONLL * 9)
+    with pytest.raises(DataError, match="'_' is not a tag"):
+        load(path, catalog, unknown_label="")
+    with pytest.raises(DataError, match="'_' is not a tag"):
+        load(path, catalog, unknown_label="?")
+
+
+def test_the_label_of_a_question_mark_is_a_label_of_words(tmp_path: Path, catalog: Catalog) -> None:
+    path = tmp_path / "train.conll"
+    path.write_text("Why ADV\n? ?\n\nso _\nwhat PRON\n\n" * 9)
+    corpus = load(path, catalog, layer="pos", columns="tokens=0,pos=1")
+    assert corpus.schema.labels == ("?", "ADV", "PRON")
+    corpus = load(path, catalog, layer="pos", columns="tokens=0,pos=1", unknown_label="")
+    assert corpus.schema.labels == ("?", "ADV", "PRON", "_")
+
+
+def test_partly_annotated_data_is_not_the_data_with_o(tmp_path: Path, catalog: Catalog) -> None:
+    hashes = set()
+    for number, mark in enumerate("_?O"):
+        path = tmp_path / f"{number}.conll"
+        path.write_text(f"Ada S-PER\nran {mark}\n\nBob B-PER\nDoe E-PER\n\n" * 9)
+        hashes.add(load(path, catalog, scheme="BIOES").splits["train"].content_hash)
+    assert len(hashes) == 2
+
+
+def test_texts_without_a_label_are_left_out_and_counted(tmp_path: Path, catalog: Catalog) -> None:
+    path = tmp_path / "train.csv"
+    rows = "".join(f'"text {number}",{("good", "bad", "_", "?")[number % 4]}\n' for number in range(40))
+    path.write_text("text,label\n" + rows)
+    corpus = load(path, catalog, kind="text", layer="label")
+    assert corpus.schema.labels == ("bad", "good")
+    assert sum(len(split.examples) for split in corpus.splits.values()) == 20
+    said = "train: 20 texts are left out, as their label is unknown"
+    assert any(line.startswith(said) for line in corpus.assumptions)
+    path.write_text("text,label\na,_\nb,_\n")
+    with pytest.raises(DataError, match="no text of train has a label, all are '_'"):
+        load(path, catalog, kind="text", layer="label")
+
+
+def test_conversion_of_schemes_keeps_what_is_unknown() -> None:
+    assert convert(("S-PER", UNKNOWN, "B-LOC", "E-LOC"), "BIOES", "IOB2") == ("B-PER", UNKNOWN, "B-LOC", "I-LOC")
+    assert repair((UNKNOWN, "I-PER"), "IOB2") == ((UNKNOWN, "B-PER"), 1)
+    assert keep_unknown((UNKNOWN, "O"), hide_unknown((UNKNOWN, "O"))) == (UNKNOWN, "O")
+
+
+def example(labels: Labels) -> Example:
+    return Example(id="1", words=tuple(f"w{number}" for number in range(len(labels))), labels={"ner": labels})
+
+
+def test_unknown_labels_have_no_id_and_no_weight() -> None:
+    row = example(("B-PER", UNKNOWN, "O"))
+    target = LabelTarget(layer="ner", schema=NER, label_all_tokens=False)
+    assert target.label_ids([row]) == [[1, IGNORE_INDEX, 0]]
+    assert gold_ids([row], "ner", NER)[0].tolist() == [1, IGNORE_INDEX, 0]
+    assert balanced_weights([row], "ner", NER) == balanced_weights([example(("B-PER", "O"))], "ner", NER)
+
+
+@pytest.mark.parametrize("metric", ["seqeval", "seqeval-strict"])
+@pytest.mark.parametrize(
+    ("gold", "guess", "f1"),
+    [
+        (("B-PER", "I-PER", UNKNOWN), ("B-PER", "I-PER", "I-PER"), 1.0),  # what is unknown is cut off both
+        (("B-PER", UNKNOWN, "O"), ("B-PER", "B-LOC", "O"), 1.0),  # and what is predicted there does not count
+        ((UNKNOWN, "I-PER", "O"), ("B-PER", "I-PER", "O"), 1.0),
+        (("B-PER", UNKNOWN, "O"), ("B-LOC", "O", "O"), 0.0),
+        (("B-PER", UNKNOWN, "B-PER"), ("B-PER", "I-PER", "I-PER"), 1.0),  # one entity over it is two
+    ],
+)
+def test_entities_are_scored_by_their_known_words(metric: str, gold: Labels, guess: Labels, f1: float) -> None:
+    found = score([METRICS[metric]], known_part(predictions([gold], [guess])))
+    assert found["f1"] == f1
+    known = [index for index, label in enumerate(gold) if label != UNKNOWN]
+    right = sum(guess[index] == gold[index] for index in known)
+    assert found["accuracy"] >= right / len(known)
+    assert found.get("repaired", 0) == 0
+
+
+tags = st.sampled_from(("O", "B-PER", "I-PER", "B-LOC", "I-LOC"))
+sentences = st.lists(st.lists(st.tuples(tags, tags, st.booleans()), min_size=1, max_size=9), min_size=1, max_size=5)
+
+
+@given(rows=sentences)
+def test_the_scores_are_those_of_seqeval_on_the_known_part(rows: list[list[tuple[str, str, bool]]]) -> None:
+    from seqeval.metrics import f1_score
+
+    gold = [repair(tuple(tag for tag, _, _ in row), "IOB2")[0] for row in rows]
+    hidden = [
+        tuple(UNKNOWN if unknown else tag for tag, (_, _, unknown) in zip(labels, row, strict=True))
+        for labels, row in zip(gold, rows, strict=True)
+    ]
+    guess = [repair(tuple(tag for _, tag, _ in row), "IOB2")[0] for row in rows]
+    if not any(label != UNKNOWN for row in hidden for label in row):
+        return
+
+    # what seqeval sees: O at unknown words, on both sides, which ends entities as well
+    def masked(side: list[tuple[str, ...]]) -> list[list[str]]:
+        pairs = (zip(row, labels, strict=True) for row, labels in zip(hidden, side, strict=True))
+        return [["O" if one == UNKNOWN else tag for one, tag in pair] for pair in pairs]
+
+    expected = f1_score(masked(gold), masked(guess))
+    found = score([METRICS["seqeval"]], known_part(predictions(hidden, guess)))
+    assert found["f1"] == pytest.approx(expected)
+    words = sum(label != UNKNOWN for row in hidden for label in row)
+    assert found["accuracy"] * words == pytest.approx(round(found["accuracy"] * words))
+
+
+@pytest.mark.parametrize("scheme", ["IOB1", "IOB2", "BIOES", "BILOU"])
+def test_a_cut_is_no_invalid_transition(scheme: Scheme) -> None:
+    tags = tags_of([(0, 3, "PER"), (3, 5, "PER")], 5, scheme)
+    schema = replace(NER, scheme=scheme)
+    for word in range(5):
+        gold = tuple(UNKNOWN if index == word else tag for index, tag in enumerate(tags))
+        part = known_part(predictions([gold], [tags], schema))
+        assert list(part.references) == list(part.predictions)
+        strict = score([METRICS["seqeval-strict"]], part)
+        assert strict["f1"] == 1.0
+
+
+def test_scored_predictions_leave_unknown_words_out_of_all_figures() -> None:
+    gold = np.array([1, IGNORE_INDEX, 0, 0, IGNORE_INDEX])
+    values = np.log(np.full((5, 5), 0.2, np.float32))
+    found = WordScores(values=values, covered=np.ones(5, np.bool_), lengths=np.array([3, 2]))
+    judged = ScoredPredictions(found, gold, np.array([1, 2, 0, 0, 3]), NER)
+    assert list(LabelSequences(gold, found.lengths, NER)) == [("B-PER", UNKNOWN, "O"), ("O", UNKNOWN)]
+    part = judged.predictions
+    assert part.scores is not None
+    assert part.scores.shape == (3, 5)
+    figures = judged.figures([METRICS["seqeval"]], 1.0).figures
+    assert (figures["f1"], figures["accuracy"]) == (1.0, 1.0)
+    assert figures["loss"] == pytest.approx(np.log(5))
+
+
+def test_mistakes_and_label_errors_are_never_at_unknown_words() -> None:
+    rows = [example(("B-PER", UNKNOWN, "O", UNKNOWN))]
+    analysis = analyse_errors(rows, "ner", [("B-PER", "I-PER", "O", "B-LOC")], NER)
+    assert not any(analysis.kinds.values())
+    pos = Schema(name="ner", kind="token", labels=("a", "b"))
+    analysis = analyse_errors([example(("a", UNKNOWN))], "ner", [("b", "a")], pos)
+    assert analysis.kinds["wrong label"] == 1
+    values = np.log(np.array([[0.9, 0.1], [0.1, 0.9], [0.2, 0.8], [0.95, 0.05]], np.float32))
+    ranked = rank_labels(values, np.array([0, IGNORE_INDEX, 1, IGNORE_INDEX]), pos)
+    assert not ranked.flagged[[1, 3]].any()
+    assert set(ranked.order[:2].tolist()) == {0, 2}
+
+
+@pytest.mark.slow
+def test_what_is_unknown_changes_no_weight(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import labelkit
+
+    monkeypatch.setenv("LABELKIT_HOME", str(tmp_path / "home"))
+    text = "Ada B-PER\nran _\nhome O\n\nBob B-PER\nsat _\n\n" * 20
+    (tmp_path / "train.conll").write_text(text + "dumb _\n\n" * 20)
+    (tmp_path / "dev.conll").write_text(text)
+    result = labelkit.run("ner", data=tmp_path, model="tiny:bert", epochs=1, max_steps=3)
+    assert result.status == "finished"
+    assert np.isfinite(result.metrics["validation"]["ner"]["loss"])
