@@ -211,6 +211,22 @@ def test_a_classifier_of_texts_labels_as_the_pipeline(tiny: Path, tmp_path: Path
 
 
 @pytest.mark.filterwarnings("ignore:assumed")
+def test_a_classifier_with_several_labels_for_a_text_labels_as_the_pipeline(tiny: Path, tmp_path: Path) -> None:
+    from transformers import pipeline
+
+    folder = classifier(tiny, tmp_path / "model", ("SPORT", "MUSIC", "FILM"), kind="text")
+    change_config(folder, problem_type="multi_label_classification")
+    texts = ["A fine film!", "Dull.", "Ada met Bob in Rome.", "  spaced  out  "]
+    labeller = labelkit.load(folder)
+    theirs: Any = pipeline("text-classification", model=str(folder), device="cpu", top_k=None)(texts)
+    for record, found in zip(labeller.label_all(texts), theirs, strict=True):
+        assert set(record.labels or ()) == {one["label"] for one in found if one["score"] >= 0.5}
+        scores = record.scores or {}
+        np.testing.assert_allclose([scores[one["label"]] for one in found], [one["score"] for one in found], atol=1e-4)
+    assert (labeller.info.decoder, labeller.label(" ").labels) == ("thresholds", ())
+
+
+@pytest.mark.filterwarnings("ignore:assumed")
 def test_a_model_with_one_output_predicts_numbers(tiny: Path, tmp_path: Path) -> None:
     folder = classifier(tiny, tmp_path / "model", ("LABEL_0",), kind="text")
     assert isinstance(labelkit.load(folder).label("A fine film!").number, float)
@@ -307,10 +323,6 @@ REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
     "an invalid config": (
         lambda folder: (folder / "config.json").write_text("{"),
         "{folder}/config.json cannot be read:",
-    ),
-    "several labels at once": (
-        config(architectures=["BertForSequenceClassification"], problem_type="multi_label_classification"),
-        "the model gives a text several labels at once (multi_label_classification)",
     ),
     "several numbers": (
         config(architectures=["BertForSequenceClassification"], problem_type="regression"),

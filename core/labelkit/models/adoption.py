@@ -6,7 +6,7 @@ Nothing is loaded here but configurations, and no code of the folder is ever run
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,10 @@ from labelkit.models.adapters import ADAPTER_CONFIG, check_no_adapter
 from labelkit.models.architectures import default_max_length
 from labelkit.models.checkpoint import CheckpointInfo
 from labelkit.models.checkpoint_files import pickles_in, weights_of
-from labelkit.models.heads import LINEAR, REGRESSION
+from labelkit.models.heads import LINEAR, MULTILABEL, REGRESSION
 from labelkit.models.loading import load_config
 from labelkit.models.tokenizer import window_limit
-from labelkit.records import Kind, Schema, Task
+from labelkit.records import Head, Kind, Schema, Task
 from labelkit.settings import DataSettings, FileScheme, SplitterName
 
 #: what the names of classes in transformers end in → the kind of labeller
@@ -36,6 +36,8 @@ TOKENIZER_FILES = (
 )  # fmt: skip
 #: the decoders that choose the likeliest label, as transformers.pipeline does
 DECODERS: Mapping[Kind, str] = {"token": "argmax", "text": "argmax-text"}
+#: ``problem_type`` of classifiers of which a text may get any number of labels
+SEVERAL_LABELS = "multi_label_classification"
 TRAIN_IT = "it has no labels; train it: labelkit run TASK --model {}"
 NAME_LABELS = "correct config.json, or name all labels: labelkit adopt REF --labels A,B,…"
 
@@ -79,11 +81,11 @@ def adopt_folder(
     found = _labels(names, kind, options, numeric=numeric)
     task = _task(kind, found.schema, tasks, options.task)
     found = renamed(found, task.layer)
-    schema, (max_length, reason) = found.schema, _max_length(folder)
+    several = kind == "text" and config.get("problem_type") == SEVERAL_LABELS
+    schema, (max_length, reason) = replace(found.schema, multilabel=several), _max_length(folder)
+    head = MULTILABEL if several else REGRESSION if numeric else LINEAR
     fallback = "O" if schema.scheme or "O" in schema.labels else "0.0" if numeric else schema.labels[0]
-    said = [*found.assumptions, *_assumptions(kind, task, options), f"windows have {max_length} subwords: {reason}"]
-    if numeric and config.get("problem_type") is None:
-        said.append("its only output is a number, as no problem_type says otherwise")
+    said = (*found.assumptions, *_assumptions(kind, task, options), *_assumptions_of_head(head, config))
     return CheckpointInfo(
         labelkit="",
         run=reference,
@@ -91,7 +93,7 @@ def adopt_folder(
         kind=kind,
         layer=task.layer,
         schema=schema,
-        decoder=(numeric and REGRESSION.decoder) or DECODERS[kind],
+        decoder=head.decoder or DECODERS[kind],
         preprocessors=(),
         splitter=options.splitter or "words",
         fallback=fallback,
@@ -99,12 +101,12 @@ def adopt_folder(
         overlap=DataSettings().overlap,
         step=0,
         epoch=0.0,
-        head=REGRESSION.name if numeric else LINEAR.name,
+        head=head.name,
         outputs=names,
         output_of=found.output_of,
         tokenizer_input="text",
         adopted=reference,
-        assumptions=tuple(said),
+        assumptions=(*said, f"windows have {max_length} subwords: {reason}"),
     )
 
 
@@ -119,6 +121,14 @@ def _assumptions(kind: Kind, task: Task, options: AdoptionOptions) -> Iterator[s
             "a word is labelled by its first subword, and raw text is split into words by splitter 'words': "
             "--splitter says otherwise"
         )
+
+
+def _assumptions_of_head(head: Head, config: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what is assumed of a model's outputs."""
+    if head.multilabel:
+        yield "a text has each label whose probability is 0.5 or more, as config.json names no thresholds"
+    if head.numeric and config.get("problem_type") is None:
+        yield "its only output is a number, as no problem_type says otherwise"
 
 
 def check_safe(folder: Path, config: Mapping[str, Any]) -> None:
@@ -217,17 +227,12 @@ def _kind_of(folder: Path, config: Mapping[str, Any], reference: str) -> Kind:
 def _is_regression(config: Mapping[str, Any], kind: Kind, names: Sequence[str]) -> bool:
     """Return whether a model predicts a number.
 
-    :raises ModelError: it predicts several numbers, or several labels at once.
+    :raises ModelError: it predicts several numbers.
     """
     problem = config.get("problem_type")
-    if problem == "multi_label_classification" and kind == "text":
-        raise ModelError(
-            "the model gives a text several labels at once (multi_label_classification), which labelkit does not",
-            hint="adopt a model with one label for each text",
-        )
     if problem == "regression" and len(names) > 1:
         raise ModelError(f"the model predicts {len(names)} numbers, labelkit one", hint="adopt another model")
-    return kind == "text" and len(names) == 1
+    return kind == "text" and len(names) == 1 and problem != SEVERAL_LABELS
 
 
 def _labels(names: tuple[str, ...], kind: Kind, options: AdoptionOptions, *, numeric: bool) -> ModelLabels:
