@@ -171,7 +171,7 @@ def scored(engine: StoredScores, metric: Callable[..., Any] = lambda p: {"x": 1.
 
 def test_a_split_is_calibrated_on_the_words_that_were_seen_and_its_loss_is_not() -> None:
     values, gold = a_model(3.0, words=4000)
-    figures, temperature = scored(StoredScores(values, gold))
+    figures, temperature, _ = scored(StoredScores(values, gold))
     seen, wanted = values[:-1], gold[:-1]
     assert temperature == figures["temperature"] == fit_temperature(seen, wanted)
     assert figures["loss"] == pytest.approx(-seen[np.arange(3999), wanted].mean())
@@ -182,13 +182,13 @@ def test_a_split_is_calibrated_on_the_words_that_were_seen_and_its_loss_is_not()
 
 def test_a_temperature_that_is_given_is_taken() -> None:
     values, gold = a_model(3.0, words=400)
-    figures, temperature = scored(StoredScores(values, gold), temperature=1.0)
+    figures, temperature, _ = scored(StoredScores(values, gold), temperature=1.0)
     assert (temperature, figures["temperature"], figures["ece"]) == (1.0, 1.0, figures["ece_calibrated"])
 
 
 def test_a_metrics_own_figure_keeps_its_name() -> None:
     values, gold = a_model(3.0, words=400)
-    figures, temperature = scored(StoredScores(values, gold), lambda p: {"x": 0.5, "ece": 7.0, "temperature": 9.0})
+    figures, temperature, _ = scored(StoredScores(values, gold), lambda p: {"x": 0.5, "ece": 7.0, "temperature": 9.0})
     assert (figures["ece"], figures["temperature"]) == (7.0, 9.0)
     assert temperature == pytest.approx(3, rel=0.3)
 

@@ -405,7 +405,7 @@ def test_the_trace_shows_a_call_that_raises(install: Install) -> None:
         ("task", "nre", "did you mean ner?"),
         ("metric", "seqevall", "did you mean seqeval"),
         ("source", "conll2033", "did you mean conll2003"),
-        ("decoder", "qqq", "known: argmax, argmax-text, number, viterbi"),
+        ("decoder", "qqq", "known: argmax, argmax-text, number, thresholds, viterbi"),
         ("preprocessor", "lower", "none is available"),
     ],
 )

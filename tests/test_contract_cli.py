@@ -76,7 +76,7 @@ def test_a_plugin_that_does_not_is_told_why_and_what_to_change(
     assert row.startswith("metric-exact-finite")
     assert "gives no finite exact for no sentence at all" in row
     assert row.endswith("return 0.0 for what is undefined")
-    assert done.err.startswith("error: plugin 'mine' fails 1 of 13 checks\n  ")
+    assert done.err.startswith("error: plugin 'mine' fails 1 of 14 checks\n  ")
 
 
 def test_what_a_plugin_says_is_shown_literally(install: Callable[..., None], command: Callable[..., Done]) -> None:

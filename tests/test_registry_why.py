@@ -170,7 +170,7 @@ def test_a_disk_that_cannot_be_read_is_told(
         raise OSError(5, "Input/output error")
 
     monkeypatch.setattr(Path, "open", broken)
-    with pytest.raises(StorageError, match=r"out\.conll cannot be read: Input/output error"):
+    with pytest.raises(StorageError, match=r"out\.conll cannot be read: input/output error"):
         registry.lineage.origin(path)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 import labelkit
+from failing_runs import stop_by
 from labelkit.cli import main
 from labelkit.data.corpus import load_corpus
 from labelkit.encode import cache as store
@@ -166,10 +167,13 @@ def stop_in_run(number: int, error: BaseException) -> Callable[[Event], None]:
     return listen
 
 
-def test_a_seed_that_fails_does_not_keep_the_others_from_being_trained(train: Train, tmp_path: Path) -> None:
+def test_a_seed_that_fails_does_not_keep_the_others_from_being_trained(
+    train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     home = tmp_path / "home"
+    stop_by(monkeypatch, stop_in_run(2, LabelkitError("the second one", hint="help")))
     with pytest.warns(UserWarning, match="seed 8: the second one"), pytest.raises(SeedsFailedError) as caught:
-        train(home=home, epochs=1, seeds=3, listeners=[stop_in_run(2, LabelkitError("the second one", hint="help"))])
+        train(home=home, epochs=1, seeds=3)
     assert caught.value.message == "1 of 3 runs failed: seed 8: the second one"
     assert caught.value.hint == "help"
     runs = recorded(home)
@@ -180,7 +184,7 @@ def test_a_seed_that_fails_does_not_keep_the_others_from_being_trained(train: Tr
     assert found.metrics["test"]["ner"]["f1"].runs == 2
 
 
-def test_where_all_fail_the_first_says_why(train: Train, tmp_path: Path) -> None:
+def test_where_all_fail_the_first_says_why(train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class BrokenError(Exception):
         pass
 
@@ -188,8 +192,9 @@ def test_where_all_fail_the_first_says_why(train: Train, tmp_path: Path) -> None
         if isinstance(event, StepDone):
             raise BrokenError
 
+    stop_by(monkeypatch, listen)
     with pytest.warns(UserWarning, match="seed [78]: BrokenError"), pytest.raises(BrokenError):
-        train(home=tmp_path / "home", seeds=2, listeners=[listen])
+        train(home=tmp_path / "home", seeds=2)
     assert [run.status for run in recorded(tmp_path / "home")] == ["failed", "failed"]
 
 
@@ -329,15 +334,7 @@ def test_the_command_prints_the_best_run_and_the_group(begin: Callable[..., tupl
 def test_a_failing_seed_fails_the_command_after_the_result(
     begin: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from labelkit.cli.progress import Progress
-
-    hear, stop = Progress.__call__, stop_in_run(2, LabelkitError("no more", hint="wait"))
-
-    def listen(progress: Progress, event: Event) -> None:
-        hear(progress, event)
-        stop(event)
-
-    monkeypatch.setattr(Progress, "__call__", listen)
+    stop_by(monkeypatch, stop_in_run(2, LabelkitError("no more", hint="wait")))
     status, out, err = begin("--seeds", "2", "--json")
     assert status == 1
     assert len(json.loads(out)["group"]["runs"]) == 1

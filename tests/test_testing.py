@@ -55,6 +55,7 @@ def test_which_checks_apply_follows_from_what_the_plugin_yields() -> None:
         "metric-exact-perfect",
         "metric-exact-finite",
         "metric-exact-order",
+        "metric-exact-mentions",
         "metric-exact-counts",
     ]
 
