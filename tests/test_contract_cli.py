@@ -96,6 +96,7 @@ def test_as_json_it_is_one_document(install: Callable[..., None], command: Calla
     assert failed["change"] == "return 0.0 for what is undefined"
 
 
+@pytest.mark.slow
 def test_a_failure_can_be_expected_with_a_reason(install: Callable[..., None], command: Callable[..., Done]) -> None:
     install("mine", GREEDY)
     assert command("check", "mine", "--json").statuses["decoder-greedy-valid"] == "failed"

@@ -119,6 +119,7 @@ def test_the_runs_below_are_what_they_are_meant_to_be(
     assert (plan["train.batch_tokens"], plan["train.freeze_embeddings"]) == ("64", "true")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "count"),
     [

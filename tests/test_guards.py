@@ -233,6 +233,7 @@ def test_weights_that_the_very_last_step_spoilt_become_no_checkpoint(
     assert (details.status, details.checkpoints) == ("failed", ())
 
 
+@pytest.mark.slow
 def test_a_run_whose_loss_runs_away_is_stopped_also_after_it_was_resumed(
     train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -317,6 +318,7 @@ class Scarce:
 FP32: dict[str, Any] = {"train.precision": "fp32", "train.per_device_train_batch_size": 8}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backward", [False, True], ids=["forward", "backward"])
 @pytest.mark.parametrize(("accumulated", "after"), [(1, 0), (3, 1), (3, 2)])
 def test_a_batch_that_does_not_fit_is_computed_in_parts_with_the_same_result(
@@ -350,6 +352,7 @@ def test_a_batch_that_does_not_fit_is_computed_in_parts_with_the_same_result(
     assert steps == list(range(1, len(steps) + 1))
 
 
+@pytest.mark.slow
 def test_a_shortage_is_told_and_recorded(train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Scarce(monkeypatch, 60)
     heard: list[str] = []
@@ -365,6 +368,7 @@ def test_a_shortage_is_told_and_recorded(train: Train, tmp_path: Path, monkeypat
     assert [note.text for note in details.notes] == heard
 
 
+@pytest.mark.slow
 def test_a_resumed_run_knows_how_much_fits(train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     scarce = Scarce(monkeypatch, 60)
 
@@ -379,6 +383,7 @@ def test_a_resumed_run_knows_how_much_fits(train: Train, tmp_path: Path, monkeyp
     assert scarce.failed == before
 
 
+@pytest.mark.slow
 def test_a_window_that_does_not_fit_alone_stops_the_run_with_advice(
     train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -494,6 +499,7 @@ class Clock:
         self.seconds += 60 * isinstance(event, StepDone)
 
 
+@pytest.mark.slow
 def test_training_stops_after_so_many_minutes_and_the_run_finishes(
     train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -513,6 +519,7 @@ def test_training_stops_after_so_many_minutes_and_the_run_finishes(
     assert {one.key: one.origin for one in details.record.plan}["train.max_minutes"] == "--max-minutes"
 
 
+@pytest.mark.slow
 def test_a_limit_that_is_not_reached_changes_nothing(
     train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -522,6 +529,7 @@ def test_a_limit_that_is_not_reached_changes_nothing(
     assert all(torch.equal(value, weights(plain)[name]) for name, value in weights(limited).items())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("save", [0, 1000], ids=["state each step", "state at the end"])
 def test_time_that_was_spent_before_a_run_stopped_counts(
     train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, save: int
@@ -540,6 +548,7 @@ def test_time_that_was_spent_before_a_run_stopped_counts(
     assert details.status == "finished"
 
 
+@pytest.mark.slow
 def test_a_run_stopped_while_its_last_score_is_computed_is_scored_and_not_trained_further(
     train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

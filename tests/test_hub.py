@@ -222,18 +222,21 @@ def test_what_was_fetched_needs_no_hub_any_more(hub: Hub, tmp_path: Path) -> Non
     assert len(hub.asked) == asked
 
 
+@pytest.mark.slow
 def test_a_revision_is_resolved_to_its_commit(hub: Hub, tmp_path: Path) -> None:
     assert resolve(hub, tmp_path, f"{NAME}@v1")["revision"] == OLD
     assert any(f"/resolve/{OLD}/" in path for path in hub.asked)
     assert not any(f"/resolve/{SHA}/" in path for path in hub.asked)
 
 
+@pytest.mark.slow
 def test_a_name_that_the_hub_does_not_know_is_told(hub: Hub, tmp_path: Path) -> None:
     said = resolve(hub, tmp_path, "tests/nonesuch")
     assert (said["error"], said["message"]) == ("ModelError", "there is no model 'tests/nonesuch' on the Hub")
     assert said["hint"]
 
 
+@pytest.mark.slow
 def test_an_unknown_revision_is_told(hub: Hub, tmp_path: Path) -> None:
     said = resolve(hub, tmp_path, f"{NAME}@v9")
     assert (said["error"], said["message"]) == ("ModelError", f"model '{NAME}' has no revision 'v9'")
@@ -262,6 +265,7 @@ def test_a_repository_with_pickled_weights_only_is_refused(hub: Hub, tmp_path: P
     assert hub.fetched & {"pytorch_model.bin", "training_args.bin"} == set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("broken", ["model.safetensors", "tokenizer.json"])
 def test_a_fetch_that_broke_off_is_made_whole_the_next_time(hub: Hub, tmp_path: Path, broken: str) -> None:
     (hub.folder / "vocab.txt").unlink()
@@ -297,6 +301,7 @@ def test_a_hub_that_does_not_answer_is_given_up_soon(hub: Hub, tmp_path: Path, m
     assert "--model bundled" in said["hint"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("header", ["ETag", "X-Linked-ETag", "X-Repo-Commit"])
 def test_a_name_from_the_network_stays_inside_the_cache(hub: Hub, tmp_path: Path, header: str) -> None:
     hub.changed = {header: '"../../../../../planted"'}
@@ -306,6 +311,7 @@ def test_a_name_from_the_network_stays_inside_the_cache(hub: Hub, tmp_path: Path
     assert not [path for path in tmp_path.rglob("*") if "planted" in path.name]
 
 
+@pytest.mark.slow
 def test_a_commit_from_the_network_is_one(hub: Hub, tmp_path: Path) -> None:
     hub.sha = "../../../planted"
     assert "the Hub's answer has an invalid commit: " in resolve(hub, tmp_path)["message"]

@@ -651,6 +651,7 @@ def test_class_names_of_lists_and_values_are_read_from_a_card() -> None:
 # -- the command ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_command_shows_a_data_set_of_the_hub(hub: Hub, tmp_path: Path) -> None:
     hub.add("org/pets", splits())
     known = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "LABELKIT_"))}

@@ -199,6 +199,7 @@ def test_a_path_is_never_the_name_of_a_source() -> None:
     assert memory_splits({"dev": [], "train": []}).keys() == {"train", "validation"}
 
 
+@pytest.mark.slow
 def test_a_run_in_memory_says_what_its_commands_need(
     tiny: Path, saved: DatasetDict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

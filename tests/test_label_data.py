@@ -21,6 +21,7 @@ def all_inside(scores: Scores) -> Any:
     return np.full(len(scores.values), scores.schema.label_names.index("I-PER"))
 
 
+@pytest.mark.slow
 def test_tags_that_do_not_fit_are_rewritten_and_the_output_is_data(
     label: Label, opened: dict[Any, Labeller], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -185,6 +185,7 @@ def test_a_record_that_cannot_be_labelled_is_told_and_the_others_go_on(trained: 
 SCHEMES = ("IOB1", "IOB2", "BIOES", "BILOU")
 
 
+@pytest.mark.slow
 @given(st.data())
 @settings(max_examples=200, deadline=None)
 def test_spans_found_at_once_are_those_of_each_sentence_alone(data: st.DataObject) -> None:

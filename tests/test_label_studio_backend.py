@@ -365,6 +365,7 @@ def test_what_cannot_be_trained_is_one_line_and_ends_nothing(
     assert jobs.start(1, pairs) is None
 
 
+@pytest.mark.slow
 def test_commands_run_in_processes_of_their_own(tmp_path: Path, said: list[str]) -> None:
     jobs = TrainingJobs(Home(root=tmp_path / "home"), tmp_path, None, said.append)
     assert not jobs._labelkit(1, "runs", "list")

@@ -136,6 +136,7 @@ def test_an_exported_model_scores_as_torch_does(architecture: str, kind: str, ru
         np.testing.assert_allclose(other.session.logits(inputs, seen), wanted[seen], atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["token", "text"])
 def test_openvino_computes_the_end_for_what_answers_alone(kind: str, tmp_path: Path) -> None:
     engine, checkpoint = tiny_engine("bert", kind, tmp_path)
@@ -146,6 +147,7 @@ def test_openvino_computes_the_end_for_what_answers_alone(kind: str, tmp_path: P
     assert (openvino_graph.OUTPUT_TOKENS in inputs) == (kind == "token")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("architecture", ["bert", "distilbert", "roberta"])
 def test_the_keys_of_each_layer_are_left_as_they_lie(
     architecture: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -187,6 +189,7 @@ def test_what_cannot_be_exported_is_said_in_one_line(tmp_path: Path, monkeypatch
     assert not list((tmp_path / "cache").rglob("*.onnx"))
 
 
+@pytest.mark.slow
 def test_a_model_is_exported_once_for_each_checkpoint(tmp_path: Path, exports: list[Path]) -> None:
     engine, checkpoint = tiny_engine("bert", "token", tmp_path)
     cache = tmp_path / "cache"

@@ -327,6 +327,7 @@ def test_no_room_for_the_marker_leaves_none(home: Home) -> None:
     assert contents(home.root) == {}
 
 
+@pytest.mark.slow
 def test_a_read_only_home_can_be_read_and_says_why_it_cannot_be_written(used: Home) -> None:
     before = contents(used.root)
     used.database.chmod(0o444)

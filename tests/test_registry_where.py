@@ -372,6 +372,7 @@ WORDS = "validation.f1 lr name tag started synthetic status < = ~ != in ( ) , an
 PIECES = st.sampled_from([*WORDS.split(), HOSTILE, '["a"]', "2026-11-21", "9" * 30])
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=st.one_of(st.text(max_size=60), st.lists(PIECES, max_size=12).map(" ".join)))
 @example(text="seed = 99999999999999999999999")

@@ -256,6 +256,7 @@ def test_a_damaged_state_is_refused_and_changes_nothing(stopped: Callable[[], Pa
     assert recorded(home) == before
 
 
+@pytest.mark.slow
 def test_without_its_state_a_run_begins_anew_and_says_so(
     train: Train, stopped: Callable[[], Path], whole: Callable[..., dict[str, Any]]
 ) -> None:
@@ -266,6 +267,7 @@ def test_without_its_state_a_run_begins_anew_and_says_so(
     assert outcome(home) == whole(train)
 
 
+@pytest.mark.slow
 def test_what_differs_from_the_run_that_began_is_said(
     train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -295,6 +297,7 @@ def test_two_processes_cannot_resume_one_run(train: Train, tmp_path: Path) -> No
             """Nobody else gets the lock."""
 
 
+@pytest.mark.slow
 def test_an_attempt_that_another_process_took_over_ends_before_it_writes(train: Train, tmp_path: Path) -> None:
     home = tmp_path / "home"
     before: dict[Path, float] = {}
@@ -311,6 +314,7 @@ def test_an_attempt_that_another_process_took_over_ends_before_it_writes(train: 
     assert recorded(home).status == "running"  # as the newer attempt left it
 
 
+@pytest.mark.slow
 def test_a_home_that_moves_while_a_run_trains_is_noticed_before_anything_is_written(
     train: Train, tmp_path: Path
 ) -> None:
@@ -325,6 +329,7 @@ def test_a_home_that_moves_while_a_run_trains_is_noticed_before_anything_is_writ
     assert not home.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("replaced", [False, True])
 def test_a_registry_that_goes_while_a_run_trains_is_told_at_its_end(
     train: Train, tmp_path: Path, replaced: bool
@@ -417,6 +422,7 @@ def test_an_interrupt_keeps_the_step_at_hand(
     assert state.step >= max(row.step for row in details.metrics)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moment", [CheckpointSaved, CheckpointRemoved])
 def test_an_interrupt_while_checkpoints_are_recorded_is_an_interrupt(
     moment: type[Event], train: Train, whole: Callable[..., dict[str, Any]], tmp_path: Path
@@ -438,6 +444,7 @@ def test_an_interrupt_while_checkpoints_are_recorded_is_an_interrupt(
     assert outcome(home) == whole(train)
 
 
+@pytest.mark.slow
 def test_an_interrupt_while_validation_is_scored_costs_nothing(
     train: Train, whole: Callable[..., dict[str, Any]], tmp_path: Path
 ) -> None:

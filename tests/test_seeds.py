@@ -135,6 +135,7 @@ def test_mean_and_spread_are_those_of_the_runs(trio: labelkit.RunResult, place: 
         assert "scheme" not in figures
 
 
+@pytest.mark.slow
 def test_a_run_of_a_group_is_the_run_of_its_seed_to_the_last_bit(
     trio: labelkit.RunResult, train: Train, place: Path, tmp_path: Path
 ) -> None:
@@ -145,6 +146,7 @@ def test_a_run_of_a_group_is_the_run_of_its_seed_to_the_last_bit(
     assert "group" not in alone.to_json()
 
 
+@pytest.mark.slow
 def test_a_validation_seed_of_ones_own_stays(train: Train, tmp_path: Path) -> None:
     train(home=tmp_path / "home", epochs=0.1, seeds=2, settings={**FP32, "data.validation_seed": 3})
     plans = [{one.key: one.text for one in run.record.plan} for run in recorded(tmp_path / "home")]
@@ -167,6 +169,7 @@ def stop_in_run(number: int, error: BaseException) -> Callable[[Event], None]:
     return listen
 
 
+@pytest.mark.slow
 def test_a_seed_that_fails_does_not_keep_the_others_from_being_trained(
     train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -184,6 +187,7 @@ def test_a_seed_that_fails_does_not_keep_the_others_from_being_trained(
     assert found.metrics["test"]["ner"]["f1"].runs == 2
 
 
+@pytest.mark.slow
 def test_where_all_fail_the_first_says_why(train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class BrokenError(Exception):
         pass
@@ -198,6 +202,7 @@ def test_where_all_fail_the_first_says_why(train: Train, tmp_path: Path, monkeyp
     assert [run.status for run in recorded(tmp_path / "home")] == ["failed", "failed"]
 
 
+@pytest.mark.slow
 def test_an_interrupt_keeps_the_runs_that_finished_and_the_other_is_resumed(train: Train, tmp_path: Path) -> None:
     home = tmp_path / "home"
     with pytest.warns(UserWarning, match="1 of 3 runs finished"), pytest.raises(KeyboardInterrupt):
@@ -331,6 +336,7 @@ def test_the_command_prints_the_best_run_and_the_group(begin: Callable[..., tupl
     assert set(group["metrics"]["test"]["ner"]["f1"]) == {"mean", "std", "min", "max", "runs"}
 
 
+@pytest.mark.slow
 def test_a_failing_seed_fails_the_command_after_the_result(
     begin: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -365,6 +371,7 @@ def test_the_registry_is_asked_by_group(
     assert json.loads(ask("runs", "show", "trio-1", "--json")[1])["group"]["seeds"] == [7, 8, 9]
 
 
+@pytest.mark.slow
 def test_groups_are_compared_by_their_means(
     trio: labelkit.RunResult, train: Train, place: Path, tmp_path: Path, command: Callable[..., tuple[int, str, str]]
 ) -> None:

@@ -259,6 +259,7 @@ def test_patterns_are_compiled_only_when_text_is_split() -> None:
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("splitter", ["characters", "none"])
 def test_a_checkpoint_keeps_its_splitter(splitter: str, tiny: Path, corpus: Path, tmp_path: Path) -> None:
     import labelkit

@@ -224,6 +224,7 @@ def test_a_process_that_hangs_is_given_up(install: Callable[..., None], monkeypa
     assert found.why == "a process that loads plugin 'hangs' does not end"
 
 
+@pytest.mark.slow
 def test_the_kit_itself_needs_neither_pytest_nor_a_heavy_library(install: Callable[..., None], tmp_path: Path) -> None:
     install("light", METRIC_MODULE)
     script = (
@@ -415,6 +416,7 @@ def three_lines(install: Callable[..., None], tmp_path: Path) -> Path:
     return file
 
 
+@pytest.mark.slow
 def test_three_lines_are_a_whole_test_file(three_lines: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-rA", "-p", "no:cacheprovider", "-c", "/dev/null", str(three_lines)],

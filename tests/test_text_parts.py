@@ -117,6 +117,7 @@ TASK = Task(
 )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_training_and_labelling_see_the_same_parts(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Any] = []
 

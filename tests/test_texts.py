@@ -71,6 +71,7 @@ def test_a_text_in_one_window_scores_as_the_model_says(engine: Engine) -> None:
     assert found.values == pytest.approx(expected, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_a_long_text_scores_the_weighted_mean_of_its_windows(engine: Engine) -> None:
     encoded = encode_texts(engine.encoding, [LONG])
     found = engine.score_texts(encoded.windows, 1).values[0]

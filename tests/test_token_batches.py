@@ -91,6 +91,7 @@ class Lengths:
         monkeypatch.setattr(training.WordLevelTrainer, "compute_loss", compute_loss)
 
 
+@pytest.mark.slow
 def test_training_takes_batches_of_so_many_sub_tokens_in_every_epoch(
     tiny: Path, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -107,6 +108,7 @@ def test_training_takes_batches_of_so_many_sub_tokens_in_every_epoch(
     assert steps[half - 1].epoch == 1.0
 
 
+@pytest.mark.slow
 def test_validation_is_scored_so_many_times_an_epoch_and_at_the_end(tiny: Path, corpus: Path, tmp_path: Path) -> None:
     events: list[Any] = []
     labelkit.run(
@@ -117,6 +119,7 @@ def test_validation_is_scored_so_many_times_an_epoch_and_at_the_end(tiny: Path, 
     assert scored == [3, 5, 8, 10, 12, 15, 16]  # twelve steps an epoch
 
 
+@pytest.mark.slow
 def test_dropout_attention_and_frozen_embeddings_are_as_asked(
     tiny: Path, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

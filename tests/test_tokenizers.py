@@ -310,6 +310,7 @@ ODD = ["Ada", "don't", "1990", "x1y2", "Rome", ".", "'s", "N.Y.", "friend-", "("
 LETTERS = st.text("abcdefAB0123456789'-.,;()äß中", min_size=1, max_size=8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SPACED)
 @given(words=st.lists(st.sampled_from(ODD) | LETTERS, min_size=1, max_size=10))
 @settings(max_examples=150, deadline=None)
@@ -566,6 +567,7 @@ def test_saved_truncation_and_padding_are_cleared(folders: dict[str, Path], name
     assert (saved["truncation"], saved["padding"]) == (None, None)
 
 
+@pytest.mark.slow
 def test_the_checkpoint_of_a_truncating_encoder_truncates_no_more(tiny: Path, corpus: Path, tmp_path: Path) -> None:
     model = truncating(tiny, tmp_path / "model")
     result = labelkit.run("ner", data=str(corpus), model=str(model), max_steps=1, home=tmp_path / "home")
@@ -656,6 +658,7 @@ def refusal(folder: Path) -> str:
     return caught.value.message
 
 
+@pytest.mark.slow
 def test_a_slow_tokenizer_is_refused(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "canine"}), encoding="utf-8")
     (tmp_path / "tokenizer_config.json").write_text(

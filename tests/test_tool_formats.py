@@ -54,6 +54,7 @@ def test_a_thousand_documents_come_back_by_text_and_spans(tmp_path: Path, name: 
     same(documents, there_and_back(tmp_path, documents, name))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", KEEPERS)
 def test_a_thousand_texts_come_back(tmp_path: Path, name: str) -> None:
     documents = text_documents(13, 1000)

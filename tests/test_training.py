@@ -264,6 +264,7 @@ def test_the_recorded_test_score_is_that_of_the_labeller(trained: labelkit.RunRe
     assert figures["f1"] > 0
 
 
+@pytest.mark.slow
 def test_validation_is_scored_in_fp32_also_while_training_is_in_bf16(
     train: Train, corpus: Path, tmp_path: Path
 ) -> None:
@@ -329,6 +330,7 @@ def unequal(folder: Path, count: int) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", ["random", "group_by_length"])
 def test_every_example_is_seen_once_an_epoch(
     train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, strategy: str
@@ -344,6 +346,7 @@ def test_every_example_is_seen_once_an_epoch(
     assert len(of_kind(events, StepDone)) == of_kind(events, TrainingStarted)[0].steps == 24
 
 
+@pytest.mark.slow
 def test_batches_are_padded_only_to_their_longest_window(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
     from labelkit.train.trainer import Collator
 
@@ -386,6 +389,7 @@ def test_long_examples_are_learned_and_scored_whole(
         assert figures["per_type"]["LOC"]["support"] == 80
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("every", [False, True])
 def test_labels_stand_on_the_first_or_on_all_sub_tokens(
     train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, every: bool
@@ -406,6 +410,7 @@ def weights_of(result: labelkit.RunResult) -> str:
     return sha256_of(result.checkpoint / "model.safetensors")
 
 
+@pytest.mark.slow
 def test_one_seed_gives_equal_weights_and_another_does_not(train: Train) -> None:
     settings = {"train.train_sampling_strategy": "random"}
     first, again, other = (weights_of(train(seed=seed, settings=settings)) for seed in (7, 7, 8))
@@ -413,6 +418,7 @@ def test_one_seed_gives_equal_weights_and_another_does_not(train: Train) -> None
     assert first != other
 
 
+@pytest.mark.slow
 def test_the_seed_decides_the_order_of_train_too(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
     orders = []
     for seed in (7, 7, 8):
@@ -479,6 +485,7 @@ def test_an_interrupted_run_is_recorded_and_keeps_its_whole_checkpoints(train: T
     labelkit.load(str(details.best.folder)).label("Ada")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("error", "status"), [(KeyboardInterrupt(), "interrupted"), (RuntimeError("driver gone"), "failed")]
 )
@@ -496,6 +503,7 @@ def test_the_end_is_recorded_though_measuring_memory_fails(
     assert [event.status for event in of_kind(heard, RunEnded)] == [status]
 
 
+@pytest.mark.slow
 def test_an_interrupt_while_a_checkpoint_is_written_leaves_no_half_of_it(
     train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -606,6 +614,7 @@ def wide(tiny: Path, tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_checkpoint_that_the_disk_cannot_hold_is_not_half_written(train: Train, wide: Path, tmp_path: Path) -> None:
     with no_file_above(2_000_000), pytest.raises(StorageError) as caught:
         train(model=str(wide), max_steps=1)
@@ -634,6 +643,7 @@ def test_windows_that_the_disk_cannot_hold_leave_no_half_a_cache(
     assert list((tmp_path / "home" / "cache").rglob("*.arrow*")) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS])
 def test_the_second_checkpoint_may_fail_and_the_first_one_stays(
     train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int

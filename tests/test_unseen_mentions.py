@@ -68,6 +68,7 @@ def test_case_and_word_order_count() -> None:
 TAGS = st.lists(st.sampled_from(["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]), min_size=1, max_size=6)
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(TAGS, TAGS, st.lists(st.sampled_from("abc"), min_size=6, max_size=6)), max_size=5))
 def test_both_parts_together_are_seqevals(rows: list[tuple[list[str], list[str], list[str]]]) -> None:
     rows = [(gold, (guess + ["O"] * 6)[: len(gold)], words[: len(gold)]) for gold, guess, words in rows]
@@ -108,6 +109,7 @@ def test_without_the_mentions_it_says_so_in_one_line() -> None:
 WORDS = st.lists(st.lists(st.text(max_size=5), min_size=1, max_size=3).map(tuple), max_size=30)
 
 
+@pytest.mark.slow
 @given(WORDS, WORDS)
 def test_hashes_hold_what_a_set_holds(known: list[tuple[str, ...]], others: list[tuple[str, ...]]) -> None:
     mentions = MentionHashes.from_bytes(MentionHashes.of(known).to_bytes())
@@ -142,6 +144,7 @@ def evaluated(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, 
     return figures
 
 
+@pytest.mark.slow
 def test_a_run_without_the_metric_reads_its_data_again(
     trained: labelkit.RunResult, home: Path, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
