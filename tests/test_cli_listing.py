@@ -31,6 +31,13 @@ FORMAT = HEAD + (
     "labelkit_formats():\n    yield labelkit.Format(name='notes', kinds=('token', 'text'), suffixes=('.n', '.note'), "
     "read=lambda path, ctx: [])\n"
 )
+SETTINGS = (
+    "import dataclasses, labelkit\nfrom pathlib import Path\nfrom typing import Annotated, Literal\n"
+    "@dataclasses.dataclass(frozen=True)\nclass Pets:\n"
+    "    types: Annotated[tuple[str, ...], labelkit.Doc('[b]which[/b]')] = ('cat',)\n"
+    "    file: Path | None = Path('a/b')\n    mode: Literal['day', 'night'] = 'dusk'\n"
+    "@labelkit.hookimpl\ndef labelkit_settings():\n    yield labelkit.Settings(name='pets', fields=Pets)\n"
+)
 METRIC = HEAD + "labelkit_metrics():\n    yield labelkit.Metric(name='seqeval', kind='token', key='f1', compute=len)\n"
 
 
@@ -223,6 +230,7 @@ def test_plugins_as_json(install: Install, rows: Rows) -> None:
         "status": "loaded",
         "reason": "",
         "notes": [],
+        "settings": [],
     }
     assert (found["pos"]["status"], found["pos"]["reason"]) == ("blocked", "blocked by --no-plugin")
     assert (found["bad"]["status"], found["bad"]["hooks"]) == ("failed", [])
@@ -239,6 +247,22 @@ def test_plugins_as_a_table(install: Install, command: Command) -> None:
     assert columns == ["name", "version", "origin", "hooks", "status", "reason"]
     assert lines["bad"] == "bad 1.0 bad (bad) failed RuntimeError: [bold]no[/bold]"
     assert "labelkit (labelkit_ner) tasks loaded" in lines["ner"]
+
+
+def test_the_settings_of_plugins_are_listed(install: Install, command: Command, rows: Rows) -> None:
+    assert "setting" not in command("plugins").out
+    install("keeper", SETTINGS)
+    found = rows("plugins")
+    assert found["keeper"]["settings"] == [
+        {"name": "pets.types", "type": "tuple[str, ...]", "default": ["cat"], "summary": "[b]which[/b]"},
+        {"name": "pets.file", "type": "pathlib.Path | None", "default": "a/b", "summary": ""},
+        # its type refuses the default: a run says so, a list shows it
+        {"name": "pets.mode", "type": "Literal['day', 'night']", "default": "'dusk'", "summary": ""},
+    ]
+    assert found["ner"]["settings"] == []
+    shown = [" ".join(line.split()) for line in command("plugins").out.splitlines()]
+    assert "plugin setting type default summary" in shown
+    assert 'keeper pets.types tuple[str, ...] ["cat"] [b]which[/b]' in shown
 
 
 @pytest.mark.parametrize("name", [*OTHERS, "tasks", "recipes", "formats"])

@@ -11,10 +11,13 @@ from typing import Any
 
 import pytest
 
-from labelkit import Coverage, Labelled, Span
+from broken_plugins import METRIC, SCHEMA, SOURCE, TASK, a_catalog, exact_match, upper, viterbi
+from labelkit import Context, Coverage, Decoder, Labelled, Preprocessor, Span
+from labelkit.label.labeller import Labeller
 from labelkit.plugins.catalog import Catalog
 from labelkit.testing import Broken, subprocess_checks, tasks
-from labelkit.testing.trial_training import TrialEvaluation
+from labelkit.testing.trial_training import Trial, TrialEvaluation
+from labelkit.train.resolution import bound_head
 
 pytest_plugins = ("fake_distributions",)
 
@@ -34,6 +37,38 @@ def test_a_loss_that_falls_at_the_first_step_passes() -> None:
 def test_a_loss_that_does_not_fall_is_caught(losses: tuple[float, ...]) -> None:
     with pytest.raises(Broken, match="one training step on the examples of task 'pets' takes the loss from"):
         tasks.check_learns(a_trial(*losses))
+
+
+# -- made-up data is said to be so ------------------------------------------------------------------------------------
+
+
+def test_functions_are_told_that_a_training_is_a_trial(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: dict[str, set[bool]] = {}
+
+    def noting(what: str, function: Callable[[Any], Any]) -> Callable[..., Any]:
+        def call(given: Any, ctx: Context) -> Any:
+            seen.setdefault(what, set()).add(ctx.trial)
+            return function(given)
+
+        return call
+
+    parts = (
+        replace(METRIC, compute=noting("metric", exact_match), counts=None),
+        Decoder(name="likeliest", kind="token", decode=noting("decoder", viterbi)),
+        Preprocessor(name="upper", kind="token", apply=noting("preprocessor", upper)),
+    )
+    catalog = a_catalog(SCHEMA, SOURCE, *parts, replace(TASK, metrics=("exact",)))
+
+    def train(prepared: Any, *given: Any, **named: Any) -> Any:
+        seen["head"] = {bound_head(prepared.plan, prepared).context.trial}
+        return SimpleNamespace(checkpoint=Path("none"))
+
+    monkeypatch.setattr("labelkit.train.run.train", train)
+    monkeypatch.setattr(Labeller, "open", lambda *given, trial, **named: seen.update(labeller={trial}))
+    trial = Trial(catalog.tasks["pets"], catalog)
+    assert trial.trained == (Path("none"), [])
+    assert trial.labeller is None
+    assert seen == {what: {True} for what in ("preprocessor", "decoder", "metric", "head", "labeller")}
 
 
 # -- elsewhere --------------------------------------------------------------------------------------------------------

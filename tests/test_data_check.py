@@ -668,6 +668,20 @@ def test_data_with_one_label_only_teaches_nothing(label: str, findings: Run, tmp
     assert "nothing to learn" in found[0].message
 
 
+@pytest.mark.parametrize("some_have_none", [True, False])
+def test_one_label_can_be_learned_where_some_texts_have_none(
+    some_have_none: bool, findings: Run, tmp_path: Path
+) -> None:
+    texts = reviews()
+    for records in texts.splits.values():
+        for record in records:
+            record["label"] = [] if some_have_none and record["label"] == "bad" else ["good"]
+
+    found = findings(texts.write(tmp_path), multilabel=True)
+
+    assert [one.severity for one in found if "nothing to learn" in one.message] == ["error"] * (not some_have_none)
+
+
 def test_a_column_that_holds_no_classes_is_told_of(findings: Run, tmp_path: Path) -> None:
     corpus = reviews()
     for split, records in corpus.splits.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import torch
 from sklearn import metrics as sklearn_metrics
 
 import labelkit
+from broken_plugins import a_catalog
 from labelkit.config.plan import Request, make_plan
 from labelkit.data.corpus import Corpus, load_corpus
 from labelkit.encode.alignment import Encoding, encode_texts
@@ -168,6 +170,15 @@ def test_bad_input_is_refused_in_one_line(what: str, tmp_path: Path) -> None:
     assert re.search(hint, caught.value.hint or "")
 
 
+def test_sets_of_labels_of_a_text_are_no_labels_of_words(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text(LISTS.replace('"art"}', '["art"]}'), encoding="utf-8")
+    ctx = labelkit.LoadContext(cache=tmp_path)
+    with pytest.raises(DataError) as caught:
+        load_corpus(str(tmp_path / "a.jsonl"), layer="ner", kind="token", scheme="IOB2", catalog=CATALOG, ctx=ctx)
+    assert caught.value.message.endswith("a.jsonl:1: 1 words have 2 labels of 'ner'")
+    assert "labels of the whole text are for textcls" in str(caught.value.hint)
+
+
 def test_a_label_that_train_lacks_is_refused_with_its_place(tmp_path: Path) -> None:
     for split, text in (("train", LISTS), ("validation", LISTS), ("test", '{"text": "z", "label": ["art", "law"]}\n')):
         (tmp_path / f"{split}.jsonl").write_text(text, encoding="utf-8")
@@ -197,6 +208,25 @@ def test_the_setting_and_the_head_bring_each_other(sets: tuple[str, ...]) -> Non
     plan = make_plan(Request(task="textcls", sets=sets), CATALOG)
     assert (plan.head.name, plan.decoder.name, plan.metrics[0].name) == ("multilabel", "thresholds", "multilabel")
     assert plan.data.multilabel is True
+
+
+def test_what_a_task_names_beside_its_own_head_stays() -> None:
+    flags: dict[str, Any] = {"kind": "text", "multilabel": True}
+    metric = labelkit.Metric(name="mine", key="x", compute=lambda given: {"x": 1.0}, **flags)
+    decoder = labelkit.Decoder(name="mine", decode=lambda scores: scores.values > -1, **flags)
+    named = labelkit.Task(
+        name="tags", summary="tags", kind="text", layer="label", source="sample-reviews", head="multilabel",
+        decoder="mine", metrics=("mine", "multilabel"),
+    )  # fmt: skip
+    catalog = a_catalog(metric, decoder, named, replace(named, name="bare", decoder="argmax", metrics=()))
+    parts = {
+        name: (plan.decoder.name, [one.name for one in plan.metrics])
+        for name in ("tags", "bare")
+        for plan in [make_plan(Request(task=name), catalog)]
+    }
+    assert parts == {"tags": ("mine", ["mine", "multilabel"]), "bare": ("thresholds", ["multilabel"])}
+    other = make_plan(Request(task="tags", sets=("train.head=regression",)), catalog)
+    assert (other.decoder.name, other.metrics[0].name) == ("number", "mse")
 
 
 def test_a_head_that_is_chosen_says_that_texts_have_one_label() -> None:

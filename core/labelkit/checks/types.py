@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import fsum
 
 from labelkit.checks.common import INVISIBLE, Splits, labelled, show_invisible
@@ -42,12 +42,14 @@ class TypeCounts:
     :param counts: split → type → how often.
     :param places: split → type → the place of the first one.
     :param noun: what is counted: ``spans``, ``words`` or ``texts``.
+    :param without: split → how many texts have none of the labels; where texts have any number of them.
     """
 
     layer: str
     counts: Mapping[str, Counter[str]]
     places: Mapping[str, Mapping[str, str]]
     noun: str
+    without: Mapping[str, int] = field(default_factory=dict)
 
     def findings(
         self,
@@ -81,7 +83,11 @@ def count_types(splits: Splits, layer: str, scheme: Scheme | None, kind: Kind) -
                 if type_ not in places[split]:
                     places[split][type_] = place_of(example, None if example.words is None else word)
     noun = "spans" if scheme else "texts" if kind == "text" else "words"
-    return TypeCounts(layer=layer, counts=counts, places=places, noun=noun)
+    # they are sets: a text without labels differs from one with a label
+    without = {
+        split: sum(example.labels.get(layer) == () for example in examples) for split, examples in splits.items()
+    }
+    return TypeCounts(layer=layer, counts=counts, places=places, noun=noun, without=without if kind == "text" else {})
 
 
 def types(
@@ -139,7 +145,7 @@ def balance(counted: TypeCounts, kind: Kind, limit: int) -> Iterator[Finding]:
     train = counted.counts.get("train")
     if not train:
         return
-    if len(train) == 1 and counted.noun != "spans":
+    if len(train) == 1 and counted.noun != "spans" and not counted.without.get("train"):
         message = "label is the only one that train has: there is nothing to learn"
         advice = "choose the column of the labels with --columns, or find examples with other labels"
         yield from counted.findings("balance", "error", "train", list(train), message, advice, limit)

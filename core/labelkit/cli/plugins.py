@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import inspect
+import json
 import shlex
 from dataclasses import asdict
 from pathlib import Path
 from string import Template
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from labelkit.cli.common import Shell, command_options
 from labelkit.errors import LabelkitError, UnknownNameError, nearest
+
+if TYPE_CHECKING:
+    from labelkit.plugins.catalog import Catalog
 
 #: the kinds of :mod:`labelkit.plugins.scaffold`, repeated so that ``--help`` does not load it
 PLUGIN_KINDS = ("token", "text", "metric", "source", "format", "decoder", "head", "preprocessor", "encoder", "observer")
@@ -19,14 +25,15 @@ PLUGIN_KINDS = ("token", "text", "metric", "source", "format", "decoder", "head"
 @click.group(invoke_without_command=True)
 @command_options
 def plugins(shell: Shell) -> None:
-    """List, validate and scaffold plugins: name, version, origin, hooks, status, and why one is not loaded."""
+    """List, validate and scaffold plugins: name, version, origin, hooks, status, settings, why one is not loaded."""
     subcommand = click.get_current_context().invoked_subcommand
     if subcommand is not None:
         if shell.as_json or shell.blocked or shell.trace:
             raise click.UsageError(f"put options after the subcommand: labelkit plugins {subcommand} NAME --json")
         return
+    settings = {info.name: settings_of(info.name, shell.catalog) for info in shell.catalog.plugins}
     if shell.as_json:
-        shell.json([asdict(info) for info in shell.catalog.plugins])
+        shell.json([{**asdict(info), "settings": settings[info.name]} for info in shell.catalog.plugins])
         return
     from labelkit.console.tables import table
 
@@ -42,6 +49,36 @@ def plugins(shell: Shell) -> None:
         for info in shell.catalog.plugins
     ]
     table(shell.out, ("name", "version", "origin", "hooks", "status", "reason"), rows)
+    declared = [
+        (plugin, one["name"], one["type"], json.dumps(one["default"], ensure_ascii=False), one["summary"])
+        for plugin, found in settings.items()
+        for one in found
+    ]
+    if declared:
+        shell.print("")
+        table(shell.out, ("plugin", "setting", "type", "default", "summary"), declared)
+
+
+def settings_of(plugin: str, catalog: Catalog) -> list[dict[str, Any]]:
+    """Return name, type, default and summary of each setting that a loaded plugin declares; nothing for others.
+
+    A default is a plain value for JSON; one that its own type refuses is shown as Python writes it.
+    """
+    records = [record for kind, record in catalog.supplied_by(plugin) if kind == "settings"]
+    if not records:
+        return []
+    from labelkit.config.plugin_settings import plain_value
+    from labelkit.plugins.setting_classes import settings_in
+
+    rows = []
+    for key, info in ((key, info) for record in records for key, info in settings_in(record).items()):
+        try:
+            default = plain_value(key, info.default, info)
+        except LabelkitError:
+            default = repr(info.default)
+        kind = inspect.formatannotation(info.type)
+        rows.append({"name": key, "type": kind, "default": default, "summary": info.help})
+    return rows
 
 
 @plugins.command("check")

@@ -27,6 +27,7 @@ from labelkit.settings import AUTO, SETTINGS, DataSettings, RunSettings, TrainSe
 
 #: the head of most tasks, and the one that learns sets of labels in its place
 LINEAR, MULTILABEL = "linear", "multilabel"
+_DEFAULT_DECODER = Task.__dataclass_fields__["decoder"].default
 
 
 class Setting(NamedTuple):
@@ -197,7 +198,7 @@ def draft_plan(request: Request, catalog: Catalog, errors: ErrorCollector, ctx: 
     values = {key: value for key, (value, _) in settings.items()}
     with errors.collect():
         ctx = replace(ctx, plugin_settings=setting_objects(catalog, values))
-    standard = heads[0].metrics if heads and heads[0].metrics else task.metrics
+    standard = (_metrics_of_head(heads[0], task) if heads else ()) or task.metrics
     parts: dict[str, list[Any]] = {"head": heads, **_find_all_parts(catalog, values, task, standard, errors)}
     for head in heads:
         _check_head(head, settings, parts, task.kind, errors)
@@ -298,9 +299,19 @@ def _merge(
     return settings
 
 
+def _metrics_of_head(head: Head, task: Task) -> tuple[str, ...]:
+    """Return the metrics that a head brings to a task; none where the task names metrics beside this head."""
+    return () if head.name == task.head and task.metrics else head.metrics
+
+
 def _settings_of_head(head: Head, task: Task, settings: Mapping[str, Setting]) -> dict[str, Setting]:
-    """Return the settings that a head decides, unless a recipe or the user does: what fits that it predicts."""
-    wanted = {"decoder": head.decoder, "metric": next(iter(head.metrics), None)}
+    """Return the settings that a head decides, unless a recipe or the user does: what fits that it predicts.
+
+    What a task names beside its own head stays as it is.
+    """
+    wanted = {"decoder": head.decoder, "metric": next(iter(_metrics_of_head(head, task)), None)}
+    if head.name == task.head and task.decoder != _DEFAULT_DECODER:
+        del wanted["decoder"]
     decided = {key: value for key, value in wanted.items() if value and settings[key].origin == f"task {task.name}"}
     read = {"data.numbers": True} if head.numeric else {}
     by_data = head.name == LINEAR and settings["train.head"].origin == f"task {task.name}" and task.kind == "text"

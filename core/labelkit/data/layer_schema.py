@@ -43,6 +43,7 @@ def check_examples(
             count = 1 if isinstance(labels, str) else len(labels)
             message = f"{len(example.words)} words have {count} labels of '{layer}'"
             hint = "each word needs one label, O outside of spans"
+            hint += "" if example.text is None else "; labels of the whole text are for textcls"
         else:
             continue
         raise DataError(f"{place_of(example)}: {message}", hint=hint)

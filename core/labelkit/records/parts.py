@@ -306,7 +306,8 @@ class Task:
     :param preprocess: names of preprocessors, in order.
     :param metrics: names of metrics; the first one selects the checkpoint.
     :param decoder: the name of the decoder.
-    :param head: the name of the head.
+    :param head: the name of the head; metrics, and a decoder other than ``argmax``, that are named beside it are used
+        in place of those that it brings.
     :param recipes: the folder of its ``NAME.toml`` recipes.
     :param examples: a handful of gold examples, used by contract checks, docs and smoke runs.
     :param scheme: the tagging scheme of its labels; None when they are plain labels.
