@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from broken_plugins import METRIC, SCHEMA, SOURCE, TASK, a_catalog, exact_match, upper, viterbi
+from broken_plugins import METRIC, SCHEMA, SOURCE, TASK, a_catalog, exact_match, upper
 from labelkit import Context, Coverage, Decoder, Labelled, Preprocessor, Span
+from labelkit.inference.viterbi import viterbi
 from labelkit.label.labeller import Labeller
 from labelkit.plugins.catalog import Catalog
 from labelkit.testing import Broken, subprocess_checks, tasks

@@ -37,7 +37,7 @@ LABELS: dict[str, list[Any]] = {
 
 def prepared(head: str, decode: Callable[..., Any], compute: Callable[..., Any], folder: Path) -> tuple[Any, ...]:
     """Return plan, corpus and catalog of texts with a decoder and a metric."""
-    flags = {"numeric": head == "regression", "multilabel": head == "multilabel"}
+    flags: dict[str, Any] = {"numeric": head == "regression", "multilabel": head == "multilabel"}
     parts = (
         Decoder(name="mine", kind="text", decode=decode, **flags),
         Metric(name="mine", kind="text", compute=compute, key="share", **flags),
@@ -122,7 +122,7 @@ def by_name(given: Predictions) -> dict[str, float]:
 
 def squared(given: Predictions) -> dict[str, float]:
     """Expect numbers of type float where there are texts that write them."""
-    return {"share": sum(number**2 for number in given.references)}  # type: ignore[operator,misc]
+    return {"share": sum(number**2 for number in given.references)}  # type: ignore[operator]
 
 
 @pytest.mark.parametrize(("head", "compute"), [("multilabel", by_name), ("regression", squared)])
