@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 import labelkit
 from labelkit.cli import main
@@ -15,6 +16,7 @@ from labelkit.errors import LabelkitError, ModelError
 from labelkit.models import adapters
 from labelkit.models.adapters import Adapters, check_no_adapter, find_targets
 from labelkit.registry import Home, Registry
+from test_processes import launched
 
 PLAIN = str(Path(__file__).parent / "plain.toml")
 LORA = {"train.precision": "fp32", "train.lora_rank": 4}
@@ -51,6 +53,28 @@ def test_the_checkpoint_is_plain_and_scores_what_was_recorded(
     assert main(["evaluate", "latest", "--split", "validation", "--json"]) == 0
     metrics = json.loads(capsys.readouterr().out)["metrics"]
     assert metrics == {"validation": done.metrics["validation"]}  # the merged weights were scored, not the adapters
+
+
+@pytest.mark.slow
+def test_two_processes_train_adapters_as_one_does(tiny: Path, corpus: Path, tmp_path: Path) -> None:
+    from safetensors.torch import load_file
+
+    same = {**LORA, "train.dropout": 0.0, "train.train_sampling_strategy": "random"}
+    given: dict[str, Any] = {"data": str(corpus), "model": str(tiny), "recipe": PLAIN}
+    alone = labelkit.run("ner", **given, max_steps=4, lr=5e-3, settings=same, home=tmp_path / "one")
+    arguments = [part for name, value in given.items() for part in (f"--{name}", value)]
+    sets = [f"--set={key}={value}" for key, value in {**same, "train.per_device_train_batch_size": 8}.items()]
+    process = launched("torchrun", tmp_path / "two", *arguments, "--max-steps", "4", "--lr", "5e-3", "--json", *sets)
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == 0, err[-3000:]
+    together = Path(json.loads(out)["checkpoint"])
+    assert not (together / "adapter_config.json").exists()
+    one, two = (load_file(folder / "model.safetensors") for folder in (alone.checkpoint, together))
+    assert one.keys() == two.keys()
+    before = load_file(tiny / "model.safetensors")
+    assert any((two[f"bert.{name}"] != weight).any() for name, weight in before.items() if f"bert.{name}" in two)
+    for name, weight in one.items():
+        torch.testing.assert_close(two[name], weight, rtol=1e-3, atol=1e-5)
 
 
 def test_only_adapters_and_head_are_trained(tiny: Path, lora: tuple[Path, labelkit.RunResult]) -> None:
