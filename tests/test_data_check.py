@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from labelkit.checks import columns
 from labelkit.checks.findings import CHECKS, Finding
 from labelkit.checks.loading import load
 from labelkit.checks.run import CheckOptions, check
@@ -523,6 +524,13 @@ def test_the_scheme_can_be_named(findings: Run, tmp_path: Path) -> None:
     assert {(finding.check, finding.split) for finding in found} == {
         ("scheme", split) for split in ("train", "validation", "test")
     }
+
+
+@pytest.mark.parametrize(("prefix", "shown"), [("▁", "'▁'"), ("Ġ", "'Ġ'"), ('"', "'\"'"), ("en|", "'en|'"), ("a", "")])
+def test_a_prefix_that_every_word_has_is_told_of(prefix: str, shown: str) -> None:
+    examples = [Example(id=str(number), words=(f"{prefix}Ada{number}", f"{prefix}ran")) for number in range(12)]
+    found = [one.advice or "" for one in columns.words({"train": examples}, 5)]
+    assert found == ([f"remove it; of column files --set data.word_prefix={shown} leaves it out"] if shown else [])
 
 
 def test_a_slip_of_the_pen_is_told_of_only_where_it_is_rare(findings: Run, tmp_path: Path) -> None:

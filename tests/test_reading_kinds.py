@@ -98,6 +98,7 @@ PRODIGY: dict[str, Any] = {
     [
         ("a.json", ([SPANS, SPANS],), ""),
         ("a.json", ([DOC, DOC],), "documents of spaCy"),
+        ("a.jsonl", (SPANS, "\ufeff" + json.dumps(SPANS)), "byte order marks"),
         ("a.json", (SPANS, SPANS), ""),
         ("a.json", (json.dumps(SPANS, indent=1), json.dumps(SPANS, indent=1)), ""),
         ("a.json", ({"version": 1, "data": [SPANS, SPANS]},), "in the field 'data'"),
@@ -352,6 +353,7 @@ def span(start: int, end: int, text: str | None = None, label: Any = "X") -> dic
         ([{"text": EMOJI, "spans": [span(3, 4, "c")]}], {}, [], "does not match the text"),
         ([{"text": "a b c", "spans": [{"start_offset": 2, "end_offset": 3, "label": "X"}]}], {"format": "jsonl"},
          [("b", "X", 2)], ""),
+        ([{"text": "a b c", "spans": {"sc": [span(2, 3)]}}], {}, [], "these are groups of spans: 'sc'"),
         ([{"text": "a b c", "spans": [span(2, 3, label=7)]}], {}, [], "the label of the span 2-3 is a number"),
     ],
 )  # fmt: skip
@@ -503,6 +505,9 @@ def test_a_list_that_numpy_shortened_is_refused() -> None:
         ("a.csv", "text\tlabel\nr 0\tx\ns 1\ty\n", {}, "fields are separated by 'tab'"),
         ("a.csv", '"text";"label"\n"r 0";"x"\n"s 1";"y"\n', {}, "fields are separated by ';'"),
         ("a.csv", "sep=;\r\ntext;label\r\nr 0;x\r\ns 1;y\r\n", {}, ""),
+        ("a.csv", '"sep=;"\ntext;label\nr 0;x\ns 1;y\n', {}, ""),
+        ("a.csv", 'text,label\nr 0,x\n\ufeff"text",label\ns 1,y\n', {}, "repeated header rows were left out"),
+        ("a.ft", "__label__x r 0\n\ufeff__label__y s 1\n", {}, "byte order marks"),
         ("a.csv", "text~label\nr 0~x\ns 1~y\n", {"separator": "~"}, ""),
         ("a.csv", "text,label,,,\nr 0,x,,,\n,,,,\ns 1,y,,,\n", {}, "rows of empty fields were left out"),
         ("a.csv", "text,label\nr 0,x,,\ns 1,y\n", {}, ""),

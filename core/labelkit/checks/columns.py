@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import takewhile
+from shlex import quote
 
 from labelkit.checks.common import Splits, labelled
 from labelkit.checks.findings import Case, CaseCollector, Finding, excerpt
@@ -16,6 +17,8 @@ from labelkit.records import Example
 _ALIKE = 20
 #: a split of one example with more words than this probably lacks borders of sentences
 _LONG = 200
+#: the one letter that byte-level tokenizers write for a blank
+_BLANK_LETTER = "Ġ"
 #: labels that often stand for: not filled
 _UNFILLED = ("_", "-", "--", "?", "*")
 
@@ -72,14 +75,14 @@ def _running_numbers(split: str, examples: Sequence[Example], limit: int) -> Ite
 
 
 def _common_prefix(split: str, examples: Sequence[Example]) -> Iterator[Finding]:
-    """Yield a finding where all words begin with the same two or more characters."""
+    """Yield a finding where all words begin with the same characters, or with the same mark such as ``▁``."""
     prefix: str | None = None
     count, different = 0, set[str]()
     for example in examples:
         for word in example.words or ():
             prefix = word if prefix is None else _shared(prefix, word)
             count += 1
-            if len(prefix) < 2:
+            if not prefix or (len(prefix) == 1 and prefix.isalnum() and prefix != _BLANK_LETTER):
                 return
             if len(different) < _ALIKE:
                 different.add(word)
@@ -93,7 +96,7 @@ def _common_prefix(split: str, examples: Sequence[Example]) -> Iterator[Finding]
         count=count,
         examples=(case,),
         message=f"words all begin with '{prefix}', which is hardly a part of them",
-        advice=f"remove it; of column files --set data.word_prefix={prefix} leaves it out",
+        advice=f"remove it; of column files --set data.word_prefix={quote(prefix)} leaves it out",
     )
 
 

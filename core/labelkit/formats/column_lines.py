@@ -187,7 +187,9 @@ def without_marks(lines: Iterator[Line], ctx: LoadContext) -> Iterator[Line]:
     """Yield lines without a byte order mark at their start, as files have that were joined."""
     for number, line in lines:
         if number > 1 and line.startswith(BOM):
-            ctx.policy.assume("byte order marks at the start of lines are no part of words: double them to keep one")
+            ctx.policy.assume(
+                "byte order marks at the start of lines, as joined files have, are left out: double them to keep one"
+            )
             yield number, line[1:]
         else:
             yield number, line

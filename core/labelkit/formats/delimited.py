@@ -19,6 +19,7 @@ from labelkit.errors import DataError
 from labelkit.files.json_text import to_json_line
 from labelkit.files.reading import lines_with_ends
 from labelkit.formats.cells import parse_cell
+from labelkit.formats.column_lines import BOM
 from labelkit.formats.columns import Columns, Record, check_columns, find_columns
 from labelkit.formats.dialect import Dialect, find_dialect
 from labelkit.formats.encoding import encode_text
@@ -127,7 +128,7 @@ def parse_rows(path: Path, ctx: LoadContext, dialect: Dialect) -> Iterator[tuple
             columns = TableColumns(path, ctx, fields, dialect)
             if dialect.header:
                 continue
-        if fields == columns.header:
+        if fields == columns.header or _is_header_of_joined_file(fields, columns.header):
             ctx.policy.counts[HEADERS_AGAIN] += 1
         elif len(fields) > 1 and not any(fields):
             ctx.policy.counts[BLANK_ROWS] += 1
@@ -138,6 +139,13 @@ def parse_rows(path: Path, ctx: LoadContext, dialect: Dialect) -> Iterator[tuple
                 ctx.policy.skip_record(error.at(f"{path}:{line}"))
                 continue
             yield line, row
+
+
+def _is_header_of_joined_file(fields: Sequence[str], header: Sequence[str] | None) -> bool:
+    """Whether a row is the header again, behind the byte order mark with which a joined file begins."""
+    if not header or not fields[0].startswith(BOM):
+        return False
+    return [fields[0].removeprefix(BOM).strip('"'), *fields[1:]] == list(header)
 
 
 def split_rows(path: Path, ctx: LoadContext, dialect: Dialect) -> Iterator[tuple[int, list[str]]]:

@@ -47,9 +47,10 @@ def find_dialect(path: Path, ctx: LoadContext, separator: str, *, quotes: bool) 
     """
     given = _given_separator(ctx)
     lines = _first_lines(path, ctx)
-    first = 2 if lines and lines[0].lower().startswith("sep=") else 1
+    named = lines[0].rstrip("\r\n").removeprefix('"') if lines else ""  # some programs quote the line
+    first = 2 if named.lower().startswith("sep=") else 1
     if first == 2:
-        separator = lines[0].strip("\r\n")[4:5] or separator
+        separator = named[4:5] or separator
         lines = lines[1:]
     if given is not None:
         separator = given

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from labelkit.files.reading import read_lines
+from labelkit.formats.column_lines import without_marks
 from labelkit.formats.examples import read_records
 from labelkit.records import Example, Format, LoadContext
 
@@ -22,7 +23,8 @@ def read(path: Path, ctx: LoadContext) -> Iterator[Example]:
     :raises DataError: a line has no label or several, or is not in the encoding; names file and line.
     """
     lines = read_lines(path, ctx.encoding, ctx.policy.on_bad_record, ctx.settings.max_record)
-    return read_records(path, ctx, ((number, line_record(line)) for number, line in lines if line.strip()))
+    filled = ((number, line) for number, line in without_marks(lines, ctx) if line.strip())
+    return read_records(path, ctx, ((number, line_record(line)) for number, line in filled))
 
 
 FORMAT = Format(

@@ -15,6 +15,7 @@ from typing import Any, BinaryIO, Literal, cast
 
 from labelkit.errors import DataError, one_line
 from labelkit.files.reading import STDIN, open_bytes, read_lines, reading_errors, text_codec
+from labelkit.formats.column_lines import without_marks
 from labelkit.formats.record_limit import LimitedStream
 from labelkit.records import LoadContext, ReadingPolicy
 
@@ -63,7 +64,8 @@ def line_values(path: Path, ctx: LoadContext) -> Iterator[tuple[int, Any]]:
 
     :raises DataError: a line is not JSON, unless ``ctx.policy`` skips it; names file and line.
     """
-    for number, line in read_lines(path, ctx.encoding, ctx.policy.on_bad_record, ctx.settings.max_record):
+    lines = read_lines(path, ctx.encoding, ctx.policy.on_bad_record, ctx.settings.max_record)
+    for number, line in without_marks(lines, ctx):
         if not line.strip():
             continue
         try:

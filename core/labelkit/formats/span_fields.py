@@ -77,6 +77,10 @@ def span_items(value: Any, ctx: LoadContext) -> Sequence[Any]:
     if value is None:
         hint = f"write an empty list where a text has none; {SKIP_HINT}"
         raise MissingLabelError("spans must be a list, not None", hint=hint)
+    if isinstance(value, Mapping) and value and all(isinstance(group, list) for group in value.values()):
+        names = ", ".join(f"'{name}'" for name in value)
+        hint = "write the list of the group to be read as the field of the spans"
+        raise DataError(f"spans must be a list, these are groups of spans: {names}"[:300], hint=hint)
     if not isinstance(value, list | tuple):
         raise DataError(f"spans must be a list, not {value!r}"[:300], hint=_HINT)
     kept = [item for item in value if not _is_rejected(item)]

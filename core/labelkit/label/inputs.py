@@ -15,6 +15,7 @@ from labelkit.data.archives import NO_ARCHIVES, ArchiveNames, unpack_archive
 from labelkit.errors import DataError
 from labelkit.files.reading import STDIN, lines_with_ends, read_head, read_lines
 from labelkit.files.signatures import check_is_text
+from labelkit.formats.column_lines import without_marks
 from labelkit.formats.recognition import reader_for, readers_of, recognise
 from labelkit.formats.record_limit import RecordLimit
 from labelkit.label.records import FailedRecord
@@ -231,7 +232,8 @@ def _read_file(one: Input, ctx: LoadContext, *, strict: bool) -> Iterator[Exampl
 
 
 def _read_lines(path: Path, ctx: LoadContext) -> Iterator[Example]:
-    for number, line in read_lines(path, ctx.encoding, ctx.policy.on_bad_record, ctx.settings.max_record):
+    lines = read_lines(path, ctx.encoding, ctx.policy.on_bad_record, ctx.settings.max_record)
+    for number, line in without_marks(lines, ctx):
         yield Example(id=str(number), text=line, place=Place(file=str(path), line=number))
 
 

@@ -37,7 +37,21 @@ def fields_left_out(writer: Format, record: Labelled) -> tuple[str, ...]:
         except LabelkitError:
             return ()
     kept = {} if example is None else {"document": example.document, **example.extra}
-    return tuple(name for name, value in record.extra.items() if as_text(kept.get(name)) != as_text(value))
+    missing = {name: value for name, value in record.extra.items() if as_text(kept.get(name)) != as_text(value)}
+    return tuple(name for name in missing if not _is_written(writer, record, name))
+
+
+def _is_written(writer: Format, record: Labelled, name: str) -> bool:
+    """Whether an own field stands in the file although it is not read back, as one named like a prediction's."""
+    assert writer.write is not None
+    with tempfile.TemporaryDirectory(prefix="labelkit-") as folder:
+        path = Path(folder) / "probe"
+        try:
+            with new_output(path, force=False) as output:
+                writer.write([replace(record, extra={**record.extra, name: _MARK})], output)
+        except LabelkitError:
+            return False
+        return any(_MARK.encode() in file.read_bytes() for file in path.parent.rglob("*") if file.is_file())
 
 
 def _marked(record: Labelled) -> Labelled:
