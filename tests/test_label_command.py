@@ -373,6 +373,12 @@ def test_columns_of_the_input_are_carried_and_what_is_left_out_is_named(label: L
     lines = [line.split("\t") for line in Path("o.conll").read_text().split("\n")]
     assert lines[0] == ["# labels predicted by labelkit", "_", "_", "O"]
     assert [line[:3] for line in lines[1:3]] == [["EU", "NNP", "B-ORG"], ["rejects", "VBZ", "O"]]
+    write("g.jsonl", '{"text": "Ada ran", "spans": [], "ner_tags": [1, 0]}\n{"text": "Ada"}\n')
+    done = label("g.jsonl", "-o", "g.csv")
+    assert [
+        f"note: labels of the input in the field '{name}' were not kept: 1" in done.err
+        for name in ("spans", "ner_tags")
+    ] == [1, 1]
     write("b.jsonl", '{"text": "Ada ran", "source": "web", "score": 0.3}\n{"text": "", "page": 2}\n{}\n')
     done = label("b.jsonl", "-o", "p.conll")
     assert "note: format 'conll' does not hold the fields source, score, page: they are left out" in done.err

@@ -24,6 +24,7 @@ from labelkit.text.splitters import split
 ClassNames = Mapping[str, Sequence[str]]
 """Column → the names of its class numbers, where the data gives them (``ClassLabel`` of ``datasets``)."""
 
+NOT_KEPT = "labels of the input in the field '{}' were not kept"
 _MAX_LAYOUTS = 1000  # cached; each JSON object may have different fields
 _SAMPLE = 1000  # records by which it is decided what offsets count
 
@@ -196,12 +197,17 @@ class _RecordReader:
         """Return the example without labels: the text, the words if they are given, or both."""
         column = columns.layers.get(columns.layer)
         value = None if column is None else record[column]
+        left = {*columns.layers.values(), columns.roles.get("spans")}
         if column is not None and columns.kind == "token" and "tokens" not in columns.roles and not is_nested(value):
             name = f"input_{column}"
             while name in common["extra"]:
                 name = f"input_{name}"
             common["extra"][name] = value
+            left.discard(column)
             common["labels"] = {} if value in (None, "") or "text" in self._ctx.columns else {column: str(value)}
+        self._ctx.policy.counts.update(
+            NOT_KEPT.format(name) for name in record if name in left and record[name] is not None
+        )
         text, words = columns.text(record), columns.words(record)
         offsets = None if text is None or words is None else offsets_of(words, text)
         return Example(words=words, text=text, offsets=offsets, **common)
