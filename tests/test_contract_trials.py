@@ -93,6 +93,26 @@ def test_another_process_loads_no_plugin_that_is_blocked_here(
     assert not (tmp_path / "ran").exists()
 
 
+def test_another_process_gives_labels_of_every_kind_in_a_trial(monkeypatch: pytest.MonkeyPatch) -> None:
+    none = Coverage(words=1, windows=1)
+    found = [
+        Labelled(id="1", text="a b", coverage=none, words=("a", "b"), labels=("O", "O"), offsets=((0, 1), (2, 3))),
+        Labelled(id="2", text="a", coverage=none, label="good"),
+        Labelled(id="3", text="a", coverage=none, labels=("art", "law")),
+        Labelled(id="4", text="a", coverage=none, labels=()),
+    ]
+    trials: list[bool] = []
+
+    def opened(*given: Any, trial: bool) -> Any:
+        trials.append(trial)
+        return SimpleNamespace(label_all=lambda inputs: found)
+
+    monkeypatch.setattr(Labeller, "open", opened)
+    answer = subprocess_checks.label("ner", folder="none", inputs=["a"], only=["ner"])
+    assert answer == {"labels": [("O", "O"), "good", ("art", "law"), ()]}
+    assert trials == [True]
+
+
 # -- losing -----------------------------------------------------------------------------------------------------------
 
 
