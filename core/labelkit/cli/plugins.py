@@ -49,8 +49,8 @@ def plugins(shell: Shell) -> None:
         for info in shell.catalog.plugins
     ]
     table(shell.out, ("name", "version", "origin", "hooks", "status", "reason"), rows)
-    declared = [
-        (plugin, one["name"], one["type"], json.dumps(one["default"], ensure_ascii=False), one["summary"])
+    declared = [  # shown, not written: a default may be infinite
+        (plugin, one["name"], one["type"], json.dumps(one["default"], allow_nan=True), one["summary"])
         for plugin, found in settings.items()
         for one in found
     ]
