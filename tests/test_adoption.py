@@ -367,6 +367,7 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     return run
 
 
+@pytest.mark.slow
 def test_an_adopted_model_is_a_run(foreign: Path, corpus: Path, command: Any, tmp_path: Path) -> None:
     adopted = command("adopt", foreign, "--name", "old", "--scheme", "IOB2", "--json")
     assert (adopted["status"], adopted["task"], adopted["schema"]["scheme"]) == ("adopted", "ner", "IOB2")

@@ -212,6 +212,7 @@ def command(folder: Path, *arguments: str, **more: Any) -> subprocess.CompletedP
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_no_command_that_does_not_use_them_is_broken_by_all_of_them_together(install: Install, tmp_path: Path) -> None:
     for number, (misdeed, _) in enumerate(MISDEEDS.values()):
         install(f"bad{number}", f"{misdeed}\nraise SystemExit({number})")

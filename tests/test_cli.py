@@ -343,6 +343,7 @@ def test_a_hub_reference_offline_is_told(
     assert "--model bundled" in said
 
 
+@pytest.mark.slow
 def test_a_hub_that_cannot_be_reached_is_told_soon(corpus: Path, tmp_path: Path) -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
@@ -722,6 +723,7 @@ def test_words_types_and_file_names_of_users_are_shown_literally(command: Comman
         assert "[blink]␛[5m" in each.out + each.err
 
 
+@pytest.mark.slow
 def test_a_reader_that_goes_away_is_no_error(shared: labelkit.RunResult) -> None:
     process = start("runs", "list", "--json")
     assert process.stdout
@@ -738,6 +740,7 @@ def test_a_dry_run_finds_training_settings_that_do_not_go_together(command: Comm
     assert "error: these training settings cannot be combined" in done.err
 
 
+@pytest.mark.slow
 def test_a_table_whose_reader_goes_away_is_no_error() -> None:
     script = f"{sys.executable} -m labelkit data show sample --count 2000 | head -1; exit ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False)

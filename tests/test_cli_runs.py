@@ -479,6 +479,7 @@ def test_text_of_users_is_shown_literally(home: Home, command: Command) -> None:
     assert [row["data"] for row in csv.DictReader(io.StringIO(command("export").out, newline=""))] == [HOSTILE] * 2
 
 
+@pytest.mark.slow
 def test_no_question_loads_more_than_it_needs(filled: Home) -> None:
     questions = [["list", "--where", "validation.f1 > 0"], ["show", "c"], ["best"], ["compare", "a", "b"]]
     questions += [["query", "SELECT 1"], ["export"]]

@@ -274,6 +274,7 @@ def test_every_command_has_help(command: Command, name: str) -> None:
     assert name in COMMANDS
 
 
+@pytest.mark.slow
 def test_no_command_makes_a_registry_or_loads_torch(tmp_path: Path) -> None:
     script = """
 import sys

@@ -114,6 +114,7 @@ def test_recipes_that_may_work_pass(tmp_path: Path, text: str, monkeypatch: pyte
     assert judge(check).status == "ok"
 
 
+@pytest.mark.slow
 def test_a_plugin_is_tried_out_though_its_recipes_are_wrong() -> None:
     found = {one.check: one.status for one in check_plugin("mine", catalog=BROKEN["no recipes"].catalog)}
     assert (found["task-pets-recipes"], found["task-pets-learns"]) == ("failed", "ok")

@@ -46,6 +46,7 @@ def files_in(hub: Hub) -> dict[str, bytes]:
     return repository.commits[repository.branches["main"]]
 
 
+@pytest.mark.slow
 def test_words_come_back_equal_for_labelkit_and_with_class_names_for_datasets(
     hub: Hub, corpus: Path, catalog: Catalog, tmp_path: Path
 ) -> None:
@@ -98,6 +99,7 @@ def test_texts_have_one_class_and_the_card_their_counts_and_licence(hub: Hub, tm
     assert ctx
 
 
+@pytest.mark.slow
 def test_all_layers_of_a_source_go_up_and_its_licence(hub: Hub, catalog: Catalog) -> None:
     data = read("sample", catalog)
     small = replace(data, splits={name: examples[:20] for name, examples in data.splits.items()})
@@ -121,6 +123,7 @@ def test_data_without_a_licence_or_with_a_secret_is_not_sent(hub: Hub, tmp_path:
     assert not hub.sent
 
 
+@pytest.mark.slow
 def test_the_command(hub: Hub, corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["data", "push", str(corpus), REPOSITORY, "--license", "mit"]
     assert main([*arguments, "--dry-run"]) == 0

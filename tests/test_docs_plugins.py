@@ -45,6 +45,7 @@ def test_the_page_has_what_somebody_who_writes_a_plugin_looks_for() -> None:
         "An in-house format",
         "Settings and contexts",
         "The contract test",
+        "What a plugin cannot do",
         "Which labelkit a plugin works with",
         "When something goes wrong",
     ]

@@ -61,6 +61,7 @@ def page() -> str:
 # -- each family by the command ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reference", ["roberta", "deberta", "mpnet", "llama", "gpt2", "t5", "xlnet", "bert@unigram"])
 def test_a_run_leaves_a_labeller(reference: str, cache: Path, corpus: Path, tmp_path: Path) -> None:
     heard: list[Event] = []
@@ -80,6 +81,7 @@ def test_a_run_leaves_a_labeller(reference: str, cache: Path, corpus: Path, tmp_
     assert all(span.text == HOSTILE[span.start : span.end] for span in record.spans or ())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reference", ["gpt2", "mbart", "xlnet"])
 def test_a_run_on_texts_leaves_a_labeller(reference: str, cache: Path, tmp_path: Path) -> None:
     rows = [{"text": f"a {label} film {number}", "label": label} for number in range(12) for label in ("good", "bad")]

@@ -253,6 +253,7 @@ def test_the_runs_validation_is_looked_at_by_default(
     assert answer["suspects"]["words"] > 12
 
 
+@pytest.mark.slow
 def test_a_look_at_test_counts_as_a_score_on_it_does_and_other_looks_do_not(
     at_home: None, home: Path, corpus: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -369,6 +370,7 @@ def test_what_is_odd_is_written_for_review(
     assert main(["errors", "shared", "--data", str(spoiled), "-o", str(file), "--to", to]) == 1
 
 
+@pytest.mark.slow
 def test_labels_of_texts_and_of_words_are_looked_at_too(
     tiny: Path, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

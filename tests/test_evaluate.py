@@ -93,6 +93,7 @@ def test_one_file_without_train_is_enough_in_any_scheme(tmp_path: Path, capsys: 
     assert {name: row["support"] for name, row in figures["per_type"].items()} == {"PER": 2, "LOC": 1}
 
 
+@pytest.mark.slow
 def test_only_a_file_that_nothing_calls_a_split_is_all(
     corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -146,6 +147,7 @@ def test_the_table_shows_every_type(capsys: pytest.CaptureFixture[str]) -> None:
     assert "LOC" in shown
 
 
+@pytest.mark.slow
 def test_what_the_run_learned_from_is_not_scored_unasked(
     tiny: Path, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -225,6 +227,7 @@ def test_selection_counts_as_seeing(corpus: Path, capsys: pytest.CaptureFixture[
     assert answer["seen"]["validation"] == 12
 
 
+@pytest.mark.slow
 def test_a_run_keeps_its_own_test_while_most_of_it_is_new(
     tiny: Path, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -257,6 +260,7 @@ def test_a_run_keeps_its_own_test_while_most_of_it_is_new(
     assert (answer["test_score"], answer["seen"]) == (None, None)
 
 
+@pytest.mark.slow
 def test_what_the_encoder_learned_in_another_run_was_seen_too(
     tiny: Path, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -274,6 +278,7 @@ def test_what_the_encoder_learned_in_another_run_was_seen_too(
     assert ask(capsys, "second", "--data", unseen)["test_score"] is True
 
 
+@pytest.mark.slow
 def test_a_test_split_that_is_validation_once_more_is_no_test(
     tiny: Path, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -348,6 +353,7 @@ def test_a_mapping_that_makes_no_sense_is_refused(
     assert told in refused(capsys, "shared", "--data", gold_file(tmp_path, OTHER), "--map", mapping)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["jsonl", "conll"])
 def test_predictions_are_written_in_any_format(
     suffix: str, home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -398,6 +404,7 @@ class Wordy(evaluate.Metric):
     assert "is for kind text" in refused(capsys, "shared", "--metric", "classification")
 
 
+@pytest.mark.slow
 def test_every_command_says_what_it_assumed_of_the_data(
     corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -590,6 +590,7 @@ def test_a_negative_limit_is_refused(train: Train) -> None:
 # -- gradient clipping ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_gradients_are_clipped_to_the_norm_in_the_plan(train: Train, tmp_path: Path) -> None:
     base = {
         "train.optim": "sgd",

@@ -212,6 +212,7 @@ def test_only_weights_json_and_vocabularies_are_fetched(hub: Hub, tiny: Path, tm
     assert found["sha256"] == hashlib.sha256((tiny / "model.safetensors").read_bytes()).hexdigest()
 
 
+@pytest.mark.slow
 def test_what_was_fetched_needs_no_hub_any_more(hub: Hub, tmp_path: Path) -> None:
     first = resolve(hub, tmp_path)
     asked = len(hub.asked)

@@ -42,6 +42,7 @@ def interrupted_after(monkeypatch: pytest.MonkeyPatch, calls: int, error: BaseEx
     monkeypatch.setattr(Labeller, "finish", once)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("calls", [0, 1, 2])
 def test_an_interrupted_command_goes_on_and_gives_the_same_bytes(
     label: Label, monkeypatch: pytest.MonkeyPatch, calls: int
@@ -85,6 +86,7 @@ def a_journal(label: Label, monkeypatch: pytest.MonkeyPatch, *arguments: str) ->
     return journal_path(Path("o.jsonl"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cut", [1, 700, 50_000])
 def test_a_torn_end_is_dropped(label: Label, monkeypatch: pytest.MonkeyPatch, cut: int) -> None:
     journal = a_journal(label, monkeypatch)

@@ -144,6 +144,7 @@ def test_whoever_stops_reading_does_not_wait_for_the_rest(labeller: Labeller, mo
     assert not [thread for thread in threading.enumerate() if thread.name.startswith(("tokenize", "score"))]
 
 
+@pytest.mark.slow
 def test_resumed_at_a_border_the_rest_is_the_same_to_the_last_digit(labeller: Labeller) -> None:
     items = examples(400)
     whole = list(label_stream(labeller, items))

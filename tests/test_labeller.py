@@ -264,6 +264,7 @@ def test_a_spans_score_is_that_of_its_least_certain_word(labeller: Labeller) -> 
 # -- which run --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_run_is_found_by_latest_id_prefix_name_best_and_folder(
     trained: labelkit.RunResult, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -336,6 +336,7 @@ def test_scores_that_are_not_finite_are_refused(kind: str, trained: labelkit.Run
         labeller.label("Ada") if kind == "label_all" else labeller.scores([Example(id="1", words=("Ada",))])
 
 
+@pytest.mark.slow
 def test_all_json_is_written_without_nan() -> None:
     calls = [
         (path, node.lineno, {keyword.arg for keyword in node.keywords})

@@ -117,6 +117,7 @@ def labels_of(labeller: Labeller, texts: list[str]) -> list[tuple[str, ...] | No
 # -- exporting --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("runtime", ["onnx", "openvino"])
 @pytest.mark.parametrize("kind", ["token", "text"])
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
@@ -286,6 +287,7 @@ def test_int8_divides_large_neurons_and_keeps_the_rest_in_fp32(tmp_path: Path, m
 # -- labelling --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("runtime", ["onnx", "openvino"])
 def test_onnx_labels_as_torch_does(runtime: str, opened: Callable[[str], Labeller]) -> None:
     onnx, plain = opened(runtime), opened("torch")
@@ -456,6 +458,7 @@ def test_an_unknown_engine_is_told(opened: Callable[[str], Labeller]) -> None:
 # -- labelkit onnx ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_command_writes_scores_and_records(command: Any, own_home: Home, tmp_path: Path) -> None:
     done = command("onnx", "shared", "--json", "-o", tmp_path / "out")
     assert done.status == 0, done.err

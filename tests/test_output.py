@@ -241,6 +241,7 @@ def test_what_replaces_a_file_keeps_its_permissions(tmp_path: Path) -> None:
         assert stat.S_IMODE(path.stat().st_mode) == mode
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("copied_home")
 @pytest.mark.parametrize("umask", [pytest.param(0o077, id="0o77")], indirect=True)
 def test_commands_follow_the_umask(umask: int, tmp_path: Path) -> None:

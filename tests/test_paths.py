@@ -41,6 +41,7 @@ def odd_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("odd_paths")
 @pytest.mark.parametrize(
     "odd", [pytest.param(odd, marks=[pytest.mark.slow] * (odd not in ("too long", "a loop"))) for odd in ODD]

@@ -109,6 +109,7 @@ def test_a_push_without_changes_makes_no_commit_and_sends_nothing(hub: Hub, push
     assert len(hub.models[REPOSITORY].messages) == 1
 
 
+@pytest.mark.slow
 def test_text_of_people_survives_every_push(hub: Hub, push: Callable[..., PushResult]) -> None:
     push(licence="mit")
     card = files_in(hub)["README.md"].decode()
@@ -144,6 +145,7 @@ def test_files_of_the_checkpoint_before_are_deleted_and_others_stay(hub: Hub, pu
     assert {"onnx/model.onnx", "data.csv"} <= set(files_in(hub))
 
 
+@pytest.mark.slow
 def test_branches_and_pull_requests(hub: Hub, push: Callable[..., PushResult]) -> None:
     branch = push(revision="dev")
     assert hub.models[REPOSITORY].branches["dev"] == branch.commit
@@ -211,6 +213,7 @@ def test_each_refusal_is_one_line_and_what_to_do(
     assert "model.safetensors" not in (files_in(hub) if REPOSITORY in hub.models else {})
 
 
+@pytest.mark.slow
 def test_somebody_who_pushed_in_between_is_not_overwritten(
     hub: Hub, push: Callable[..., PushResult], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -326,6 +329,7 @@ def test_a_secret_stops_a_push_before_it_sends(
     assert not hub.sent
 
 
+@pytest.mark.slow
 def test_the_command_lists_the_files_of_a_dry_run_and_pushes(
     hub: Hub, place: Home, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

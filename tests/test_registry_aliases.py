@@ -228,6 +228,7 @@ with Registry.open(Home(root=Path(sys.argv[1]), url=sys.argv[2] or None), create
 """
 
 
+@pytest.mark.slow
 def test_two_processes_set_one_alias_and_the_last_wins(registry: Registry, place: Home) -> None:
     command = [sys.executable, "-c", SETTER, str(place.root), place.url or ""]
     runs = [start(registry, run) for run in ("a", "b")]

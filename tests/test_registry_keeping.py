@@ -656,6 +656,7 @@ with Registry.open(Home(root=Path(sys.argv[1]), url=sys.argv[2] or None), create
 """
 
 
+@pytest.mark.slow
 def test_housekeeping_while_a_run_saves_checkpoints_harms_nothing(registry: Registry, place: Home) -> None:
     command = [sys.executable, "-c", TRAINER, str(place.root), place.url or "", str(Path(__file__).parent)]
     trainer = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

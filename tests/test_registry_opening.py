@@ -305,6 +305,7 @@ assert ctypes.CDLL(None, use_errno=True).capset(header, nothing) == 0
 """
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_up_while_recording_is_told(used: Home) -> None:
     said = in_trouble("resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))", used, create=True)
     assert said.startswith("['ner-1']\n")
@@ -313,6 +314,7 @@ def test_a_disk_that_fills_up_while_recording_is_told(used: Home) -> None:
         assert [run.id for run in registry.runs.search()] == ["ner-1"]
 
 
+@pytest.mark.slow
 def test_a_full_disk_at_the_first_run_leaves_no_broken_registry(home: Home) -> None:
     said = in_trouble("resource.setrlimit(resource.RLIMIT_FSIZE, (8_000, 8_000))", home, create=True)
     assert said.count("\n") == 1
@@ -321,6 +323,7 @@ def test_a_full_disk_at_the_first_run_leaves_no_broken_registry(home: Home) -> N
         assert registry.runs.search() == []
 
 
+@pytest.mark.slow
 def test_no_room_for_the_marker_leaves_none(home: Home) -> None:
     said = in_trouble("resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))", home, create=True)
     assert "cannot be used: File too large" in said
@@ -342,6 +345,7 @@ def test_a_read_only_home_can_be_read_and_says_why_it_cannot_be_written(used: Ho
     assert contents(used.root) == before
 
 
+@pytest.mark.slow
 def test_a_read_only_place_for_a_new_home_is_told(tmp_path: Path) -> None:
     tmp_path.chmod(0o555)
     try:

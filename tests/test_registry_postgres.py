@@ -309,6 +309,7 @@ def test_of_two_that_change_a_state_at_once_one_wins(used: Home, ending: str) ->
     assert all("ner-1" in outcome for outcome in outcomes if outcome != "done")
 
 
+@pytest.mark.slow
 def test_two_that_wait_for_each_other_are_told_to_try_again(used: Home) -> None:
     with Registry.open(used, create=True) as registry:
         registry.recorder.start(a_run("ner-2"))

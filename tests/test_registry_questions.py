@@ -527,6 +527,7 @@ def benchmark() -> Any:
     return module
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("runs", [120, pytest.param(10_000, marks=pytest.mark.slow)])
 def test_questions_are_answered_right_among_many_runs(tmp_path: Path, runs: int) -> None:
     module = benchmark()

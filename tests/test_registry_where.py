@@ -391,6 +391,7 @@ def test_any_text_is_a_condition_or_one_clear_error(shared: Registry, text: str)
     assert len(shared.runs.search()) == 4
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(value=st.text(alphabet=st.characters(exclude_characters="\0", codec="utf-8"), max_size=30))
 def test_a_quoted_value_is_only_ever_compared(shared: Registry, value: str) -> None:

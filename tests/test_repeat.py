@@ -75,6 +75,7 @@ def command(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     return run
 
 
+@pytest.mark.slow
 def test_a_run_repeats_to_the_last_bit_from_its_record_alone(command: Command, home: Path) -> None:
     before = shown(home, "first")
     status, out, _ = command("--json")
@@ -110,6 +111,7 @@ def test_the_link_is_shown(command: Command, home: Path, capsys: pytest.CaptureF
     assert f"repeats {before}" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_other_versions_alone_are_told_and_no_failure(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("labelkit.__version__", "9.9", raising=False)
     status, out, _ = command("--json")
@@ -120,6 +122,7 @@ def test_other_versions_alone_are_told_and_no_failure(command: Command, monkeypa
     assert all(line.endswith("now it is 9.9") for line in differences)
 
 
+@pytest.mark.slow
 def test_other_weights_are_a_failure(command: Command, home: Path) -> None:
     change(home, "UPDATE checkpoint_files SET sha256 = 'feed' WHERE name = 'model.safetensors'")
     status, out, err = command()
@@ -130,6 +133,7 @@ def test_other_weights_are_a_failure(command: Command, home: Path) -> None:
     assert "GPU" in err
 
 
+@pytest.mark.slow
 def test_other_metrics_are_a_failure_that_versions_explain(
     command: Command, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

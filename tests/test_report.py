@@ -583,6 +583,7 @@ def test_a_trained_run_is_reported_whole(trained: labelkit.RunResult, copied: Re
         assert (f"{kind_name(kind).capitalize()}: {number}" in page.text) == bool(number)
 
 
+@pytest.mark.slow
 def test_recorded_labels_of_test_show_its_errors(copied: Report, tmp_path: Path) -> None:
     assert copied("shared", "--split", "test", "-o", "test.jsonl", command=("evaluate",)).status == 0
     scored = shown(tmp_path).test_scored

@@ -48,6 +48,7 @@ OTHER: list[tuple[str, ...]] = [
 ]
 
 
+@pytest.mark.slow
 def test_the_p_value_is_the_share_of_all_swaps_with_so_large_a_difference() -> None:
     real = entity_scores(GOLD, OTHER)["f1"] - entity_scores(GOLD, ONE)["f1"]
     larger = 0

@@ -135,6 +135,7 @@ def test_evaluate_repeats_the_test_score(
     assert answer["metrics"]["test"]["textcls"]["accuracy"] == done.metrics["test"]["textcls"]["accuracy"]
 
 
+@pytest.mark.slow
 def test_gradient_weights_do_not_depend_on_the_batch(engine: Engine, tmp_path: Path) -> None:
     """A text's pull on the weights is the same whether its windows fall into one batch or into several."""
     from transformers import TrainerCallback, TrainingArguments

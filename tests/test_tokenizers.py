@@ -436,6 +436,7 @@ def assert_ordinary(encoding: Encoding, window: Window, given_: list[str] | str)
                 assert any(piece in ids for ids in alone), (text, found.tokens)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*TINY_TOKENIZERS, "bpe decoder"])
 @given(parts=MIXED)
 @settings(max_examples=150, deadline=None)

@@ -176,6 +176,7 @@ def scripted(monkeypatch: pytest.MonkeyPatch, figures: Sequence[float], *, highe
     install(monkeypatch, labelkit_metrics=lambda: [metric])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("figures", "higher", "best"),
     [
@@ -375,6 +376,7 @@ def a_long_corpus(folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_long_examples_are_learned_and_scored_whole(
     train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -537,6 +539,7 @@ def test_a_failed_run_is_recorded_with_its_reason(
     assert folders(tmp_path / "home") == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [CheckpointSaved, Scored, RunEnded])
 def test_a_listener_that_fails_never_keeps_the_registry_from_the_event(
     train: Train, tmp_path: Path, kind: type[Event]
