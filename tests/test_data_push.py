@@ -99,6 +99,15 @@ def test_texts_have_one_class_and_the_card_their_counts_and_licence(hub: Hub, tm
     assert ctx
 
 
+def test_texts_with_several_labels_come_back_equal(hub: Hub, tmp_path: Path, catalog: Catalog) -> None:
+    path = tmp_path / "topics.jsonl"
+    lines = ('{"text": "a", "label": []}', '{"text": "b", "label": ["art", "law"]}', '{"text": "c", "label": "law"}')
+    path.write_text("\n".join(lines), encoding="utf-8")
+    data = read(str(path), catalog)
+    push_data(data, OPTIONS)
+    assert read(f"hub:{REPOSITORY}", catalog).hashes == data.hashes
+
+
 @pytest.mark.slow
 def test_all_layers_of_a_source_go_up_and_its_licence(hub: Hub, catalog: Catalog) -> None:
     data = read("sample", catalog)

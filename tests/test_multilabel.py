@@ -16,11 +16,13 @@ from sklearn import metrics as sklearn_metrics
 import labelkit
 from broken_plugins import a_catalog
 from labelkit.config.plan import Request, make_plan
+from labelkit.data.convert import Conversion, convert
 from labelkit.data.corpus import Corpus, load_corpus
 from labelkit.encode.alignment import Encoding, encode_texts
 from labelkit.errors import DataError, LabelkitError
 from labelkit.evaluation.error_analysis import analyse_errors
 from labelkit.evaluation.label_errors import rank_label_sets
+from labelkit.evaluation.onnx_export import compare
 from labelkit.inference.decoders import DECODERS
 from labelkit.inference.engine import Engine, WordScores
 from labelkit.inference.label_ids import LabelSequences
@@ -32,7 +34,7 @@ from labelkit.models.heads import MULTILABEL, BoundHead
 from labelkit.models.loading import bind_head, load_classifier
 from labelkit.models.tokenizer import load_tokenizer
 from labelkit.plugins.catalog import Catalog
-from labelkit.records import Context, Example, HeadBatch, HeadContext, Predictions, Schema
+from labelkit.records import Context, Coverage, Example, HeadBatch, HeadContext, Labelled, Predictions, Schema
 from labelkit.settings import DataSettings
 
 TOPICS = Schema(name="topics", kind="text", labels=("art", "law", "sports"), multilabel=True)
@@ -102,6 +104,46 @@ def test_sets_of_labels_are_read_and_it_is_said_that_they_are(how: str, tmp_path
     assert labels_of(corpus) == SETS
     assert (corpus.schema.multilabel, corpus.schema.labels) == (True, ("art", "sports"))
     assert any("texts have any number of labels" in line for line in corpus.assumptions)
+
+
+EMPTY_FIRST = {
+    "JSON lists": ("a.jsonl", "".join(reversed(LISTS.splitlines(keepends=True)))),
+    "lists in CSV": ("a.csv", "text,label\nc,[]\nb,art\na,\"['sports', 'art']\"\n"),
+    "doccano": ("a.jsonl", '{"id": 1, "text": "c", "label": [], "Comments": []}\n' + LISTS),
+}
+
+
+@pytest.mark.parametrize("how", EMPTY_FIRST)
+def test_a_text_without_labels_may_come_before_one_with_several(how: str, tmp_path: Path) -> None:
+    name, text = EMPTY_FIRST[how]
+    corpus = read(text, tmp_path, name)
+    assert labels_of(corpus) == SETS
+    assert any("some have several" in line for line in corpus.assumptions)
+
+
+def test_an_empty_list_where_no_text_has_several_labels_is_a_missing_label(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"train\.jsonl:2: the label is missing: the list of labels is empty") as caught:
+        read('{"text": "b", "label": ["art"]}\n{"text": "c", "label": []}\n', tmp_path)
+    assert "data.multilabel=true" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("to", ["csv", "doccano", "prodigy"])
+def test_sets_of_labels_are_converted_and_read_back(to: str, tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text(LISTS, encoding="utf-8")
+    target = tmp_path / f"b.{'csv' if to == 'csv' else 'jsonl'}"
+    asked = Conversion(reference=str(tmp_path / "a.jsonl"), target=target, to=to, drop=("id",))
+    result = convert(asked, CATALOG, labelkit.LoadContext(cache=tmp_path))
+    assert (result.examples, result.checked) == (3, True)
+    ctx = labelkit.LoadContext(cache=tmp_path, settings=DataSettings(multilabel=True, format=to))
+    corpus = load_corpus(str(target), layer="label", kind="text", scheme=None, catalog=CATALOG, ctx=ctx)
+    assert labels_of(corpus) == SETS
+
+
+def test_sets_of_labels_are_loaded_as_lists_of_class_numbers(tmp_path: Path) -> None:
+    (tmp_path / "train.jsonl").write_text(LISTS, encoding="utf-8")
+    found = labelkit.data.load(tmp_path / "train.jsonl", home=tmp_path)["train"]
+    names = found.features["label"].feature.names
+    assert [[names[number] for number in labels] for labels in found["label"]] == [["art", "sports"], ["art"], []]
 
 
 @pytest.mark.parametrize("how", ["JSON lists", "separator", "a column for each"])
@@ -411,3 +453,25 @@ def test_likely_label_errors_are_decisions_about_one_label() -> None:
     found = rank_label_sets(values, given, TOPICS)
     assert found.errors.tolist() == [7 * 3 + 1]
     assert {found.classes[found.given[22]], found.classes[found.suggested[22]]} == {"O", "law"}
+
+
+def test_labellers_that_predict_other_numbers_of_labels_are_compared_text_by_text() -> None:
+    class Stored:
+        """A labeller that predicts the same labels whatever it is given."""
+
+        def __init__(self, *found: tuple[str, ...]) -> None:
+            self.found = found
+
+        def stream(self, examples: Any) -> Any:
+            return (
+                Labelled(id=str(n), text="", labels=labels, coverage=Coverage(words=1, windows=1))
+                for n, (_, labels) in enumerate(zip(examples, self.found, strict=True))
+            )
+
+        def score(self, *given: Any) -> dict[str, float]:
+            return {"f1": 0.0}
+
+    first: Any = Stored(("art",), (), ("law",))
+    second: Any = Stored(("art", "law"), (), ("law",))
+    found = compare(first, second, [Example(id="1", text="x")] * 3, [METRICS[0]])
+    assert (found.same, found.words) == (2, 3)

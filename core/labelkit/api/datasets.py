@@ -56,6 +56,6 @@ def load(
     within = replace(ctx, layer=chosen, kind=kind)
     raw = read_raw_corpus(text, kind, catalog, within)
     for split, examples in raw.splits.items():
-        check_examples(split, examples, chosen, kind, numeric=ctx.settings.numbers)
+        check_examples(split, examples, chosen, kind, multilabel=raw.multilabel, numeric=ctx.settings.numbers)
     names = [] if ctx.settings.numbers else names_of_labels(raw.splits, chosen)
-    return dataset_dict(raw.splits, kind, {chosen: names})
+    return dataset_dict(raw.splits, kind, {chosen: names}, multilabel=raw.multilabel)

@@ -69,17 +69,19 @@ class Conversion:
             else:
                 yield example
 
-    def select(self, example: Example, kind: Kind) -> Example:
+    def select(self, example: Example, kind: Kind, *, multilabel: bool = False) -> Example:
         """Return the content of an example that is to be written.
+
+        :param multilabel: a text may have several labels.
 
         :raises DataError: the example lacks a layer, or labels of one.
         """
         drop = set(self.drop)
         layers = [self.layer] if self.layer else [layer for layer in example.labels if layer not in drop]
         for layer in layers or [usual_layer(kind)]:
-            check_examples(self.split, [example], layer, kind)
+            check_examples(self.split, [example], layer, kind, multilabel=multilabel)
         labels = {layer: example.labels[layer] for layer in layers}
-        if "scheme" in drop:
+        if "scheme" in drop and kind == "token":
             labels = {name: one if isinstance(one, str) else as_iob2(one) for name, one in labels.items()}
         return replace(
             example,
@@ -141,7 +143,7 @@ def _convert_kind(conversion: Conversion, catalog: DataCatalog, ctx: LoadContext
 
     def read_as_written(within: LoadContext) -> Iterator[Example]:
         found = conversion.without_blank(resolved.open(conversion.split, within), within.policy)
-        return (conversion.select(example, kind) for example in found)
+        return (conversion.select(example, kind, multilabel=bool(ctx.settings.multilabel)) for example in found)
 
     notations = _find_notations(conversion.split, read_as_written, ctx) if kind == "token" else []
 

@@ -15,11 +15,16 @@ _BLOCK_ROWS = 1000  # in memory at once, as Python objects
 
 
 def dataset_dict(
-    splits: Mapping[str, Sequence[Example]], kind: Kind, label_names: Mapping[str, Sequence[str]]
+    splits: Mapping[str, Sequence[Example]],
+    kind: Kind,
+    label_names: Mapping[str, Sequence[str]],
+    *,
+    multilabel: bool = False,
 ) -> datasets.DatasetDict:
     """Return splits as a ``DatasetDict``: ``id``, ``tokens`` or ``text``, a column for each layer, and own fields.
 
     :param label_names: layer → the names of its labels, in the order of their numbers; layers of numbers have none.
+    :param multilabel: texts have any number of labels.
     """
     import datasets
     from datasets import ClassLabel, Features, List, Value
@@ -28,7 +33,7 @@ def dataset_dict(
         if not names:
             return Value("float64")
         label = ClassLabel(names=list(names))
-        return List(label) if kind == "token" else label
+        return List(label) if kind == "token" or multilabel else label
 
     content = {"tokens": List(Value("string"))} if kind == "token" else {"text": Value("string")}
     features = Features({

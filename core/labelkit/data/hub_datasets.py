@@ -72,7 +72,7 @@ class HubDataset:
                     yield replace(example, id=id_, place=place, labels=labels)
             except DataError as error:
                 shown = error.message.replace(str(file), f"hub:{self.name} {file.name}")
-                raise DataError(shown, hint=error.hint) from error
+                raise type(error)(shown, hint=error.hint) from error
 
     def _names_by_layer(self, ctx: LoadContext) -> dict[str, Sequence[str]]:
         if not any(self.class_names.values()):

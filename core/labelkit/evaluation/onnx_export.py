@@ -213,7 +213,8 @@ def compare(
     unlabelled = [replace(example, labels={}) for example in examples]
     same = words = 0
     for one, other in zip(torch.stream(unlabelled), onnx.stream(unlabelled), strict=True):
-        pairs = list(zip(one.labels or (one.label,), other.labels or (other.label,), strict=True))
+        whole_text = [(one.labels or one.label, other.labels or other.label)]
+        pairs = whole_text if one.words is None else list(zip(one.labels or (), other.labels or (), strict=True))
         same, words = same + sum(a == b for a, b in pairs), words + len(pairs)
     return OnnxComparison(
         torch=torch.score(examples, metrics, train_mentions),

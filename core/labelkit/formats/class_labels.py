@@ -40,6 +40,10 @@ class MissingLabelError(DataError):
         self.counted_as = counted_as
 
 
+class EmptyLabelsError(MissingLabelError):
+    """The list of a text's labels is empty: no label is missing where other texts have several."""
+
+
 class LabelParser:
     """Parses the labels of one file's records by the settings of its context.
 
@@ -58,7 +62,7 @@ class LabelParser:
         Where ``data.numbers`` says so, it is a number; where ``data.multilabel`` does, all labels of a list.
 
         :param names: the names of class numbers.
-        :raises MissingLabelError: there is none; names no file.
+        :raises MissingLabelError: there is none; names no file. It is an :class:`EmptyLabelsError` for an empty list.
         :raises SeveralLabelsError: there are several, and no setting says that there may; names no file.
         :raises DataError: there are several labels, or one of another type; names no file.
         """
@@ -68,6 +72,10 @@ class LabelParser:
         if self._ctx.settings.multilabel:
             values = all_values(given, cell=self._cells)
             labels = label_set(self._label(each, names, cell=self._cells) for each in values)
+        elif isinstance(given, list | tuple) and not given:
+            raise EmptyLabelsError(
+                "the label is missing: the list of labels is empty", hint=f"give each text a label; {SKIP_HINT}; {HOW}"
+            )
         else:
             labels = (self._label(given, names, cell=self._cells),)
         if len(self.classes) < _MAX_CLASSES:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from labelkit.data.corpus import content_hash, context_for
 from labelkit.data.label_notation import read_labels
 from labelkit.data.layer_schema import check_examples, named_schema, schema_of
+from labelkit.data.multilabel import with_multilabel
 from labelkit.data.reading import RawCorpus, read_raw_corpus
 from labelkit.data.resolution import DataCatalog
 from labelkit.data.show import load_without_task
@@ -175,13 +176,15 @@ def _read_layer(
     if "train" not in raw.splits:
         raise DataError(f"'{reference}' has no train split", hint="add it: train=PATH,…")
     for split, examples in raw.splits.items():
-        check_examples(split, examples, layer, kind)
+        check_examples(split, examples, layer, kind, multilabel=raw.multilabel, numeric=ctx.settings.numbers)
     named = named_schema(raw.source, layer, catalog.schemas) if raw.source else None
     scheme = named.scheme if named else schema.scheme if schema else None
+    if raw.multilabel:
+        within = with_multilabel(within)
     conversion = read_labels(raw.splits, layer, scheme, within, named=named is not None)
     numeric = ctx.settings.numbers
     found = schema_of(conversion.splits, layer, kind, scheme, named=named, allow_new=named is None, numeric=numeric)
-    return raw, found, conversion.splits
+    return raw, replace(found, multilabel=raw.multilabel), conversion.splits
 
 
 def _files(data: LabelledData, options: DataPushOptions, folder: Path, existing: str | None) -> dict[str, Content]:
