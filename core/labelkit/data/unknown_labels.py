@@ -14,8 +14,8 @@ from labelkit.records import Example, LoadContext
 
 #: layers whose labels are plain labels, whatever they look like
 PLAIN_LAYERS = ("pos", "upos", "xpos")
-#: a larger share of words without a label is a note: few words remain to learn from, and to score
-_MANY = 0.2
+#: where more words than this have no label, a note says that few remain to learn from and to score
+_MANY = 0.5
 _OPTION = "--set data.unknown_label=LABEL says otherwise, and an empty one that no label means this"
 
 
