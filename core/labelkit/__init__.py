@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from labelkit.api.data import read
     from labelkit.api.evaluating import Evaluation, check, evaluate, find_errors
     from labelkit.api.loading import load
+    from labelkit.api.suggesting import suggest
     from labelkit.api.training import resume, run
     from labelkit.inference.viterbi import viterbi
     from labelkit.label.labeller import Labeller
@@ -67,6 +68,7 @@ _LAZY = {
     "check": "labelkit.api.evaluating",
     "Evaluation": "labelkit.api.evaluating",
     "push": "labelkit.publish.programs",
+    "suggest": "labelkit.api.suggesting",
     "may_follow": "labelkit.labels.schemes",
     "viterbi": "labelkit.inference.viterbi",
     "resolve_tiny": "labelkit.models.references",
@@ -122,6 +124,7 @@ __all__ = [
     "resolve_tiny",
     "resume",
     "run",
+    "suggest",
     "viterbi",
 ]
 

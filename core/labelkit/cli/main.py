@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "evaluate": ("labelkit.cli.evaluate", "Evaluate a trained labeller on gold data."),
     "errors": ("labelkit.cli.errors", "Show the errors of a labeller, and likely annotation errors."),
     "onnx": ("labelkit.cli.onnx", "Export a trained labeller to ONNX and validate it."),
+    "suggest": ("labelkit.cli.suggest", "Choose what to annotate next from a pool of texts."),
     "serve": ("labelkit.cli.serve", "Serve trained labellers over HTTP."),
     "push": ("labelkit.cli.publish", "Push a trained labeller to the Hugging Face Hub."),
     "pull": ("labelkit.cli.publish", "Fetch a labeller from the Hugging Face Hub as a run."),

@@ -93,12 +93,12 @@ def assemble_records(
     )
     ids = decode(decoder, scores)
     if info.schema.numeric:
-        return _number_records(batch, ids.tolist(), scored.engine)
+        return _number_records(batch, ids.tolist(), scored.engine, info.run)
     if info.schema.multilabel:
-        return _set_records(batch, ids, found.values, scored.engine, info.schema.label_names)
+        return _set_records(batch, ids, found.values, scored.engine, info)
     values = apply_temperature(found.values, info.temperature)
     if info.kind == "text":
-        return _text_records(batch, ids.tolist(), values, scored.engine, info.schema.label_names)
+        return _text_records(batch, ids.tolist(), values, scored.engine, info)
     confidence = np.exp(values[np.arange(len(ids)), ids])
     spans = decode_spans(ids, confidence, scores)
     repaired = repair_label_ids(ids, scores)
@@ -115,14 +115,16 @@ def assemble_records(
             coverage=replace(coverage, repaired=changed) if changed else coverage,
             extra=example.extra,
             engine=scored.engine,
+            run=info.run,
         )
         for example, labels, found_spans, coverage, changed in rows
     ]
 
 
 def _text_records(
-    batch: PreparedBatch, ids: list[int], values: NDArray[np.float32], engine: str, labels: tuple[str, ...]
+    batch: PreparedBatch, ids: list[int], values: NDArray[np.float32], engine: str, info: CheckpointInfo
 ) -> list[Labelled]:
+    labels, run = info.schema.label_names, info.run
     confidences = np.round(np.exp(values).astype(np.float64), 4).tolist()
     rows = zip(batch.examples, ids, confidences, batch.encoded.coverage, strict=True)
     return [
@@ -135,6 +137,7 @@ def _text_records(
             coverage=coverage,
             extra=example.extra,
             engine=engine,
+            run=run,
         )
         for example, label, confidence, coverage in rows
     ]
@@ -145,8 +148,9 @@ def _set_records(
     ids: NDArray[np.bool_],
     values: NDArray[np.float32],
     engine: str,
-    names: tuple[str, ...],
+    info: CheckpointInfo,
 ) -> list[Labelled]:
+    names, run = info.schema.label_names, info.run
     probabilities = np.round(np.exp(values).astype(np.float64), 4).tolist()
     rows = zip(batch.examples, ids, probabilities, batch.encoded.coverage, strict=True)
     return [
@@ -158,12 +162,13 @@ def _set_records(
             coverage=coverage,
             extra=example.extra,
             engine=engine,
+            run=run,
         )
         for example, chosen, row, coverage in rows
     ]
 
 
-def _number_records(batch: PreparedBatch, numbers: list[float], engine: str) -> list[Labelled]:
+def _number_records(batch: PreparedBatch, numbers: list[float], engine: str, run: str) -> list[Labelled]:
     rounded = [float(f"{number:.6g}") for number in numbers]
     return [
         Labelled(
@@ -174,6 +179,7 @@ def _number_records(batch: PreparedBatch, numbers: list[float], engine: str) -> 
             coverage=coverage,
             extra=example.extra,
             engine=engine,
+            run=run,
         )
         for example, number, coverage in zip(batch.examples, rounded, batch.encoded.coverage, strict=True)
     ]

@@ -69,6 +69,7 @@ class Labelled:
     :param offsets: start and end of each word in ``text``, in code points.
     :param extra: the caller's own fields.
     :param engine: engine and precision of the scores, e.g. ``torch-bf16``; empty for labels that were read.
+    :param run: the id of the run that predicted the labels; empty for labels that were read.
     """
 
     id: str
@@ -84,6 +85,7 @@ class Labelled:
     offsets: tuple[tuple[int, int], ...] | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
     engine: str = ""
+    run: str = ""
 
     def _repr_html_(self) -> str:
         """Return the record for notebooks: its text with coloured spans, or with its label."""

@@ -87,7 +87,7 @@ def to_task(labelled: Labelled) -> dict[str, Any]:
     if is_gold(labelled):
         return {"data": data, "annotations": [{"result": result}]}
     scored = {} if score is None else {"score": score}
-    return {"data": data, "predictions": [{"model_version": "labelkit", **scored, "result": result}]}
+    return {"data": data, "predictions": [{"model_version": labelled.run or "labelkit", **scored, "result": result}]}
 
 
 def least_certain(labelled: Labelled) -> float | None:
