@@ -32,7 +32,7 @@ def text_vectors(texts: Iterable[Sequence[str]]) -> Floats:
     frequency = np.count_nonzero(vectors, axis=0)
     vectors *= np.log((1 + len(rows)) / (1 + frequency)).astype(np.float32) + 1
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return vectors / np.where(lengths == 0, 1, lengths)
+    return np.asarray(vectors / np.where(lengths == 0, 1, lengths), np.float32)
 
 
 def _counts(words: Sequence[str]) -> Counter[int]:

@@ -7,7 +7,7 @@ A long text is therefore more uncertain than a short one whose words are as unce
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,37 +43,39 @@ def uncertainty(values: NDArray[np.float32], lengths: NDArray[np.int64], strateg
         found = np.zeros(len(lengths))
         np.maximum.at(found, text, rows)
         return found
-    return np.bincount(text, weights=rows, minlength=len(lengths))
+    return _floats(np.bincount(text, weights=rows, minlength=len(lengths)))
 
 
 def _rows(values: NDArray[np.float32], strategy: Strategy) -> Floats:
     """Return the uncertainty of each row of log-probabilities."""
     logs = values.astype(np.float64)
     if strategy == "least-confidence":
-        found: Floats = -logs.max(axis=1)
-        return found
+        return _floats(-logs.max(axis=1))
     probabilities = np.exp(logs)
     if strategy == "entropy":
-        return _entropy(probabilities).sum(axis=1)
+        return _floats(_entropy(probabilities).sum(axis=1))
     if values.shape[1] < 2:
         return np.zeros(len(values))
     second, first = np.partition(probabilities, -2, axis=1)[:, -2:].T
-    return 1 - (first - second)
+    return _floats(1 - (first - second))
 
 
 def _rows_of_sets(values: NDArray[np.float32], strategy: Strategy) -> Floats:
     """Return the uncertainty of each row where every label is a decision of its own."""
     yes = np.exp(values.astype(np.float64))
     if strategy == "entropy":
-        return (_entropy(yes) + _entropy(1 - yes)).sum(axis=1)
+        return _floats((_entropy(yes) + _entropy(1 - yes)).sum(axis=1))
     confidence = np.maximum(yes, 1 - yes)
     if strategy == "least-confidence":
-        found: Floats = -np.log(confidence).sum(axis=1)
-        return found
-    return 1 - (2 * confidence - 1).min(axis=1)
+        return _floats(-np.log(confidence).sum(axis=1))
+    return _floats(1 - (2 * confidence - 1).min(axis=1))
 
 
 def _entropy(probabilities: Floats) -> Floats:
     """Return -p log p, which is 0 where p is 0."""
-    found: Floats = -probabilities * np.log(np.maximum(probabilities, 1e-300))
-    return found
+    return _floats(-probabilities * np.log(np.maximum(probabilities, 1e-300)))
+
+
+def _floats(values: Any) -> Floats:
+    """Return an array as float64, a type that numpy's own functions do not state."""
+    return np.asarray(values, np.float64)
