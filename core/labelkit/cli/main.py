@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "onnx": ("labelkit.cli.onnx", "Export a trained labeller to ONNX and validate it."),
     "suggest": ("labelkit.cli.suggest", "Choose what to annotate next from a pool of texts."),
     "serve": ("labelkit.cli.serve", "Serve trained labellers over HTTP."),
+    "ui": ("labelkit.cli.ui", "Show runs, comparisons, errors and a playground in a browser."),
     "push": ("labelkit.cli.publish", "Push a trained labeller to the Hugging Face Hub."),
     "pull": ("labelkit.cli.publish", "Fetch a labeller from the Hugging Face Hub as a run."),
     "card": ("labelkit.cli.publish", "Show the model card of a run."),

@@ -119,6 +119,12 @@ def parse(text: str) -> Expression:
     return found
 
 
+def split_names(text: str | None) -> list[str]:
+    """Split names at commas; a comma in quotes is part of a name."""
+    parts = re.findall(r"""(?:"[^"]*"|'[^']*'|[^,"'])+""", text or "")
+    return [name.strip() for name in parts if name.strip()]
+
+
 def parse_name(text: str) -> Name:
     """Parse the name of a column to show or to sort by.
 

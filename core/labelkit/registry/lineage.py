@@ -132,6 +132,16 @@ class Lineage:
         with self._database.session() as connection:
             return _ancestors(connection, run)
 
+    def descendants(self, run: str) -> tuple[str, ...]:
+        """Return the ids of the runs whose training began with a checkpoint of ``run``, the oldest first."""
+        runs = tables.runs.c
+        made = sa.select(_FILES.sha256).join(tables.checkpoints, _FILES.checkpoint == _CHECKPOINTS.id)
+        made = made.where(_CHECKPOINTS.run == run, _FILES.name.endswith(_WEIGHTS))
+        continued = (runs.id != run, sa.or_(runs.model == run, runs.model_sha256.in_(made)))
+        with self._database.session() as connection:
+            found = connection.scalars(sa.select(runs.id).where(*continued).order_by(runs.started, runs.id)).all()
+            return tuple(one for one in found if run in _ancestors(connection, one)[:1])
+
     def _origin_of_file(self, path: Path, progress: Progress | None) -> Origin:
         sha256 = sha256_of(path, progress=progress)
         holding = sa.select(_FILES.checkpoint).where(_FILES.sha256 == sha256)

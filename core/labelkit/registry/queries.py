@@ -49,11 +49,13 @@ def summaries(
     connection: sa.Connection,
     *conditions: sa.ColumnElement[bool],
     limit: int | None = None,
+    offset: int = 0,
     order: Sequence[sa.ColumnElement[Any]] = (),
     columns: Mapping[str, Field] = MappingProxyType({}),
 ) -> list[RunSummary]:
     """Return the runs that meet all ``conditions``, the newest first.
 
+    :param offset: how many of them to leave out at the beginning.
     :param order: what to sort by; of equal runs the newest comes first.
     :param columns: name → field, of further columns to return.
     """
@@ -68,6 +70,7 @@ def summaries(
         .where(*conditions)
         .order_by(*order, _RUNS.started.desc(), _RUNS.id.desc())
         .limit(limit)
+        .offset(offset or None)
     )
     rows = connection.execute(query).mappings().all()
     ids = [row["id"] for row in rows]

@@ -46,6 +46,7 @@ class Runs:
         columns: Sequence[str] = (),
         sort: str | None = None,
         limit: int | None = None,
+        offset: int = 0,
     ) -> list[RunSummary]:
         """Return the runs that meet all conditions, newest first.
 
@@ -57,6 +58,7 @@ class Runs:
         :param columns: further columns, settings and metrics to return, named as in ``where``.
         :param sort: the column, setting or metric to sort by, descending with a minus before it; runs without a
             value come last.
+        :param limit: the number of runs to return, after the first ``offset`` ones.
         :raises RegistryError: a name in ``where``, ``columns`` or ``sort`` is unknown, or a syntax error.
         """
         equal = {"task": task, "status": status, "group": group, "data": data, "model": model}
@@ -68,7 +70,7 @@ class Runs:
         tests += [("started", "<=", until)] if until is not None else []
         with self._database.session() as connection:
             if not (tests or where or columns or sort):
-                return queries.summaries(connection, limit=limit)
+                return queries.summaries(connection, limit=limit, offset=offset)
             from labelkit.registry.filters import Fields
 
             fields = Fields(connection)
@@ -76,7 +78,27 @@ class Runs:
             conditions += [fields.condition(where)] if where is not None else []
             shown = {name: fields.named(name) for name in columns}
             order = fields.order(sort) if sort else ()
-            return queries.summaries(connection, *conditions, limit=limit, order=order, columns=shown)
+            return queries.summaries(connection, *conditions, limit=limit, offset=offset, order=order, columns=shown)
+
+    def count(self, *, where: str | None = None) -> int:
+        """Return the number of runs that meet a filter expression, or of all runs.
+
+        :raises RegistryError: a name in ``where`` is unknown, or a syntax error.
+        """
+        query = sa.select(sa.func.count()).select_from(tables.runs)
+        with self._database.session() as connection:
+            if where is not None:
+                from labelkit.registry.filters import Fields
+
+                query = query.where(Fields(connection).condition(where))
+            return connection.execute(query).scalar_one()
+
+    def epochs(self, runs: Sequence[str]) -> dict[str, float]:
+        """Return run → the epoch of its last recorded metric, for those of ``runs`` that have one."""
+        metrics = tables.metrics.c
+        query = sa.select(metrics.run, sa.func.max(metrics.epoch)).where(metrics.run.in_(runs)).group_by(metrics.run)
+        with self._database.session() as connection:
+            return {row[0]: row[1] for row in connection.execute(query)} if runs else {}
 
     def find(self, reference: str, *, finished: bool = False) -> RunSummary:
         """Return the run that ``reference`` refers to.

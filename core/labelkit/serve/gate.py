@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 from labelkit.serve.operations import ROUTE, json_response
 
 if TYPE_CHECKING:
+    from starlette.responses import Response
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 #: pages hold their own style and nothing else; no other site may show them
+CONTENT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
 _HEADERS = (
-    (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"),
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"cache-control", b"no-store"),
@@ -54,6 +55,12 @@ class AccessRules:
         return 401, "the header Authorization must hold the token of this server: Bearer TOKEN"
 
 
+def json_error(status: int, message: str) -> Response:
+    """Return the answer to a refused request in JSON."""
+    challenge = {"WWW-Authenticate": "Bearer"} if status == 401 else None
+    return json_response({"error": message}, status, challenge)
+
+
 def _without_port(host: str) -> str:
     return host.rpartition(":")[0] if not host.endswith("]") and ":" in host else host
 
@@ -68,13 +75,23 @@ class Gate:
 
     :param count: called with route, status and seconds of each answered request.
     :param say: prints a line on unexpected errors: their type and place, as a message may quote a text.
+    :param answer: returns the answer to a refused or failed request, from its status and a message.
+    :param content_policy: the header Content-Security-Policy of all answers.
     """
 
     def __init__(
-        self, application: ASGIApp, rules: AccessRules, count: Callable[[str, int, float], None],
+        self,
+        application: ASGIApp,
+        rules: AccessRules,
+        count: Callable[[str, int, float], None],
         say: Callable[[str], None],
-    ) -> None:  # fmt: skip
+        *,
+        answer: Callable[[int, str], Response] = json_error,
+        content_policy: str = CONTENT_POLICY,
+    ) -> None:
         self._application, self._rules, self._count, self._say = application, rules, count, say
+        self._answer = answer
+        self._headers = ((b"content-security-policy", content_policy.encode()), *_HEADERS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -88,7 +105,7 @@ class Gate:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message = {**message, "headers": [*message["headers"], *_HEADERS]}
+                message = {**message, "headers": [*message["headers"], *self._headers]}
             await send(message)
 
         try:
@@ -96,13 +113,12 @@ class Gate:
             if refusal is None:
                 await self._application(scope, receive, send_counted)
             else:
-                challenge = {"WWW-Authenticate": "Bearer"} if refusal[0] == 401 else None
-                await json_response({"error": refusal[1]}, refusal[0], challenge)(scope, receive, send_counted)
+                await self._answer(*refusal)(scope, receive, send_counted)
         except Exception as error:
             self._report(error)
             if not status:
                 message = f"unexpected {type(error).__name__}: a bug in labelkit"
-                await json_response({"error": message}, 500)(scope, receive, send_counted)
+                await self._answer(500, message)(scope, receive, send_counted)
         finally:
             self._count(scope.get(ROUTE, "other"), status or 499, time.perf_counter() - started)
 

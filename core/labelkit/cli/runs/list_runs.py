@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +45,7 @@ def list_runs(
     = != < <= > >= and ~ for contains; in (…), is null, and, or, not, parentheses.
     """
     from labelkit.registry import Registry
+    from labelkit.registry.filter_parser import split_names
 
     names = split_names(columns)
     most = None if everything else limit
@@ -64,12 +64,6 @@ def list_runs(
         shell.say(f"columns hidden, the terminal is too narrow: {', '.join(hidden)}; --columns chooses")
     if len(found) > len(shown):
         shell.say(f"there are more than these {len(shown)}: --limit N or --all")
-
-
-def split_names(text: str | None) -> list[str]:
-    """Split names at commas; a comma in quotes is part of a name."""
-    parts = re.findall(r"""(?:"[^"]*"|'[^']*'|[^,"'])+""", text or "")
-    return [name.strip() for name in parts if name.strip()]
 
 
 def as_document(run: RunSummary) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""Pages over the registry for a browser: runs, comparisons, errors, data and a playground."""
