@@ -27,9 +27,9 @@ from labelkit.cli.runs import display as drawing
 from labelkit.cli.runs import run_display as details
 from labelkit.cli.runs.braille_chart import curve
 from labelkit.cli.runs.fitted_table import Column, fit, table
-from labelkit.cli.runs.list_runs import split_names
 from labelkit.console.text import shorten
 from labelkit.registry import Home, PlanValue, Registry, RunRecord, SplitRecord, VersionRecord, nested
+from labelkit.registry.filter_parser import split_names
 from labelkit.registry.filters import COLUMNS, MANY
 from labelkit.registry.views import VIEWS
 

@@ -17,6 +17,7 @@ CAPTIONS = {
     "testing": "contract checks for plugins",
     "api": "run, resume, load",
     "builtin": "the plugin 'core'",
+    "ui": "pages for a browser",
     "report": "a run as HTML",
     "serve": "labellers over HTTP",
     "publish": "the Hub, with cards",
@@ -47,7 +48,7 @@ CAPTIONS = {
     "errors": "exceptions",
 }
 #: fill of the boxes → the layers that have it, counted from the top
-FILLS = {"#d7ecff": range(3), "#dff3e4": range(3, 7), "#fff1d6": range(7, 13), "#eeeeee": range(13, 30)}
+FILLS = {"#d7ecff": range(4), "#dff3e4": range(4, 8), "#fff1d6": range(8, 14), "#eeeeee": range(14, 30)}
 WIDTH, ROW, BOX, GAP = 800, 58, 44, 12
 
 

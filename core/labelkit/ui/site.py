@@ -87,7 +87,7 @@ class Site:
         *,
         sessions: Sessions | None = None,
         write: bool = False,
-        say: Callable[[str], object] = lambda line: None,
+        say: Callable[[str], None] = lambda line: None,
     ) -> None:
         self.home, self.environment, self.write, self.say = home, environment, write, say
         self.sessions = sessions or Sessions()
