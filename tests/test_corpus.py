@@ -22,7 +22,8 @@ from labelkit.formats import conll
 from labelkit.labels.schemes import SCHEMES, convert, violations
 from labelkit.plugins.catalog import Catalog
 from labelkit.records import DataSettings, Example, Format, Kind, LoadContext, Schema, Scheme, Source
-from labelkit.train.preparation import read_corpus
+from labelkit.registry import Home
+from labelkit.train.corpora import read_corpus
 from reading_contexts import OnePlugin, reading
 
 TRAIN = "Tom B-cat\npurrs O\n\nRex B-dog\nthe I-dog\nThird I-dog\n\n"
@@ -570,7 +571,7 @@ def test_data_show_holds_out_what_a_run_would(tmp_path: Path, task: str, name: s
     sets = tuple(f"data.{key}={value}" for key, value in settings.items())
     plan = make_plan(request_of(task, recipe=None, name=None, data=str(path), sets=sets), catalog)
     environment = Environment.read()
-    trained = read_corpus(plan, catalog, environment, tmp_path / "cache")
+    trained = read_corpus(plan, catalog, environment, Home(root=tmp_path))
     ctx = environment.load_context(DataSettings(**settings), tmp_path / "cache")
     shown = load_without_task(str(path), None, catalog, ctx)
     assert {split: one.content_hash for split, one in shown.splits.items()} == {

@@ -15,13 +15,13 @@ import pytest
 
 import labelkit
 from labelkit.errors import DataError, StorageError, TrainingError
+from labelkit.label_studio.label_config import Control, parse_label_config
 from labelkit.plugins.catalog import Catalog
 from labelkit.registry import Home
 from labelkit.serve.application import build_application
 from labelkit.serve.label_studio import training
 from labelkit.serve.label_studio.annotations import AnnotationStore, training_data
 from labelkit.serve.label_studio.backend import LabelStudioBackend, secret_path
-from labelkit.serve.label_studio.label_config import Control, parse_label_config
 from labelkit.serve.label_studio.training import TrainingJobs
 from labelkit.serve.limits import ServeLimits
 from labelkit.serve.models import Opener, OpenOptions, ServedModels
@@ -237,16 +237,37 @@ def test_annotations_become_records_of_the_labellers_own_labels_and_the_same_tex
     data = training_data(given, control, {"PER": None})
     assert len(data.train) + len(data.validation) == len(data.annotations) == 100
     assert 8 < len(data.validation) < 35
-    assert {span["label"] for record in data.train for span in record["spans"]} == {"PER"}
+    assert {one["value"]["labels"][0] for task in data.train for one in results_of(task)} == {"PER"}
     again = training_data(given[:50], control, {"PER": None})
-    assert {one["text"] for one in again.validation} <= {one["text"] for one in data.validation}
+    assert {text_of(one) for one in again.validation} <= {text_of(one) for one in data.validation}
     truth = [annotated(1, "x", (0, 1, "LOC"), ground_truth=True), annotated(1, "x")]
-    (record,) = [one for part in (training_data(truth, control, {}),) for one in (*part.train, *part.validation)]
-    assert record["spans"] == [{"start": 0, "end": 1, "label": "LOC"}]
+    (task,) = [one for part in (training_data(truth, control, {}),) for one in (*part.train, *part.validation)]
+    assert [one["value"] for one in results_of(task)] == [{"start": 0, "end": 1, "labels": ["LOC"]}]
+
+
+def text_of(task: Any) -> str:
+    return str(task["data"]["text"])
+
+
+def results_of(task: Any) -> list[Any]:
+    return list(task["annotations"][0]["result"])
+
+
+def test_choices_and_predictions_are_called_as_the_labeller_calls_them() -> None:
     (choices,) = parse_label_config(CHOICES)
     result = {"from_name": "mood", "value": {"choices": ["g"]}}
-    both = training_data([({"id": 1, "data": {"body": "b"}}, {"id": 1, "result": [result]})], choices, {"good": 1})
-    assert [*both.train, *both.validation] == [{"id": "1", "text": "b", "label": "good"}]
+    prediction = {"model_version": "r", "result": [result, {"from_name": "other", "value": {"choices": ["x"]}}]}
+    annotation = {"id": 1, "result": [result], "prediction": prediction}
+    given: Any = [
+        ({"id": 1, "data": {"body": "b"}}, annotation),
+        ({"id": 2, "data": {"body": "c"}}, {"id": 2, "result": []}),
+    ]
+    data = training_data(given, choices, {"good": 1})
+    (task,) = [*data.train, *data.validation]
+    assert task["data"] == {"text": "b"}
+    assert [one["value"] for one in results_of(task)] == [{"choices": ["good"]}]
+    assert [one["value"] for one in task["annotations"][0]["prediction"]["result"]] == [{"choices": ["good"]}]
+    assert len(training_data(given, choices, {"good": 1}, several=True).annotations) == 2
 
 
 def test_a_line_that_a_full_disk_cut_is_left_out(tmp_path: Path) -> None:
@@ -265,7 +286,7 @@ class StubModel:
     def __init__(self) -> None:
         self.info: Any = SimpleNamespace(
             run="old", task="ner", splitter="words", kind="token",
-            schema=SimpleNamespace(types=("PER", "LOC"), scheme="IOB2", label_names=()),
+            schema=SimpleNamespace(types=("PER", "LOC"), scheme="IOB2", label_names=(), multilabel=False),
         )  # fmt: skip
         self.labeller = SimpleNamespace(folder=Path("old-folder"))
         self.served: list[str] = []

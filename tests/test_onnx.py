@@ -553,7 +553,7 @@ def test_data_that_is_gone_needs_other_data(
     def gone(*arguments: Any) -> None:
         raise LabelkitError("corpus does not exist")
 
-    monkeypatch.setattr("labelkit.train.preparation.read_corpus", gone)
+    monkeypatch.setattr("labelkit.train.corpora.read_corpus", gone)
     done = command("onnx", "shared")
     assert done.status == 1
     assert "the validation data of" in done.err

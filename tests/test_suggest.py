@@ -15,7 +15,6 @@ from labelkit.active_learning import suggestion
 from labelkit.active_learning.candidates import (
     BestCandidates,
     Candidate,
-    content_key,
     spread,
     without_near_duplicates,
 )
@@ -25,6 +24,7 @@ from labelkit.active_learning.suggestion import SuggestOptions
 from labelkit.active_learning.uncertainty import check_strategy, uncertainty
 from labelkit.cli import main
 from labelkit.config.environment import Environment
+from labelkit.data.fingerprints import content_key
 from labelkit.errors import DataError, LabelkitError, UnknownNameError
 from labelkit.label.records import FailedRecord
 from labelkit.plugins.catalog import Catalog

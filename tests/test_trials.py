@@ -20,7 +20,8 @@ from labelkit.plugins.catalog import Catalog
 from labelkit.records import Counts, Decoder, Example, Metric, Predictions, Scores
 from labelkit.registry import Home
 from labelkit.train import trials
-from labelkit.train.preparation import prepare, read_corpus
+from labelkit.train.corpora import read_corpus
+from labelkit.train.preparation import prepare
 from labelkit.train.trials import trial_examples, try_parts
 
 TASK_OF_PARTS = dataclasses.replace(TASK, metrics=("exact",), preprocess=())
@@ -42,7 +43,7 @@ def faults(*parts: Any, task: Any = TASK_OF_PARTS, **flags: Any) -> list[str]:
     catalog = a_catalog(SCHEMA, SOURCE, task, *good, *parts)
     plan = make_plan(request_of("pets", recipe=None, name=None, sets=(), data="tales", **flags), catalog)
     errors = ErrorCollector()
-    corpus = read_corpus(plan, catalog, Environment(), Path("/nowhere"))
+    corpus = read_corpus(plan, catalog, Environment(), Home(root=Path("/nowhere")))
     try_parts(plan, corpus, catalog, errors)
     return [str(error) for error in errors.errors]
 
@@ -139,7 +140,7 @@ def test_parts_of_labelkit_are_tried_where_its_own_task_does_not_name_them(
     def tried(metric: str) -> list[str]:
         errors = ErrorCollector()
         plan = make_plan(request_of("pos", recipe=None, name=None, sets=(), data=str(tmp_path), metric=metric), catalog)
-        try_parts(plan, read_corpus(plan, catalog, Environment(), tmp_path / "cache"), catalog, errors)
+        try_parts(plan, read_corpus(plan, catalog, Environment(), Home(root=tmp_path)), catalog, errors)
         return [str(error) for error in errors.errors]
 
     (fault,) = tried("seqeval")
@@ -150,7 +151,7 @@ def test_parts_of_labelkit_are_tried_where_its_own_task_does_not_name_them(
 
 def corpus_of(*examples: Example) -> Corpus:
     plan = make_plan(request_of("pets", recipe=None, name=None, sets=(), data="tales"), CATALOG)
-    read = read_corpus(plan, CATALOG, Environment(), Path("/nowhere"))
+    read = read_corpus(plan, CATALOG, Environment(), Home(root=Path("/nowhere")))
     train = dataclasses.replace(read.splits["train"], examples=list(examples))
     return dataclasses.replace(read, splits={**read.splits, "train": train})
 

@@ -21,7 +21,8 @@ from labelkit.errors import LabelkitError
 from labelkit.models.head_trial import HeadTrial, try_head
 from labelkit.models.heads import MULTILABEL, REGRESSION, BoundHead, cross_entropy
 from labelkit.records import Decoder, Head, HeadContext, Metric, Predictions, Schema, Scores, Task
-from labelkit.train.preparation import read_corpus
+from labelkit.registry import Home
+from labelkit.train.corpora import read_corpus
 from labelkit.train.trials import try_parts
 
 TEXTS = Task(
@@ -47,7 +48,7 @@ def prepared(head: str, decode: Callable[..., Any], compute: Callable[..., Any],
     data = folder / "train.jsonl"
     data.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     plan = make_plan(request_of("reviews", recipe=None, name=None, sets=(), data=str(data)), catalog)
-    return plan, read_corpus(plan, catalog, Environment(), folder / "cache"), catalog
+    return plan, read_corpus(plan, catalog, Environment(), Home(root=folder)), catalog
 
 
 def faults(plan: Plan, corpus: Corpus, catalog: Any) -> list[str]:
@@ -156,7 +157,7 @@ def said_of(head: Head, decode: Callable[[Scores], Any]) -> list[str]:
     parts = (SCHEMA, SOURCE, METRIC, head, EXACT, Decoder(name="scaled", kind="token", decode=decode))
     catalog = a_catalog(*parts)
     plan = make_plan(request_of("pets", recipe=None, name=None, sets=(), data="tales"), catalog)
-    return faults(plan, read_corpus(plan, catalog, Environment(), Path("/nowhere")), catalog)
+    return faults(plan, read_corpus(plan, catalog, Environment(), Home(root=Path("/nowhere"))), catalog)
 
 
 def test_a_decoder_is_tried_with_the_parameters_of_the_head() -> None:

@@ -62,7 +62,7 @@ class TrainingError(LabelkitError):
 
 
 class NetworkError(LabelkitError):
-    """The Hugging Face Hub is needed and could not be reached."""
+    """A server is needed, such as the Hugging Face Hub, and could not be reached."""
 
 
 class RegistryError(LabelkitError):

@@ -123,6 +123,10 @@ class DataSettings:
     validation_fraction: Annotated[
         float, Interval(ge=0.001, le=0.9), Doc("share of train held out as validation where there is none")
     ] = 0.1
+    without_test_of: Annotated[
+        str | None,
+        Doc("leave out of train and validation what is in test of this run, or of one that it continues from"),
+    ] = None
     validation_seed: Annotated[Seed | None, Doc("seed of the held-out validation split; None: train.seed")] = None
     max_record: Annotated[PositiveInt, Doc("refuse lines and records of more characters than this as no data")] = (
         MAX_RECORD

@@ -20,7 +20,7 @@ _WORDS = re.compile(r"\w+|[^\w\s]")
 class Candidate:
     """A text that may be suggested.
 
-    :param key: see :func:`content_key`.
+    :param key: see :func:`labelkit.data.fingerprints.content_key`.
     :param score: larger for those to annotate first.
     :param record: its prediction; None where the strategy needs none.
     """
@@ -34,12 +34,6 @@ class Candidate:
     def words(self) -> list[str]:
         """Its words in lower case."""
         return comparable_words(self.example)
-
-
-def content_key(example: Example) -> bytes:
-    """Return a hash of the content of an example, the same for a text and for its words, however they are spaced."""
-    content = "".join(content_of(example).split())
-    return hashlib.blake2b(content.encode("utf-8", "surrogatepass"), digest_size=12).digest()
 
 
 def comparable_words(example: Example) -> list[str]:

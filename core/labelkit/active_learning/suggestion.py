@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 from labelkit.active_learning.candidates import (
     BestCandidates,
     Candidate,
-    content_key,
     random_order,
     spread,
     without_near_duplicates,
 )
 from labelkit.active_learning.clusters import clusters, text_vectors
 from labelkit.active_learning.uncertainty import BLIND, Strategy, uncertainty
+from labelkit.data.fingerprints import content_key
 from labelkit.errors import DataError
 from labelkit.inference.calibration import apply_temperature
 from labelkit.label.records import FailedRecord

@@ -30,6 +30,7 @@ def run(
     data: Data | None = None,
     columns: str | Mapping[str, str | int] | None = None,
     model: str | Path | None = None,
+    from_run: str | None = None,
     recipe: str | Path | None = None,
     encoding: str | None = None,
     metric: str | None = None,
@@ -59,6 +60,7 @@ def run(
         and recorded like files; who resumes or evaluates the run gives the same data again.
     :param columns: which column holds what, ``{"tokens": "words", "ner": "tags"}``; columns of files also by number.
     :param model: the encoder to fine-tune: ``"bundled"``, a folder, a run, or ``org/name[@REVISION]`` of the Hub.
+    :param from_run: a run to continue from, in place of ``model``; what is in its test split is not trained on.
     :param recipe: the name of a recipe, or a TOML file.
     :param encoding: of text files.
     :param metric: the metric that chooses the checkpoint.
@@ -88,7 +90,7 @@ def run(
     request = request_of(
         task, recipe=str(recipe) if recipe else None, name=name, sets=(), replaces=replace, data=reference,
         encoding=encoding, columns=None if columns is None else columns_text(columns),
-        model=str(model) if model else None, metric=metric, decoder=decoder,
+        model=str(model) if model else None, from_run=from_run, metric=metric, decoder=decoder,
         epochs=epochs, lr=lr, seed=seed, max_steps=max_steps, max_minutes=max_minutes,
         allow_new_labels=allow_new_labels,
     )  # fmt: skip

@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "errors": ("labelkit.cli.errors", "Show the errors of a labeller, and likely annotation errors."),
     "onnx": ("labelkit.cli.onnx", "Export a trained labeller to ONNX and validate it."),
     "suggest": ("labelkit.cli.suggest", "Choose what to annotate next from a pool of texts."),
+    "annotations": ("labelkit.cli.annotations", "Exchange annotations with a Label Studio server."),
     "serve": ("labelkit.cli.serve", "Serve trained labellers over HTTP."),
     "ui": ("labelkit.cli.ui", "Show runs, comparisons, errors and a playground in a browser."),
     "push": ("labelkit.cli.publish", "Push a trained labeller to the Hugging Face Hub."),

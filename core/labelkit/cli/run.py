@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 @click.option("--columns", metavar="NAME=COLUMN,…", help="Name the columns of the files, e.g. tokens=0,ner=3.")
 @click.option("--encoding", metavar="NAME", help="Read text files in this encoding; default utf-8.")
 @click.option("--model", metavar="REF", help="Fine-tune bundled, a folder, a run, or org/name[@REVISION] of the Hub.")
+@click.option("--from", "from_run", metavar="RUN", help="Continue from RUN, and leave out what is in its test split.")
 @click.option("--metric", metavar="NAME", help="Choose the checkpoint by this metric; labelkit metrics lists all.")
 @click.option("--decoder", metavar="NAME", help="Decode with this decoder; labelkit decoders lists all.")
 @click.option("--epochs", type=float, metavar="N", help="Train for N epochs.")
@@ -132,7 +133,7 @@ def prepare_run(
             on_progress=progress.activity,
         )
     if given := [name for name, value in flags.items() if value not in (None, (), False)]:
-        special = {"sets": "--set", "replaces": "--replace"}
+        special = {"sets": "--set", "replaces": "--replace", "from_run": "--from"}
         option = special[given[0]] if given[0] in special else f"--{given[0].replace('_', '-')}"
         raise click.UsageError(f"{option} cannot be combined with --resume: the run keeps its recorded plan.")
     prepared = prepare_resumed(

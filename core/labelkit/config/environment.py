@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from labelkit.data.references import parse_columns
+from labelkit.errors import StorageError
 from labelkit.records import LoadContext
 from labelkit.settings import DataSettings
 
 _OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
+_LARGEST_TOKEN = 1 << 14
 _TRUE = frozenset(("1", "ON", "YES", "TRUE"))
 
 
@@ -25,6 +27,7 @@ class Environment:
     :param memory: split → its data, where a program gave data in Python; the reference ``in memory`` names it.
     :param offline: ``HF_HUB_OFFLINE`` or ``TRANSFORMERS_OFFLINE`` is set.
     :param serve_token: ``LABELKIT_SERVE_TOKEN``, which requests to ``labelkit serve`` must bear.
+    :param label_studio_token: ``LABELKIT_LABEL_STUDIO_TOKEN``, a personal access token of Label Studio.
     :param trial: a contract check trains on made-up data; no variable says so.
     """
 
@@ -32,6 +35,7 @@ class Environment:
     plugins: tuple[str, ...] | None = None
     offline: bool = False
     serve_token: str | None = field(default=None, repr=False)
+    label_studio_token: str | None = field(default=None, repr=False)
     memory: Mapping[str, Any] = field(default_factory=dict)
     trial: bool = False
 
@@ -44,7 +48,12 @@ class Environment:
             plugins=None if plugins is None else tuple(name.strip() for name in plugins.split(",") if name.strip()),
             offline=any(environ.get(name, "").strip().upper() in _TRUE for name in _OFFLINE),
             serve_token=environ.get("LABELKIT_SERVE_TOKEN") or None,
+            label_studio_token=environ.get("LABELKIT_LABEL_STUDIO_TOKEN") or None,
         )
+
+    def with_label_studio_token(self, token: str) -> Environment:
+        """Return the environment with another personal access token of Label Studio."""
+        return replace(self, label_studio_token=token)
 
     def load_context(
         self, settings: DataSettings, cache: Path, plugin_settings: tuple[Any, ...] | None = None
@@ -65,4 +74,19 @@ class Environment:
             settings=settings,
             plugin_settings=plugin_settings,
             memory=self.memory,
+            label_studio_token=self.label_studio_token,
         )
+
+
+def read_token_file(path: Path) -> str:
+    """Return the token in a file of one line.
+
+    :raises StorageError: it cannot be read, or holds no token.
+    """
+    try:
+        content = path.read_bytes()[:_LARGEST_TOKEN].decode("latin-1").strip()
+    except OSError as error:
+        raise StorageError(f"{path} cannot be read: {error.strerror}", hint="--token-file names a file") from error
+    if not content or not all("!" <= character <= "~" for character in content):
+        raise StorageError(f"{path} holds no token", hint="one line, without spaces")
+    return content

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from labelkit.config.plan import Request
-from labelkit.errors import DataError
+from labelkit.errors import DataError, LabelkitError
 
 #: option of ``labelkit run`` → the setting that it overrides
 FLAGS: Mapping[str, str] = {
@@ -26,12 +26,27 @@ FLAGS: Mapping[str, str] = {
 
 
 def request_of(
-    task: str, *, recipe: str | None, name: str | None, sets: Sequence[str], replaces: bool = False, **flags: Any
+    task: str,
+    *,
+    recipe: str | None,
+    name: str | None,
+    sets: Sequence[str],
+    replaces: bool = False,
+    from_run: str | None = None,
+    **flags: Any,
 ) -> Request:
-    """Return the request of a run; flags that are None have their defaults."""
+    """Return the request of a run; flags that are None have their defaults.
+
+    :param from_run: the run to continue from, whose test split is not trained on.
+    :raises LabelkitError: there is a model, too.
+    """
     overrides = {
         FLAGS[flag]: (value, f"--{flag.replace('_', '-')}") for flag, value in flags.items() if value is not None
     }
+    if from_run is not None:
+        if "model" in overrides:
+            raise LabelkitError("--from cannot be combined with --model", hint="--from RUN names the model")
+        overrides |= dict.fromkeys(("model", "data.without_test_of"), (from_run, "--from"))
     return Request(task=task, recipe=recipe, overrides=overrides, sets=tuple(sets), name=name, replaces=replaces)
 
 

@@ -7,9 +7,10 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from labelkit.data.fingerprints import same_examples
-from labelkit.data.holdout import hold_out_validation
+from labelkit.data.holdout import hold_out_validation, without_held_out
 from labelkit.data.label_notation import read_labels
 from labelkit.data.layer_schema import (
     check_classes,
@@ -65,6 +66,8 @@ class Corpus:
     :param notes: what the user should know, one line each.
     :param assumptions: what was assumed of the files where no setting says so, with the setting that says otherwise.
     :param formats: the names of the formats of its files; none for a named source.
+    :param annotation_files: those of its files that are exports of Label Studio.
+    :param pinned: a reference to the data as they are now, where ``reference`` may come to mean others.
     """
 
     reference: str
@@ -78,6 +81,8 @@ class Corpus:
     notes: tuple[str, ...] = ()
     assumptions: tuple[str, ...] = ()
     formats: tuple[str, ...] = ()
+    annotation_files: tuple[Path, ...] = ()
+    pinned: str = ""
 
 
 def load_corpus(
@@ -89,18 +94,21 @@ def load_corpus(
     catalog: DataCatalog,
     ctx: LoadContext,
     seed: int = TrainSettings().seed,
+    held_out: frozenset[bytes] = frozenset(),
     on_progress: Callable[[str], object] = lambda what: None,
 ) -> Corpus:
     """Read all splits of a data reference and convert them to one scheme; hold out validation where it is absent.
 
     :param scheme: the task's tagging scheme; None for plain labels.
     :param seed: ``train.seed``, of a held-out validation split where ``data.validation_seed`` is None.
+    :param held_out: content keys of examples that are left out of train and validation.
     :param on_progress: called with what is done next, such as ``reading train``.
     :raises DataError: the data is invalid; names file and line where there is one.
     :raises UnknownNameError: nothing has that name.
     """
     settings, within = ctx.settings, context_for(ctx, layer, kind)
     raw = read_raw_corpus(reference, kind, catalog, within, on_progress)
+    raw = without_held_out(raw, held_out) if held_out else raw
     named = named_schema(raw.source, layer, catalog.schemas) if raw.source else None
     if "train" not in raw.splits:
         raise DataError(f"'{reference}' has no train split", hint="add it: --data train=PATH,…")
@@ -129,6 +137,8 @@ def load_corpus(
         notes=(*raw.notes, *leakage_notes(hashed), *_label_notes(hashed, schema, layer)),
         assumptions=tuple(within.policy.assumptions),
         formats=raw.formats,
+        annotation_files=raw.annotation_files,
+        pinned=raw.pinned,
     )
 
 

@@ -21,6 +21,12 @@ def fingerprints(examples: Iterable[Example]) -> Sequence[bytes]:
     ]
 
 
+def content_key(example: Example) -> bytes:
+    """Return a hash of the content of an example, the same for a text and for its words, however they are spaced."""
+    content = (example.text or "") if example.words is None else "".join(example.words)
+    return hashlib.blake2b("".join(content.split()).encode("utf-8", "surrogatepass"), digest_size=12).digest()
+
+
 def same_examples(some: Sequence[Example], others: Sequence[Example]) -> bool:
     """Return whether two splits hold the same examples, each as often, in any order."""
     return len(some) == len(others) and Counter(fingerprints(some)) == Counter(fingerprints(others))

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import heapq
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from random import Random
 from typing import TypeAlias
 
+from labelkit.data.fingerprints import content_key
+from labelkit.data.reading import RawCorpus
 from labelkit.data.views import select_examples
 from labelkit.errors import DataError
 from labelkit.records import Example, Kind, Labels
@@ -17,6 +20,28 @@ from labelkit.records import Example, Kind, Labels
 _LONG_SENTENCE = 200
 Codes: TypeAlias = "array[int]"
 """One number per example: examples with the same number belong together."""
+
+
+def without_held_out(raw: RawCorpus, keys: Container[bytes]) -> RawCorpus:
+    """Return data without the examples of train and validation whose content is held out elsewhere.
+
+    :param keys: their content keys.
+    :raises DataError: nothing is left to train on.
+    """
+    splits, notes = dict(raw.splits), list(raw.notes)
+    for split in ("train", "validation"):
+        examples = splits.get(split, ())
+        kept = array("q", (index for index, one in enumerate(examples) if content_key(one) not in keys))
+        if len(kept) == len(examples):
+            continue
+        notes.append(f"{len(examples) - len(kept):,} examples of {split} are in a test split, and left out")
+        if not kept and split == "train":
+            raise DataError("all examples of train are in a test split", hint="give other data: --data REF")
+        if kept:
+            splits[split] = select_examples(examples, kept)
+        else:
+            del splits[split]
+    return replace(raw, splits=splits, notes=tuple(notes))
 
 
 def hold_out_validation(

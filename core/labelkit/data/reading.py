@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 
 from labelkit.data.multilabel import reading_several, with_multilabel
 from labelkit.data.resolution import (
@@ -12,6 +13,7 @@ from labelkit.data.resolution import (
     FileSplits,
     HubSplits,
     MemorySplits,
+    ProjectSplits,
     SourceSplits,
     of_split,
     resolve_reference,
@@ -32,6 +34,8 @@ class RawCorpus:
     :param single_file: nothing says which split a single file is; it is read as train.
     :param formats: the names of the formats of its files.
     :param multilabel: its texts have any number of labels, by the setting or because some have several.
+    :param annotation_files: those of its files that are exports of Label Studio.
+    :param pinned: a reference to the data as they are now, where ``reference`` may come to mean others.
     """
 
     splits: Mapping[str, Sequence[Example]]
@@ -42,6 +46,8 @@ class RawCorpus:
     single_file: bool = False
     formats: tuple[str, ...] = ()
     multilabel: bool = False
+    annotation_files: tuple[Path, ...] = ()
+    pinned: str = ""
 
 
 def read_raw_corpus(
@@ -81,6 +87,8 @@ def _read_once(
         single_file=isinstance(resolved, FileSplits) and resolved.single_file,
         formats=resolved.format_names(ctx),
         multilabel=bool(ctx.settings.multilabel),
+        annotation_files=tuple(resolved.annotation_files(ctx)) if isinstance(resolved, FileSplits) else (),
+        pinned=str(resolved.snapshot.reference) if isinstance(resolved, ProjectSplits) else "",
     )
 
 

@@ -16,6 +16,7 @@ from labelkit.data.arrow_cache import cache_path, load_stored, store_if_large
 from labelkit.data.example_validation import example_fault, layer_fault
 from labelkit.data.hub_datasets import HubDataset, find_hub_dataset
 from labelkit.data.in_memory import IN_MEMORY, describe, read_memory
+from labelkit.data.label_studio_projects import ProjectSnapshot, find_snapshot
 from labelkit.data.references import DataReference, parse_reference, parse_split_formats
 from labelkit.data.split_files import NAME_THE_SPLITS, SplitFiles, find_splits, shards_of
 from labelkit.errors import DataError, UnknownNameError, nearest
@@ -24,6 +25,7 @@ from labelkit.formats.recognition import readable_suffixes, reader_for
 from labelkit.formats.tables import saved_splits
 from labelkit.formats.tools import brat
 from labelkit.hub.repository import DEFAULT_REVISION, HubRepository
+from labelkit.label_studio.references import is_project, parse_project
 from labelkit.records import Example, Format, Kind, LoadContext, ReadingPolicy, Schema, Source
 
 
@@ -211,6 +213,11 @@ class FileSplits(ResolvedReference):
             ctx = self.names.context(of_split(ctx, split))
             return reader_for(self.files[split], self.formats, ctx.settings.format, kind=self.kind, ctx=ctx)
 
+    def annotation_files(self, ctx: LoadContext) -> list[Path]:
+        """Return the files that are exports of Label Studio, which say who annotated what after which prediction."""
+        files = [(split, path) for split, path in self.files.items() if path.is_file()]
+        return [path for split, path in files if self.reader(split, ctx).name == "label-studio"]
+
     def open(self, split: str, ctx: LoadContext) -> Iterator[Example]:
         """Return the examples of all shards of a split; numbers instead of ids count through the shards."""
         if list(self.files) == ["train"] and not self.named:
@@ -260,6 +267,42 @@ class MemorySplits(ResolvedReference):
         with own_policy(ctx) as within:
             path = cache_path(ctx, IN_MEMORY, split)
             return _store_nonempty(self.open(split, within), f"{IN_MEMORY} {split}", path, within.policy)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProjectSplits(FileSplits):
+    """The splits of a project of Label Studio, read from a snapshot of its annotations."""
+
+    snapshot: ProjectSnapshot
+
+    def reader(self, split: str, ctx: LoadContext) -> Format:
+        """Return the format of Label Studio's exports."""
+        return self.formats["label-studio"]
+
+    def open(self, split: str, ctx: LoadContext) -> Iterator[Example]:
+        """Return the examples of a split."""
+        return super().open(split, self.snapshot.context(ctx, self.kind))
+
+    def read(self, split: str, ctx: LoadContext) -> Sequence[Example]:
+        """Return the examples of a split; what is left out of the project is counted with those of train."""
+        if split == "train":
+            ctx.policy.counts.update(self.snapshot.left_out)
+        return super().read(split, self.snapshot.context(ctx, self.kind))
+
+
+def resolve_project(text: str, kind: Kind | None, catalog: DataCatalog, ctx: LoadContext) -> ProjectSplits:
+    """Return the splits of a project of Label Studio.
+
+    :raises DataError: it is of another kind, or has no annotated texts.
+    :raises LabelkitError: the server does not answer, or refuses.
+    """
+    snapshot = find_snapshot(parse_project(text), ctx)
+    snapshot.context(ctx, kind)
+    refs = {split: f"{snapshot.reference}:{split}" for split in snapshot.files}
+    return ProjectSplits(
+        text=text, refs=refs, files=snapshot.files, parts={}, single_file=False, named=True, formats=catalog.formats,
+        kind=kind, snapshot=snapshot,
+    )  # fmt: skip
 
 
 def resolve_memory(ctx: LoadContext) -> MemorySplits:
@@ -324,6 +367,8 @@ def resolve_reference(
         return resolve_source(source, kind, catalog, ctx)
     if text == IN_MEMORY:
         return resolve_memory(ctx)
+    if is_project(text):
+        return resolve_project(text, kind, catalog, ctx)
     reference = parse_reference(text)
     if reference.hub is not None:
         repository = HubRepository("dataset", reference.hub, reference.revision or DEFAULT_REVISION)

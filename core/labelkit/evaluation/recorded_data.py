@@ -29,16 +29,9 @@ def read_run_corpus(details: RunDetails, catalog: Catalog, environment: Environm
 
     :raises LabelkitError: the data cannot be read any more.
     """
-    from labelkit.config.plan import make_plan
-    from labelkit.plugins.suppliers import explain_missing_parts
-    from labelkit.train.preparation import read_corpus
-    from labelkit.train.resumption import recorded_request
+    from labelkit.train.corpora import read_recorded_corpus
 
-    if details.status == "adopted":
-        raise LabelkitError("an adopted model has no data of its own", hint="add --data REF")
-    with explain_missing_parts(catalog, details.record.suppliers):
-        plan = make_plan(recorded_request(details), catalog, offline=environment.offline)
-        return read_corpus(plan, catalog, environment, home.cache)
+    return read_recorded_corpus(details, catalog, environment, home)
 
 
 def recorded_data_settings(details: RunDetails) -> DataSettings:

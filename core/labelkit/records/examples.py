@@ -218,6 +218,7 @@ class LoadContext(Context):
         where that differs from ``SOURCE:SPLIT``, and the run records it.
     :param memory: split → its data, where data was given in Python instead of a reference.
     :param formats: file formats by name, for ``labelkit.read``; where there are none, those of all plugins.
+    :param label_studio_token: the personal access token for projects of Label Studio, where there is one.
     """
 
     root: Path | None = None
@@ -233,6 +234,7 @@ class LoadContext(Context):
     origins: MutableMapping[str, str] = field(default_factory=dict)
     memory: Mapping[str, Any] = field(default_factory=dict)
     formats: Mapping[str, Format] = field(default_factory=dict)
+    label_studio_token: str | None = field(default=None, repr=False)
 
     def lines(self, path: Path) -> Iterator[tuple[int, str]]:
         """Yield ``(number, line)`` of a text file, plain or compressed, counted from 1, without line ends.

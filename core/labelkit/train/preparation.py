@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from labelkit.config.environment import Environment
 from labelkit.config.plan import ErrorCollector, Plan, Request, Setting, draft_plan
-from labelkit.data.corpus import Corpus, load_corpus, reading_settings
+from labelkit.data.corpus import Corpus
 from labelkit.errors import LabelkitError
+from labelkit.label_studio.provenance import AnnotationProvenance
 from labelkit.models import references
 from labelkit.plugins.catalog import Catalog
 from labelkit.plugins.suppliers import explain_missing_parts
-from labelkit.records import Context, DataSettings, LoadContext, ResolvedEncoder
+from labelkit.records import Context, ResolvedEncoder
 from labelkit.registry import RunDetails, names
 from labelkit.registry.home import Home
+from labelkit.train.annotations import read_provenance
 from labelkit.train.class_weights import describe_weights, resolve_class_weights
 from labelkit.train.continuation import Continuation, resolve_model
+from labelkit.train.corpora import plan_context, read_corpus
 from labelkit.train.resumption import check_data_unchanged, check_resumable, recorded_request
 from labelkit.train.trials import try_parts
 
@@ -36,6 +38,7 @@ class PreparedRun:
     :param takes_name: a run that has the name of the plan loses it.
     :param callbacks: further callbacks of ``transformers.Trainer``, given in Python.
     :param continues: the checkpoint that the model comes from, where labelkit trained it.
+    :param annotations: which annotations of Label Studio the data is made of; none where it is other data.
     """
 
     plan: Plan
@@ -46,6 +49,7 @@ class PreparedRun:
     continues: Continuation | None = None
     callbacks: tuple[TrainerCallback, ...] = ()
     takes_name: bool = False
+    annotations: AnnotationProvenance = field(default_factory=AnnotationProvenance)
 
 
 def prepare(
@@ -72,14 +76,20 @@ def prepare(
             check_name(plan.name, home, takes=request.replaces)
     with errors.collect():
         on_stage("finding the encoder", plan.settings.model)
-        context = _load_context(plan, plan.data, environment, home.cache)
+        context = plan_context(plan, plan.data, environment, home)
         encoder, trained = resolve_model(plan.settings.model, catalog, context, home)
         if trained is not None and not references.is_path(plan.settings.model) and plan.settings.model != trained.run:
             origin = plan.entries()["model"].origin  # an alias may soon be that of another run
             plan = plan.updated({"model": Setting(trained.run, f"{origin} {plan.settings.model}")})
+            if plan.data.without_test_of is not None:
+                plan = plan.updated({"data.without_test_of": Setting(trained.run, origin)})
     with errors.collect():
         on_stage("reading", plan.settings.reference)
-        corpus = read_corpus(plan, catalog, environment, home.cache, on_progress)
+        corpus = read_corpus(plan, catalog, environment, home, on_progress)
+        if corpus.pinned and corpus.pinned != corpus.reference:  # the project may soon have other annotations
+            plan = plan.updated({"data": Setting(corpus.pinned, f"{plan.entries()['data'].origin} {corpus.reference}")})
+        annotations = read_provenance(corpus, context)
+        corpus = replace(corpus, notes=(*corpus.notes, *annotations.notes()))
         if corpus.schema.multilabel and not plan.head.multilabel:
             plan = plan_for_sets(request, plan, catalog, errors)
         train = corpus.splits["train"].examples
@@ -97,6 +107,7 @@ def prepare(
         continues=Continuation.of(trained, plan, corpus.schema) if trained else None,
         class_weights=weights,
         resumes=resumes,
+        annotations=annotations,
     )
 
 
@@ -165,43 +176,3 @@ def check_name(name: str | None, home: Home, *, takes: bool = False) -> None:
             raise LabelkitError(
                 f"the run '{holder.record.id}' called '{name}' is running", hint="wait until it ends, or stop it first"
             )
-
-
-def read_corpus(
-    plan: Plan,
-    catalog: Catalog,
-    environment: Environment,
-    cache: Path,
-    on_progress: Callable[[str], object] = lambda what: None,
-) -> Corpus:
-    """Return the data of a plan, preprocessed.
-
-    :param on_progress: called with what is done next.
-
-    :raises DataError: it cannot be used as it stands.
-    """
-    task = plan.task
-    settings = reading_settings(plan.data, task.kind, task.scheme)
-    corpus = load_corpus(
-        plan.settings.reference,
-        layer=task.layer,
-        kind=task.kind,
-        scheme=task.scheme,
-        catalog=catalog,
-        ctx=_load_context(plan, settings, environment, cache),
-        seed=plan.train.seed,
-        on_progress=on_progress,
-    )
-    if not plan.preprocessors:
-        return corpus
-    from labelkit.data.preprocess import apply
-
-    splits = {
-        name: replace(split, examples=apply(plan.preprocessors, split.examples))
-        for name, split in corpus.splits.items()
-    }
-    return replace(corpus, splits=splits)
-
-
-def _load_context(plan: Plan, settings: DataSettings, environment: Environment, cache: Path) -> LoadContext:
-    return environment.load_context(settings, cache, plan.context.plugin_settings)

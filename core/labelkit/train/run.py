@@ -25,6 +25,7 @@ from labelkit.registry import Group, Home, Registry, RegistryObserver, RunRecord
 from labelkit.registry.liveness import BEAT_SECONDS
 from labelkit.registry.run_lock import RunLock, hold_lock
 from labelkit.train import distributed
+from labelkit.train.annotations import record_annotations
 from labelkit.train.disk_space import check_disk_space, estimate_disk_space
 from labelkit.train.fit import TrainingRun
 from labelkit.train.listeners import Emitter, Listener
@@ -128,6 +129,8 @@ def train(
         emit.add_first(RegistryObserver(registry))
         with record_end(registry, run, device.type, emit, started), heartbeat(registry, run):
             _emit_start(run, plan, prepared, note, emit)
+            if not prepared.resumes:
+                record_annotations(run, prepared.annotations, registry, home)
             if prepared.resumes:  # find it again: gc could remove it until the run was recorded as running
                 state = rewind(registry, run, home, find_training_state(run, home))
             resolved = encode_splits(run, plan, device, prepared, home, emit, record.suppliers)

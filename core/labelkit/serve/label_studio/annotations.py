@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -11,12 +10,8 @@ from typing import Any
 
 from labelkit.files.atomic import storage_errors
 from labelkit.files.json_text import to_json
-from labelkit.serve.label_studio.label_config import Control
-
-#: of five annotated texts about one is held out as validation, by its hash: always the same ones
-_HELD_OUT = 5
-#: what is kept of an annotation and of a task; payloads hold tokens and addresses of people, too
-_ANNOTATION = ("id", "result", "was_cancelled", "ground_truth", "updated_at")
+from labelkit.label_studio.label_config import Control
+from labelkit.label_studio.tasks import counting_annotation, is_held_out, slim_annotation
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +37,8 @@ class AnnotationStore:
 
         :raises StorageError: the disk is full, or permission is denied.
         """
-        kept = {name: annotation[name] for name in _ANNOTATION if name in annotation}
-        self._append({"task": {"id": task.get("id"), "data": task.get("data")}, "annotation": kept})
+        kept_task = {"id": task.get("id"), "data": task.get("data")}
+        self._append({"task": kept_task, "annotation": slim_annotation(annotation)})
 
     def delete(self, ids: Iterable[int]) -> None:
         """Forget annotations that were deleted.
@@ -79,36 +74,43 @@ class AnnotationStore:
 
 
 def training_data(
-    annotated: Iterable[tuple[dict[str, Any], dict[str, Any]]], control: Control, labels: Mapping[str, object]
+    annotated: Iterable[tuple[dict[str, Any], dict[str, Any]]],
+    control: Control,
+    labels: Mapping[str, object],
+    *,
+    several: bool = False,
 ) -> TrainingData:
-    """Return the annotations of one control as records of a JSON Lines file.
+    """Return the annotations of one control as tasks of an export of Label Studio.
 
     Of several annotations of a task the ground truth counts, else the latest.
 
     :param labels: those of the labeller, by which labels of the project are called where ``predicted_values`` say so.
+    :param several: texts have any number of labels, so that one without any counts.
     """
-    latest: dict[Any, tuple[dict[str, Any], dict[str, Any]]] = {}
+    of_tasks: dict[Any, tuple[dict[str, Any], list[dict[str, Any]]]] = {}
     for task, annotation in annotated:
-        before = latest.get(task["id"])
-        if not annotation.get("was_cancelled") and not (before and before[1].get("ground_truth")):
-            latest[task["id"]] = task, annotation
+        of_tasks.setdefault(task["id"], (task, []))[1].append(annotation)
     data = TrainingData([], [], [])
-    for task, annotation in latest.values():
-        text = control.text(task.get("data") or {})
-        record = None if text is None else _record(text, annotation.get("result") or [], control, labels)
-        if text is not None and record is not None:
-            (data.validation if _is_held_out(text) else data.train).append({"id": str(task["id"]), **record})
-            data.annotations.append((annotation.get("id", 0), str(annotation.get("updated_at", ""))))
+    for task, annotated_by in of_tasks.values():
+        text, counting = control.text(task.get("data") or {}), counting_annotation(annotated_by)
+        if text is None or counting is None:
+            continue
+        kept = _of_control(counting, control, labels)
+        if control.kind == "text" and not several and not any(one["value"]["choices"] for one in kept["result"]):
+            continue  # a text without the class that it needs
+        split = data.validation if is_held_out(text) else data.train
+        split.append({"id": task["id"], "data": {"text": text}, "annotations": [kept]})
+        data.annotations.append((counting.get("id", 0), str(counting.get("updated_at", ""))))
     return data
 
 
-def write_records(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
-    """Write records as JSON Lines.
+def write_tasks(path: Path, tasks: Iterable[Mapping[str, Any]]) -> None:
+    """Write tasks as a JSON array.
 
     :raises StorageError: the disk is full, or permission is denied.
     """
     with storage_errors(path):
-        path.write_text("".join(json.dumps(record, allow_nan=False) + "\n" for record in records), encoding="utf-8")
+        path.write_text(json.dumps(list(tasks), allow_nan=False), encoding="utf-8")
 
 
 def write_provenance(path: Path, content: Mapping[str, Any]) -> None:
@@ -120,20 +122,23 @@ def write_provenance(path: Path, content: Mapping[str, Any]) -> None:
         path.write_text(to_json(content) + "\n", encoding="utf-8")
 
 
-def _record(text: str, results: Iterable[Any], control: Control, labels: Mapping[str, object]) -> dict[str, Any] | None:
-    """Return the record of a text; None for a text without the class that it needs."""
-    own = [one for one in results if isinstance(one, dict) and one.get("from_name") == control.name]
-    values = [
-        (one["value"], control.label_of(name, labels))
-        for one in own
-        if isinstance(one.get("value"), dict)
-        for name in one["value"].get(control.type) or ()
-    ]
-    if control.kind == "text":
-        return {"text": text, "label": values[0][1]} if values else None
-    spans = [{"start": value["start"], "end": value["end"], "label": label} for value, label in values]
-    return {"text": text, "spans": spans}
+def _of_control(annotation: Mapping[str, Any], control: Control, labels: Mapping[str, object]) -> dict[str, Any]:
+    """Return an annotation, and the prediction that it began with, with the results of one control only.
 
+    :param labels: those of the labeller, by which labels of the project are called.
+    """
 
-def _is_held_out(text: str) -> bool:
-    return hashlib.sha256(text.encode()).digest()[0] % _HELD_OUT == 0
+    def own(results: Any) -> list[dict[str, Any]]:
+        found = [one for one in results or () if isinstance(one, dict) and one.get("from_name") == control.name]
+        values = [one["value"] for one in found if isinstance(one.get("value"), dict)]
+        with_labels = [value for value in values if isinstance(value.get(control.type), list)]
+        return [{**names, "value": {**value, control.type: called(value[control.type])}} for value in with_labels]
+
+    def called(given: list[str]) -> list[str]:
+        return [control.label_of(each, labels) for each in given]
+
+    names = {"from_name": control.name, "to_name": "text", "type": control.type}
+    kept = {**annotation, "result": own(annotation.get("result"))}
+    if prediction := annotation.get("prediction"):
+        kept["prediction"] = {**prediction, "result": own(prediction.get("result"))}
+    return kept

@@ -19,9 +19,9 @@ from starlette.responses import Response
 
 from labelkit.errors import DataError, LabelkitError, StorageError
 from labelkit.files.atomic import storage_errors
+from labelkit.label_studio.label_config import parse_label_config
 from labelkit.serve.bodies import OpenBody
 from labelkit.serve.errors import RequestError
-from labelkit.serve.label_studio.label_config import parse_label_config
 from labelkit.serve.label_studio.predictions import Unsent, assign_models, labels_of, predict_tasks
 from labelkit.serve.label_studio.training import Pairs, TrainingJobs
 from labelkit.serve.operations import Labelling, Operation, json_response

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from labelkit.label_studio.label_config import Control
 from labelkit.records import Example, Labelled
-from labelkit.serve.label_studio.label_config import Control
 
 if TYPE_CHECKING:
     from labelkit.serve.models import ServedModel

@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labelkit.errors import LabelkitError, RegistryError, TrainingError
+from labelkit.label_studio.label_config import Control
 from labelkit.registry.run_lock import hold_lock
-from labelkit.serve.label_studio.annotations import AnnotationStore, training_data, write_provenance, write_records
-from labelkit.serve.label_studio.label_config import Control
+from labelkit.serve.label_studio.annotations import AnnotationStore, training_data, write_provenance, write_tasks
 from labelkit.serve.label_studio.predictions import labels_of
 
 if TYPE_CHECKING:
+    from labelkit.models.checkpoint import CheckpointInfo
     from labelkit.registry import Home
     from labelkit.serve.models import ServedModel
 
@@ -120,23 +121,24 @@ class TrainingJobs:
         :raises LabelkitError: there are too few annotations, or a process failed.
         """
         before = model.info
-        data = training_data(self.store(project).current(), control, dict.fromkeys(labels_of(model)))
+        known, several = dict.fromkeys(labels_of(model)), before.schema.multilabel
+        data = training_data(self.store(project).current(), control, known, several=several)
         if len(data.train) < LEAST_TRAIN or len(data.validation) < LEAST_VALIDATION:
             found = f"{len(data.train)} texts to train on and {len(data.validation)} held out"
             raise TrainingError(f"too few annotations for {model.name}: {found}; a fifth is held out, by hash")
         folder = self._folder / f"project-{project}" / job / model.info.task
         folder.mkdir(parents=True, exist_ok=True)
-        train, validation = folder / "train.jsonl", folder / "validation.jsonl"
-        write_records(train, data.train)
-        write_records(validation, data.validation)
+        train, validation = folder / "train.json", folder / "validation.json"
+        write_tasks(train, data.train)
+        write_tasks(validation, data.validation)
         source, checkpoint = f"train={train},validation={validation}", str(model.labeller.folder)
         self._say(f"project {project}: {model.name} trains on {len(data.train)} texts, job {job}")
-        options = ("--model", checkpoint, "--set", f"data.splitter={before.splitter}")
-        run: str = self._labelkit(project, "run", before.task, "--data", source, *options)["run"]
+        origin = ("--from", before.run) if self._is_recorded(before.run) else ("--model", checkpoint)
+        run: str = self._labelkit(project, "run", before.task, "--data", source, *origin, *_reading(before))["run"]
         content = {"project": project, "job": job, "run": run, "from": before.run, "annotations": data.annotations}
         write_provenance(folder / "provenance.json", content)
         metric, higher = self._metric(run)
-        scores = [self._score(project, one, validation, metric) for one in (checkpoint, run)]
+        scores = [self._score(project, one, validation, metric, before) for one in (checkpoint, run)]
         shown = f"{metric} {scores[1]:.4f}, {before.run} has {scores[0]:.4f} on {len(data.validation)} held-out texts"
         if (scores[1] > scores[0]) is higher and scores[0] != scores[1] and model.run == before.run:
             model.promote(run)
@@ -144,15 +146,25 @@ class TrainingJobs:
         else:
             self._say(f"project {project}: run {run} is not served: {shown}")
 
-    def _score(self, project: int, reference: str, validation: Path, metric: str) -> float:
+    def _score(self, project: int, reference: str, validation: Path, metric: str, info: CheckpointInfo) -> float:
         """Return the score of a run, or of a checkpoint folder, on held-out texts.
 
         :raises TrainingError: it cannot be scored, for example for a label that it does not know.
         """
-        found = self._labelkit(project, "evaluate", reference, "--data", str(validation))["metrics"]
+        found = self._labelkit(project, "evaluate", reference, "--data", str(validation), *_reading(info))["metrics"]
         (tasks,) = found.values()
         (figures,) = tasks.values()
         return float(figures[metric])
+
+    def _is_recorded(self, run: str) -> bool:
+        """Return whether a run is in the registry, so that its test split is known."""
+        from labelkit.registry import Registry
+
+        with Registry.open(self._home, create=False) as registry:
+            try:
+                return registry.runs.get(run).status != "adopted"
+            except RegistryError:
+                return False
 
     def _metric(self, run: str) -> tuple[str, bool]:
         """Return the figure that selected the checkpoint of a run, and whether higher is better."""
@@ -187,3 +199,10 @@ class TrainingJobs:
             raise TrainingError(f"labelkit {arguments[0]} failed: {reason.removeprefix('error: ')}")
         document: Mapping[str, Any] = json.loads(out)
         return document
+
+
+def _reading(info: CheckpointInfo) -> tuple[str, ...]:
+    """Return the options by which the tasks are read as the labeller reads texts."""
+    settings = ("data.format=label-studio", f"data.splitter={info.splitter}", "data.align_spans=expand")
+    several = ("data.multilabel=true",) if info.schema.multilabel else ()
+    return tuple(part for each in (*settings, *several) for part in ("--set", each))

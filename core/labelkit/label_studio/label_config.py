@@ -12,6 +12,8 @@ from labelkit.records import Kind
 
 #: tag of the configuration → the kind of labeller whose labels it takes, and the tags of its labels
 _CONTROLS: Mapping[str, tuple[Kind, str]] = {"Labels": ("token", "Label"), "Choices": ("text", "Choice")}
+#: types of results that hold labels of a text; each is also the field of their labels
+RESULT_TYPES = ("labels", "choices")
 _HINT = 'it needs <Labels> or <Choices> with toName of a <Text value="$field">'
 
 
@@ -29,6 +31,11 @@ class Control:
     kind: Kind
     data_key: str
     names: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def tag(self) -> str:
+        """The name of its tag."""
+        return "Labels" if self.kind == "token" else "Choices"
 
     @property
     def type(self) -> str:
