@@ -107,11 +107,8 @@ def load_corpus(
     :raises UnknownNameError: nothing has that name.
     """
     settings, within = ctx.settings, context_for(ctx, layer, kind)
-    raw = read_raw_corpus(reference, kind, catalog, within, on_progress)
-    raw = without_held_out(raw, held_out) if held_out else raw
+    raw = _read_splits(reference, kind, catalog, within, held_out, on_progress)
     named = named_schema(raw.source, layer, catalog.schemas) if raw.source else None
-    if "train" not in raw.splits:
-        raise DataError(f"'{reference}' has no train split", hint="add it: --data train=PATH,…")
     on_progress("checking labels")
     if several := _is_multilabel(raw, named, kind, within):
         within = with_multilabel(within)
@@ -119,8 +116,8 @@ def load_corpus(
     target = (settings.train_scheme or scheme) if scheme else None
     conversion = read_labels(raw.splits, layer, target, within, named=named is not None)
     splits, new = conversion.splits, settings.allow_new_labels
-    found = schema_of(splits, layer, kind, target, named=named, allow_new=new, numeric=settings.numbers)
-    schema = replace(found, multilabel=several)
+    known = schema_of(splits, layer, kind, target, named=named, allow_new=new, numeric=settings.numbers)
+    schema = replace(known, multilabel=several)
     _check_label_count(schema, len(splits["train"]), settings, named)
     splits = _with_validation(splits, layer, kind, settings, seed)
     on_progress("computing content hashes")
@@ -140,6 +137,24 @@ def load_corpus(
         annotation_files=raw.annotation_files,
         pinned=raw.pinned,
     )
+
+
+def _read_splits(
+    reference: str,
+    kind: Kind,
+    catalog: DataCatalog,
+    ctx: LoadContext,
+    held_out: frozenset[bytes],
+    on_progress: Callable[[str], object],
+) -> RawCorpus:
+    """Return all splits of a data reference, without what is held out.
+
+    :raises DataError: there is no train split.
+    """
+    raw = read_raw_corpus(reference, kind, catalog, ctx, on_progress)
+    if "train" not in raw.splits:
+        raise DataError(f"'{reference}' has no train split", hint="add it: --data train=PATH,…")
+    return without_held_out(raw, held_out)
 
 
 def _with_validation(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from array import array
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from random import Random
@@ -22,12 +22,14 @@ Codes: TypeAlias = "array[int]"
 """One number per example: examples with the same number belong together."""
 
 
-def without_held_out(raw: RawCorpus, keys: Container[bytes]) -> RawCorpus:
+def without_held_out(raw: RawCorpus, keys: Collection[bytes]) -> RawCorpus:
     """Return data without the examples of train and validation whose content is held out elsewhere.
 
-    :param keys: their content keys.
+    :param keys: their content keys; the data itself where there are none.
     :raises DataError: nothing is left to train on.
     """
+    if not keys:
+        return raw
     splits, notes = dict(raw.splits), list(raw.notes)
     for split in ("train", "validation"):
         examples = splits.get(split, ())
@@ -41,7 +43,8 @@ def without_held_out(raw: RawCorpus, keys: Container[bytes]) -> RawCorpus:
             splits[split] = select_examples(examples, kept)
         else:
             del splits[split]
-    return replace(raw, splits=splits, notes=tuple(notes))
+    refs = {split: ref for split, ref in raw.refs.items() if split in splits}
+    return replace(raw, splits=splits, refs=refs, notes=tuple(notes))
 
 
 def hold_out_validation(

@@ -78,24 +78,17 @@ def prepare(
         on_stage("finding the encoder", plan.settings.model)
         context = plan_context(plan, plan.data, environment, home)
         encoder, trained = resolve_model(plan.settings.model, catalog, context, home)
-        if trained is not None and not references.is_path(plan.settings.model) and plan.settings.model != trained.run:
-            origin = plan.entries()["model"].origin  # an alias may soon be that of another run
-            plan = plan.updated({"model": Setting(trained.run, f"{origin} {plan.settings.model}")})
-            if plan.data.without_test_of is not None:
-                plan = plan.updated({"data.without_test_of": Setting(trained.run, origin)})
+        if trained is not None and not references.is_path(plan.settings.model):
+            plan = pin_model(plan, trained.run)
     with errors.collect():
         on_stage("reading", plan.settings.reference)
         corpus = read_corpus(plan, catalog, environment, home, on_progress)
-        if corpus.pinned and corpus.pinned != corpus.reference:  # the project may soon have other annotations
-            plan = plan.updated({"data": Setting(corpus.pinned, f"{plan.entries()['data'].origin} {corpus.reference}")})
-        annotations = read_provenance(corpus, context)
+        plan = pin(plan, "data", corpus.pinned) if corpus.pinned else plan
+        annotations = read_provenance(corpus, plan_context(plan, plan.data, environment, home))
         corpus = replace(corpus, notes=(*corpus.notes, *annotations.notes()))
         if corpus.schema.multilabel and not plan.head.multilabel:
             plan = plan_for_sets(request, plan, catalog, errors)
-        train = corpus.splits["train"].examples
-        weights = resolve_class_weights(plan.train.class_weights, train, corpus.layer, corpus.schema)
-        if weights is not None:
-            corpus = replace(corpus, notes=(*corpus.notes, describe_weights(weights, corpus.schema)))
+        corpus, weights = with_class_weights(corpus, plan)
     if not errors.errors:
         try_parts(plan, corpus, catalog, errors)
     errors.raise_errors()
@@ -111,6 +104,28 @@ def prepare(
     )
 
 
+def with_class_weights(corpus: Corpus, plan: Plan) -> tuple[Corpus, tuple[float, ...] | None]:
+    """Return data with a note on the weights of its labels in the loss, and the weights; None where all are equal."""
+    train = corpus.splits["train"].examples
+    weights = resolve_class_weights(plan.train.class_weights, train, corpus.layer, corpus.schema)
+    if weights is None:
+        return corpus, None
+    return replace(corpus, notes=(*corpus.notes, describe_weights(weights, corpus.schema))), weights
+
+
+def pin_model(plan: Plan, run: str) -> Plan:
+    """Return a plan whose model is a run by its id, as an alias may soon be that of another one."""
+    if plan.data.without_test_of == plan.settings.model:
+        plan = pin(plan, "data.without_test_of", run)
+    return pin(plan, "model", run)
+
+
+def pin(plan: Plan, key: str, reference: str) -> Plan:
+    """Return a plan with a reference that always means the same; the origin says what was given."""
+    given, origin = plan.entries()[key]
+    return plan if given == reference else plan.updated({key: Setting(reference, f"{origin} {given}")})
+
+
 def plan_for_sets(request: Request, plan: Plan, catalog: Catalog, errors: ErrorCollector) -> Plan:
     """Return the plan of a request for data whose texts turned out to have any number of labels.
 
@@ -119,7 +134,8 @@ def plan_for_sets(request: Request, plan: Plan, catalog: Catalog, errors: ErrorC
     decided = {"data.multilabel": (True, "automatic: texts have several labels")}
     changed = replace(request, overrides={**request.overrides, **decided})
     found = draft_plan(changed, catalog, errors, plan.context)
-    return found.updated({"model": plan.entries()["model"]})
+    pinned = {key: plan.entries()[key] for key in ("model", "data", "data.without_test_of")}
+    return found.updated(pinned)
 
 
 def prepare_resumed(

@@ -125,12 +125,10 @@ def train(
     if not prepared.resumes:
         check_disk_space(estimate_disk_space(prepared, plan), home)
     with Registry.open(home, create=True) as registry, hold_lock(home.runs / run) as lock:
-        _start_or_resume(registry, prepared, record, state, lock, warn)
+        _start_or_resume(registry, prepared, record, state, lock, home, warn)
         emit.add_first(RegistryObserver(registry))
         with record_end(registry, run, device.type, emit, started), heartbeat(registry, run):
             _emit_start(run, plan, prepared, note, emit)
-            if not prepared.resumes:
-                record_annotations(run, prepared.annotations, registry, home)
             if prepared.resumes:  # find it again: gc could remove it until the run was recorded as running
                 state = rewind(registry, run, home, find_training_state(run, home))
             resolved = encode_splits(run, plan, device, prepared, home, emit, record.suppliers)
@@ -162,11 +160,13 @@ def _start_or_resume(
     record: RunRecord,
     state: TrainingState | None,
     lock: RunLock,
+    home: Home,
     warn: Callable[[str], object],
 ) -> None:
     """Record that the run starts, or is resumed, after warnings of what has changed."""
     if prepared.resumes is None:
         registry.recorder.start(record, takes_name=prepared.takes_name)
+        record_annotations(record.id, prepared.annotations, registry, home)
         return
     for change in provenance_changes(prepared.resumes.record, record):
         warn(change)
