@@ -123,20 +123,13 @@ def load_corpus(
     on_progress("computing content hashes")
     hashed = _hash_splits(splits, raw.refs, schema, layer)
     return Corpus(
-        reference=reference,
-        layer=layer,
-        kind=kind,
-        schema=schema,
-        splits=hashed,
-        scheme_read=conversion.source,
+        reference=reference, layer=layer, kind=kind, schema=schema, splits=hashed, scheme_read=conversion.source,
         repaired=conversion.repaired,
         synthetic=raw.source is not None and raw.source.synthetic,
         notes=(*raw.notes, *leakage_notes(hashed), *_label_notes(hashed, schema, layer)),
         assumptions=tuple(within.policy.assumptions),
-        formats=raw.formats,
-        annotation_files=raw.annotation_files,
-        pinned=raw.pinned,
-    )
+        formats=raw.formats, annotation_files=raw.annotation_files, pinned=raw.pinned,
+    )  # fmt: skip
 
 
 def _read_splits(

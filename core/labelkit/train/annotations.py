@@ -18,14 +18,15 @@ from labelkit.registry import Home, Registry
 ANNOTATIONS = "annotations.json"
 
 
-def read_provenance(corpus: Corpus, ctx: LoadContext) -> AnnotationProvenance:
-    """Return which annotations a corpus is made of; none where no file of it is an export of Label Studio.
+def with_provenance(corpus: Corpus, ctx: LoadContext) -> tuple[Corpus, AnnotationProvenance]:
+    """Return a corpus with notes on the annotations it is made of, and these; none where it is no Label Studio export.
 
     :raises DataError: a file cannot be read any more.
     """
     silent = replace(ctx, policy=ReadingPolicy(on_bad_record=lambda error: None))
     files = (stored_values(path, silent, "array") for path in corpus.annotation_files)
-    return provenance_of(task for _, task in chain.from_iterable(files))
+    found = provenance_of(task for _, task in chain.from_iterable(files))
+    return replace(corpus, notes=(*corpus.notes, *found.notes())), found
 
 
 def record_annotations(run: str, annotations: AnnotationProvenance, registry: Registry, home: Home) -> None:

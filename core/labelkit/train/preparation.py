@@ -17,7 +17,7 @@ from labelkit.plugins.suppliers import explain_missing_parts
 from labelkit.records import Context, ResolvedEncoder
 from labelkit.registry import RunDetails, names
 from labelkit.registry.home import Home
-from labelkit.train.annotations import read_provenance
+from labelkit.train.annotations import with_provenance
 from labelkit.train.class_weights import describe_weights, resolve_class_weights
 from labelkit.train.continuation import Continuation, resolve_model
 from labelkit.train.corpora import plan_context, read_corpus
@@ -84,8 +84,7 @@ def prepare(
         on_stage("reading", plan.settings.reference)
         corpus = read_corpus(plan, catalog, environment, home, on_progress)
         plan = pin(plan, "data", corpus.pinned) if corpus.pinned else plan
-        annotations = read_provenance(corpus, plan_context(plan, plan.data, environment, home))
-        corpus = replace(corpus, notes=(*corpus.notes, *annotations.notes()))
+        corpus, annotations = with_provenance(corpus, plan_context(plan, plan.data, environment, home))
         if corpus.schema.multilabel and not plan.head.multilabel:
             plan = plan_for_sets(request, plan, catalog, errors)
         corpus, weights = with_class_weights(corpus, plan)
