@@ -92,8 +92,8 @@ class StubJobs:
     def store(self, project: int) -> AnnotationStore:
         return AnnotationStore(self.folder / f"project-{project}")
 
-    def count(self, project: int, pairs: Any) -> None:
-        self.asked.append(("count", project))
+    def count(self, project: int, pairs: Any, annotations: int) -> None:
+        self.asked.append(("count", project, annotations))
 
     def start(self, project: int, pairs: Any) -> str:
         self.asked.append(("start", project))
@@ -214,10 +214,31 @@ def test_webhooks_keep_annotations_without_secrets_and_start_jobs(
     assert jobs.store(5).current() == []
     assert client.post("/webhook", json={"action": "START_TRAINING", "project": project}).json() == {"job": "job-1"}
     assert client.post("/webhook", json={"action": "PROJECT_UPDATED", "project": project}).json() == {}
-    assert jobs.asked == [("count", 5), ("count", 5), ("start", 5)]
+    assert jobs.asked == [("count", 5, 1), ("count", 5, 1), ("start", 5)]
     kept = (jobs.folder / "project-5" / "annotations.jsonl").read_text(encoding="utf-8")
     assert "hush" not in kept
     assert "me@x" not in kept
+
+
+def test_annotations_made_of_predictions_at_once_are_kept_with_what_was_predicted(
+    backend: tuple[httpx.Client, StubJobs, list[str]], trained: labelkit.RunResult
+) -> None:
+    client, jobs, _ = backend
+    tasks = [task(1, text="Ada ran"), task(2, text="Bob met Cleo .")]
+    client.post("/predict", json={"tasks": tasks, "project": "6.1", "label_config": CONFIG})
+    made = [{"id": 10 + one["id"], "task": one["id"], "result": [], "parent_prediction": 7} for one in tasks]
+    made.append({"id": 20, "task": 1, "result": [], "parent_prediction": None})
+    event = {"action": "ANNOTATIONS_CREATED", "annotation": made, "task": list(reversed(tasks))}
+    assert client.post("/webhook", json={**event, "project": {"id": 6, "label_config": CONFIG}}).json() == {}
+    assert jobs.asked[-1] == ("count", 6, 3)
+    later = [{**one, "model_version": "later"} for _, one in jobs.store(6).current()]
+    jobs.store(6).add_predictions([(1, later[0])])
+    updated = {**event, "action": "ANNOTATION_UPDATED", "annotation": made[0], "task": tasks[0]}
+    client.post("/webhook", json={**updated, "project": {"id": 6, "label_config": CONFIG}})
+    kept = jobs.store(6).current()
+    assert [(one["id"], annotation["id"]) for one, annotation in kept] == [(1, 11), (2, 12), (1, 20)]
+    versions = [(annotation.get("prediction") or {}).get("model_version") for _, annotation in kept]
+    assert versions == [trained.run, trained.run, None]
 
 
 # -- training ---------------------------------------------------------------------------------------------------------
@@ -272,7 +293,7 @@ def test_choices_and_predictions_are_called_as_the_labeller_calls_them() -> None
 
 def test_a_line_that_a_full_disk_cut_is_left_out(tmp_path: Path) -> None:
     store = AnnotationStore(tmp_path)
-    store.add({"id": 1, "data": {}}, {"id": 1, "result": []})
+    store.add([({"id": 1, "data": {}}, {"id": 1, "result": []})])
     with (tmp_path / "annotations.jsonl").open("a") as file:
         file.write('{"task": {"id"')
     assert len(store.current()) == 1
@@ -301,7 +322,7 @@ def jobs(tmp_path: Path, said: list[str], monkeypatch: pytest.MonkeyPatch) -> Tr
     found = TrainingJobs(Home(root=tmp_path), tmp_path, 3, said.append)
     monkeypatch.setattr(found, "_metric", lambda run: ("f1", True))
     for number in range(60):
-        found.store(1).add(*annotated(number, f"Ada {number}", (0, 3, "Person")))
+        found.store(1).add([annotated(number, f"Ada {number}", (0, 3, "Person"))])
     return found
 
 

@@ -57,7 +57,8 @@ def pull(shell: Shell, project: str, output: Path, force: bool, token_file: Path
         shell.say(line)
     for what, number in snapshot.left_out.items():
         shell.say(f"note: {what}: {number:,}")
-    shell.say(f"→ {output}")
+    field = snapshot.controls[0].data_key
+    shell.say(f"→ {output}" + (f", to read with --columns text={field}" if field != "text" else ""))
 
 
 @annotations.command("push")

@@ -9,7 +9,7 @@ from typing import Any
 #: of five annotated texts about one is held out as validation, by its hash: always the same ones
 _HELD_OUT = 5
 #: what is kept of an annotation, and of the prediction that it began with; the rest are people and their tokens
-_ANNOTATION = ("id", "result", "ground_truth", "was_cancelled", "updated_at")
+_ANNOTATION = ("id", "result", "ground_truth", "was_cancelled", "updated_at", "parent_prediction")
 _PREDICTION = ("model_version", "score", "result")
 
 
@@ -23,8 +23,13 @@ def slim_annotation(annotation: Mapping[str, Any]) -> dict[str, Any]:
     found = {name: annotation[name] for name in _ANNOTATION if name in annotation}
     prediction = annotation.get("prediction")
     if isinstance(prediction, Mapping) and prediction:
-        found["prediction"] = {name: prediction[name] for name in _PREDICTION if name in prediction}
+        found["prediction"] = slim_prediction(prediction)
     return found
+
+
+def slim_prediction(prediction: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is kept of a prediction: its model, score and labels."""
+    return {name: prediction[name] for name in _PREDICTION if name in prediction}
 
 
 def counting_annotation(annotations: Any) -> dict[str, Any] | None:

@@ -11,7 +11,7 @@ from typing import Any
 from labelkit.files.atomic import storage_errors
 from labelkit.files.json_text import to_json
 from labelkit.label_studio.label_config import Control
-from labelkit.label_studio.tasks import counting_annotation, is_held_out, slim_annotation
+from labelkit.label_studio.tasks import counting_annotation, is_held_out, slim_annotation, slim_prediction
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,30 +32,46 @@ class AnnotationStore:
     def __init__(self, folder: Path) -> None:
         self._path = folder / "annotations.jsonl"
 
-    def add(self, task: Mapping[str, Any], annotation: Mapping[str, Any]) -> None:
-        """Keep an annotation that was created or updated.
+    def add(self, annotated: Iterable[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> None:
+        """Keep annotations that were created or updated, each with its task.
 
         :raises StorageError: the disk is full, or permission is denied.
         """
-        kept_task = {"id": task.get("id"), "data": task.get("data")}
-        self._append({"task": kept_task, "annotation": slim_annotation(annotation)})
+        self._append(
+            {"task": {"id": task.get("id"), "data": task.get("data")}, "annotation": slim_annotation(annotation)}
+            for task, annotation in annotated
+        )
+
+    def add_predictions(self, predicted: Iterable[tuple[int, Mapping[str, Any]]]) -> None:
+        """Keep what was predicted for tasks: an event says only that its annotation began with a prediction.
+
+        :raises StorageError: the disk is full, or permission is denied.
+        """
+        self._append({"predicted": task, "prediction": slim_prediction(prediction)} for task, prediction in predicted)
 
     def delete(self, ids: Iterable[int]) -> None:
         """Forget annotations that were deleted.
 
         :raises StorageError: the disk is full, or permission is denied.
         """
-        self._append({"deleted": list(ids)})
+        self._append([{"deleted": list(ids)}])
 
     def current(self) -> list[tuple[dict[str, Any], dict[str, Any]]]:
         """Return task and annotation of all annotations that there are, in the order of their creation."""
         found: dict[Any, tuple[dict[str, Any], dict[str, Any]]] = {}
+        predictions: dict[Any, dict[str, Any]] = {}
         for event in self._events():
             if "deleted" in event:
                 for one in event["deleted"]:
                     found.pop(one, None)
+            elif "predicted" in event:
+                predictions[event["predicted"]] = event["prediction"]
             else:
-                found[event["annotation"].get("id")] = event["task"], event["annotation"]
+                task, annotation = event["task"], event["annotation"]
+                before = found.get(annotation.get("id"), (task, {}))[1].get("prediction")
+                if annotation.get("parent_prediction") is not None:  # as it was when the annotation was created
+                    annotation["prediction"] = before or predictions.get(task.get("id"))
+                found[annotation.get("id")] = task, annotation
         return list(found.values())
 
     def _events(self) -> Iterator[dict[str, Any]]:
@@ -66,11 +82,12 @@ class AnnotationStore:
                 if line.endswith("\n"):  # the last line may be one that a full disk cut
                     yield json.loads(line)
 
-    def _append(self, event: Mapping[str, Any]) -> None:
+    def _append(self, events: Iterable[Mapping[str, Any]]) -> None:
+        lines = "".join(json.dumps(event, allow_nan=False) + "\n" for event in events)
         with storage_errors(self._path):
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with self._path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(event, allow_nan=False) + "\n")
+                file.write(lines)
 
 
 def training_data(

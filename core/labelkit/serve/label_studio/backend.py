@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
 _GROUP = "Label Studio"
+_ANNOTATED = ("ANNOTATION_CREATED", "ANNOTATIONS_CREATED", "ANNOTATION_UPDATED")
 
 
 class SetupBody(OpenBody):
@@ -42,6 +43,7 @@ class SetupBody(OpenBody):
 class TaskBody(OpenBody):
     """A task to label."""
 
+    id: int | None = None
     data: dict[str, Any]
 
 
@@ -72,9 +74,19 @@ class EventBody(OpenBody):
 
     action: str
     project: ProjectBody
-    task: AnnotatedTask | None = None
-    annotation: dict[str, Any] | None = None
+    task: AnnotatedTask | list[AnnotatedTask] | None = None
+    annotation: dict[str, Any] | list[dict[str, Any]] | None = None
     annotations: list[dict[str, Any]] | None = None
+
+    @property
+    def annotated(self) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+        """Task and annotation of each annotation: of one, or of many that were made of predictions at once."""
+        tasks = self.task if isinstance(self.task, list) else [self.task] if self.task else []
+        found = self.annotation if isinstance(self.annotation, list) else [self.annotation] if self.annotation else []
+        if len(tasks) == len(found) == 1:
+            return [(tasks[0].model_dump(), found[0])]
+        by_id = {task.id: task.model_dump() for task in tasks}
+        return [(by_id[one["task"]], one) for one in found if one.get("task") in by_id]
 
 
 class LabelStudioBackend:
@@ -128,6 +140,10 @@ class LabelStudioBackend:
         pairs = self._pairs(body.label_config or self._configs.get(project, ""))
         found, unsent = await predict_tasks(pairs, [task.data for task in body.tasks], self._labelling)
         self._report(project, unsent)
+        predicted = [(task.id, one) for task, one in zip(body.tasks, found, strict=True) if task.id is not None]
+        if project.isdecimal() and predicted:
+            with contextlib.suppress(StorageError):  # people wait for labels; what is corrected is then not counted
+                await asyncio.to_thread(self._jobs.store(int(project)).add_predictions, predicted)
         return json_response({"results": found})
 
     async def _webhook(self, request: Request) -> Response:
@@ -135,9 +151,9 @@ class LabelStudioBackend:
         store, project = self._jobs.store(body.project.id), body.project.id
         job: str | None = None
         try:
-            if body.action in ("ANNOTATION_CREATED", "ANNOTATION_UPDATED") and body.annotation and body.task:
-                await asyncio.to_thread(store.add, body.task.model_dump(), body.annotation)
-                self._jobs.count(project, self._pairs(body.project.label_config))
+            if body.action in _ANNOTATED and (annotated := body.annotated):
+                await asyncio.to_thread(store.add, annotated)
+                self._jobs.count(project, self._pairs(body.project.label_config), len(annotated))
             elif body.action == "ANNOTATIONS_DELETED":
                 ids = [one["id"] for one in body.annotations or () if isinstance(one.get("id"), int)]
                 await asyncio.to_thread(store.delete, ids)

@@ -62,11 +62,11 @@ class TrainingJobs:
         """Return the annotations of a project."""
         return AnnotationStore(self._folder / f"project-{project}")
 
-    def count(self, project: int, pairs: Pairs) -> None:
-        """Count an annotation, and start a job once there are enough new ones."""
+    def count(self, project: int, pairs: Pairs, annotations: int = 1) -> None:
+        """Count annotations, and start a job once there are enough new ones."""
         with self._lock:
             known = self._projects.setdefault(project, _Project())
-            known.new += 1
+            known.new += annotations
             known.pairs = pairs
             due = self._retrain_after is not None and known.new >= self._retrain_after
         if due:
