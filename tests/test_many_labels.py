@@ -18,7 +18,8 @@ from labelkit.inference.engine import WordScores
 from labelkit.inference.prediction import ScoredPredictions
 from labelkit.inference.score_blocks import blocks, confidences, new_scores
 from labelkit.inference.viterbi import rules_of, viterbi
-from labelkit.label.stream import CHARACTERS, chunks
+from labelkit.label.slow_input import chunks_until_pause
+from labelkit.label.stream import CHARACTERS, characters_of, chunk_characters, chunks
 from labelkit.records import Example, Schema, Scores
 
 TYPES = 5000
@@ -91,6 +92,33 @@ def test_chunks_of_many_labels_are_smaller() -> None:
     for labels in (1, 256):
         assert [len(chunk) for chunk in chunks(inputs, 5, labels)] == [len(chunk) for chunk in chunks(inputs, 5)]
     assert max(len(chunk) for chunk in chunks(inputs, 5, 10_001)) == CHARACTERS * 256 // 10_001 // 1000 + 1
+
+
+def test_slow_inputs_are_cut_by_their_characters_too() -> None:
+    inputs = [Example(id=str(number), text="x" * 1000) for number in range(200)]
+    few, many = chunk_characters(1), chunk_characters(10_001)
+    assert (few, many) == (CHARACTERS, CHARACTERS * 256 // 10_001)
+    cut = [
+        [len(chunk) for chunk in chunks_until_pause(inputs, seconds=60, characters=most, size=characters_of)]
+        for most in (few, many)
+    ]
+    assert cut == [[64, 64, 64, 8], [7] * 28 + [4]]
+
+
+def test_slow_inputs_are_read_ahead_up_to_a_number_of_characters(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("labelkit.label.slow_input.CHARACTERS_AHEAD", 10_000)
+    read: list[str] = []
+
+    def inputs() -> Iterator[Example]:
+        for number in range(50):
+            read.append(str(number))
+            yield Example(id=str(number), text="x" * (50_000 if number == 20 else 1000))
+
+    cut = chunks_until_pause(inputs(), records=1, seconds=60, size=characters_of)
+    for number in range(50):
+        assert [one.id for one in next(cut)] == [str(number)]
+        assert len(read) <= number + 13  # ten wait, one is with the reader, and one with us
+    assert list(cut) == []
 
 
 def test_more_types_than_the_limit_are_refused_with_advice(

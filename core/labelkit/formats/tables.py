@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from labelkit.errors import DataError
 from labelkit.files.reading import open_bytes, reading_errors, too_long
 from labelkit.files.small import read_json
+from labelkit.formats.arrow_messages import ARROW_MAGIC, check_messages
+from labelkit.formats.arrow_sizes import decoded_bytes
 from labelkit.formats.columns import check_columns
 from labelkit.formats.examples import ClassNames, read_records
 from labelkit.formats.labelled_json import is_gold, to_record
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _BLOCK_ROWS = 1000  # in memory at once
-_ARROW_MAGIC = b"ARROW1"
 
 
 def read_parquet(path: Path, ctx: LoadContext, names: ClassNames | None = None) -> Iterator[Example]:
@@ -66,7 +67,7 @@ def read_arrow(path: Path, ctx: LoadContext) -> Iterator[Example]:
     count = 0
     for file in files:
         with _open_table(file, "Arrow") as stream:
-            schema, batches = open_arrow(stream)
+            schema, batches = open_arrow(file, stream)
             for example in _examples(path, ctx, schema, batches, None, count):
                 count += 1
                 yield example
@@ -161,13 +162,21 @@ def class_label_names(feature: Any) -> Sequence[str]:
     return class_label_names(feature.get("feature"))
 
 
-def open_arrow(stream: BinaryIO) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
-    """Open either kind of Arrow data: ``datasets`` writes streams, others write files."""
+def open_arrow(path: Path, stream: BinaryIO) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+    """Open either kind of Arrow data: ``datasets`` writes streams, others write files.
+
+    :raises DataError: a record batch unpacks to far more than it should.
+    :raises pyarrow.ArrowInvalid: the data are damaged.
+    """
     import pyarrow as pa
 
-    magic = stream.read(len(_ARROW_MAGIC))
+    try:
+        check_messages(path, stream)
+    except ValueError as error:
+        raise pa.ArrowInvalid(str(error)) from error
+    magic = stream.read(len(ARROW_MAGIC))
     stream.seek(0)
-    if magic == _ARROW_MAGIC:
+    if magic == ARROW_MAGIC:
         file = pa.ipc.open_file(stream)
         return file.schema, (file.get_batch(number) for number in range(file.num_record_batches))
     reader = pa.ipc.open_stream(stream)
@@ -231,12 +240,12 @@ def _small_blocks(path: Path, batch: pa.RecordBatch, limit: int) -> Iterator[pa.
     batch.validate(full=True)  # reading a damaged Arrow file may end the process: pyarrow trusts its offsets
     for first in range(0, batch.num_rows, _BLOCK_ROWS):
         block = batch.slice(first, _BLOCK_ROWS)
-        if block.nbytes <= limit:
+        if decoded_bytes(block) <= limit:
             yield block
             continue
         for index in range(block.num_rows):
             row = block.slice(index, 1)
-            if row.nbytes > limit:
+            if decoded_bytes(row) > limit:
                 raise too_long(str(path), "table has a row that", limit, "bytes")
             yield row
 

@@ -19,6 +19,7 @@ from labelkit.inference.decoding import (
     label_sequences,
     repair_label_ids,
 )
+from labelkit.inference.score_blocks import confidences
 from labelkit.inference.thresholds import threshold_array
 from labelkit.label.records import rename_reserved_fields
 from labelkit.labels.numbers import number_text
@@ -96,10 +97,10 @@ def assemble_records(
         return _number_records(batch, ids.tolist(), scored.engine, info.run)
     if info.schema.multilabel:
         return _set_records(batch, ids, found.values, scored.engine, info)
-    values = apply_temperature(found.values, info.temperature)
     if info.kind == "text":
+        values = apply_temperature(found.values, info.temperature)
         return _text_records(batch, ids.tolist(), values, scored.engine, info)
-    confidence = np.exp(values[np.arange(len(ids)), ids])
+    confidence = confidences(found.values, ids, info.temperature)
     spans = decode_spans(ids, confidence, scores)
     repaired = repair_label_ids(ids, scores)
     changes = count_changes(ids, repaired, scores)
@@ -125,8 +126,8 @@ def _text_records(
     batch: PreparedBatch, ids: list[int], values: NDArray[np.float32], engine: str, info: CheckpointInfo
 ) -> list[Labelled]:
     labels, run = info.schema.label_names, info.run
-    confidences = np.round(np.exp(values).astype(np.float64), 4).tolist()
-    rows = zip(batch.examples, ids, confidences, batch.encoded.coverage, strict=True)
+    probabilities = np.round(np.exp(values).astype(np.float64), 4).tolist()
+    rows = zip(batch.examples, ids, probabilities, batch.encoded.coverage, strict=True)
     return [
         Labelled(
             id=example.id,

@@ -64,7 +64,12 @@ def label_stream(
     ):
         previous: Future[PendingChunk] | None = None
         try:
-            cut = chunks_until_pause(inputs) if prompt else chunks(inputs, done, len(labeller.labels))
+            labels = len(labeller.labels)
+            cut = (
+                chunks_until_pause(inputs, characters=chunk_characters(labels), size=characters_of)
+                if prompt
+                else chunks(inputs, done, labels)
+            )
             for number, chunk in enumerate(cut, done):
                 if not chunk and previous is not None:  # a pause: the results so far are not kept waiting
                     yield previous.result().results(labeller)
@@ -89,17 +94,28 @@ def chunks(inputs: Iterable[InputRecord], done: int = 0, labels: int = 1) -> Ite
     :param done: number of earlier chunks; the first few are smaller.
     :param labels: of each word; chunks are smaller where there are more than :data:`MANY_LABELS`.
     """
-    iterator, most = iter(inputs), max(1, CHARACTERS * MANY_LABELS // max(labels, MANY_LABELS))
+    iterator, most = iter(inputs), chunk_characters(labels)
     for index in count(done):
         records, characters = min(FIRST << min(index, 20), RECORDS), most
         chunk: list[InputRecord] = []
         while len(chunk) < records and characters > 0 and (item := next(iterator, None)) is not None:
             chunk.append(item)
-            if isinstance(item, Example):
-                characters -= len(item.text or "") if item.words is None else sum(map(len, item.words))
+            characters -= characters_of(item)
         if not chunk:
             return
         yield chunk
+
+
+def chunk_characters(labels: int) -> int:
+    """Return how many characters make a chunk, for so many labels of each word."""
+    return max(1, CHARACTERS * MANY_LABELS // max(labels, MANY_LABELS))
+
+
+def characters_of(item: InputRecord) -> int:
+    """Return how many characters are labelled of a record."""
+    if not isinstance(item, Example):
+        return 0
+    return len(item.text or "") if item.words is None else sum(map(len, item.words))
 
 
 class PendingChunk:
