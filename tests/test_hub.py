@@ -10,16 +10,17 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from labelkit.errors import NetworkError
-from labelkit.hub.guard import GuardedStream, check_repository, guard_session
+from labelkit.hub.guard import GuardedStream, _free_bytes, check_repository, guard_session
 
 SHA = "0123456789abcdef0123456789abcdef01234567"
 OLD = "fedcba9876543210fedcba9876543210fedcba98"
@@ -362,6 +363,74 @@ def test_a_hub_that_never_ends_an_answer_is_given_up(
     assert resolve(hub, tmp_path)["revision"] == SHA
 
 
+@pytest.fixture
+def answer_with() -> Iterator[Callable[[Mapping[str, str]], None]]:
+    """Return a function that makes the client of this process get an answer with some headers to each request."""
+    import httpx2
+    from huggingface_hub import close_session, set_client_factory
+    from huggingface_hub.utils._http import default_client_factory
+
+    def answer_with(headers: Mapping[str, str]) -> None:
+        def answer(request: httpx2.Request) -> httpx2.Response:
+            assert request.headers["accept-encoding"] == "identity"
+            return httpx2.Response(200, headers=headers, content=iter([b"x" * 700] * 2))
+
+        set_client_factory(lambda: httpx2.Client(transport=httpx2.MockTransport(answer)))
+        guard_session()
+        guard_session()  # once is enough
+
+    yield answer_with
+    set_client_factory(default_client_factory)
+    close_session()
+
+
+HASH = {"X-Xet-Hash": "a" * 64}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "message"),
+    [
+        ("GET", "/api/models/a/b", {"Content-Length": "1001"}, "announces an answer of 1,001 bytes, more than 1,000"),
+        ("GET", "/a/b/resolve/main/f", {"Content-Length": "5001"}, "announces a file of 5,001 bytes, and 5,000 are"),
+        ("GET", "/a/b/resolve/main/f", {"Content-Length": "9" * 30}, "invalid length: '9999"),
+        ("HEAD", "/a/b/resolve/main/f", {**HASH, "X-Linked-Size": "5001"}, "announces a file of 5,001 bytes, and"),
+        ("HEAD", "/a/b/resolve/main/f", {**HASH, "X-Linked-Size": "-1"}, "invalid length: '-1'"),
+        ("HEAD", "/a/b/resolve/main/f", {**HASH, "X-Linked-Size": "5000"}, None),
+        ("HEAD", "/a/b/resolve/main/f", {"Content-Length": "5001"}, None),  # it may be in the cache already
+    ],
+)
+def test_what_is_announced_to_be_too_large_is_not_read(
+    method: str,
+    path: str,
+    headers: dict[str, str],
+    message: str | None,
+    answer_with: Callable[[Mapping[str, str]], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from huggingface_hub import get_session
+
+    monkeypatch.setattr("labelkit.hub.guard.MAX_ANSWER", 1000)
+    monkeypatch.setattr("labelkit.hub.guard._free_bytes", lambda: 5000)
+    answer_with(headers)
+    with pytest.raises(NetworkError, match=message) if message else contextlib.nullcontext():
+        get_session().request(method, f"http://hub{path}")
+
+
+def test_the_free_space_is_that_of_the_cache_which_may_not_be_there_yet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hf" / "hub"))
+    asked: list[Path] = []
+
+    def disk_usage(place: Path) -> SimpleNamespace:
+        asked.append(place)
+        return SimpleNamespace(free=7)
+
+    monkeypatch.setattr("labelkit.hub.guard.shutil.disk_usage", disk_usage)
+    assert _free_bytes() == 7
+    assert asked == [tmp_path]
+
+
 @pytest.mark.parametrize(
     ("path", "headers", "message"),
     [
@@ -372,31 +441,22 @@ def test_a_hub_that_never_ends_an_answer_is_given_up(
     ],
 )
 def test_the_session_of_the_hub_is_guarded(
-    path: str, headers: dict[str, str], message: str | None, monkeypatch: pytest.MonkeyPatch
+    path: str,
+    headers: dict[str, str],
+    message: str | None,
+    answer_with: Callable[[Mapping[str, str]], None],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    import httpx2
-    from huggingface_hub import close_session, get_session, set_client_factory
-    from huggingface_hub.utils._http import default_client_factory
+    from huggingface_hub import get_session
 
     monkeypatch.setattr("labelkit.hub.guard.MAX_ANSWER", 1000)
     monkeypatch.setattr("labelkit.hub.guard.MAX_UNANNOUNCED", 500)
-
-    def answer(request: httpx2.Request) -> httpx2.Response:
-        assert request.headers["accept-encoding"] == "identity"
-        return httpx2.Response(200, headers=headers, content=iter([b"x" * 700] * 2))
-
-    set_client_factory(lambda: httpx2.Client(transport=httpx2.MockTransport(answer)))
-    try:
-        guard_session()
-        guard_session()  # once is enough
-        if message is None:
-            assert len(get_session().get(f"http://hub{path}").content) == 1400
-        else:
-            with pytest.raises(NetworkError, match=message):
-                get_session().get(f"http://hub{path}")
-    finally:
-        set_client_factory(default_client_factory)
-        close_session()
+    answer_with(headers)
+    if message is None:
+        assert len(get_session().get(f"http://hub{path}").content) == 1400
+    else:
+        with pytest.raises(NetworkError, match=message):
+            get_session().get(f"http://hub{path}")
 
 
 def test_offline_nothing_is_asked(hub: Hub, tmp_path: Path) -> None:

@@ -136,6 +136,17 @@ def test_a_card_that_a_person_wrote_becomes_own_text(hub: Hub, push: Callable[..
     assert not push().written
 
 
+def test_a_card_of_gigabytes_is_not_fetched(
+    hub: Hub, push: Callable[..., PushResult], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.add(REPOSITORY, {"README.md": b"---\nlicense: mit\n---\n" + b"x" * 3000}, kind="models")
+    monkeypatch.setattr("labelkit.hub.upload.MAX_TEXT", 3000)
+    with pytest.raises(LabelkitError, match=r"README.md of model 'me/shared' has more than 3,000 bytes"):
+        push()
+    assert not any("/resolve/" in one for one in hub.asked)
+    assert not hub.sent
+
+
 def test_files_of_the_checkpoint_before_are_deleted_and_others_stay(hub: Hub, push: Callable[..., PushResult]) -> None:
     push()
     more = {"model-00001-of-00002.safetensors": b"old", "onnx/model.onnx": b"of these weights", "data.csv": b"x"}

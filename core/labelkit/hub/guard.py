@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import re
+import shutil
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from labelkit.errors import NetworkError
@@ -86,9 +88,10 @@ def _ask_uncompressed(request: Any) -> None:
 
 
 def _guard_response(response: Any) -> None:
-    """Check the names in the headers of a response, and limit its body.
+    """Check the names and sizes in the headers of a response, and limit its body.
 
-    :raises NetworkError: a header could name a place outside of the cache, or the body is compressed.
+    :raises NetworkError: a header could name a place outside of the cache, the body is compressed, or what is announced
+        is too large.
     """
     for header in _NAMES:
         value = response.headers.get(header)
@@ -98,6 +101,7 @@ def _guard_response(response: Any) -> None:
                 raise _refusal(header, value)
     if response.headers.get("content-encoding", "identity") not in ("identity", ""):
         raise NetworkError("the Hub's answer is compressed, though that was not asked for")
+    _check_announced(response)
     if "/api/" in response.request.url.path:
         limit, seconds = MAX_ANSWER, ANSWER_SECONDS
         response.stream = _as_sync_stream(response.stream, GuardedStream(response.stream, limit, seconds))
@@ -105,6 +109,38 @@ def _guard_response(response: Any) -> None:
         announced = "content-length" in response.headers
         stream = GuardedStream(response.stream, None if announced else MAX_UNANNOUNCED, None)
         response.stream = _as_sync_stream(response.stream, stream)
+
+
+def _check_announced(response: Any) -> None:
+    """Raise if an answer that follows is announced to be too large, or a file larger than what the disk has free.
+
+    The size of a file that hf_xet will fetch, without these guards, is announced by the answer to HEAD.
+    """
+    whole = response.request.method != "HEAD"
+    if not whole and "x-xet-hash" not in response.headers:
+        return
+    told = response.headers.get("content-length" if whole else "x-linked-size", "0")
+    if not (told.isascii() and told.isdigit() and len(told) < 20):
+        raise _refusal("length", told)
+    size = int(told)
+    if "/api/" in response.request.url.path:
+        if size > MAX_ANSWER:
+            raise NetworkError(f"the Hub announces an answer of {size:,} bytes, more than {MAX_ANSWER:,}")
+    elif size > (free := _free_bytes()):
+        raise NetworkError(
+            f"the Hub announces a file of {size:,} bytes, and {free:,} are free on the disk of its cache",
+            hint="free some space, or set HF_HOME to a folder on another disk",
+        )
+
+
+def _free_bytes() -> int:
+    """Return how many bytes the disk of the Hub's cache has free."""
+    from huggingface_hub import constants
+
+    place = Path(constants.HF_HUB_CACHE).absolute()
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    return shutil.disk_usage(place).free
 
 
 def _as_sync_stream(stream: Any, guarded: GuardedStream) -> Any:

@@ -12,13 +12,16 @@ from pathlib import Path
 from typing import Any, Literal
 
 from labelkit.errors import LabelkitError
+from labelkit.files.small import read_small
 from labelkit.hub.failures import HubError, hub_failure
-from labelkit.hub.guard import guard_session
+from labelkit.hub.guard import check_repository, guard_session
 from labelkit.hub.repository import DEFAULT_REVISION
 
 Content = Path | bytes
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9_][A-Za-z0-9._-]{0,95}")
 _BLOCK = 1 << 20
+#: most bytes of a card in a repository, whose text is kept
+MAX_TEXT = 1 << 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +31,13 @@ class RemoteState:
     :param commit: the newest commit; None where there is no repository or no such branch yet.
     :param hashes: path → SHA-256 of a large file, or the id that git gives to a small one.
     :param exists: whether there is the repository.
+    :param sizes: path → bytes.
     """
 
     commit: str | None = None
     hashes: Mapping[str, str] = field(default_factory=dict)
     exists: bool = False
+    sizes: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,18 +117,28 @@ class Upload:
                 return RemoteState()
             tree = api.list_repo_tree(self.name, recursive=True, revision=info.sha, repo_type=self.kind)
             files = [one for one in tree if isinstance(one, RepoFile)]
+            check_repository(info.sha, [one.path for one in files])
             hashes = {one.path: one.lfs.sha256 if one.lfs else one.blob_id for one in files}
-        return RemoteState(info.sha, hashes, exists=True)
+        return RemoteState(info.sha, hashes, exists=True, sizes={one.path: one.size for one in files})
 
     def read_file(self, path: str, state: RemoteState) -> str | None:
-        """Return the text of a file of a state; None where there is none."""
+        """Return the text of a file of a state; None where there is none.
+
+        :raises LabelkitError: it is larger than :data:`MAX_TEXT`, or the Hub cannot be reached or refuses.
+        """
         from huggingface_hub import hf_hub_download
 
         if path not in state.hashes:
             return None
+        if state.sizes.get(path, 0) > MAX_TEXT:
+            raise self._too_large(path)
         with self._failures():
             file = hf_hub_download(self.name, path, repo_type=self.kind, revision=state.commit)
-            return Path(file).read_text(encoding="utf-8", errors="replace")
+        try:
+            content = read_small(Path(file), MAX_TEXT)
+        except ValueError:
+            raise self._too_large(path) from None
+        return content.decode("utf-8", errors="replace")
 
     def changes(self, files: Mapping[str, Content], state: RemoteState, deleted: Sequence[str] = ()) -> list[Change]:
         """Return what a push of ``files`` onto a state would do, file by file."""
@@ -207,6 +222,9 @@ class Upload:
                 hint = "choose another --tag; the files are pushed"
                 raise HubError(f"{self} has the tag '{tag}' already, on commit {known[tag][:12]}", hint=hint)
             api.create_tag(self.name, tag=tag, revision=commit, repo_type=self.kind)
+
+    def _too_large(self, path: str) -> HubError:
+        return HubError(f"{path} of {self} has more than {MAX_TEXT:,} bytes", hint="shorten it there, and push again")
 
     @contextmanager
     def _failures(self) -> Iterator[None]:
