@@ -48,6 +48,24 @@ class _ReadAhead:
             return item
 
 
+def _read_ahead(inputs: Iterable[Item], size: Callable[[Item], int]) -> _ReadAhead:
+    """Return a queue of the inputs, each in a tuple, and then :data:`_END` or the error that ended them."""
+    waiting = _ReadAhead()
+
+    def read() -> None:
+        end: object = _END
+        try:
+            for item in inputs:
+                waiting.put((item,), size(item))
+        except BaseException as error:
+            end = error
+        waiting.put(end)
+
+    # a daemon: reading from a terminal that nobody types into never ends
+    threading.Thread(target=contextvars.copy_context().run, args=(read,), name="read", daemon=True).start()
+    return waiting
+
+
 def chunks_until_pause(
     inputs: Iterable[Item],
     *,
@@ -64,19 +82,7 @@ def chunks_until_pause(
     :param characters: a chunk ends with the record that reaches so many.
     :param size: the characters of a record.
     """
-    waiting = _ReadAhead()
-
-    def read() -> None:
-        end: object = _END
-        try:
-            for item in inputs:
-                waiting.put((item,), size(item))
-        except BaseException as error:
-            end = error
-        waiting.put(end)
-
-    # a daemon: reading from a terminal that nobody types into never ends
-    threading.Thread(target=contextvars.copy_context().run, args=(read,), name="read", daemon=True).start()
+    waiting = _read_ahead(inputs, size)
     chunk: list[Item] = []
     until, left = 0.0, characters
     while True:
