@@ -6,6 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
 from labelkit.data.gold import Gold
 from labelkit.evaluation.cross_validation import CrossValidation, cross_val_predict
 from labelkit.evaluation.error_analysis import ErrorAnalysis, analyse_errors, kind_name
@@ -13,7 +16,7 @@ from labelkit.evaluation.label_errors import LabelQuality, rank_label_sets, rank
 from labelkit.evaluation.label_review import LabelError, find_label_errors
 from labelkit.evaluation.recorded_data import record_test_inspection, recorded_hashes
 from labelkit.events import CheckpointSaved, Event, RunStarted
-from labelkit.records import Schema
+from labelkit.records import Labels, Schema
 from labelkit.records.html import html_table
 
 if TYPE_CHECKING:
@@ -30,6 +33,9 @@ class Inspection:
     """Mistakes and likely label errors in gold data.
 
     :param layer: of the gold labels, in ``schema``.
+    :param predicted: the predicted labels, in the order of the examples.
+    :param confidence: of each example, the calibrated probability of the predicted label of each word (or of the
+        text), float32 of shape (words,); None where a text may have several labels.
     """
 
     gold: Gold
@@ -38,6 +44,8 @@ class Inspection:
     analysis: ErrorAnalysis
     quality: LabelQuality
     label_errors: Sequence[LabelError]
+    predicted: Sequence[Labels]
+    confidence: Sequence[NDArray[np.float32]] | None = None
 
     def _repr_html_(self) -> str:
         """Return the kinds of mistakes and the most frequent ones as tables for notebooks."""
@@ -59,11 +67,13 @@ class Inspection:
         from labelkit.inference.label_ids import LabelSequences, gold_ids
 
         layer, schema = labeller.info.layer, labeller.info.schema
-        predicted = LabelSequences(labeller.decode(found), found.lengths, schema)
+        ids = labeller.decode(found)
+        predicted = LabelSequences(ids, found.lengths, schema)
         labels, _ = gold_ids(gold.examples, layer, schema)
         several = schema.multilabel
         quality = (rank_label_sets if several else rank_labels)(found.values, labels, schema)
         decisions = found.lengths * len(schema.labels) if several else found.lengths
+        ends = np.cumsum(found.lengths)
         return cls(
             gold=gold,
             layer=layer,
@@ -71,6 +81,8 @@ class Inspection:
             analysis=analyse_errors(gold.examples, layer, predicted, schema),
             quality=quality,
             label_errors=find_label_errors(quality, gold.examples, decisions),
+            predicted=predicted,
+            confidence=None if several else np.split(np.exp(found.values[np.arange(len(ids)), ids]), ends[:-1]),
         )
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from labelkit.config.environment import Environment
 from labelkit.data.preprocess import apply
-from labelkit.encode.alignment import EncodedExamples, encode, encode_texts, surfaces_of, texts_of
+from labelkit.encode.alignment import EncodedExamples, Encoding, encode, encode_texts, surfaces_of, texts_of
 from labelkit.encode.running_text import encode_running, texts_with_words
 from labelkit.errors import ModelError
 from labelkit.inference.score_blocks import blocks
@@ -121,6 +121,11 @@ class Labeller:
     def decoder(self) -> Decoder:
         """The decoder, which turns scores into labels."""
         return self._decoder
+
+    @property
+    def encoding(self) -> Encoding:
+        """How it turns examples into windows of subwords."""
+        return self._selector.loaded.encoding
 
     @property
     def engine(self) -> Engine:
@@ -345,7 +350,7 @@ class Labeller:
             )
 
     def _encode(self, examples: Sequence[Example]) -> EncodedExamples:
-        encoding = self._selector.loaded.encoding
+        encoding = self.encoding
         if self.info.kind == "text":
             return encode_texts(encoding, texts_of(examples))
         if self.info.tokenizer_input == "text":

@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from labelkit.errors import LabelkitError, UnknownRunError
 from labelkit.serve.gate import Gate
-from labelkit.ui import run_page, runs_page
+from labelkit.ui import changes, compare_page, data_page, errors_page, playground, run_page, runs_page
 from labelkit.ui.sessions import CSRF_FIELD, SessionRules
 from labelkit.ui.site import PageAnswer, PageRequest, Site
 
@@ -57,9 +57,21 @@ PAGES: Mapping[str, Show] = {
     "/runs/{run}": run_page.show_run,
     "/runs/{run}/progress": runs_page.show_progress,
     "/runs/{run}/live": run_page.show_live,
+    "/runs/{run}/errors": errors_page.show_errors,
+    "/runs/{run}/data": data_page.show_data,
+    "/playground": playground.show_playground,
+    "/compare": compare_page.show_compare,
 }
 #: addresses of forms that are sent
-ACTIONS: Mapping[str, Show] = {}
+ACTIONS: Mapping[str, Show] = {
+    "/runs/{run}/errors": errors_page.start_errors,
+    "/runs/{run}/errors/download": errors_page.download_examples,
+    "/runs/{run}/data/check": data_page.start_check,
+    "/runs/{run}/change": changes.change_run,
+    "/playground": playground.label_text,
+    "/compare/significance": compare_page.start_significance,
+    "/compare/sentences": compare_page.start_sentences,
+}
 
 
 def build_application(site: Site, *, loopback: bool = True) -> ASGIApp:

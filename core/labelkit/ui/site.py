@@ -12,6 +12,8 @@ from urllib.parse import quote, urlencode
 
 from labelkit.report import formatting
 from labelkit.report.page import jinja_environment
+from labelkit.ui.background import Background
+from labelkit.ui.labellers import Labellers
 from labelkit.ui.sessions import Sessions
 
 if TYPE_CHECKING:
@@ -95,6 +97,8 @@ class Site:
         self._catalog: Catalog | None = None
         self._registry: tuple[object, Registry] | None = None
         self._lock = threading.Lock()
+        self.background = Background()
+        self.labellers = Labellers(self)
 
     @property
     def catalog(self) -> Catalog:
@@ -142,7 +146,8 @@ class Site:
         )  # fmt: skip
 
     def close(self) -> None:
-        """Close the registry."""
+        """Close the registry, and end background work."""
+        self.background.close()
         with self._lock:
             if self._registry is not None:
                 self._registry[1].close()
@@ -156,7 +161,7 @@ def templates() -> Templates:
 
     loader = ChoiceLoader([PackageLoader("labelkit.ui"), PackageLoader("labelkit.report")])
     found = jinja_environment().overlay(loader=loader)
-    found.filters |= {"part": part, "short": formatting.truncate, "query": query}
+    found.filters |= {"part": part, "short": formatting.truncate, "query": query, "with_page": with_page}
     return found
 
 
@@ -169,3 +174,8 @@ def query(values: Mapping[str, Any]) -> str:
     """Return values as the query string of an address; those that are empty are left out."""
     kept = {name: value for name, value in values.items() if value not in (None, "", [], ())}
     return f"?{urlencode(kept, doseq=True)}" if kept else ""
+
+
+def with_page(values: Mapping[str, Any], name: str, page: int) -> dict[str, Any]:
+    """Return the fields of an address with another page; the first one is left out."""
+    return {**values, name: page if page > 1 else ""}
