@@ -108,7 +108,7 @@ def inspected(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
 
 
 def token_of(client: TestClient) -> str:
-    return re.findall(r'name="csrf" value="(\w+)"', client.get("/runs/ner-1/errors").text)[0]
+    return str(re.findall(r'name="csrf" value="(\w+)"', client.get("/runs/ner-1/errors").text)[0])
 
 
 def send(client: TestClient, path: str, **fields: Any) -> Any:
