@@ -16,6 +16,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from hub_writing import Account, Repository, Writing, blob_oid, is_large
+from hub_xet import Xet
 
 MAIN = "main"
 
@@ -41,6 +42,7 @@ class Hub:
     objects: dict[str, bytes] = field(default_factory=dict)
     answers: dict[str, int] = field(default_factory=dict)
     bodies: list[bytes] = field(default_factory=list)
+    xet: Xet = field(default_factory=Xet)
     drop: int = 0
     drop_late: bool = False
     mode: str = "up"
@@ -102,6 +104,14 @@ class Handler(Writing, BaseHTTPRequestHandler):
             self.answer(503, b"{}")
         elif path == "/api/whoami-v2":
             self.whoami()
+        elif "/xet-read-token/" in path or "/xet-write-token/" in path:
+            # huggingface_hub reads the headers, hf_xet itself the content
+            told = {"casUrl": self.hub.endpoint, "accessToken": "xet", "exp": 9_999_999_999}
+            names = ("X-Xet-Cas-Url", "X-Xet-Access-Token", "X-Xet-Token-Expiration")
+            headers = dict(zip(names, map(str, told.values()), strict=True))
+            self.answer(200, json.dumps(told).encode(), None, **headers)
+        elif path.startswith(("/v1/", "/v2/", "/xet/")):
+            self._xet(path)
         elif path.startswith(("/api/datasets/", "/api/models/")):
             self._about(*path.removeprefix("/api/").split("/", 1))
         elif "/resolve/" in path:
@@ -168,6 +178,7 @@ class Handler(Writing, BaseHTTPRequestHandler):
         if is_large(path):
             oid = hashlib.sha256(content).hexdigest()
             entry["lfs"] = {"oid": oid, "size": len(content), "pointerSize": 134}
+            entry |= {"xetHash": self.hub.xet.hashes[oid]} if oid in self.hub.xet.hashes else {}
         return entry
 
     def _file(self, kind: str, rest: str) -> None:
@@ -182,10 +193,26 @@ class Handler(Writing, BaseHTTPRequestHandler):
         if content is None:
             self.missing("EntryNotFound" if name in self.hub.kind(kind) else "RepoNotFound")
             return
-        etag = {"ETag": f'"{hashlib.sha256(content).hexdigest()}"', "X-Repo-Commit": commit}
+        digest = hashlib.sha256(content).hexdigest()
+        etag = {"ETag": f'"{digest}"', "X-Repo-Commit": commit}
+        if digest in self.hub.xet.hashes:
+            route = f"{self.hub.endpoint}/api/{kind}/{name}/xet-read-token/{commit}"
+            etag |= {"X-Xet-Hash": self.hub.xet.hashes[digest], "X-Xet-Refresh-Route": route}
+            etag |= {"X-Linked-Size": str(len(content)), "X-Linked-ETag": f'"{digest}"'}
         broken = path == self.hub.stall and self.command == "GET"
         self.answer(200, content, len(content) // 2 if broken else None, **etag)
         self.close_connection = broken
+
+    def _xet(self, path: str) -> None:
+        """Answer what hf_xet asks; the newer questions of its second version are not known here."""
+        name = path.rpartition("/")[2]
+        if path.startswith("/v1/reconstructions/") and name in self.hub.xet.files:
+            self.answer(200, self.hub.xet.reconstruction(name, self.hub.endpoint))
+        elif path.startswith("/xet/xorbs/") and name in self.hub.xet.xorbs:
+            first, last = map(int, self.headers["Range"].removeprefix("bytes=").split("-"))
+            self.answer(206, self.hub.xet.xorbs[name][first : last + 1])
+        else:
+            self.answer(404, b"{}")
 
     def missing(self, code: str) -> None:
         """Answer that something is not there."""

@@ -125,6 +125,13 @@ class Writing:
         elif path.startswith("/lfs/verify"):
             known = json.loads(body)
             self.answer(200 if len(self.hub.objects.get(known["oid"], b"")) == known["size"] else 404, b"{}")
+        elif path.startswith("/v1/xorbs/"):
+            self.hub.xet.xorbs[parts[-1]] = body
+            self._json({"was_inserted": True})
+        elif path == "/v1/shards":
+            for sha256 in self.hub.xet.add_shard(body):
+                self.hub.objects[sha256] = self.hub.xet.content(sha256)
+            self._json({"result": 1})
         elif parts[0] == "api" and len(parts) > 4:
             self._repository(parts[1], "/".join(parts[2:4]), parts[4], "/".join(parts[5:]), body)
         else:

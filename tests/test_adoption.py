@@ -475,6 +475,22 @@ def test_a_download_that_differs_from_its_hash_is_refused(tmp_path: Path) -> Non
     assert [file.name for file in folder.iterdir()] == ["whole.json"]
 
 
+def test_a_download_by_chunks_is_checked_by_the_hash_of_its_content(tmp_path: Path) -> None:
+    """hf_xet keeps a file under a hash of its chunks, and the file's own hash is a link to that one."""
+    folder, blobs, store = tmp_path / "model" / "snapshot", tmp_path / "model" / "blobs", tmp_path / "store"
+    for place in (folder, blobs, store):
+        place.mkdir(parents=True)
+    name = hashlib.sha256(b"weights").hexdigest()
+    (store / ("c9" * 32)).write_bytes(b"weights")
+    (blobs / name).symlink_to(Path("..", "..", "store", "c9" * 32))
+    (folder / "model.safetensors").symlink_to(Path("..", "blobs", name))
+    check_downloaded(folder)
+    (store / ("c9" * 32)).write_bytes(b"Weights")
+    with pytest.raises(NetworkError, match=r"model.safetensors is not the file whose hash the Hub gives"):
+        check_downloaded(folder)
+    assert not [file for place in (folder, blobs, store) for file in place.iterdir()]
+
+
 # -- all architectures ------------------------------------------------------------------------------------------------
 
 

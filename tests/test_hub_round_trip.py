@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
 
@@ -107,3 +108,68 @@ def test_datasets_opens_pushed_data_from_the_hub(hub: Hub, corpus: Path, tmp_pat
     found = json.loads(done.stdout.splitlines()[-1])
     assert {name: count for name, (count, _) in found.items()} == {"train": 48, "validation": 12, "test": 12}
     assert all("ClassLabel" in feature for _, feature in found.values())
+
+
+@pytest.fixture
+def labelkit_with(home: Path, trained: labelkit.RunResult, tmp_path: Path) -> Callable[..., tuple[int, str]]:
+    """Return a function that runs a command in a process of its own and returns its status and what it said.
+
+    ``xet``: with hf_xet, which huggingface_hub installs, and which keeps its state for as long as the process lives.
+    """
+    shutil.copytree(home, tmp_path / "home", ignore=shutil.ignore_patterns("cache"))
+
+    def call(hub: Hub, *arguments: str, xet: bool, root: str = "home") -> tuple[int, str]:
+        settings = {
+            "LABELKIT_HOME": str(tmp_path / root),
+            "HF_TOKEN": TOKEN,
+            "HF_ENDPOINT": hub.endpoint,
+            "HF_HOME": str(tmp_path / f"hf-{root}-{xet}"),
+            "HF_HUB_DISABLE_XET": "0" if xet else "1",
+            "NO_PROXY": "127.0.0.1",
+        }
+        command = [sys.executable, "-m", "labelkit", *arguments]
+        done = subprocess.run(
+            command, env={**os.environ, **settings}, capture_output=True, text=True, check=False, timeout=120
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    return call
+
+
+@pytest.mark.parametrize("xet", [True, False], ids=["xet", "lfs"])
+def test_large_files_go_and_come_in_either_way(
+    xet: bool, labelkit_with: Callable[..., tuple[int, str]], trained: labelkit.RunResult, tmp_path: Path
+) -> None:
+    expected, name = (trained.checkpoint / "model.safetensors").read_bytes(), "me/either"
+    with serving() as hub:
+        hub.accounts[TOKEN] = Account("me")
+        status, said = labelkit_with(hub, "push", "shared", name, xet=xet)
+        assert status == 0, said
+        repository = hub.models[name]
+        assert repository.commits[repository.branches["main"]]["model.safetensors"] == expected
+        assert len(repository.messages) == 1
+        assert any("/v1/xorbs/" in one for one in hub.sent) == xet
+        assert any("/lfs/upload/" in one for one in hub.sent) != xet
+        before = len(hub.sent)
+        status, said = labelkit_with(hub, "push", "shared", name, xet=xet)
+        assert (status, len(hub.sent)) == (0, before)
+        assert "holds all of it already" in said
+        hub.asked.clear()
+        status, said = labelkit_with(hub, "pull", name, "--json", xet=xet, root="other")
+        assert status == 0, said
+        assert any("/v1/reconstructions/" in one for one in hub.asked) == xet
+    (pulled,) = (tmp_path / "other").rglob("model.safetensors")
+    assert pulled.read_bytes() == expected
+
+
+def test_a_store_of_chunks_that_refuses_is_one_line(labelkit_with: Callable[..., tuple[int, str]]) -> None:
+    with serving() as hub:
+        hub.accounts[TOKEN] = Account("me")
+        hub.answers["POST /v1/xorbs"] = 403
+        status, said = labelkit_with(hub, "push", "shared", "me/refused", xet=True)
+        assert status == 1
+        assert "Traceback" not in said
+        assert len([line for line in said.splitlines() if line.startswith("error: ")]) == 1
+        assert set(hub.models["me/refused"].commits[hub.models["me/refused"].branches["main"]]) == {".gitattributes"}
+        hub.answers.clear()
+        assert labelkit_with(hub, "push", "shared", "me/refused", xet=True)[0] == 0

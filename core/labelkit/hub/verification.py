@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from pathlib import Path
 
@@ -16,17 +17,19 @@ def check_downloaded(folder: Path) -> None:
     """Raise if a file of a snapshot is not the one whose hash the Hub gave.
 
     The cache of ``huggingface_hub`` names each file by the hash that the Hub sends for it: the SHA-256 of a large one,
-    git's hash of any other. Where it cannot link files, their hashes are not known. A file that differs is deleted.
+    git's hash of any other. It links the snapshot to that name. What ``hf_xet`` fetched is a link itself, to a file
+    whose name is a hash of another kind. Where the cache cannot link files, their hashes are not known. A file that
+    differs is deleted.
 
     :param folder: of a snapshot.
     :raises NetworkError: a file differs.
     """
     for link in sorted(folder.rglob("*")):
-        blob = link.resolve()
+        blob = link.parent / os.readlink(link) if link.is_symlink() else link
         if not blob.is_file() or _matches(blob):
             continue
-        link.unlink(missing_ok=True)
-        blob.unlink(missing_ok=True)
+        for place in (blob.resolve(), blob, link):
+            place.unlink(missing_ok=True)
         raise NetworkError(f"{link.name} is not the file whose hash the Hub gives", hint="fetch it again")
 
 
