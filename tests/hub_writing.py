@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+import yaml
+
 if TYPE_CHECKING:
     from hub_server import Hub
 
@@ -78,6 +80,31 @@ def blob_oid(content: bytes) -> str:
     return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
 
 
+def errors_of_card(content: str) -> list[str]:
+    """Return what the Hub refuses in the metadata of a card: what is no YAML, and scores without their fields."""
+    _, _, rest = content.partition("---\n")
+    try:
+        metadata = yaml.safe_load(rest.partition("\n---")[0])
+    except yaml.YAMLError as error:
+        return [str(error)]
+    errors = [] if isinstance(metadata, dict) else ["the metadata is not a mapping"]
+    for model in metadata.get("model-index", ()) if not errors else ():
+        if not isinstance(model.get("name"), str) or not model.get("results"):
+            errors.append('"model-index[].name" and "results" are required')
+        for result in model.get("results", ()):
+            needed = {"task": ("type",), "dataset": ("type", "name")}
+            errors += [
+                f'"results[].{part}.{name}" is required'
+                for part, names in needed.items()
+                for name in names
+                if not isinstance(result.get(part, {}).get(name), str)
+            ]
+            for metric in result.get("metrics", ()):
+                if not isinstance(metric.get("type"), str) or not isinstance(metric.get("value"), int | float):
+                    errors.append('"metrics[].type" and "value" are required')
+    return errors
+
+
 def oid_of(path: str, content: bytes | None) -> str | None:
     if content is None:
         return None
@@ -119,7 +146,8 @@ class Writing:
         if path == "/api/repos/create":
             self._create(json.loads(body))
         elif path == "/api/validate-yaml":
-            self._json({"errors": [], "warnings": []})
+            errors = errors_of_card(json.loads(body)["content"])
+            self._json({"errors": [{"message": one} for one in errors], "warnings": []}, 400 if errors else 200)
         elif "/info/lfs/objects/batch" in path:
             self._batch(json.loads(body))
         elif path.startswith("/lfs/verify"):

