@@ -9,6 +9,7 @@ import json
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -72,7 +73,8 @@ class Xet:
 
     def reconstruction(self, file: str, endpoint: str) -> bytes:
         """Return how a file is made of chunks, and where they are."""
-        terms, fetch = [], {}
+        terms: list[dict[str, Any]] = []
+        fetch: dict[str, list[dict[str, Any]]] = {}
         for term in self.files[file]:
             places = list(chunk_places(self.xorbs[term.xorb]))[term.start : term.end]
             chunks = {"start": term.start, "end": term.end}

@@ -54,7 +54,8 @@ def test_the_hub_s_own_types_keep_all_of_its_metadata(card: ModelCard) -> None:
         assert one.task_type == metadata["pipeline_tag"]
         assert isinstance(one.metric_value, float)
     assert {one.metric_type for one in results} <= set(metadata["metrics"])
-    read: dict[str, Any] = HubCard(replace(card, licence="mit", language=("en",)).text()).data.to_dict()
+    data: Any = HubCard(replace(card, licence="mit", language=("en",)).text()).data
+    read: dict[str, Any] = data.to_dict()
     assert read == {key: value for key, value in metadata.items() if key != "language"} | {"language": ["en"]}
     assert all(re.fullmatch(r"[a-z_-]+", key) for key in metadata)
 
