@@ -12,7 +12,16 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from labelkit.encode.alignment import NO_WORD, Window, align_labels, first_subword_mask
-from labelkit.encode.batches import batch_by_tokens, model_inputs, pad, pad_labels, pad_words, token_types
+from labelkit.encode.batches import (
+    BATCH_COST,
+    batch_by_cost,
+    batch_by_tokens,
+    model_inputs,
+    pad,
+    pad_labels,
+    pad_words,
+    token_types,
+)
 from labelkit.encode.windows import Subwords, WindowBounds, drop_long_words, split_into_windows
 from labelkit.models.tokenizer import SpecialTokens
 from labelkit.records.heads import IGNORE_INDEX
@@ -216,3 +225,18 @@ def test_a_model_without_token_types_gets_none() -> None:
     special_tokens = SpecialTokens(prefix=(0,), suffix=(2,), types=None)
     assert model_inputs([[0, 5, 2]], special_tokens, 1).keys() == {"input_ids", "attention_mask"}
     assert token_types(SpecialTokens((), (), (0, 0, 0)), 3).tolist() == [0, 0, 0]
+
+
+@given(st.lists(st.integers(1, 60), max_size=30), st.integers(1, 300))
+def test_batches_by_cost_hold_each_window_once_within_the_budget_and_cost_no_more(
+    lengths: list[int], budget: int
+) -> None:
+    def cost(batches: list[list[int]]) -> int:
+        return sum(max(lengths[position] for position in batch) * len(batch) + BATCH_COST for batch in batches)
+
+    found = list(batch_by_cost(lengths, budget))
+    assert sorted(position for batch in found for position in batch) == list(range(len(lengths)))
+    flat = [lengths[position] for batch in found for position in batch]
+    assert flat == sorted(flat, reverse=True)
+    assert all(len(batch) == 1 or max(lengths[one] for one in batch) * len(batch) <= budget for batch in found)
+    assert cost(found) <= cost(list(batch_by_tokens(lengths, budget)))

@@ -11,6 +11,10 @@ from labelkit.encode.alignment import NO_WORD
 from labelkit.models.tokenizer import SpecialTokens
 from labelkit.records.heads import IGNORE_INDEX
 
+#: subwords that take a processor as long as what each batch costs beside them: 24 to 48 were the fastest of 24 to 192
+#: for 8, 16, 32 and 400 texts of WNUT-17 at once (bundled encoder, one thread)
+BATCH_COST = 32
+
 
 def pad(rows: Sequence[Sequence[int] | NDArray[np.int32]], value: int, *, left: bool = False) -> NDArray[np.int64]:
     """Return ``rows`` as one int64 array of shape (rows, longest row), padded with ``value``."""
@@ -77,3 +81,25 @@ def batch_by_tokens(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:
         batch.append(position)
     if batch:
         yield batch
+
+
+def batch_by_cost(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:
+    """Yield batches of positions, longest first, within ``budget`` as :func:`batch_by_tokens`, that cost least.
+
+    A batch costs its padded size and :data:`BATCH_COST`. Few texts of different lengths, as a server has them at once,
+    are padded to twice their size by :func:`batch_by_tokens`, which is best where the budget is thousands of subwords.
+
+    >>> list(batch_by_cost([9, 100, 8, 90], 1000))
+    [[1, 3], [0, 2]]
+    """
+    order = sorted(range(len(lengths)), key=lambda position: -lengths[position])
+    costs, ends = [0] * (len(order) + 1), [0] * len(order)
+    for start in reversed(range(len(order))):
+        longest = lengths[order[start]]
+        most = max(1, min(len(order) - start, budget // max(longest, 1)))
+        options = ((longest * count + BATCH_COST + costs[start + count], start + count) for count in range(1, most + 1))
+        costs[start], ends[start] = min(options)
+    start = 0
+    while start < len(order):
+        yield order[start : ends[start]]
+        start = ends[start]

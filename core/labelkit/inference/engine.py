@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from labelkit.encode.alignment import Encoding, Window, first_subword_mask
-from labelkit.encode.batches import batch_by_tokens, model_inputs, pad_words
+from labelkit.encode.batches import batch_by_cost, batch_by_tokens, model_inputs, pad_words
 from labelkit.errors import LabelkitError
 from labelkit.hardware import is_out_of_memory
 from labelkit.inference.score_blocks import SCORES, new_scores
@@ -187,7 +187,8 @@ class Engine:
             # a batch has a score for each subword and label
             budget = min(self.budget, self.memory.budget or self.budget, max(1, SCORES // self.head.labels))
             lengths = [len(window.ids) for window in remaining]
-            batches = [[remaining[position] for position in batch] for batch in batch_by_tokens(lengths, budget)]
+            divide = batch_by_cost if self.model.device.type == "cpu" else batch_by_tokens
+            batches = [[remaining[position] for position in batch] for batch in divide(lengths, budget)]
             with self.map_batches(compute, batches) as results:
                 for number, batch in enumerate(batches):
                     if stop is not None and stop.is_set():
