@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import httpx
 import pytest
+from starlette.applications import Starlette
+from starlette.routing import Route
 
 import labelkit
 from labelkit.errors import DataError, StorageError, TrainingError
 from labelkit.label_studio.label_config import Control, parse_label_config
 from labelkit.plugins.catalog import Catalog
+from labelkit.records import Coverage, Example, Labelled
 from labelkit.registry import Home
+from labelkit.registry.run_lock import hold_lock
 from labelkit.serve.application import build_application
 from labelkit.serve.label_studio import training
 from labelkit.serve.label_studio.annotations import AnnotationStore, training_data
@@ -173,6 +179,47 @@ def test_labels_that_the_config_does_not_know_are_reported_and_not_sent(
     assert {one["value"]["labels"][0] for one in result["result"]} <= {"Person"}
     note = "note: project 3: label 'LOC' is unknown to its label config and not sent"
     assert [line.startswith(note) for line in lines if "project 3" in line] == [True]
+
+
+class StubTexts(Labelling):
+    """Labels texts as they are written: ``good BAD 0.8`` has two labels and the score 0.8."""
+
+    async def label(self, model: Any, examples: list[Example]) -> tuple[list[Labelled], Any]:
+        return [self._record(model, example) for example in examples], model.info
+
+    def _record(self, model: Any, example: Example) -> Labelled:
+        *labels, score = (example.text or "").split()
+        scores = dict.fromkeys(labels, float(score))
+        found = Labelled(id=example.id, text=example.text or "", coverage=Coverage(words=1, windows=1), scores=scores)
+        if model.info.schema.multilabel:
+            return replace(found, labels=tuple(labels))
+        return replace(found, label=labels[0], score=float(score))
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_single_and_multiple_choices_are_predicted(several: bool, tmp_path: Path) -> None:
+    schema = SimpleNamespace(types=(), scheme=None, label_names=("good", "BAD", "odd"), multilabel=several)
+    model = SimpleNamespace(info=SimpleNamespace(kind="text", run="texts-run", schema=schema), run="texts-run")
+    lines: list[str] = []
+    stub = StubTexts(cast(ServedModels, [model]), LIMITS)
+    found = LabelStudioBackend(stub, cast(TrainingJobs, StubJobs(tmp_path)), lines.append)
+    routes = [Route(one.path, one, methods=[one.method]) for one in found.operations("")]
+    texts = ["good 0.9", "BAD 0.7", "odd 0.6", "good BAD 0.8", "1"]
+    tasks = [task(number, body=text) for number, text in enumerate(texts[: 5 if several else 3])]
+    body = {"tasks": tasks, "project": "1.2", "label_config": CHOICES}
+
+    async def ask() -> Any:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(Starlette(routes=routes))) as client:
+            return (await client.post("http://localhost/predict", json=body)).json()["results"]
+
+    results = asyncio.run(ask())
+    assert [one["model_version"] for one in results] == ["texts-run"] * len(tasks)
+    chosen = [[each["value"]["choices"] for each in one["result"]] for one in results]
+    assert chosen == [[["g"]], [["bad"]], [], [["g", "bad"]], []][: len(tasks)]
+    first = results[0]["result"][0]
+    assert (first["type"], first["from_name"], first["to_name"]) == ("choices", "mood", "t")
+    assert [one.get("score") for one in results] == [0.9, 0.7, None, 0.8, None][: len(tasks)]
+    assert any("label 'odd' is unknown to its label config" in line for line in lines)
 
 
 @pytest.mark.parametrize(
@@ -405,6 +452,20 @@ def test_what_cannot_be_trained_is_one_line_and_ends_nothing(
     assert said[2] == "note: project 1: labelkit run failed: the disk is full"
     jobs.end()
     assert jobs.start(1, pairs) is None
+
+
+def test_two_servers_of_one_home_do_not_train_a_project_at_once(
+    jobs: TrainingJobs, said: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(jobs, "_labelkit", commands({"old-folder": 0.5, "new": 0.4}, []))
+    with hold_lock(tmp_path / "project-1"):  # by the other server
+        jobs.start(1, pairs_of(StubModel()))
+        wait_for(lambda: said)
+    assert said == ["note: project 1: another server trains on its annotations"]
+    assert len(jobs.store(1).current()) == 60
+    wait_for(lambda: jobs._projects[1].job is None)
+    jobs.start(1, pairs_of(StubModel()))
+    wait_for(lambda: len(said) == 3)
 
 
 @pytest.mark.slow
