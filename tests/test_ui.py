@@ -8,15 +8,17 @@ import re
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 from starlette.testclient import TestClient
 
+from labelkit.cli import main
 from labelkit.registry import Home, PlanValue, Registry, SplitRecord
 from labelkit.ui.application import CONTENT_POLICY
+from labelkit.ui.site import Site
 from recorded_runs import start
 from ui_pages import client_of, texts_of
 
@@ -83,8 +85,58 @@ def test_a_live_run_shows_its_progress(client: TestClient, registry: Registry) -
     page = client.get("/runs/ner-live").text
     assert 'hx-get="/runs/ner-live/live"' in page
     assert "25%" in client.get("/runs/ner-live/progress").text
+    assert 'hx-get="/runs/ner-live/progress"' in client.get("/runs/ner-live/progress").text
     registry.recorder.finish("ner-live", "finished", seconds=1.0)
+    assert "hx-trigger" not in client.get("/runs/ner-live/progress").text
     assert "hx-trigger" not in client.get("/runs/ner-live/live").text
+
+
+def test_progress_is_of_steps_where_they_end_the_training(registry: Registry) -> None:
+    for id_, values in (
+        ("ner-1", {"max_steps": 40, "num_train_epochs": 9}),
+        ("ner-2", {"max_steps": -1}),
+        ("ner-3", {}),
+    ):
+        plan = tuple(PlanValue.of(f"train.{key}", value, "default") for key, value in values.items())
+        start(registry, id_, plan=plan)
+        if id_ != "ner-3":
+            registry.recorder.log_metrics(id_, task="ner", split="validation", metrics={"f1": 0.1}, step=10, epoch=1)
+    assert registry.runs.progress(["ner-1", "ner-2", "ner-3"]) == {"ner-1": 0.25}
+    assert registry.runs.progress([]) == {}
+
+
+def test_what_goes_wrong_unexpectedly_is_a_page_without_details(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: Site) -> None:
+        raise ValueError("secret text")
+
+    monkeypatch.setattr(Site, "registry", fail)
+    answer = client.get("/")
+    assert (answer.status_code, "unexpected ValueError: a bug in labelkit" in answer.text) == (500, True)
+    assert "secret text" not in answer.text
+
+
+@pytest.mark.parametrize(("options", "token"), [((), False), (("--write",), True), (("--host", "0.0.0.0"), True)])
+def test_the_command_makes_a_token_where_one_is_needed(
+    place: Home,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    options: tuple[str, ...],
+    token: bool,
+) -> None:
+    def ready(application: object, bound: object, limits: object, health: object, on_ready: Callable[[], None]) -> None:
+        on_ready()
+
+    monkeypatch.setattr("labelkit.serve.server.run_server", ready)
+    monkeypatch.setenv("LABELKIT_HOME", str(place.root))
+    monkeypatch.delenv("LABELKIT_SERVE_TOKEN", raising=False)
+    assert main(["ui", "--port", "0", "--json", *options]) == 0
+    document, printed = capsys.readouterr()
+    found = json.loads(document)
+    assert (found["token"] is not None, found["write"]) == (token, "--write" in options)
+    assert (f"/login?token={found['token']}" in printed) == token
+    assert not place.root.exists()
 
 
 def test_a_group_shows_the_spread_over_its_seeds(client: TestClient, registry: Registry) -> None:

@@ -163,7 +163,8 @@ class RunningServer:
         :param more: operations beside those of every server.
         :param lines: to print once requests are answered.
         """
-        from labelkit.serve.application import Health, build_application
+        from labelkit.serve.application import build_application
+        from labelkit.serve.health import Health
         from labelkit.serve.server import is_loopback, run_server
 
         shell, url, limits = self.shell, self.url, self.opener.limits

@@ -36,7 +36,7 @@ def ui(shell: Shell, host: str, port: int, write: bool, token_file: Path | None)
     require_serve()
     import secrets
 
-    from labelkit.serve.application import Health
+    from labelkit.serve.health import Health
     from labelkit.serve.limits import ServeLimits
     from labelkit.serve.server import bind, is_loopback, run_server
     from labelkit.ui.application import build_application

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from labelkit.registry.filter_parser import Operator
     from labelkit.registry.sql_query import ResultTable
 
+#: the settings that say when a training ends; the first one counts where it is given
+_PLANNED = ("train.max_steps", "train.num_train_epochs")
+
 # Modules that only some methods need are imported there: it spares each command 0.03 s.
 
 
@@ -93,12 +96,20 @@ class Runs:
                 query = query.where(Fields(connection).condition(where))
             return connection.execute(query).scalar_one()
 
-    def epochs(self, runs: Sequence[str]) -> dict[str, float]:
-        """Return run → the epoch of its last recorded metric, for those of ``runs`` that have one."""
-        metrics = tables.metrics.c
-        query = sa.select(metrics.run, sa.func.max(metrics.epoch)).where(metrics.run.in_(runs)).group_by(metrics.run)
+    def progress(self, runs: Sequence[str]) -> dict[str, float]:
+        """Return run → the share of its planned steps or epochs at its last recorded metric, for ``runs`` with one."""
+        metrics, plan = tables.metrics.c, tables.plan_values.c
+        query = sa.select(metrics.run, sa.func.max(metrics.step), sa.func.max(metrics.epoch))
+        planned = sa.select(plan.run, plan.key, plan.number).where(plan.run.in_(runs), plan.key.in_(_PLANNED))
         with self._database.session() as connection:
-            return {row[0]: row[1] for row in connection.execute(query)} if runs else {}
+            done = connection.execute(query.where(metrics.run.in_(runs)).group_by(metrics.run)).all()
+            wanted = {(run, key): number or 0 for run, key, number in connection.execute(planned)}
+        shares = {}
+        for run, step, epoch in done:
+            steps, epochs = (wanted.get((run, key), 0) for key in _PLANNED)
+            if steps > 0 or epochs > 0:
+                shares[run] = min(1.0, step / steps if steps > 0 else epoch / epochs)
+        return shares
 
     def find(self, reference: str, *, finished: bool = False) -> RunSummary:
         """Return the run that ``reference`` refers to.

@@ -11,6 +11,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from labelkit.serve.gate import AccessRules, Gate
+from labelkit.serve.health import Health
 from labelkit.serve.huggingface import huggingface_operations
 from labelkit.serve.limits import ServeLimits
 from labelkit.serve.measures import CONTENT_TYPE, ServerMetrics
@@ -24,34 +25,6 @@ from labelkit.serve.tei import tei_operations
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import ASGIApp
-
-
-class Health:
-    """Whether a server takes requests.
-
-    :ivar ending: it was told to end.
-    """
-
-    def __init__(self) -> None:
-        self.ending = False
-
-    def operations(self) -> list[Operation]:
-        """Return the operations that ask for it, also those of other protocols."""
-        return [
-            Operation(method="GET", path=path, group="Health", summary=summary, handle=handle, open=True)
-            for path, summary, handle in (
-                ("/health/live", "Does the server answer?", self._live),
-                ("/health/ready", "Does it take requests?", self._ready),
-                ("/v2/health/live", "Does the server answer?", self._live),
-                ("/v2/health/ready", "Does it take requests?", self._ready),
-            )
-        ]
-
-    async def _live(self, request: Request) -> Response:
-        return json_response({"live": True})
-
-    async def _ready(self, request: Request) -> Response:
-        return json_response({"ready": not self.ending}, 503 if self.ending else 200)
 
 
 def build_application(

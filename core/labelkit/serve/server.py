@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp
 
-    from labelkit.serve.application import Health
+    from labelkit.serve.health import Health
     from labelkit.serve.limits import ServeLimits
 
 #: characters of the shortest token

@@ -96,12 +96,17 @@ def build_application(site: Site, *, loopback: bool = True) -> ASGIApp:
     async def wrong_method(request: Request, error: Exception) -> Response:
         return failed(405, "This address answers other requests.")
 
+    async def unexpected(request: Request, error: Exception) -> Response:
+        return failed(500, f"unexpected {type(error).__name__}: a bug in labelkit")
+
     @asynccontextmanager
     async def lifespan(application: Starlette) -> AsyncIterator[None]:
         yield
         site.close()
 
-    application = Starlette(routes=routes, exception_handlers={404: not_found, 405: wrong_method}, lifespan=lifespan)
+    application = Starlette(
+        routes=routes, exception_handlers={404: not_found, 405: wrong_method, 500: unexpected}, lifespan=lifespan
+    )
     paths = {"/login", *(f"/static/{name}" for name in STATIC)}
     rules = SessionRules(open_paths=paths, loopback=loopback, sessions=site.sessions)
     return Gate(

@@ -8,7 +8,6 @@ from labelkit.report import overview
 from labelkit.report.contents import ReportContents, recorded_schema
 from labelkit.report.page import Page, make_page
 from labelkit.ui.lineage_picture import LineagePicture, draw_lineage
-from labelkit.ui.runs_page import progress_of
 from labelkit.ui.site import PageAnswer, PageRequest, Site
 
 #: why the page of a run shows no labels of a split
@@ -19,7 +18,7 @@ def show_run(site: Site, request: PageRequest) -> PageAnswer:
     """Return the page of a run."""
     with site.registry() as registry:
         details = find_run(registry, request)
-        progress = progress_of(registry, [details.record.id] if details.shown == "running" else [])
+        progress = registry.runs.progress([details.record.id])
         picture = lineage_of(registry, details)
     return site.page(
         "run.html", request, page=run_contents(details), synthetic=overview.SYNTHETIC, picture=picture,
@@ -31,7 +30,7 @@ def show_live(site: Site, request: PageRequest) -> PageAnswer:
     """Return the part of the page that changes while a run trains."""
     with site.registry() as registry:
         details = find_run(registry, request)
-        progress = progress_of(registry, [details.record.id] if details.shown == "running" else [])
+        progress = registry.runs.progress([details.record.id])
     return site.page(
         "run_live.html", request, page=run_contents(details), synthetic=overview.SYNTHETIC,
         progress=progress.get(details.record.id),

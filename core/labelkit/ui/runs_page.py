@@ -100,21 +100,8 @@ def show_runs(site: Site, request: PageRequest) -> PageAnswer:
 def run_rows(registry: Registry, found: Sequence[RunSummary], names: Sequence[str] = ()) -> list[RunRow]:
     """Return runs as rows, live ones with their progress."""
     live = [run.id for run in found if run.shown == "running"]
-    done = progress_of(registry, live)
+    done = registry.runs.progress(live) if live else {}
     return [RunRow(run, done.get(run.id), [cell_text(run.columns.get(name), name) for name in names]) for run in found]
-
-
-def progress_of(registry: Registry, runs: Sequence[str]) -> dict[str, float]:
-    """Return run → the share of its epochs that it has done, as far as it recorded metrics."""
-    if not runs:
-        return {}
-    done = registry.runs.epochs(runs)
-    wanted = {run: registry.runs.get(run).record.plan for run in done}
-    planned = {
-        run: next((one.number for one in plan if one.key == "train.num_train_epochs"), None)
-        for run, plan in wanted.items()
-    }
-    return {run: min(1.0, epoch / planned[run]) for run, epoch in done.items() if planned[run]}  # type: ignore[operator]
 
 
 def show_progress(site: Site, request: PageRequest) -> PageAnswer:
