@@ -297,6 +297,14 @@ def test_the_documentation_loads_nothing_and_the_document_is_whole(client: httpx
         assert path in page.text
 
 
+def test_the_document_says_what_each_operation_returns(client: httpx.Client) -> None:
+    paths = client.get("/openapi.json").json()["paths"]
+    media = client.get("/metrics").headers["content-type"].partition(";")[0]
+    assert list(paths["/metrics"]["get"]["responses"]["200"]["content"]) == [media]
+    refused = client.post("/tei/shared/predict", json={"inputs": "x"}).status_code
+    assert str(refused) in paths["/tei/{model}/predict"]["post"]["responses"]
+
+
 def test_neither_metrics_nor_the_log_hold_a_text(client: httpx.Client, said: list[str]) -> None:
     client.post("/v1/label", json={"model": "shared", "texts": ["Confidential"]})
     client.get("/v1/Confidential")

@@ -55,7 +55,14 @@ def build_application(
         return Response(metrics.text(), media_type=CONTENT_TYPE)
 
     operations.append(
-        Operation(method="GET", path="/metrics", group="Health", summary="Metrics for Prometheus.", handle=measure)
+        Operation(
+            method="GET",
+            path="/metrics",
+            group="Health",
+            summary="Metrics for Prometheus.",
+            handle=measure,
+            media="text/plain",
+        )
     )
     document = openapi_document(operations, token=token is not None)
     page = documentation_page(document)

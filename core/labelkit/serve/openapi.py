@@ -60,7 +60,7 @@ def _operation(operation: Operation, references: Any, *, token: bool) -> dict[st
     found: dict[str, Any] = {
         "summary": operation.summary,
         "tags": [operation.group],
-        "responses": {"200": {"description": "OK", "content": {"application/json": {"schema": answer}}}},
+        "responses": {"200": {"description": "OK", "content": {operation.media: {"schema": answer}}}},
     }
     names = re.findall(r"{(\w+)}", operation.shown)
     if names:
@@ -69,7 +69,7 @@ def _operation(operation: Operation, references: Any, *, token: bool) -> dict[st
     if operation.body:
         schema = references[operation.body, "validation"]
         found["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
-    errors = _ERRORS if operation.body else {"404": _ERRORS["404"]} if names else {}
+    errors = {**_ERRORS, **operation.refusals} if operation.body else {"404": _ERRORS["404"]} if names else {}
     if token and not operation.open:
         found["security"] = [{"token": []}]
         errors = {"401": _ERRORS["401"], **errors}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
@@ -37,6 +37,8 @@ class Operation:
     :param answer: what it returns; None: a JSON value without a schema.
     :param group: the protocol, for the documentation.
     :param open: it needs no token.
+    :param media: the type of what it returns.
+    :param refusals: statuses that this operation has beside those of all, and why.
     :param route: its path as metrics and documentation show it, where the path itself is a secret.
     """
 
@@ -49,6 +51,8 @@ class Operation:
     answer: type[BaseModel] | None = None
     shape: ErrorShape = lambda error: {"error": error.message}
     open: bool = False
+    media: str = "application/json"
+    refusals: Mapping[str, str] = field(default_factory=dict)
     route: str = ""
 
     @property

@@ -48,7 +48,7 @@ def tei_operations(labelling: Labelling) -> list[Operation]:
     return [
         Operation(
             method="POST", path="/tei/{model}/predict", group=group, summary="Classify texts.", handle=predict,
-            body=PredictBody, shape=shape,
+            body=PredictBody, shape=shape, refusals={"424": "the model labels words"},
         ),
         Operation(
             method="GET", path="/tei/{model}/info", group=group, summary="Describe the model.", handle=info,
