@@ -11,8 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from documented_plugins import catalog_of, modules
 from labelkit.builtin import labelkit_metrics
 from labelkit.data.corpus import Corpus, load_corpus
+from labelkit.data.gold import read_gold
 from labelkit.encode.cache import LabelTarget
 from labelkit.errors import DataError
 from labelkit.evaluation.error_analysis import analyse_errors
@@ -29,6 +31,8 @@ from labelkit.records import Example, Labels, LoadContext, Predictions, Schema
 from labelkit.records.heads import IGNORE_INDEX
 from labelkit.settings import DataSettings, Scheme
 from labelkit.train.class_weights import balanced_weights
+from labelkit.train.resolution import fallback_label
+from test_docs_recipes import SECTIONS
 
 CONLL = "Ada B-PER\nLovelace I-PER\nran _\nhome O\n\nBob ?\nsat O\n\n"
 NER = Schema.bio("ner", "PER", "LOC")
@@ -83,6 +87,29 @@ def test_the_label_of_a_question_mark_is_a_label_of_words(tmp_path: Path, catalo
     assert corpus.schema.labels == ("?", "ADV", "PRON")
     corpus = load(path, catalog, layer="pos", columns="tokens=0,pos=1", unknown_label="")
     assert corpus.schema.labels == ("?", "ADV", "PRON", "_")
+
+
+def test_the_mark_is_a_label_where_a_source_gives_it(tmp_path: Path) -> None:
+    name = "Morphology"
+    found = catalog_of(modules(SECTIONS[name]))
+    rows = "1\tRex\t_\t_\t_\tNumber=Sing\t_\t_\t_\t_\n2\tbarks\t_\t_\t_\t_\t_\t_\t_\t_\n\n"
+    (tmp_path / "train.conllu").write_text(rows * 9)
+    ctx = LoadContext(cache=tmp_path / "cache", path=tmp_path)
+    corpus = load_corpus("treebank", layer="feats", kind="token", scheme=None, catalog=found, ctx=ctx)
+    assert corpus.schema.labels == ("Number=Sing", "_")
+    assert not any("unknown" in note for note in (*corpus.notes, *corpus.assumptions))
+    file = str(tmp_path / "train.conllu")
+    gold = read_gold(file, None, layer="feats", schema=corpus.schema, catalog=found, ctx=ctx)
+    assert gold.examples[0].labels["feats"] == ("Number=Sing", "_")
+    marked = replace(ctx, settings=DataSettings(unknown_label="_"))
+    corpus = load_corpus("treebank", layer="feats", kind="token", scheme=None, catalog=found, ctx=marked)
+    assert corpus.schema.labels == ("Number=Sing",)
+
+
+def test_the_fallback_is_a_label_although_most_are_unknown(tmp_path: Path, catalog: Catalog) -> None:
+    path = tmp_path / "train.conll"
+    path.write_text("Why ADV\nso _\nthen _\nthere _\n\n" * 9)
+    assert fallback_label(load(path, catalog, layer="pos", columns="tokens=0,pos=1")) == "ADV"
 
 
 def test_partly_annotated_data_is_not_the_data_with_o(tmp_path: Path, catalog: Catalog) -> None:

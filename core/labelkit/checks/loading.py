@@ -16,7 +16,7 @@ from labelkit.data.label_notation import find_notation
 from labelkit.data.multilabel import reading_several
 from labelkit.data.reading import kind_of, reading_notes
 from labelkit.data.resolution import DataCatalog, FileSplits, ResolvedReference, resolve_reference
-from labelkit.data.unknown_labels import mark_unknown, unknown_notes
+from labelkit.data.unknown_labels import mark_unknown, unknown_notes, with_real_labels
 from labelkit.data.views import map_examples
 from labelkit.errors import DataError, nearest
 from labelkit.files.split_names import SPLITS
@@ -100,6 +100,7 @@ def load(
     if layer is not None and source is None:
         check_layer_exists(layer, splits, reference)
     named = {layer: source.layers[layer] or "" for layer in layers} if source else {}
+    ctx = with_real_labels(ctx, of_source=source is not None)
     for name in layers:
         splits = _read_labels(splits, name, ctx, written=kind == "token" and name not in named)
     return CheckedDataset(

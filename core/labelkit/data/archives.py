@@ -32,7 +32,7 @@ class _MemberPolicy(ReadingPolicy):
 class ArchiveNames:
     """How the files of archives are shown: in errors, assumptions and the places of examples.
 
-    :param archives: those that were unpacked; none where files are read as they lie.
+    :param archives: those that were unpacked; none where no file is unpacked.
     """
 
     archives: tuple[UnpackedArchive, ...] = ()
@@ -81,7 +81,7 @@ class ArchiveNames:
         return error
 
 
-#: for files that are read as they lie
+#: for files that are read without unpacking
 NO_ARCHIVES = ArchiveNames()
 
 

@@ -23,7 +23,7 @@ from labelkit.data.layer_schema import (
 from labelkit.data.multilabel import with_multilabel
 from labelkit.data.reading import RawCorpus, read_raw_corpus
 from labelkit.data.resolution import DataCatalog
-from labelkit.data.unknown_labels import unknown_notes
+from labelkit.data.unknown_labels import unknown_notes, with_real_labels
 from labelkit.errors import DataError
 from labelkit.files.split_names import SAME_AS_TEST, SPLITS
 from labelkit.labels import schemes
@@ -110,6 +110,7 @@ def load_corpus(
     raw = _read_splits(reference, kind, catalog, within, held_out, on_progress)
     named = named_schema(raw.source, layer, catalog.schemas) if raw.source else None
     on_progress("checking labels")
+    within = with_real_labels(within, of_source=raw.source is not None)
     if several := _is_multilabel(raw, named, kind, within):
         within = with_multilabel(within)
     _check_splits(raw.splits, layer, kind, named, within.settings)

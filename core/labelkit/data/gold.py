@@ -11,7 +11,7 @@ from labelkit.data.layer_schema import check_examples
 from labelkit.data.reading import read_raw_corpus
 from labelkit.data.resolution import DataCatalog
 from labelkit.data.scheme_conversion import labels_of, place_of, with_labels
-from labelkit.data.unknown_labels import unknown_notes
+from labelkit.data.unknown_labels import unknown_notes, with_real_labels
 from labelkit.data.views import map_examples
 from labelkit.errors import DataError
 from labelkit.labels.schemes import split_tag
@@ -94,7 +94,8 @@ def read_gold(
     check_examples(name, splits[name], layer, schema.kind, multilabel=schema.multilabel, numeric=schema.numeric)
     if len(schema.types) == 1 and settings.default_type is None:
         settings = replace(settings, default_type=schema.types[0])
-    conversion = read_labels({name: splits[name]}, layer, schema.scheme, replace(within, settings=settings))
+    labelled = with_real_labels(replace(within, settings=settings), of_source=raw.source is not None, schema=schema)
+    conversion = read_labels({name: splits[name]}, layer, schema.scheme, labelled)
     examples = conversion.splits[name]
     digest = content_hash(examples, layer, schema.scheme)
     if relabel is not None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 from labelkit.data.scheme_conversion import labels_of, with_labels
 from labelkit.data.views import map_examples, select_examples
 from labelkit.errors import DataError
-from labelkit.labels.unknown import UNKNOWN, spellings
-from labelkit.records import Example, LoadContext
+from labelkit.labels.unknown import SPELLINGS, UNKNOWN, spellings
+from labelkit.records import Example, LoadContext, Schema
 
 #: layers whose labels are plain labels, whatever they look like
 PLAIN_LAYERS = ("pos", "upos", "xpos")
@@ -30,6 +31,20 @@ def mark_unknown(
     """
     written = unknown_labels(layer, ctx)
     return {name: _mark(name, examples, layer, written, ctx) for name, examples in splits.items()}
+
+
+def with_real_labels(ctx: LoadContext, *, of_source: bool = False, schema: Schema | None = None) -> LoadContext:
+    """Return a context in which ``_``, ``?`` and ``-100`` are labels, where they are no marks of partial annotation.
+
+    They are labels where a plugin's source gives them, as ``_`` is among morphological features, and where
+    ``schema`` has one of them. ``data.unknown_label`` decides where it is set.
+
+    :param of_source: the examples are those of a source, not of files.
+    """
+    real = of_source or (schema is not None and not {*SPELLINGS}.isdisjoint(schema.labels))
+    if not real or ctx.settings.unknown_label is not None:
+        return ctx
+    return replace(ctx, settings=replace(ctx.settings, unknown_label=""))
 
 
 def unknown_labels(layer: str, ctx: LoadContext) -> frozenset[str]:

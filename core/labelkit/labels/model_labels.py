@@ -57,7 +57,7 @@ def read_labels(names: Sequence[str], kind: Kind, scheme: FileScheme | None = No
     elif kind == "token" and (found := _read_tags(names, scheme)):
         return found
     elif scheme is not None:
-        raise ModelError(f"the labels are no tags: {', '.join(names[:5])}", hint="leave out --scheme")
+        raise ModelError(f"the labels are not tags: {', '.join(names[:5])}", hint="leave out --scheme")
     return ModelLabels(schema=Schema(name="model", kind=kind, labels=tuple(names)), assumptions=assumptions)
 
 

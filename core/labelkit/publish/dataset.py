@@ -15,6 +15,7 @@ from labelkit.data.multilabel import with_multilabel
 from labelkit.data.reading import RawCorpus, read_raw_corpus
 from labelkit.data.resolution import DataCatalog
 from labelkit.data.show import load_without_task
+from labelkit.data.unknown_labels import with_real_labels
 from labelkit.errors import DataError, LabelkitError
 from labelkit.formats.columns import TASK_LAYER_NAMES
 from labelkit.hub.account import read_account
@@ -181,6 +182,7 @@ def _read_layer(
     scheme = named.scheme if named else schema.scheme if schema else None
     if raw.multilabel:
         within = with_multilabel(within)
+    within = with_real_labels(within, of_source=raw.source is not None)
     conversion = read_labels(raw.splits, layer, scheme, within, named=named is not None)
     numeric = ctx.settings.numbers
     found = schema_of(conversion.splits, layer, kind, scheme, named=named, allow_new=named is None, numeric=numeric)

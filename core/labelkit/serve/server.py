@@ -1,4 +1,4 @@
-"""Run a server: bind its address, answer until it is told to end, and let open requests finish."""
+"""Run a server: bind its address, answer until a signal stops it, and let open requests finish."""
 
 from __future__ import annotations
 

@@ -24,6 +24,7 @@ from labelkit.events import Event, Stage, StageAdvanced
 from labelkit.hardware import Hardware
 from labelkit.labels.mentions import MentionHashes, mentions_of
 from labelkit.labels.numbers import number_text
+from labelkit.labels.unknown import UNKNOWN
 from labelkit.models import adapters, architectures
 from labelkit.models.checkpoint import CheckpointInfo, Supplier
 from labelkit.models.head_trial import try_head
@@ -269,4 +270,5 @@ def fallback_label(corpus: Corpus) -> str:
     if corpus.schema.numeric:
         return number_text(fmean(float(str(label)) for label in labels))
     counts = Counter(label for row in labels for label in ([row] if isinstance(row, str) else row))
+    del counts[UNKNOWN]
     return min(counts, key=lambda label: (-counts[label], label))
