@@ -32,6 +32,7 @@ from labelkit.records.heads import IGNORE_INDEX
 from labelkit.settings import DataSettings, Scheme
 from labelkit.train.class_weights import balanced_weights
 from labelkit.train.resolution import fallback_label
+from labelkit.train.trials import trial_scores, try_metric
 from test_docs_recipes import SECTIONS
 
 CONLL = "Ada B-PER\nLovelace I-PER\nran _\nhome O\n\nBob ?\nsat O\n\n"
@@ -110,6 +111,13 @@ def test_the_fallback_is_a_label_although_most_are_unknown(tmp_path: Path, catal
     path = tmp_path / "train.conll"
     path.write_text("Why ADV\nso _\nthen _\nthere _\n\n" * 9)
     assert fallback_label(load(path, catalog, layer="pos", columns="tokens=0,pos=1")) == "ADV"
+
+
+def test_parts_are_tried_on_partly_annotated_examples() -> None:
+    rows = [example(("B-PER", UNKNOWN, "O"))]
+    scores = trial_scores(rows, "ner", NER)
+    assert scores.values.shape == (3, len(NER.label_names))
+    try_metric(METRICS["seqeval"], predictions([rows[0].labels["ner"]], [("B-PER", "O", "O")], scores=scores.values))
 
 
 def test_partly_annotated_data_is_not_the_data_with_o(tmp_path: Path, catalog: Catalog) -> None:

@@ -100,9 +100,8 @@ def load(
     if layer is not None and source is None:
         check_layer_exists(layer, splits, reference)
     named = {layer: source.layers[layer] or "" for layer in layers} if source else {}
-    ctx = with_real_labels(ctx, of_source=source is not None)
     for name in layers:
-        splits = _read_labels(splits, name, ctx, written=kind == "token" and name not in named)
+        splits = _read_labels(splits, name, ctx, source, written=kind == "token" and name not in named)
     return CheckedDataset(
         reference=reference,
         kind=kind,
@@ -148,10 +147,10 @@ def _check_files_exist(resolved: ResolvedReference) -> None:
 
 
 def _read_labels(
-    splits: Mapping[str, Sequence[Example]], layer: str, ctx: LoadContext, *, written: bool
+    splits: Mapping[str, Sequence[Example]], layer: str, ctx: LoadContext, source: Source | None, *, written: bool
 ) -> dict[str, Sequence[Example]]:
     """Return the splits with labels marked as unknown, and read as they are ``written``."""
-    marked = mark_unknown(splits, layer, ctx)
+    marked = mark_unknown(splits, layer, with_real_labels(ctx, of_source=source is not None))
     if not written:
         return dict(marked)
     notation = find_notation(marked, layer, ctx, spans=None)

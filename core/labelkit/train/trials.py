@@ -24,9 +24,11 @@ from labelkit.inference.label_ids import LabelSequences, gold_ids
 from labelkit.inference.thresholds import threshold_array
 from labelkit.labels.mentions import MentionHashes, mentions_of
 from labelkit.metrics.scoring import score
+from labelkit.metrics.unknown_labels import known_part
 from labelkit.plugins.catalog import Catalog
 from labelkit.plugins.discovery import CORE
 from labelkit.records import Context, Example, HeadContext, Labels, Metric, Predictions, Schema, Scores, Task
+from labelkit.records.heads import IGNORE_INDEX
 from labelkit.registry.metric_rows import figures
 
 #: examples in a trial, and how many of train are read to find them
@@ -111,7 +113,8 @@ def trial_scores(examples: Sequence[Example], layer: str, schema: Schema) -> Sco
     if schema.numeric or schema.multilabel:
         return _scores_of_texts(examples, layer, schema)
     labels = [labels_of(example, layer) for example in examples]
-    ids = np.array([schema.label_names.index(label) for row in labels for label in row], np.int64)
+    ids, _ = gold_ids(examples, layer, schema)
+    ids[ids == IGNORE_INDEX] = 0  # any label will do where it is unknown
     ids[WRONG - 1 :: WRONG] = (ids[WRONG - 1 :: WRONG] + 1) % len(schema.label_names)
     values = np.random.default_rng(0).random((len(ids), len(schema.label_names)))
     values[np.arange(len(ids)), ids] += len(schema.label_names)
@@ -158,6 +161,7 @@ def try_metric(metric: Metric, predictions: Predictions) -> None:
 
     :raises LabelkitError: it fails, has no number under its key, or returns what cannot be recorded.
     """
+    predictions = known_part(predictions)
     found = score([metric], predictions)
     perfect = replace(predictions, predictions=predictions.references)
     if math.isnan(found[metric.key]) and math.isnan(score([metric], perfect)[metric.key]):
