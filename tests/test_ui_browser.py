@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +25,7 @@ from labelkit.ui.application import build_application
 from labelkit.ui.sessions import Sessions
 from labelkit.ui.site import Site
 from serve_stubs import running
+from ui_pages import client_of
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -151,6 +153,24 @@ def test_errors_and_data_fit(visit: Visit) -> None:
         visit.wait()
     assert page.locator("#examples").count() == 1
     visit.check()
+
+
+def test_a_look_at_test_is_counted_once(shown: Home, trained: labelkit.RunResult) -> None:
+    def scored() -> int:
+        with Registry.open(shown, create=False) as registry:
+            return registry.runs.get(trained.run).test_scored
+
+    before = scored()
+    with client_of(shown) as client:
+        path = f"/runs/{trained.run}/errors?split=test"
+        form = {"csrf": re.findall(r'name="csrf" value="(\w+)"', client.get(path).text)[0], "split": "test"}
+        assert scored() == before
+        for _ in range(2):
+            client.post(f"/runs/{trained.run}/errors", data=form)
+            while "hx-trigger" in client.get(path).text:
+                time.sleep(0.1)
+        assert scored() == before + 1
+        assert "its inspection is counted" in client.get(path).text
 
 
 def test_the_playground_fits_with_all_its_details(visit: Visit) -> None:

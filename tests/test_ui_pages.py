@@ -17,12 +17,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
+from label_studio_server import TOKEN, label_studio
+from labelkit.config.environment import Environment
 from labelkit.data.gold import Gold
 from labelkit.errors import LabelkitError
 from labelkit.evaluation.error_analysis import analyse_errors
 from labelkit.evaluation.inspection import Inspection
 from labelkit.evaluation.label_errors import rank_labels
 from labelkit.evaluation.label_review import find_label_errors
+from labelkit.label_studio.references import parse_project
 from labelkit.records import Coverage, Example, Labelled, Schema, Span
 from labelkit.registry import Home, Registry, SplitRecord
 from labelkit.ui.labellers import Labellers
@@ -210,6 +213,25 @@ def test_selected_sentences_are_downloaded_in_a_format(
         assert {name.rpartition(".")[2] for name in archive.namelist()} >= {"ann", "txt"}
     for wrong in ({}, {"example": "9"}, {"example": "0", "format": "nothing"}):
         assert send(client, path, **{**fields, **wrong}).status_code == 400
+
+
+def test_selected_sentences_are_sent_to_the_project_of_the_server_only(
+    registry: Registry, place: Home, inspected: list[tuple[str, str]]
+) -> None:
+    a_run(registry, "ner-1")
+    fields = {"split": "validation", "all": "1"}
+    with label_studio() as server:
+        project = parse_project(f"{server.url}#2")
+        for given, environment in ((None, Environment()), (project, Environment(label_studio_token=TOKEN))):
+            with client_of(place, environment=environment, label_studio=given) as client:
+                send(client, "/runs/ner-1/errors", split="validation")
+                shown = waited(client, "/runs/ner-1/errors")
+                assert ("Send selected to Label Studio" in shown) == (given is not None)
+                answer = send(client, "/runs/ner-1/errors/send", **fields)
+                assert answer.status_code == (200 if given else 400)
+        assert [task["data"]["text"] for task in server.imports[0]] == [" ".join(words) for words in WORDS]
+        assert "2 tasks were created" in answer.text
+        assert TOKEN not in answer.text
 
 
 def test_a_labeller_that_fails_says_why_and_can_be_asked_again(

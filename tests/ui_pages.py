@@ -15,9 +15,16 @@ from labelkit.ui.sessions import Sessions
 from labelkit.ui.site import Site
 
 
-def client_of(home: Home, *, token: str | None = None, loopback: bool = True, **options: Any) -> TestClient:
+def client_of(
+    home: Home,
+    *,
+    token: str | None = None,
+    loopback: bool = True,
+    environment: Environment | None = None,
+    **options: Any,
+) -> TestClient:
     """Return a client of the pages over a home."""
-    site = Site(home, Environment(), Catalog.load, sessions=Sessions(token), **options)
+    site = Site(home, environment or Environment(), Catalog.load, sessions=Sessions(token), **options)
     return TestClient(build_application(site, loopback=loopback), base_url="http://localhost")
 
 

@@ -16,6 +16,7 @@ from labelkit.cli.serve import find_token, require_serve
     "--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="Listen on this port; 0: a free one."
 )
 @click.option("--write", is_flag=True, help="Allow aliases, tags, notes and deletions, with a token.")
+@click.option("--label-studio", metavar="URL#PROJECT", help="Let visitors send sentences to this Label Studio project.")
 @click.option(
     "--token-file",
     type=click.Path(path_type=Path),
@@ -23,7 +24,7 @@ from labelkit.cli.serve import find_token, require_serve
     help="Require the token in FILE; default LABELKIT_SERVE_TOKEN, if set.",
 )
 @command_options
-def ui(shell: Shell, host: str, port: int, write: bool, token_file: Path | None) -> None:
+def ui(shell: Shell, host: str, port: int, write: bool, label_studio: str | None, token_file: Path | None) -> None:
     """Show runs, comparisons, errors and a playground in a browser, until SIGTERM or Ctrl-C.
 
     Pages only read, unless --write is given. With --write, or an address that other machines reach, visitors need a
@@ -36,6 +37,7 @@ def ui(shell: Shell, host: str, port: int, write: bool, token_file: Path | None)
     require_serve()
     import secrets
 
+    from labelkit.label_studio.references import parse_project
     from labelkit.serve.health import Health
     from labelkit.serve.limits import ServeLimits
     from labelkit.serve.server import bind, is_loopback, run_server
@@ -47,8 +49,9 @@ def ui(shell: Shell, host: str, port: int, write: bool, token_file: Path | None)
     if token is None and (write or not is_loopback(host)):
         token = secrets.token_urlsafe()
     site = Site(
-        shell.home, shell.environment, lambda: shell.catalog, sessions=Sessions(token), write=write, say=shell.say
-    )
+        shell.home, shell.environment, lambda: shell.catalog, sessions=Sessions(token), write=write,
+        label_studio=parse_project(label_studio) if label_studio else None, say=shell.say,
+    )  # fmt: skip
     with bind(host, port) as bound:
         address, number = bound.getsockname()[:2]
         url = f"http://{f'[{address}]' if ':' in address else address}:{number}"

@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from labelkit.errors import LabelkitError, UnknownRunError
 from labelkit.serve.gate import Gate
-from labelkit.ui import changes, compare_page, data_page, errors_page, playground, run_page, runs_page
+from labelkit.ui import changes, compare_page, data_page, errors_page, playground, run_page, runs_page, selection
 from labelkit.ui.sessions import CSRF_FIELD, SessionRules
 from labelkit.ui.site import PageAnswer, PageRequest, Site
 
@@ -65,7 +65,8 @@ PAGES: Mapping[str, Show] = {
 #: addresses of forms that are sent
 ACTIONS: Mapping[str, Show] = {
     "/runs/{run}/errors": errors_page.start_errors,
-    "/runs/{run}/errors/download": errors_page.download_examples,
+    "/runs/{run}/errors/download": selection.download_examples,
+    "/runs/{run}/errors/send": selection.send_examples,
     "/runs/{run}/data/check": data_page.start_check,
     "/runs/{run}/change": changes.change_run,
     "/playground": playground.label_text,

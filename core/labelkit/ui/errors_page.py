@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
-import zipfile
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from io import BytesIO
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from labelkit.errors import LabelkitError
@@ -24,7 +20,6 @@ if TYPE_CHECKING:
     from labelkit.evaluation.inspection import Inspection
     from labelkit.evaluation.label_review import LabelError
     from labelkit.plugins.catalog import Catalog
-    from labelkit.records import Labelled
     from labelkit.registry import RunDetails
     from labelkit.report.error_examples import TextPiece
     from labelkit.ui.background import Work
@@ -32,8 +27,6 @@ if TYPE_CHECKING:
 #: sentences of a page
 PAGE = 20
 DEFAULT_SPLIT = "validation"
-#: format → the ending of its files, where no ending names the format
-SUFFIXES = {"label-studio": ".json", "webanno-tsv": ".tsv", "terminal": ".txt"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +93,14 @@ def show_errors(site: Site, request: PageRequest) -> PageAnswer:
     with site.registry() as registry:
         details = find_run(registry, request)
     choice = Choice.of(request)
-    work: Work[Inspection] | None = site.background.find(_key(details, choice.split))
-    values: dict[str, Any] = {"run": details, "choice": choice, "work": work, "splits": splits_of(details)}
+    work: Work[Inspection] | None = site.background.find(work_key(details, choice.split))
+    values: dict[str, Any] = {
+        "run": details,
+        "choice": choice,
+        "work": work,
+        "splits": splits_of(details),
+        "label_studio": site.label_studio,
+    }
     values["title"] = details.record.name or details.record.id
     if work is not None and work.done and not work.error:
         values |= inspection_values(work.result, choice, site.catalog)
@@ -116,11 +115,12 @@ def start_errors(site: Site, request: PageRequest) -> PageAnswer:
     split = Choice.of(request).split
     if split not in splits_of(details):
         raise LabelkitError(f"the run has no {split} split", hint=f"it has: {', '.join(splits_of(details)) or 'none'}")
-    site.background.start(_key(details, split), lambda say: site.labellers.inspect(details, split, say))
+    site.background.start(work_key(details, split), lambda say: site.labellers.inspect(details, split, say))
     return PageAnswer(location=f"/runs/{part(details.record.id)}/errors{query({'split': split})}")
 
 
-def _key(details: RunDetails, split: str) -> tuple[str, str, str]:
+def work_key(details: RunDetails, split: str) -> tuple[str, str, str]:
+    """Return the key of the work that labels a split."""
     return "errors", details.record.id, split
 
 
@@ -204,71 +204,3 @@ def confidence_of(found: Inspection, number: int) -> list[float] | None:
 def writable_formats(catalog: Catalog, found: Inspection) -> list[str]:
     """Return the names of the formats that can hold the examples."""
     return sorted(one.name for one in catalog.formats.values() if one.write and found.schema.kind in one.kinds)
-
-
-def download_examples(site: Site, request: PageRequest) -> PageAnswer:
-    """Return the selected sentences, or all that were chosen, in a format.
-
-    :raises LabelkitError: nothing is selected, or the format cannot hold an example.
-    """
-    with site.registry() as registry:
-        details = find_run(registry, request)
-    choice = Choice.of(request)
-    work: Work[Inspection] | None = site.background.find(_key(details, choice.split))
-    if work is None or not work.done or work.error:
-        raise LabelkitError("the errors are no longer in memory", hint="show them again")
-    found = work.result
-    known = set(range(len(found.gold.examples)))
-    selected = [int(one) for one in request.words("example") if one.isdecimal() and int(one) in known]
-    numbers = chosen_examples(found, choice) if request.word("all") else selected
-    if not numbers:
-        raise LabelkitError("no sentence is selected", hint="select some, or download all")
-    return written_examples(site.catalog, found, numbers, request.word("format"), choice)
-
-
-def written_examples(
-    catalog: Catalog, found: Inspection, numbers: Sequence[int], name: str, choice: Choice
-) -> PageAnswer:
-    """Return examples as they are annotated in a format; where it needs several files, as a ZIP archive.
-
-    :param name: of the format.
-    """
-    from labelkit.evaluation.evaluation import write_records
-    from labelkit.formats.recognition import writer_for
-
-    writer = writer_for(Path(), catalog.formats, name, kind=found.schema.kind)
-    suffix = next(iter(writer.suffixes), SUFFIXES.get(name, ".jsonl"))
-    with tempfile.TemporaryDirectory(prefix="labelkit-ui-") as folder:
-        path = Path(folder) / f"{choice.split}-{choice.view}{suffix}"
-        write_records(path, writer, lambda: annotated(found, numbers, choice), force=True)
-        written = sorted(one for one in Path(folder).rglob("*") if one.is_file())
-        if len(written) == 1:
-            name, content = written[0].name, written[0].read_bytes()
-        else:
-            name, content = f"{path.stem}.zip", zipped(Path(folder), written)
-    kind = {"content-disposition": f'attachment; filename="{name}"'}
-    return PageAnswer(content, media_type="application/octet-stream", headers=kind)
-
-
-def annotated(found: Inspection, numbers: Sequence[int], choice: Choice) -> Iterator[Labelled]:
-    """Yield examples as records; likely annotation mistakes are listed in a field of their own."""
-    from labelkit.data.convert import to_labelled
-    from labelkit.evaluation.label_review import review_records
-
-    if choice.view == "annotation":
-        wanted = set(numbers)
-        errors = [one for one in found.label_errors if one.example in wanted]
-        yield from review_records(errors, found.gold.examples, found.layer)
-        return
-    for number in numbers:
-        example = found.gold.examples[number]
-        yield to_labelled(replace(example, labels={found.layer: example.labels[found.layer]}))
-
-
-def zipped(folder: Path, files: Sequence[Path]) -> bytes:
-    """Return files as a ZIP archive with their paths in a folder."""
-    stream = BytesIO()
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
-        for file in files:
-            archive.write(file, file.relative_to(folder))
-    return stream.getvalue()

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment as Templates
 
     from labelkit.config.environment import Environment
+    from labelkit.label_studio.references import ProjectReference
     from labelkit.plugins.catalog import Catalog
     from labelkit.registry import Home
     from labelkit.registry.registry import Registry
@@ -79,6 +80,7 @@ class Site:
 
     :param load_catalog: loads the plugins; called once, by the first page that needs them.
     :param write: pages may change runs.
+    :param label_studio: the project that selected sentences may be sent to.
     """
 
     def __init__(
@@ -89,9 +91,11 @@ class Site:
         *,
         sessions: Sessions | None = None,
         write: bool = False,
+        label_studio: ProjectReference | None = None,
         say: Callable[[str], None] = lambda line: None,
     ) -> None:
         self.home, self.environment, self.write, self.say = home, environment, write, say
+        self.label_studio = label_studio
         self.sessions = sessions or Sessions()
         self._load_catalog = load_catalog
         self._catalog: Catalog | None = None
