@@ -130,6 +130,18 @@ def test_a_project_is_divided_by_hash_and_kept_as_it_was(server: StubLabelStudio
         read_raw_corpus(f"{reference}@{'0' * 16}", "token", CATALOG, ctx)
 
 
+def test_an_export_that_was_downloaded_is_recorded_in_the_same_way(
+    server: StubLabelStudio, ctx: LoadContext, tmp_path: Path
+) -> None:
+    path = tmp_path / "export.json"
+    path.write_text(json.dumps(server.tasks))
+    found = read_raw_corpus(str(path), "token", CATALOG, ctx)
+    assert found.annotation_files == (path,)
+    assert found.pinned == ""
+    (tmp_path / "a.conll").write_text("Ada B-PER\n\n")
+    assert read_raw_corpus(str(tmp_path / "a.conll"), "token", CATALOG, ctx).annotation_files == ()
+
+
 def test_choices_of_another_field_are_read_and_another_kind_is_refused(
     server: StubLabelStudio, ctx: LoadContext
 ) -> None:

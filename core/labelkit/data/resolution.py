@@ -24,6 +24,7 @@ from labelkit.files.split_names import SPLITS, canonical_split
 from labelkit.formats.recognition import readable_suffixes, reader_for
 from labelkit.formats.tables import saved_splits
 from labelkit.formats.tools import brat
+from labelkit.formats.tools.label_studio import is_export
 from labelkit.hub.repository import DEFAULT_REVISION, HubRepository
 from labelkit.label_studio.references import is_project, parse_project
 from labelkit.records import Example, Format, Kind, LoadContext, ReadingPolicy, Schema, Source
@@ -215,8 +216,8 @@ class FileSplits(ResolvedReference):
 
     def annotation_files(self, ctx: LoadContext) -> list[Path]:
         """Return the files that are exports of Label Studio, which say who annotated what after which prediction."""
-        files = [(split, path) for split, path in self.files.items() if path.is_file()]
-        return [path for split, path in files if self.reader(split, ctx).name == "label-studio"]
+        files = [(self.reader(split, ctx).name, path) for split, path in self.files.items() if path.is_file()]
+        return [path for name, path in files if name == "label-studio" or (name == "json" and is_export(path, ctx))]
 
     def open(self, split: str, ctx: LoadContext) -> Iterator[Example]:
         """Return the examples of all shards of a split; numbers instead of ids count through the shards."""

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from labelkit.errors import DataError
-from labelkit.formats.json_values import json_bytes_of, stored_values
+from labelkit.formats.json_values import find_layout, first_values, json_bytes_of, stored_values
 from labelkit.formats.labelled_json import is_gold
-from labelkit.formats.tools.label_studio_tasks import FROM, read_tasks
+from labelkit.formats.tools.label_studio_tasks import FROM, looks_like_task, read_tasks
 from labelkit.formats.tools.span_records import METADATA, check_own_fields, json_bytes, record_metadata, to_spans
 from labelkit.records import Example, Format, Labelled, LoadContext, Output
 
@@ -104,6 +104,17 @@ def to_result(number: int, type_: str, score: float | None, value: dict[str, Any
 
 
 # -- reading ----------------------------------------------------------------------------------------------------------
+
+
+def is_export(path: Path, ctx: LoadContext) -> bool:
+    """Return whether a JSON file is an array whose first value is a task with annotations.
+
+    :raises DataError: the file cannot be read, or is not JSON.
+    """
+    if find_layout(path, ctx) != "array":
+        return False
+    first = next(iter(first_values(path, ctx, "array", 1)), None)
+    return looks_like_task(first) and isinstance(first.get("annotations"), list)
 
 
 def parse_tasks(path: Path, ctx: LoadContext) -> Iterator[tuple[int, Any]]:
