@@ -113,8 +113,10 @@ def is_export(path: Path, ctx: LoadContext) -> bool:
     """
     if find_layout(path, ctx) != "array":
         return False
-    first = next(iter(first_values(path, ctx, "array", 1)), None)
-    return looks_like_task(first) and isinstance(first.get("annotations"), list)
+    return any(
+        looks_like_task(first) and isinstance(first.get("annotations"), list)
+        for first in first_values(path, ctx, "array", 1)
+    )
 
 
 def parse_tasks(path: Path, ctx: LoadContext) -> Iterator[tuple[int, Any]]:
