@@ -22,6 +22,7 @@ from labelkit.errors import LabelkitError, NetworkError
 from labelkit.hub.verification import check_downloaded
 from labelkit.labels.model_labels import NO_OUTPUT, read_labels
 from labelkit.labels.schemes import repair
+from labelkit.models.adoption import _max_length
 from labelkit.records import Example, Scheme
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -42,6 +43,31 @@ SCHEMES: dict[str, tuple[str, Scheme, tuple[int, ...]]] = {
     "no types": ("B I O", "IOB2", (2, 0, 1)),
     "types with hyphens": ("O B-creative-work I-creative-work", "IOB2", ()),
 }
+
+
+def test_label_names_are_read_in_linear_time() -> None:
+    class Name(str):
+        """A name that counts how often it is compared."""
+
+        compared = 0
+        __hash__ = str.__hash__
+
+        def __eq__(self, other: object) -> bool:
+            Name.compared += 1
+            return str.__eq__(self, other)
+
+    read_labels([Name(f"LABEL_{number}") for number in range(2000)], "text")
+    assert Name.compared < 20_000
+
+
+@pytest.mark.parametrize("limit", [float("inf"), float("-inf"), float("nan"), -1, 1e30])
+def test_a_length_that_is_none_counts_as_not_given(limit: float, foreign: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(foreign, tmp_path / "model")
+    path = folder / "tokenizer_config.json"
+    content = {**json.loads(path.read_text()), "model_max_length": limit}
+    path.write_text(json.dumps(content))
+    expected = _max_length(foreign)[0]
+    assert _max_length(folder)[0] == expected
 
 
 @pytest.mark.parametrize("case", SCHEMES)
@@ -301,6 +327,14 @@ REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
     "another number of labels": (
         config(num_labels=3),
         "{folder}/config.json has num_labels 3, and 5 labels in id2label",
+    ),
+    "a trillion labels": (
+        config(id2label=None, num_labels=10**12),
+        "{folder}/config.json has num_labels 1000000000000, which no model has",
+    ),
+    "fewer than no labels": (
+        config(id2label=None, num_labels=-1),
+        "{folder}/config.json has num_labels -1, which no model has",
     ),
     "fewer labels than outputs": (
         config(id2label={"0": "O", "1": "B-PER", "2": "I-PER"}),

@@ -170,6 +170,7 @@ def test_errors_name_the_member_and_the_line(tmp_path: Path, catalog: Catalog, c
         ("a.tar", tarred({"dev.conll": b""}, kind=tarfile.LNKTYPE), "!dev.conll is a link or a device"),
         ("a.tar", tarred({"pipe": b""}, kind=tarfile.FIFOTYPE), "!pipe is a link or a device"),
         ("a.tar", tarred({"disk": b""}, kind=tarfile.BLKTYPE), "!disk is a link or a device"),
+        ("a.zip", zipped({"a/" * 1900 + "x": CONLL}), " holds more than 100 folders in each other"),
         ("a.zip", zipped({}), " holds no files"),
         ("a.zip", CONLL, " is not a zip archive, or broken"),
         ("a.zip", zipped(CORPUS)[:-30], " is not a zip archive, or broken"),

@@ -119,6 +119,8 @@ def test_generated_text_that_was_edited_and_broken_cards_are_errors() -> None:
         parse_card(card.replace(END, "", 1).replace(END, ""))
     with pytest.raises(LabelkitError, match="not valid YAML"):
         parse_card("---\na: [\n---\n# M\n")
+    with pytest.raises(LabelkitError, match="nested too deeply"):
+        parse_card(f"---\na: {'[' * 2000}\n---\n# M\n")
 
 
 @pytest.mark.parametrize(

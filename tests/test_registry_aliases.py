@@ -167,7 +167,9 @@ def test_of_many_that_take_one_name_at_once_one_gets_it(registry: Registry, plac
     assert registry.runs.find("mine").name == "mine"
 
 
-@pytest.mark.parametrize("name", ["best", "latest", "", "Prod", "a b", "a_b", "a@b", "a:b", "a+b", "a/b", "é", "a\n"])
+@pytest.mark.parametrize(
+    "name", ["best", "latest", "", "Prod", "a b", "a_b", "a@b", "a:b", "a+b", "a/b", "é", "a\n", "-a", "a" * 101]
+)
 def test_names_follow_one_rule(registry: Registry, place: Home, name: str) -> None:
     start(registry)
     with pytest.raises(LabelkitError, match="an alias cannot be called"):

@@ -36,7 +36,7 @@ from labelkit.serve.server import bind, check_token, is_loopback
 from serve_stubs import StubLabeller, running
 
 TEXTS = ["😀 Ada Lovelace lives in New York .", "", "Bob\u200b met\n Cleo .", "x " * 400, "[SEP] \x1b[31m Paris"]
-LIMITS = ServeLimits(body=20_000)
+LIMITS = ServeLimits(body=20_000, texts=500)
 TOKEN = "a-token-of-some-length"
 
 
@@ -231,6 +231,23 @@ def test_a_body_that_is_too_large_is_refused_before_it_is_read(client: httpx.Cli
         assert connection.recv(1000).startswith(b"HTTP/1.1 413")
     parts = (b"x" * 10_000 for _ in range(3))  # without a length
     assert client.post("/v1/label", content=parts, headers=JSON).status_code == 413
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/label", {"model": "shared", "texts": [""] * 501}),
+        ("/hf/shared", {"inputs": [""] * 501}),
+        ("/tei/texts/predict", {"inputs": [[""]] * 501}),
+        (
+            "/v2/models/shared/infer",
+            {"inputs": [{"name": "text", "shape": [501], "datatype": "BYTES", "data": [""] * 501}]},
+        ),
+    ],
+)
+def test_a_request_of_too_many_texts_is_refused(client: httpx.Client, path: str, body: dict[str, Any]) -> None:
+    answer = client.post(path, json=body)
+    assert (answer.status_code, "501 texts are more than 500" in answer.text) == (413, True), answer.text
 
 
 JSON_VALUES = st.recursive(

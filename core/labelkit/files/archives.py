@@ -33,6 +33,8 @@ _CHUNK = 1 << 20
 _SMALL = 100_000_000
 #: the most bytes of the headers of one member of a tar archive, which tarfile reads into memory
 _HEADERS = 1 << 22
+#: the most folders in each other; the system limits paths to some thousand characters
+_DEPTH = 100
 _LISTED = 3  # names in a message
 _MACOS = re.compile(r"(?:^|/)(?:__MACOSX(?:/|$)|\._[^/]*$|\.DS_Store$)")
 _CONTENT, _SUMMARY = "content", "archive.json"
@@ -194,7 +196,7 @@ class _Unpacking:
     def _safe_parts(self, name: str) -> list[str]:
         """Return the parts of the name of a member, below the folder.
 
-        :raises DataError: it leads out of the folder.
+        :raises DataError: it leads out of the folder, or too deep into it.
         """
         parts = name.replace("\\", "/").split("/")  # Windows writes "\\"
         if not parts[0] or ".." in parts or re.match("[A-Za-z]:", name) or "\0" in name:
@@ -202,6 +204,8 @@ class _Unpacking:
                 f"{self._path}!{name} is an unsafe name: it leads out of the folder that it is unpacked into",
                 hint="do not trust this archive; pack its files with relative names",
             )
+        if len(parts) > _DEPTH:
+            raise DataError(f"{self._path} holds more than {_DEPTH} folders in each other", hint="pack its files anew")
         return [part for part in parts if part not in ("", ".")]
 
     def _write(self, member: _Member, target: Path | None) -> None:

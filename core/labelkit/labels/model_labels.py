@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -44,7 +45,8 @@ def read_labels(names: Sequence[str], kind: Kind, scheme: FileScheme | None = No
     :param scheme: of the tags, as the user named it; None to detect it.
     :raises ModelError: names are repeated or empty, or tags of several schemes.
     """
-    repeated = next((name for index, name in enumerate(names) if not name or name in names[:index]), None)
+    counts = Counter(names)  # there may be a million
+    repeated = next((name for name in names if not name or counts[name] > 1), None)
     if repeated is not None:
         raise ModelError(
             f"the label '{repeated}' stands twice in id2label" if repeated else "a label in id2label has no name",

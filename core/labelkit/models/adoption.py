@@ -5,6 +5,7 @@ Nothing is loaded here but configurations, and no code of the folder is ever run
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -38,6 +39,8 @@ TOKENIZER_FILES = (
 DECODERS: Mapping[Kind, str] = {"token": "argmax", "text": "argmax-text"}
 #: ``problem_type`` of classifiers of which a text may get any number of labels
 SEVERAL_LABELS = "multi_label_classification"
+#: the most outputs of a classifier
+MOST_LABELS = 1_000_000
 TRAIN_IT = "it has no labels; train it: labelkit run TASK --model {}"
 NAME_LABELS = "correct config.json, or name all labels: labelkit adopt REF --labels A,B,…"
 
@@ -153,11 +156,13 @@ def check_safe(folder: Path, config: Mapping[str, Any]) -> None:
 def output_names(folder: Path, config: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the names of a classifier's outputs in their order.
 
-    :raises ModelError: ``id2label`` has gaps, or differs from ``num_labels``.
+    :raises ModelError: ``id2label`` has gaps, or differs from ``num_labels``, or that is no number of labels.
     """
     path = folder / "config.json"
     count = config.get("num_labels")
     given = config.get("id2label")
+    if isinstance(count, int) and not 0 < count <= MOST_LABELS:
+        raise ModelError(f"{path} has num_labels {count}, which no model has", hint="correct config.json")
     if given is None:  # transformers leaves out what equals its defaults
         return tuple(f"LABEL_{index}" for index in range(count if isinstance(count, int) else 2))
     if not isinstance(given, dict) or not given or not all(isinstance(name, str) for name in given.values()):
@@ -279,5 +284,5 @@ def _fitting(kind: Kind, spans: bool, tasks: Mapping[str, Task]) -> list[str]:
 def _max_length(folder: Path) -> tuple[int, str]:
     """Return the number of subwords in a window, by configuration and tokenizer, and the reason for it."""
     limit = _read_optional(folder / "tokenizer_config.json").get("model_max_length")
-    number = int(limit) if isinstance(limit, int | float) else 0
+    number = int(limit) if isinstance(limit, int | float) and math.isfinite(limit) else 0
     return default_max_length(window_limit(number, load_config(folder)))

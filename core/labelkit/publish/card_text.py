@@ -92,8 +92,8 @@ def _metadata(front: str) -> dict[str, Any]:
 
     try:
         found = yaml.safe_load(front) or {}
-    except yaml.YAMLError as error:
-        reason = " ".join(str(error).split())[:120]
+    except (yaml.YAMLError, RecursionError) as error:
+        reason = "it is nested too deeply" if isinstance(error, RecursionError) else " ".join(str(error).split())[:120]
         raise LabelkitError(
             f"the metadata of the card is not valid YAML: {reason}", hint="correct it on the Hub"
         ) from None

@@ -11,6 +11,8 @@ NAME = re.compile(r"[a-z0-9-]+")
 TAG = re.compile(r"[a-z0-9._-]+")
 #: references of their own, in place of a name
 RESERVED = frozenset({"best", "latest"})
+#: most characters of a new name
+_LONGEST = 100
 #: statuses of runs whose checkpoint is complete: nothing is left to do for them
 COMPLETE = ("finished", "adopted")
 
@@ -24,6 +26,11 @@ def check_name(name: str, what: str) -> None:
     if not NAME.fullmatch(name) or name in RESERVED:
         raise LabelkitError(
             f"{what} cannot be called '{name}'", hint="use a-z, 0-9 and hyphens; best and latest are reserved"
+        )
+    if name.startswith("-") or len(name) > _LONGEST:  # commands would take it for an option
+        raise LabelkitError(
+            f"{what} cannot be called '{name[:_LONGEST]}'",
+            hint=f"begin it with a letter or digit, and use at most {_LONGEST} characters",
         )
 
 

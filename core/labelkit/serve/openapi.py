@@ -20,7 +20,7 @@ _ERRORS = {
     "401": "a token is missing or wrong",
     "404": "unknown model",
     "408": "the body did not arrive in time",
-    "413": "the body is too large",
+    "413": "the body is too large, or has too many texts",
     "415": "the body is not application/json",
     "422": "an invalid field, which the message names",
     "429": "too much is waiting; Retry-After says when to try again",

@@ -89,8 +89,10 @@ class Labelling:
     async def label(self, model: ServedModel, examples: list[Example]) -> tuple[list[Labelled], CheckpointInfo]:
         """Return the records of some examples, and the checkpoint that labelled them.
 
-        :raises RequestError: too much waits already, time is over, or an example cannot be labelled.
+        :raises RequestError: they are too many, too much waits already, time is over, or one cannot be labelled.
         """
+        if len(examples) > self.limits.texts:
+            raise RequestError(413, f"{len(examples):,} texts are more than {self.limits.texts:,}; send fewer at once")
         return await model.label(examples, self.limits.seconds)
 
 
