@@ -21,6 +21,7 @@ from labelkit.records import Kind, Labelled, LoadContext, ReadingPolicy
 from labelkit.settings import DataSettings
 
 READERS = {known.name: known for known in (*FORMATS, text_format("line"), text_format("document")) if known.read}
+del READERS["class-folders"]  # reads folders, whose files it reads as text
 #: what damaged files have in wrong places
 PIECES = (
     b"", b"\n", b"\r", b"\0", b"\xff", b"\xef\xbb\xbf", b"\t", b'"', b"'", b"{", b"}", b"[" * 3000, b"]", b",", b":",

@@ -34,6 +34,7 @@ from labelkit.settings import MAX_RECORD, DataSettings
 LIMIT = 5000
 CONTEXT = LoadContext(settings=DataSettings(max_record=LIMIT), layer="ner")
 READERS = {known.name: known for known in (*FORMATS, text_format("line"), text_format("document")) if known.read}
+del READERS["class-folders"]  # reads folders, whose files it reads as text
 #: reader → the content of a record that never ends, after its first characters
 ENDLESS = {
     "conll": ("", "word O\n"),

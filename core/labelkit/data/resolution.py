@@ -18,9 +18,10 @@ from labelkit.data.hub_datasets import HubDataset, find_hub_dataset
 from labelkit.data.in_memory import IN_MEMORY, describe, read_memory
 from labelkit.data.label_studio_projects import ProjectSnapshot, find_snapshot
 from labelkit.data.references import DataReference, parse_reference, parse_split_formats
-from labelkit.data.split_files import NAME_THE_SPLITS, SplitFiles, find_splits, shards_of
+from labelkit.data.split_files import NAME_THE_SPLITS, SplitFiles, find_splits, shards_of, unread_in
 from labelkit.errors import DataError, UnknownNameError, nearest
 from labelkit.files.split_names import SPLITS, canonical_split
+from labelkit.formats.class_folders import class_splits
 from labelkit.formats.recognition import readable_suffixes, reader_for
 from labelkit.formats.tables import saved_splits
 from labelkit.formats.tools import brat
@@ -390,7 +391,7 @@ def _local_splits(reference: DataReference, kind: Kind | None, catalog: DataCata
             found = SplitFiles(files={**given, **{split: only_file(archive) for split, archive in archives.items()}})
         else:
             path = corpus_path(archives[""]) if archives else path
-            found = files_of_path(path, readable_suffixes(catalog.formats, kind))
+            found = files_of_path(path, readable_suffixes(catalog.formats, kind), kind)
             for statement in found.assumptions(path):
                 ctx.policy.assume(names.shown(statement))
     files = found.files
@@ -450,14 +451,20 @@ def find_path(reference: DataReference, catalog: DataCatalog, root: Path | None)
     )
 
 
-def files_of_path(path: Path, suffixes: Sequence[str]) -> SplitFiles:
+def files_of_path(path: Path, suffixes: Sequence[str], kind: Kind | None = None) -> SplitFiles:
     """Return the files of the splits in a folder; a file, or a folder that is read as one, is train.
+
+    :param kind: the kind of the examples; None for either.
 
     :raises DataError: there is no train split, or several files for one split.
     """
     if not path.is_dir():
         return SplitFiles(files={"train": path})
     saved = saved_splits(path)
+    if saved is None and kind != "token" and (classes := class_splits(path)):
+        inside = [folder.name for folder in classes.values()]
+        unread = [] if path in classes.values() else unread_in(path, inside)
+        return SplitFiles(files={split: classes[split] for split in SPLITS if split in classes}, unread=unread)
     if saved is None:
         annotated = brat.annotation_splits(path)
         return SplitFiles(files=annotated) if annotated else find_splits(path, suffixes)

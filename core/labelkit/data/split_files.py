@@ -72,7 +72,7 @@ def find_splits(folder: Path, suffixes: Collection[str] = _DATA_SUFFIXES) -> Spl
     unclear = [file for file in files if _is_unclear(file) and _has_suffix(file, (*suffixes, chosen["train"].suffix))]
     guessed = _guessed(unclear, chosen)
     chosen = {split: {**chosen, **guessed}[split] for split in SPLITS if split in chosen or split in guessed}
-    return SplitFiles(files=chosen, unclear=guessed, unread=_unread(folder, _read_names(chosen.values())))
+    return SplitFiles(files=chosen, unclear=guessed, unread=unread_in(folder, _read_names(chosen.values())))
 
 
 def find_split_files(folder: Path, suffixes: Collection[str] = _DATA_SUFFIXES) -> Mapping[str, Path]:
@@ -137,12 +137,15 @@ def _in_subfolders(folder: Path, files: Sequence[Path], suffixes: Collection[str
             files={split: held[0] for split, held in parts.items()},
             parts=several,
             unclear={split: sub for split, sub in guessed.items() if split in parts},
-            unread=[*_unread(folder, read), *(name for split in parts for name in _left(inside[split], parts[split]))],
+            unread=[
+                *unread_in(folder, read),
+                *(name for split in parts for name in _left(inside[split], parts[split])),
+            ],
         )
     data = folder / _DATA_FOLDER
     if data.is_dir() and "train" in _by_split(_data_files(data), suffixes):
         found = find_splits(data, suffixes)
-        unread = [*_unread(folder, [_DATA_FOLDER]), *(f"{_DATA_FOLDER}/{name}" for name in found.unread)]
+        unread = [*unread_in(folder, [_DATA_FOLDER]), *(f"{_DATA_FOLDER}/{name}" for name in found.unread)]
         return SplitFiles(files=found.files, parts=found.parts, unclear=found.unclear, unread=unread)
     names = [file.name for file in files] + [f"{sub.name}/" for sub in sorted(folder.iterdir()) if sub.is_dir()]
     shown = ", ".join(names[:8]) + (", …" if len(names) > 8 else "")
@@ -187,7 +190,7 @@ def _file_of_split(split: str, files: list[Path], suffixes: Collection[str]) -> 
     return files[0]
 
 
-def _unread(folder: Path, read: Collection[str]) -> list[str]:
+def unread_in(folder: Path, read: Collection[str]) -> list[str]:
     """Return the names of what lies in a folder and is not read, but for documentation and hidden files."""
     paths = (path for path in sorted(folder.iterdir()) if path.name not in read and not _NOT_DATA.match(path.name))
     return [f"{path.name}/" if path.is_dir() else path.name for path in paths]
@@ -195,7 +198,7 @@ def _unread(folder: Path, read: Collection[str]) -> list[str]:
 
 def _left(folder: Path, read: Sequence[Path]) -> Iterator[str]:
     """Yield the names of what lies in a split's own folder and is not read."""
-    return (f"{folder.name}/{name}" for name in _unread(folder, _read_names(read)))
+    return (f"{folder.name}/{name}" for name in unread_in(folder, _read_names(read)))
 
 
 def _read_names(files: Collection[Path]) -> set[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from labelkit.formats import conll, conllu, delimited, fasttext, json_files, tables
+from labelkit.formats import class_folders, conll, conllu, delimited, fasttext, json_files, tables
 from labelkit.formats.tools import brat, doccano, html, label_studio, prodigy, spacy_docbin, webanno
 
 FORMATS = (
@@ -11,6 +11,7 @@ FORMATS = (
     *json_files.FORMATS,
     *delimited.FORMATS,
     fasttext.FORMAT,
+    class_folders.FORMAT,
     *tables.FORMATS,
     brat.FORMAT,
     doccano.FORMAT,

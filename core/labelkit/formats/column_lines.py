@@ -15,6 +15,8 @@ from labelkit.records import LoadContext
 
 BLANKS = " \t"
 BOM = "\ufeff"
+#: what is assumed of byte order marks within a file
+MARKS_LEFT_OUT = "byte order marks at the start of lines, as joined files have, are left out: double them to keep one"
 DOCUMENT_START = "-DOCSTART-"
 Line = tuple[int, str]
 """The number of a line, from 1, and the line."""
@@ -187,9 +189,7 @@ def without_marks(lines: Iterator[Line], ctx: LoadContext) -> Iterator[Line]:
     """Yield lines without a byte order mark at their start, as files have that were joined."""
     for number, line in lines:
         if number > 1 and line.startswith(BOM):
-            ctx.policy.assume(
-                "byte order marks at the start of lines, as joined files have, are left out: double them to keep one"
-            )
+            ctx.policy.assume(MARKS_LEFT_OUT)
             yield number, line[1:]
         else:
             yield number, line

@@ -19,7 +19,7 @@ from labelkit.errors import DataError
 from labelkit.files.json_text import to_json_line
 from labelkit.files.reading import lines_with_ends
 from labelkit.formats.cells import parse_cell
-from labelkit.formats.column_lines import BOM
+from labelkit.formats.column_lines import BOM, MARKS_LEFT_OUT
 from labelkit.formats.columns import Columns, Record, check_columns, find_columns
 from labelkit.formats.dialect import Dialect, find_dialect
 from labelkit.formats.encoding import encode_text
@@ -30,7 +30,7 @@ from labelkit.formats.record_limit import RecordLimit
 from labelkit.formats.spreadsheet import safe_cell
 from labelkit.formats.tools.label_studio_tasks import read_tasks
 from labelkit.formats.word_rows import word_columns
-from labelkit.records import Example, Format, Labelled, LoadContext, Output
+from labelkit.records import Example, Format, Labelled, LoadContext, Output, ReadingPolicy
 
 BLANK_ROWS = "rows of empty fields were left out"
 HEADERS_AGAIN = "repeated header rows were left out"
@@ -79,6 +79,8 @@ def write(records: Iterable[Labelled], output: Output, *, safe_cells: bool = Fal
         buffer = io.StringIO(newline="")
         # rows end with \r\n, as RFC 4180 says
         rows.append([as_text(record.get(name)) for name in header])
+        for row in rows:  # readers leave out one mark at the start of a row
+            row[0] = f"{BOM}{row[0]}" if row[0].startswith(BOM) else row[0]
         csv.writer(buffer).writerows([[safe_cell(cell) for cell in row] for row in rows] if safe_cells else rows)
         output.stream.write(encode_text(buffer.getvalue(), labelled, "CSV"))
 
@@ -128,7 +130,7 @@ def parse_rows(path: Path, ctx: LoadContext, dialect: Dialect) -> Iterator[tuple
             columns = TableColumns(path, ctx, fields, dialect)
             if dialect.header:
                 continue
-        if fields == columns.header or _is_header_of_joined_file(fields, columns.header):
+        if fields == columns.header:
             ctx.policy.counts[HEADERS_AGAIN] += 1
         elif len(fields) > 1 and not any(fields):
             ctx.policy.counts[BLANK_ROWS] += 1
@@ -141,11 +143,22 @@ def parse_rows(path: Path, ctx: LoadContext, dialect: Dialect) -> Iterator[tuple
             yield line, row
 
 
-def _is_header_of_joined_file(fields: Sequence[str], header: Sequence[str] | None) -> bool:
-    """Whether a row is the header again, behind the byte order mark with which a joined file begins."""
-    if not header or not fields[0].startswith(BOM):
-        return False
-    return [fields[0].removeprefix(BOM).strip('"'), *fields[1:]] == list(header)
+class _RowLines:
+    """The lines of a table without a byte order mark at the start of a row, as files have that were joined."""
+
+    def __init__(self, lines: Iterator[str], policy: ReadingPolicy) -> None:
+        """Take the first line as the start of the file, where a mark is none of its text already."""
+        self._lines, self._policy = lines, policy
+        self.starts_row = False
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the lines; :attr:`starts_row` says that the next one starts a row."""
+        for line in self._lines:
+            if self.starts_row and line.startswith(BOM):
+                self._policy.assume(MARKS_LEFT_OUT)
+                line = line[1:]
+            self.starts_row = False
+            yield line
 
 
 def split_rows(path: Path, ctx: LoadContext, dialect: Dialect) -> Iterator[tuple[int, list[str]]]:
@@ -160,11 +173,13 @@ def split_rows(path: Path, ctx: LoadContext, dialect: Dialect) -> Iterator[tuple
     skipped = dialect.first - 1
     for _ in islice(lines, skipped):
         limit.start()
-    table = csv.reader(lines, delimiter=dialect.separator, quoting=quoting, strict=True)
+    rows = _RowLines(lines, ctx.policy)
+    table = csv.reader(rows, delimiter=dialect.separator, quoting=quoting, strict=True)
     line = dialect.first
     try:
         for fields in table:
             limit.start()
+            rows.starts_row = True
             if fields:
                 yield line, fields
             line = table.line_num + dialect.first

@@ -9,6 +9,7 @@ from labelkit.errors import DataError, UnknownNameError, nearest
 from labelkit.files.compression import uncompressed_name
 from labelkit.files.reading import HEAD, STDIN, read_head, text_codec
 from labelkit.files.signatures import check_is_text
+from labelkit.formats import class_folders
 from labelkit.formats.builtin import FORMATS
 from labelkit.formats.content import guess_format
 from labelkit.formats.tools import brat
@@ -159,5 +160,7 @@ def _by_name(
 def _data_name(path: Path) -> str:
     """Return the file name whose ending counts: in lower case, uncompressed; of a folder, one as its files have."""
     if path.is_dir():
+        if class_folders.is_folder_of_classes(path):
+            return "folder.classes"
         return "folder.ann" if brat.annotation_splits(path) else "folder.arrow"
     return uncompressed_name(path.name)
