@@ -222,6 +222,11 @@ def test_runs_recorded_later_are_seen_without_a_restart(client: TestClient, plac
         assert "ner-1" in client.get("/").text
     place.database.rename(place.database.with_suffix(".old"))
     assert "No runs yet" in client.get("/").text
+    with Registry.open(place, create=True) as registry:  # another registry in its place
+        a_run(registry, "ner-2")
+    text = client.get("/").text
+    assert "ner-2" in text
+    assert "ner-1" not in text
 
 
 @pytest.mark.slow

@@ -57,7 +57,7 @@ class Visit:
     def wait(self) -> None:
         """Wait for background work to end."""
         self.page.wait_for_timeout(300)
-        self.page.wait_for_function("!document.querySelector('[hx-trigger]')", timeout=120_000)
+        self.page.wait_for_selector("[hx-trigger]", state="detached", timeout=120_000)
 
     def check(self) -> None:
         """Check that the page fits, asked nobody else, reported no error, and that axe finds nothing."""
