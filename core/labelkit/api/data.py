@@ -57,7 +57,7 @@ def read(path: str | Path, *, format: str | None = None, ctx: LoadContext | None
 
     >>> examples = list(labelkit.read("train.conll"))  # doctest: +SKIP
     """
-    from labelkit.data.resolution import read_shards
+    from labelkit.data.resolved_splits import read_shards
     from labelkit.data.split_files import shards_of
     from labelkit.formats.recognition import reader_for
 

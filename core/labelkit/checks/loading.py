@@ -15,7 +15,8 @@ from labelkit.data.holdout import hold_out_validation
 from labelkit.data.label_notation import find_notation
 from labelkit.data.multilabel import reading_several
 from labelkit.data.reading import kind_of, reading_notes
-from labelkit.data.resolution import DataCatalog, FileSplits, ResolvedReference, resolve_reference
+from labelkit.data.resolution import resolve_reference
+from labelkit.data.resolved_splits import DataCatalog, FileSplits, ResolvedReference
 from labelkit.data.unknown_labels import mark_unknown, unknown_notes, with_real_labels
 from labelkit.data.views import map_examples
 from labelkit.errors import DataError, nearest

@@ -21,7 +21,8 @@ from labelkit.data.layer_schema import check_examples
 from labelkit.data.multilabel import reading_several
 from labelkit.data.reading import kind_of, reading_notes
 from labelkit.data.references import files_read
-from labelkit.data.resolution import DataCatalog, resolve_reference
+from labelkit.data.resolution import resolve_reference
+from labelkit.data.resolved_splits import DataCatalog
 from labelkit.data.scheme_conversion import place_of
 from labelkit.errors import DataError
 from labelkit.files.output import new_output

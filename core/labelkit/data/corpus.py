@@ -22,7 +22,7 @@ from labelkit.data.layer_schema import (
 )
 from labelkit.data.multilabel import with_multilabel
 from labelkit.data.reading import RawCorpus, read_raw_corpus
-from labelkit.data.resolution import DataCatalog
+from labelkit.data.resolved_splits import DataCatalog
 from labelkit.data.unknown_labels import unknown_notes, with_real_labels
 from labelkit.errors import DataError
 from labelkit.files.split_names import SAME_AS_TEST, SPLITS

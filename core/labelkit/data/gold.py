@@ -9,7 +9,7 @@ from labelkit.data.corpus import content_hash, context_for, reading_settings
 from labelkit.data.label_notation import read_labels
 from labelkit.data.layer_schema import check_examples
 from labelkit.data.reading import read_raw_corpus
-from labelkit.data.resolution import DataCatalog
+from labelkit.data.resolved_splits import DataCatalog
 from labelkit.data.scheme_conversion import labels_of, place_of, with_labels
 from labelkit.data.unknown_labels import unknown_notes, with_real_labels
 from labelkit.data.views import map_examples

@@ -8,16 +8,8 @@ from functools import partial
 from pathlib import Path
 
 from labelkit.data.multilabel import reading_several, with_multilabel
-from labelkit.data.resolution import (
-    DataCatalog,
-    FileSplits,
-    HubSplits,
-    MemorySplits,
-    ProjectSplits,
-    SourceSplits,
-    of_split,
-    resolve_reference,
-)
+from labelkit.data.resolution import ProjectSplits, resolve_reference
+from labelkit.data.resolved_splits import DataCatalog, FileSplits, HubSplits, MemorySplits, SourceSplits, of_split
 from labelkit.errors import DataError
 from labelkit.formats.recognition import reader_for
 from labelkit.records import Example, Kind, LoadContext, Source

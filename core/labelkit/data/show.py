@@ -8,7 +8,7 @@ from labelkit.data.corpus import Corpus, load_corpus
 from labelkit.data.label_notation import find_notation
 from labelkit.data.layer_schema import named_schema
 from labelkit.data.reading import kind_of
-from labelkit.data.resolution import DataCatalog
+from labelkit.data.resolved_splits import DataCatalog
 from labelkit.data.scheme_conversion import is_tag
 from labelkit.formats.columns import ROLES, usual_layer
 from labelkit.records import LoadContext, ReadingPolicy

@@ -13,7 +13,7 @@ from labelkit.data.label_notation import read_labels
 from labelkit.data.layer_schema import check_examples, named_schema, schema_of
 from labelkit.data.multilabel import with_multilabel
 from labelkit.data.reading import RawCorpus, read_raw_corpus
-from labelkit.data.resolution import DataCatalog
+from labelkit.data.resolved_splits import DataCatalog
 from labelkit.data.show import load_without_task
 from labelkit.data.unknown_labels import with_real_labels
 from labelkit.errors import DataError, LabelkitError

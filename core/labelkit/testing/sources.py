@@ -9,7 +9,7 @@ from pathlib import Path
 
 from labelkit.config.environment import Environment
 from labelkit.data.example_validation import example_fault, layer_fault
-from labelkit.data.resolution import source_context
+from labelkit.data.resolved_splits import source_context
 from labelkit.errors import LabelkitError, NetworkError
 from labelkit.plugins.catalog import Catalog
 from labelkit.records import Example, Schema, Source
