@@ -13,7 +13,6 @@ from labelkit.registry.entities import (
     Attempt,
     CheckpointRecord,
     Evaluation,
-    Group,
     Note,
     OutputRecord,
     Publication,
@@ -21,12 +20,12 @@ from labelkit.registry.entities import (
     RunRecord,
     RunSummary,
     SplitRecord,
-    Spread,
     VersionRecord,
 )
 from labelkit.registry.home import Home
 from labelkit.registry.metric_rows import Figure, nested
 from labelkit.registry.plan_values import PlanValue
+from labelkit.registry.seed_groups import Group, Spread
 
 if TYPE_CHECKING:
     from labelkit.registry.aliases import AliasRecord

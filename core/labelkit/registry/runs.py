@@ -12,9 +12,10 @@ from labelkit.errors import RegistryError
 from labelkit.events import Status
 from labelkit.registry import queries, ranking, references, statements, tables
 from labelkit.registry.database import Database
-from labelkit.registry.entities import Group, RunDetails, RunSummary
+from labelkit.registry.entities import RunDetails, RunSummary
 from labelkit.registry.home import LocalStore
 from labelkit.registry.names import unknown_run
+from labelkit.registry.seed_groups import Group
 
 if TYPE_CHECKING:
     from labelkit.registry.comparison import Comparison

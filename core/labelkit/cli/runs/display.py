@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from labelkit.evaluation.comparison import SignificanceTest
     from labelkit.metrics.significance import ScoreDifference
     from labelkit.registry.comparison import ComparedScore, Comparison
-    from labelkit.registry.entities import Group, RunSummary, Spread
+    from labelkit.registry.entities import RunSummary
     from labelkit.registry.ranking import Ranking
+    from labelkit.registry.seed_groups import Group, Spread
     from labelkit.registry.sql_query import ResultTable
 
 #: scores of label types that a table shows
