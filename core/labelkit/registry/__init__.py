@@ -22,10 +22,10 @@ from labelkit.registry.entities import (
     SplitRecord,
     VersionRecord,
 )
+from labelkit.registry.group_entities import Group, Spread
 from labelkit.registry.home import Home
 from labelkit.registry.metric_rows import Figure, nested
 from labelkit.registry.plan_values import PlanValue
-from labelkit.registry.seed_groups import Group, Spread
 
 if TYPE_CHECKING:
     from labelkit.registry.aliases import AliasRecord

@@ -15,10 +15,10 @@ from typing import Any, Literal, TypedDict
 from labelkit.events import Status
 from labelkit.files.split_names import SAME_AS_TEST
 from labelkit.models.checkpoint import Supplier
+from labelkit.registry.group_entities import Group
 from labelkit.registry.liveness import now
 from labelkit.registry.metric_rows import Figure, nested
 from labelkit.registry.plan_values import PlanValue
-from labelkit.registry.seed_groups import Group
 
 #: begins the text of a note among the assumptions
 _NOTE = "note: "

@@ -13,9 +13,9 @@ from labelkit.events import Status
 from labelkit.registry import queries, ranking, references, statements, tables
 from labelkit.registry.database import Database
 from labelkit.registry.entities import RunDetails, RunSummary
+from labelkit.registry.group_entities import Group
 from labelkit.registry.home import LocalStore
 from labelkit.registry.names import unknown_run
-from labelkit.registry.seed_groups import Group
 
 if TYPE_CHECKING:
     from labelkit.registry.comparison import Comparison

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from labelkit.metrics.significance import ScoreDifference
     from labelkit.registry.comparison import ComparedScore, Comparison
     from labelkit.registry.entities import RunSummary
+    from labelkit.registry.group_entities import Group, Spread
     from labelkit.registry.ranking import Ranking
-    from labelkit.registry.seed_groups import Group, Spread
     from labelkit.registry.sql_query import ResultTable
 
 #: scores of label types that a table shows
