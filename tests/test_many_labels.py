@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import tracemalloc
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
+import labelkit
 from labelkit.cli import main
+from labelkit.cli.score_display import print_scores
 from labelkit.data.layer_schema import check_types
 from labelkit.errors import DataError, StorageError
 from labelkit.inference import score_blocks
@@ -20,7 +25,11 @@ from labelkit.inference.score_blocks import blocks, confidences, new_scores
 from labelkit.inference.viterbi import rules_of, viterbi
 from labelkit.label.slow_input import chunks_until_pause
 from labelkit.label.stream import CHARACTERS, characters_of, chunk_characters, chunks
+from labelkit.plugins.catalog import Catalog
+from labelkit.publish.push import card_of_run, find_run
 from labelkit.records import Example, Schema, Scores
+from labelkit.registry import Home
+from labelkit.registry.metric_rows import most_frequent_types
 
 TYPES = 5000
 SCHEMA = Schema.bio("ner", *(f"T{number:04}" for number in range(TYPES)))
@@ -141,3 +150,25 @@ def test_plain_labels_of_words_are_counted_too() -> None:
     check_types(schema, most=3)
     with pytest.raises(DataError, match="3 different labels of 'pos', more than 2"):
         check_types(schema, most=2)
+
+
+def test_tables_of_scores_show_the_most_frequent_types() -> None:
+    per_type = {
+        f"T{number:03}": {"f1": 0.5, "precision": 0.5, "recall": 0.5, "support": number} for number in range(300)
+    }
+    shown, left_out = most_frequent_types(per_type)
+    assert (list(shown), left_out) == ([f"T{number:03}" for number in range(200, 300)], 200)
+    assert most_frequent_types(shown) == (shown, 0)
+    out = StringIO()
+    print_scores(Console(file=out, width=120), "test", {"per_type": per_type, "f1": 0.5})
+    assert "T299" in out.getvalue()
+    assert "T199" not in out.getvalue()
+    assert "and 200 rarer types: --json has all" in out.getvalue()
+
+
+def test_a_card_names_the_most_frequent_types(trained: labelkit.RunResult, home: Path) -> None:
+    card = card_of_run(find_run("shared", Home(root=home)), Catalog.load())
+    assert card.info is not None
+    info = replace(card.info, schema=Schema.bio("ner", *(f"T{number}" for number in range(130))))
+    text = replace(card, info=info).body()
+    assert "T99 and 30 more." in text

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from labelkit.console.tables import cell, figure, table
+from labelkit.registry.metric_rows import most_frequent_types
 from labelkit.report.formatting import score_name
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def print_group(console: Console, found: Group) -> None:
 def print_scores(console: Console, title: str, figures: Mapping[str, Any]) -> None:
     """Print overall and per-type scores of a split."""
     console.print(Text(title, style="bold"))
-    per_type = figures.get("per_type") or {}
+    per_type, left_out = most_frequent_types(figures.get("per_type") or {})
     rows = [
         (type_, *(figure(row.get(name)) for name in (*TRIPLE, "support")), interval(figures, "f1", type_))
         for type_, row in per_type.items()
@@ -84,6 +85,8 @@ def print_scores(console: Console, title: str, figures: Mapping[str, Any]) -> No
         interval_column = ("F1 95% CI",) if any(row[-1] for row in rows) else ()
         columns = ("type", ">precision", ">recall", ">F1", ">support", *interval_column)
         table(console, columns, [row[: len(columns)] for row in rows])
+    if left_out:
+        console.print(cell(f"and {left_out:,} rarer types: --json has all"))
     shown = {"per_type", *(f"{prefix}{name}" for prefix in wholes for name in TRIPLE)}
     shown |= {f"{prefix}support" for prefix in wholes} | ({AVERAGE} if "" in wholes else set())
     rest = [

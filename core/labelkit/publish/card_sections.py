@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from labelkit.metrics.intervals import interval_of
 from labelkit.publish.names import data_name, escape, model_name
 from labelkit.publish.private_text import is_local_path
-from labelkit.registry.metric_rows import PER_TYPE
+from labelkit.registry.metric_rows import MOST_TYPES, PER_TYPE, most_frequent_types
 
 if TYPE_CHECKING:
     from labelkit.publish.model_card import ModelCard
@@ -54,7 +54,9 @@ def _summary(card: ModelCard) -> Iterator[str]:
         names = info.schema.types or info.schema.labels
         several = " A text may have several labels." if info.schema.multilabel else ""
         yield ""
-        yield f"Its {'types' if info.schema.types else 'labels'}: {', '.join(escape(one) for one in names)}.{several}"
+        listed = ", ".join(escape(one) for one in names[:MOST_TYPES])
+        more = f" and {len(names) - MOST_TYPES:,} more" if len(names) > MOST_TYPES else ""
+        yield f"Its {'types' if info.schema.types else 'labels'}: {listed}{more}.{several}"
     if record.synthetic:
         yield ""
         yield "It was trained on synthetic text: its scores say nothing about real text."
@@ -91,11 +93,15 @@ def _split_scores(card: ModelCard, split: str, task: str, figures: Mapping[str, 
         ("score", "value", "95% CI"), [(name, _number(figures[name]), _interval(figures, name)) for name in names]
     )
     rows = []
-    for type_, row in (figures.get(PER_TYPE) or {}).items():
+    per_type, left_out = most_frequent_types(figures.get(PER_TYPE) or {})
+    for type_, row in per_type.items():
         found = [_number(row.get(name)) for name in _PER_TYPE]
         support = row.get("support")
         rows.append((type_, *found, _interval(figures, "f1", type_), "" if support is None else f"{int(support):,}"))
     yield from table(("type", *_PER_TYPE, "f1 95% CI", "support"), rows)
+    if left_out:
+        yield f"{left_out:,} rarer types are left out."
+        yield ""
 
 
 def _data(card: ModelCard) -> Iterator[str]:

@@ -15,6 +15,8 @@ from typing import Any, TypeVar
 from labelkit.files.json_text import to_json_line
 
 PER_TYPE = "per_type"
+#: types in a table of scores; JSON has all
+MOST_TYPES = 100
 Value = TypeVar("Value")
 
 
@@ -88,3 +90,14 @@ def nested(rows: Iterable[Figure]) -> dict[str, dict[str, dict[str, Any]]]:
     :param rows: figures of one step per split, such as :attr:`RunDetails.scores`.
     """
     return nest((row.split, row.task, row.type, row.name, row.original) for row in rows)
+
+
+def most_frequent_types(per_type: Mapping[str, Any], most: int = MOST_TYPES) -> tuple[dict[str, Any], int]:
+    """Return the scores of the types to show, in their order, and how many types are left out: the rarest.
+
+    :param per_type: type → its scores, with ``support``.
+    """
+    if len(per_type) <= most:
+        return dict(per_type), 0
+    shown = set(sorted(per_type, key=lambda name: -(per_type[name].get("support") or 0))[:most])
+    return {name: row for name, row in per_type.items() if name in shown}, len(per_type) - most

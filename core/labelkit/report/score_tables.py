@@ -135,10 +135,8 @@ def split_table(split: str, recorded: Mapping[str, Any], contents: ReportContent
     types: Mapping[str, Mapping[str, Any]] = figures.get(PER_TYPE) or {}
     columns = sorted({name for row in types.values() for name in row} - {SUPPORT}, key=rank_in(*FIRST))
     drawn = next((name for name in (key, "f1", *columns) if name in columns), "")
-    rows = [
-        type_row(name, row, figures, columns, drawn, label_colours(schema, types)[name])
-        for name, row in sorted(types.items())
-    ]
+    colours = label_colours(schema, types)
+    rows = [type_row(name, row, figures, columns, drawn, colours[name]) for name, row in sorted(types.items())]
     if rows:
         rows.append(type_row(str(figures.get(AVERAGE, "all")), figures, figures, columns, drawn, None))
     numbers = {name for name, value in figures.items() if isinstance(value, int | float)} - {SUPPORT}
