@@ -99,6 +99,7 @@ class Trial:
                 **SETTINGS,
                 "data": self._write_data(),
                 "data.format": "jsonl",
+                "data.unknown_label": "",  # all labels of a plugin's examples are labels
                 "model": str(tiny_encoder()),
                 "train.per_device_train_batch_size": len(self.task.examples),
             }
