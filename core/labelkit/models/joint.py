@@ -1,0 +1,184 @@
+"""One encoder with a classifier for each of several tasks: the model of joint training.
+
+Each task keeps a whole classifier of transformers, whose encoder is shared. So any architecture can be used, and the
+part of a task together with the encoder is a plain Hugging Face model.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from labelkit.errors import LabelkitError, ModelError, one_line
+from labelkit.models.heads import MODULE, BoundHead, save_module
+from labelkit.models.loading import load_classifier
+from labelkit.records.heads import IGNORE_INDEX
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+#: the tensors of the classifiers of all tasks but the first
+JOINT_WEIGHTS = "joint_heads.safetensors"
+
+
+class SharedEncoder(torch.nn.Module):
+    """Takes the place of the encoder in a classifier: gives what the encoder has computed, without parameters."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoded: Any = None
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the output of the encoder for the present batch."""
+        return self.encoded
+
+
+class JointModel(torch.nn.Module):
+    """The classifiers of several tasks over one encoder, which reads each batch once.
+
+    :param models: task → its classifier; the encoder of the first is kept, those of the others are dropped.
+    :raises ModelError: a classifier reads its input in another way, so that the encoder cannot be shared.
+    """
+
+    def __init__(self, models: Mapping[str, PreTrainedModel]) -> None:
+        super().__init__()
+        self.tasks = tuple(models)
+        self._first = models[self.tasks[0]]
+        self._shared = SharedEncoder()
+        for task, model in models.items():
+            if model.base_model is model:
+                raise ModelError(
+                    f"{model.config.model_type} has no encoder of its own that tasks could share",
+                    hint="try --model bundled",
+                )
+            if not shares_encoder(self._first, model):
+                raise ModelError(
+                    f"tasks '{self.tasks[0]}' and '{task}' cannot share the encoder {model.config.model_type}: "
+                    "its classifiers for words and for texts differ inside",
+                    hint="train the tasks one by one",
+                )
+        for task in self.tasks[1:]:
+            setattr(models[task], models[task].base_model_prefix, self._shared)
+        self.models = torch.nn.ModuleDict(models)
+
+    def forward(self, **inputs: torch.Tensor) -> dict[str, Any]:
+        """Return task → the output of its classifier, from one pass of the encoder.
+
+        :param inputs: ``input_ids`` and ``attention_mask`` of shape (windows, subwords).
+        """
+        hook = self._first.base_model.register_forward_hook(self._keep)
+        try:
+            return {task: model(**inputs) for task, model in self.models.items()}
+        finally:
+            hook.remove()
+            self._shared.encoded = None  # frees the hidden states
+
+    def _keep(self, module: torch.nn.Module, args: Any, output: Any) -> None:
+        self._shared.encoded = output
+
+    @contextlib.contextmanager
+    def plain(self, task: str) -> Iterator[PreTrainedModel]:
+        """Give the classifier of a task with the encoder in its place, a plain model, in a ``with`` block."""
+        model: Any = self.models[task]
+        if model is self._first:
+            yield model
+            return
+        setattr(model, model.base_model_prefix, self._first.base_model)
+        try:
+            yield model
+        finally:
+            setattr(model, model.base_model_prefix, self._shared)
+
+
+def shares_encoder(first: PreTrainedModel, other: PreTrainedModel) -> bool:
+    """Return whether the encoders of two classifiers have the same parameters by name and shape."""
+    shapes = [{name: value.shape for name, value in model.base_model.named_parameters()} for model in (first, other)]
+    return first.base_model_prefix == other.base_model_prefix and shapes[0] == shapes[1]
+
+
+def load_joint(folder: Path, heads: Mapping[str, BoundHead], *, trained: bool = False) -> JointModel:
+    """Load the model in ``folder`` with a classifier for each task.
+
+    :param heads: task → its head; the folder of a checkpoint is a plain one of the first.
+    :param trained: the folder is a checkpoint, which must have the weights of all classifiers.
+    :raises ModelError: weights are missing or of other shapes, or the encoder cannot be shared.
+    """
+    first = next(iter(heads))
+    models = {task: load_classifier(folder, head, trained=trained and task == first) for task, head in heads.items()}
+    joint = JointModel(models)
+    if trained:
+        _load_others(joint, folder / JOINT_WEIGHTS)
+    return joint
+
+
+def _load_others(joint: JointModel, file: Path) -> None:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        _others(joint).load_state_dict(load_file(file))
+    except (OSError, RuntimeError, SafetensorError) as error:
+        raise ModelError(
+            f"{file} does not fit the tasks {', '.join(joint.tasks[1:])}: {one_line(error)}",
+            hint="restore the folder, or train again",
+        ) from error
+
+
+def _others(joint: JointModel) -> torch.nn.ModuleDict:
+    """Return the classifiers of all tasks but the first, without the encoder."""
+    return torch.nn.ModuleDict({task: joint.models[task] for task in joint.tasks[1:]})
+
+
+def save_joint(joint: JointModel, folder: Path) -> None:
+    """Write a plain folder of the first task to ``folder``, and beside it the classifiers of the others."""
+    from safetensors.torch import save_file
+
+    with joint.plain(joint.tasks[0]) as model:
+        model.save_pretrained(folder)
+        save_module(model, folder)
+    tensors = {name: value.detach().contiguous() for name, value in _others(joint).state_dict().items()}
+    save_file(tensors, folder / JOINT_WEIGHTS)
+
+
+def loss_of_chance(head: BoundHead) -> float:
+    """Return the loss of a model that knows nothing: the logarithm of the number of labels; 1 for numbers."""
+    schema = head.context.schema
+    if schema.numeric:
+        return 1.0
+    if schema.multilabel:
+        return len(schema.label_names) * math.log(2)
+    return math.log(max(2, len(schema.label_names)))
+
+
+def joint_loss(
+    outputs: Mapping[str, Any],
+    labels: Mapping[str, torch.Tensor],
+    heads: Mapping[str, BoundHead],
+    weights: Mapping[str, float],
+) -> torch.Tensor:
+    """Return the weighted sum of the tasks' mean losses, each divided by the loss of chance.
+
+    A task without a label in the batch adds exactly zero, to the loss and to every gradient.
+
+    :param outputs: task → the output of its classifier.
+    :param labels: task → label ids, ``IGNORE_INDEX`` where there is no label.
+    :param weights: task → its weight, 1 where it has none.
+    :raises LabelkitError: a weight is not above 0, or a head fails.
+    """
+    total: torch.Tensor | float = 0.0
+    for task, head in heads.items():
+        if (weight := weights.get(task, 1.0)) <= 0:
+            raise LabelkitError(
+                f"train.loss_weight.{task}={weight:g}: the weight of a task must be above 0",
+                hint=f"train without '{task}' in place of a weight of 0",
+            )
+        found = head.losses(outputs[task]["logits"], labels[task], outputs[task].get(MODULE) or {})
+        count = (labels[task] != IGNORE_INDEX).sum().clamp(min=1)
+        total = total + found.sum() / count * (weight / loss_of_chance(head))
+    assert isinstance(total, torch.Tensor)
+    return total

@@ -1,0 +1,126 @@
+"""One encoder with a classifier for each of several tasks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from labelkit import Schema
+from labelkit.errors import LabelkitError, ModelError
+from labelkit.models.heads import BoundHead
+from labelkit.records.heads import IGNORE_INDEX
+
+pytestmark = pytest.mark.slow  # loads torch models
+
+HEADS = {
+    "ner": BoundHead.linear(Schema.bio("ner", "PER", "LOC")),
+    "pos": BoundHead.linear(Schema(name="pos", kind="token", labels=("NOUN", "VERB", "DET"))),
+}
+
+
+@pytest.fixture
+def joint(tiny: Path) -> Any:
+    import torch
+
+    from labelkit.models.joint import load_joint
+
+    torch.manual_seed(3)
+    return load_joint(tiny, HEADS).eval()
+
+
+def a_batch() -> dict[str, Any]:
+    import torch
+
+    return {"input_ids": torch.tensor([[2, 7, 8, 9, 3]]), "attention_mask": torch.ones(1, 5, dtype=torch.long)}
+
+
+def labels(**present: list[int]) -> dict[str, Any]:
+    import torch
+
+    return {task: torch.tensor([present.get(task, [IGNORE_INDEX] * 5)]) for task in HEADS}
+
+
+def test_the_encoder_reads_a_batch_once_and_each_task_gets_what_its_own_model_gives(joint: Any) -> None:
+    import torch
+
+    calls: list[int] = []
+    hook = joint.models["ner"].base_model.register_forward_hook(lambda *args: calls.append(1))
+    together = joint(**a_batch())
+    hook.remove()
+    assert calls == [1]
+    assert {task: output.logits.shape[-1] for task, output in together.items()} == {"ner": 5, "pos": 3}
+    for task, output in together.items():
+        with joint.plain(task) as model:
+            assert torch.equal(model(**a_batch()).logits, output.logits)
+
+
+def test_a_task_without_labels_in_a_batch_gets_exactly_zero_gradient(joint: Any) -> None:
+    import torch
+
+    from labelkit.models.joint import joint_loss
+
+    loss = joint_loss(joint(**a_batch()), labels(ner=[IGNORE_INDEX, 1, 0, 2, IGNORE_INDEX]), HEADS, {})
+    loss.backward()
+    without, trained = joint.models["pos"].classifier, joint.models["ner"].classifier
+    assert all(torch.count_nonzero(value.grad) == 0 for value in without.parameters())
+    assert all(torch.count_nonzero(value.grad) for value in trained.parameters())
+    encoder = {name: value.grad.clone() for name, value in joint.models["ner"].base_model.named_parameters()}
+    joint.zero_grad()
+    only = {"ner": HEADS["ner"]}
+    joint_loss(joint(**a_batch()), labels(ner=[IGNORE_INDEX, 1, 0, 2, IGNORE_INDEX]), only, {}).backward()
+    for name, value in joint.models["ner"].base_model.named_parameters():
+        assert torch.equal(encoder[name], value.grad), name
+
+
+def test_losses_are_divided_by_that_of_chance_and_weighted(joint: Any) -> None:
+    import torch
+
+    from labelkit.models.joint import joint_loss
+
+    outputs = {task: {"logits": torch.zeros(1, 5, head.labels)} for task, head in HEADS.items()}
+    gold = labels(ner=[0, 1, 2, 3, 4], pos=[0, 1, 2, IGNORE_INDEX, IGNORE_INDEX])
+    assert float(joint_loss(outputs, gold, HEADS, {})) == pytest.approx(2.0)
+    assert float(joint_loss(outputs, gold, HEADS, {"pos": 0.25})) == pytest.approx(1.25)
+    for weight in (0.0, -1.0):
+        with pytest.raises(LabelkitError, match=r"loss_weight\.pos=.*must be above 0"):
+            joint_loss(outputs, gold, HEADS, {"pos": weight})
+
+
+def test_a_saved_model_is_plain_for_the_first_task_and_loads_with_all(joint: Any, tmp_path: Path) -> None:
+    import torch
+    from transformers import AutoModelForTokenClassification
+
+    from labelkit.models.joint import JOINT_WEIGHTS, load_joint, save_joint
+
+    save_joint(joint, tmp_path)
+    before = joint(**a_batch())
+    plain, report = AutoModelForTokenClassification.from_pretrained(str(tmp_path), output_loading_info=True)
+    assert not any(report.values())
+    assert torch.equal(plain.eval()(**a_batch()).logits, before["ner"].logits)
+    again = load_joint(tmp_path, HEADS, trained=True).eval()(**a_batch())
+    assert all(torch.equal(again[task].logits, before[task].logits) for task in HEADS)
+    (tmp_path / JOINT_WEIGHTS).unlink()
+    with pytest.raises(ModelError, match=r"joint_heads\.safetensors does not fit the tasks pos"):
+        load_joint(tmp_path, HEADS, trained=True)
+
+
+def test_each_task_can_be_written_as_a_plain_folder(joint: Any, tmp_path: Path) -> None:
+    import torch
+    from transformers import AutoModelForTokenClassification
+
+    wanted = joint(**a_batch())["pos"].logits
+    with joint.plain("pos") as model:
+        model.save_pretrained(tmp_path)
+    plain = AutoModelForTokenClassification.from_pretrained(str(tmp_path)).eval()
+    assert plain.config.id2label == {0: "NOUN", 1: "VERB", 2: "DET"}
+    assert torch.equal(plain(**a_batch()).logits, wanted)
+
+
+def test_tasks_whose_encoders_differ_inside_are_refused(tiny: Path) -> None:
+    from labelkit.models.joint import load_joint
+
+    texts = BoundHead.linear(Schema(name="sentiment", kind="text", labels=("bad", "good")))
+    with pytest.raises(ModelError, match="'ner' and 'sentiment' cannot share the encoder bert"):
+        load_joint(tiny, {"ner": HEADS["ner"], "sentiment": texts})
