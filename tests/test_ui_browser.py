@@ -56,7 +56,8 @@ class Visit:
 
     def wait(self) -> None:
         """Wait for background work to end."""
-        self.page.wait_for_timeout(300)
+        self.page.wait_for_timeout(500)
+        self.page.wait_for_load_state()
         self.page.wait_for_selector("[hx-trigger]", state="detached", timeout=120_000)
 
     def check(self) -> None:
@@ -167,7 +168,7 @@ def test_errors_and_data_fit(visit: Visit) -> None:
     if page.get_by_role("button", name="Label validation").count():
         page.get_by_role("button", name="Label validation").click()
         visit.wait()
-    assert page.locator("table.heat").count() == 1
+    page.wait_for_selector("table.heat", timeout=120_000)
     visit.check()
     page = visit.open("/runs/ner@shown/errors?view=annotation")
     visit.check()
@@ -176,7 +177,8 @@ def test_errors_and_data_fit(visit: Visit) -> None:
     if page.get_by_role("button", name="Check the data").count():
         page.get_by_role("button", name="Check the data").click()
         visit.wait()
-    assert page.locator("#examples").count() == 1
+    page.wait_for_selector("#examples", timeout=120_000)
+    visit.wait()
     visit.check()
 
 
