@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from labelkit.errors import LabelkitError, ModelError, one_line
+from labelkit.errors import ModelError, one_line
 from labelkit.models.heads import MODULE, BoundHead, save_module
 from labelkit.models.loading import load_classifier
 from labelkit.records.heads import IGNORE_INDEX
@@ -167,18 +167,13 @@ def joint_loss(
 
     :param outputs: task → the output of its classifier.
     :param labels: task → label ids, ``IGNORE_INDEX`` where there is no label.
-    :param weights: task → its weight, 1 where it has none.
-    :raises LabelkitError: a weight is not above 0, or a head fails.
+    :param weights: task → its weight above 0, 1 where it has none.
+    :raises LabelkitError: a head fails.
     """
     total: torch.Tensor | float = 0.0
     for task, head in heads.items():
-        if (weight := weights.get(task, 1.0)) <= 0:
-            raise LabelkitError(
-                f"train.loss_weight.{task}={weight:g}: the weight of a task must be above 0",
-                hint=f"train without '{task}' in place of a weight of 0",
-            )
         found = head.losses(outputs[task]["logits"], labels[task], outputs[task].get(MODULE) or {})
         count = (labels[task] != IGNORE_INDEX).sum().clamp(min=1)
-        total = total + found.sum() / count * (weight / loss_of_chance(head))
+        total = total + found.sum() / count * (weights.get(task, 1.0) / loss_of_chance(head))
     assert isinstance(total, torch.Tensor)
     return total
