@@ -55,7 +55,7 @@ def encode_running(encoding: Encoding, texts: Sequence[TextWithWords]) -> Encode
     coverage: list[Coverage] = []
     tokenized = encode_batch(encoding.content, [text for text, _ in texts], is_pretokenized=False)
     for index, ((_, offsets), found) in enumerate(zip(texts, tokenized, strict=True)):
-        ids, words, shared = align(found, offsets, encoding.blank_ids)
+        ids, words, shared = align(found, offsets)
         missing = len(offsets) - _covered(words, shared)
         groups = np.maximum(words, 0)  # subwords before the first word belong to its window
         kept, too_long = drop_long_words(Subwords(ids, groups), encoding.capacity)
@@ -74,14 +74,17 @@ def _covered(words: Ints, shared: Ints) -> int:
     return len(own) + int(np.isin(shared[:, 1], own).sum())
 
 
-def align(found: TokenEncoding, offsets: Offsets, blank_ids: Sequence[int]) -> tuple[Ints, Ints, Ints]:
+def align(found: TokenEncoding, offsets: Offsets) -> tuple[Ints, Ints, Ints]:
     """Return the ids of the subwords of a text, the word of each, and words that share the subword of another one.
 
     A subword belongs to the first of the words that begin in it, else to the word before: so each word has its first
     subword, and what follows it.
 
+    A subword ``▁`` before the first word of a text has the place of that word's first character, so that the word
+    begins in it: ``transformers.pipeline`` labels the word there, and so do models that were trained elsewhere. Between
+    words it has the place of the space, where no word begins.
+
     :param offsets: of the words in the text.
-    :param blank_ids: ids of subwords that are only the space before a word: no word begins in them.
     :returns: ids and words, int32 of shape (subwords,), with :data:`NO_WORD` before the first word; and pairs of a word
         and the word before it in whose subword it begins, too, int32 of shape (n, 2).
     """
@@ -90,7 +93,7 @@ def align(found: TokenEncoding, offsets: Offsets, blank_ids: Sequence[int]) -> t
     borders = np.array(offsets, np.int64).reshape(-1, 2)
     first = np.searchsorted(borders[:, 1], places[:, 0], side="right")
     last = np.searchsorted(borders[:, 0], places[:, 1], side="left") - 1
-    filled = (places[:, 0] < places[:, 1]) & (first <= last) & ~np.isin(ids, blank_ids)
+    filled = (places[:, 0] < places[:, 1]) & (first <= last)
     before = np.concatenate(([-1], np.maximum.accumulate(np.where(filled, last, -1))))[:-1].astype(np.int64)
     begins = np.maximum(first, before + 1)
     starts = filled & (begins <= last)
