@@ -27,15 +27,22 @@ JOINT_WEIGHTS = "joint_heads.safetensors"
 
 
 class SharedEncoder(torch.nn.Module):
-    """Takes the place of the encoder in a classifier: gives what the encoder has computed, without parameters."""
+    """Takes the place of the encoder in a classifier: gives what the encoder has computed.
 
-    def __init__(self) -> None:
+    :param pooler: the task's own, which classifiers of texts have in some architectures; None without.
+    """
+
+    def __init__(self, pooler: torch.nn.Module | None) -> None:
         super().__init__()
+        self.pooler = pooler
         self.encoded: Any = None
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Return the output of the encoder for the present batch."""
-        return self.encoded
+        if self.pooler is None:
+            return self.encoded
+        pooled = self.pooler(self.encoded.last_hidden_state)
+        return type(self.encoded)(**{**self.encoded, "pooler_output": pooled})
 
 
 class JointModel(torch.nn.Module):
@@ -49,7 +56,6 @@ class JointModel(torch.nn.Module):
         super().__init__()
         self.tasks = tuple(models)
         self._first = models[self.tasks[0]]
-        self._shared = SharedEncoder()
         for task, model in models.items():
             if model.base_model is model:
                 raise ModelError(
@@ -62,8 +68,10 @@ class JointModel(torch.nn.Module):
                     "its classifiers for words and for texts differ inside",
                     hint="train the tasks one by one",
                 )
-        for task in self.tasks[1:]:
-            setattr(models[task], models[task].base_model_prefix, self._shared)
+        self._pooler = pooler_of(self._first)
+        self._shared = {task: SharedEncoder(pooler_of(models[task])) for task in self.tasks[1:]}
+        for task, shared in self._shared.items():
+            setattr(models[task], models[task].base_model_prefix, shared)
         self.models = torch.nn.ModuleDict(models)
 
     def forward(self, **inputs: torch.Tensor) -> dict[str, Any]:
@@ -76,10 +84,11 @@ class JointModel(torch.nn.Module):
             return {task: model(**inputs) for task, model in self.models.items()}
         finally:
             hook.remove()
-            self._shared.encoded = None  # frees the hidden states
+            self._keep(self, None, None)  # frees the hidden states
 
     def _keep(self, module: torch.nn.Module, args: Any, output: Any) -> None:
-        self._shared.encoded = output
+        for shared in self._shared.values():
+            shared.encoded = output
 
     @contextlib.contextmanager
     def plain(self, task: str) -> Iterator[PreTrainedModel]:
@@ -88,16 +97,33 @@ class JointModel(torch.nn.Module):
         if model is self._first:
             yield model
             return
-        setattr(model, model.base_model_prefix, self._first.base_model)
+        encoder, shared = self._first.base_model, self._shared[task]
+        setattr(model, model.base_model_prefix, encoder)
+        _set_pooler(encoder, shared.pooler)
         try:
             yield model
         finally:
-            setattr(model, model.base_model_prefix, self._shared)
+            _set_pooler(encoder, self._pooler)
+            setattr(model, model.base_model_prefix, shared)
+
+
+def pooler_of(model: PreTrainedModel) -> torch.nn.Module | None:
+    """Return the pooler in the encoder of a classifier; None where it has none."""
+    found: torch.nn.Module | None = getattr(model.base_model, "pooler", None)
+    return found
+
+
+def _set_pooler(encoder: Any, pooler: torch.nn.Module | None) -> None:
+    if hasattr(encoder, "pooler"):
+        encoder.pooler = pooler
 
 
 def shares_encoder(first: PreTrainedModel, other: PreTrainedModel) -> bool:
-    """Return whether the encoders of two classifiers have the same parameters by name and shape."""
-    shapes = [{name: value.shape for name, value in model.base_model.named_parameters()} for model in (first, other)]
+    """Return whether the encoders of two classifiers have the same parameters by name and shape, poolers aside."""
+    shapes = [
+        {name: value.shape for name, value in model.base_model.named_parameters() if not name.startswith("pooler.")}
+        for model in (first, other)
+    ]
     return first.base_model_prefix == other.base_model_prefix and shapes[0] == shapes[1]
 
 
