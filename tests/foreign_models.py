@@ -33,6 +33,42 @@ def classifier(encoder: Path, folder: Path, names: Names, *, kind: str = "token"
     return folder
 
 
+def train_with_a_plain_script(encoder: Path, folder: Path, *, steps: int) -> Path:
+    """Train a model of named entities as a short script of transformers does, and save it in ``folder``."""
+    from transformers import (
+        AutoModelForTokenClassification,
+        AutoTokenizer,
+        DataCollatorForTokenClassification,
+        Trainer,
+        TrainingArguments,
+    )
+
+    from labelkit.sample import sentences
+
+    examples = [(list(one.words or ()), one.labels["ner"]) for one in sentences(steps * 8)]
+    names = sorted({label for _, labels in examples for label in labels})
+    tokenizer = AutoTokenizer.from_pretrained(encoder)
+    rows = []
+    for words, labels in examples:
+        row = tokenizer(words, is_split_into_words=True, truncation=True, max_length=64)
+        owners = row.word_ids()
+        first = [owner is not None and owner not in owners[:at] for at, owner in enumerate(owners)]
+        row["labels"] = [
+            names.index(labels[owner]) if begins else -100 for owner, begins in zip(owners, first, strict=True)
+        ]
+        rows.append(row)
+    model: Any = AutoModelForTokenClassification.from_pretrained(
+        encoder, num_labels=len(names), id2label=dict(enumerate(names)), label2id={n: i for i, n in enumerate(names)}
+    )
+    arguments = TrainingArguments(
+        str(folder / "trainer"), max_steps=steps, learning_rate=5e-4, report_to=[], save_strategy="no", use_cpu=True
+    )
+    Trainer(model, arguments, DataCollatorForTokenClassification(tokenizer), rows).train()
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
 def foreign_copy(checkpoint: Path, folder: Path, **changes: Any) -> Path:
     """Copy a checkpoint without ``labelkit.json``, with other values in its config.json; None removes one."""
     shutil.copytree(checkpoint, folder)

