@@ -98,10 +98,9 @@ class Trial:
 
     def loss(self, sentences: Sequence[str], precision: str) -> torch.Tensor:
         """Return the loss of a batch, each word or text with a label of its own."""
-        windows, tokenizer = self.windows(sentences), self.encoding.tokenizer
-        left = tokenizer.padding_side == "left"
+        windows, left = self.windows(sentences), self.encoding.pad_left
         rows = [window.ids for window in windows]
-        inputs = model_inputs(rows, self.encoding.special_tokens, tokenizer.pad_token_id or 0, left=left)
+        inputs = model_inputs(rows, self.encoding.special_tokens, self.encoding.pad_id, left=left)
         with autocast(precision, "cpu"):
             logits = self.model(**{name: torch.from_numpy(array) for name, array in inputs.items()}).logits
         gold = [
@@ -252,7 +251,7 @@ def labels_as_before(trial: Trial) -> str:
     before = [LABELS[index] for index in scores.argmax(-1)]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "checkpoint"
-        write_checkpoint(path, trial.model, trial.encoding.tokenizer, info_of(trial))
+        write_checkpoint(path, trial.model, load_tokenizer(trial.folder), info_of(trial))
         labeller = attempt("its checkpoint does not open", lambda: labelkit.load(str(path)))
         given = SENTENCES if trial.kind == "text" else [sentence.split() for sentence in SENTENCES]
         records = labeller.label_all(given)

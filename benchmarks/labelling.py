@@ -45,7 +45,7 @@ def ways_of(labellers: dict[str, Labeller], texts: Sequence[str]) -> dict[str, W
     one = next(iter(labellers.values()))
     task: Any = "token-classification" if one.info.kind == "token" else "text-classification"
     options = {} if one.info.kind == "token" else {"truncation": True}
-    pipe: Any = pipeline(task, model=str(one.folder), device=one.engine.model.device)
+    pipe: Any = pipeline(task, model=str(one.folder), device=one.engine.torch_model.device)
     ours: dict[str, Way] = {name: lambda it=labeller: it.stream(texts) for name, labeller in labellers.items()}  # type: ignore[misc]
     theirs: dict[str, Way] = {
         f"pipeline, batch {size}": lambda size=size: pipe(list(texts), batch_size=size, **options)  # type: ignore[misc]
@@ -101,7 +101,7 @@ def main() -> None:
     words = sum(len(record.words or record.text.split()) for record in exact.stream(texts))
     measured = measure(ways_of(labellers, texts), asked.rounds)
     best = min(seconds for name, seconds in measured.items() if name.startswith("pipeline"))
-    print(f"{len(texts):,} records, {words:,} words, {exact.engine.model.device.type}, medians of {asked.rounds}")
+    print(f"{len(texts):,} records, {words:,} words, {exact.engine.torch_model.device.type}, medians of {asked.rounds}")
     for name, seconds in measured.items():
         print(f"{name:22} {words / seconds:10,.0f} words/s  {best / seconds:6.2f} × the pipeline's best")
     for name, labeller in labellers.items():

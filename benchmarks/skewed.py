@@ -51,7 +51,7 @@ def pipeline_of(labeller: Labeller, size: int) -> Any:
     made: Any = pipeline(
         "token-classification",
         model=str(labeller.folder),
-        device=labeller.engine.model.device,
+        device=labeller.engine.torch_model.device,
         aggregation_strategy="simple",
         stride=info.overlap,
     )
@@ -68,7 +68,7 @@ def alone(labeller: Labeller, way: str, texts: Sequence[str]) -> dict[str, float
     for _ in label(texts):
         pass
     seconds = time.perf_counter() - started
-    return {"seconds": seconds, "peak": peak_memory(labeller.engine.model.device.type)}
+    return {"seconds": seconds, "peak": peak_memory(labeller.engine.torch_model.device.type)}
 
 
 def main() -> None:

@@ -17,6 +17,7 @@ from labelkit import Labelled, Labeller
 from labelkit.errors import RegistryError
 from labelkit.formats.labelled_json import to_json
 from labelkit.labels.schemes import repair, spans_of, violations
+from labelkit.models.tokenizer import load_tokenizer
 from labelkit.records import Coverage, Span
 
 PARTS = (
@@ -145,7 +146,7 @@ def test_with_windows_every_word_takes_the_prediction_that_saw_most(labeller: La
     import torch
 
     words = ("Ada Lovelace lives in New York . Bob met Cleo in Lima . " * 20).split()
-    engine, tokenizer = labeller.engine, labeller.engine.encoding.tokenizer
+    engine, tokenizer = labeller.engine, load_tokenizer(labeller.folder)
     body = [
         (i, token) for i, word in enumerate(words) for token in tokenizer(word, add_special_tokens=False)["input_ids"]
     ]
@@ -159,7 +160,7 @@ def test_with_windows_every_word_takes_the_prediction_that_saw_most(labeller: La
             stop -= 1
         ids = torch.tensor([[2, *(token for _, token in body[start:stop]), 3]])
         with torch.inference_mode():
-            logits = engine.model(input_ids=ids).logits[0, 1:-1]
+            logits = engine.torch_model(input_ids=ids).logits[0, 1:-1]
         for word in {word for word, _ in body[start:stop]}:
             places = [place for place in range(start, stop) if body[place][0] == word]
             left = 10_000 if start == 0 else places[0] - start
@@ -292,8 +293,8 @@ def test_an_unknown_run_is_refused_in_one_line(trained: labelkit.RunResult, home
 
 
 def test_labelling_leaves_the_model_as_it_was(labeller: Labeller) -> None:
-    labeller.engine.model.train()
+    labeller.engine.torch_model.train()
     first = labeller.label("Ada lives in Rome .")
-    assert labeller.engine.model.training
-    labeller.engine.model.eval()
+    assert labeller.engine.torch_model.training
+    labeller.engine.torch_model.eval()
     assert labeller.label("Ada lives in Rome .") == first

@@ -129,7 +129,9 @@ def test_an_exported_model_scores_as_torch_does(architecture: str, kind: str, ru
     assert other.name == f"{runtime}-fp32"
     for inputs in onnx_export.random_batches(engine.encoding, ((64,), (3, 40), (5, 9, 2, 30))):
         with torch.inference_mode():
-            wanted = engine.model(**{name: torch.from_numpy(array) for name, array in inputs.items()}).logits.numpy()
+            wanted = engine.torch_model(
+                **{name: torch.from_numpy(array) for name, array in inputs.items()}
+            ).logits.numpy()
         assert other.session is not None
         seen = inputs["attention_mask"].astype(bool) if kind == "token" else np.ones(len(wanted), bool)
         seen[-1] = False
@@ -159,7 +161,7 @@ def test_the_keys_of_each_layer_are_left_as_they_lie(
     turn = openvino_graph.fold_key_transposes
     monkeypatch.setattr(onnx_engine, "fold_key_transposes", lambda network: found.append(turn(network)))
     onnx_engine.OpenvinoSession(model, 1, bf16=False)
-    assert found == [engine.model.config.num_hidden_layers]
+    assert found == [engine.torch_model.config.num_hidden_layers]
 
 
 def test_a_model_that_differs_from_torch_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -169,7 +171,7 @@ def test_a_model_that_differs_from_torch_is_refused(tmp_path: Path, monkeypatch:
     def other_weights(engine: Engine, path: Path) -> None:
         trace(engine, path)
         with torch.no_grad():
-            for weight in engine.model.parameters():
+            for weight in engine.torch_model.parameters():
                 weight.mul_(1.5)
 
     monkeypatch.setattr(onnx_export, "trace", other_weights)
@@ -198,8 +200,8 @@ def test_a_model_is_exported_once_for_each_checkpoint(tmp_path: Path, exports: l
     assert onnx_export.export_model(engine, checkpoint, "fp32", cache) == first
     assert len(exports) == 1
     with torch.no_grad():
-        next(engine.model.parameters()).mul_(1.5)
-    engine.model.save_pretrained(checkpoint)
+        next(engine.torch_model.parameters()).mul_(1.5)
+    engine.torch_model.save_pretrained(checkpoint)
     assert onnx_export.find_model(checkpoint, "fp32", cache) is None
     assert onnx_export.export_model(engine, checkpoint, "fp32", cache).folder != first.folder
     assert len(exports) == 2
@@ -278,7 +280,7 @@ def test_int8_divides_large_neurons_and_keeps_the_rest_in_fp32(tmp_path: Path, m
     written = onnx_export.export_model(engine, checkpoint, "int8", tmp_path, calibration=windows_of(engine.encoding))
     half = replace(engine, precision="bf16")
     assert onnx_engine.with_onnx_model(half, written, "openvino").name == "openvino-int8"
-    neurons = engine.model.config.intermediate_size
+    neurons = engine.torch_model.config.intermediate_size
     shapes = [tuple(one.dims) for one in onnx.load(written.path).graph.initializer]
     assert any(neurons + neurons // 4 in shape for shape in shapes)
     assert [file.name for file in written.folder.iterdir() if "observed" in file.name] == []

@@ -45,8 +45,8 @@ TEXTS = st.text(max_size=20) | st.sampled_from(["It rains [SEP] .", "[SEP]", "[C
 
 @given(first=TEXTS, second=TEXTS)
 @settings(max_examples=60, deadline=None)
-def test_one_separator_stands_between_two_parts(encoding: Encoding, first: str, second: str) -> None:
-    tokenizer = encoding.tokenizer
+def test_one_separator_stands_between_two_parts(encoding: Encoding, tiny: Path, first: str, second: str) -> None:
+    tokenizer = load_tokenizer(tiny)
     windows = encode_texts(replace(encoding, stride=0), [(first, second)]).windows
     inside = [id_ for window in windows for id_ in window.ids[1:-1].tolist()]
     alone = [encoding.content.encode(part).ids for part in (first, second)]

@@ -53,21 +53,21 @@ def test_the_windows_of_a_text_weigh_one_together(engine: Engine) -> None:
     assert all(len(window.ids) <= 32 for window in encoded.windows)
 
 
-def test_every_sub_token_of_a_long_text_is_owned_once(engine: Engine) -> None:
+def test_every_sub_token_of_a_long_text_is_owned_once(engine: Engine, tiny: Path) -> None:
     encoded = encode_texts(engine.encoding, [LONG])
-    whole = engine.encoding.tokenizer(LONG, add_special_tokens=False)["input_ids"]
+    whole = load_tokenizer(tiny)(LONG, add_special_tokens=False)["input_ids"]
     owned = [
         id_ for w in encoded.windows for id_, word in zip(w.ids.tolist(), w.words.tolist(), strict=True) if word == 0
     ]
     assert owned == whole
 
 
-def test_a_text_in_one_window_scores_as_the_model_says(engine: Engine) -> None:
+def test_a_text_in_one_window_scores_as_the_model_says(engine: Engine, tiny: Path) -> None:
     encoded = encode_texts(engine.encoding, ["a good film"])
     found = engine.score_texts(encoded.windows, 1)
-    inputs = engine.encoding.tokenizer("a good film", return_tensors="pt")
+    inputs = load_tokenizer(tiny)("a good film", return_tensors="pt")
     with torch.inference_mode():
-        expected = torch.log_softmax(engine.model.eval()(**inputs).logits, dim=-1).numpy()
+        expected = torch.log_softmax(engine.torch_model.eval()(**inputs).logits, dim=-1).numpy()
     assert found.values == pytest.approx(expected, abs=1e-5)
 
 
@@ -150,14 +150,14 @@ def test_gradient_weights_do_not_depend_on_the_batch(engine: Engine, tmp_path: P
     store = cached_windows(examples, content_hash(examples, "x", None), engine.encoding, target, tmp_path)
     arguments = TrainingArguments(output_dir=str(tmp_path), use_cpu=True, report_to="none")
     trainer = WordLevelTrainer(
-        model=engine.model.eval(), args=arguments, train=store, encoding=engine.encoding, head=engine.head,
+        model=engine.torch_model.eval(), args=arguments, train=store, encoding=engine.encoding, head=engine.head,
         batch_tokens=0, evaluate=lambda *_: {}, callbacks=[TrainerCallback()],
     )  # fmt: skip
     items = [TrainingWindows(store)[n] for n in range(len(store))]
     collate = Collator(engine.encoding, SCHEMA)
 
     def loss(batch: list[Any]) -> float:
-        return float(trainer.compute_loss(engine.model, collate(batch), num_items_in_batch=len(items)).detach())
+        return float(trainer.compute_loss(engine.torch_model, collate(batch), num_items_in_batch=len(items)).detach())
 
     together, apart = loss(items), sum(loss([item]) for item in items)
     assert together == pytest.approx(apart, rel=1e-4)

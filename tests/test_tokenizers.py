@@ -184,7 +184,7 @@ WORDS = st.lists(
 @settings(max_examples=60, deadline=None)
 def test_every_sub_token_knows_its_word(loaded: dict[str, Any], name: str, words: list[str]) -> None:
     """What a word becomes does not depend on the words around it, so tokenizing each alone must give the same."""
-    content = ContentTokenizer(loaded[name])
+    content = ContentTokenizer.of(loaded[name])
     (pieces,) = tokenize(content, [words])
     assert pieces.words.tolist() == sorted(pieces.words.tolist())
     for index, word in enumerate(words):
@@ -199,7 +199,7 @@ def test_words_tokenized_once_are_what_the_sentence_gives(
     loaded: dict[str, Any], name: str, words: list[str], seen: list[str]
 ) -> None:
     known: dict[str, tuple[int, ...]] = {}
-    content = ContentTokenizer(loaded[name])
+    content = ContentTokenizer.of(loaded[name])
     tokenize(content, [seen, words[::2]], word_cache=known)
     before = dict(known)
     (pieces,) = tokenize(content, [words], word_cache=known)
@@ -281,10 +281,10 @@ def test_byte_level_words_get_a_space_before_them_and_keep_it(
     tokenizer.save_pretrained(tmp_path)
     assert isinstance(tokenizer, type(AutoTokenizer.from_pretrained(str(tmp_path))))
     for each in (tokenizer, load_tokenizer(tmp_path), AutoTokenizer.from_pretrained(str(tmp_path))):
-        (pieces,) = tokenize(ContentTokenizer(each), [["Ada", "lives", "unbelievable"]])
+        (pieces,) = tokenize(ContentTokenizer.of(each), [["Ada", "lives", "unbelievable"]])
         assert (
             pieces.ids.tolist()
-            == tokenize(ContentTokenizer(tokenizer), [["Ada", "lives", "unbelievable"]])[0].ids.tolist()
+            == tokenize(ContentTokenizer.of(tokenizer), [["Ada", "lives", "unbelievable"]])[0].ids.tolist()
         )
         tokens = each.convert_ids_to_tokens(pieces.ids.tolist())
         firsts = [tokens[pieces.words.tolist().index(word)] for word in range(3)]
@@ -364,7 +364,7 @@ def test_a_label_is_not_carried_by_the_space_before_a_word(spacing: dict[str, An
 
 def test_a_word_that_is_but_a_space_keeps_what_it_has(loaded: dict[str, Any]) -> None:
     tokenizer = loaded["unigram"]
-    (alone,) = tokenize(ContentTokenizer(tokenizer), [["▁"]])
+    (alone,) = tokenize(ContentTokenizer.of(tokenizer), [["▁"]])
     (window,) = encode(Encoding.of(tokenizer, 64, 8), [["Ada", "▁"]]).windows
     assert 1 in window.words.tolist() or not len(alone.ids)
 
@@ -410,8 +410,8 @@ MIXED = st.lists(PLAIN | st.sampled_from(LITERALS) | st.text(max_size=4), min_si
 
 
 @pytest.fixture(scope="module")
-def tiny_encodings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Encoding]:
-    """Return an encoding for each of the three tiny tokenizers, and for the decoder's, loaded from their folders."""
+def tiny_encodings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Encoding, Any]]:
+    """Return encoding and tokenizer for each of the three tiny tokenizers, and for the decoder's, loaded from their folders."""
     kinds = {**TINY_TOKENIZERS, "bpe decoder": tiny_tokenizers.DECODER}
     made = {}
     for name, special in kinds.items():
@@ -419,13 +419,14 @@ def tiny_encodings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Encodi
         tokenizer = tiny_tokenizers.make(name.split()[0], special)
         tokenizer.add_special_tokens({"additional_special_tokens": ["<|endoftext|>", "<extra_id_0>"]})
         tokenizer.save_pretrained(folder)
-        made[name] = Encoding.of(load_tokenizer(folder), 512, 0)
+        loaded = load_tokenizer(folder)
+        made[name] = Encoding.of(loaded, 512, 0), loaded
     return made
 
 
-def assert_ordinary(encoding: Encoding, window: Window, given_: list[str] | str) -> None:
+def assert_ordinary(encoding: Encoding, tokenizer: Any, window: Window, given_: list[str] | str) -> None:
     """Assert that a window has no special tokens inside, but unknown tokens for what is unknown."""
-    frame, tokenizer, content = encoding.special_tokens, encoding.tokenizer, encoding.content
+    frame, content = encoding.special_tokens, encoding.content
     inside = window.ids[len(frame.prefix) : len(window.ids) - len(frame.suffix)].tolist()
     assert set(inside) & set(tokenizer.all_special_ids) <= {tokenizer.unk_token_id}
     for text in [given_] if isinstance(given_, str) else given_:
@@ -440,25 +441,27 @@ def assert_ordinary(encoding: Encoding, window: Window, given_: list[str] | str)
 @pytest.mark.parametrize("name", [*TINY_TOKENIZERS, "bpe decoder"])
 @given(parts=MIXED)
 @settings(max_examples=150, deadline=None)
-def test_texts_never_make_special_tokens(tiny_encodings: dict[str, Encoding], name: str, parts: list[str]) -> None:
-    encoding = tiny_encodings[name]
+def test_texts_never_make_special_tokens(
+    tiny_encodings: dict[str, tuple[Encoding, Any]], name: str, parts: list[str]
+) -> None:
+    encoding, tokenizer = tiny_encodings[name]
     words = [*parts, "".join(parts)]
     for window in encode(encoding, [words]).windows:
-        assert_ordinary(encoding, window, words)
+        assert_ordinary(encoding, tokenizer, window, words)
     for text in ("".join(parts), " ".join(parts)):
         for window in encode_texts(encoding, [text]).windows:
-            assert_ordinary(encoding, window, text)
+            assert_ordinary(encoding, tokenizer, window, text)
 
 
 @pytest.mark.parametrize("name", [*TINY_TOKENIZERS, "bpe decoder"])
 @given(words=st.lists(PLAIN | st.text(max_size=6), max_size=8))
 @settings(max_examples=60, deadline=None)
 def test_texts_without_special_tokens_are_encoded_as_by_the_tokenizer(
-    tiny_encodings: dict[str, Encoding], name: str, words: list[str]
+    tiny_encodings: dict[str, tuple[Encoding, Any]], name: str, words: list[str]
 ) -> None:
-    encoding = tiny_encodings[name]
-    assume(not any(literal in "".join(words) for literal in encoding.tokenizer.all_special_tokens))
-    backend = Tokenizer.from_str(encoding.tokenizer.backend_tokenizer.to_str())
+    encoding, tokenizer = tiny_encodings[name]
+    assume(not any(literal in "".join(words) for literal in tokenizer.all_special_tokens))
+    backend = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
     for given_, split in ((words, True), (" ".join(words), False)):
         theirs = backend.encode(given_, is_pretokenized=split, add_special_tokens=False)
         assert encoding.content.encode(given_, is_pretokenized=split).ids == theirs.ids
@@ -466,10 +469,10 @@ def test_texts_without_special_tokens_are_encoded_as_by_the_tokenizer(
 
 @pytest.mark.parametrize("name", [*TINY_TOKENIZERS, "bpe decoder"])
 def test_the_copy_without_special_tokens_is_made_only_for_texts_that_name_one(
-    tiny_encodings: dict[str, Encoding], name: str
+    tiny_encodings: dict[str, tuple[Encoding, Any]], name: str
 ) -> None:
-    tokenizer = tiny_encodings[name].tokenizer
-    content = ContentTokenizer(tokenizer)
+    _, tokenizer = tiny_encodings[name]
+    content = ContentTokenizer.of(tokenizer)
     tokenizer("Ada", truncation=True, max_length=4, padding="max_length", split_special_tokens=False)
     (plain,) = content.encode_batch(["Ada \u2603 lives in \U00012345 Rome and elsewhere"], is_pretokenized=False)
     assert len(plain.ids) > 6
@@ -480,23 +483,23 @@ def test_the_copy_without_special_tokens_is_made_only_for_texts_that_name_one(
 
 @pytest.mark.parametrize("name", TINY_TOKENIZERS)
 def test_the_pieces_of_a_special_token_are_those_of_its_characters(
-    tiny_encodings: dict[str, Encoding], name: str
+    tiny_encodings: dict[str, tuple[Encoding, Any]], name: str
 ) -> None:
-    encoding = tiny_encodings[name]
-    for token in encoding.tokenizer.all_special_tokens:
+    encoding, tokenizer = tiny_encodings[name]
+    for token in tokenizer.all_special_tokens:
         (window,) = encode_texts(encoding, [token]).windows
         assert len(window.ids) >= encoding.special_tokens.size + 3
 
 
 @pytest.mark.parametrize("name", TINY_TOKENIZERS)
 def test_a_saved_tokenizer_makes_no_special_tokens_of_texts(
-    tiny_encodings: dict[str, Encoding], name: str, tmp_path: Path
+    tiny_encodings: dict[str, tuple[Encoding, Any]], name: str, tmp_path: Path
 ) -> None:
     """Programs that load the checkpoint with transformers split them too, but for Unigram's."""
     from transformers import AutoTokenizer
 
-    encoding = tiny_encodings[name]
-    encoding.tokenizer.save_pretrained(tmp_path)
+    encoding, tokenizer = tiny_encodings[name]
+    tokenizer.save_pretrained(tmp_path)
     again = Encoding.of(load_tokenizer(tmp_path), 512, 0)
     text = "Ada [SEP] lives</s> in <s><pad> Rome [PAD] <|endoftext|> <mask> [MASK]"
     for words in (text.split(), [text]):
@@ -559,7 +562,7 @@ def truncating(folder: Path, to: Path) -> Path:
 @pytest.mark.parametrize("name", MAKERS)
 def test_saved_truncation_and_padding_are_cleared(folders: dict[str, Path], name: str, tmp_path: Path) -> None:
     tokenizer = load_tokenizer(truncating(folders[name], tmp_path / "cut"))
-    long, short = tokenize(ContentTokenizer(tokenizer), [["Ada"] * 50, ["Ada"]])
+    long, short = tokenize(ContentTokenizer.of(tokenizer), [["Ada"] * 50, ["Ada"]])
     assert set(long.words.tolist()) == set(range(50))
     assert set(short.words.tolist()) == {0}
     assert special_tokens_of(tokenizer) == special_tokens_of(load_tokenizer(folders[name]))
@@ -585,7 +588,7 @@ def test_the_bundled_encoder_reads_everything() -> None:
     folder = resolve_bundled("", labelkit.LoadContext()).folder
     raw = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
     assert raw["truncation"]["max_length"] == 128  # or else this test guards nothing
-    long, short = tokenize(ContentTokenizer(load_tokenizer(folder)), [["Ada"] * 400, ["Ada"]])
+    long, short = tokenize(ContentTokenizer.of(load_tokenizer(folder)), [["Ada"] * 400, ["Ada"]])
     assert set(long.words.tolist()) == set(range(400))
     assert len(short.ids) < 5
 

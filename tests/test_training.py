@@ -231,7 +231,7 @@ def test_test_is_scored_once_after_training_and_by_the_chosen_weights(
     score_split = scoring.score_split
 
     def spy(engine: Any, windows: Any, examples: Any, *rest: Any) -> Any:
-        weights = {name: value.detach().clone() for name, value in engine.model.state_dict().items()}
+        weights = {name: value.detach().clone() for name, value in engine.torch_model.state_dict().items()}
         scored.append((id(windows), weights))
         return score_split(engine, windows, examples, *rest)
 

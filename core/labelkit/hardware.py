@@ -1,4 +1,7 @@
-"""Detect the device and choose precision, attention and learning rate from its facts, never from timings."""
+"""Detect the device and choose precision, attention and learning rate from its facts, never from timings.
+
+Importing it loads no torch.
+"""
 
 from __future__ import annotations
 
@@ -6,21 +9,21 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
 #: parts of messages of RuntimeError that mean exhausted memory, beside those that accelerate knows
 _OUT_OF_MEMORY = ("can't allocate memory", "CUBLAS_STATUS_ALLOC_FAILED")
 
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Return whether ``error`` means that the memory of a GPU or of the machine is exhausted."""
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+    if isinstance(error, MemoryError):
         return True
-    if not isinstance(error, RuntimeError):
+    if not isinstance(error, RuntimeError) or "torch" not in sys.modules:
         return False
+    import torch
     from accelerate.utils.memory import should_reduce_batch_size  # type: ignore[import-untyped]
 
-    return any(part in str(error) for part in _OUT_OF_MEMORY) or bool(should_reduce_batch_size(error))
+    known = isinstance(error, torch.OutOfMemoryError) or any(part in str(error) for part in _OUT_OF_MEMORY)
+    return known or bool(should_reduce_batch_size(error))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,8 @@ def detect(*, cpu: bool = False) -> Hardware:
 
     :param cpu: ignore GPUs.
     """
+    import torch
+
     if torch.cuda.is_available() and not cpu:
         name = torch.cuda.get_device_name(0)
         native = torch.cuda.is_bf16_supported(including_emulation=False)
@@ -52,7 +57,8 @@ def detect(*, cpu: bool = False) -> Hardware:
         line = version.read_text(encoding="utf-8").splitlines()[0] if version.is_file() else ""
         driver = line.split(":", 1)[-1].strip() or f"CUDA {torch.version.cuda}"
         return Hardware("cuda", name, torch.cuda.device_count(), driver, native)
-    name, flags = _cpu_info()
+    found, flags = _cpu_info()
+    name = found or torch.backends.cpu.get_cpu_capability()
     native = bool({"avx512_bf16", "amx_bf16"} & flags)
     return Hardware("cpu", name, torch.get_num_threads(), None, native)
 
@@ -62,8 +68,8 @@ def cpu_flags() -> frozenset[str]:
     return _cpu_info()[1]
 
 
-def _cpu_info() -> tuple[str, frozenset[str]]:
-    """Return the name and flags of the CPU; where Linux does not list them, torch's name and no flags."""
+def _cpu_info() -> tuple[str | None, frozenset[str]]:
+    """Return the name and flags of the CPU; None and no flags where Linux does not list them."""
     fields: dict[str, str] = {}
     try:
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
@@ -71,13 +77,14 @@ def _cpu_info() -> tuple[str, frozenset[str]]:
             fields.setdefault(key.strip(), value.strip())
     except OSError:
         pass
-    name = fields.get("model name", torch.backends.cpu.get_cpu_capability())
-    return name, frozenset(fields.get("flags", "").split())
+    return fields.get("model name"), frozenset(fields.get("flags", "").split())
 
 
 def peak_memory(device: str) -> int:
     """Return the peak memory in bytes: of the GPU for ``"cuda"``, else of the process."""
     if device == "cuda":
+        import torch
+
         return int(torch.cuda.max_memory_allocated())
     if sys.platform == "win32":
         return 0  # Python has no way to read it there

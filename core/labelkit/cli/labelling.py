@@ -108,7 +108,7 @@ def summary_lines(job: LabellingJob, output: Path | None) -> Iterator[str]:
     resumed = f"; resumed after {plural(job.resumed_after, 'record')}: {new}" if job.resumed_after else ""
     yield (
         f"{output or 'labelled'}: {', '.join(counts)}{resumed} in {job.seconds:.1f} s "
-        f"({job.words_per_second:,.0f} words/s), {engine.name} on {engine.model.device.type}"
+        f"({job.words_per_second:,.0f} words/s), {engine.name} on {engine.device}"
     )
     if total.failed:
         yield f"note: {plural(total.failed, 'record')} could not be read or labelled"

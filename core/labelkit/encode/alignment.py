@@ -68,16 +68,18 @@ class EncodedExamples:
 class Encoding:
     """How examples become windows: the tokenizer, the window length and the stride.
 
-    :param content: tokenizes words and texts, with the ids of ``tokenizer``, and makes no special tokens of them.
+    :param content: tokenizes words and texts, and makes no special tokens of them.
     :param max_length: subwords in a window, special tokens included.
     :param stride: subwords that neighbouring windows share.
     :param leading_space: put a space before each word but the first.
     :param blank_ids: ids of subwords that are only the space before a word.
     :param separator: ids between two parts of a text.
+    :param pad_id: the id that pads batches.
+    :param pad_left: pad on the left.
+    :param input_names: names of the inputs that the tokenizer makes for the model.
     :param word_cache: word → ids of its subwords.
     """
 
-    tokenizer: PreTrainedTokenizerBase
     content: ContentTokenizer = field(repr=False, compare=False)
     special_tokens: SpecialTokens
     max_length: int
@@ -85,6 +87,9 @@ class Encoding:
     leading_space: bool = False
     blank_ids: tuple[int, ...] = ()
     separator: tuple[int, ...] = ()
+    pad_id: int = 0
+    pad_left: bool = False
+    input_names: tuple[str, ...] = ()
     word_cache: dict[str, tuple[int, ...]] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
@@ -99,9 +104,18 @@ class Encoding:
                 f"max length {max_length} leaves no room beside the special tokens",
                 hint=f"use at least {special.size + 8}",
             )
-        content, leading_space = ContentTokenizer(tokenizer), needs_leading_space(tokenizer)
-        blanks, separator = blank_ids(tokenizer), separator_of(tokenizer)
-        return cls(tokenizer, content, special, max_length, stride, leading_space, blanks, separator)
+        return cls(
+            ContentTokenizer.of(tokenizer),
+            special,
+            max_length,
+            stride,
+            leading_space=needs_leading_space(tokenizer),
+            blank_ids=blank_ids(tokenizer),
+            separator=separator_of(tokenizer),
+            pad_id=tokenizer.pad_token_id or 0,
+            pad_left=tokenizer.padding_side == "left",
+            input_names=tuple(tokenizer.model_input_names),
+        )
 
     @property
     def capacity(self) -> int:

@@ -195,7 +195,7 @@ def _cache_key(content: str, encoding: Encoding, target: LabelTarget, preprocess
     parts = {
         "version": VERSION,
         "content": content,
-        "tokenizer": fingerprint(encoding.tokenizer),
+        "tokenizer": fingerprint(encoding.content.backend, encoding.input_names),
         "max_length": encoding.max_length,
         "overlap": encoding.stride,
         "frame": asdict(encoding.special_tokens),

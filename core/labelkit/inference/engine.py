@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +13,6 @@ from threading import Event
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from labelkit.encode.alignment import Encoding, Window, first_subword_mask
@@ -24,6 +24,7 @@ from labelkit.models.heads import BoundHead, parameters_of
 from labelkit.records import Schema
 
 if TYPE_CHECKING:
+    import torch
     from transformers import PreTrainedModel
 
 Floats = NDArray[np.float32]
@@ -73,8 +74,11 @@ class OutOfMemoryState:
             ) from error
         self.backoffs += 1
         self.budget = longest * len(batch) // 2
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        if "torch" in sys.modules:
+            import torch
+
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
 
 
 class InferenceStoppedError(Exception):
@@ -102,15 +106,17 @@ class RuntimeSession(Protocol):
 class Engine:
     """A model ready for inference.
 
+    :param model: torch's; None where only ``session`` computes, without torch.
     :param precision: ``"fp32"``, ``"bf16"``, or ``"int8"`` with an ONNX model.
     :param budget: batch size in subwords, padding included; halved whenever the device runs out of memory.
     :param fallback: id of the label for words that no window covers.
     :param fallback_number: the number of texts that no window covers, where labels are numbers.
     :param head: what makes scores of the model's outputs.
     :param session: the runtime that computes in place of torch; None: torch computes.
+    :param stored_parameters: the trained parameters of the head's module, where there is no torch model.
     """
 
-    model: PreTrainedModel
+    model: PreTrainedModel | None
     encoding: Encoding
     precision: str
     budget: int
@@ -119,6 +125,27 @@ class Engine:
     fallback_number: float = 0.0
     memory: OutOfMemoryState = field(default_factory=OutOfMemoryState)
     session: RuntimeSession | None = None
+    stored_parameters: Mapping[str, Floats] = field(default_factory=dict)
+
+    @property
+    def device(self) -> str:
+        """Return the type of the device: ``"cpu"`` or ``"cuda"``."""
+        return "cpu" if self.model is None else self.model.device.type
+
+    @property
+    def parameters(self) -> Mapping[str, Floats]:
+        """Return the trained parameters of the head's module by name."""
+        return self.stored_parameters if self.model is None else parameters_of(self.model)
+
+    @property
+    def torch_model(self) -> PreTrainedModel:
+        """Return torch's model.
+
+        :raises LabelkitError: the engine was loaded without torch.
+        """
+        if self.model is None:
+            raise LabelkitError("this labeller was loaded without torch", hint="load it with engine='torch'")
+        return self.model
 
     @property
     def name(self) -> str:
@@ -147,7 +174,7 @@ class Engine:
                 if window.shared is not None:
                     word, same = (starts[window.example] + window.shared).T
                     values[word], covered[word] = values[same], True
-        return WordScores(values, lengths, covered, parameters_of(self.model))
+        return WordScores(values, lengths, covered, self.parameters)
 
     def score_texts(self, windows: Sequence[Window], texts: int, stop: Event | None = None) -> WordScores:
         """Return scores of the labels of each text: the weighted mean over its windows, normalised by the head.
@@ -155,7 +182,7 @@ class Engine:
         :param stop: event that cancels inference.
         :raises InferenceStoppedError: if ``stop`` is set before the last batch.
         """
-        values = np.zeros((texts, int(self.model.config.num_labels or 0)), np.float32)
+        values = np.zeros((texts, len(self.head.output_names)), np.float32)
         covered = np.zeros(texts, np.bool_)
         for batch, found in self._batches(windows, partial(self.forward, pooled=True), stop):
             rows = np.array([window.example for window in batch])
@@ -171,7 +198,7 @@ class Engine:
                 normalised[~covered] = self.fallback_number
             elif self.head.context.schema.multilabel:
                 normalised[~covered] = IMPOSSIBLE  # nothing says that a text without subwords has a label
-        return WordScores(normalised, np.ones(texts, np.int64), covered, parameters_of(self.model))
+        return WordScores(normalised, np.ones(texts, np.int64), covered, self.parameters)
 
     def _batches(
         self, windows: Sequence[Window], compute: Callable[[Sequence[Window]], Floats], stop: Event | None
@@ -225,31 +252,37 @@ class Engine:
             scores of its own, which are made of the mean over windows. Else one row for the first subword of each word
             that the windows answer for: shape (words, labels).
         """
-        tokenizer, device = self.encoding.tokenizer, self.model.device
-        left = tokenizer.padding_side == "left"
-        inputs = model_inputs(
-            [w.ids for w in windows], self.encoding.special_tokens, tokenizer.pad_token_id or 0, left=left
-        )
+        encoding, left = self.encoding, self.encoding.pad_left
+        inputs = model_inputs([w.ids for w in windows], encoding.special_tokens, encoding.pad_id, left=left)
         if pooled:
             wanted = np.ones(len(windows), np.bool_)
         else:
             wanted = first_subword_mask(pad_words([window.words for window in windows], left=left))
-        result: Floats
         raw = pooled and self.head.head.scores is not None
         if self.session is not None:
             # softmax without torch, whose threads would spin on the cores that the session needs
             found = self.session.logits(inputs, wanted)
             return found if raw else self.head.scores(found)
-        tensors: dict[str, Any] = {name: torch.from_numpy(array).to(device) for name, array in inputs.items()}
+        result = self._torch_outputs(inputs, wanted)
+        return result if raw or self.head.head.scores is None else self.head.scores(result)
+
+    def _torch_outputs(self, inputs: Mapping[str, NDArray[np.int64]], wanted: NDArray[np.bool_]) -> Floats:
+        """Return what torch computes for the wanted subwords or windows: log-probabilities, or outputs for a head that
+        makes scores of its own.
+        """
+        import torch
+
+        model = self.torch_model
+        tensors: dict[str, Any] = {name: torch.from_numpy(array).to(model.device) for name, array in inputs.items()}
+        result: Floats
         with torch.inference_mode():
-            with autocast(self.precision, device.type), eval_mode(self.model):
-                logits: torch.Tensor = self.model(**tensors).logits
-            chosen = logits[torch.from_numpy(wanted).to(device)].float()
+            with autocast(self.precision, model.device.type), eval_mode(model):
+                logits: torch.Tensor = model(**tensors).logits
+            chosen = logits[torch.from_numpy(wanted).to(model.device)].float()
             if self.head.head.scores is None:
-                result = torch.log_softmax(chosen, dim=-1).cpu().numpy()
-                return result
+                chosen = torch.log_softmax(chosen, dim=-1)
             result = chosen.cpu().numpy()
-        return result if raw else self.head.scores(result)
+        return result
 
 
 def fallback_of(schema: Schema, label: str) -> dict[str, Any]:
@@ -265,6 +298,8 @@ def autocast(precision: str, device: str) -> contextlib.AbstractContextManager[A
     """Return the context in which torch computes in ``precision``."""
     if precision == "fp32":
         return contextlib.nullcontext()
+    import torch
+
     return torch.autocast(device_type=device, dtype=torch.bfloat16 if precision == "bf16" else torch.float16)
 
 

@@ -33,7 +33,7 @@ class EngineSelector:
         """The names of the engines in the order of their use, and the device."""
         runtime = self._faster_runtime()
         then = "" if runtime is None else f", then {runtime}-{self.loaded.precision}"
-        return f"{self.loaded.name}{then} on {self.loaded.model.device.type}"
+        return f"{self.loaded.name}{then} on {self.loaded.device}"
 
     def compute(self, score: Callable[[Engine], WordScores], *, large: bool) -> WordScores:
         """Call ``score`` with the engine to use; with the loaded one if the faster one fails.

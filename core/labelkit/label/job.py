@@ -180,7 +180,7 @@ class LabellingJob:
             "words_per_second": round(self.words_per_second, 1),
             "engine": engine.name,
             "precision": engine.precision,
-            "device": engine.model.device.type,
+            "device": engine.device,
             "backoffs": engine.memory.backoffs,
         }
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from labelkit.errors import ModelError, one_line
 from labelkit.files.small import unreadable
@@ -155,17 +155,25 @@ class ContentTokenizer:
     finds the pieces of special tokens in its vocabulary, as does WordPiece in a word that is not split at punctuation.
     What comes out with such a piece is tokenized again by a copy that lacks them. The copy is made when it is first
     needed, which is seldom: for a vocabulary of 250,000 pieces that takes 3 seconds.
+
+    :param special: the names of the special tokens.
+    :param unknown: the name of the one for unknown words; None where there is none.
     """
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
-        self._tokenizer = tokenizer
-        self._backend: Tokenizer = tokenizer.backend_tokenizer
-        added = self._backend.get_added_tokens_decoder().values()
-        self._special = {*tokenizer.all_special_tokens, *(token.content for token in added if token.special)}
+    def __init__(self, backend: Tokenizer, special: Iterable[str], unknown: str | None) -> None:
+        self.backend = backend
+        self.special, self.unknown = frozenset(special), unknown
+        self._ids = frozenset(map(backend.token_to_id, self.special - {unknown}))
+        self._unknown_id = None if unknown is None else backend.token_to_id(unknown)
+
+    @classmethod
+    def of(cls, tokenizer: PreTrainedTokenizerBase) -> Self:
+        """Return that of a tokenizer of transformers."""
+        backend: Tokenizer = tokenizer.backend_tokenizer
+        added = backend.get_added_tokens_decoder().values()
+        special = {*tokenizer.all_special_tokens, *(token.content for token in added if token.special)}
         unknown = tokenizer.unk_token
-        self._unknown: str | None = None if unknown is None else str(unknown)
-        self._ids = frozenset(map(self._backend.token_to_id, self._special - {self._unknown}))
-        self._unknown_id = None if self._unknown is None else self._backend.token_to_id(self._unknown)
+        return cls(backend, special, None if unknown is None else str(unknown))
 
     def encode(self, given: str | Sequence[str], *, is_pretokenized: bool = False) -> TokenEncoding:
         """Return the subwords of a text, or of words."""
@@ -177,11 +185,11 @@ class ContentTokenizer:
         :raises TypeError: a text holds a lone surrogate.
         """
         options: dict[str, Any] = {"is_pretokenized": is_pretokenized, "add_special_tokens": False}
-        self._backend.encode_special_tokens = True  # calls of the tokenizer itself may have changed it, and the rest
-        if self._backend.truncation or self._backend.padding:
-            self._backend.no_truncation()
-            self._backend.no_padding()
-        found = list(self._backend.encode_batch(given, **options))
+        self.backend.encode_special_tokens = True  # calls of the tokenizer itself may have changed it, and the rest
+        if self.backend.truncation or self.backend.padding:
+            self.backend.no_truncation()
+            self.backend.no_padding()
+        found = list(self.backend.encode_batch(given, **options))
         odd = [place for place, one in enumerate(found) if self._has_special(one.ids, given[place])]
         if odd:
             again = self._strict.encode_batch([given[place] for place in odd], **options)
@@ -196,11 +204,11 @@ class ContentTokenizer:
         """
         if not self._ids.isdisjoint(ids):
             return True
-        if self._unknown is None or self._unknown_id not in ids:
+        if self.unknown is None or self._unknown_id not in ids:
             return False
-        normalizer, texts = self._backend.normalizer, [given] if isinstance(given, str) else given
+        normalizer, texts = self.backend.normalizer, [given] if isinstance(given, str) else given
         normalized = texts if normalizer is None else map(normalizer.normalize_str, texts)
-        return any(self._unknown in text for text in normalized)
+        return any(self.unknown in text for text in normalized)
 
     @functools.cached_property
     def _strict(self) -> Tokenizer:
@@ -210,8 +218,8 @@ class ContentTokenizer:
         """
         from tokenizers import Tokenizer
 
-        state = json.loads(self._backend.to_str())
-        names = {token: f" special {token} " for token in self._special}
+        state = json.loads(self.backend.to_str())
+        names = {token: f" special {token} " for token in self.special}
         for token in state["added_tokens"]:
             token["content"] = names.get(token["content"], token["content"])
         model = state["model"]
@@ -222,7 +230,7 @@ class ContentTokenizer:
         if model.get("unk_token"):
             model["unk_token"] = names.get(model["unk_token"], model["unk_token"])
         if "merges" in model:
-            model["merges"] = [pair for pair in model["merges"] if self._special.isdisjoint((*pair, "".join(pair)))]
+            model["merges"] = [pair for pair in model["merges"] if self.special.isdisjoint((*pair, "".join(pair)))]
         state["post_processor"] = None  # it would look for the special tokens by their names
         strict = Tokenizer.from_str(json.dumps(state, allow_nan=False))
         strict.encode_special_tokens = True
@@ -304,7 +312,10 @@ def window_limit(tokenizer_limit: int, config: Any) -> int:
     return min(limits, default=DEFAULT_MAX_LENGTH)
 
 
-def fingerprint(tokenizer: PreTrainedTokenizerBase) -> str:
-    """Return a SHA-256 of all that decides how a tokenizer splits words into subwords."""
-    state = tokenizer.backend_tokenizer.to_str() + json.dumps(tokenizer.model_input_names, allow_nan=False)
+def fingerprint(backend: Tokenizer, input_names: Sequence[str]) -> str:
+    """Return a SHA-256 of all that decides how a tokenizer splits words into subwords.
+
+    :param input_names: the names of the inputs that it makes for the model.
+    """
+    state = backend.to_str() + json.dumps(list(input_names), allow_nan=False)
     return hashlib.sha256(state.encode()).hexdigest()

@@ -125,7 +125,7 @@ def _description(model: ServedModel) -> dict[str, Any]:
         "kind": info.kind,
         "labels": list(info.schema.label_names),
         "engine": engine.name,
-        "device": engine.model.device.type,
+        "device": engine.device,
         "max_length": info.max_length,
         "on_disk": not model.missing,
         "synthetic": info.synthetic,

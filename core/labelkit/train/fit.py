@@ -203,7 +203,7 @@ class TrainingRun(TrainerCallback):
             write = partial(
                 write_checkpoint,
                 model=self._model,
-                tokenizer=run.encoding.tokenizer,
+                tokenizer=run.tokenizer,
                 info=info,
                 train_mentions=run.kept_mentions,
             )

@@ -58,6 +58,7 @@ class ResolvedRun:
     corpus: Corpus
     encoder: Path
     folder: Path
+    tokenizer: PreTrainedTokenizerBase
     encoding: Encoding
     head: BoundHead
     windows: Mapping[str, WindowStore]
@@ -214,6 +215,7 @@ def encode_splits(
         corpus=corpus,
         encoder=prepared.encoder.folder,
         folder=home.runs / run,
+        tokenizer=tokenizer,
         encoding=encoding,
         head=bound_head(plan, prepared),
         windows=windows,

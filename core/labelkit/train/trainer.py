@@ -52,11 +52,10 @@ class Collator:
 
     def __call__(self, items: Sequence[Item]) -> dict[str, torch.Tensor]:
         """Return the tensors of a batch; ``weights`` only for kind ``text``."""
-        tokenizer = self._encoding.tokenizer
-        left = tokenizer.padding_side == "left"
+        left = self._encoding.pad_left
         rows = [item["input_ids"] for item in items]
         arrays: dict[str, NDArray[Any]] = {}
-        arrays.update(model_inputs(rows, self._encoding.special_tokens, tokenizer.pad_token_id or 0, left=left))
+        arrays.update(model_inputs(rows, self._encoding.special_tokens, self._encoding.pad_id, left=left))
         if self._schema.kind == "token":
             arrays["labels"] = pad_labels([item["labels"] for item in items], left=left)
         else:

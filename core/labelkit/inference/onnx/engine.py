@@ -202,7 +202,7 @@ def faster_runtime(engine: Engine, cache: Path) -> str | None:
     """
     from labelkit.hardware import cpu_flags
 
-    usable = engine.session is None and engine.model.device.type == "cpu" and cache.parent.is_dir()
+    usable = engine.session is None and engine.device == "cpu" and cache.parent.is_dir()
     if not usable or "amx_bf16" in cpu_flags() or not onnx_installed():
         return None
     if openvino_installed():

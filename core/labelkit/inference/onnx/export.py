@@ -196,7 +196,7 @@ def trace(engine: Engine, path: Path) -> None:
 
     from labelkit.models.loading import attention_implementation
 
-    model = engine.model
+    model = engine.torch_model
     inputs = random_batches(engine.encoding, ((24, 15),))[0]
     names = list(inputs)
 
@@ -269,7 +269,7 @@ def _largest_difference(engine: Engine, session: RuntimeSession) -> float:
     worst = 0.0
     for inputs in random_batches(engine.encoding, ((1,), (24, 15), (60, 2, 33), (longest, 7))):
         with torch.inference_mode():
-            logits = engine.model(**{name: torch.from_numpy(array) for name, array in inputs.items()}).logits
+            logits = engine.torch_model(**{name: torch.from_numpy(array) for name, array in inputs.items()}).logits
         # padding has no label
         real = inputs["attention_mask"].astype(bool) if logits.ndim == 3 else np.ones(len(logits), bool)
         found = session.logits(inputs, real)
@@ -285,16 +285,16 @@ def random_batches(encoding: Encoding, shapes: tuple[tuple[int, ...], ...]) -> l
     :param shapes: for each batch the lengths of its windows.
     """
     random = np.random.default_rng(0)
-    frame, tokenizer = encoding.special_tokens, encoding.tokenizer
-    known = np.setdiff1d(np.arange(len(tokenizer)), tokenizer.all_special_ids)
+    frame, backend = encoding.special_tokens, encoding.content.backend
+    special = filter(None, map(backend.token_to_id, encoding.content.special))
+    known = np.setdiff1d(np.arange(backend.get_vocab_size()), [0, *special])
     batches = []
     for lengths in shapes:
         rows = []
         for length in lengths:
             inside = random.choice(known, max(1, min(length, encoding.max_length) - frame.size))
             rows.append(np.concatenate((frame.prefix, inside, frame.suffix)).astype(np.int32))
-        left = tokenizer.padding_side == "left"
-        batches.append(model_inputs(rows, frame, tokenizer.pad_token_id or 0, left=left))
+        batches.append(model_inputs(rows, frame, encoding.pad_id, left=encoding.pad_left))
     return batches
 
 

@@ -32,10 +32,8 @@ def calibration_batches(encoding: Encoding, windows: Sequence[Window]) -> list[d
     """Return batches with little padding of :data:`CALIBRATION` subwords, from windows spread over all ``windows``."""
     step = max(1, sum(len(window.ids) for window in windows) // CALIBRATION)
     chosen = windows[::step]
-    tokenizer = encoding.tokenizer
-    left = tokenizer.padding_side == "left"
     return [
-        model_inputs([chosen[i].ids for i in batch], encoding.special_tokens, tokenizer.pad_token_id or 0, left=left)
+        model_inputs([chosen[i].ids for i in batch], encoding.special_tokens, encoding.pad_id, left=encoding.pad_left)
         for batch in batch_by_tokens([len(window.ids) for window in chosen], CALIBRATION // 64)
     ]
 
