@@ -129,9 +129,8 @@ def test_an_exported_model_scores_as_torch_does(architecture: str, kind: str, ru
     assert other.name == f"{runtime}-fp32"
     for inputs in onnx_export.random_batches(engine.encoding, ((64,), (3, 40), (5, 9, 2, 30))):
         with torch.inference_mode():
-            wanted = engine.torch_model(
-                **{name: torch.from_numpy(array) for name, array in inputs.items()}
-            ).logits.numpy()
+            tensors = {name: torch.from_numpy(array) for name, array in inputs.items()}
+            wanted = engine.torch_model(**tensors).logits.numpy()
         assert other.session is not None
         seen = inputs["attention_mask"].astype(bool) if kind == "token" else np.ones(len(wanted), bool)
         seen[-1] = False
@@ -361,7 +360,7 @@ def test_torch_stays_where_onnx_is_no_gain(
     else:
         labeller = opened("torch" if reason == "asked" else "auto")
     if reason == "gpu":
-        device: Any = SimpleNamespace(session=None, model=SimpleNamespace(device=SimpleNamespace(type="cuda")))
+        device: Any = SimpleNamespace(session=None, device="cuda")
         assert onnx_engine.faster_runtime(device, own_home.cache) is None
         return
     if reason == "homeless":

@@ -411,7 +411,7 @@ MIXED = st.lists(PLAIN | st.sampled_from(LITERALS) | st.text(max_size=4), min_si
 
 @pytest.fixture(scope="module")
 def tiny_encodings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Encoding, Any]]:
-    """Return encoding and tokenizer for each of the three tiny tokenizers, and for the decoder's, loaded from their folders."""
+    """Return encoding and tokenizer for each of the tiny ones, and for the decoder's, loaded from their folders."""
     kinds = {**TINY_TOKENIZERS, "bpe decoder": tiny_tokenizers.DECODER}
     made = {}
     for name, special in kinds.items():
