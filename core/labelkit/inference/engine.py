@@ -214,7 +214,7 @@ class Engine:
             # a batch has a score for each subword and label
             budget = min(self.budget, self.memory.budget or self.budget, max(1, SCORES // self.head.labels))
             lengths = [len(window.ids) for window in remaining]
-            divide = batch_by_cost if self.model.device.type == "cpu" else batch_by_tokens
+            divide = batch_by_cost if self.device == "cpu" else batch_by_tokens
             batches = [[remaining[position] for position in batch] for batch in divide(lengths, budget)]
             with self.map_batches(compute, batches) as results:
                 for number, batch in enumerate(batches):

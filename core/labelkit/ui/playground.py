@@ -210,12 +210,12 @@ def words_of(labeller: Labeller, batch: PreparedBatch, scored: ScoredBatch, reco
 
 def subwords_of(labeller: Labeller, batch: PreparedBatch) -> dict[int, list[str]]:
     """Return the subwords of each of the first words, by the window that the word took its label from."""
-    tokenizer = labeller.encoding.tokenizer
+    backend = labeller.encoding.content.backend
     found: dict[int, list[str]] = {}
     for window in batch.encoded.windows:
         for id_, word in zip(window.ids.tolist(), window.words.tolist(), strict=True):
             if 0 <= word < WORDS:
-                found.setdefault(word, []).append(str(tokenizer.convert_ids_to_tokens(id_)))
+                found.setdefault(word, []).append(str(backend.id_to_token(id_)))
     return found
 
 
