@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from labelkit.errors import DataError
 from labelkit.formats import arrow_messages
 from labelkit.formats.arrow_messages import messages
 from labelkit.formats.arrow_sizes import decoded_bytes
-from labelkit.formats.tables import read_arrow
+from labelkit.formats.tables import read_arrow, read_parquet
 from labelkit.records import Example, LoadContext
 from labelkit.settings import DataSettings
 
@@ -138,3 +139,16 @@ def test_damaged_descriptions_are_one_line(writer: str, tmp_path: Path) -> None:
         for damaged in (content[:at] + b"\xff\xff\xff\x7f" + content[at + 4 :], content[:at]):
             path.write_bytes(damaged)
             assert "\n" not in reason(path)
+
+
+@pytest.mark.parametrize("ending", ["parquet", "arrow"])
+def test_a_damaged_name_of_a_column_is_a_damaged_file(ending: str, tmp_path: Path) -> None:
+    path, table = tmp_path / f"train.{ending}", pa.table({"text": ["Ada lives"], "label": ["good"], "a-name": ["x"]})
+    if ending == "parquet":
+        pq.write_table(table, path)
+    else:
+        with pa.ipc.new_file(str(path), table.schema) as writer:
+            writer.write_table(table)
+    path.write_bytes(path.read_bytes().replace(b"a-name", b"a\x80name"))
+    with pytest.raises(DataError, match="is not a valid"):
+        list((read_parquet if ending == "parquet" else read_arrow)(path, LoadContext(kind="text")))

@@ -21,7 +21,7 @@ from labelkit.errors import LabelkitError, RegistryError
 from labelkit.events import Event, RunStarted, StepDone
 from labelkit.registry import Home, Registry, RunDetails, RunRecord
 from labelkit.registry.seed_groups import spread
-from labelkit.train import preparation as prepare
+from labelkit.train import corpora
 from labelkit.train.seeds import SeedsFailedError
 
 Train = Callable[..., labelkit.RunResult]
@@ -69,7 +69,7 @@ def counted() -> dict[str, Counted]:
 def trio(train: Train, place: Path, counted: dict[str, Counted]) -> labelkit.RunResult:
     """Return what training with three seeds gave."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(prepare, "load_corpus", counted["read"])
+        patch.setattr(corpora, "load_corpus", counted["read"])
         patch.setattr(store, "write_windows", counted["encoded"])
         return train(home=place, name="trio", seeds=3)
 

@@ -140,7 +140,8 @@ class OnnxExport:
         weights = {file for pattern in _WEIGHTS for file in checkpoint.glob(pattern)}
         with new_folder(folder) as beside:
             for file in (*sorted(set(checkpoint.iterdir()) - weights), *sorted(self.model.folder.iterdir())):
-                if file.is_file():
+                # hidden files are leftovers of a killed command
+                if file.is_file() and not file.name.startswith("."):
                     shutil.copyfile(file, beside / file.name)
 
 

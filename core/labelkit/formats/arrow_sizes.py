@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -62,6 +60,8 @@ def _in_dictionary(array: pa.DictionaryArray) -> int:
 
 
 def _in_views(array: pa.Array) -> int:
+    import numpy as np
+
     views = array.buffers()[1]
     if views is None:
         return 0

@@ -208,7 +208,7 @@ def _open_table(path: Path, kind: str) -> Iterator[BinaryIO]:
     with reading_errors(path), open_bytes(path) as stream:
         try:
             yield stream
-        except (pa.ArrowException, OSError) as error:
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:  # a damaged name of a column, for the last
             if isinstance(error, OSError) and error.errno is not None:
                 raise  # the disk, not the content of the file
             raise DataError(
