@@ -15,6 +15,7 @@ from label_studio_server import CONFIG, TOKEN, StubLabelStudio, annotated_task, 
 from labelkit.cli import main
 from labelkit.config.environment import Environment
 from labelkit.data.reading import read_raw_corpus
+from labelkit.data.resolved_splits import read_shards, source_context
 from labelkit.errors import DataError, LabelkitError, NetworkError
 from labelkit.label_studio import client as client_module
 from labelkit.label_studio.client import LabelStudioClient
@@ -22,7 +23,7 @@ from labelkit.label_studio.provenance import provenance_of
 from labelkit.label_studio.references import ProjectReference, parse_project
 from labelkit.label_studio.tasks import counting_annotation, is_held_out
 from labelkit.plugins.catalog import Catalog
-from labelkit.records import DataSettings, LoadContext
+from labelkit.records import DataSettings, Example, Format, LoadContext, Source
 from labelkit.registry import Home, Registry
 
 
@@ -313,3 +314,18 @@ def test_a_run_continues_on_annotations_and_records_them_and_no_test_text_enters
     assert TOKEN not in shown + printed.out + printed.err
     assert main([*arguments, "--model", "bundled"]) == 1
     assert "--from cannot be combined with --model" in capsys.readouterr().err
+
+
+def test_no_source_or_format_of_a_plugin_gets_the_token(tmp_path: Path) -> None:
+    seen: list[str | None] = []
+
+    def read(path: Path, ctx: LoadContext) -> Iterator[Example]:
+        seen.append(ctx.label_studio_token)
+        yield Example(id="1", words=("Ada",), labels={"ner": ("O",)})
+
+    ctx = LoadContext(kind="token", label_studio_token=TOKEN)
+    list(read_shards([tmp_path / "a.x"], Format(name="x", kinds=("token",), suffixes=(".x",), read=read), ctx))
+    source = Source(
+        name="s", kind="token", layers={"ner": None}, splits=("train",), licence="MIT", load=lambda split, ctx: ()
+    )
+    assert [*seen, source_context(source, ctx, {}).label_studio_token] == [None, None]

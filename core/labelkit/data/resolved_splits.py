@@ -160,7 +160,7 @@ class HubSplits(ResolvedReference):
         def read_file(path: Path) -> Iterable[Example]:
             chosen = reader_for(path, self.formats, ctx.settings.format, kind=self.kind, ctx=ctx)
             assert chosen.read is not None  # reader_for returns readers
-            return chosen.read(path, replace(ctx, path=path))
+            return chosen.read(path, replace(ctx, path=path, label_studio_token=None))
 
         return self.dataset.examples(split, ctx, read_file)
 
@@ -292,9 +292,9 @@ def own_policy(ctx: LoadContext) -> Iterator[LoadContext]:
 
 
 def source_context(source: Source, ctx: LoadContext, formats: Mapping[str, Format]) -> LoadContext:
-    """Return the context in which a source reads files: with its kind, its only layer, and the known ``formats``."""
+    """Return the context in which a source reads files: its kind, its only layer, the known ``formats``, no token."""
     layer = ctx.layer or (next(iter(source.layers)) if len(source.layers) == 1 else None)
-    return replace(ctx, kind=source.kind, layer=layer, formats=formats)
+    return replace(ctx, kind=source.kind, layer=layer, formats=formats, label_studio_token=None)
 
 
 def read_shards(shards: Sequence[Path], chosen: Format, ctx: LoadContext) -> Iterator[Example]:
@@ -302,7 +302,8 @@ def read_shards(shards: Sequence[Path], chosen: Format, ctx: LoadContext) -> Ite
     assert chosen.read is not None  # reader_for returns readers
     row = 0
     for shard in shards:
-        for number, example in enumerate(chosen.read(shard, replace(ctx, path=shard)), start=1):
+        within = replace(ctx, path=shard, label_studio_token=None)
+        for number, example in enumerate(chosen.read(shard, within), start=1):
             row += 1
             yield example if row == number or example.id != str(number) else replace(example, id=str(row))
 
