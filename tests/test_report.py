@@ -208,8 +208,8 @@ def test_mistakes_stand_with_their_sentences(details: RunDetails) -> None:
     assert "type support correct missed wrong type wrong boundary wrong type and boundary spurious" in text
     assert "all 4 1 1 1 1 0 1" in text
     assert "Wrong type: 1" in text
-    assert "1 × bob : PER → LOC example 1 gold Ada PER met Bob PER predicted Ada PER met Bob LOC" in text
-    assert "1 × new york : LOC → LOC example 2 gold in New York LOC today predicted in New York LOC today" in text
+    assert "1 × bob : PER → LOC example 1 gold Ada : PER met Bob : PER predicted Ada : PER met Bob : LOC" in text
+    assert "1 × new york : LOC → LOC example 2 gold in New York : LOC today predicted in New York : LOC today" in text
     assert "1 × it : nothing → PER example 4 gold it rains predicted it PER rains" in text
     assert f"gold … {' '.join(f'w{n}' for n in range(16, 30))} w30 LOC w31" in text
     assert "w44 … predicted …" in text
@@ -227,7 +227,7 @@ def test_texts_and_plain_tags_have_errors_too(details: RunDetails) -> None:
     examples = [an_example(1, "dogs bark", "NOUN VERB")]
     text = Parsed(page_of(ReportContents(details=details, schema=tags, predictions={
         "validation": judged(examples, [("NOUN", "NOUN")], tags)}))).text  # fmt: skip
-    assert "1 × bark : VERB → NOUN example 1 gold dogs bark VERB predicted dogs bark NOUN" in text
+    assert "1 × bark : VERB → NOUN example 1 gold dogs bark : VERB predicted dogs bark : NOUN" in text
     classes = Schema(name="ner", kind="text", labels=("good", "bad"))
     texts = [Example(id=str(n), text="I liked it " * 100, labels={"ner": "good"}) for n in range(7, 9)]
     text = Parsed(page_of(ReportContents(details=details, schema=classes, predictions={

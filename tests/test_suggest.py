@@ -226,3 +226,8 @@ def test_data_of_a_run_that_is_gone_is_an_error_unless_it_is_named(
     found = known_texts(*arguments, exclude=[str(tmp_path / "old.conll")], ctx=ctx)
     assert [one.words for split in found.splits for one in split] == [("Ada", "ran")]
     assert "is unknown" in known_texts("no-run", *arguments[1:], exclude=(), ctx=LoadContext()).notes[0]
+
+
+def test_at_least_one_text_is_suggested() -> None:
+    with pytest.raises(LabelkitError, match="n must be a whole number of at least 1, not 0"):
+        labelkit.suggest("latest", ["Ada met Bob."], n=0)

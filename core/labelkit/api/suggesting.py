@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from labelkit.api.training import warn
 from labelkit.config.environment import Environment
 from labelkit.config.reading_options import ReadingOptions
+from labelkit.errors import LabelkitError
 from labelkit.plugins.catalog import Catalog
 from labelkit.registry import Home
 
@@ -40,7 +41,7 @@ def suggest(
     :param exclude: data references whose texts are not suggested either.
     :param seed: of everything random.
     :param home: the folder of runs and registry; default as for the command.
-    :raises LabelkitError: the run or the pool cannot be read, or has nothing new.
+    :raises LabelkitError: the run or the pool cannot be read, or has nothing new; or ``n`` is below 1.
 
     >>> labelkit.suggest("latest", "unlabelled.txt", n=50)  # doctest: +SKIP
     """
@@ -53,6 +54,8 @@ def suggest(
     from labelkit.label.text_inputs import numbered_examples
 
     check_strategy(strategy)
+    if n < 1:
+        raise LabelkitError(f"n must be a whole number of at least 1, not {n}")
     environment = Environment.read()
     catalog, place = Catalog.load(only=environment.plugins), Home.find(os.environ, explicit=home)
     labeller = Labeller.open(run, place, catalog)
@@ -65,4 +68,7 @@ def suggest(
     known = known_texts(info.run, catalog, environment, place, exclude=exclude, ctx=ctx)
     for note in known.notes:
         warn(note)
-    return choose(labeller, items, SuggestOptions(number=n, strategy=strategy, seed=seed), known).records
+    chosen = choose(labeller, items, SuggestOptions(number=n, strategy=strategy, seed=seed), known)
+    for text in (*labeller.assumptions, *ctx.policy.assumptions):
+        warn(f"assumed: {text}")
+    return chosen.records

@@ -119,10 +119,10 @@ def _check_announced(response: Any) -> None:
     whole = response.request.method != "HEAD"
     if not whole and "x-xet-hash" not in response.headers:
         return
-    told = response.headers.get("content-length" if whole else "x-linked-size", "0")
-    if not (told.isascii() and told.isdigit() and len(told) < 20):
-        raise _refusal("length", told)
-    size = int(told)
+    length = response.headers.get("content-length" if whole else "x-linked-size", "0")
+    if not (length.isascii() and length.isdigit() and len(length) < 20):
+        raise _refusal("length", length)
+    size = int(length)
     if "/api/" in response.request.url.path:
         if size > MAX_ANSWER:
             raise NetworkError(f"the Hub announces an answer of {size:,} bytes, more than {MAX_ANSWER:,}")

@@ -156,7 +156,7 @@ def check_safe(folder: Path, config: Mapping[str, Any]) -> None:
 def output_names(folder: Path, config: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the names of a classifier's outputs in their order.
 
-    :raises ModelError: ``id2label`` has gaps, or differs from ``num_labels``, or that is no number of labels.
+    :raises ModelError: ``id2label`` has gaps or differs from ``num_labels``, or ``num_labels`` is out of range.
     """
     path = folder / "config.json"
     count = config.get("num_labels")

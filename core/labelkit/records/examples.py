@@ -218,7 +218,7 @@ class LoadContext(Context):
         where that differs from ``SOURCE:SPLIT``, and the run records it.
     :param memory: split → its data, where data was given in Python instead of a reference.
     :param formats: file formats by name, for ``labelkit.read``; where there are none, those of all plugins.
-    :param label_studio_token: the personal access token for projects of Label Studio, where there is one.
+    :param label_studio_token: the personal access token for projects of Label Studio; None for sources and formats.
     """
 
     root: Path | None = None

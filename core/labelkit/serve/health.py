@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class Health:
     """Whether a server takes requests.
 
-    :ivar ending: it was told to end.
+    :ivar ending: it is shutting down, and refuses new requests.
     """
 
     def __init__(self) -> None:

@@ -64,11 +64,9 @@ class Choice:
     @classmethod
     def of(cls, request: PageRequest) -> Choice:
         """Return what a request asks for."""
-        number = request.word("page", "1")
-        page = int(number) if number.isdecimal() and 0 < int(number) < 10**6 else 1
         words = {name: request.word(name) for name in ("gold", "predicted", "kind")}
         view = "annotation" if request.word("view") == "annotation" else "mistakes"
-        return cls(request.word("split") or DEFAULT_SPLIT, view, page=page, **words)
+        return cls(request.word("split") or DEFAULT_SPLIT, view, page=request.page, **words)
 
     def fields(self, **changes: Any) -> dict[str, Any]:
         """Return the fields of the address of this choice with some changes."""

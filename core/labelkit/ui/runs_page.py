@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -58,9 +57,7 @@ class Listing:
     @classmethod
     def of(cls, request: PageRequest) -> Listing:
         """Return what a request asks for."""
-        number = request.word("page", "1")
-        page = int(number) if re.fullmatch(r"[1-9]\d{0,8}", number) else 1
-        return cls(request.word("where"), request.word("columns"), request.word("sort"), page)
+        return cls(request.word("where"), request.word("columns"), request.word("sort"), request.page)
 
     def fields(self, **changes: Any) -> dict[str, Any]:
         """Return the fields of the address of this listing with some changes; the first page is left out."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -49,6 +50,12 @@ class PageRequest:
             if values := found.get(name):
                 return values[-1].strip()
         return default
+
+    @property
+    def page(self) -> int:
+        """The number of the page of a list, from 1; 1 where it is no such number."""
+        number = self.word("page", "1")
+        return int(number) if re.fullmatch(r"[1-9]\d{0,8}", number, re.ASCII) else 1
 
     def words(self, name: str) -> list[str]:
         """Return the different values of a field that may be there several times."""
@@ -129,7 +136,7 @@ class Site:
         yield registry
 
     def _place(self) -> object:
-        """Return what tells the database from another one in its place; None where there is no file."""
+        """Return the identity of the file of the database, which a replaced one lacks; None where there is no file."""
         if self.home.url is not None:
             return self.home.url
         try:
