@@ -210,8 +210,8 @@ def test_mistakes_stand_with_their_sentences(details: RunDetails) -> None:
     assert "Wrong type: 1" in text
     assert "1 × bob : PER → LOC example 1 gold Ada : PER met Bob : PER predicted Ada : PER met Bob : LOC" in text
     assert "1 × new york : LOC → LOC example 2 gold in New York : LOC today predicted in New York : LOC today" in text
-    assert "1 × it : nothing → PER example 4 gold it rains predicted it PER rains" in text
-    assert f"gold … {' '.join(f'w{n}' for n in range(16, 30))} w30 LOC w31" in text
+    assert "1 × it : nothing → PER example 4 gold it rains predicted it : PER rains" in text
+    assert f"gold … {' '.join(f'w{n}' for n in range(16, 30))} w30 : LOC w31" in text
     assert "w44 … predicted …" in text
 
 
