@@ -22,7 +22,8 @@ from labelkit.errors import LabelkitError, NetworkError
 from labelkit.hub.verification import check_downloaded
 from labelkit.labels.model_labels import NO_OUTPUT, read_labels
 from labelkit.labels.schemes import repair
-from labelkit.models.adoption import _max_length
+from labelkit.models.adoption import AdoptionOptions, _max_length, adopt_folder
+from labelkit.plugins.catalog import Catalog
 from labelkit.records import Example, Scheme
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -163,13 +164,20 @@ def foreign(trained: labelkit.RunResult, tmp_path_factory: pytest.TempPathFactor
 
 @pytest.mark.filterwarnings("ignore:assumed")
 def test_a_folder_of_transformers_labels_as_the_run_that_it_was(trained: labelkit.RunResult, foreign: Path) -> None:
-    theirs, ours = labelkit.load(foreign), labelkit.load(trained.checkpoint)
+    theirs, ours = labelkit.load(foreign), labelkit.load(trained.checkpoint, decoder="argmax")
     assert theirs.label(TEXT).labels == ours.label(TEXT).labels
     assert theirs.label(TEXT.split()).labels == ours.label(TEXT.split()).labels
     assert theirs.label(
         "Ada.",
     ).words == ("Ada", ".")
     assert labelkit.load(foreign, splitter="whitespace").label("Ada.").words == ("Ada.",)
+
+
+@pytest.mark.filterwarnings("ignore:assumed")
+def test_it_is_decoded_as_in_transformers_unless_another_decoder_is_asked_for(foreign: Path) -> None:
+    assert labelkit.load(foreign).decoder.name == "argmax"
+    chosen = AdoptionOptions(decoder="viterbi")
+    assert adopt_folder(foreign, "./model", Catalog.load().tasks, chosen).decoder == "viterbi"
 
 
 def test_what_is_assumed_of_it_is_told(foreign: Path) -> None:
@@ -408,6 +416,7 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
 def test_an_adopted_model_is_a_run(foreign: Path, corpus: Path, command: Any, tmp_path: Path) -> None:
     adopted = command("adopt", foreign, "--name", "old", "--scheme", "IOB2", "--json")
     assert (adopted["status"], adopted["task"], adopted["schema"]["scheme"]) == ("adopted", "ner", "IOB2")
+    assert adopted["decoder"] == "argmax"
     files = {file.name for file in Path(adopted["checkpoint"]).iterdir()}
     assert "labelkit.json" in files
     assert not any(name.endswith(".bin") for name in files)
@@ -448,6 +457,7 @@ def test_what_cannot_label_leaves_nothing_behind(foreign: Path, command: Any, tm
     assert "cannot be called" in command("adopt", foreign, "--name", "best", status=1)
     assert "does not fit a model of kind token" in command("adopt", foreign, "--task", "pos", status=1)
     assert "2 labels are named, the model has 5" in command("adopt", foreign, "--labels", "O,B-X", status=1)
+    assert "is for kind text, the labeller" in command("adopt", foreign, "--decoder", "argmax-text", status=1)
     assert not any((tmp_path / "home" / "runs").iterdir())
 
 

@@ -283,12 +283,12 @@ def test_another_decoder_labels_and_evaluates(
 
     monkeypatch.setattr("labelkit.inference.prediction.decode", spy)
     monkeypatch.setattr("labelkit.label.assembly.decode", spy)
-    assert main(["evaluate", "shared", "--decoder", "viterbi", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["metrics"]["test"]["ner"]["decoder"] == "viterbi"
-    assert main(["label", "shared", "--decoder", "viterbi", "--text", TEXT, "--json"]) == 0
+    assert main(["evaluate", "shared", "--decoder", "argmax", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["metrics"]["test"]["ner"]["decoder"] == "argmax"
+    assert main(["label", "shared", "--decoder", "argmax", "--text", TEXT, "--json"]) == 0
     labelkit.load("shared").label(TEXT)
-    labelkit.load("shared", decoder="viterbi").label(TEXT)
-    assert used == ["viterbi", "viterbi", "argmax", "viterbi"]
+    labelkit.load("shared", decoder="argmax").label(TEXT)
+    assert used == ["argmax", "argmax", "viterbi", "argmax"]
 
 
 def test_a_decoder_of_another_kind_is_refused(trained: labelkit.RunResult) -> None:

@@ -111,7 +111,7 @@ def test_a_journal_with_other_bytes_in_it_counts_up_to_there(label: Label, monke
         (("b.txt",), "was begun with other inputs\n"),
         (("a.txt", "--min-score", "0.5"), "was begun with other min_score\n"),
         (("a.txt", "--unit", "document"), "was begun with other reading\n"),
-        (("a.txt", "--decoder", "viterbi"), "was begun with other decoder\n"),
+        (("a.txt", "--decoder", "argmax"), "was begun with other decoder\n"),
     ],
 )
 def test_another_command_does_not_go_on_with_it(

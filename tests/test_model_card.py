@@ -85,6 +85,12 @@ def test_it_has_what_people_ask_and_nothing_of_this_machine(
     assert card.details.record.host not in text.replace("## ", "")
 
 
+def test_it_says_where_its_labels_differ_from_those_of_transformers(card: ModelCard) -> None:
+    assert card.info is not None
+    assert "decodes with `viterbi`" in card.text()
+    assert "decodes with" not in replace(card, info=replace(card.info, decoder="argmax")).text()
+
+
 def test_a_test_split_that_was_trained_on_is_not_listed(card: ModelCard) -> None:
     record = card.details.record
     test = next(one for one in record.splits if one.split == "test")

@@ -260,7 +260,7 @@ def test_what_a_task_names_beside_its_own_head_stays() -> None:
         name="tags", summary="tags", kind="text", layer="label", source="sample-reviews", head="multilabel",
         decoder="mine", metrics=("mine", "multilabel"),
     )  # fmt: skip
-    catalog = a_catalog(metric, decoder, named, replace(named, name="bare", decoder="argmax", metrics=()))
+    catalog = a_catalog(metric, decoder, named, replace(named, name="bare", decoder=None, metrics=()))
     parts = {
         name: (plan.decoder.name, [one.name for one in plan.metrics])
         for name in ("tags", "bare")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import doctest
 from collections.abc import Mapping
 from pathlib import Path
@@ -61,7 +62,7 @@ def test_each_value_knows_where_it_came_from(tmp_path: Path) -> None:
         "train.adam_beta1": Setting(0.9, "default"),
         "model": Setting("bundled", "default"),
         "data": Setting("sample", "task ner"),
-        "decoder": Setting("argmax", "task ner"),
+        "decoder": Setting("viterbi", "task ner"),
         "data.train_scheme": Setting("IOB2", "task ner"),
         "metric": Setting("accuracy", "recipe mine"),
         "train.weight_decay": Setting(0.5, "recipe mine"),
@@ -104,6 +105,22 @@ def test_the_parts_are_looked_up() -> None:
     assert (plan.task.name, plan.decoder.name, plan.preprocessors) == ("textcls", "argmax-text", ())
     assert plan.data.overlap == SETTINGS["data.overlap"].default
     assert plan.as_dict()["decoder"] == {"value": "argmax-text", "from": "task textcls"}
+
+
+@pytest.mark.parametrize(
+    ("task", "recipe", "decoder"),
+    [
+        ("ner", "best", "viterbi"), ("chunk", "best", "viterbi"), ("pos", "best", "argmax"),
+        ("textcls", "best", "argmax-text"), ("ner", "guide", "argmax"), ("chunk", "guide", "argmax"),
+    ],
+)  # fmt: skip
+def test_spans_are_decoded_by_their_scheme(task: str, recipe: str, decoder: str) -> None:
+    assert planned(task=task, recipe=recipe).decoder.name == decoder
+
+
+def test_a_decoder_that_a_task_names_stays() -> None:
+    task = dataclasses.replace(CATALOG.tasks["ner"], decoder="argmax")
+    assert (task.decoder_name, CATALOG.tasks["ner"].decoder_name) == ("argmax", "viterbi")
 
 
 def test_resolving_freezes_automatic_values_only() -> None:

@@ -26,6 +26,7 @@ assert set(_SCHEMES) < {scheme for one in get_args(FileScheme) for scheme in (ge
 @click.option(
     "--splitter", type=click.Choice(get_args(SplitterName)), help="Split raw text into words with it; default words."
 )
+@click.option("--decoder", metavar="NAME", help="Decode scores with it; default the likeliest label of each word.")
 @command_options
 def adopt(shell: Shell, reference: str, name: str | None, labels: str | None, **said: Any) -> None:
     """Record a model that labelkit did not train as a run: a copy of its files that all commands take.
@@ -60,6 +61,7 @@ def print_adopted(shell: Shell, adopted: AdoptedRun) -> None:
                 "kind": info.kind,
                 "schema": asdict(info.schema),
                 "splitter": info.splitter,
+                "decoder": info.decoder,
                 "max_length": info.max_length,
                 "assumptions": list(info.assumptions),
                 "checkpoint": str(adopted.checkpoint),

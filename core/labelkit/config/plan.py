@@ -27,7 +27,6 @@ from labelkit.settings import AUTO, SETTINGS, DataSettings, RunSettings, TrainSe
 
 #: the head of most tasks, and the one that learns sets of labels in its place
 LINEAR, MULTILABEL = "linear", "multilabel"
-_DEFAULT_DECODER = Task.__dataclass_fields__["decoder"].default
 
 
 class Setting(NamedTuple):
@@ -278,7 +277,7 @@ def _merge(
     of_task = {
         "data": task.source,
         "metric": next(iter(task.metrics), None),
-        "decoder": task.decoder,
+        "decoder": task.decoder_name,
         "train.head": task.head,
         "preprocess": list(task.preprocess),
         "data.train_scheme": task.scheme,
@@ -310,7 +309,7 @@ def _settings_of_head(head: Head, task: Task, settings: Mapping[str, Setting]) -
     What a task names beside its own head stays as it is.
     """
     wanted = {"decoder": head.decoder, "metric": next(iter(_metrics_of_head(head, task)), None)}
-    if head.name == task.head and task.decoder != _DEFAULT_DECODER:
+    if head.name == task.head and task.decoder is not None:
         del wanted["decoder"]
     decided = {key: value for key, value in wanted.items() if value and settings[key].origin == f"task {task.name}"}
     read = {"data.numbers": True} if head.numeric else {}

@@ -53,12 +53,14 @@ class AdoptionOptions:
     :param scheme: the tagging scheme of its labels.
     :param labels: the names of its outputs, in order.
     :param splitter: the splitter of raw text into words.
+    :param decoder: how its scores become labels; by default each word's likeliest label, as in transformers.
     """
 
     task: str | None = None
     scheme: FileScheme | None = None
     labels: tuple[str, ...] | None = None
     splitter: SplitterName | None = None
+    decoder: str | None = None
 
 
 def adopt_folder(
@@ -96,7 +98,7 @@ def adopt_folder(
         kind=kind,
         layer=task.layer,
         schema=schema,
-        decoder=head.decoder or DECODERS[kind],
+        decoder=options.decoder or head.decoder or DECODERS[kind],
         preprocessors=(),
         splitter=options.splitter or "words",
         fallback=fallback,

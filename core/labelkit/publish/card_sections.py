@@ -22,6 +22,8 @@ _HOW = ("scheme", "mode", "average")
 _FEW = 20
 #: settings that the card names; others stand in the record
 _SETTINGS = "train."
+#: decoders whose labels are those of transformers
+_LIKELIEST = ("argmax", "argmax-text")
 _PATHS = ("data", "model", "data.path", "data.columns")
 
 
@@ -266,6 +268,12 @@ def _use(card: ModelCard) -> Iterator[str]:
         yield from _code(
             "python", "from transformers import pipeline", "", call, 'label("Ada Lovelace lived in London.")'
         )
+        if card.info is not None and card.info.decoder not in _LIKELIEST:
+            yield (
+                f"transformers takes each word's likeliest label. labelkit decodes with `{escape(card.info.decoder)}`, "
+                "as in the scores above: labels may differ where likeliest labels do not fit the tagging scheme."
+            )
+            yield ""
     if card.onnx:
         yield f"With ONNX Runtime: {', '.join(f'`{one}`' for one in card.onnx)} give the logits of the model."
         yield ""

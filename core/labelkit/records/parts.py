@@ -305,9 +305,10 @@ class Task:
     :param source: the source used when no ``--data`` is given.
     :param preprocess: names of preprocessors, in order.
     :param metrics: names of metrics; the first one selects the checkpoint.
-    :param decoder: the name of the decoder.
-    :param head: the name of the head; metrics, and a decoder other than ``argmax``, that are named beside it are used
-        in place of those that it brings.
+    :param decoder: the name of the decoder; None for that of the head, else ``viterbi`` where its labels have a scheme,
+        and the likeliest label where they have none.
+    :param head: the name of the head; metrics, and a decoder, that are named beside it are used in place of those that
+        it brings.
     :param recipes: the folder of its ``NAME.toml`` recipes.
     :param examples: a handful of gold examples, used by contract checks, docs and smoke runs.
     :param scheme: the tagging scheme of its labels; None when they are plain labels.
@@ -320,8 +321,17 @@ class Task:
     source: str
     metrics: tuple[str, ...]
     preprocess: tuple[str, ...] = ()
-    decoder: str = "argmax"
+    decoder: str | None = None
     head: str = "linear"
     recipes: Path | None = None
     examples: tuple[Example, ...] = ()
     scheme: Scheme | None = None
+
+    @property
+    def decoder_name(self) -> str:
+        """The name of the decoder where its head names none."""
+        if self.decoder is not None:
+            return self.decoder
+        if self.kind == "text":
+            return "argmax-text"
+        return "argmax" if self.scheme is None else "viterbi"

@@ -67,7 +67,7 @@ def resolve_checkpoint(
 
     :param tasks: that are installed, by name.
     :param offline: ask no network.
-    :param options: what the user says of a model that labelkit did not train; the splitter holds for all.
+    :param options: what the user says of a model that labelkit did not train; splitter and decoder hold for all.
     :raises LabelkitError: if there is no such run, folder or repository, or its checkpoint is missing or damaged.
     """
     text = reference_text(reference)
@@ -83,8 +83,7 @@ def resolve_checkpoint(
         folder = Path(text).expanduser()
     foreign = folder.is_dir() and not files and not (folder / CHECKPOINT_INFO).is_file()
     info = adopt_folder(folder, text, tasks, options) if foreign else read_checkpoint(folder, files)
-    if options.splitter is not None:
-        info = replace(info, splitter=options.splitter)
+    info = replace(info, splitter=options.splitter or info.splitter, decoder=options.decoder or info.decoder)
     return ResolvedCheckpoint(reference=text, folder=folder, info=info, files=files, revision=revision)
 
 

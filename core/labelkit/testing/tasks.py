@@ -37,7 +37,7 @@ def check_references(trial: Trial) -> None:
     names = [("metric", name) for name in task.metrics] + [("preprocessor", name) for name in task.preprocess]
     require_none(
         (
-            *(reference_fault(trial, kind, name) for kind, name in [*names, ("decoder", task.decoder)]),
+            *(reference_fault(trial, kind, name) for kind, name in [*names, ("decoder", task.decoder_name)]),
             *source_faults(trial, task.source),
         ),
         "correct the name, or depend on the package that supplies it",

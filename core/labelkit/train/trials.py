@@ -72,7 +72,7 @@ def _parts(plan: Plan) -> list[tuple[str, str]]:
 def _is_tested(plan: Plan, kind: str, name: str, catalog: Catalog) -> bool:
     own = next(info.distribution for info in catalog.plugins if info.name == CORE)
     owners = {catalog.owner(*part).distribution for part in (("task", plan.task.name), (kind, name))}
-    return owners == {own} and name in (plan.task.decoder, *plan.task.metrics)
+    return owners == {own} and name in (plan.task.decoder_name, *plan.task.metrics)
 
 
 def trial_examples(task: Task, corpus: Corpus) -> list[Example]:

@@ -25,7 +25,6 @@ def labelkit_tasks() -> Iterable[labelkit.Task]:
         layer="label",
         source="sample-reviews",
         metrics=("classification",),
-        decoder="argmax-text",
         recipes=Path(__file__).parent / "recipes",
         examples=tuple(
             labelkit.Example(id=str(number), text=text, labels={"label": label})
