@@ -40,6 +40,7 @@ from labelkit.records import (
     Source,
     Span,
     Task,
+    TextPair,
 )
 from labelkit.settings import Doc
 
@@ -111,6 +112,7 @@ __all__ = [
     "Source",
     "Span",
     "Task",
+    "TextPair",
     "__version__",
     "check",
     "evaluate",

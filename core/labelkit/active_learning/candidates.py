@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, count
 
-from labelkit.checks.common import content_of
 from labelkit.checks.similar import similar_pairs
 from labelkit.records import Example, Labelled
+from labelkit.records.contents import shown_content
 
 _WORDS = re.compile(r"\w+|[^\w\s]")
 
@@ -38,7 +38,7 @@ class Candidate:
 
 def comparable_words(example: Example) -> list[str]:
     """Return the words of an example in lower case, split in the same way whether it has words or a text."""
-    return _WORDS.findall(content_of(example).casefold())
+    return _WORDS.findall(shown_content(example).casefold())
 
 
 def random_order(key: bytes, seed: int) -> float:

@@ -29,7 +29,8 @@ def load(
 ) -> DatasetDict:
     """Return the splits of a data reference as ``datasets`` keeps them, for training or looking at elsewhere.
 
-    Each row has ``id``, ``tokens`` or ``text``, the labels of the layer as ``ClassLabel`` numbers, and ``document``.
+    Each row has ``id``, ``tokens`` or ``text`` (and ``pair``, of pairs of texts), the labels of the layer as
+    ``ClassLabel`` numbers, and ``document``.
     A validation split is there only where the data has one. :func:`labelkit.run` takes the result as data.
 
     :param reference: a source, a path, ``train=…,test=…``, or ``hub:ID``.
@@ -43,7 +44,7 @@ def load(
     """
     from labelkit.checks.loading import layers_to_check
     from labelkit.data.hf_datasets import dataset_dict, names_of_labels
-    from labelkit.data.layer_schema import check_examples
+    from labelkit.data.layer_schema import check_examples, check_pairs
     from labelkit.data.reading import kind_of, read_raw_corpus
 
     environment = Environment.read()
@@ -58,4 +59,6 @@ def load(
     for split, examples in raw.splits.items():
         check_examples(split, examples, chosen, kind, multilabel=raw.multilabel, numeric=ctx.settings.numbers)
     names = [] if ctx.settings.numbers else names_of_labels(raw.splits, chosen)
-    return dataset_dict(raw.splits, kind, {chosen: names}, multilabel=raw.multilabel)
+    check_pairs(raw.splits, within)
+    pairs = any(one.pair is not None for examples in raw.splits.values() for one in examples[:1])
+    return dataset_dict(raw.splits, kind, {chosen: names}, multilabel=raw.multilabel, pairs=pairs)

@@ -7,10 +7,11 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 
-from labelkit.checks.common import INVISIBLE, Splits, content_of, noun_of
+from labelkit.checks.common import INVISIBLE, Splits, noun_of
 from labelkit.checks.findings import CaseCollector, Finding, Severity, excerpt
 from labelkit.data.scheme_conversion import place_of
 from labelkit.records import Example
+from labelkit.records.contents import shown_content
 
 # surrogateescape's stand-ins for undecodable bytes, and the replacement character
 _UNDECODED, _REPLACED = "\udc80-\udcff", "\ufffd"
@@ -63,7 +64,7 @@ def encoding(splits: Splits, limit: int) -> Iterator[Finding]:
     for split, examples in splits.items():
         found = {kind: CaseCollector(limit) for kind in _ENCODING_FAULTS}
         for example in examples:
-            content = content_of(example)
+            content = shown_content(example)
             if content.isascii() or not _ENCODING.search(content):
                 continue
             for place, part in _placed_parts(example):
@@ -84,7 +85,7 @@ def characters(splits: Splits, limit: int) -> Iterator[Finding]:
         cases, counts = CaseCollector(limit), Counter[str]()
         for example in examples:
             odd = _ODD if example.words is None else _ODD_IN_WORD
-            if not odd.search(example.text or "" if example.words is None else "".join(example.words)):
+            if not any(odd.search(part) for _, part in _placed_parts(example)):
                 continue
             for place, part in _placed_parts(example):
                 if matches := list(odd.finditer(part)):
@@ -106,8 +107,8 @@ def empty(splits: Splits, limit: int) -> Iterator[Finding]:
             yield from cases.findings("empty", "error", split, "holds no examples", "check the file")
         blank, invisible, words = CaseCollector(limit), CaseCollector(limit), 0
         for example in examples:
-            if _BLANK.fullmatch(content_of(example)):
-                blank.add(place_of(example), _show_code_points(content_of(example)))
+            if any(_BLANK.fullmatch(text) for text in _contents(example)):
+                blank.add(place_of(example), _show_code_points(shown_content(example)))
                 continue
             words += len(example.words or ())
             for index, word in enumerate(example.words or ()):
@@ -133,10 +134,17 @@ def repair_mojibake(wrong: str) -> str:
         return ""
 
 
+def _contents(example: Example) -> list[str]:
+    """Return the texts of an example, two of a pair; or its words joined by spaces."""
+    if example.pair is None:
+        return [shown_content(example)]
+    return [example.text or "", example.pair]
+
+
 def _placed_parts(example: Example) -> Iterator[tuple[str, str]]:
-    """Yield the words of an example, or its text, each with its place."""
+    """Yield the words of an example, its text, or both texts of a pair, each with its place."""
     if example.words is None:
-        yield place_of(example), example.text or ""
+        yield from ((place_of(example), text) for text in _contents(example))
         return
     for index, word in enumerate(example.words):
         yield place_of(example, index), word

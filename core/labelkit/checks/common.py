@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from labelkit.records import Example
+from labelkit.records.contents import shown_content
 
 Splits = Mapping[str, Sequence[Example]]
 
@@ -39,13 +40,8 @@ def labelled(examples: Sequence[Example], layer: str) -> Iterator[tuple[Example,
 
 
 def words_of(example: Example) -> Sequence[str]:
-    """Return the words of an example, or its text split at white space."""
-    return (example.text or "").split() if example.words is None else example.words
-
-
-def content_of(example: Example) -> str:
-    """Return the text of an example, or its words joined by spaces."""
-    return (example.text or "") if example.words is None else " ".join(example.words)
+    """Return the words of an example, or its text split at white space; of a pair both texts, with a mark between."""
+    return example.words if example.words is not None else shown_content(example).split()
 
 
 def noun_of(examples: Sequence[Example]) -> str:

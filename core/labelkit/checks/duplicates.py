@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import accumulate
 
-from labelkit.checks.common import Splits, content_of, words_of
+from labelkit.checks.common import Splits, words_of
 from labelkit.checks.findings import CaseCollector, Finding, excerpt
 from labelkit.checks.similar import similar_pairs
 from labelkit.data.scheme_conversion import place_of
 from labelkit.labels.unknown import keep_unknown
 from labelkit.records import Example, Labels
+from labelkit.records.contents import shown_content
 
 SplitPair = tuple[int, int]
 """The number of the split of an earlier example, and of the split of its duplicate."""
@@ -53,7 +54,7 @@ def index_duplicates(splits: Splits) -> DuplicateIndex:
     position = 0
     for number, name in enumerate(names):
         for example in splits[name]:
-            if (content := content_of(example)).strip():
+            if (content := shown_content(example)).strip():
                 key = content if example.words is None else json.dumps(example.words, allow_nan=False)
                 digest = hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=16).digest()
                 if before := first_by_content[digest]:
@@ -112,7 +113,7 @@ def first_difference(example: Example, labels: Labels, others: Labels, place: st
 
     :param others: the labels of that example, which is at ``place``.
     """
-    content = excerpt(content_of(example))
+    content = excerpt(shown_content(example))
     if isinstance(labels, str) or isinstance(others, str) or len(labels) != len(others) or example.words is None:
         shown = [
             values if isinstance(values, str) else " ".join(values[:10]) or "(none)" for values in (labels, others)
@@ -129,7 +130,7 @@ def _add_duplicate(
         cases.add("", "")
         return
     example = index.at(position)
-    cases.add(place_of(example), f"{excerpt(content_of(example))} (as {place_of(index.at(earlier))}{similarity})")
+    cases.add(place_of(example), f"{excerpt(shown_content(example))} (as {place_of(index.at(earlier))}{similarity})")
 
 
 def _duplicate_findings(

@@ -8,11 +8,12 @@ from itertools import islice
 
 import numpy as np
 
-from labelkit.checks.common import Splits, content_of, noun_of
+from labelkit.checks.common import Splits, noun_of
 from labelkit.checks.findings import CaseCollector, Finding, excerpt
 from labelkit.data.scheme_conversion import place_of
 from labelkit.encode.alignment import Encoding, encode, encode_texts, surfaces_of, texts_of, tokenize
 from labelkit.records import Example
+from labelkit.records.contents import shown_content
 
 _CHUNK = 500  # examples tokenized at once
 
@@ -42,14 +43,14 @@ class SplitCoverage:
         for example, coverage in zip(chunk, encoded.coverage, strict=True):
             self.words += coverage.words
             if coverage.windows > 1:
-                self.windows.add(place_of(example), f"{coverage.windows} windows: {excerpt(content_of(example))}")
+                self.windows.add(place_of(example), f"{coverage.windows} windows: {excerpt(shown_content(example))}")
             if coverage.no_subtokens or coverage.too_long:
                 self._add_words(example, encoding)
 
     def _add_words(self, example: Example, encoding: Encoding) -> None:
         """Collect the words of an example that have no subword tokens, or too many."""
         if example.words is None:
-            self.unseen.add(place_of(example), excerpt(content_of(example)) or "blank")
+            self.unseen.add(place_of(example), excerpt(shown_content(example)) or "blank")
             return
         (subwords,) = tokenize(encoding.content, [example.words], leading_space=encoding.leading_space)
         counts = np.bincount(subwords.words, minlength=len(example.words))

@@ -15,6 +15,7 @@ from labelkit.console.tables import table
 from labelkit.console.text import literal, shorten
 from labelkit.labels.schemes import spans_of
 from labelkit.labels.unknown import UNKNOWN
+from labelkit.records.contents import shown_content
 
 if TYPE_CHECKING:
     from labelkit.data.corpus import Corpus
@@ -80,11 +81,11 @@ def example_text(example: Example, data: Corpus, palette: Mapping[str, str]) -> 
     labels = example.labels[data.layer]
     if example.words is None and data.schema.multilabel:
         chips = [(f"{label} ", f"bold {palette.get(label, 'white')}") for label in labels] or [("– ", "dim")]
-        return Text.assemble(*chips, literal(example.text or "", lines=False))
+        return Text.assemble(*chips, literal(shown_content(example), lines=False))
     if isinstance(labels, str) or example.words is None:
         return Text.assemble(
             (f"{labels} ", f"bold {palette.get(str(labels), 'white')}"),
-            literal(example.text or "", lines=False),
+            literal(shown_content(example), lines=False),
         )
     shown = Text(overflow="fold")
     scheme = data.schema.scheme

@@ -11,6 +11,7 @@ from labelkit.console.spans import colours
 from labelkit.console.tables import cell, table
 from labelkit.console.text import literal, shorten
 from labelkit.evaluation.error_analysis import FrequentMistake, LabelledSpan, Mistake, kind_name, label_spans
+from labelkit.records.contents import shown_content
 
 if TYPE_CHECKING:
     from labelkit.evaluation.inspection import Inspection
@@ -139,7 +140,7 @@ def _sentence(example: Example, layer: str, schema: Schema, palette: dict[str, s
     """
     shown = Text("        ")
     if example.words is None:
-        return shown.append(literal(shorten(example.text or "", CHARACTERS), lines=False))
+        return shown.append(literal(shorten(shown_content(example), CHARACTERS), lines=False))
     first, last = max(0, marked.start - AROUND), min(len(example.words), marked.stop + AROUND)
     spans = label_spans(example.labels[layer], schema)
     span_of: dict[int, LabelledSpan] = {word: span for span in spans for word in range(span.start, span.stop)}

@@ -125,7 +125,7 @@ def evaluate(shell: Shell, **given: Any) -> None:
     mapping = read_label_map(options.mapping, info.schema) if options.mapping else LabelMap()
     details = find_details(info.run, shell.home)
     if (writer := options.writer(shell, info.kind)) is not None:
-        check_format(writer, info.schema)
+        check_format(writer, info.schema, pairs=info.pairs)
     metrics = select_metrics(info, details, shell.catalog, options.metrics, ctx=labeller.context)
     gold = read_gold_data(shell, options, labeller, details, mapping)
     say_assumptions(shell, gold.assumptions)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from labelkit.label.job import LabellingJob
     from labelkit.label.labeller import Labeller
     from labelkit.label.stream import InputRecord
-    from labelkit.records import Format, LoadContext
+    from labelkit.records import Format, LoadContext, TextPair
 
 #: size of a large input in bytes, some ten thousand words: a faster engine is worth its loading time
 LARGE = 1 << 18
@@ -33,6 +33,7 @@ class LabelOptions:
     run: str
     inputs: tuple[str, ...]
     texts: tuple[str, ...]
+    pairs: tuple[str, ...]
     to: str | None
     output: Path | None
     source: str | None
@@ -55,10 +56,21 @@ class LabelOptions:
         """The file to write; None where the output is a stream."""
         return None if self.output is None or is_stream(self.output) else self.output
 
+    @property
+    def given_texts(self) -> list[str | TextPair]:
+        """The texts, or pairs of texts, that options give."""
+        from labelkit.records import TextPair
+
+        if not self.pairs:
+            return list(self.texts)
+        return [TextPair(text, pair) for text, pair in zip(self.texts, self.pairs, strict=True)]
+
     def check(self, *, as_json: bool) -> None:
         """Raise for options that cannot be combined."""
         if bool(self.inputs) == bool(self.texts):
             raise click.UsageError("give either files, folders or - for standard input, or --text, to label")
+        if self.pairs and len(self.pairs) != len(self.texts):
+            raise click.UsageError("give a --pair for each --text: the two texts of a pair")
         if self.resume and self.file is None:
             raise click.UsageError("--resume continues a file: name it with -o FILE")
         if as_json and self.output is None and self.inputs:
@@ -76,6 +88,7 @@ class LabelOptions:
             "splitter": labeller.info.splitter,
             "engine": labeller.engines,
             "inputs": [*self.inputs, *self.texts],
+            **({"pairs": list(self.pairs)} if self.pairs else {}),
             "reading": {**reading, "unit": self.unit},
             "min_score": self.min_score,
         }
@@ -85,6 +98,7 @@ class LabelOptions:
 @click.argument("run")
 @click.argument("inputs", nargs=-1, metavar="INPUT…")
 @click.option("--text", "texts", multiple=True, metavar="TEXT", help="Label this text (repeatable).")
+@click.option("--pair", "pairs", multiple=True, metavar="TEXT", help="The second text of the pair that --text begins.")
 @click.option("--to", metavar="FORMAT", help="Write this format; default by FILE's ending, else colours or JSON Lines.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Write to FILE; default stdout.")
 @click.option("--from", "source", metavar="FORMAT", help="Read this format; default by the ending of each file.")
@@ -125,6 +139,7 @@ def label(shell: Shell, **given: Any) -> None:
 
     \b
     labelkit label latest --text "Ada Lovelace was born in London."
+    labelkit label entailment --text "It rains." --pair "It is wet."
     labelkit label ner@best notes.txt mails/ -o labelled.jsonl
     zcat reviews.csv.gz | labelkit label latest - --from csv --columns text=review --to csv
     """
@@ -145,7 +160,7 @@ def print_texts(shell: Shell, options: LabelOptions) -> None:
 
     labeller = _open(shell, options)
     schema = labeller.info.schema
-    records = labeller.label_all(options.texts)
+    records = labeller.label_all(options.given_texts)
     if options.min_score is not None:
         records = [drop_low_scores(record, options.min_score, schema.scheme) for record in records]
     if shell.as_json:
@@ -223,10 +238,12 @@ def _find_inputs(shell: Shell, options: LabelOptions, ctx: LoadContext) -> Input
 
 def _read(options: LabelOptions, inputs: Inputs | None, labeller: Labeller, ctx: LoadContext) -> Iterator[InputRecord]:
     from labelkit.label.inputs import read_inputs
-    from labelkit.records import Example
+    from labelkit.label.text_inputs import numbered_examples
 
     if inputs is None:
-        return (Example(id=str(number), text=text) for number, text in enumerate(options.texts, start=1))
+        return numbered_examples(options.given_texts, labeller.info.kind)
+    if not labeller.info.takes_pairs:
+        ctx = replace(ctx, policy=replace(ctx.policy, find_pairs=False))
     return read_inputs(inputs, labeller.info.kind, labeller.info.layer, ctx, strict=options.strict)
 
 
@@ -268,7 +285,7 @@ def _writer(shell: Shell, options: LabelOptions, labeller: Labeller | None) -> F
         return with_safe_cells(chosen)
     if labeller is None:
         return chosen
-    check_format(chosen, labeller.info.schema)
+    check_format(chosen, labeller.info.schema, pairs=labeller.info.pairs)
     if options.min_score is not None:
         refuse_numbers(labeller.info.schema, "--min-score")
     if chosen.name != "terminal":

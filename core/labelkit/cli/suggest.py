@@ -92,7 +92,7 @@ def _writer(shell: Shell, labeller: Labeller, output: Path, name: str | None) ->
         name = "jsonl"
     path = None if is_stdout(output) else output
     chosen = writer_for(path, shell.catalog.formats, name, kind=labeller.info.kind)
-    check_format(chosen, labeller.info.schema)
+    check_format(chosen, labeller.info.schema, pairs=labeller.info.pairs)
     return chosen
 
 

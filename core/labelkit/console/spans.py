@@ -14,7 +14,8 @@ from labelkit.console.text import literal
 from labelkit.labels.label_sets import shown
 
 if TYPE_CHECKING:
-    from labelkit.records import Labelled
+    from labelkit.records.contents import shown_texts
+from labelkit.records import Labelled
 
 COLOURS = ("cyan", "magenta", "green", "yellow", "blue", "red", "bright_cyan", "bright_magenta", "bright_green")
 
@@ -44,12 +45,13 @@ def print_labelled(console: Console, record: Labelled, palette: Mapping[str, str
     :param palette: label → colour.
     :param texts: print a text above its scores.
     """
+    texts_shown = shown_texts(record.text, record.pair)
     if record.number is not None:
-        console.print(Text.assemble((f"{record.number:g} ", "bold"), literal(record.text)), soft_wrap=True)
+        console.print(Text.assemble((f"{record.number:g} ", "bold"), literal(texts_shown)), soft_wrap=True)
         return
     if record.scores is not None:
         if texts:
-            console.print(Text(literal(record.text)), soft_wrap=True)
+            console.print(Text(literal(texts_shown)), soft_wrap=True)
         if record.labels is not None:
             console.print(Text(literal(f"labels: {shown(record.labels)}", lines=False), style="bold"))
         rows = sorted(record.scores.items(), key=lambda item: -item[1])

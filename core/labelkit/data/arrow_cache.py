@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 #: raised with every change of how examples are stored, or read by core's formats
-VERSION = 2
+VERSION = 3
 #: splits with more examples, or more bytes (estimated), are stored in a file
 EXAMPLES, BYTES = 50_000, 1 << 28
 _BLOCK = 1000
@@ -86,7 +86,7 @@ def store_if_large(examples: Iterable[Example], path: Path, policy: ReadingPolic
     iterator = iter(examples)
     for example in iterator:
         found.append(example)
-        size += _WORD * len(example.words or ()) + 2 * len(example.text or "") + 500
+        size += _WORD * len(example.words or ()) + 2 * len((example.text or "") + (example.pair or "")) + 500
         if len(found) > EXAMPLES or size > BYTES:
             return _store(chain(found, iterator), path, policy)
     return found
@@ -119,7 +119,7 @@ def cache_path(ctx: LoadContext, *parts: object, files: Sequence[Path] = (), wit
     stats = [(str(file), str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
     policy = ctx.policy
     lenient = [policy.on_bad_record is not None, policy.on_bad_span is not None]
-    what = [policy.labels, policy.undecodable, policy.as_written, policy.keep_columns]
+    what = [policy.labels, policy.undecodable, policy.as_written, policy.keep_columns, policy.find_pairs]
     how = [asdict(ctx.settings), ctx.layer, ctx.kind, *what, lenient]
     plugins = [repr(one) for one in ctx.plugin_settings or ()] if with_plugins else []
     key = [VERSION, __version__, parts, stats, dict(ctx.columns), how, ctx.encoding, ctx.revision, plugins]
@@ -162,6 +162,7 @@ def _to_json(example: Example) -> str:
         example.offsets,
         example.surface,
         None if place is None else [place.file, place.line, lines if isinstance(lines, dict) else list(lines)],
+        example.pair,
     ]
     try:
         return json.dumps(fields, separators=(",", ":"), allow_nan=False)
@@ -170,7 +171,7 @@ def _to_json(example: Example) -> str:
 
 
 def _from_json(packed: str) -> Example:
-    id_, words, text, labels, document, extra, offsets, surface, place = _JSON.raw_decode(packed)[0]
+    id_, words, text, labels, document, extra, offsets, surface, place, pair = _JSON.raw_decode(packed)[0]
     return Example(
         id=id_,
         words=None if words is None else tuple(words),
@@ -185,6 +186,7 @@ def _from_json(packed: str) -> Example:
         offsets=None if offsets is None else tuple([(start, end) for start, end in offsets]),
         surface=tuple(surface) if isinstance(surface, list) else surface,
         place=None if place is None else _place(*place),
+        pair=pair,
     )
 
 

@@ -35,6 +35,7 @@ from labelkit.formats.recognition import writer_for
 from labelkit.labels.notation import as_iob2, notation_of
 from labelkit.plugins.functions import with_context
 from labelkit.records import Example, Kind, Labelled, LoadContext, ReadingPolicy
+from labelkit.records.contents import count_words
 from labelkit.settings import DataSettings
 
 #: what ``drop`` may name, beside layers and the caller's own fields
@@ -242,13 +243,14 @@ def to_labelled(example: Example, *, numbers: bool = False) -> Labelled:
             f"{place_of(example)}: the field '{clash[0]}' is there twice", hint=f"leave one out: --drop {clash[0]}"
         )
     fields.update(example.extra)
+    common: dict[str, Any] = {"id": example.id, "coverage": gold_coverage(1), "extra": fields}
     if example.words is None and isinstance(example.labels[main], tuple):
         labels = tuple(example.labels[main])
-        return Labelled(id=example.id, text=example.text or "", labels=labels, coverage=gold_coverage(1), extra=fields)
+        return Labelled(text=example.text or "", pair=example.pair, labels=labels, **common)
     if example.words is None:
         text, label = example.text or "", str(example.labels[main])
         number = float(label) if numbers else None
-        return Labelled(id=example.id, text=text, label=label, number=number, coverage=gold_coverage(1), extra=fields)
+        return Labelled(text=text, pair=example.pair, label=label, number=number, **common)
     return Labelled(
         id=example.id,
         text=" ".join(example.words) if example.text is None else example.text,
@@ -291,14 +293,14 @@ def check_lossless(given: Iterable[Example], found: Iterable[Example], format_na
         hint = f"leave it out with --drop {','.join(lost)}, or {hint}"
         if lost.keys() & set(others):
             hint = f"convert one layer, --layer {main}, or {hint}"
-    known = ("words", "labels", *DROPPABLE)
-    names = ", ".join(f"the {name}" if name in known else f"the field '{name}'" for name in lost)
+    shown = {name: f"the {name}" for name in ("words", "labels", *DROPPABLE)} | {"pair": "the second text of the pair"}
+    names = ", ".join(shown.get(name, f"the field '{name}'") for name in lost)
     raise DataError(f"{place_of(first)}: format '{format_name}' cannot hold {names} of example '{first.id}'", hint=hint)
 
 
 def is_blank(example: Example) -> bool:
     """Return whether an example has no words, or a text without any."""
-    return not example.words if example.words is not None else not (example.text or "").strip()
+    return not count_words(example)
 
 
 def lost_content(before: Example, after: Example) -> Iterator[str]:
@@ -311,6 +313,7 @@ def lost_content(before: Example, after: Example) -> Iterator[str]:
         "words": (before.words, after.words),
         "labels": labels,
         "text": (text, (after.text, after.offsets)) if before.text is not None and not joined else ("", ""),
+        "pair": (before.pair, after.pair),
         "id": (before.id, after.id) if before.id else ("", ""),
         "document": (before.document, after.document),
     }

@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from labelkit.data.fingerprints import same_examples
+from labelkit.data.fingerprints import content_of, same_examples
 from labelkit.data.holdout import hold_out_validation, without_held_out
 from labelkit.data.label_notation import read_labels
 from labelkit.data.layer_schema import (
     check_classes,
     check_examples,
     check_numeric,
+    check_pairs,
     check_types,
     named_schema,
     schema_of,
@@ -29,6 +30,7 @@ from labelkit.files.split_names import SAME_AS_TEST, SPLITS
 from labelkit.labels import schemes
 from labelkit.labels.gold_labels import NO_SPANS, has_spans
 from labelkit.records import DataSettings, Example, Kind, Labels, LoadContext, Schema, Scheme
+from labelkit.records.contents import count_words
 from labelkit.settings import TrainSettings
 
 #: labels in a note
@@ -84,6 +86,11 @@ class Corpus:
     annotation_files: tuple[Path, ...] = ()
     pinned: str = ""
 
+    @property
+    def pairs(self) -> bool:
+        """Whether the examples are pairs of texts."""
+        return any(example.pair is not None for example in self.splits["train"].examples[:1])
+
 
 def load_corpus(
     reference: str,
@@ -113,7 +120,7 @@ def load_corpus(
     within = with_real_labels(within, of_source=raw.source is not None)
     if several := _is_multilabel(raw, named, kind, within):
         within = with_multilabel(within)
-    _check_splits(raw.splits, layer, kind, named, within.settings)
+    _check_splits(raw.splits, layer, kind, named, within)
     target = (settings.train_scheme or scheme) if scheme else None
     conversion = read_labels(raw.splits, layer, target, within, named=named is not None)
     splits, new = conversion.splits, settings.allow_new_labels
@@ -178,12 +185,14 @@ def _is_multilabel(raw: RawCorpus, named: Schema | None, kind: Kind, ctx: LoadCo
 
 
 def _check_splits(
-    splits: Mapping[str, Sequence[Example]], layer: str, kind: Kind, named: Schema | None, settings: DataSettings
+    splits: Mapping[str, Sequence[Example]], layer: str, kind: Kind, named: Schema | None, ctx: LoadContext
 ) -> None:
+    settings = ctx.settings
     check_numeric(settings.numbers, named, layer, kind)
     several = bool(settings.multilabel)
     for split, examples in splits.items():
         check_examples(split, examples, layer, kind, multilabel=several, numeric=settings.numbers)
+    check_pairs(splits, ctx)
 
 
 def _check_label_count(schema: Schema, examples: int, settings: DataSettings, named: Schema | None) -> None:
@@ -266,8 +275,7 @@ def _hash_and_count(examples: Iterable[Example], layer: str, scheme: Scheme | No
         labels: Labels = example.labels[layer]
         if scheme is not None and scheme != "IOB2" and not isinstance(labels, str):
             labels = schemes.convert(labels, scheme, "IOB2")
-        content = example.text if example.words is None else example.words
-        line = json.dumps([content, labels], ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        line = json.dumps([content_of(example), labels], ensure_ascii=False, separators=(",", ":"), allow_nan=False)
         digest.update(line.encode("utf-8", "surrogatepass") + b"\n")
-        words += len((example.text or "").split()) if example.words is None else len(example.words)
+        words += count_words(example)
     return digest.hexdigest(), words

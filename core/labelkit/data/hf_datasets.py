@@ -20,11 +20,13 @@ def dataset_dict(
     label_names: Mapping[str, Sequence[str]],
     *,
     multilabel: bool = False,
+    pairs: bool = False,
 ) -> datasets.DatasetDict:
     """Return splits as a ``DatasetDict``: ``id``, ``tokens`` or ``text``, a column for each layer, and own fields.
 
     :param label_names: layer → the names of its labels, in the order of their numbers; layers of numbers have none.
     :param multilabel: texts have any number of labels.
+    :param pairs: examples are pairs of texts; the second one is in ``pair``.
     """
     import datasets
     from datasets import ClassLabel, Features, List, Value
@@ -36,6 +38,7 @@ def dataset_dict(
         return List(label) if kind == "token" or multilabel else label
 
     content = {"tokens": List(Value("string"))} if kind == "token" else {"text": Value("string")}
+    content |= {"pair": Value("string")} if pairs else {}
     features = Features({
         "id": Value("string"), **content, **{layer: feature(names) for layer, names in label_names.items()},
         "document": Value("string"),
@@ -67,6 +70,8 @@ def _blocks(
 def _row(example: Example, kind: Kind, numbers: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:
     row: dict[str, Any] = {"id": example.id, "document": example.document}
     row["tokens" if kind == "token" else "text"] = example.words if kind == "token" else example.text
+    if example.pair is not None:
+        row["pair"] = example.pair
     for layer, ids in numbers.items():
         labels = example.labels[layer]
         if not ids:

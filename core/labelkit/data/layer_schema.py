@@ -9,7 +9,7 @@ from labelkit.data.scheme_conversion import labels_of, place_of
 from labelkit.errors import DataError, UnknownNameError, nearest
 from labelkit.labels.schemes import split_tag
 from labelkit.labels.unknown import UNKNOWN
-from labelkit.records import Example, Kind, Schema, Scheme, Source
+from labelkit.records import Example, Kind, LoadContext, Schema, Scheme, Source
 
 Occurrence = tuple[Example, int, str]
 """An example, the index of one of its labels, and that label."""
@@ -47,6 +47,25 @@ def check_examples(
         else:
             continue
         raise DataError(f"{place_of(example)}: {message}", hint=hint)
+
+
+def check_pairs(splits: Mapping[str, Sequence[Example]], ctx: LoadContext) -> None:
+    """Check that all examples are pairs of texts, or none is.
+
+    :raises DataError: some are, or ``--columns`` names a second text that the data does not give.
+    """
+    first = next((example for examples in splits.values() for example in examples), None)
+    if first is None:
+        return
+    expected = first.pair is not None or "pair" in ctx.columns
+    for examples in splits.values():
+        for example in examples:
+            if (example.pair is not None) is not expected:
+                what = (
+                    "this is a single text, others are pairs" if expected else "this is a pair of texts, others are not"
+                )
+                hint = "name both texts where they are: --columns text=…,pair=…"
+                raise DataError(f"{place_of(example)}: this is {what}", hint=hint)
 
 
 def schema_of(

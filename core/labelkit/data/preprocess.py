@@ -26,6 +26,8 @@ def apply_one(preprocessor: Preprocessor, example: Example) -> Example:
 
     :raises LabelkitError: the preprocessor failed, or changed more than the surface or the number of words.
     """
+    if example.pair is not None:
+        return _apply_to_pair(preprocessor, example)
     try:
         changed = preprocessor.apply(example)
     except Exception as error:
@@ -37,6 +39,24 @@ def apply_one(preprocessor: Preprocessor, example: Example) -> Example:
     if fault := surface_fault(preprocessor, changed):
         raise LabelkitError(f"preprocessor '{preprocessor.name}' {fault} in example {example.id}")
     return changed
+
+
+def _apply_to_pair(preprocessor: Preprocessor, example: Example) -> Example:
+    """Return a pair of texts with the surfaces that a preprocessor sets of each, as of a single text.
+
+    :raises LabelkitError: see :func:`apply_one`; or it makes parts of a text.
+    """
+    before = example.surface or (None, None)
+    found: list[str] = []
+    for text, surface in zip((example.text or "", example.pair or ""), before, strict=True):
+        changed = apply_one(preprocessor, replace(example, text=text, pair=None, surface=surface)).surface
+        if isinstance(changed, tuple | list):
+            raise LabelkitError(
+                f"preprocessor '{preprocessor.name}' makes parts of texts, and example {example.id} is a pair already",
+                hint="read single texts, or leave the preprocessor out",
+            )
+        found.append(text if changed is None else changed)
+    return replace(example, surface=tuple(found))
 
 
 def surface_fault(preprocessor: Preprocessor, changed: Example) -> str:

@@ -12,6 +12,7 @@ from labelkit.data.corpus import Corpus, Split
 from labelkit.data.scheme_conversion import labels_of
 from labelkit.labels import schemes
 from labelkit.records import Example, Schema, Scheme
+from labelkit.records.contents import count_words
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -108,7 +109,7 @@ def sample_examples(examples: Sequence[Example], count: int, seed: int = 0) -> l
 
 def length_statistics(examples: Sequence[Example]) -> Lengths:
     """Return the statistics of the lengths in words; all 0 without examples."""
-    lengths = sorted(len((one.text or "").split() if one.words is None else one.words) for one in examples) or [0]
+    lengths = sorted(map(count_words, examples)) or [0]
     return Lengths(
         min=lengths[0],
         median=median(lengths),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from labelkit.encode.pairs import NO_PAIR, split_pair
 from labelkit.encode.windows import Ints, Subwords, WindowBounds, drop_long_words, split_into_windows
 from labelkit.errors import LabelkitError
 from labelkit.models.tokenizer import (
@@ -20,12 +21,14 @@ from labelkit.models.tokenizer import (
     separator_of,
     special_tokens_of,
 )
-from labelkit.records import Coverage, Example
+from labelkit.records import Coverage, Example, TextPair
 from labelkit.records.heads import IGNORE_INDEX
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
+#: what the tokenizer gets of a text: the text, its parts, or a pair of texts
+TextSurface = str | tuple[str, ...] | TextPair
 #: special tokens, and subwords of words that another window owns
 NO_WORD = -1
 #: the cache of tokenized words: about how many words it holds, and how many characters a cached word has at most
@@ -42,6 +45,7 @@ class Window:
     :param weight: its share of a text, for kind ``text``: the weights of the windows of a text sum to one.
     :param shared: pairs of a word and the word of the window in whose first subword it begins, too, int32 of shape
         (n, 2); None for none.
+    :param second: the position of the first subword of the second text, of a pair of texts; else :data:`NO_PAIR`.
     """
 
     ids: Ints
@@ -49,6 +53,7 @@ class Window:
     example: int
     weight: float = 1.0
     shared: Ints | None = None
+    second: int = NO_PAIR
 
     @property
     def first(self) -> Ints:
@@ -122,6 +127,20 @@ class Encoding:
         """Return how many subwords fit in a window beside the special tokens."""
         return self.max_length - self.special_tokens.size
 
+    @property
+    def pair_capacity(self) -> int:
+        """Return how many subwords of a pair of texts fit in a window beside the special tokens.
+
+        :raises LabelkitError: there is not room for a subword of each.
+        """
+        room = self.max_length - self.special_tokens.pair.size
+        if room < 2:
+            raise LabelkitError(
+                f"max length {self.max_length} leaves no room for a pair of texts",
+                hint=f"use at least {self.special_tokens.pair.size + 16}",
+            )
+        return room
+
     def window(self, subwords: Subwords, bounds: WindowBounds, example: int) -> Window:
         """Return the window within ``bounds``, with special tokens around it."""
         prefix, suffix = self.special_tokens.prefix, self.special_tokens.suffix
@@ -133,6 +152,16 @@ class Encoding:
         shift = first - bounds.start
         words[bounds.own_start + shift : bounds.own_stop + shift] = subwords.words[bounds.own_start : bounds.own_stop]
         return Window(ids, words, example)
+
+    def pair_window(self, first: Ints, second: Ints, example: int, weight: float) -> Window:
+        """Return the window of a part of each text of a pair, with special tokens around and between them."""
+        pair = self.special_tokens.pair
+        ids = np.concatenate([pair.prefix, first, pair.middle, second, pair.suffix]).astype(np.int32)
+        start = len(pair.prefix) + len(first) + len(pair.middle)
+        words = np.full(len(ids), NO_WORD, np.int32)
+        words[len(pair.prefix) : len(pair.prefix) + len(first)] = 0
+        words[start : start + len(second)] = 0
+        return Window(ids, words, example, weight, second=start)
 
 
 def first_subword_mask(words: NDArray[Any]) -> NDArray[np.bool_]:
@@ -152,10 +181,16 @@ def surfaces_of(examples: Sequence[Example]) -> list[tuple[str, ...]]:
     return [tuple(example.surface or example.words or ()) for example in examples]
 
 
-def texts_of(examples: Sequence[Example]) -> list[str | tuple[str, ...]]:
+def texts_of(examples: Sequence[Example]) -> list[TextSurface]:
     """Return the texts that the tokenizer gets, for kind ``text``; parts where a preprocessor made some of a text."""
-    surfaces = ((example.text or "" if example.surface is None else example.surface) for example in examples)
-    return [surface if isinstance(surface, str) else tuple(surface) for surface in surfaces]
+    return [_surface_of(example) for example in examples]
+
+
+def _surface_of(example: Example) -> TextSurface:
+    if example.pair is not None:
+        return TextPair(*(example.surface or (example.text or "", example.pair)))
+    surface = example.text or "" if example.surface is None else example.surface
+    return surface if isinstance(surface, str) else tuple(surface)
 
 
 def tokenize(
@@ -237,38 +272,61 @@ def encode(encoding: Encoding, sequences: Sequence[Sequence[str]]) -> EncodedExa
     return EncodedExamples(windows, coverage)
 
 
-def encode_texts(encoding: Encoding, texts: Sequence[str | tuple[str, ...]]) -> EncodedExamples:
+def encode_texts(encoding: Encoding, texts: Sequence[TextSurface]) -> EncodedExamples:
     """Split each text into windows, at any subword; a text is word 0 of its windows, and a blank text has none.
 
-    :raises LabelkitError: a text has parts, and the tokenizer has no separator.
+    Of a pair of texts each window reads a part of both, see :func:`labelkit.encode.pairs.split_pair`.
+
+    :raises LabelkitError: a text has parts, and the tokenizer has no separator; or no window has room for a pair.
     """
     windows: list[Window] = []
     coverage: list[Coverage] = []
-    for index, ids in enumerate(_ids_of_texts(encoding, texts)):
-        size = len(ids)
-        bounds = split_into_windows(np.arange(size, dtype=np.int32), encoding.capacity, encoding.stride)
-        subwords = Subwords(ids, np.zeros(size, np.int32))
-        for each in bounds:
-            weight = (each.own_stop - each.own_start) / size
-            windows.append(replace(encoding.window(subwords, each, index), weight=weight))
-        blank = 0 if bounds else 1
-        coverage.append(Coverage(words=1, windows=len(bounds), fallback=blank, no_subtokens=blank))
+    for index, found in enumerate(_ids_of_texts(encoding, texts)):
+        made = list(_windows_of(encoding, found, index))
+        windows.extend(made)
+        blank = 0 if made else 1
+        coverage.append(Coverage(words=1, windows=len(made), fallback=blank, no_subtokens=blank))
     return EncodedExamples(windows, coverage)
 
 
-def _ids_of_texts(encoding: Encoding, texts: Sequence[str | tuple[str, ...]]) -> Iterator[Ints]:
-    """Yield the subword ids of each text, with the separator between its parts."""
-    parts = [(text,) if isinstance(text, str) else text for text in texts]
+def _windows_of(encoding: Encoding, found: Ints | tuple[Ints, Ints], index: int) -> Iterator[Window]:
+    """Yield the windows of a text, or of a pair of texts."""
+    if isinstance(found, tuple):
+        first, second = found
+        room = encoding.pair_capacity if len(first) or len(second) else 0
+        for one, other, weight in split_pair(len(first), len(second), room, encoding.stride):
+            parts = first[one.start : one.stop], second[other.start : other.stop]
+            yield encoding.pair_window(*parts, index, weight)
+        return
+    size = len(found)
+    subwords = Subwords(found, np.zeros(size, np.int32))
+    for each in split_into_windows(np.arange(size, dtype=np.int32), encoding.capacity, encoding.stride):
+        weight = (each.own_stop - each.own_start) / size
+        yield replace(encoding.window(subwords, each, index), weight=weight)
+
+
+def _ids_of_texts(encoding: Encoding, texts: Sequence[TextSurface]) -> Iterator[Ints | tuple[Ints, Ints]]:
+    """Yield the subword ids of each text, with the separator between its parts; those of both texts of a pair."""
+    parts = [_parts_of(text) for text in texts]
     separator = encoding.separator
-    if not separator and any(len(each) > 1 for each in parts):
+    if not separator and any(isinstance(text, tuple) and len(text) > 1 for text in texts):
         raise LabelkitError(
             "the tokenizer has no separator to put between the parts of a text", hint="choose another --model"
         )
     encoded = iter(encode_batch(encoding.content, list(chain.from_iterable(parts)), is_pretokenized=False))
-    for each in parts:
+    for text, each in zip(texts, parts, strict=True):
         found = [next(encoded).ids for _ in each]
+        if isinstance(text, TextPair):
+            yield np.array(found[0], np.int32), np.array(found[1], np.int32)
+            continue
         joined = [*chain.from_iterable((*separator, *ids) for ids in found)][len(separator) :] if any(found) else []
         yield np.array(joined, np.int32)
+
+
+def _parts_of(text: TextSurface) -> tuple[str, ...]:
+    if isinstance(text, TextPair):
+        return text.text, text.pair
+    return (text,) if isinstance(text, str) else text
 
 
 def _skip_blanks(subwords: Subwords, blank_ids: Sequence[int]) -> Subwords:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelkit.encode.alignment import NO_WORD
+from labelkit.encode.pairs import NO_PAIR
 from labelkit.models.tokenizer import SpecialTokens
 from labelkit.records.heads import IGNORE_INDEX
 
@@ -31,23 +32,38 @@ def model_inputs(
     pad_id: int,
     *,
     left: bool = False,
+    seconds: Sequence[int] = (),
 ) -> dict[str, NDArray[np.int64]]:
     """Return ``input_ids``, ``attention_mask`` and, where the model takes them, ``token_type_ids``.
 
     :param rows: the subword ids of each window, special tokens included.
     :param left: pad on the left.
+    :param seconds: where the second text of each window begins, :data:`NO_PAIR` without one; empty: there are none.
     """
     inputs = {
         "input_ids": pad(rows, pad_id, left=left),
         "attention_mask": pad([np.ones(len(row), np.int32) for row in rows], 0, left=left),
     }
     if special_tokens.types is not None:
-        inputs["token_type_ids"] = pad([token_types(special_tokens, len(row)) for row in rows], 0, left=left)
+        types = [
+            token_types(special_tokens, len(row), second)
+            for row, second in zip(rows, seconds or [NO_PAIR] * len(rows), strict=True)
+        ]
+        inputs["token_type_ids"] = pad(types, 0, left=left)
     return inputs
 
 
-def token_types(special_tokens: SpecialTokens, length: int) -> NDArray[np.int32]:
-    """Return the token type ids of a window of ``length`` subwords, special tokens included."""
+def token_types(special_tokens: SpecialTokens, length: int, second: int = NO_PAIR) -> NDArray[np.int32]:
+    """Return the token type ids of a window of ``length`` subwords, special tokens included.
+
+    :param second: where the second text of a pair begins, :data:`NO_PAIR` without one.
+    """
+    pair = special_tokens.pair
+    if second != NO_PAIR and pair.types is not None:
+        before, first_type, between, second_type, after = pair.types
+        first = second - len(pair.prefix) - len(pair.middle)
+        rest = length - second - len(pair.suffix)
+        return np.array([*before, *[first_type] * first, *between, *[second_type] * rest, *after], np.int32)
     prefix, suffix = len(special_tokens.prefix), len(special_tokens.suffix)
     types = np.array(special_tokens.types or (0, 0, 0), np.int32)
     return np.repeat(types, [prefix, length - prefix - suffix, suffix])

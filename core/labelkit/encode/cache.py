@@ -33,12 +33,19 @@ from labelkit.records import Coverage, Example, Schema
 from labelkit.records.heads import IGNORE_INDEX
 
 #: part of the cache key: raise it when windows are encoded or stored in another way
-VERSION = 5
+VERSION = 6
 #: examples in a record batch
 BLOCK = 2000
 ROWS = pa.list_(pa.int32())
 SCHEMA = pa.schema(
-    [("ids", ROWS), ("words", ROWS), ("labels", ROWS), ("example", pa.int32()), ("weight", pa.float32())]
+    [
+        ("ids", ROWS),
+        ("words", ROWS),
+        ("labels", ROWS),
+        ("example", pa.int32()),
+        ("weight", pa.float32()),
+        ("second", pa.int32()),
+    ]
 )
 COVERAGE = b"coverage"
 
@@ -100,6 +107,7 @@ class _Block:
     labels: _Lists
     example: Ints
     weight: NDArray[np.float32]
+    second: Ints
 
 
 class WindowStore(Sequence[Window]):
@@ -115,8 +123,8 @@ class WindowStore(Sequence[Window]):
         for batch, covered in batches:
             columns = (batch.column(name) for name in ("ids", "words", "labels"))
             ids, words, labels = ((column.offsets.to_numpy(), column.values.to_numpy()) for column in columns)
-            example, weight = (batch.column(name).to_numpy() for name in ("example", "weight"))
-            self._blocks.append(_Block(self._size, ids, words, labels, example, weight))
+            example, weight, second = (batch.column(name).to_numpy() for name in ("example", "weight", "second"))
+            self._blocks.append(_Block(self._size, ids, words, labels, example, weight, second))
             self._size += batch.num_rows
             coverage.append(covered)
         self._starts = np.array([block.start for block in self._blocks])
@@ -134,7 +142,7 @@ class WindowStore(Sequence[Window]):
             return [self[position] for position in range(*index.indices(len(self)))]
         block, row = self._find(index)
         example, weight = int(block.example[row]), float(block.weight[row])
-        return Window(_row(block.ids, row), _row(block.words, row), example, weight)
+        return Window(_row(block.ids, row), _row(block.words, row), example, weight, second=int(block.second[row]))
 
     def labels(self, index: int) -> Ints:
         """Return the label ids of the subwords of a window."""
@@ -243,6 +251,7 @@ def write_windows(
                 pa.array([target.align(window, label_ids[window.example]) for window in windows], target.label_type),
                 pa.array([window.example + start for window in windows], pa.int32()),
                 pa.array([window.weight for window in windows], pa.float32()),
+                pa.array([window.second for window in windows], pa.int32()),
             ]
             covered = json.dumps(asdict(total_coverage(encoded.coverage)), allow_nan=False)
             batch = pa.RecordBatch.from_arrays(columns, schema=schema)

@@ -18,6 +18,7 @@ from labelkit.data.views import select_examples
 from labelkit.errors import LabelkitError
 from labelkit.evaluation.recorded_data import without_surfaces
 from labelkit.records import Example
+from labelkit.records.contents import count_words
 from labelkit.registry import Home
 
 if TYPE_CHECKING:
@@ -151,7 +152,7 @@ def hold_out(corpus: Corpus, fold: Sequence[int]) -> Corpus:
     """Return a corpus without the examples of ``fold`` in its train split, and without a test split."""
     split, out = corpus.splits["train"], set(fold)
     rest = select_examples(split.examples, [place for place in range(len(split.examples)) if place not in out])
-    words = sum(len(one.words) if one.words is not None else len((one.text or "").split()) for one in rest)
+    words = sum(map(count_words, rest))
     digest = content_hash(rest, corpus.layer, corpus.schema.scheme)
     train = replace(split, examples=rest, words=words, content_hash=digest)
     return replace(corpus, splits={"train": train, "validation": corpus.splits["validation"]})

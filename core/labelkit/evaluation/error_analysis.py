@@ -11,6 +11,7 @@ from labelkit.labels.schemes import spans_of
 from labelkit.labels.unknown import UNKNOWN, keep_unknown
 from labelkit.metrics.entities import NONE
 from labelkit.records import Example, Labels, Schema
+from labelkit.records.contents import shown_content
 
 MistakeKind = Literal["missed", "wrong type", "wrong borders", "wrong type and borders", "spurious", "wrong label"]
 #: kinds of mistakes in spans, in the order of tables
@@ -154,7 +155,7 @@ def label_spans(labels: Labels, schema: Schema) -> list[LabelledSpan]:
 
 def words_of(example: Example, span: LabelledSpan) -> str:
     """Return the words of a span, or the text."""
-    return example.text or "" if example.words is None else " ".join(example.words[span.start : span.stop])
+    return shown_content(example) if example.words is None else " ".join(example.words[span.start : span.stop])
 
 
 def find_mistakes(

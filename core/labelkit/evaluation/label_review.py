@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from labelkit.data.convert import to_labelled
 from labelkit.evaluation.label_errors import LabelQuality
 from labelkit.records import Example, Labelled
+from labelkit.records.contents import shown_content
 
 #: the field of a record to review that lists its label errors
 FIELD = "suspects"
@@ -61,7 +62,7 @@ def find_label_errors(
                 rank=rank,
                 example=number,
                 word=word,
-                text=examples[number].text or "" if words is None or word is None else words[word],
+                text=shown_content(examples[number]) if words is None or word is None else words[word],
                 given=quality.classes[quality.given[place]],
                 suggested=quality.classes[quality.suggested[place]],
                 chance=float(quality.chance[place]),

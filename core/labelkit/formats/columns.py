@@ -11,12 +11,13 @@ from labelkit.errors import DataError, nearest
 from labelkit.records import Kind, LoadContext
 
 Record = Mapping[str, Any]
-Role = Literal["tokens", "text", "spans", "id", "document", "sentence"]
+Role = Literal["tokens", "text", "pair", "spans", "id", "document", "sentence"]
 ROLES: tuple[str, ...] = get_args(Role)
 #: role → the column names that are tried when ``--columns`` names none
 USUAL: Mapping[str, tuple[str, ...]] = {
     "tokens": ("tokens", "words", "tokenized_text"),
     "text": ("text", "sentence"),
+    "pair": ("pair", "text_pair"),
     "spans": ("spans", "entities"),
     "id": ("id",),
     "document": ("document",),
@@ -24,6 +25,11 @@ USUAL: Mapping[str, tuple[str, ...]] = {
 _HINT = "say which is which: --columns text=…,label=… or tokens=…,LAYER=…"
 #: column names for the labels of a task, whatever its layer is called
 TASK_LAYER_NAMES = ("label", "labels", "tags")
+#: names that corpora give the two texts of a pair
+_PAIRS = (
+    ("premise", "hypothesis"), ("sentence1", "sentence2"), ("question", "answer"), ("query", "document"),
+    ("question1", "question2"), ("query", "passage"), ("question", "sentence"), ("text1", "text2"),
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,6 +68,23 @@ class Columns:
             hint = "choose its column: --columns text=…"
             raise DataError(f"the text must be a string, not {value!r}"[:300], hint=hint)
         return value
+
+    def pair(self, record: Record, *, blank: bool = False) -> str | None:
+        """Return the second text of a pair of texts; None if there is no column of second texts.
+
+        :param blank: it may be blank, as a text to be labelled may.
+        :raises DataError: it is missing, blank, or not a string; names no file.
+        """
+        if "pair" not in self.roles:
+            return None
+        value = record[self.roles["pair"]]
+        if isinstance(value, str) and (blank or value.strip()):
+            return value
+        if value is None or isinstance(value, str):
+            where = f"the second text of the pair is missing: '{self.roles['pair']}' is empty"
+            raise DataError(where, hint="give each record two texts, or leave it out")
+        hint = "choose its column: --columns text=…,pair=…"
+        raise DataError(f"the second text of the pair must be a string, not {value!r}"[:300], hint=hint)
 
     def words(self, record: Record) -> tuple[str, ...] | None:
         """Return the words; None if there is no column of words.
@@ -111,14 +134,17 @@ def find_columns(names: Sequence[str], ctx: LoadContext) -> Columns:
             )
     kind = ctx.kind or guess_kind(names, given)
     layer = ctx.layer or usual_layer(kind)
-    roles = _role_columns(names, kind, given)
+    roles = _role_columns(names, kind, ctx)
     layers = _layer_columns(names, kind, layer, given, taken=set(roles.values()))
     ignored = ctx.policy.labels == "ignored"
     if ignored and not {"text", "tokens"} & roles.keys():
-        raise DataError(f"no text and no words, the fields are {listed(names)}", hint="say which: --columns text=NAME")
+        hint = _pair_hint(names) or "say which: --columns text=NAME"
+        raise DataError(f"no text and no words, the fields are {listed(names)}", hint=hint)
     needed = "text" if kind == "text" else "tokens"
     if needed not in roles and "text" not in roles:
-        raise DataError(f"no column of the {needed}, the columns are {listed(names)}", hint=_HINT)
+        raise DataError(f"no column of the {needed}, the columns are {listed(names)}", hint=_pair_hint(names) or _HINT)
+    if "pair" in roles and kind == "token":
+        raise DataError("pairs of texts are for labels of texts, these are words", hint="leave pair= out of --columns")
     used = {*roles.values(), *layers.values()}
     own = [name for name in names if name not in used]
     if not ignored and layers and "tokens" in roles and "spans" in roles:
@@ -132,6 +158,12 @@ def _did_you_mean(name: str, names: Sequence[str]) -> str:
     """Return the hint for an unknown column: the nearest ones, where there are any, and how to name columns."""
     close = nearest(name, names)
     return f"{close} {_HINT}" if close.startswith("did") else _HINT
+
+
+def _pair_hint(names: Sequence[str]) -> str:
+    """Return how to name the columns of a pair of texts that have names of corpora; empty without such columns."""
+    found = next((pair for pair in _PAIRS if set(pair) <= set(names)), None)
+    return f"for pairs of texts: --columns text={found[0]},pair={found[1]},label=…" if found else ""
 
 
 def check_columns(path: object, ctx: LoadContext, names: Sequence[str]) -> None:
@@ -169,14 +201,23 @@ def is_spans(value: Any) -> bool:
     return isinstance(value, list | tuple) and all(isinstance(item, list | tuple | Mapping) for item in value)
 
 
-def _role_columns(names: Sequence[str], kind: Kind, given: Mapping[str, str]) -> dict[str, str]:
+def _role_columns(names: Sequence[str], kind: Kind, ctx: LoadContext) -> dict[str, str]:
+    given = ctx.columns
     roles = {role: given[role] for role in ROLES if role in given}
     taken = set(given.values())
+    # whoever names the text and no second one has single texts
+    single = kind == "token" or not ctx.policy.find_pairs or "text" in given
     for role, usual in USUAL.items():
-        if role in roles or (kind == "text" and role in ("tokens", "spans")):
+        if role in roles or (kind == "text" and role in ("tokens", "spans")) or (role == "pair" and single):
             continue
         if found := [name for name in usual if name in names and name not in taken]:
             roles[role] = found[0]
+    if "pair" in roles and "pair" not in given and "text" in roles:
+        ctx.policy.assume(
+            f"pairs of texts: the second text is '{roles['pair']}': --columns text={roles['text']} reads single texts"
+        )
+    elif "pair" not in given:
+        roles.pop("pair", None)  # no pair without a text
     return roles
 
 

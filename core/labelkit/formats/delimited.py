@@ -54,6 +54,8 @@ def read(path: Path, ctx: LoadContext, *, separator: str, quotes: bool) -> Itera
         return
     rows = chain([first], rows)
     if {"annotation_id", "lead_time"} <= first[1].keys():
+        if "pair" in ctx.columns:
+            raise DataError(f"{path}: an export of Label Studio cannot hold pairs of texts", hint="write a plain table")
         ctx.policy.assume(f"{path.name} is read as a CSV export of Label Studio")
         yield from read_tasks(path, ctx, label_studio_rows(rows, ctx))
     else:
@@ -88,6 +90,7 @@ def write(records: Iterable[Labelled], output: Output, *, safe_cells: bool = Fal
 FORMATS = (
     Format(
         name="csv",
+        pairs=True,
         numbers=True,
         same_fields=True,
         multilabel=True,
@@ -99,6 +102,7 @@ FORMATS = (
     ),
     Format(
         name="tsv",
+        pairs=True,
         numbers=True,
         kinds=("text",),
         suffixes=(".tsv", ".tab"),

@@ -108,13 +108,13 @@ class _RecordReader:
         if self._ctx.policy.labels == "ignored":
             return self._unlabelled(record, columns, common)
         if columns.kind == "text":
-            text = columns.text(record)
+            text, pair = columns.text(record), columns.pair(record)
             labels = {
                 layer: self._labels.text(record[column], self._names.get(column))
                 for layer, column in columns.layers.items()
             }
             self._check_labelled(labels, record)
-            return Example(text=text, labels=labels, **common)
+            return Example(text=text, pair=pair, labels=labels, **common)
         return self._labelled_words(record, columns, common)
 
     def with_span_unit(self, records: Iterable[tuple[int, Record]]) -> Iterator[tuple[int, Record]]:
@@ -210,7 +210,7 @@ class _RecordReader:
         )
         text, words = columns.text(record), columns.words(record)
         offsets = None if text is None or words is None else offsets_of(words, text)
-        return Example(words=words, text=text, offsets=offsets, **common)
+        return Example(words=words, text=text, pair=columns.pair(record, blank=True), offsets=offsets, **common)
 
     def _labelled_words(self, record: Record, columns: Columns, common: dict[str, Any]) -> Example | None:
         text, words = columns.text(record), columns.words(record)

@@ -91,6 +91,8 @@ def read_values(path: Path, ctx: LoadContext, layout: Layout) -> Iterator[Exampl
     if shape is None:
         yield from read_records(path, ctx, only_objects(path, ctx, values))
         return
+    if "pair" in ctx.columns:
+        raise DataError(f"{path}: {shape.name} cannot hold pairs of texts", hint="write records of text, pair, label")
     other = f": --set data.format={shape.tool} says the same, jsonl plain records" if shape.tool else ""
     ctx.policy.assume(f"{path.name} is read as {shape.name}{other}")
     yield from shape.read(path, ctx, values)
@@ -146,6 +148,7 @@ FORMATS = (
     Format(
         name="jsonl",
         kinds=("token", "text"),
+        pairs=True,
         numbers=True,
         multilabel=True,
         suffixes=(".jsonl", ".ndjson", ".jsonlines", ".jl"),
@@ -156,6 +159,7 @@ FORMATS = (
     Format(
         name="json",
         kinds=("token", "text"),
+        pairs=True,
         suffixes=(".json",),
         read=read_document,
         summary="JSON: an array of records as in JSON Lines, or what an annotation tool exports",

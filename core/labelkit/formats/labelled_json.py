@@ -30,6 +30,8 @@ def gold_coverage(words: int) -> Coverage:
 def to_json(record: Labelled) -> dict[str, Any]:
     """Return a labelled record ready for JSON; labelkit's fields replace the user's own fields of the same name."""
     fields: dict[str, Any] = {"id": record.id, "text": record.text}
+    if record.pair is not None:
+        fields["pair"] = record.pair
     if record.words is not None:
         fields |= {"words": list(record.words), "labels": list(record.labels or ())}
         fields["spans"] = [asdict(span) for span in record.spans or ()]

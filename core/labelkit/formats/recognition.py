@@ -13,6 +13,7 @@ from labelkit.formats import class_folders
 from labelkit.formats.builtin import FORMATS
 from labelkit.formats.content import guess_format
 from labelkit.formats.tools import brat
+from labelkit.labels.numbers import check_holds_pairs
 from labelkit.records import Format, Kind, LoadContext
 
 #: endings of files that are neither CoNLL columns nor plain text, whether or not a format claims them
@@ -49,12 +50,30 @@ def reader_for(
     :param option: how the user chooses a format, for hints.
     :param ctx: encoding, columns and policy; None for the defaults.
     :raises UnknownNameError: no format is called ``name``.
-    :raises DataError: no format reads the file, or several do.
+    :raises DataError: no format reads the file, or several do; or ``--columns`` names pairs, which it cannot hold.
     """
+    ctx = ctx or LoadContext()
+    found = _reader_of(path, formats, name, kind, fallback, option, ctx)
+    if "pair" in ctx.columns:
+        try:
+            check_holds_pairs(found)
+        except DataError as error:
+            raise error.at(path) from error
+    return found
+
+
+def _reader_of(
+    path: Path,
+    formats: Mapping[str, Format],
+    name: str | None,
+    kind: Kind | None,
+    fallback: str,
+    option: str,
+    ctx: LoadContext,
+) -> Format:
     readers = readers_of(formats, kind)
     if name is not None:
         return _by_name(name, formats, readers, "read", kind)
-    ctx = ctx or LoadContext()
     found = recognise(path, readers, fallback=fallback, option=option)
     suffix = Path(_data_name(path)).suffix
     if found.name in ("text", "conll", "tsv") if found else suffix not in FOREIGN_SUFFIXES:

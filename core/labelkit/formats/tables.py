@@ -108,6 +108,7 @@ def write_parquet(records: Iterable[Labelled], output: Output) -> None:
 FORMATS = (
     Format(
         name="parquet",
+        pairs=True,
         kinds=("token", "text"),
         suffixes=(".parquet",),
         read=read_parquet,
@@ -119,6 +120,7 @@ FORMATS = (
     ),
     Format(
         name="arrow",
+        pairs=True,
         kinds=("token", "text"),
         suffixes=(".arrow",),
         read=read_arrow,

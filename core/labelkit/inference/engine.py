@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from labelkit.encode.alignment import Encoding, Window, first_subword_mask
 from labelkit.encode.batches import batch_by_cost, batch_by_tokens, model_inputs, pad_words
+from labelkit.encode.pairs import NO_PAIR
 from labelkit.errors import LabelkitError
 from labelkit.hardware import is_out_of_memory
 from labelkit.inference.score_blocks import SCORES, new_scores
@@ -184,7 +185,12 @@ class Engine:
         """
         values = np.zeros((texts, len(self.head.output_names)), np.float32)
         covered = np.zeros(texts, np.bool_)
-        for batch, found in self._batches(windows, partial(self.forward, pooled=True), stop):
+        pairs = [window for window in windows if window.second != NO_PAIR]
+        single = [window for window in windows if window.second == NO_PAIR] if pairs else windows
+        forward = partial(self.forward, pooled=True)
+        # BART and T5 want as many end tokens in each input of a batch, and a pair has more of them
+        batches = (each for group in (single, pairs) for each in self._batches(group, forward, stop))
+        for batch, found in batches:
             rows = np.array([window.example for window in batch])
             weights = np.array([window.weight for window in batch], np.float32)
             np.add.at(values, rows, found * weights[:, None])
@@ -253,7 +259,8 @@ class Engine:
             that the windows answer for: shape (words, labels).
         """
         encoding, left = self.encoding, self.encoding.pad_left
-        inputs = model_inputs([w.ids for w in windows], encoding.special_tokens, encoding.pad_id, left=left)
+        rows, seconds = [window.ids for window in windows], [window.second for window in windows]
+        inputs = model_inputs(rows, encoding.special_tokens, encoding.pad_id, left=left, seconds=seconds)
         if pooled:
             wanted = np.ones(len(windows), np.bool_)
         else:

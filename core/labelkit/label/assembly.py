@@ -61,7 +61,7 @@ def complete_example(example: Example, kind: Kind, splitter: Splitter) -> Exampl
     text, words, offsets = example.text, example.words, example.offsets
     if kind == "text":
         text = " ".join(words or ()) if text is None else text
-        extra = rename_reserved_fields(extra, "text")
+        extra = rename_reserved_fields(extra, "text", pair=example.pair is not None)
         return replace(example, text=text, words=None, offsets=None, labels={}, extra=extra)
     if words is None:
         text = text or ""
@@ -132,6 +132,7 @@ def _text_records(
         Labelled(
             id=example.id,
             text=example.text or "",
+            pair=example.pair,
             label=labels[label],
             score=confidence[label],
             scores=dict(zip(labels, confidence, strict=True)),
@@ -158,6 +159,7 @@ def _set_records(
         Labelled(
             id=example.id,
             text=example.text or "",
+            pair=example.pair,
             labels=tuple([names[column] for column in np.flatnonzero(chosen).tolist()]),
             scores=dict(zip(names, row, strict=True)),
             coverage=coverage,
@@ -175,6 +177,7 @@ def _number_records(batch: PreparedBatch, numbers: list[float], engine: str, run
         Labelled(
             id=example.id,
             text=example.text or "",
+            pair=example.pair,
             label=number_text(number),
             number=number,
             coverage=coverage,

@@ -13,7 +13,7 @@ from labelkit.console.output import open_output
 from labelkit.errors import DataError, LabelkitError, RegistryError
 from labelkit.files.output import new_output
 from labelkit.files.targets import check_target
-from labelkit.formats.own_fields import with_same_fields
+from labelkit.formats.own_fields import with_same_fields, without_pairs
 from labelkit.label.journal import Journal, journal_path
 from labelkit.label.left_out import fields_left_out
 from labelkit.label.records import drop_low_scores
@@ -145,7 +145,7 @@ class LabellingJob:
     def _check_fields(self, records: Iterator[Labelled]) -> Iterator[Labelled]:
         """Yield records, and find which of their own fields the output does not hold, by the first with each."""
         checked: set[str] = set()
-        for record in records:
+        for record in without_pairs(self.writer, records):
             if len(checked) < _MOST_FIELDS and (new := record.extra.keys() - checked):
                 checked |= new
                 left = fields_left_out(self.writer, record)

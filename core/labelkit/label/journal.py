@@ -221,9 +221,11 @@ def _matches(result: LabelResult, item: InputRecord) -> bool:
         return result == item
     if isinstance(result, FailedRecord):  # read, but not labelled
         return item.place is None or result.message.startswith(f"{item.place}:")
-    return result.id == item.id and (
-        result.text == item.text if item.words is None else item.words in (result.words, tuple(result.text.split(" ")))
-    )
+    if result.id != item.id:
+        return False
+    if item.words is None:
+        return (result.text, result.pair) == (item.text, item.pair)
+    return item.words in (result.words, tuple(result.text.split(" ")))
 
 
 def _lock(file: BinaryIO, path: Path) -> None:

@@ -22,12 +22,12 @@ from labelkit.label.engine_selection import EngineSelector
 from labelkit.label.loading import find_decoder, find_head, find_preprocessors, load_engine
 from labelkit.label.plugin_settings import CheckpointContext, checkpoint_context
 from labelkit.label.records import drop_low_scores
-from labelkit.label.text_inputs import TextInput, numbered_examples
+from labelkit.label.text_inputs import TextInput, check_pair, numbered_examples
 from labelkit.labels.numbers import refuse_numbers
 from labelkit.models.adoption import AdoptionOptions
 from labelkit.models.checkpoint import CheckpointInfo, read_train_mentions
 from labelkit.plugins.catalog import Catalog
-from labelkit.records import Context, Coverage, Decoder, Example, Labelled, Mentions, Metric, Preprocessor
+from labelkit.records import Context, Coverage, Decoder, Example, Labelled, Mentions, Metric, Preprocessor, TextPair
 from labelkit.registry import Home
 from labelkit.registry.checkpoint_folders import Reference, resolve_checkpoint
 from labelkit.text.splitters import find_splitter
@@ -152,8 +152,8 @@ class Labeller:
         """The context in which functions of plugins are called."""
         return self._context.context
 
-    def label(self, text: str | Sequence[str], *, min_score: float | None = None) -> Labelled:
-        """Label one text, or for a labeller of words one sentence that is split into words.
+    def label(self, text: str | Sequence[str] | TextPair, *, min_score: float | None = None) -> Labelled:
+        """Label one text or one pair of texts, or for a labeller of words one sentence that is split into words.
 
         Works for any text: every word gets exactly one label, and ``text[span.start:span.end] == span.text``.
 
@@ -162,7 +162,7 @@ class Labeller:
         """
         return next(iter(self.label_all([text], min_score=min_score)))
 
-    def label_all(self, texts: Iterable[str | Sequence[str]], *, min_score: float | None = None) -> list[Labelled]:
+    def label_all(self, texts: Iterable[TextInput], *, min_score: float | None = None) -> list[Labelled]:
         """Label several texts at once and return the records in order.
 
         :param min_score: leave out spans, or labels of texts, with a lower score.
@@ -171,7 +171,7 @@ class Labeller:
         records = self.finish(self.prepare(list(numbered_examples(texts, self.info.kind))))
         return records if min_score is None else [self._above(min_score, record) for record in records]
 
-    def probabilities(self, texts: Iterable[str | Sequence[str]]) -> Probabilities:
+    def probabilities(self, texts: Iterable[TextInput]) -> Probabilities:
         """Return the calibrated probabilities of all labels for each text, or each word of each text.
 
         >>> found = labeller.probabilities(["A fine film.", "A bad one."])  # doctest: +SKIP
@@ -351,6 +351,8 @@ class Labeller:
 
     def _encode(self, examples: Sequence[Example]) -> EncodedExamples:
         encoding = self.encoding
+        for example in examples:
+            check_pair(example, self.info)
         if self.info.kind == "text":
             return encode_texts(encoding, texts_of(examples))
         if self.info.tokenizer_input == "text":

@@ -29,15 +29,18 @@ class FailedRecord:
     ends_file: bool = False
 
 
-def rename_reserved_fields(extra: Mapping[str, Any], kind: Kind) -> dict[str, Any]:
+def rename_reserved_fields(extra: Mapping[str, Any], kind: Kind, *, pair: bool = False) -> dict[str, Any]:
     """Return the user's own fields, with ``input_`` before names that a labelled record uses itself.
+
+    :param pair: the record is one of a pair of texts.
 
     >>> rename_reserved_fields({"label": "x", "author": "me"}, "text")
     {'input_label': 'x', 'author': 'me'}
     """
+    reserved = _RESERVED[kind] | {"pair"} if pair else _RESERVED[kind]
     renamed: dict[str, Any] = {}
     for name, value in extra.items():
-        while name in _RESERVED[kind] or name in renamed:
+        while name in reserved or name in renamed:
             name = f"input_{name}"
         renamed[name] = value
     return renamed

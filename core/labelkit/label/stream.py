@@ -18,6 +18,7 @@ from labelkit.errors import LabelkitError
 from labelkit.label.records import FailedRecord
 from labelkit.label.slow_input import chunks_until_pause
 from labelkit.records import Example, Labelled
+from labelkit.records.contents import shown_content
 
 if TYPE_CHECKING:
     from labelkit.label.assembly import PreparedBatch, ScoredBatch
@@ -115,7 +116,7 @@ def characters_of(item: InputRecord) -> int:
     """Return how many characters are labelled of a record."""
     if not isinstance(item, Example):
         return 0
-    return len(item.text or "") if item.words is None else sum(map(len, item.words))
+    return len(shown_content(item)) if item.words is None else sum(map(len, item.words))
 
 
 class PendingChunk:

@@ -40,6 +40,7 @@ FORMAT = Format(
     kinds=("token", "text"),
     numbers=True,
     multilabel=True,
+    pairs=True,
     suffixes=(),
     write=terminal_writer(),
     summary="text with its spans in colour",

@@ -58,8 +58,8 @@ def refuse_numbers(schema: Schema, what: str) -> None:
         raise LabelkitError(f"{what} is for labels, this labeller predicts numbers", hint="see: labelkit evaluate")
 
 
-def check_format(chosen: Format, schema: Schema) -> None:
-    """Raise if labels are numbers, or sets of labels, and a format cannot hold them.
+def check_format(chosen: Format, schema: Schema, *, pairs: bool = False) -> None:
+    """Raise if labels are numbers or sets of labels, or texts are pairs, and a format cannot hold them.
 
     :raises DataError: it cannot.
     """
@@ -68,3 +68,15 @@ def check_format(chosen: Format, schema: Schema) -> None:
     if schema.multilabel and not chosen.multilabel:
         hint = "use jsonl, csv, doccano, label-studio or prodigy"
         raise DataError(f"format '{chosen.name}' cannot hold several labels of a text", hint=hint)
+    if pairs:
+        check_holds_pairs(chosen)
+
+
+def check_holds_pairs(chosen: Format) -> None:
+    """Raise if a format cannot hold pairs of texts.
+
+    :raises DataError: it cannot.
+    """
+    if not chosen.pairs:
+        hint = "use jsonl, json, csv, tsv, parquet or arrow"
+        raise DataError(f"format '{chosen.name}' cannot hold pairs of texts", hint=hint)

@@ -68,6 +68,7 @@ class CheckpointInfo:
     :param tokenizer_input: what the tokenizer gets: words one by one, as in training by labelkit, or the running text.
     :param adopted: the reference of the model that was adopted; empty where labelkit trained it.
     :param assumptions: what was assumed of an adopted model, a sentence each.
+    :param pairs: it was trained on pairs of texts.
     """
 
     labelkit: str
@@ -97,6 +98,12 @@ class CheckpointInfo:
     tokenizer_input: Literal["words", "text"] = "words"
     adopted: str = ""
     assumptions: tuple[str, ...] = ()
+    pairs: bool = False
+
+    @property
+    def takes_pairs(self) -> bool:
+        """Whether it labels pairs of texts; of a model that labelkit did not train nobody knows, so that it may."""
+        return self.kind == "text" and (self.pairs or bool(self.adopted))
 
     def __post_init__(self) -> None:
         for name in ("labelkit", "run", "task", "kind", "layer", "decoder", "splitter", "fallback"):

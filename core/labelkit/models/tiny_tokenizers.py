@@ -34,11 +34,13 @@ class SpecialTokenNames:
     :param names: attribute of the tokenizer → token, in the order of the ids.
     :param prefix: the attribute of the token before a sequence.
     :param suffix: the attribute of the token after it, or None.
+    :param pair: the template of a pair of sequences; None joins them by nothing.
     """
 
     names: dict[str, str]
     prefix: str
     suffix: str | None
+    pair: str | None = None
 
     @property
     def tokens(self) -> list[str]:
@@ -50,11 +52,13 @@ BERT = SpecialTokenNames(
     {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]", "mask_token": "[MASK]"},
     "cls_token",
     "sep_token",
+    "[CLS] $A [SEP] $B:1 [SEP]:1",
 )
 ROBERTA = SpecialTokenNames(
     {"cls_token": "<s>", "pad_token": "<pad>", "sep_token": "</s>", "unk_token": "<unk>", "mask_token": "<mask>"},
     "cls_token",
     "sep_token",
+    "<s> $A </s> </s> $B </s>",
 )
 #: decoders have no padding token, and nothing after a text
 DECODER = SpecialTokenNames({"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}, "bos_token", None)
@@ -124,7 +128,7 @@ def make(name: str, special: SpecialTokenNames) -> PreTrainedTokenizerFast:
     around = [special.names[which] for which in (special.prefix, special.suffix) if which]
     template = " ".join([around[0], "$A", *around[1:]])
     ids = [(token, tokenizer.token_to_id(token)) for token in around]
-    tokenizer.post_processor = processors.TemplateProcessing(single=template, special_tokens=ids)
+    tokenizer.post_processor = processors.TemplateProcessing(single=template, pair=special.pair, special_tokens=ids)
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, **special.names)
 
 

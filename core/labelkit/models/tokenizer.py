@@ -40,17 +40,41 @@ DEFAULT_MAX_LENGTH = 512
 
 
 @dataclass(frozen=True, slots=True)
+class PairTokens:
+    """The ids of the special tokens around two sequences, and the token type ids of such a pair.
+
+    :param prefix: before the first sequence.
+    :param middle: between the two; empty where the tokenizer joins them by nothing.
+    :param suffix: after the second.
+    :param types: token type ids of prefix, first sequence, middle, second sequence and suffix, one for each special
+        token; None where the model takes no ``token_type_ids``.
+    """
+
+    prefix: tuple[int, ...]
+    middle: tuple[int, ...]
+    suffix: tuple[int, ...]
+    types: tuple[tuple[int, ...], int, tuple[int, ...], int, tuple[int, ...]] | None
+
+    @property
+    def size(self) -> int:
+        """Return the number of special tokens."""
+        return len(self.prefix) + len(self.middle) + len(self.suffix)
+
+
+@dataclass(frozen=True, slots=True)
 class SpecialTokens:
     """The ids of the special tokens around a sequence.
 
     :param prefix: before the sequence.
     :param suffix: after it.
     :param types: token type ids of prefix, sequence and suffix; None where the model takes no ``token_type_ids``.
+    :param pair: those around a pair of sequences.
     """
 
     prefix: tuple[int, ...]
     suffix: tuple[int, ...]
     types: tuple[int, int, int] | None
+    pair: PairTokens = PairTokens((), (), (), None)
 
     @property
     def size(self) -> int:
@@ -276,15 +300,31 @@ def separator_of(tokenizer: PreTrainedTokenizerBase) -> tuple[int, ...]:
 
 def special_tokens_of(tokenizer: PreTrainedTokenizerBase) -> SpecialTokens:
     """Return the special tokens around a sequence, found by tokenizing one word."""
-    probe = tokenizer(
-        ["a"], is_split_into_words=True, return_token_type_ids="token_type_ids" in tokenizer.model_input_names
-    )
+    with_types = "token_type_ids" in tokenizer.model_input_names
+    probe = tokenizer(["a"], is_split_into_words=True, return_token_type_ids=with_types)
     inside = [position for position, word in enumerate(probe.word_ids()) if word is not None]
     ids = probe["input_ids"]
     start, stop = (inside[0], inside[-1] + 1) if inside else (len(ids), len(ids))
     types = probe.get("token_type_ids")
     type_ids = (types[0], types[start], types[-1]) if types and inside else None
-    return SpecialTokens(tuple(ids[:start]), tuple(ids[stop:]), type_ids)
+    return SpecialTokens(tuple(ids[:start]), tuple(ids[stop:]), type_ids, pair_tokens_of(tokenizer))
+
+
+def pair_tokens_of(tokenizer: PreTrainedTokenizerBase) -> PairTokens:
+    """Return the special tokens around two sequences, found by tokenizing a word and another one."""
+    probe = tokenizer("a", "a", return_token_type_ids="token_type_ids" in tokenizer.model_input_names)
+    texts: list[int | None] = probe.sequence_ids()
+    if not {0, 1} <= set(texts):
+        return PairTokens((), (), (), None)
+    start, second = texts.index(0), texts.index(1)
+    end, stop = second - texts[:second][::-1].index(0), len(texts) - texts[::-1].index(1)
+    ids, types = probe["input_ids"], probe.get("token_type_ids")
+    parts = slice(start), slice(end, second), slice(stop, None)
+    prefix, middle, suffix = (tuple(ids[part]) for part in parts)
+    if types is None:
+        return PairTokens(prefix, middle, suffix, None)
+    around = [tuple(types[part]) for part in parts]
+    return PairTokens(prefix, middle, suffix, (around[0], types[start], around[1], types[second], around[2]))
 
 
 def max_length_of(tokenizer: PreTrainedTokenizerBase, config: Any) -> int:

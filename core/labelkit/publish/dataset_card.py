@@ -10,6 +10,7 @@ from typing import Any
 from labelkit.publish.card_sections import table
 from labelkit.publish.names import data_name, escape
 from labelkit.records import Example, Kind, Schema
+from labelkit.records.contents import count_words
 
 #: identifiers of licences that the Hub lists, as far as corpora have them
 LICENCES = frozenset({
@@ -42,7 +43,7 @@ class SplitFacts:
         counts: dict[str, Counter[str]] = {layer: Counter() for layer in hashes}
         words = 0
         for example in examples:
-            words += len((example.text or "").split()) if example.words is None else len(example.words)
+            words += count_words(example)
             for layer in hashes:
                 labels = example.labels[layer]
                 counts[layer].update([labels] if isinstance(labels, str) else labels)

@@ -15,6 +15,7 @@ from labelkit.records.examples import (
     Place,
     ReadingPolicy,
     Schema,
+    TextPair,
 )
 from labelkit.records.heads import Head, HeadBatch, HeadContext
 from labelkit.records.labelled import (
@@ -70,4 +71,5 @@ __all__ = [
     "Source",
     "Span",
     "Task",
+    "TextPair",
 ]

@@ -50,6 +50,18 @@ class Place:
         return f"{self.file}:{self.line}"
 
 
+@dataclass(frozen=True, slots=True)
+class TextPair:
+    """Two texts that are labelled together, such as premise and hypothesis: ``TextPair("It rains.", "It is wet.")``.
+
+    :param text: the first text.
+    :param pair: the second one, which the tokenizer reads as the second segment of its input.
+    """
+
+    text: str
+    pair: str
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Example:
     """One labelled sentence (kind ``token``) or one labelled text (kind ``text``).
@@ -65,6 +77,8 @@ class Example:
     :param surface: what the tokenizer sees instead of ``words`` or ``text``; set by preprocessors only. A text may have
         several parts, see :attr:`labelkit.Preprocessor.parts`.
     :param place: where it was read, for messages.
+    :param pair: the second text, where the label is one of a pair of texts (kind ``text``). The surface of a pair is a
+        tuple of two texts.
     """
 
     id: str
@@ -76,6 +90,7 @@ class Example:
     offsets: Offsets | None = None
     surface: Labels | None = None
     place: Place | None = None
+    pair: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -141,6 +156,7 @@ class ReadingPolicy:
     :param as_written: leave tags as they are in the files, valid or not, for those who check the files.
     :param keep_columns: columns of words that nobody asked for become own fields of their examples, a list of values
         each, for those who write the examples again.
+    :param find_pairs: a column with a usual name of second texts is one where nobody says otherwise.
     :param counts: what was skipped, dropped or changed on purpose → how often; shown as notes.
     :param assumptions: what was assumed of the files where no setting says so, each a sentence with the setting that
         says otherwise; shown wherever the data are, and recorded with a run.
@@ -152,6 +168,7 @@ class ReadingPolicy:
     labels: Literal["required", "ignored"] = "required"
     as_written: bool = False
     keep_columns: bool = False
+    find_pairs: bool = True
     counts: Counter[str] = field(default_factory=Counter)
     assumptions: dict[str, None] = field(default_factory=dict)
 

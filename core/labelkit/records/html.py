@@ -69,9 +69,9 @@ def labelled_html(record: Labelled) -> str:
     if record.words is None:
         if record.labels is not None:
             tags = " ".join(_tag(label, "", COLOURS[0]) for label in record.labels or ("–",))
-            return f"<div>{_text(record.text)} {tags}</div>"
+            return f"<div>{_texts(record)} {tags}</div>"
         score = "" if record.score is None else f" {record.score:.2f}"
-        return f"<div>{_text(record.text)} {_tag(record.label or '–', score, COLOURS[0])}</div>"
+        return f"<div>{_texts(record)} {_tag(record.label or '–', score, COLOURS[0])}</div>"
     if record.spans is None:
         pairs = zip(record.words, record.labels or (), strict=True)
         return f"<div>{' '.join(f'{_text(word)}<sub>{escape(label)}</sub>' for word, label in pairs)}</div>"
@@ -93,6 +93,11 @@ def labelled_html(record: Labelled) -> str:
 def _tag(label: str, more: str, colour: str) -> str:
     style = f"background:{colour};color:#212529;border-radius:3px;padding:0 4px"
     return f'<mark style="{style}"><b>{escape(label)}</b>{escape(more)}</mark>'
+
+
+def _texts(record: Labelled) -> str:
+    """Return the text, or both texts of a pair, each on a line."""
+    return _text(record.text) if record.pair is None else f"{_text(record.text)}<br>{_text(record.pair)}"
 
 
 def _text(text: str) -> str:

@@ -70,6 +70,7 @@ class Labelled:
     :param extra: the caller's own fields.
     :param engine: engine and precision of the scores, e.g. ``torch-bf16``; empty for labels that were read.
     :param run: the id of the run that predicted the labels; empty for labels that were read.
+    :param pair: the second text, where two texts are labelled together.
     """
 
     id: str
@@ -86,6 +87,7 @@ class Labelled:
     extra: Mapping[str, Any] = field(default_factory=dict)
     engine: str = ""
     run: str = ""
+    pair: str | None = None
 
     def _repr_html_(self) -> str:
         """Return the record for notebooks: its text with coloured spans, or with its label."""

@@ -57,6 +57,7 @@ class Format:
     :param numbers: it can hold labels of texts that are numbers.
     :param multilabel: it can hold any number of labels of a text.
     :param needs_file: it cannot write to a terminal or a pipe, e.g. because it is binary.
+    :param pairs: it holds pairs of texts, by the column that ``--columns pair=…`` names.
     :param same_fields: all records have the same own fields, as in a table: of what is written to a file, those that a
         record lacks are given to ``write`` as None.
     """
@@ -71,6 +72,7 @@ class Format:
     numbers: bool = False
     same_fields: bool = False
     multilabel: bool = False
+    pairs: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -14,6 +14,7 @@ from labelkit.evaluation.error_analysis import (
     mistake_kinds,
 )
 from labelkit.records import Example, Labels
+from labelkit.records.contents import shown_content
 from labelkit.report.contents import SplitPredictions
 from labelkit.report.formatting import truncate
 from labelkit.report.score_tables import label_colours
@@ -144,7 +145,7 @@ def mistake_example(one: FrequentMistake, found: SplitPredictions, colours: Mapp
     example = found.examples[mistake.example]
     if example.words is None:
         examples = [(found.examples[place.example], place) for place in one.places]
-        texts = [(truncate(each.text or "", CHARACTERS), place_of(each, place)) for each, place in examples]
+        texts = [(truncate(shown_content(each), CHARACTERS), place_of(each, place)) for each, place in examples]
         return MistakeExample(one.count, "", one.gold, one.predicted, texts=texts)
     return MistakeExample(
         count=one.count,

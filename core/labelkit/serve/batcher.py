@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from labelkit.errors import LabelkitError
 from labelkit.records import Example, Labelled
+from labelkit.records.contents import shown_content
 from labelkit.serve.errors import RequestError, overloaded
 
 if TYPE_CHECKING:
@@ -285,4 +286,4 @@ def _request_error(error: Exception) -> RequestError:
 
 
 def _size(example: Example) -> int:
-    return max(_LEAST, len(example.text or "") if example.words is None else sum(map(len, example.words)))
+    return max(_LEAST, len(shown_content(example)) if example.words is None else sum(map(len, example.words)))

@@ -99,6 +99,7 @@ class ResolvedRun:
             outputs=() if self.head.output_names == self.corpus.schema.label_names else self.head.output_names,
             decoder=plan.decoder.name,
             preprocessors=tuple((item.name, item.version) for item in plan.preprocessors),
+            pairs=self.corpus.pairs,
             parts=any(item.parts for item in plan.preprocessors),
             splitter=plan.data.splitter,
             fallback=self.fallback,

@@ -40,7 +40,8 @@ class TrainingWindows(Dataset[Item]):
 
     def __getitem__(self, index: int) -> Item:
         window = self._store[index]
-        return {"input_ids": window.ids, "labels": self._store.labels(index), "weight": window.weight}
+        labels = self._store.labels(index)
+        return {"input_ids": window.ids, "labels": labels, "weight": window.weight, "second": window.second}
 
 
 class Collator:
@@ -55,7 +56,9 @@ class Collator:
         left = self._encoding.pad_left
         rows = [item["input_ids"] for item in items]
         arrays: dict[str, NDArray[Any]] = {}
-        arrays.update(model_inputs(rows, self._encoding.special_tokens, self._encoding.pad_id, left=left))
+        seconds = [item["second"] for item in items]
+        special, pad_id = self._encoding.special_tokens, self._encoding.pad_id
+        arrays.update(model_inputs(rows, special, pad_id, left=left, seconds=seconds))
         if self._schema.kind == "token":
             arrays["labels"] = pad_labels([item["labels"] for item in items], left=left)
         else:

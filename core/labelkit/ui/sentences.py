@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from labelkit.evaluation.error_analysis import label_spans
 from labelkit.labels.unknown import UNKNOWN
 from labelkit.records import Example, Labels, Schema
+from labelkit.records.contents import shown_content
 from labelkit.report.error_examples import TextPiece
 from labelkit.report.formatting import truncate
 
@@ -46,7 +47,7 @@ def sentence_pieces(
 
     if example.words is None:
         spans = label_spans(labels, schema)
-        found = [TextPiece(truncate(example.text or "", CHARACTERS))]
+        found = [TextPiece(truncate(shown_content(example), CHARACTERS))]
         return found + [
             TextPiece("", named(one.label, confidence or ()), colours.get(one.label, 0), bool(marked)) for one in spans
         ]
