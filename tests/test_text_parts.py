@@ -72,9 +72,7 @@ def test_the_separator_is_that_of_a_pair(tmp_path: Path) -> None:
     assert separator_of(tokenizer) == (tokenizer.sep_token_id,) * 2  # as RoBERTa's
     assert end
     pairs = [(end, tokenizer.sep_token_id)]
-    tokenizer.backend_tokenizer.post_processor = processors.TemplateProcessing(
-        single=f"$A {end}", special_tokens=pairs
-    )
+    tokenizer.backend_tokenizer.post_processor = processors.TemplateProcessing(single=f"$A {end}", special_tokens=pairs)
     assert separator_of(tokenizer) == (tokenizer.sep_token_id,)
     decoder = make("bpe", DECODER)
     assert separator_of(decoder) == (decoder.eos_token_id,)
