@@ -21,6 +21,7 @@ from labelkit.models.tiny_tokenizers import PIECES
 from labelkit.models.tokenizer import (
     DEFAULT_MAX_LENGTH,
     ContentTokenizer,
+    PairTokens,
     SpecialTokens,
     blank_ids,
     load_tokenizer,
@@ -597,7 +598,8 @@ def test_the_bundled_encoder_reads_everything() -> None:
 
 
 def test_the_frame_is_read_off_the_tokenizer(loaded: dict[str, Any]) -> None:
-    assert special_tokens_of(loaded["word piece"]) == SpecialTokens((2,), (3,), None)
+    pair = PairTokens((2,), (3,), (3,), None)
+    assert special_tokens_of(loaded["word piece"]) == SpecialTokens((2,), (3,), None, pair)
     roberta = special_tokens_of(loaded["roberta bpe"])
     assert (roberta.prefix, roberta.suffix, roberta.size) == ((0,), (2,), 2)
     assert special_tokens_of(loaded["unigram"]).prefix == (0,)
@@ -608,11 +610,13 @@ def test_a_frame_may_be_empty_or_one_sided_with_types_of_its_own(folders: dict[s
     tokenizer = load_tokenizer(folders["word piece"])
     backend: Any = tokenizer.backend_tokenizer
     tokenizer.model_input_names = ["input_ids", "token_type_ids", "attention_mask"]
-    assert special_tokens_of(tokenizer) == SpecialTokens((2,), (3,), (0, 0, 0))
+    pair = PairTokens((2,), (3,), (3,), ((0,), 0, (0,), 1, (1,)))
+    assert special_tokens_of(tokenizer) == SpecialTokens((2,), (3,), (0, 0, 0), pair)
     backend.post_processor = processors.TemplateProcessing(
         single="$A:1 [SEP]:0 [CLS]:2", pair="$A $B", special_tokens=[("[SEP]", 3), ("[CLS]", 2)]
     )
-    assert special_tokens_of(tokenizer) == SpecialTokens((), (3, 2), (1, 1, 2))
+    pair = PairTokens((), (), (), ((), 0, (), 0, ()))
+    assert special_tokens_of(tokenizer) == SpecialTokens((), (3, 2), (1, 1, 2), pair)
     backend.post_processor = processors.ByteLevel()
     assert special_tokens_of(tokenizer).size == 0
 
