@@ -12,10 +12,10 @@ from rich.text import Text
 from labelkit.console.tables import table
 from labelkit.console.text import literal
 from labelkit.labels.label_sets import shown
+from labelkit.records.contents import shown_texts
 
 if TYPE_CHECKING:
-    from labelkit.records.contents import shown_texts
-from labelkit.records import Labelled
+    from labelkit.records import Labelled
 
 COLOURS = ("cyan", "magenta", "green", "yellow", "blue", "red", "bright_cyan", "bright_magenta", "bright_green")
 
