@@ -499,7 +499,7 @@ def test_int8_is_used_only_once_it_was_accepted(
         assert refused.status == 1
         assert refused.err.splitlines() == [
             "error: no accepted int8 model of this checkpoint",
-            "  labelkit onnx RUN --int8",
+            "  labelkit export RUN --to onnx --int8",
         ]
     done = command("onnx", "shared", "--int8", "--threshold", "0.2")
     assert done.status == 0, done.err

@@ -20,6 +20,7 @@ CAPTIONS = {
     "ui": "pages for a browser",
     "report": "a run as HTML",
     "serve": "labellers over HTTP",
+    "exports": "for other programs",
     "publish": "the Hub, with cards",
     "active_learning": "what to annotate next",
     "evaluation": "scores, errors, comparison",

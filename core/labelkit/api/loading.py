@@ -33,7 +33,7 @@ def load(
     :param home: the folder of runs and registry; default as for the command.
     :param decoder: how scores become labels; None: the decoder of the run.
     :param engine: ``"torch"``, ``"onnx"``, ``"onnx-int8"``, ``"openvino"``, ``"openvino-int8"`` (see ``labelkit
-        onnx``), or ``"auto"``: torch, and OpenVINO or ONNX Runtime for many records where one is installed.
+        export``), or ``"auto"``: torch, and OpenVINO or ONNX Runtime for many records where one is installed.
     :param device: ``"cpu"``, ``"cuda"``, or ``"auto"`` for a GPU where there is one.
     :param precision: ``"fp32"``; ``"bf16"``, faster where the hardware computes it natively, with another label now
         and then; or ``"auto"`` for the one that the hardware is good at.

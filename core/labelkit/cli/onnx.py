@@ -1,4 +1,4 @@
-"""``labelkit onnx``."""
+"""``labelkit onnx``, and the ONNX models of ``labelkit export``."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from labelkit.cli.common import Shell, command_options, say_assumptions
+from labelkit.cli.common import Command, Shell, command_options, say_assumptions
 from labelkit.cli.data import reading_context, reading_options
 from labelkit.errors import LabelkitError
-from labelkit.files.targets import check_target, is_stream
 
 if TYPE_CHECKING:
     from labelkit.data.gold import Gold
+    from labelkit.evaluation.onnx_export import OnnxExport
     from labelkit.label.labeller import Labeller
     from labelkit.records import Example
     from labelkit.registry import RunDetails
@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class OnnxOptions:
-    """Arguments and options of the command."""
+    """How an ONNX model of a run is made, compared with torch, and where it is copied to.
+
+    :param output: a new folder; None for no copy.
+    """
 
     run: str
     int8: bool
@@ -36,51 +39,82 @@ class OnnxOptions:
     encoding: str
     sets: tuple[str, ...]
 
-    def check(self) -> None:
-        """Raise if the folder of the model exists, or is no name of a folder."""
-        if self.output is not None:
-            if is_stream(self.output):
-                raise LabelkitError(f"{self.output} is no folder", hint="name a new folder with -o FOLDER")
-            if self.output.is_dir():
-                raise LabelkitError(f"{self.output} exists already", hint="name a new folder with -o FOLDER")
-            check_target(self.output, force=False)
+
+def comparison_options(command: Command) -> Command:
+    """Decorate a command with the options of making an ONNX model and comparing it with torch."""
+    for option in (
+        click.option("--split", metavar="NAME", help="Compare on this split of REF; default validation."),
+        click.option("--data", metavar="REF", help="Compare on this gold data; default the run's own validation data."),
+        click.option("--force", is_flag=True, help="Accept the model whatever its score is."),
+        click.option(
+            "--threshold",
+            type=click.FloatRange(min=0),
+            metavar="X",
+            help="Accept a score lower than torch's by X; default 0.001, with --int8 0.005.",
+        ),
+        click.option("--int8", is_flag=True, help="Quantize to int8: faster, a little less exact."),
+    ):
+        command = option(command)
+    return command
 
 
 @click.command()
 @click.argument("run")
-@click.option("--int8", is_flag=True, help="Quantize to int8: faster, a little less exact.")
-@click.option(
-    "--threshold",
-    type=click.FloatRange(min=0),
-    metavar="X",
-    help="Accept a score lower than torch's by X; default 0.001, with --int8 0.005.",
-)
-@click.option("--force", is_flag=True, help="Accept the model whatever its score is.")
+@comparison_options
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FOLDER", help="Copy the model to FOLDER.")
-@click.option("--data", metavar="REF", help="Compare on this gold data; default the run's own validation data.")
-@click.option("--split", metavar="NAME", help="Compare on this split of REF; default validation.")
 @reading_options
 @command_options
 def onnx(shell: Shell, **given: Any) -> None:
-    """Export the labeller of RUN to ONNX, compare its score with torch's, and accept it if it is as good.
+    """Export the labeller of RUN to ONNX: the old name of labelkit export RUN --to onnx.
 
     \b
-    labelkit onnx latest --int8
-    labelkit label latest mails/ -o labelled.jsonl --engine openvino-int8
+    labelkit export latest --to onnx --int8
     """
-    from labelkit.evaluation.onnx_export import export_labeller
-    from labelkit.evaluation.recorded_data import run_metrics
-    from labelkit.evaluation.train_mentions import train_mentions
+    from labelkit.exports.folders import check_new_folder
     from labelkit.inference.onnx.export import require_runtime
     from labelkit.label.labeller import Labeller
 
     options = OnnxOptions(**given)
     require_runtime()
-    options.check()
+    if options.output is not None:
+        check_new_folder(options.output)
+    place = "" if options.output is None else " DIR"
+    shell.say(f"note: labelkit onnx is going away after this release: labelkit export RUN{place} --to onnx")
+    write_onnx(shell, Labeller.open(options.run, shell.home, shell.catalog, engine="torch"), options)
+
+
+def write_onnx(shell: Shell, labeller: Labeller, options: OnnxOptions) -> None:
+    """Make the ONNX model of a labeller, compare, record and show its scores, and accept it if it is as good.
+
+    :param labeller: on torch, in fp32.
+    :raises LabelkitError: the model is not as good, or cannot be made.
+    """
+    from labelkit.console.text import literal
+
+    export = compared_model(shell, labeller, options)
+    document = export.to_json()
+    export.accept_or_delete(options.output)
+    if shell.as_json:
+        shell.json(document)
+    else:
+        for line in _summary_lines(document, options.output):
+            shell.print(literal(line))
+    export.check_accepted()
+
+
+def compared_model(shell: Shell, labeller: Labeller, options: OnnxOptions) -> OnnxExport:
+    """Make the ONNX model of a labeller, compare it with torch, and record the scores.
+
+    :raises LabelkitError: the model cannot be made, or there is no gold data.
+    """
+    from labelkit.evaluation.onnx_export import export_labeller
+    from labelkit.evaluation.recorded_data import run_metrics
+    from labelkit.evaluation.train_mentions import train_mentions
+
     details = _recorded_run(shell, options.run)
-    labeller = Labeller.open(options.run, shell.home, shell.catalog, engine="torch")
     info = labeller.info
     gold, train = _read_data(shell, options, labeller, details)
+    mentions = train_mentions(labeller.folder, info.kind, details, shell.catalog, shell.environment, shell.home)
     export = export_labeller(
         labeller,
         gold,
@@ -89,28 +123,14 @@ def onnx(shell: Shell, **given: Any) -> None:
         train=train if options.int8 else None,
         threshold=options.threshold,
         force=options.force,
-        train_mentions=train_mentions(
-            labeller.folder, info.kind, details, shell.catalog, shell.environment, shell.home
-        ),
+        # other programs run what is copied in ONNX Runtime
+        runtime="onnx" if options.output is not None else None,
+        train_mentions=mentions,
         say=shell.say,
     )
-    document = export.to_json()
     if error := export.record(shell.home):
         shell.say(f"note: not recorded: {error.message}")
-    export.accept_or_delete(options.output)
-    if shell.as_json:
-        shell.json(document)
-    else:
-        from labelkit.console.text import literal
-
-        for line in _summary_lines(document, options.output):
-            shell.print(literal(line))
-    if not export.accepted:
-        raise LabelkitError(
-            f"the ONNX model was refused: its {export.comparison.key} is {export.comparison.loss:.4f} worse, "
-            f"{export.threshold:g} is allowed",
-            hint="allow more with --threshold X, or accept it with --force",
-        )
+    return export
 
 
 def _recorded_run(shell: Shell, run: str) -> RunDetails | None:

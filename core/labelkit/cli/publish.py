@@ -33,7 +33,7 @@ def card_options(command: Command) -> Command:
 @click.option("--revision", default="main", show_default=True, metavar="BRANCH", help="Push to this branch.")
 @click.option("--tag", metavar="TAG", help="Put this tag on the commit.")
 @click.option("--pr", "pull_request", is_flag=True, help="Open a pull request.")
-@click.option("--onnx", is_flag=True, help="Push the ONNX models that labelkit onnx accepted.")
+@click.option("--onnx", is_flag=True, help="Push the ONNX models that labelkit export accepted.")
 @card_options
 @click.option("--dry-run", is_flag=True, help="List the files and their sizes; send nothing.")
 @click.option("--force", is_flag=True, help="Replace a card that was edited outside of its markers.")

@@ -12,8 +12,9 @@ from labelkit.data.gold import Gold, read_gold
 from labelkit.errors import LabelkitError
 from labelkit.evaluation.recorded_data import gold_split, read_run_corpus, record_scores, without_surfaces
 from labelkit.files.atomic import new_folder
-from labelkit.inference.onnx.export import OnnxModel, export_model, find_model, openvino_installed
+from labelkit.inference.onnx.export import OnnxModel, export_model, find_model, openvino_installed, run_once
 from labelkit.inference.onnx.quantization import FP32_LEVELS
+from labelkit.models.checkpoint_files import copy_checkpoint
 from labelkit.records import Example, LoadContext, Metric
 
 if TYPE_CHECKING:
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 THRESHOLDS = {"fp32": 0.001, "int8": 0.005}
 #: examples of calibration data
 EXAMPLES = 2000
-#: weights of a checkpoint, which an ONNX model replaces
-_WEIGHTS = ("*.safetensors", "*.safetensors.index.json")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -125,6 +124,18 @@ class OnnxExport:
         gold = replace(self.gold, ref=f"{self.gold.ref} ({self.engine})")
         return record_scores(self.labeller.info, gold, {**result.onnx, **facts}, home, source="onnx")
 
+    def check_accepted(self) -> None:
+        """Raise if the model was not accepted.
+
+        :raises LabelkitError: it was not.
+        """
+        if not self.accepted:
+            raise LabelkitError(
+                f"the ONNX model was refused: its {self.comparison.key} is {self.comparison.loss:.4f} worse, "
+                f"{self.threshold:g} is allowed",
+                hint="allow more with --threshold X, or accept it with --force",
+            )
+
     def accept_or_delete(self, folder: Path | None) -> None:
         """Make an accepted model usable for labelling, and copy it to ``folder``; delete one that is not accepted.
 
@@ -136,13 +147,13 @@ class OnnxExport:
         self.model.write_check({name: value for name, value in self.to_json().items() if name != "model"})
         if folder is None:
             return
-        checkpoint = self.labeller.folder
-        weights = {file for pattern in _WEIGHTS for file in checkpoint.glob(pattern)}
         with new_folder(folder) as beside:
-            for file in (*sorted(set(checkpoint.iterdir()) - weights), *sorted(self.model.folder.iterdir())):
+            copy_checkpoint(self.labeller.folder, beside, weights=False)
+            for file in sorted(self.model.folder.iterdir()):
                 # hidden files are leftovers of a killed command
                 if file.is_file() and not file.name.startswith("."):
                     shutil.copyfile(file, beside / file.name)
+            run_once(replace(self.model, folder=beside), self.labeller.encoding)
 
 
 def export_labeller(
@@ -154,6 +165,7 @@ def export_labeller(
     train: Sequence[Example] | None = None,
     threshold: float | None = None,
     force: bool = False,
+    runtime: str | None = None,
     train_mentions: TrainMentions | None = None,
     say: Callable[[str], None],
 ) -> OnnxExport:
@@ -164,11 +176,12 @@ def export_labeller(
     :param train: examples of the training data, to calibrate an int8 model; None for a model in fp32.
     :param threshold: the largest accepted loss; None for that of :data:`THRESHOLDS`.
     :param force: accept any loss.
+    :param runtime: that computes in the comparison; None: OpenVINO for int8 where it is installed, else ONNX Runtime.
     :param train_mentions: see :func:`labelkit.evaluation.train_mentions.train_mentions`.
     :raises LabelkitError: if the model cannot be exported, or a metric fails.
     """
     precision = "fp32" if train is None else "int8"
-    runtime = "openvino" if precision == "int8" and openvino_installed() else "onnx"
+    runtime = runtime or ("openvino" if precision == "int8" and openvino_installed() else "onnx")
     limit = THRESHOLDS[precision] if threshold is None else threshold
     written = find_model(labeller.folder, precision, cache) is None
     chosen = [replace(one, labels={}) for one in (train or ())[:: max(1, len(train or ()) // EXAMPLES)]]
@@ -185,16 +198,8 @@ def export_labeller(
         layers = ", ".join(FP32_LEVELS[: level + 2])
         say(f"{result.key} is {result.loss:.4f} worse with int8: exporting again with {layers} in fp32")
         model.remove()
-    return OnnxExport(
-        labeller=labeller,
-        model=model,
-        gold=gold,
-        comparison=result,
-        engine=f"{runtime}-{precision}",
-        threshold=limit,
-        forced=force,
-        written=written,
-    )
+    found: dict[str, Any] = {"gold": gold, "comparison": result, "engine": f"{runtime}-{precision}", "threshold": limit}
+    return OnnxExport(labeller=labeller, model=model, forced=force, written=written, **found)
 
 
 def compare(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import stat
 import struct
 from collections.abc import Callable
@@ -21,6 +22,8 @@ HEAD_WEIGHTS = "head.safetensors"
 CHECKPOINT_INFO = "labelkit.json"
 #: hashes of the mentions of train, for metrics that ask for them
 TRAIN_MENTIONS = "train_mentions.npy"
+#: patterns of all files of weights
+WEIGHT_FILES = ("*.safetensors", "*.safetensors.index.json")
 #: suffixes of pickle files, which may execute code when loaded
 PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".msgpack", ".h5", ".joblib")
 #: suffixes of the files that transformers reads whole, and the most bytes of one; the largest vocabularies have 40 MB
@@ -29,6 +32,18 @@ LARGEST_DOCUMENT = 1 << 28
 #: the longest header that safetensors itself reads
 LONGEST_HEADER = 100_000_000
 CHUNK = 1 << 20
+
+
+def copy_checkpoint(folder: Path, target: Path, *, weights: bool = True) -> None:
+    """Copy the files of a checkpoint that programs run it by into the folder ``target``.
+
+    :param weights: copy the weights, too; False where another model replaces them.
+    """
+    skipped = {file for pattern in (() if weights else WEIGHT_FILES) for file in folder.glob(pattern)}
+    for file in sorted(set(folder.iterdir()) - skipped):
+        # hidden files are leftovers of a killed command
+        if file.is_file() and not file.name.startswith(".") and file.name != TRAIN_MENTIONS:
+            shutil.copyfile(file, target / file.name)
 
 
 def sha256_of(*files: Path, progress: Callable[[int], object] | None = None) -> str:

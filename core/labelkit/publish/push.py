@@ -12,7 +12,7 @@ from labelkit.errors import LabelkitError
 from labelkit.hub.account import read_account
 from labelkit.hub.repository import DEFAULT_REVISION
 from labelkit.hub.upload import Change, Content, Pushed, RemoteState, Upload
-from labelkit.inference.onnx.export import find_model
+from labelkit.inference.onnx.export import PUBLISHED, find_model
 from labelkit.models.checkpoint import CheckpointInfo, read_checkpoint
 from labelkit.models.checkpoint_files import CHECKPOINT_INFO, HEAD_WEIGHTS, TRAIN_MENTIONS
 from labelkit.publish.model_card import ModelCard
@@ -29,8 +29,6 @@ CHECKPOINT_FILES = (
     "tokenizer*", "special_tokens_map.json", "added_tokens.json", "vocab.*", "merges.txt", "*.model",
     "chat_template.jinja", "onnx/*",
 )  # fmt: skip
-#: precision → the name under which other programs look for the model
-ONNX_FILES = {"fp32": "onnx/model.onnx", "int8": "onnx/model_quantized.onnx"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -237,7 +235,7 @@ def _onnx_models(folder: Path, cache: Path, details: RunDetails) -> dict[str, Pa
     :raises LabelkitError: there is none.
     """
     found: dict[str, Path] = {}
-    for precision, name in ONNX_FILES.items():
+    for precision, name in PUBLISHED.items():
         model = find_model(folder, precision, cache)
         if model is None or not (model.check or {}).get("accepted"):
             continue
@@ -246,7 +244,9 @@ def _onnx_models(folder: Path, cache: Path, details: RunDetails) -> dict[str, Pa
                 found[name if file == model.path else f"onnx/{file.name}"] = file
     if not found:
         run = details.record.name or details.record.id
-        raise LabelkitError(f"the run '{run}' has no accepted ONNX model", hint=f"make one first: labelkit onnx {run}")
+        raise LabelkitError(
+            f"the run '{run}' has no accepted ONNX model", hint=f"make one first: labelkit export {run} --to onnx"
+        )
     return found
 
 

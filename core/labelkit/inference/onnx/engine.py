@@ -164,7 +164,7 @@ def load_onnx_engine(engine: Engine, checkpoint: Path, wanted: str, cache: Path)
         return with_onnx_model(engine, export_model(engine, checkpoint, "fp32", cache), runtime)
     model = find_model(checkpoint, "int8", cache)
     if model is None or not (model.check or {}).get("accepted"):
-        raise LabelkitError("no accepted int8 model of this checkpoint", hint="labelkit onnx RUN --int8")
+        raise LabelkitError("no accepted int8 model of this checkpoint", hint="labelkit export RUN --to onnx --int8")
     return with_onnx_model(engine, model, runtime)
 
 

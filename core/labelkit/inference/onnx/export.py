@@ -33,6 +33,8 @@ EXPORTER = 3
 OPSET = 17
 #: largest accepted difference of a log-probability from torch
 TOLERANCE = 1e-3
+#: precision → the path under which other programs look for the model
+PUBLISHED = {"fp32": "onnx/model.onnx", "int8": "onnx/model_quantized.onnx"}
 MODEL, META, CHECK = "model.onnx", "meta.json", "check.json"
 #: limit of one protobuf file; larger weights are written beside it
 LARGEST_FILE = 2_000_000_000
@@ -277,6 +279,17 @@ def _largest_difference(engine: Engine, session: RuntimeSession) -> float:
         gap = float(np.abs(engine.head.scores(found) - expected).max())
         worst = gap if not gap <= worst else worst
     return worst
+
+
+def run_once(model: OnnxModel, encoding: Encoding) -> None:
+    """Compute a batch in ONNX Runtime: a model that was copied is whole.
+
+    :raises OnnxError: ONNX Runtime cannot load or run it.
+    """
+    from labelkit.inference.onnx.engine import OnnxSession
+
+    inputs = random_batches(encoding, ((7, 3),))[0]
+    OnnxSession(model, 1).logits(inputs, np.ones(2, np.bool_))
 
 
 def random_batches(encoding: Encoding, shapes: tuple[tuple[int, ...], ...]) -> list[dict[str, Any]]:
