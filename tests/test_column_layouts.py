@@ -49,6 +49,8 @@ LAYOUTS = {
     "tags first": ("B-PER\tAda\nO\tran\nO\thome\n\n" * 2, "words in column 1"),
     "a header": ("Token\tTag\n" + "Ada\tB-PER\nran\tO\nhome\tO\n\n" * 2, "the first row names the columns"),
     "a header with the layer": ("word ner pos\n" + "Ada B-PER O\nran O O\nhome O O\n\n" * 2, "'ner' in column 1"),
+    "offsets": ("0 3 Ada B-PER\n4 7 ran O\n8 12 home O\n\n" * 2, "words in column 2"),
+    "sentence and word": ("1-1\tAda\tB-PER\n1-2\tran\tO\n1-3\thome\tO\n\n" * 2, "words in column 1"),
     "sentence numbers": ("1 Ada B-PER\n1 ran O\n1 home O\n2 Ada B-PER\n2 ran O\n2 home O\n", "no blank lines"),
     "sentence names, filled forward": (
         "Sentence #\tWord\tTag\n" + "".join(f"Sentence: {n}\tAda\tB-PER\n\tran\tO\n\thome\tO\n" for n in (1, 2)),
@@ -139,6 +141,22 @@ def test_what_fits_nothing_is_an_error(path: Path, content: str, layer: str, how
         read(path, content, layer, **how)
     assert message in str(caught.value)
     assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("content", "hint"),
+    [
+        ("a O\nb O\nEOS\nc O\n", "'EOS' has no label; sentences are separated by blank lines"),
+        ("a\tO\nb\tO\n-----\nc\tO\n", "'-----' has no label; sentences are separated by blank lines"),
+        ("[Ada](PER) ran home late .\nBob ran .\n", "texts without labels are read by labelkit label"),
+        ("a B-PER\nb x O\n", "separated by spaces; --set data.separator"),
+        ("a\tB-PER\nb\t\n", "the label of a word outside of spans is O"),
+    ],
+)
+def test_hints_for_lines_that_do_not_fit(path: Path, content: str, hint: str) -> None:
+    with pytest.raises(DataError) as caught:
+        read(path, content, "ner")
+    assert hint in str(caught.value.hint)
 
 
 @pytest.mark.parametrize(

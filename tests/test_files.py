@@ -109,6 +109,17 @@ def test_utf_16_is_told_of_as_such(tmp_path: Path, name: str) -> None:
     assert lines(path, "utf-16") == ["a"]
 
 
+@pytest.mark.parametrize("name", ["utf-16-le", "utf-16-be"])
+def test_utf_16_without_a_mark_is_told_of_as_such(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "file"
+    path.write_bytes("Zürich\tO\n".encode(name))
+    assert f"looks like {name.upper()} without a byte order mark" in failure(path).message
+    assert f"--encoding {name}" in str(failure(path).hint)
+    assert lines(path, name) == ["Zürich\tO"]
+    path.write_bytes(b"a\0b\n")  # zeros alone say nothing
+    assert lines(path) == ["a\0b"]
+
+
 @pytest.mark.parametrize("encoding", ["utf-99", "hex", "rot13", "", "a\0b"])
 def test_unknown_encoding(tmp_path: Path, encoding: str) -> None:
     path = tmp_path / "a.txt"

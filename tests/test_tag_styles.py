@@ -35,6 +35,10 @@ NOTATIONS = {
     "colon": ("B:PER I:PER O B:LOC B:LOC I:LOC I:LOC O", "tags such as 'B:PER' are read as 'B-PER'"),
     "lower": ("b-PER i-PER o b-LOC b-LOC i-LOC i-LOC o", "'o' is read as O: there is no O"),
     "zero": ("B-PER I-PER 0 B-LOC B-LOC I-LOC I-LOC 0", "'0' is read as O: there is no O"),
+    "OUT": ("B-PER I-PER OUT B-LOC B-LOC I-LOC I-LOC OUT OUT OUT", "'OUT' is read as O: there is no O"),
+    "hyphen alone": ("B-PER I-PER - B-LOC B-LOC I-LOC I-LOC - - -", "--set data.unknown_label=- reads it as unknown"),
+    "B-O": ("B-PER I-PER B-O B-LOC B-LOC I-LOC I-LOC I-O", "'B-O' and 'I-O' are read as O: there is no O"),
+    "dash": ("B–PER I–PER O B–LOC B–LOC I–LOC I–LOC O", "'B–PER' are read as 'B-PER': --set data.scheme=IO"),
     "lower suffix, BIOES": ("PER-b PER-e o LOC-s LOC-b LOC-i LOC-e o", "tags such as 'PER-b' are read as 'B-PER'"),
     "underscore, BMES": ("B_PER E_PER O S_LOC B_LOC M_LOC E_LOC O", "the tags are BMES"),
     "IOE1": ("I-PER I-PER O E-LOC I-LOC I-LOC I-LOC O", "the tags are IOE1, where E- ends a span"),
@@ -62,7 +66,7 @@ def failure(rows: Sequence[Sequence[str]], **how: Any) -> DataError:
 def test_notations_are_read_as_their_spans_and_said(name: str) -> None:
     tags, said = NOTATIONS[name]
     found, assumed = read([tags.split()])
-    assert found == [IOB2]
+    assert found == [IOB2 + ("O",) * (len(tags.split()) - 8)]
     assert said in " | ".join(assumed)
 
 
@@ -105,6 +109,8 @@ def test_tags_without_type_have_one() -> None:
         ([["1", "0"]], {}, "'1' is not a tag", "numbers of labels need names: --set data.label_names"),
         ([["E-PER", "I-PER", "O"]], {"scheme": "IOE2"}, "tag 'I-PER' does not fit IOE2", "data.repair=true"),
         ([["B-PER", "M-PER", "I-PER", "E-PER"]], {}, "'M-PER' is not a tag", "write I-PER"),
+        ([["O", "B-PER|B-LOC"]], {}, "a word has several tags, 'B-PER|B-LOC'", "one tag for each word"),
+        ([["B-PER", "OUT", "NO"]], {}, "'OUT' is not a tag", "--set data.scheme=IO"),
         ([["7", "O"]], {"label_names": ["O", "B-x"]}, "label '7' has no name in data.label_names", "add its name"),
     ],
 )  # fmt: skip

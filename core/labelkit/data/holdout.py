@@ -16,8 +16,6 @@ from labelkit.data.views import select_examples
 from labelkit.errors import DataError
 from labelkit.records import Example, Kind, Labels
 
-#: a sentence of more words than this is probably several, without blank lines between them
-_LONG_SENTENCE = 200
 Codes: TypeAlias = "array[int]"
 """One number per example: examples with the same number belong together."""
 
@@ -60,11 +58,11 @@ def hold_out_validation(
     if not 0 < fraction < 1:
         raise DataError(f"data.validation_fraction is {fraction}, it must lie between 0 and 1")
     if len(examples) < 2:
-        long = any(len(example.words or ()) > _LONG_SENTENCE for example in examples)
+        lines = any(example.place is not None and example.place.word_lines for example in examples)
         raise DataError(
             "train has a single example: no validation split can be held out",
-            hint=("separate its sentences by blank lines; or " if long else "") + "give one: --data train=PATH,"
-            "validation=PATH",
+            hint=("separate its sentences by blank lines; or " if lines else "")
+            + "give one: --data train=PATH,validation=PATH",
         )
     size = min(max(1, round(len(examples) * fraction)), len(examples) - 1)
     random = Random(seed)  # noqa: S311 - nothing secret

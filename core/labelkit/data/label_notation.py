@@ -22,7 +22,7 @@ from labelkit.errors import DataError
 from labelkit.labels.label_sets import with_label_set
 from labelkit.labels.number_names import named_numbers
 from labelkit.labels.numbers import with_number
-from labelkit.labels.tag_styles import TagStyle, detect_style
+from labelkit.labels.tag_styles import TagStyle, detect_style, joined_tag
 from labelkit.labels.unknown import UNKNOWN, hide_unknown, keep_unknown
 from labelkit.records import DataSettings, Example, LoadContext, ReadingPolicy, Scheme
 
@@ -129,6 +129,11 @@ def find_notation(
         if plain:
             _note_tags(counts, layer, ctx.policy)
         return LabelNotation(layer=layer, names=names, style=None, unknown=unknown)
+    if (several := joined_tag(counts)) is not None:
+        raise DataError(
+            f"{_first_place(splits, layer, several)}: a word has several tags, '{several}'",
+            hint="write one tag for each word; of nested spans, keep the outer ones",
+        )
     style = detect_style(
         counts,
         lambda: ([names.get(label, label) for label in labels] for labels in _sequences(splits, layer, unknown)),
@@ -173,6 +178,15 @@ def _check_names(
                     f"{place}: label {label!r} has no name in data.label_names, which names {len(names)} labels",
                     hint="add its name; -1 and -100 often mean: not labelled",
                 )
+
+
+def _first_place(splits: Mapping[str, Iterable[Example]], layer: str, wanted: str) -> str:
+    """Return where a label of words occurs first."""
+    for example in chain.from_iterable(splits.values()):
+        labels = example.labels.get(layer, ())
+        if not isinstance(labels, str) and wanted in labels:
+            return place_of(example, labels.index(wanted))
+    return layer
 
 
 def _check_mirrored(splits: Splits, style: TagStyle, layer: str, settings: DataSettings) -> None:

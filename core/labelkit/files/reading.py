@@ -24,6 +24,7 @@ HEAD = 1 << 16
 #: encodings that text which is not UTF-8 is commonly in: of Western and Central Europe, Cyrillic, Chinese, Japanese
 _ENCODINGS = ("cp1252", "cp1250", "cp1251", "gb18030", "cp932")
 _WORD_ENDS = re.compile(rb"[\s,;:|\"'./]")
+_MOSTLY = 0.8
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _UNDECODED = re.compile("[\udc80-\udcff]")
 #: the path that stands for standard input
@@ -69,6 +70,11 @@ def lines_with_ends(
         head = cast(io.BufferedReader, stream).peek(HEAD)
         if not codec.startswith(("utf-16", "utf-32")):
             check_is_text(path, head)
+        if not codec.startswith(("utf-16", "utf-32")) and (wide := _wide_encoding(head)):
+            raise DataError(
+                f"{path}:1: every other byte is 0: it looks like {wide.upper()} without a byte order mark",
+                hint=f"give the right encoding, --encoding {wide}, or write the file anew in UTF-8",
+            )
         if codec == "utf-8-sig" and (mark := head[:2]) in _UTF16:
             raise DataError(
                 f"{path}:1: not {encoding.upper()} at byte offset 0 (0x{mark[0]:02x}): it begins like UTF-16",
@@ -87,6 +93,17 @@ def lines_with_ends(
                 yield line
         except UnicodeDecodeError as error:
             raise _undecodable(path, encoding, number + 1, error, stream) from error
+
+
+def _wide_encoding(head: bytes) -> str | None:
+    """Return the encoding of text in UTF-16 without a byte order mark, by the zeros in it; None for other text."""
+    if len(head) < 4 or b"\0" not in head:
+        return None
+    zeros = [head[start::2].count(0) / len(head[start::2]) for start in (0, 1)]
+    for encoding, share, other in (("utf-16-be", *zeros), ("utf-16-le", *reversed(zeros))):
+        if share > _MOSTLY and other < 1 - _MOSTLY:
+            return encoding
+    return None
 
 
 def read_bytes(path: Path, limit: int = MAX_RECORD) -> bytes:

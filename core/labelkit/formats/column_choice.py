@@ -36,6 +36,7 @@ _OTHER_NAMES = _SENTENCE_NAMES | _names("""
     lang source
 """)
 _EMPTY = frozenset(("_", "-", "--", "*"))
+_MOSTLY = 0.5
 _PLAIN_LAYERS = ("pos", "upos", "xpos")
 _PHRASE_LAYERS = ("chunk", "chunks")
 #: how the line of a file with two columns begins, where there was nothing to choose
@@ -164,7 +165,8 @@ def _choose_words(profiles: Sequence[ColumnProfile], header: Sequence[str], take
     named = [index for index, name in enumerate(header) if _plain_name(name) in _WORD_NAMES]
     if named:
         return named[0]
-    if not profiles or not (profiles[0].kind in _NO_WORDS or profiles[0].steady):
+    numbers = bool(profiles) and profiles[0].kind == "number" and any(map(_may_be_words, profiles))
+    if not profiles or not (profiles[0].kind in _NO_WORDS or profiles[0].steady or numbers):
         return 0
     first = profiles[0].kind
     others = [one for one in profiles[1:] if one.kind in ("words", "plain") and one.number not in taken]
@@ -172,7 +174,14 @@ def _choose_words(profiles: Sequence[ColumnProfile], header: Sequence[str], take
         others = others if any(one.kind == "running" for one in profiles) else []
     if first in ("tags", "O"):
         others = others if len(profiles) == 2 and others else []
+    if numbers:  # such as offsets; words may be numbers, too
+        others = [one for one in others if _may_be_words(one)]
     return others[0].number if others else 0
+
+
+def _may_be_words(profile: ColumnProfile) -> bool:
+    """Return whether a column holds words, or so few of them that they could be labels, but not tags of words."""
+    return profile.kind == "words" or (profile.kind == "plain" and profile.upper < _MOSTLY)
 
 
 def _choose_labels(

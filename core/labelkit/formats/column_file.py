@@ -30,6 +30,8 @@ from labelkit.records import LoadContext
 #: lines that decide about the layout of a file
 SAMPLE = 5000
 _LANGUAGE = re.compile(r"([a-z]{2,3}(?:[-_][a-z]{2,8}){0,2}:)(?=.)", re.DOTALL)
+_LABELS = ("tags", "types", "O", "brackets")
+_FEW = 3  # columns of a word, where none of them shows what it is
 _COMMENTS = "lines that begin with # before a sentence are comments: --set data.comments=false reads them as words"
 
 
@@ -110,8 +112,17 @@ class ColumnFile:
         found = next(len(row) for row in rows if len(row) != self.width)
         raise DataError(
             f"{self.path}:{number}: {self.width} columns expected as in line {self.first}, {found} found",
-            hint=f"columns of this file are separated by {self.separation.name}; --set data.separator=… names another",
+            hint=self._uneven_hint(line, found),
         )
+
+    def _uneven_hint(self, line: str, found: int) -> str:
+        """Return what to do about a line with ``found`` columns instead of :attr:`width`."""
+        if found == 1:
+            return f"'{line.strip()[:30]}' has no label; sentences are separated by blank lines, not by a mark"
+        labels = any(profile.kind in _LABELS for profile in self.profiles)
+        if self.separation.name == "spaces" and self.width > _FEW and not labels:
+            return "each line needs a word and its label; texts without labels are read by labelkit label"
+        return f"columns of this file are separated by {self.separation.name}; --set data.separator=… names another"
 
     def begins_sentence(self, row: Sequence[str], before: str) -> bool:
         """Return whether a word begins a sentence although no blank line is before it.

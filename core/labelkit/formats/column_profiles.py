@@ -47,6 +47,7 @@ _NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?")
 #: tags of parts of speech: in capitals, or a punctuation mark
 _CAPITALS = re.compile(r"[A-Z][A-Z0-9$+|=.-]*|[.,:;!?'\"`()$#]{1,5}|-[LR]RB-")
 _RANGE = re.compile(r"\d+[-.]\d+")  # multi-word tokens and empty nodes of CoNLL-U
+_NUMBERED_WORD = re.compile(r"\d+-\d+")
 _MOST_LABELS = 100
 _STEADY = 3
 
@@ -146,7 +147,10 @@ def _label_kind(counts: Counter[str]) -> tuple[ColumnKind, frozenset[str]]:
 
 def _is_running(sentences: Iterable[Sequence[str]]) -> bool:
     """Return whether the values count the words of each sentence, or of all, from 0 or 1 on."""
-    values = [value for values in sentences for value in values if not _RANGE.fullmatch(value)]
+    values = [value for values in sentences for value in values]
+    if all(map(_NUMBERED_WORD.fullmatch, values)):  # sentence and word, as in older files of WebAnno
+        values = [value.partition("-")[2] for value in values]
+    values = [value for value in values if not _RANGE.fullmatch(value)]
     if len(values) < 2 or not all(map(str.isdecimal, values)):
         return False
     steps = [(int(before), int(after)) for before, after in pairwise(values)]

@@ -121,7 +121,8 @@ class _SentenceReader:
                 column = tuple([unique[label] for label in column])
             if "" in column:
                 line = lines[column.index("")]
-                raise DataError(f"{file}:{line}: the column of '{name}' is empty", hint="is a tab too many?")
+                outside = "" if name == "tokens" else " the label of a word outside of spans is O"
+                raise DataError(f"{file}:{line}: the column of '{name}' is empty", hint=f"is a tab too many?{outside}")
             layers[name] = column
         place = Place(file=file, line=lines[0], word_lines=lines)
         for name in self._brackets:

@@ -22,14 +22,18 @@ Form = Literal["hyphen", "loose", "suffix", "bare"]
 Sequences = Callable[[], Iterable[Sequence[str]]]
 
 _LETTERS = "BIESLUMW"
+#: what people and word processors write between prefix and type
+_MARKS = "[-_:.|/=\u2010-\u2015\u2212]"
 _FORMS: Mapping[Form, re.Pattern[str]] = {
     "hyphen": re.compile(rf"(?P<prefix>[{_LETTERS}])-(?P<type>.+)", re.DOTALL),
-    "loose": re.compile(rf"(?P<prefix>[{_LETTERS}{_LETTERS.lower()}])[-_:.|/=](?P<type>.+)", re.DOTALL),
-    "suffix": re.compile(rf"(?P<type>.+)[-_:.|/=](?P<prefix>[{_LETTERS}{_LETTERS.lower()}])", re.DOTALL),
+    "loose": re.compile(rf"(?P<prefix>[{_LETTERS}{_LETTERS.lower()}]){_MARKS}(?P<type>.+)", re.DOTALL),
+    "suffix": re.compile(rf"(?P<type>.+){_MARKS}(?P<prefix>[{_LETTERS}{_LETTERS.lower()}])", re.DOTALL),
     "bare": re.compile(rf"(?P<prefix>[{_LETTERS}{_LETTERS.lower()}])(?P<type>)"),
 }
 #: labels of words outside of spans where there is no ``O``
 _OUTSIDE = ("o", "0")
+#: several tags of one word, as of nested spans
+_JOINED = re.compile(r"[BIESLU]-[^|,;+&/]+[|,;+&/]\s*[BIESLU]-.+", re.DOTALL)
 #: the share of labels, O aside, by which a form is recognised; the others are then mistakes
 _SURE, _LIKELY = 0.9, 0.5
 #: more types without prefix than this are no types of spans
@@ -82,8 +86,9 @@ def detect_style(
     :param default_type: the type of spans whose tags name none.
     :param spans: the labels stand for spans; None where it is not known.
     """
-    outside = outside_label(counts)
-    marked = Counter({label: times for label, times in counts.items() if label not in ("O", outside)})
+    outside = () if (found := outside_label(counts)) is None else (found,)
+    outside += _outside_tags(counts)
+    marked = Counter({label: times for label, times in counts.items() if label not in ("O", *outside)})
     form = None if scheme == "IO" else find_form(marked)
     if form is not None and spans is None and form in ("suffix", "bare") and not (outside or "O" in counts):
         return None
@@ -95,8 +100,32 @@ def detect_style(
 
 
 def outside_label(counts: Mapping[str, int]) -> str | None:
-    """Return the label that stands for O where O never occurs; None if O occurs or no label stands for it."""
-    return None if "O" in counts else next((label for label in _OUTSIDE if label in counts), None)
+    """Return the label that stands for O where O never occurs; None if O occurs or no label stands for it.
+
+    Where all labels but the most frequent one are tags, that one does.
+
+    >>> outside_label({"B-PER": 1, "I-PER": 2, "OUT": 5})
+    'OUT'
+    """
+    if "O" in counts:
+        return None
+    if found := next((label for label in _OUTSIDE if label in counts), None):
+        return found
+    most = max(counts, key=counts.__getitem__, default="")
+    matches = [_FORMS["hyphen"].fullmatch(label) for label in counts if label != most]
+    if not most.strip() or any(form.fullmatch(most) for form in _FORMS.values()) or not all(matches):
+        return None
+    types = {match["type"] for match in matches if match}
+    return most if most not in types and _names_begin(dict.fromkeys(counts, 1), _FORMS["hyphen"]) else None
+
+
+def joined_tag(labels: Iterable[str]) -> str | None:
+    """Return a label that is several tags of one word, if there is one.
+
+    >>> joined_tag(["B-PER", "B-LOC|I-ORG"])
+    'B-LOC|I-ORG'
+    """
+    return next((label for label in labels if _JOINED.fullmatch(label)), None)
 
 
 def find_form(marked: Mapping[str, int]) -> Form | None:
@@ -155,6 +184,17 @@ def _likely_tag(label: str, counts: Mapping[str, int]) -> str:
     return f"write B-{label} or I-{label}" if known else "correct the tag: O, or a prefix and a type such as B-PER"
 
 
+def _outside_tags(counts: Mapping[str, int]) -> tuple[str, ...]:
+    """Return the tags of the type O, as some programs write O, where O never occurs."""
+    return () if "O" in counts else tuple(label for label in counts if re.fullmatch(r"[BIESLU]-[Oo]", label))
+
+
+def _said_of_outside(outside: Sequence[str]) -> str:
+    shown = " and ".join(f"'{label}'" for label in outside)
+    verb = "is" if len(outside) == 1 else "are"
+    return f"{shown} {verb} read as O: there is no O: --set data.unknown_label={outside[0]} reads it as unknown"
+
+
 def _tag(prefix: str, type_: str) -> str:
     return f"{prefix.upper()}-{type_}"
 
@@ -168,7 +208,7 @@ def _names_begin(marked: Mapping[str, int], pattern: re.Pattern[str]) -> bool:
 def _style_of_form(
     form: Form,
     marked: Mapping[str, int],
-    outside: str | None,
+    outside: Sequence[str],
     sequences: Sequences,
     scheme: FileScheme | None,
     default_type: str | None,
@@ -191,15 +231,16 @@ def _style_of_form(
         if form == "bare":
             names = ", ".join(sorted(matches))
             said = f"the tags {names} name no type, their spans are of type '{type_without}'"
-        assumptions.append(f"{said}: --set data.default_type=NAME names it" if form == "bare" else said)
+        otherwise = "data.default_type=NAME names it" if form == "bare" else "data.scheme=IO reads labels as types"
+        assumptions.append(f"{said}: --set {otherwise}")
     if renamed and scheme is None:
         letters = " and ".join(f"{old} read as {new}" for old, new in renamed.items())
         assumptions.append(f"the tags are {_name(renamed)}, with {letters}: --set data.scheme=… says otherwise")
     if mirrored and scheme is None:
         assumptions.append(f"the tags are {mirrored}, where E- ends a span: --set data.scheme=… says otherwise")
     if outside:
-        tags[outside] = "O"
-        assumptions.append(f"'{outside}' is read as O: there is no O")
+        tags.update(dict.fromkeys(outside, "O"))
+        assumptions.append(_said_of_outside(outside))
     changed = {label: tag for label, tag in tags.items() if label != tag}
     if not changed and not mirrored:
         return None
@@ -222,7 +263,7 @@ def _name(renamed: Mapping[str, str]) -> str:
 def _mirrored_scheme(
     prefixes: set[str],
     tags: Mapping[str, str],
-    outside: str | None,
+    outside: Sequence[str],
     sequences: Sequences,
     scheme: FileScheme | None,
 ) -> FileScheme | None:
@@ -231,7 +272,7 @@ def _mirrored_scheme(
         return scheme
     if scheme is not None or "E" not in prefixes or prefixes - {"I", "E"}:
         return None
-    names = {**tags, **({outside: "O"} if outside else {})}
+    names = {**tags, **dict.fromkeys(outside, "O")}
     wrong = Counter(dict.fromkeys(_MIRRORED, 0))
     for labels in sequences():
         found = [names.get(label, label) for label in labels]
@@ -249,7 +290,7 @@ def _is_io(counts: Mapping[str, int], marked: Mapping[str, int], *, spans: bool 
     return spans is True or counts["O"] >= max(counts.values())
 
 
-def _io_style(marked: Mapping[str, int], outside: str | None, *, told: bool) -> TagStyle:
+def _io_style(marked: Mapping[str, int], outside: Sequence[str], *, told: bool) -> TagStyle:
     """Return the translation of types without prefix into IOB1, where only I- is needed."""
     tags = {label: f"I-{label}" for label in marked if label}
     said: list[str] = []
@@ -260,6 +301,6 @@ def _io_style(marked: Mapping[str, int], outside: str | None, *, told: bool) -> 
             "--set data.scheme=… says otherwise"
         )
     if outside:
-        tags[outside] = "O"
-        said.append(f"'{outside}' is read as O: there is no O")
+        tags.update(dict.fromkeys(outside, "O"))
+        said.append(_said_of_outside(outside))
     return TagStyle(tags=tags, assumptions=tuple(said))
