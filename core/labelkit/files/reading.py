@@ -99,11 +99,10 @@ def _wide_encoding(head: bytes) -> str | None:
     """Return the encoding of text in UTF-16 without a byte order mark, by the zeros in it; None for other text."""
     if len(head) < 4 or b"\0" not in head:
         return None
-    zeros = [head[start::2].count(0) / len(head[start::2]) for start in (0, 1)]
-    for encoding, share, other in (("utf-16-be", *zeros), ("utf-16-le", *reversed(zeros))):
-        if share > _MOSTLY and other < 1 - _MOSTLY:
-            return encoding
-    return None
+    first, second = (head[start::2].count(0) / len(head[start::2]) for start in (0, 1))
+    if max(first, second) <= _MOSTLY or min(first, second) >= 1 - _MOSTLY:
+        return None
+    return "utf-16-be" if first > second else "utf-16-le"
 
 
 def read_bytes(path: Path, limit: int = MAX_RECORD) -> bytes:

@@ -86,8 +86,8 @@ def detect_style(
     :param default_type: the type of spans whose tags name none.
     :param spans: the labels stand for spans; None where it is not known.
     """
-    outside = () if (found := outside_label(counts)) is None else (found,)
-    outside += _outside_tags(counts)
+    found = outside_label(counts)
+    outside = (*(() if found is None else (found,)), *_outside_tags(counts))
     marked = Counter({label: times for label, times in counts.items() if label not in ("O", *outside)})
     form = None if scheme == "IO" else find_form(marked)
     if form is not None and spans is None and form in ("suffix", "bare") and not (outside or "O" in counts):
