@@ -14,7 +14,10 @@ from labelkit.cli.evaluate import EvaluateOptions, read_gold_data
 from labelkit.errors import LabelkitError
 
 if TYPE_CHECKING:
+    from labelkit.data.gold import Gold
     from labelkit.evaluation.inspection import Inspection
+    from labelkit.label.labeller import Labeller
+    from labelkit.registry import RunDetails
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,11 +27,14 @@ class ErrorsOptions(EvaluateOptions):
     train: bool = False
     folds: int = 5
     limit: int = 20
+    reviewed: Path | None = None
 
     def __post_init__(self) -> None:
         EvaluateOptions.__post_init__(self)
         if self.train and (self.data is not None or self.split not in (None, "train")):
             raise click.UsageError("--train cannot be combined with --data or another --split")
+        if self.reviewed is not None and self.to is not None:
+            raise click.UsageError("--apply keeps the format of the data: leave out --to")
 
 
 @click.command()
@@ -45,6 +51,13 @@ class ErrorsOptions(EvaluateOptions):
 )
 @click.option("--to", metavar="FORMAT", help="Write this format; default by the ending of FILE.")
 @click.option("--force", is_flag=True, help="Replace an existing FILE.")
+@click.option(
+    "--apply",
+    "reviewed",
+    type=click.Path(path_type=Path),
+    metavar="REVIEWED",
+    help="Merge the labels of a reviewed file into the data: show the diff, or write a corrected copy to -o FILE.",
+)
 @reading_options
 @command_options
 def errors(shell: Shell, **given: Any) -> None:
@@ -57,10 +70,14 @@ def errors(shell: Shell, **given: Any) -> None:
     labelkit errors latest
     labelkit errors latest --split test --limit 50
     labelkit errors latest --train --to doccano -o review.jsonl
+    labelkit errors latest --train --apply review.jsonl -o corrected.conll
     """
     from labelkit.cli import error_display
 
     options = ErrorsOptions(**given)
+    if options.reviewed is not None:
+        _apply(shell, options, options.reviewed)
+        return
     options.writer(shell)
     found = _inspect(shell, options)
     if found.quality.unreliable:
@@ -77,11 +94,23 @@ def errors(shell: Shell, **given: Any) -> None:
         shell.say(review if written else "no label errors: no file written")
 
 
-def _inspect(shell: Shell, options: ErrorsOptions) -> Inspection:
-    from labelkit.cli.progress import Progress
-    from labelkit.evaluation.cross_validation import plan_cross_validation
-    from labelkit.evaluation.inspection import inspect_split, inspect_train
-    from labelkit.evaluation.recorded_data import find_details, gold_split, read_run_corpus
+def _apply(shell: Shell, options: ErrorsOptions, reviewed: Path) -> None:
+    from labelkit.cli.corrections import apply_corrections
+    from labelkit.evaluation.recorded_data import recorded_data_settings
+
+    labeller, details = _open(shell, options)
+    own = details is not None and options.data is None
+    encoding = recorded_data_settings(details).encoding if details is not None and own else options.encoding
+    gold = _read_gold(shell, options, labeller, details)
+    apply_corrections(shell, reviewed, options.output, labeller, details, gold, encoding=encoding, force=options.force)
+
+
+def _open(shell: Shell, options: ErrorsOptions) -> tuple[Labeller, RunDetails | None]:
+    """Return the labeller, and the record of its run.
+
+    :raises LabelkitError: it labels numbers, or there is no record and the options need one.
+    """
+    from labelkit.evaluation.recorded_data import find_details
     from labelkit.label.labeller import Labeller
     from labelkit.labels.numbers import refuse_numbers
 
@@ -93,17 +122,34 @@ def _inspect(shell: Shell, options: ErrorsOptions) -> Inspection:
         raise LabelkitError("the run is not in the registry, so its plan is unknown", hint="name a recorded run")
     if details is None and options.data is None:
         raise LabelkitError("the run is not in the registry, so its data is unknown", hint="add --data REF")
+    return labeller, details
+
+
+def _read_gold(shell: Shell, options: ErrorsOptions, labeller: Labeller, details: RunDetails | None) -> Gold:
+    """Return the gold data: that of ``--data``, or a split of the run's own."""
+    from labelkit.evaluation.recorded_data import gold_split, read_run_corpus
+
+    if details is not None and options.data is None:
+        corpus = read_run_corpus(details, shell.catalog, shell.environment, shell.home)
+        gold = gold_split(corpus, details, "train" if options.train else options.split or "validation")
+    else:
+        gold = read_gold_data(shell, options, labeller, details, mapping=None)
+    say_assumptions(shell, gold.assumptions)
+    return gold
+
+
+def _inspect(shell: Shell, options: ErrorsOptions) -> Inspection:
+    from labelkit.cli.progress import Progress
+    from labelkit.evaluation.cross_validation import plan_cross_validation
+    from labelkit.evaluation.inspection import inspect_split, inspect_train
+
+    labeller, details = _open(shell, options)
     if details is not None and options.train:
         work = plan_cross_validation(details, options.folds, shell.catalog, shell.environment, shell.home)
         shell.say(work.summary)
         with Progress(shell.err) as progress:
             return inspect_train(labeller, work, shell.catalog, shell.home, show=progress, say=shell.say)
-    if details is not None and options.data is None:
-        corpus = read_run_corpus(details, shell.catalog, shell.environment, shell.home)
-        gold = gold_split(corpus, details, options.split or "validation")
-    else:
-        gold = read_gold_data(shell, options, labeller, details, mapping=None)
-    say_assumptions(shell, gold.assumptions)
+    gold = _read_gold(shell, options, labeller, details)
     return inspect_split(labeller, gold, details, shell.home, shell.say)
 
 

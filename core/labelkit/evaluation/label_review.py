@@ -75,7 +75,7 @@ def find_label_errors(
 def review_records(errors: Sequence[LabelError], examples: Sequence[Example], layer: str) -> Iterator[Labelled]:
     """Yield the examples with label errors as they are annotated, the one with the likeliest error first.
 
-    Their errors are listed in the field :data:`FIELD`.
+    Their errors are listed in the field :data:`FIELD`, with file and line where these are known.
     """
     by_example: dict[int, list[LabelError]] = {}
     for error in errors:
@@ -85,5 +85,10 @@ def review_records(errors: Sequence[LabelError], examples: Sequence[Example], la
         listed = [error.to_json() for error in own]
         if example.words is None:  # the text is in the record already
             listed = [{name: value for name, value in fields.items() if name != "text"} for fields in listed]
+        if example.place is not None:
+            lines = [example.place.line_of(error.word) for error in own]
+            listed = [
+                {**one, "file": example.place.file, "line": line} for one, line in zip(listed, lines, strict=True)
+            ]
         record = to_labelled(replace(example, labels={layer: example.labels[layer]}))
         yield replace(record, extra={**record.extra, FIELD: listed})

@@ -44,7 +44,11 @@ class Place:
 
     def of_word(self, index: int) -> str:
         """Return ``file:line`` of the word at ``index``."""
-        return f"{self.file}:{self.word_lines[index] if self.word_lines else self.line}"
+        return f"{self.file}:{self.line_of(index)}"
+
+    def line_of(self, index: int | None) -> int:
+        """Return the line of the word at ``index``; that of the example for None, and without lines of words."""
+        return self.line if index is None or not self.word_lines else self.word_lines[index]
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}"
