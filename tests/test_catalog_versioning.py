@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import labelkit
-from labelkit import records
+import labelkit.testing
+from labelkit import hookspecs, records
 from labelkit.plugins.catalog import EVENT_HOOK, RECORD_HOOKS, Catalog, PluginInfo
-from labelkit.plugins.versioning import HOOK_API
+from labelkit.plugins.functions import PARAMETERS
+from labelkit.plugins.versioning import HOOK_API, OLDEST_HOOK_API
 
 pytest_plugins = ("fake_distributions",)
 
@@ -43,6 +46,8 @@ def named(catalog: Catalog, name: str) -> PluginInfo:
         ("requires_labelkit = 1", "invalid requires_labelkit = 1: expected a version specifier"),
         (f"hook_api = {HOOK_API + 1}", f"requires hook API {HOOK_API + 1}, this labelkit provides {HOOK_API}"),
         ("hook_api = 'one'", "invalid hook_api = 'one': expected an integer"),
+        ("hook_api = True", "invalid hook_api = True: expected an integer"),
+        (f"hook_api = {OLDEST_HOOK_API - 1}", f"written for hook API {OLDEST_HOOK_API - 1}, this labelkit provides "),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("form", ["module", "object"])
@@ -69,12 +74,12 @@ def test_a_plugin_for_another_labelkit_is_refused_before_any_of_its_hooks_is_cal
     [
         "",
         f"hook_api = {HOOK_API}",
-        f"hook_api = {HOOK_API - 1}",
+        f"hook_api = {OLDEST_HOOK_API}",
         "requires_labelkit = '>=0.0.1'",
         "requires_labelkit = ''",
     ],
 )
-def test_a_plugin_for_this_labelkit_or_an_older_one_is_loaded(statement: str, install: Install) -> None:
+def test_a_plugin_for_this_labelkit_or_a_compatible_one_is_loaded(statement: str, install: Install) -> None:
     install("pets", f"{statement}\n{METRIC.format('purr', '')}")
     info = named(Catalog.load(), "pets")
     assert (info.status, info.reason, info.notes) == ("loaded", "", ())
@@ -111,21 +116,42 @@ def test_what_fails_for_another_reason_keeps_it(install: Install) -> None:
 
 
 def surface() -> dict[str, Any]:
-    """Return every hook and every field of a record that plugins may rely on."""
+    """Return all that plugins may rely on: hooks, records with their fields and methods, and how core calls them."""
     found = {name: class_ for name, class_ in vars(records).items() if dataclasses.is_dataclass(class_)}
     return {
         "hook_api": HOOK_API,
-        "hooks": sorted([*RECORD_HOOKS, EVENT_HOOK]),
-        "records": {
-            name: {field.name: _needed(field) for field in dataclasses.fields(class_)}
-            for name, class_ in sorted(found.items())
+        "hooks": {
+            name: str(inspect.signature(getattr(hookspecs, name))) for name in sorted((*RECORD_HOOKS, EVENT_HOOK))
+        },
+        "records": {name: _fields(class_) for name, class_ in sorted(found.items())},
+        "methods": {name: _methods(class_) for name, class_ in sorted(found.items())},
+        "functions": {
+            class_.__name__: {name: f"({', '.join(given)})" for name, given in functions.items()}
+            for class_, functions in PARAMETERS.items()
         },
         "events": {
-            name: [field.name for field in dataclasses.fields(class_)]
+            name: _fields(class_)
             for name, class_ in sorted(vars(labelkit.events).items())
             if dataclasses.is_dataclass(class_)
         },
+        "names": {"labelkit": sorted(labelkit.__all__), "labelkit.testing": sorted(labelkit.testing.__all__)},
     }
+
+
+def _fields(class_: Any) -> dict[str, str]:
+    """Return field → whether it is required, and its type."""
+    return {field.name: f"{_needed(field)} {field.type}" for field in dataclasses.fields(class_)}
+
+
+def _methods(class_: Any) -> dict[str, str]:
+    """Return public method → signature, and property → nothing."""
+    public = {
+        name: each for name, each in vars(class_).items() if not name.startswith("_") and name not in _fields(class_)
+    }
+    plain = {
+        name: each.__func__ if isinstance(each, classmethod | staticmethod) else each for name, each in public.items()
+    }
+    return {name: str(inspect.signature(each)) if callable(each) else "" for name, each in sorted(plain.items())}
 
 
 def _needed(field: dataclasses.Field[Any]) -> str:
@@ -133,23 +159,49 @@ def _needed(field: dataclasses.Field[Any]) -> str:
     return "required" if without else "optional"
 
 
-def test_no_hook_or_field_that_plugins_rely_on_has_gone_or_become_required() -> None:
-    """What fails here breaks plugins: raise ``HOOK_API``, and name it under "Breaking" in the changelog."""
-    before, now = json.loads(GOLDEN.read_text(encoding="utf-8")), surface()
-    assert set(before["hooks"]) <= set(now["hooks"])
-    for what in ("records", "events"):
-        for name, fields in before[what].items():
-            assert set(fields) <= set(now[what][name]), f"{name} has lost a field"
-    for name, fields in before["records"].items():
-        newly = {field for field, need in now["records"][name].items() if need == "required"} - {
-            field for field, need in fields.items() if need == "required"
-        }
-        assert not newly, f"{name}: plugins written before do not give {newly}"
+def losses(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Return what plugins that were written before can no longer rely on."""
+    found = [f"hook {name}" for name, how in before["hooks"].items() if now["hooks"].get(name) != how]
+    for what in ("records", "methods", "functions", "events"):
+        for owner, members in before[what].items():
+            there = now[what].get(owner, {})
+            found += [f"{owner}.{name}" for name, how in members.items() if there.get(name) != how]
+            if what == "records":
+                new = [name for name, how in there.items() if name not in members and how.startswith("required")]
+                found += [f"{owner}.{name}, which is required" for name in new]
+    for module, names in before["names"].items():
+        found += [f"{module}.{name}" for name in names if name not in now["names"][module]]
+    return found
+
+
+def test_nothing_that_plugins_rely_on_has_gone_or_changed() -> None:
+    """What fails here breaks plugins: raise both versions of the hook API, and name it under "Breaking"."""
+    assert losses(json.loads(GOLDEN.read_text(encoding="utf-8")), surface()) == []
 
 
 def test_what_is_new_is_written_down() -> None:
     """Write it down with ``python tests/test_catalog_versioning.py``, and raise HOOK_API once per release."""
     assert json.loads(GOLDEN.read_text(encoding="utf-8")) == surface()
+
+
+def test_each_kind_of_loss_is_found() -> None:
+    before, now = surface(), surface()
+    del now["hooks"]["labelkit_heads"]
+    now["records"]["Metric"] |= {"key": "optional str", "unit": "required str"}
+    del now["methods"]["Context"]["settings_of"]
+    now["functions"]["Decoder"]["decode"] = "(scores, lengths)"
+    del now["events"]["Scored"]["best"]
+    now["names"]["labelkit"].remove("read")
+    assert losses(before, now) == [
+        "hook labelkit_heads",
+        "Metric.key",
+        "Metric.unit, which is required",
+        "Context.settings_of",
+        "Decoder.decode",
+        "Scored.best",
+        "labelkit.read",
+    ]
+    assert losses(before, {**surface(), "records": {**before["records"], "New": {"size": "required int"}}}) == []
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from labelkit.inference.viterbi import viterbi
 from labelkit.label.labeller import Labeller
 from labelkit.plugins.catalog import Catalog
 from labelkit.testing import Broken, subprocess_checks, tasks
+from labelkit.testing.contexts import Setup
 from labelkit.testing.trial_training import Trial, TrialEvaluation
 from labelkit.train.resolution import bound_head
 
@@ -66,7 +67,7 @@ def test_functions_are_told_that_a_training_is_a_trial(monkeypatch: pytest.Monke
 
     monkeypatch.setattr("labelkit.train.run.train", train)
     monkeypatch.setattr(Labeller, "open", lambda *given, trial, **named: seen.update(labeller={trial}))
-    trial = Trial(catalog.tasks["pets"], catalog)
+    trial = Trial(catalog.tasks["pets"], Setup(catalog))
     assert trial.trained == (Path("none"), [])
     assert trial.labeller is None
     assert seen == {what: {True} for what in ("preprocessor", "decoder", "metric", "head", "labeller")}

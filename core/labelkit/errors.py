@@ -53,6 +53,10 @@ class DataError(LabelkitError):
     """Invalid labelled data."""
 
 
+class MissingDataError(DataError):
+    """The data of a source is not there, or no setting says where; contract checks of that source do not apply then."""
+
+
 class ModelError(LabelkitError):
     """A model reference, tokenizer or checkpoint that cannot be used."""
 

@@ -26,7 +26,8 @@ BEFORE = {
     "format": "These apply to each format, for each kind of example that it declares.",
     "encoder": "These apply to each kind of model reference.",
     "source": """These apply to each source, without a network and with an empty cache. Where its folder is absent, or
-        it raises `labelkit.errors.NetworkError` because `ctx.offline` is set, only its record is checked.""",
+        it raises `labelkit.errors.MissingDataError`, or `labelkit.errors.NetworkError` because `ctx.offline` is set,
+        only its record is checked.""",
     "task": """These apply to each task. The last four train it for sixteen steps on its own examples, with a tiny
         random encoder and through the same code as `labelkit run`. That run goes into a folder that is removed, and no
         observer receives its events.""",

@@ -59,6 +59,6 @@ def known_texts(
 def _texts_of(reference: str, catalog: Catalog, ctx: LoadContext) -> list[Sequence[Example]]:
     within = LoadContext(
         root=ctx.root, cache=ctx.cache, encoding=ctx.encoding, offline=ctx.offline,
-        policy=ReadingPolicy(labels="ignored"), formats=catalog.formats,
+        plugin_settings=ctx.plugin_settings, policy=ReadingPolicy(labels="ignored"), formats=catalog.formats,
     )  # fmt: skip
     return list(read_raw_corpus(reference, kind_of(reference, catalog, within), catalog, within).splits.values())

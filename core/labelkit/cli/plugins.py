@@ -89,21 +89,30 @@ def settings_of(plugin: str, catalog: Catalog) -> list[dict[str, Any]]:
     metavar="CHECK=REASON",
     help="Expect this check to fail; an error if it passes (repeatable).",
 )
+@click.option(
+    "--set",
+    "sets",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Check with this setting of a plugin, or data.KEY=VALUE (repeatable).",
+)
 @command_options
-def check(shell: Shell, name: str, expected: tuple[str, ...]) -> None:
+def check(shell: Shell, name: str, expected: tuple[str, ...], sets: tuple[str, ...]) -> None:
     """Run the contract checks of the plugin NAME; exit with 1 if one fails.
 
     \b
     labelkit plugins check ner
+    labelkit plugins check mine --set data.path=tests/corpus
     labelkit plugins check mine --expected "decoder-greedy-valid=labelkit repairs what it gives"
     """
+    from labelkit.config.validation import parse_set
     from labelkit.testing.checks import checks, judge, validate_expected
 
     reasons = parse_expected(expected)
     names = {info.name for info in shell.catalog.plugins}
     if name not in names:
         raise UnknownNameError(f"unknown plugin '{name}'", hint=nearest(name, names))
-    selected = list(checks(name, shell.catalog))
+    selected = list(checks(name, shell.catalog, dict(map(parse_set, sets))))
     validate_expected(name, selected, reasons)
     outcomes = []
     with shell.err.status("") as status:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO, TextIO, cast
 from weakref import WeakKeyDictionary
 
-from labelkit.errors import DataError
+from labelkit.errors import DataError, MissingDataError
 from labelkit.files.compression import decompressed, start_of
 from labelkit.files.signatures import check_is_text
 from labelkit.settings import MAX_RECORD
@@ -173,22 +173,22 @@ def _stdin() -> io.BufferedReader:
 def corpus_folder(name: str, path: Path | None, root: Path | None) -> Path:
     """Return the folder of a corpus: ``path`` if the user gave one, or else ``name`` in the folder ``root``.
 
-    :raises DataError: the folder does not exist, or neither is given.
+    :raises MissingDataError: the folder does not exist, or neither is given.
     """
     if path is not None:
         if not path.exists():
             hint = f"name the folder that holds the files of {name}: --set data.path=PATH"
-            raise DataError(f"{path} does not exist", hint=hint)
+            raise MissingDataError(f"{path} does not exist", hint=hint)
         return path
     if root is None:
-        raise DataError(
+        raise MissingDataError(
             f"'{name}' needs its files, and no folder of corpora is set",
             hint=f"set LABELKIT_DATA to the folder that holds {name}/, or name that one: --set data.path=PATH",
         )
     folder = root / name
     if not folder.is_dir():
         hint = f"put the files of {name} there, or name their folder: --set data.path=PATH"
-        raise DataError(f"{folder} does not exist", hint=hint)
+        raise MissingDataError(f"{folder} does not exist", hint=hint)
     return folder
 
 

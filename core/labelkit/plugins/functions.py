@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, TypeVar
 
-from labelkit.records import Context, Decoder, Encoder, Format, Head, Metric, Preprocessor, Source
+from labelkit.records import Context, Decoder, Encoder, Format, Head, LoadContext, Metric, Preprocessor, Source
 
 R = TypeVar("R")
 
@@ -35,14 +35,26 @@ PARAMETERS: Mapping[type, Mapping[str, tuple[str, ...]]] = {
 def with_context(record: R, ctx: Context) -> R:
     """Return ``record`` with ``ctx`` bound to each of its functions that asks for a context by a parameter ``ctx``.
 
-    Functions to which core passes a context by position, such as ``Source.load``, stay as they are.
+    A function to which core passes a :class:`LoadContext` by position, such as ``Format.read``, is given what ``ctx``
+    says where that one has no settings of plugins. The functions of a head stay as they are.
     """
     bound: dict[str, Any] = {}
     for name, parameters in PARAMETERS.get(type(record), {}).items():
         function = getattr(record, name)
-        if function is not None and CONTEXT not in parameters and takes_context(function):
+        if function is None:
+            continue
+        if CONTEXT not in parameters and takes_context(function):
             bound[name] = partial(function, **{CONTEXT: ctx})
+        elif CONTEXT in parameters and isinstance(record, Source | Format | Encoder):
+            bound[name] = partial(_call_reader, function, ctx)
     return dataclasses.replace(record, **bound) if bound else record  # type: ignore[type-var]
+
+
+def _call_reader(function: Callable[[Any, LoadContext], Any], given: Context, what: Any, ctx: LoadContext) -> Any:
+    if ctx.plugin_settings is None:
+        shared = {field.name: getattr(given, field.name) for field in dataclasses.fields(Context)}
+        ctx = dataclasses.replace(ctx, **shared)
+    return function(what, ctx)
 
 
 def takes_context(function: Callable[..., Any]) -> bool:

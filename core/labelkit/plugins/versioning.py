@@ -15,6 +15,8 @@ from pathlib import Path
 
 #: rises by one with each release in which hooks or records gain or lose anything
 HOOK_API = 2
+#: the oldest version whose plugins still work; rises when something is lost or changes its meaning
+OLDEST_HOOK_API = 2
 #: the variables by which a plugin's module may state its requirements
 REQUIREMENTS = ("requires_labelkit", "hook_api")
 
@@ -60,8 +62,13 @@ def incompatibility(requirements: Mapping[str, object]) -> str:
         if not versions.contains(__version__, prereleases=True):
             return f"requires labelkit {release}, this is {__version__}"
     if hook_api is not None:
-        if not isinstance(hook_api, int):
+        if not isinstance(hook_api, int) or isinstance(hook_api, bool):
             return f"invalid hook_api = {hook_api!r}: expected an integer, e.g. {HOOK_API}"
         if hook_api > HOOK_API:
             return f"requires hook API {hook_api}, this labelkit provides {HOOK_API}: upgrade labelkit"
+        if hook_api < OLDEST_HOOK_API:
+            return (
+                f"written for hook API {hook_api}, this labelkit provides {HOOK_API}: upgrade the plugin, or adapt it "
+                f"as the changelog says under 'Breaking' and state hook_api = {HOOK_API}"
+            )
     return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -9,7 +10,6 @@ from typing import Any
 
 from labelkit.errors import LabelkitError, explanation, nearest
 from labelkit.plugins.catalog import Catalog
-from labelkit.plugins.functions import with_context
 from labelkit.testing import (
     decoders,
     encoders,
@@ -23,29 +23,33 @@ from labelkit.testing import (
     sources,
     tasks,
 )
-from labelkit.testing.contexts import trial_context
+from labelkit.testing.contexts import Setup
 from labelkit.testing.framework import Broken, Check, CheckRunner, CheckSet, CheckSpec, NotApplicableError, Outcome
 from labelkit.testing.subprocess_checks import Reproducible
 from labelkit.testing.trial_training import Trial
+
+NO_SETTINGS: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class RecordChecks:
     """The checks of one kind of record.
 
-    :param subject: called with the record and the catalog; returns what the checks are called with; by default the
-        record, with a trial context.
+    :param subject: called with the record and the setup; returns what the checks are called with; by default the
+        record, whose functions are called in the context of a check.
     :param reproducible: what the record makes that another process has to make as well.
     """
 
     kind: str
     checks: CheckSet
-    subject: Callable[[Any, Catalog], Any] = lambda record, catalog: with_context(record, trial_context(catalog))
+    subject: Callable[[Any, Setup], Any] = lambda record, setup: setup.bind(record)
     reproducible: Reproducible | None = None
 
-    def specs(self, plugin: str = "") -> tuple[CheckSpec, ...]:
-        """Return the checks of a record that ``plugin`` yields."""
-        return (*self.checks.specs, *([self.reproducible.spec(self.kind, plugin)] if self.reproducible else []))
+    def specs(self, plugin: str = "", settings: Mapping[str, Any] = NO_SETTINGS) -> tuple[CheckSpec, ...]:
+        """Return the checks, with these settings, of a record that ``plugin`` yields."""
+        if self.reproducible is None:
+            return self.checks.specs
+        return (*self.checks.specs, self.reproducible.spec(self.kind, plugin, settings))
 
 
 #: kind of record → its checks, in the order in which records build on each other
@@ -73,21 +77,29 @@ def check_specs() -> Iterator[tuple[str, CheckSpec]]:
         yield from ((f"{kind}-NAME-{spec.name}", spec) for spec in checks.specs())
 
 
-def checks(plugin: str, catalog: Catalog | None = None) -> Iterator[Check]:
+def checks(plugin: str, catalog: Catalog | None = None, settings: Mapping[str, Any] | None = None) -> Iterator[Check]:
     """Yield the checks of ``plugin``, by what it yields; none has run yet.
 
     Those that do not apply to it are among them, see :attr:`~labelkit.testing.Check.inapplicable`.
 
     :param plugin: the name of its entry point.
     :param catalog: where to look for it; default: what is installed.
+    :param settings: values of settings of plugins and of ``data.`` settings, e.g. ``{"data.path": "tests/corpus"}``;
+        the others have their defaults.
+    :raises LabelkitError: a setting is unknown, or its value is invalid.
     """
     found = Catalog.load() if catalog is None else catalog
-    subject = plugins.PluginSubject(plugin, found)
+    plain = {
+        key: os.fspath(value) if isinstance(value, os.PathLike) else value for key, value in (settings or {}).items()
+    }
+    setup = Setup(found, plain)
+    setup.validate()
+    subject = plugins.PluginSubject(plugin, setup)
     runners = [CheckRunner("plugin", subject, plugins.CHECKS.specs)]
     records = list(found.supplied_by(plugin)) if subject.is_loaded else []
     for kind, each in RECORD_CHECKS.items():
         runners += [
-            CheckRunner(f"{kind}-{record.name}", each.subject(record, found), each.specs(plugin))
+            CheckRunner(f"{kind}-{record.name}", each.subject(record, setup), each.specs(plugin, setup.settings))
             for record_kind, record in records
             if record_kind == kind
         ]
@@ -98,17 +110,22 @@ def checks(plugin: str, catalog: Catalog | None = None) -> Iterator[Check]:
 
 
 def check_plugin(
-    plugin: str, *, catalog: Catalog | None = None, expected: Mapping[str, str] | None = None
+    plugin: str,
+    *,
+    catalog: Catalog | None = None,
+    expected: Mapping[str, str] | None = None,
+    settings: Mapping[str, Any] | None = None,
 ) -> list[Outcome]:
     """Run every check of ``plugin`` and return the outcome of each.
 
     :param expected: name of a check → why it may fail; it is an error if that check passes.
-    :raises LabelkitError: ``expected`` names an unknown check, or gives no reason.
+    :param settings: see :func:`checks`.
+    :raises LabelkitError: ``expected`` names an unknown check, or gives no reason; or a setting is invalid.
 
     >>> [outcome.check for outcome in check_plugin("ner") if outcome.failed]
     []
     """
-    selected = list(checks(plugin, catalog))
+    selected = list(checks(plugin, catalog, settings))
     reasons = expected or {}
     validate_expected(plugin, selected, reasons)
     return [judge(check, reasons.get(check.name)) for check in selected]

@@ -64,8 +64,10 @@ def check_fields(known: Format) -> None:
         (
             f"suffix {suffix!r} of format '{known.name}' is that of core's format '{other.name}'"
             for suffix in known.suffixes
-            for other in (FORMATS if known not in FORMATS else ())
-            if other.suffixes and suffix.endswith(tuple(other.suffixes))  # .new.csv is .csv, too
+            for other in FORMATS
+            if other.name != known.name
+            and other.suffixes
+            and suffix.endswith(tuple(other.suffixes))  # .new.csv is .csv, too
         ),
         "choose another ending: core's formats keep theirs, whatever is installed",
     )

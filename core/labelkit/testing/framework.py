@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar, get_args
 
 from labelkit.errors import DataError, explanation
-from labelkit.records import Kind, LoadContext
+from labelkit.records import Kind
 from labelkit.testing.network import block_network
 
 Function = TypeVar("Function", bound=Callable[[Any], None])
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
+#: what a function of a plugin may raise
+MayRaise = type[Exception] | tuple[type[Exception], ...]
 
 
 class Broken(AssertionError):  # noqa: N818  (shown by pytest as the failure itself)
@@ -204,7 +206,7 @@ KIND = CheckSpec("kind", "Its kind is `token` or `text`", check_kind)
 
 
 @contextlib.contextmanager
-def plugin_call(what: str, change: str, *, may: type[Exception] = NotApplicableError) -> Iterator[None]:
+def plugin_call(what: str, change: str, *, may: MayRaise = NotApplicableError) -> Iterator[None]:
     """Turn whatever a plugin's function raises into :class:`Broken`.
 
     :param what: the function, for the message.
@@ -213,14 +215,16 @@ def plugin_call(what: str, change: str, *, may: type[Exception] = NotApplicableE
     __tracebackhide__ = True
     try:
         yield
-    except (Broken, NotApplicableError, KeyboardInterrupt, GeneratorExit, may):
+    except (Broken, NotApplicableError, KeyboardInterrupt, GeneratorExit):
+        raise
+    except may:
         raise
     except BaseException as error:  # sys.exit() too
         raise Broken(f"{what} fails with {explanation(error)}", change) from error
 
 
 @contextlib.contextmanager
-def offline_call(what: str, change: str, *, may: type[Exception] = NotApplicableError) -> Iterator[None]:
+def offline_call(what: str, change: str, *, may: MayRaise = NotApplicableError) -> Iterator[None]:
     """Do as :func:`plugin_call`; reaching for the network is :class:`Broken`, too, even where the plugin catches it."""
     __tracebackhide__ = True
     hosts: list[str] = []
@@ -234,19 +238,3 @@ def offline_call(what: str, change: str, *, may: type[Exception] = NotApplicable
                 "take what is installed, lies in ctx.cache or in a folder; a source or an encoder for which that is "
                 "not enough raises labelkit.errors.NetworkError when ctx.offline is set",
             )
-
-
-class WatchedContext(LoadContext):
-    """A :class:`~labelkit.records.LoadContext` that tells absent data from invalid data."""
-
-    __slots__ = ()
-
-    def folder(self, name: str) -> Any:
-        """Return the folder of a corpus.
-
-        :raises DataAbsentError: there is none.
-        """
-        try:
-            return super().folder(name)
-        except DataError as error:
-            raise DataAbsentError(f"data absent: {error.message}", hint=error.hint) from error

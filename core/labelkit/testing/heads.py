@@ -10,11 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labelkit.errors import LabelkitError
-from labelkit.plugins.catalog import Catalog
-from labelkit.plugins.functions import with_context
 from labelkit.records import Decoder, Head, HeadContext, Kind, Schema, Scores
 from labelkit.records.heads import IGNORE_INDEX
-from labelkit.testing.contexts import trial_context
+from labelkit.testing.contexts import Setup
 from labelkit.testing.decoders import NUMBERS, SCHEMAS, SETS, label_text, valid_labelling
 from labelkit.testing.framework import KINDS, CheckSet, offline_call, require
 
@@ -36,16 +34,17 @@ LOSS_SETTINGS = ("label_smoothing_factor", "class_weights")
 class HeadSubject:
     """A head, and its trials in all schemas that its kinds have."""
 
-    def __init__(self, head: Head, catalog: Catalog) -> None:
+    def __init__(self, head: Head, setup: Setup) -> None:
         self.head = head
         self.name = head.name
-        self.catalog = catalog
+        self.setup = setup
+        self.catalog = setup.catalog
 
     @cached_property
     def contexts(self) -> list[HeadContext]:
         """A context for each schema."""
         kinds: list[Kind] = [kind for kind in KINDS if kind in self.head.kinds]
-        settings = trial_context(self.catalog).plugin_settings
+        settings = self.setup.context().plugin_settings
         return [
             HeadContext(schema=schema, hidden_size=HIDDEN_SIZE, offline=True, trial=True, plugin_settings=settings)
             for kind in kinds
@@ -330,4 +329,4 @@ def find_decoder_of(subject: HeadSubject, kind: Kind) -> Decoder:
     plain = "number" if head.numeric else "thresholds" if head.multilabel else plain
     name = subject.head.decoder or plain
     decoder: Decoder = subject.catalog.find("decoder", name)
-    return with_context(decoder, trial_context(subject.catalog))
+    return subject.setup.bind(decoder)

@@ -12,10 +12,10 @@ from typing import Any
 
 from labelkit import events
 from labelkit.errors import LabelkitError, nearest
-from labelkit.plugins.catalog import EVENT_HOOK, Catalog
+from labelkit.plugins.catalog import EVENT_HOOK
 from labelkit.records import RunContext
 from labelkit.testing import subprocess_checks
-from labelkit.testing.contexts import trial_context
+from labelkit.testing.contexts import Setup
 from labelkit.testing.framework import CheckSet, offline_call, require, require_none
 
 #: seconds that loading a plugin may add to every command
@@ -27,9 +27,10 @@ ATTEMPTS = 3
 class PluginSubject:
     """A plugin by its name, in a catalog and in another process."""
 
-    def __init__(self, plugin: str, catalog: Catalog) -> None:
+    def __init__(self, plugin: str, setup: Setup) -> None:
         self.name = plugin
-        self.catalog = catalog
+        self.setup = setup
+        self.catalog = catalog = setup.catalog
         found = [info for info in catalog.plugins if info.name == plugin]
         #: its line in the catalog; None where there is none
         self.info = next((info for info in found if info.status == "loaded"), found[0] if found else None)
@@ -166,7 +167,7 @@ def check_imports_quietly(subject: PluginSubject) -> None:
 def check_observes(subject: PluginSubject) -> None:
     """Its observer takes every event, also of kinds that do not exist yet, and sends and keeps nothing of a trial."""
     with tempfile.TemporaryDirectory(prefix="labelkit-contract-") as folder, contextlib.chdir(folder):
-        trial = trial_context(subject.catalog)
+        trial = subject.setup.context()
         ctx = RunContext(folder=Path(folder) / "run", **{one.name: getattr(trial, one.name) for one in fields(trial)})
         observe = subject.catalog.observers(ctx)[subject.name]
         for event in sample_events():

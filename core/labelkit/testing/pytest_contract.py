@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from labelkit.testing.checks import checks, judge, validate_expected
 from labelkit.testing.framework import Broken, Check
@@ -15,14 +15,19 @@ if TYPE_CHECKING:
 
 
 def contract(
-    plugin: str, *, catalog: Catalog | None = None, expected: Mapping[str, str] | None = None
+    plugin: str,
+    *,
+    catalog: Catalog | None = None,
+    expected: Mapping[str, str] | None = None,
+    settings: Mapping[str, Any] | None = None,
 ) -> pytest.MarkDecorator:
     """Return a decorator that runs a test ``test_contract(check)`` once for each check that applies to ``plugin``.
 
     :param plugin: the name of its entry point.
     :param catalog: where to look for it; default: what is installed.
     :param expected: name of a check → why it may fail; the test fails if that check passes.
-    :raises LabelkitError: ``expected`` names an unknown check, or gives no reason.
+    :param settings: values of settings of plugins and of ``data.`` settings; the others have their defaults.
+    :raises LabelkitError: ``expected`` names an unknown check, or gives no reason; or a setting is invalid.
     """
     import pytest
 
@@ -39,7 +44,7 @@ def contract(
 
         return run
 
-    selected, reasons = list(checks(plugin, catalog)), expected or {}
+    selected, reasons = list(checks(plugin, catalog, settings)), expected or {}
     validate_expected(plugin, selected, reasons)
     cases = [pytest.param(case(check), id=check.name) for check in selected if not check.inapplicable]
     return pytest.mark.parametrize("check", cases)

@@ -7,18 +7,16 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-from labelkit.config.environment import Environment
 from labelkit.data.example_validation import example_fault, layer_fault
 from labelkit.data.resolved_splits import source_context
-from labelkit.errors import LabelkitError, NetworkError
-from labelkit.plugins.catalog import Catalog
+from labelkit.errors import LabelkitError, MissingDataError, NetworkError
 from labelkit.records import Example, Schema, Source
+from labelkit.testing.contexts import Setup
 from labelkit.testing.framework import (
     KIND,
     Broken,
     CheckSet,
     DataAbsentError,
-    WatchedContext,
     offline_call,
     require,
     require_none,
@@ -29,11 +27,12 @@ from labelkit.testing.subprocess_checks import Reproducible, digest
 class SourceReader:
     """A source, each split of which is read when it is first needed."""
 
-    def __init__(self, source: Source, catalog: Catalog) -> None:
+    def __init__(self, source: Source, setup: Setup) -> None:
         self.source = source
         self.name = source.name
         self.kind = source.kind
-        self.catalog = catalog
+        self.setup = setup
+        self.catalog = setup.catalog
         self._splits: dict[str, list[Example]] = {}
 
     def __getitem__(self, split: str) -> list[Example]:
@@ -51,12 +50,11 @@ class SourceReader:
         what = f"load('{split}', ctx) of source '{self.name}'"
         advice = "every split in splits= must be readable; take folders from ctx.folder(name)"
         with tempfile.TemporaryDirectory(prefix="labelkit-contract-") as folder:
-            watched = WatchedContext(root=Environment.read().data, cache=Path(folder), offline=True)
-            ctx = source_context(self.source, watched, self.catalog.formats)
+            ctx = source_context(self.source, self.setup.load_context(Path(folder)), self.catalog.formats)
             try:
-                with offline_call(what, advice, may=NetworkError):
+                with offline_call(what, advice, may=(NetworkError, MissingDataError)):
                     return list(self.source.load(split, ctx))
-            except NetworkError as error:
+            except (NetworkError, MissingDataError) as error:
                 raise DataAbsentError(f"data absent: {error.message}", hint=error.hint) from error
 
     def is_multilabel(self, layer: str) -> bool:

@@ -43,11 +43,12 @@ class Reproducible:
     needs: tuple[str, ...]
     skip_reason: Callable[[Any], str] = lambda subject: ""
 
-    def spec(self, kind: str, plugin: str) -> CheckSpec:
+    def spec(self, kind: str, plugin: str, settings: Mapping[str, Any]) -> CheckSpec:
         """Return the check that a record of ``kind``, yielded by ``plugin``, makes the same in another process."""
 
         def run(subject: Any) -> None:
-            found = run_in_subprocess("digests", plugin=plugin, kind=kind, name=subject.name)
+            request = {"plugin": plugin, "kind": kind, "name": subject.name, "settings": dict(settings)}
+            found = run_in_subprocess("digests", **request)
             record = f"{kind} '{subject.name}'"
             error = found.get("error")
             require(not error, f"in a process that is given only its name, {record} fails: {error}", ADVICE)
@@ -156,16 +157,18 @@ def label(plugin: str, folder: str, inputs: Sequence[Any], only: Sequence[str]) 
     return {"labels": [labels_of(record) for record in found]}
 
 
-def digests(plugin: str, kind: str, name: str) -> Answer:
-    """Return the digests of what a record makes that has to be reproducible."""
+def digests(plugin: str, kind: str, name: str, settings: Mapping[str, Any]) -> Answer:
+    """Return the digests of what a record makes, with these settings, that has to be reproducible."""
     from labelkit.errors import LabelkitError
     from labelkit.plugins.catalog import Catalog
     from labelkit.testing.checks import RECORD_CHECKS
+    from labelkit.testing.contexts import Setup
 
     checks, catalog = RECORD_CHECKS[kind], Catalog.load(only=[plugin])
     assert checks.reproducible is not None  # else there is no such check
+    setup = Setup(catalog, settings)
     try:
-        return {"digests": checks.reproducible.digests(checks.subject(catalog.find(kind, name), catalog))}
+        return {"digests": checks.reproducible.digests(checks.subject(catalog.find(kind, name), setup))}
     except (LabelkitError, Broken) as error:
         return {"error": str(error)}
 

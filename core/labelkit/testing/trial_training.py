@@ -18,6 +18,7 @@ from labelkit.events import Event, Scored
 from labelkit.plugins.catalog import Catalog
 from labelkit.plugins.functions import with_context
 from labelkit.records import Context, Example, Labels, LoadContext, Metric, Predictions, RunContext, Schema, Task
+from labelkit.testing.contexts import Setup
 from labelkit.testing.framework import plugin_call
 
 if TYPE_CHECKING:
@@ -52,11 +53,12 @@ class TrialEvaluation:
 class Trial:
     """A task, and what comes of training it for a few steps."""
 
-    def __init__(self, task: Task, catalog: Catalog) -> None:
+    def __init__(self, task: Task, setup: Setup) -> None:
         self.task = task
         self.name = task.name
         self.kind = task.kind
-        self.catalog = catalog
+        self.setup = setup
+        self.catalog = setup.catalog
 
     @property
     def schema(self) -> Schema | None:
@@ -97,6 +99,7 @@ class Trial:
         with plugin_call(f"training task '{self.name}' on its examples", ADVICE):
             settings = {
                 **SETTINGS,
+                **self.setup.plugin_values,
                 "data": self._write_data(),
                 "data.format": "jsonl",
                 "data.unknown_label": "",  # all labels of a plugin's examples are labels

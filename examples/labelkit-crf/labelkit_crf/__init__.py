@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+requires_labelkit = ">=0.1"
+hook_api = 2
+
 # torch and NumPy are imported when they are needed: every command imports this module
 
 

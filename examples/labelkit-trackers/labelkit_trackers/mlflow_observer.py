@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 requires_labelkit = ">=0.1"
+hook_api = 2
 
 #: how a run of labelkit ends → how MLflow calls it
 STATUSES = {"finished": "FINISHED", "interrupted": "KILLED"}

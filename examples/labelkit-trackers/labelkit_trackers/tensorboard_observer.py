@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
 requires_labelkit = ">=0.1"
+hook_api = 2
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from labelkit.files.atomic import new_folder, storage_errors
 from labelkit.files.compression import compression_named
 from labelkit.plugins.catalog import Catalog
 from labelkit.plugins.discovery import CORE, DISTRIBUTION, normalized_name
+from labelkit.plugins.versioning import HOOK_API
 
 TEMPLATES = Path(__file__).parent / "templates"
 MAX_NAME_LENGTH = 50
@@ -183,7 +184,7 @@ def render_package(name: str, kind: PluginKind) -> Iterator[tuple[Path, str]]:
     distribution = f"{DISTRIBUTION}-{name}"
     module = distribution.replace("-", "_")
     names = {"name": name, "module": module, "distribution": distribution}
-    names["version"] = ".".join(__version__.split(".")[:2])
+    names |= {"version": ".".join(__version__.split(".")[:2]), "hook_api": str(HOOK_API)}
     for text in ("description", "first_use", "what_to_change"):
         names[text] = Template(getattr(kind, text)).substitute(names)
     for folder in ("common", *kind.templates):
