@@ -72,7 +72,7 @@ class PipeReader(threading.Thread):
 def copied_home(trained: labelkit.RunResult, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a copy of the home with the shared run; the working directory is empty."""
     copy = tmp_path / "home"
-    shutil.copytree(home, copy)
+    shutil.copytree(home, copy, ignore=shutil.ignore_patterns(".*"))  # not what another test writes at the time
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
     monkeypatch.setenv("LABELKIT_HOME", str(copy))
