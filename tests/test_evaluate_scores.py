@@ -27,7 +27,7 @@ from labelkit.metrics.entities import entity_scores
 from labelkit.metrics.evaluate_modules import metric_at
 from labelkit.metrics.scoring import score
 from labelkit.metrics.seqeval_metrics import METRICS as SPANS
-from labelkit.records import Predictions, Schema, Scheme
+from labelkit.records import Metric, Predictions, Schema, Scheme
 
 PREFIXES = {"IOB1": "BI", "IOB2": "BI", "BIOES": "BIES", "BILOU": "BILU"}
 TYPES = ("PER", "LOC", "creative-work")
@@ -243,6 +243,36 @@ def test_metrics_of_the_same_names_stand_side_by_side() -> None:
     assert (figures["f1"], figures["seqeval-strict.f1"]) == (1.0, 0.0)
     assert figures["intervals"]["f1"] == [1.0, 1.0]
     assert figures["intervals"]["seqeval-strict.f1"] == [0.0, 0.0]
+    person, bounds = figures["per_type"]["PER"], figures["intervals"]["per_type"]["PER"]
+    assert (person["f1"], person["seqeval-strict.f1"]) == (1.0, 0.0)
+    assert (bounds["f1"], bounds["seqeval-strict.f1"]) == ([1.0, 1.0], [0.0, 0.0])
+
+
+def test_scores_by_type_of_several_metrics_stand_together() -> None:
+    def by_length(given_: Predictions) -> dict[str, Any]:
+        return {"right": 1.0, "per_type": {"short": {"right": 0.5}, "PER": {"f1": 0.25}}}
+
+    own = Metric(name="mine", kind="token", compute=by_length, key="right")
+    figures = score([own, SPANS[0]], predictions([("B-PER", "O")], [("B-PER", "O")]))
+    assert figures["per_type"]["short"] == {"right": 0.5}
+    person = figures["per_type"]["PER"]
+    assert (person["f1"], person["seqeval.f1"], person["precision"]) == (0.25, 1.0, 1.0)
+    assert figures["intervals"]["per_type"]["PER"]["seqeval.f1"] == [1.0, 1.0]
+    assert "seqeval.per_type" not in figures
+
+
+def test_scores_by_type_of_other_names_have_a_table_of_their_own() -> None:
+    console = Console(file=io.StringIO(), width=120)
+    person = {"precision": 1.0, "recall": 1.0, "f1": 1.0, "support": 2}
+    print_scores(console, "x", {"per_type": {"PER": person, "long": {"right": 0.25}, "short": {"right": 0.5, "n": 3}}})
+    printed = [line.split() for line in console.file.getvalue().splitlines()]  # type: ignore[attr-defined]
+    assert printed[1:6] == [
+        ["type", "precision", "recall", "F1", "support"],
+        ["PER", "1.0000", "1.0000", "1.0000", "2"],
+        ["type", "right", "n"],
+        ["long", "0.2500", "–"],
+        ["short", "0.5000", "3"],
+    ]
 
 
 def test_the_entity_scores_are_an_evaluate_metric() -> None:

@@ -69,9 +69,11 @@ def print_scores(console: Console, title: str, figures: Mapping[str, Any]) -> No
     """Print overall and per-type scores of a split."""
     console.print(Text(title, style="bold"))
     per_type, left_out = most_frequent_types(figures.get("per_type") or {})
+    columns = (*TRIPLE, "support")
     rows = [
-        (type_, *(figure(row.get(name)) for name in (*TRIPLE, "support")), interval(figures, "f1", type_))
+        (type_, *(figure(row.get(name)) for name in columns), interval(figures, "f1", type_))
         for type_, row in per_type.items()
+        if any(name in row for name in columns)
     ]
     # the prefixes of precision, recall and F1 that come together: none, macro_, span_
     prefixes = [name.removesuffix("precision") for name in figures if name.endswith("precision") and "." not in name]
@@ -83,8 +85,11 @@ def print_scores(console: Console, title: str, figures: Mapping[str, Any]) -> No
     rows += [overall_row(figures, prefix) for prefix in wholes]
     if rows:
         interval_column = ("F1 95% CI",) if any(row[-1] for row in rows) else ()
-        columns = ("type", ">precision", ">recall", ">F1", ">support", *interval_column)
-        table(console, columns, [row[: len(columns)] for row in rows])
+        headings = ("type", ">precision", ">recall", ">F1", ">support", *interval_column)
+        table(console, headings, [row[: len(headings)] for row in rows])
+    print_other_types(
+        console, {type_: row for type_, row in per_type.items() if not any(name in row for name in columns)}
+    )
     if left_out:
         console.print(cell(f"and {left_out:,} rarer types: --json has all"))
     shown = {"per_type", *(f"{prefix}{name}" for prefix in wholes for name in TRIPLE)}
@@ -98,6 +103,14 @@ def print_scores(console: Console, title: str, figures: Mapping[str, Any]) -> No
     if pairs := confused(figures):
         console.print(cell(f"most confused: {', '.join(pairs)}"))
     console.print()
+
+
+def print_other_types(console: Console, per_type: Mapping[str, Mapping[str, Any]]) -> None:
+    """Print the scores of types that have neither precision, recall and F1 nor a support, by whatever names."""
+    names = list(dict.fromkeys(name for row in per_type.values() for name in row))
+    if names:
+        rows = [(type_, *(figure(row.get(name)) for name in names)) for type_, row in per_type.items()]
+        table(console, ("type", *(f">{score_name(name)}" for name in names)), rows)
 
 
 def overall_row(figures: Mapping[str, Any], prefix: str) -> tuple[str, ...]:

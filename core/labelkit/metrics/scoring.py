@@ -13,11 +13,14 @@ from labelkit.errors import LabelkitError
 from labelkit.metrics import intervals
 from labelkit.records import Metric, Predictions
 
+#: the name under which a metric returns type → figures
+PER_TYPE = "per_type"
+
 
 def score(metrics: Sequence[Metric], predictions: Predictions, *, recompute_intervals: bool = False) -> dict[str, Any]:
     """Return the scores of all ``metrics``, with their ``intervals`` by the same names.
 
-    A score whose name an earlier metric has is called ``METRIC.SCORE``.
+    A score whose name an earlier metric has, of the same type in ``per_type``, is called ``METRIC.SCORE``.
 
     :param metrics: the first one selects checkpoints.
     :param recompute_intervals: compute intervals also of metrics without counts, by computing them many times.
@@ -40,10 +43,34 @@ def score(metrics: Sequence[Metric], predictions: Predictions, *, recompute_inte
                 known = intervals.bootstrap_intervals(metric, predictions)
                 known |= intervals.roc_auc_interval(predictions) if "roc_auc" in found else {}
                 known |= intervals.average_precision_interval(predictions) if "average_precision" in found else {}
-        names = {name: f"{metric.name}.{name}" if name in scores else name for name in found}
-        scores |= {names[name]: value for name, value in found.items()}
-        bounds |= {names[name]: value for name, value in known.items() if name in found}
+            known = {name: value for name, value in known.items() if name in found}
+            named = [_without_clashes(each, scores, metric.name) for each in (found, known)]
+        scores, bounds = (_joined(*both) for both in zip((scores, bounds), named, strict=True))
     return {**scores, intervals.NAME: bounds} if bounds else scores
+
+
+def _without_clashes(found: Mapping[str, Any], taken: Mapping[str, Any], metric: str) -> dict[str, Any]:
+    """Return the scores of a metric by names that none of those in ``taken`` has."""
+    named = {}
+    for name, value in found.items():
+        if name == PER_TYPE and name in taken:
+            named[name] = {
+                type_: _without_clashes(row, taken[name].get(type_, {}), metric) for type_, row in value.items()
+            }
+        else:
+            named[f"{metric}.{name}" if name in taken else name] = value
+    return named
+
+
+def _joined(before: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the scores of both, those of each type together."""
+    joined = {**before, **new}
+    if PER_TYPE in before and PER_TYPE in new:
+        types = dict.fromkeys((*before[PER_TYPE], *new[PER_TYPE]))
+        joined[PER_TYPE] = {
+            type_: {**before[PER_TYPE].get(type_, {}), **new[PER_TYPE].get(type_, {})} for type_ in types
+        }
+    return joined
 
 
 @contextlib.contextmanager
