@@ -154,6 +154,15 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_tiny("bert", tmp_path_factory.mktemp("tiny"))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_kept_models() -> Iterator[None]:
+    """Keep no ONNX models with the checkpoints of trained runs: a second for each, in hundreds of tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("labelkit.train.disk_space.onnx_installed", lambda: False)
+        patch.setattr("labelkit.train.kept_model.onnx_installed", lambda: False)
+        yield
+
+
 @pytest.fixture(scope="session")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with a small CoNLL corpus: train, dev and test, types PER and LOC."""

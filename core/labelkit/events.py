@@ -28,7 +28,7 @@ class RunStarted(Event):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Stage(Event):
-    """A longer stage of a run begins, ``encoding`` or ``testing``; ``detail`` is one line to show."""
+    """A longer stage of a run begins, ``encoding``, ``testing`` or ``exporting``; ``detail`` is one line to show."""
 
     name: str
     detail: str = ""

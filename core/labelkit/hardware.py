@@ -5,8 +5,13 @@ Importing it loads no torch.
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 
 #: parts of messages of RuntimeError that mean exhausted memory, beside those that accelerate knows
@@ -59,8 +64,65 @@ def detect(*, cpu: bool = False) -> Hardware:
         return Hardware("cuda", name, torch.cuda.device_count(), driver, native)
     found, flags = _cpu_info()
     name = found or torch.backends.cpu.get_cpu_capability()
-    native = bool({"avx512_bf16", "amx_bf16"} & flags)
-    return Hardware("cpu", name, torch.get_num_threads(), None, native)
+    return Hardware("cpu", name, torch.get_num_threads(), None, bool(NATIVE_BF16 & flags))
+
+
+#: CPU flags of which each says that bf16 products are native
+NATIVE_BF16 = frozenset(("avx512_bf16", "amx_bf16"))
+
+
+def has_native_bf16() -> bool:
+    """Return whether the processor computes bf16 products natively."""
+    return bool(NATIVE_BF16 & cpu_flags())
+
+
+def torch_installed() -> bool:
+    """Return whether torch is installed, without importing it."""
+    return find_spec("torch") is not None
+
+
+def may_have_gpu() -> bool:
+    """Return whether torch may find a GPU, told without importing it: False only where it certainly finds none."""
+    if not torch_installed():
+        return False
+    try:
+        for_processors_only = version("torch").endswith("+cpu")
+    except PackageNotFoundError:
+        for_processors_only = False
+    drivers = (Path("/proc/driver/nvidia/version"), Path("/dev/kfd"))
+    return not for_processors_only and (any(map(Path.exists, drivers)) or shutil.which("nvidia-smi") is not None)
+
+
+def thread_count(environ: Mapping[str, str] = os.environ) -> int:
+    """Return how many threads compute: torch's number where it is loaded, else what it would choose.
+
+    That is ``OMP_NUM_THREADS``, or one for each core that this process may use; two threads of one core count once.
+    """
+    if "torch" in sys.modules:
+        import torch
+
+        return torch.get_num_threads()
+    wanted = environ.get("OMP_NUM_THREADS", "").partition(",")[0]
+    if wanted.isdecimal() and int(wanted) > 0:
+        return int(wanted)
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(usable, _physical_cores() or usable))
+
+
+def _physical_cores() -> int:
+    """Return the number of cores that Linux lists; 0 on other systems."""
+    cores, package = set(), ""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return 0
+    for line in lines:
+        key, _, value = line.partition(":")
+        if key.strip() == "physical id":
+            package = value
+        elif key.strip() == "core id":
+            cores.add((package, value))
+    return len(cores)
 
 
 def cpu_flags() -> frozenset[str]:

@@ -221,6 +221,10 @@ class TrainSettings:
         ClassWeights,
         Doc("weights of labels in the loss: none, balanced (by frequency in train), or a table, {B-PER = 2.0}"),
     ] = "none"
+    onnx: Annotated[
+        bool,
+        Doc("keep an ONNX model with the best checkpoint, where labelkit[fast] is installed: labelling starts sooner"),
+    ] = True
     head: Annotated[str, Doc("what stands on the encoder and how it learns: a name of labelkit heads")] = "linear"
     trainer: Mapping[str, Any] = field(default_factory=dict)
 

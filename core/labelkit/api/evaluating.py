@@ -89,7 +89,7 @@ def evaluate(
     from labelkit.labels.numbers import refuse_numbers
 
     place, options = _gold_options(run, data, split, columns, settings, home)
-    labeller = Labeller.open(options.run, place.home, place.catalog, decoder=decoder)
+    labeller = Labeller.open(options.run, place.home, place.catalog, decoder=decoder, engine="torch")
     info = labeller.info
     if label_map is not None:
         refuse_numbers(info.schema, "label_map")
@@ -140,7 +140,7 @@ def find_errors(
     from labelkit.labels.numbers import refuse_numbers
 
     place, options = _gold_options(run, data, split, columns, settings, home)
-    labeller = Labeller.open(options.run, place.home, place.catalog)
+    labeller = Labeller.open(options.run, place.home, place.catalog, engine="torch")
     refuse_numbers(labeller.info.schema, "labelkit.find_errors")
     details = find_details(labeller.info.run, place.home)
     if train and (data is not None or split not in (None, "train")):

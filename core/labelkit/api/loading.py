@@ -24,6 +24,7 @@ def load(
     device: Literal["auto", "cpu", "cuda"] = "auto",
     precision: Literal["auto", "fp32", "bf16"] = "fp32",
     splitter: str | None = None,
+    verify: bool = False,
 ) -> Labeller:
     """Return the labeller of a run or of another model: ``labelkit.load("latest").label("Some text.")``.
 
@@ -33,11 +34,14 @@ def load(
     :param home: the folder of runs and registry; default as for the command.
     :param decoder: how scores become labels; None: the decoder of the run.
     :param engine: ``"torch"``, ``"onnx"``, ``"onnx-int8"``, ``"openvino"``, ``"openvino-int8"`` (see ``labelkit
-        export``), or ``"auto"``: torch, and OpenVINO or ONNX Runtime for many records where one is installed.
+        export``), or ``"auto"``: the ONNX model beside the checkpoint, without torch, where there is one, else torch;
+        and OpenVINO or ONNX Runtime for many records where one is installed.
     :param device: ``"cpu"``, ``"cuda"``, or ``"auto"`` for a GPU where there is one.
     :param precision: ``"fp32"``; ``"bf16"``, faster where the hardware computes it natively, with another label now
         and then; or ``"auto"`` for the one that the hardware is good at.
     :param splitter: how raw text is split into words; None: the splitter of the run.
+    :param verify: compute the checksums of the checkpoint's files again; otherwise those of files that have not changed
+        since they were last computed are remembered.
     :raises LabelkitError: there is no such run, decoder, engine or device, or its checkpoint is gone or damaged.
     """
     from labelkit.label.labeller import Labeller
@@ -51,8 +55,9 @@ def load(
         "engine": engine,
         "device": device,
         "splitter": splitter,
+        "verify": verify,
     }
     labeller = Labeller.open(reference, place, catalog, **options)
-    for text in labeller.assumptions:
-        warnings.warn(f"assumed: {text}", stacklevel=2)
+    for text in (*(f"assumed: {one}" for one in labeller.assumptions), *labeller.notes):
+        warnings.warn(text, stacklevel=2)
     return labeller

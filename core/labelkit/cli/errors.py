@@ -114,7 +114,7 @@ def _open(shell: Shell, options: ErrorsOptions) -> tuple[Labeller, RunDetails | 
     from labelkit.label.labeller import Labeller
     from labelkit.labels.numbers import refuse_numbers
 
-    labeller = Labeller.open(options.run, shell.home, shell.catalog)
+    labeller = Labeller.open(options.run, shell.home, shell.catalog, engine="torch")
     say_assumptions(shell, labeller.assumptions)
     refuse_numbers(labeller.info.schema, "labelkit errors")
     details = find_details(labeller.info.run, shell.home)

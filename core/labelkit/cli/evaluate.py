@@ -117,7 +117,7 @@ def evaluate(shell: Shell, **given: Any) -> None:
 
     options = EvaluateOptions(**given)
     options.writer(shell)
-    labeller = Labeller.open(options.run, shell.home, shell.catalog, decoder=options.decoder)
+    labeller = Labeller.open(options.run, shell.home, shell.catalog, decoder=options.decoder, engine="torch")
     say_assumptions(shell, labeller.assumptions)
     info = labeller.info
     if options.mapping:

@@ -43,6 +43,7 @@ class LabelOptions:
     engine: str
     decoder: str | None
     splitter: str | None
+    verify: bool
     resume: bool
     strict: bool
     force: bool
@@ -122,10 +123,11 @@ class LabelOptions:
     type=click.Choice(["auto", "torch", "onnx", "onnx-int8", "openvino", "openvino-int8"]),
     default="auto",
     show_default=True,
-    help="Compute with this engine; auto: torch, and for large inputs OpenVINO or ONNX Runtime if installed.",
+    help="Compute with this engine; auto: the checkpoint's ONNX model, else torch; the fastest for large inputs.",
 )
 @click.option("--decoder", metavar="NAME", help="Decode scores with this decoder; default the run's own.")
 @click.option("--splitter", metavar="NAME", help="Split raw text into words with this splitter; default the run's own.")
+@click.option("--verify", is_flag=True, help="Compute the checksums of the checkpoint again, changed or not.")
 @click.option("--resume", is_flag=True, help="Continue FILE of an interrupted command.")
 @click.option("--strict", is_flag=True, help="Stop at the first record that cannot be read.")
 @click.option("--force", is_flag=True, help="Replace an existing FILE.")
@@ -159,6 +161,8 @@ def print_texts(shell: Shell, options: LabelOptions) -> None:
     from labelkit.label.records import drop_low_scores
 
     labeller = _open(shell, options)
+    for note in labeller.notes:
+        shell.say(f"note: {note}")
     schema = labeller.info.schema
     records = labeller.label_all(options.given_texts)
     if options.min_score is not None:
@@ -260,7 +264,14 @@ def _open(shell: Shell, options: LabelOptions) -> Labeller:
     # a single text gains nothing by bf16
     precision = "fp32" if options.texts and options.precision == "auto" else options.precision
     labeller = Labeller.open(
-        options.run, shell.home, shell.catalog, precision, options.decoder, options.engine, splitter=options.splitter
+        options.run,
+        shell.home,
+        shell.catalog,
+        precision,
+        options.decoder,
+        options.engine,
+        splitter=options.splitter,
+        verify=options.verify,
     )
     say_assumptions(shell, labeller.assumptions)
     return labeller

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Compute with this engine; auto: OpenVINO or ONNX Runtime where installed and faster, else torch.",
 )
+@click.option("--verify", is_flag=True, help="Compute the checksums of checkpoints again, changed or not.")
 @click.option("--decoder", metavar="NAME", help="Decode scores with this decoder; default that of each run.")
 @click.option(
     "--timeout",
@@ -95,7 +96,9 @@ def serve(shell: Shell, runs: tuple[str, ...], host: str, port: int, token_file:
         raise click.UsageError("--retrain-after is for --label-studio.")
     limits = limits_of(given)
     with bind(host, port) as bound:
-        options = OpenOptions(precision=given["precision"], engine=given["engine"], decoder=given["decoder"])
+        options = OpenOptions(
+            precision=given["precision"], engine=given["engine"], decoder=given["decoder"], verify=given["verify"]
+        )
         opener = Opener(shell.home, shell.catalog, options, limits)
         models = ServedModels.open(runs, opener, shell.say)
         server = RunningServer(shell, models, opener, bound, token)
@@ -175,6 +178,8 @@ class RunningServer:
                 shell.json({"url": url, "models": {model.name: model.run for model in self.models}})
             for model in self.models:
                 shell.say(f"{model.name}: run {model.run}, {model.labeller.engine.name}")
+                for note in model.labeller.notes:
+                    shell.say(f"note: {note}")
             for line in (*lines, f"serving on {url} (documentation: {url}/docs)"):
                 shell.say(line)
 

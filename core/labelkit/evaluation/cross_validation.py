@@ -138,7 +138,7 @@ def cross_val_predict(
             fold_home = Home(root=Path(folder))
             prepared = replace(work.prepared, corpus=hold_out(corpus, fold))
             done = train(prepared, catalog, fold_home, listeners=listeners)
-            labeller = Labeller.open(str(done.checkpoint.absolute()), fold_home, catalog)
+            labeller = Labeller.open(str(done.checkpoint.absolute()), fold_home, catalog, engine="torch")
             found, _ = labeller.scores(select_examples(examples, fold))
             values = apply_temperature(found.values, labeller.info.temperature)
         ends = np.cumsum(found.lengths)[:-1]

@@ -10,6 +10,7 @@ from labelkit.errors import LabelkitError
 
 if TYPE_CHECKING:
     from labelkit.inference.engine import Engine, WordScores
+    from labelkit.inference.onnx.kept import KeptModel
 
 
 class EngineSelector:
@@ -18,14 +19,15 @@ class EngineSelector:
     :param engine: the loaded engine.
     :param folder: the checkpoint.
     :param cache: folder of ONNX models; None: the loaded engine computes everything.
+    :param kept: the ONNX model beside the checkpoint, where the loaded engine computes with it.
     :ivar current: the engine that computed the last scores, or will compute the first ones.
     :ivar notes: failures of the faster engine, one line each.
     """
 
-    def __init__(self, engine: Engine, folder: Path, cache: Path | None) -> None:
+    def __init__(self, engine: Engine, folder: Path, cache: Path | None, kept: KeptModel | None = None) -> None:
         self.loaded = self.current = engine
         self.notes: list[str] = []
-        self._folder, self._cache = folder, cache
+        self._folder, self._cache, self._kept = folder, cache, kept
         self._faster: Engine | None = None
 
     @property
@@ -55,12 +57,15 @@ class EngineSelector:
 
     def faster(self) -> Engine:
         """Return the fastest engine for large inputs, loaded once; the loaded engine if none is faster."""
-        from labelkit.inference.onnx.engine import load_onnx_engine
+        from labelkit.inference.onnx.engine import load_onnx_engine, with_onnx_model
 
         runtime = self._faster_runtime() if self._faster is None else None
         if runtime is not None and self._cache is not None:
             try:
-                self._faster = load_onnx_engine(self.loaded, self._folder, runtime, self._cache)
+                if self._kept is not None:
+                    self._faster = with_onnx_model(self.loaded, self._kept.onnx, runtime)
+                else:
+                    self._faster = load_onnx_engine(self.loaded, self._folder, runtime, self._cache)
             except LabelkitError as error:
                 self._disable_faster(error)
         return self._faster or self.loaded
@@ -68,7 +73,9 @@ class EngineSelector:
     def _faster_runtime(self) -> str | None:
         from labelkit.inference.onnx.engine import faster_runtime
 
-        return faster_runtime(self.loaded, self._cache) if self._cache is not None else None
+        if self._cache is None:
+            return None
+        return faster_runtime(self.loaded, self._cache, kept=self._kept is not None)
 
     def _disable_faster(self, error: LabelkitError) -> None:
         self.notes.append(f"{self.loaded.name} alone: {error.message}")

@@ -26,6 +26,7 @@ from labelkit.label.text_inputs import TextInput, check_pair, numbered_examples
 from labelkit.labels.numbers import refuse_numbers
 from labelkit.models.adoption import AdoptionOptions
 from labelkit.models.checkpoint import CheckpointInfo, read_train_mentions
+from labelkit.models.checksums import ChecksumMemory
 from labelkit.plugins.catalog import Catalog
 from labelkit.records import Context, Coverage, Decoder, Example, Labelled, Mentions, Metric, Preprocessor, TextPair
 from labelkit.registry import Home
@@ -85,17 +86,20 @@ class Labeller:
         splitter: str | None = None,
         *,
         trial: bool = False,
+        verify: bool = False,
     ) -> Self:
         """Open the checkpoint of a run, of a folder written with a separator, or of ``hub:org/name[@REVISION]``.
 
         :param precision: ``"fp32"``; ``"bf16"``, faster where the processor computes it natively, with a different
             label now and then; or ``"auto"`` for the one that the hardware is good at.
         :param decoder: name of the decoder; None for the run's own.
-        :param engine: one of :data:`labelkit.inference.onnx.engine.ENGINES`; with ``"auto"`` large inputs are labelled
-            by OpenVINO or ONNX Runtime if one is installed and faster.
+        :param engine: one of :data:`labelkit.inference.onnx.engine.ENGINES`; with ``"auto"`` the ONNX model beside the
+            checkpoint is loaded, without torch, where there is one, and large inputs are labelled by OpenVINO or ONNX
+            Runtime if one is installed and faster.
         :param device: ``"cpu"``, ``"cuda"``, or ``"auto"`` for a GPU where there is one.
         :param splitter: how raw text is split into words; None for the checkpoint's own.
         :param trial: a contract check labels made-up data, see :attr:`labelkit.Context.trial`.
+        :param verify: compute the checksums of all files, also of those that have not changed since they were computed.
         :raises LabelkitError: if there is no such checkpoint, it is damaged, a plugin that it needs is missing, or the
             decoder is of another kind.
         """
@@ -103,14 +107,22 @@ class Labeller:
             find_splitter(splitter)
         offline = Environment.read().offline
         options = AdoptionOptions(splitter=cast("SplitterName", splitter))
-        resolved = resolve_checkpoint(reference, home, catalog.tasks, offline=offline, options=options)
+        checksums = ChecksumMemory(home.cache, verify=verify)
+        resolved = resolve_checkpoint(
+            reference, home, catalog.tasks, offline=offline, options=options, checksum=checksums.sha256
+        )
         folder, info = resolved.folder, resolved.info
         found = checkpoint_context(info, catalog, offline=offline, trial=trial)
         chosen = find_decoder(catalog, decoder or info.decoder, info, found.context)
         preprocessors = find_preprocessors(catalog, info, found.context)
         head = find_head(catalog, info)
-        loaded = load_engine(folder, info, head, precision, engine, home.cache, found.context, device)
-        return cls(folder, info, chosen, preprocessors, loaded, home.cache if engine == "auto" else None, found)
+        loaded = load_engine(folder, info, head, precision, engine, home.cache, found.context, device, checksums.sha256)
+        checksums.save()
+        labeller = cls(folder, info, chosen, preprocessors, loaded.engine, context=found)
+        if engine == "auto":
+            labeller._selector = EngineSelector(loaded.engine, folder, home.cache, loaded.kept)
+        labeller._selector.notes += [loaded.note] if loaded.note else []
+        return labeller
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from labelkit.errors import LabelkitError, nearest
+from labelkit.hardware import has_native_bf16, may_have_gpu, torch_installed
 from labelkit.models.checkpoint import CheckpointInfo
+from labelkit.models.checkpoint_files import Checksum, sha256_of
 from labelkit.models.heads import reordered
 from labelkit.plugins.catalog import Catalog
 from labelkit.plugins.functions import with_context
@@ -14,11 +18,21 @@ from labelkit.plugins.suppliers import find_part
 from labelkit.records import Context, Decoder, Head, Preprocessor
 
 if TYPE_CHECKING:
-    from labelkit.hardware import Hardware
     from labelkit.inference.engine import Engine
+    from labelkit.inference.onnx.kept import KeptModel
 
-#: kind of device → initial batch size in subwords, padding included; on a processor bounded by its caches
-BATCH_SIZES = {"cpu": 1024, "cuda": 65536}
+
+@dataclass(frozen=True, slots=True)
+class LoadedEngine:
+    """An engine of a checkpoint.
+
+    :param kept: the ONNX model beside the checkpoint, where it computes.
+    :param note: why torch computes in place of that model, in one line; empty where there is nothing to say.
+    """
+
+    engine: Engine
+    kept: KeptModel | None = None
+    note: str = ""
 
 
 def load_engine(
@@ -30,56 +44,119 @@ def load_engine(
     cache: Path,
     ctx: Context,
     device: str = "auto",
-) -> Engine:
-    """Load model and tokenizer of a checkpoint onto the device.
+    checksum: Checksum = sha256_of,
+) -> LoadedEngine:
+    """Load model and tokenizer of a checkpoint onto the device, without torch where that labels as torch does.
 
     :param head: the head that it was trained with.
     :param precision: ``"fp32"``, ``"bf16"`` or ``"auto"``.
-    :param name: one of :data:`labelkit.inference.onnx.engine.ENGINES`; ``"auto"`` loads torch.
+    :param name: one of :data:`labelkit.inference.onnx.engine.ENGINES`; ``"auto"`` loads the ONNX model beside the
+        checkpoint where there is one, else torch.
     :param cache: folder of ONNX models.
     :param ctx: that of the checkpoint, for the functions of the head.
     :param device: ``"cpu"``, ``"cuda"``, or ``"auto"`` for a GPU where there is one.
+    :param checksum: computes the SHA-256 of a file.
     :raises LabelkitError: if the engine is unknown, a package is missing, or the model cannot be loaded.
     """
-    from labelkit.encode.alignment import Encoding
-    from labelkit.hardware import detect, precision_for
-    from labelkit.inference.engine import Engine, fallback_of
-    from labelkit.inference.onnx.engine import ENGINES, load_onnx_engine
-    from labelkit.models import architectures
-    from labelkit.models.loading import bind_head, load_classifier, silence_transformers
-    from labelkit.models.tokenizer import load_tokenizer
+    from labelkit.inference.onnx.engine import ENGINES
+    from labelkit.inference.onnx.kept import read_kept_model
 
     if name not in ENGINES:
         raise LabelkitError(f"unknown engine '{name}'", hint=nearest(name, ENGINES))
-    with silence_transformers():
-        bound = bind_head(head, folder, info.schema, ctx)
-        model: Any = load_classifier(folder, bound, trained=True)
-        tokenizer = load_tokenizer(folder, for_words=info.tokenizer_input == "words")
-    onnx = name not in ("auto", "torch")
-    hardware: Hardware = detect(cpu=onnx or device == "cpu")
-    check_device(device, hardware.type)
-    model = model.to(hardware.type).eval()
-    encoding = Encoding.of(tokenizer, info.max_length, info.overlap)
-    # in bf16 the numbers of a regression are right to two or three digits only
-    wanted = "fp32" if info.schema.numeric and precision == "auto" else precision
-    fallback = fallback_of(info.schema, info.fallback)
-    chosen, _ = architectures.precision_for(model.config, precision_for(wanted, hardware))
-    engine = Engine(model, encoding, chosen, BATCH_SIZES[hardware.type], head=bound, **fallback)
-    return load_onnx_engine(engine, folder, name, cache) if onnx else engine
+    note = ""
+    if (chosen := choose_torchless(info, precision, name, device)) and (kept := read_kept_model(folder)):
+        problem = kept.mismatch(info, checksum)
+        try:
+            if problem is None:
+                return _load_kept(kept, chosen, info, head, ctx, cache)
+        except LabelkitError as error:
+            if name != "auto":
+                raise
+            problem = f"cannot be used: {error.message}"
+        note = f"torch labels, as the ONNX model beside the checkpoint {problem}"
+    require_torch(folder, note)
+    return LoadedEngine(_load_with_torch(folder, info, head, precision, name, cache, ctx, device), note=note)
 
 
-def check_device(wanted: str, found: str) -> None:
-    """Raise if a device is unknown, or is not there.
+def _load_kept(
+    kept: KeptModel, chosen: TorchlessChoice, info: CheckpointInfo, head: Head, ctx: Context, cache: Path
+) -> LoadedEngine:
+    from labelkit.inference.onnx.engine import load_onnx_engine, with_onnx_model
 
-    :param wanted: ``"auto"``, ``"cpu"`` or ``"cuda"``.
-    :param found: the device that would be used.
-    :raises LabelkitError: it cannot be used.
+    engine = replace(kept.engine(info, head, ctx), precision="fp32" if kept.fp32_only else chosen.precision)
+    if chosen.int8:
+        return LoadedEngine(load_onnx_engine(engine, kept.checkpoint, f"{chosen.runtime}-int8", cache))
+    return LoadedEngine(with_onnx_model(engine, kept.onnx, chosen.runtime), kept)
+
+
+def _load_with_torch(
+    folder: Path,
+    info: CheckpointInfo,
+    head: Head,
+    precision: str,
+    name: str,
+    cache: Path,
+    ctx: Context,
+    device: str,
+) -> Engine:
+    from labelkit.inference.onnx.engine import load_onnx_engine
+    from labelkit.inference.torch_engine import check_device, load_torch_engine
+
+    if name in ("auto", "torch"):
+        return load_torch_engine(folder, info, head, precision, ctx, device)
+    check_device(device, "cpu")
+    return load_onnx_engine(load_torch_engine(folder, info, head, precision, ctx, "cpu"), folder, name, cache)
+
+
+@dataclass(frozen=True, slots=True)
+class TorchlessChoice:
+    """How an ONNX model computes what was asked for, without torch."""
+
+    runtime: str
+    precision: str
+    int8: bool = False
+
+
+def choose_torchless(info: CheckpointInfo, precision: str, name: str, device: str) -> TorchlessChoice | None:
+    """Return how an ONNX model computes what was asked for; None where torch does.
+
+    Decided by the hardware and the installed packages. Torch computes on a GPU and, where it is installed, in bf16.
+
+    :param name: one of :data:`labelkit.inference.onnx.engine.ENGINES`.
     """
-    devices = ("auto", "cpu", "cuda")
-    if wanted not in devices:
-        raise LabelkitError(f"unknown device '{wanted}'", hint=nearest(wanted, devices))
-    if wanted == "cuda" and found != "cuda":
-        raise LabelkitError("no GPU can be used here", hint="device='cpu', or 'auto'; ONNX engines run on the CPU")
+    from labelkit.inference.onnx.export import runs_models
+
+    runtime, _, kind = name.partition("-")
+    if runtime == "torch" or device not in ("auto", "cpu"):
+        return None
+    wanted = "fp32" if info.schema.numeric and precision == "auto" else precision
+    bf16 = wanted == "bf16" or (wanted == "auto" and has_native_bf16())
+    if runtime != "auto":
+        if not runs_models(runtime):
+            return None
+        return TorchlessChoice(runtime, "bf16" if bf16 and runtime == "openvino" else "fp32", kind == "int8")
+    if (device == "auto" and may_have_gpu()) or (bf16 and torch_installed()):
+        return None
+    if bf16 and runs_models("openvino"):
+        return TorchlessChoice("openvino", "bf16")
+    found = next((one for one in ("onnx", "openvino") if runs_models(one)), None)
+    return None if found is None or wanted == "bf16" else TorchlessChoice(found, "fp32")
+
+
+def require_torch(folder: Path, note: str) -> None:
+    """Raise if torch and transformers are not installed.
+
+    :param folder: the checkpoint to load.
+    :param note: why its ONNX model is not used; empty where it has none.
+    :raises LabelkitError: they are not.
+    """
+    if torch_installed() and find_spec("transformers") is not None:
+        return
+    why = f": {note}" if note else f", and no ONNX model lies in {folder} that could label without it"
+    raise LabelkitError(
+        f"torch is not installed{why}",
+        hint="pip install 'labelkit[train]', or run labelkit export where that is installed",
+    )
 
 
 def find_decoder(catalog: Catalog, name: str, info: CheckpointInfo, ctx: Context) -> Decoder:

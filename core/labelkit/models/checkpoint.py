@@ -16,7 +16,14 @@ from labelkit.files.atomic import new_folder
 from labelkit.files.json_text import to_json
 from labelkit.files.small import read_json, read_small
 from labelkit.models.adapters import check_no_adapter, merged_adapters
-from labelkit.models.checkpoint_files import CHECKPOINT_INFO, TRAIN_MENTIONS, pickles_in, sha256_of, weights_of
+from labelkit.models.checkpoint_files import (
+    CHECKPOINT_INFO,
+    TRAIN_MENTIONS,
+    Checksum,
+    pickles_in,
+    sha256_of,
+    weights_of,
+)
 from labelkit.models.heads import plain_state, save_module
 from labelkit.records import Kind, Schema
 from labelkit.settings import SplitterName
@@ -183,10 +190,13 @@ def write_checkpoint(
     return files  # noqa: RET504 - the folder is renamed when the context ends
 
 
-def read_checkpoint(folder: Path, files: Mapping[str, tuple[int, str]] | None = None) -> CheckpointInfo:
+def read_checkpoint(
+    folder: Path, files: Mapping[str, tuple[int, str]] | None = None, checksum: Checksum = sha256_of
+) -> CheckpointInfo:
     """Check a checkpoint folder and return its info.
 
     :param files: file name → the recorded size and SHA-256.
+    :param checksum: computes the SHA-256 of a file.
     :raises ModelError: a part is missing, damaged or changed, or the folder holds pickles.
     :raises StorageError: the system cannot read a file.
     """
@@ -205,7 +215,7 @@ def read_checkpoint(folder: Path, files: Mapping[str, tuple[int, str]] | None = 
         file = folder / name
         if not file.is_file():
             raise ModelError(f"{file} is missing", hint=RESTORE)
-        if file.stat().st_size != size or sha256_of(file) != digest:
+        if file.stat().st_size != size or checksum(file) != digest:
             raise ModelError(f"{file} has changed since it was recorded", hint=RESTORE)
     return info
 

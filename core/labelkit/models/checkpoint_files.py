@@ -32,6 +32,8 @@ LARGEST_DOCUMENT = 1 << 28
 #: the longest header that safetensors itself reads
 LONGEST_HEADER = 100_000_000
 CHUNK = 1 << 20
+#: computes the SHA-256 of a file
+Checksum = Callable[[Path], str]
 
 
 def copy_checkpoint(folder: Path, target: Path, *, weights: bool = True) -> None:

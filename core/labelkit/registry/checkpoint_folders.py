@@ -10,7 +10,7 @@ from pathlib import Path
 from labelkit.errors import UnknownRunError
 from labelkit.models.adoption import AdoptionOptions, adopt_folder
 from labelkit.models.checkpoint import CheckpointInfo, read_checkpoint
-from labelkit.models.checkpoint_files import CHECKPOINT_INFO
+from labelkit.models.checkpoint_files import CHECKPOINT_INFO, Checksum, sha256_of
 from labelkit.models.references import HUB_PREFIX, fetch_model
 from labelkit.records import Task
 from labelkit.registry.home import Home
@@ -60,6 +60,7 @@ def resolve_checkpoint(
     *,
     offline: bool = False,
     options: AdoptionOptions | None = None,
+    checksum: Checksum = sha256_of,
 ) -> ResolvedCheckpoint:
     """Return the checkpoint of a run, of a folder written with a separator, or of ``hub:org/name[@REVISION]``.
 
@@ -68,6 +69,7 @@ def resolve_checkpoint(
     :param tasks: that are installed, by name.
     :param offline: ask no network.
     :param options: what the user says of a model that labelkit did not train; splitter and decoder hold for all.
+    :param checksum: computes the SHA-256 of a file.
     :raises LabelkitError: if there is no such run, folder or repository, or its checkpoint is missing or damaged.
     """
     text = reference_text(reference)
@@ -82,7 +84,7 @@ def resolve_checkpoint(
     else:
         folder = Path(text).expanduser()
     foreign = folder.is_dir() and not files and not (folder / CHECKPOINT_INFO).is_file()
-    info = adopt_folder(folder, text, tasks, options) if foreign else read_checkpoint(folder, files)
+    info = adopt_folder(folder, text, tasks, options) if foreign else read_checkpoint(folder, files, checksum)
     info = replace(info, splitter=options.splitter or info.splitter, decoder=options.decoder or info.decoder)
     return ResolvedCheckpoint(reference=text, folder=folder, info=info, files=files, revision=revision)
 

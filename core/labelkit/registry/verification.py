@@ -140,6 +140,7 @@ def _verify(
         recorded = recorded_files(connection, row["id"])
         # Files that labelkit wrote into the folder later, such as an ONNX model.
         added = set(connection.scalars(sa.select(outputs.sha256).where(outputs.run == row["run"])))
+    recorded |= _kept_files(folder, recorded)
     hashes = _hashes(folder, progress)
     known = {name: sha256 for name, sha256 in hashes.items() if name in recorded or sha256 not in added}
     files = compare_files(recorded, known)
@@ -151,6 +152,21 @@ def _verify(
     return VerifiedCheckpoint(
         run=row["run"], step=row["step"], best=row["is_best"], last=row["is_last"], folder=folder, files=files
     )
+
+
+def _kept_files(folder: Path, recorded: Mapping[str, str]) -> dict[str, str]:
+    """Return name → SHA-256 of the files of the ONNX model beside a checkpoint, as its meta file declares them.
+
+    The registry does not record them. A meta file of other weights than the recorded ones counts as changed.
+    """
+    from labelkit.inference.onnx.kept import FOLDER, read_kept_model  # numpy would slow down the other commands
+
+    kept = read_kept_model(folder)
+    if kept is None:
+        return {}
+    fits = all(recorded.get(name) == digest for name, digest in kept.sources.items())
+    found = kept.all_files if fits else dict.fromkeys(kept.all_files, "of another checkpoint")
+    return {f"{FOLDER}/{name}": digest for name, digest in found.items()}
 
 
 def _hashes(folder: Path, progress: Progress | None) -> dict[str, str]:

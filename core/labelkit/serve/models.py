@@ -38,6 +38,7 @@ class OpenOptions:
     precision: str = "fp32"
     engine: str = "auto"
     decoder: str | None = None
+    verify: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,15 @@ class Opener:
         from labelkit.label.labeller import Labeller
 
         options = self.options
-        labeller = Labeller.open(reference, self.home, self.catalog, options.precision, options.decoder, options.engine)
+        labeller = Labeller.open(
+            reference,
+            self.home,
+            self.catalog,
+            options.precision,
+            options.decoder,
+            options.engine,
+            verify=options.verify,
+        )
         batch = labeller.prepare([Example(id="1", text="Ada Lovelace lives in London .")])
         labeller.finish(batch, labeller.compute(batch, large=True))
         return Batcher(labeller, self.limits.queued, large=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from labelkit.config.plan import Plan
 from labelkit.errors import StorageError
+from labelkit.inference.onnx.export import onnx_installed
 from labelkit.models.checkpoint_files import weights_of
 from labelkit.registry import Home
 from labelkit.train.preparation import PreparedRun
@@ -31,16 +32,19 @@ class DiskSpaceEstimate:
     :param checkpoint: of one checkpoint.
     :param state: of the training state: weights, and the moments of the optimizer.
     :param cache: of the encoded windows.
+    :param onnx: of the ONNX model of the best checkpoint, which is written when the training state is gone.
     """
 
     checkpoint: int
     state: int
     cache: int
+    onnx: int = 0
 
     def total(self, runs: int = 1) -> int:
         """Return the disk space of several runs, one after the other: checkpoints of finished runs stay."""
-        before = (runs - 1) * _KEPT * self.checkpoint
-        return before + (_KEPT + _WRITTEN) * self.checkpoint + self.state + self.cache
+        before = (runs - 1) * (_KEPT * self.checkpoint + self.onnx)
+        training = (_KEPT + _WRITTEN) * self.checkpoint + self.state
+        return before + max(training, _KEPT * self.checkpoint + self.onnx) + self.cache
 
 
 def estimate_disk_space(prepared: PreparedRun, plan: Plan) -> DiskSpaceEstimate:
@@ -48,7 +52,10 @@ def estimate_disk_space(prepared: PreparedRun, plan: Plan) -> DiskSpaceEstimate:
     weights = weight_count(prepared.encoder.folder) * _WEIGHT_BYTES
     words = sum(split.words for split in prepared.corpus.splits.values())
     return DiskSpaceEstimate(
-        checkpoint=weights, state=(1 + optimizer_moments(plan.train.optim)) * weights, cache=words * _CACHE_BYTES
+        checkpoint=weights,
+        state=(1 + optimizer_moments(plan.train.optim)) * weights,
+        cache=words * _CACHE_BYTES,
+        onnx=weights if plan.train.onnx and onnx_installed() else 0,
     )
 
 

@@ -23,6 +23,7 @@ from labelkit.train import distributed
 from labelkit.train.arguments import training_arguments
 from labelkit.train.checkpoint_selection import CheckpointSelection, SavedCheckpoint
 from labelkit.train.guards import TimeLimit, loss_guard
+from labelkit.train.kept_model import keep_onnx_model
 from labelkit.train.resolution import ResolvedRun
 from labelkit.train.signals import InterruptHandler
 from labelkit.train.trainer import WordLevelTrainer, unwrapped_forward
@@ -85,9 +86,11 @@ class TrainingRun(TrainerCallback):
             self._selection.load(progress["selection"])
 
     def fit_and_test(self) -> tuple[SavedCheckpoint, dict[str, Metrics]]:
-        """Train, and evaluate the best checkpoint on test: :meth:`fit`, then :meth:`test`."""
+        """Train, evaluate the best checkpoint on test, and keep its ONNX model: :meth:`fit`, then :meth:`test`."""
         self.fit()
-        return self.test()
+        best, metrics = self.test()
+        keep_onnx_model(self._run.id, self._run.plan, best.path, self._emit)
+        return best, metrics
 
     def fit(self) -> None:
         """Train and evaluate on validation until the end, or until the time limit.

@@ -36,7 +36,7 @@ class Labellers:
         from labelkit.label.labeller import Labeller
 
         if run not in self._open:
-            self._open[run] = Labeller.open(run, self._site.home, self._site.catalog)
+            self._open[run] = Labeller.open(run, self._site.home, self._site.catalog, engine="torch")
             if len(self._open) > KEPT:
                 self._open.popitem(last=False)
         self._open.move_to_end(run)

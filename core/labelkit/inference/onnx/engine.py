@@ -175,13 +175,12 @@ def with_onnx_model(engine: Engine, model: OnnxModel, runtime: str) -> Engine:
         model stay in fp32: bf16 would be a twentieth faster, and lower the score further.
     :raises ModelError: if the runtime differed from torch when the model was exported.
     """
-    import torch
-
+    from labelkit.hardware import thread_count
     from labelkit.inference.engine import OutOfMemoryState
 
     if why := model.unusable_runtimes.get(runtime):
         raise ModelError(why, hint="label with torch: --engine torch")
-    threads = torch.get_num_threads()
+    threads = thread_count()
     budget = max(2, threads) * BUDGET
     session: RuntimeSession
     if runtime == "openvino":
@@ -192,16 +191,20 @@ def with_onnx_model(engine: Engine, model: OnnxModel, runtime: str) -> Engine:
     return replace(engine, session=session, precision=session.precision, budget=budget, memory=OutOfMemoryState())
 
 
-def faster_runtime(engine: Engine, cache: Path) -> str | None:
+def faster_runtime(engine: Engine, cache: Path, *, kept: bool = False) -> str | None:
     """Return the runtime that labels large inputs faster than ``engine``; None if torch is the fastest.
 
     Decided by the hardware and the installed packages, never by timings: on a processor OpenVINO, else ONNX Runtime, is
     faster than torch with the same labels. A GPU is faster still, and so is torch on processors with bf16 matrix
     products (AMX). The precision does not change, and ONNX Runtime has no bf16 on processors. None if the home of the
     cache does not exist: labelling creates no home.
+
+    :param kept: the engine computes with the ONNX model beside the checkpoint, which OpenVINO runs as well.
     """
     from labelkit.hardware import cpu_flags
 
+    if kept:
+        return "openvino" if openvino_installed() and engine.name.startswith("onnx-") else None
     usable = engine.session is None and engine.device == "cpu" and cache.parent.is_dir()
     if not usable or "amx_bf16" in cpu_flags() or not onnx_installed():
         return None

@@ -63,9 +63,20 @@ class OnnxModel:
         return sum(size for size, _ in _read(self.folder / META).get("files", {}).values())
 
     @property
+    def files(self) -> list[str]:
+        """The names of its files."""
+        return list(_read(self.folder / META).get("files", {}))
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What its comparison with torch found, see :func:`compare_runtimes`."""
+        meta = _read(self.folder / META)
+        return {name: meta.get(name, {}) for name in ("difference", "unfit")}
+
+    @property
     def unusable_runtimes(self) -> dict[str, str]:
         """The runtimes that must not run this model, with the reason."""
-        found: dict[str, str] = _read(self.folder / META).get("unfit", {})
+        found: dict[str, str] = self.facts["unfit"]
         return found
 
     @property
@@ -91,6 +102,11 @@ def onnx_installed() -> bool:
 def openvino_installed() -> bool:
     """Return whether OpenVINO is installed."""
     return find_spec("openvino") is not None
+
+
+def runs_models(runtime: str) -> bool:
+    """Return whether ``runtime``, ``"onnx"`` or ``"openvino"``, is installed; ``onnx`` itself only exports models."""
+    return openvino_installed() if runtime == "openvino" else find_spec("onnxruntime") is not None
 
 
 def require_runtime(runtime: str = "onnx") -> None:
@@ -156,8 +172,7 @@ def export_model(
     try:
         with new_folder(model.folder) as beside:
             if source is None:
-                trace(engine, beside / MODEL)
-                facts = compare_runtimes(engine, OnnxModel(beside, precision))
+                facts = write_model(engine, beside)
             else:
                 from labelkit.inference.onnx.quantization import quantize
 
@@ -171,6 +186,16 @@ def export_model(
             raise
         return found  # another process exported it at the same time
     return model
+
+
+def write_model(engine: Engine, folder: Path) -> dict[str, Any]:
+    """Write the model of an engine to a folder in fp32, and return what its comparison with torch found.
+
+    :param engine: on torch, on the processor.
+    :raises ModelError: the architecture cannot be exported, or the model differs from torch.
+    """
+    trace(engine, folder / MODEL)
+    return compare_runtimes(engine, OnnxModel(folder, "fp32"))
 
 
 def _read(path: Path) -> dict[str, Any]:
