@@ -126,6 +126,10 @@ def damage_model(checkpoint: Path) -> None:
             lambda folder: change(folder / FOLDER / "meta.json", tokenizer_input="text"),
             "was made for another input of the tokenizer",
         ),
+        (
+            lambda folder: change(folder / FOLDER / "meta.json", encoding={"pad_id": 0}),
+            "was made by another version of labelkit",
+        ),
     ],
 )
 def test_torch_labels_where_it_does_not_fit_and_says_so(

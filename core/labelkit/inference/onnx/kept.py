@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from dataclasses import fields as fields_of
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -29,7 +29,7 @@ from labelkit.models.architectures import FP32_ONLY
 from labelkit.models.checkpoint import CheckpointInfo
 from labelkit.models.checkpoint_files import HEAD_WEIGHTS, Checksum, sha256_of, weights_of
 from labelkit.models.heads import BoundHead, parameters_of
-from labelkit.models.tokenizer import ContentTokenizer, SpecialTokens
+from labelkit.models.tokenizer import ContentTokenizer, PairTokens, SpecialTokens
 from labelkit.records import Context, Head, HeadContext
 
 #: the folder in a checkpoint
@@ -44,8 +44,12 @@ SOURCES = (
 )  # fmt: skip
 #: packages whose versions are recorded
 _PACKAGES = ("torch", "transformers", "tokenizers", "onnxruntime", "openvino")
-#: the fields of an encoding that are plain values in the meta file
-_ENCODING = ("leading_space", "blank_ids", "separator", "pad_id", "pad_left", "input_names")
+#: the fields of an encoding that are plain values in the meta file; the special tokens are an object in it
+_ENCODING = tuple(
+    one.name
+    for one in fields_of(Encoding)
+    if one.name not in ("content", "special_tokens", "max_length", "stride", "word_cache")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,8 @@ class KeptModel:
         :param info: of the checkpoint.
         :param checksum: computes the SHA-256 of a file.
         """
+        if self.meta["encoding"].keys() != {*_ENCODING, "special_tokens"}:
+            return "was made by another version of labelkit"
         if self.meta["tokenizer_input"] != info.tokenizer_input:
             return "was made for another input of the tokenizer"
         try:
@@ -114,19 +120,11 @@ class KeptModel:
 
         try:
             backend = Tokenizer.from_file(str(self.checkpoint / FOLDER / TOKENIZER))
-            given = self.meta["encoding"]
-            special = given["special_tokens"]
-            types = special["types"]
-            plain: dict[str, Any] = {}
-            for name in _ENCODING:
-                plain[name] = tuple(given[name]) if isinstance(given[name], list) else given[name]
-            return Encoding(
-                ContentTokenizer(backend, given["special"], given["unknown"]),
-                SpecialTokens(tuple(special["prefix"]), tuple(special["suffix"]), types and tuple(types)),
-                info.max_length,
-                info.overlap,
-                **plain,
-            )
+            content = ContentTokenizer(backend, self.meta["special"], self.meta["unknown"])
+            given = {name: _frozen(value) for name, value in self.meta["encoding"].items()}
+            special = given.pop("special_tokens")
+            tokens = SpecialTokens(**{**special, "pair": PairTokens(**special["pair"])})
+            return Encoding(content, tokens, info.max_length, info.overlap, **given)
         except Exception as error:  # tokenizers raises Exception itself
             raise ModelError(f"the tokenizer in {self.checkpoint / FOLDER} is damaged: {explanation(error)}") from error
 
@@ -166,12 +164,20 @@ def read_kept_model(checkpoint: Path) -> KeptModel | None:
         found = KeptModel(checkpoint, meta)
         complete = MODEL in found.files and TOKENIZER in found.files and bool(found.sources)
         complete = complete and all(Path(name).name == name for name in (*found.files, *found.sources))
-        return found if meta["format"] <= FORMAT and complete and meta.keys() >= _KEYS else None
+        complete = complete and meta.keys() >= _KEYS and isinstance(meta["encoding"], dict)
+        return found if meta["format"] <= FORMAT and complete else None
     except (OSError, StorageError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
-_KEYS = {"tokenizer_input", "model_type", "encoding", "hidden_size", "head_parameters", "unfit"}
+_KEYS = {"special", "unknown", "tokenizer_input", "model_type", "encoding", "hidden_size", "head_parameters", "unfit"}
+
+
+def _frozen(value: Any) -> Any:
+    """Return a value of JSON with tuples in place of lists."""
+    if isinstance(value, dict):
+        return {name: _frozen(inner) for name, inner in value.items()}
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value
 
 
 def keep_model(engine: Engine, checkpoint: Path, info: CheckpointInfo, cache: Path | None = None) -> KeptModel:
@@ -212,11 +218,8 @@ def _described(engine: Engine, checkpoint: Path, info: CheckpointInfo) -> dict[s
         "model_type": str(engine.torch_model.config.model_type),
         "hidden_size": engine.head.context.hidden_size,
         "head_parameters": sorted(parameters_of(engine.torch_model)),
-        "encoding": {
-            "special_tokens": {"prefix": special.prefix, "suffix": special.suffix, "types": special.types},
-            "special": sorted(encoding.content.special),
-            "unknown": encoding.content.unknown,
-            **{name: getattr(encoding, name) for name in _ENCODING},
-        },
+        "special": sorted(encoding.content.special),
+        "unknown": encoding.content.unknown,
+        "encoding": {**{name: getattr(encoding, name) for name in _ENCODING}, "special_tokens": asdict(special)},
         "versions": {name: version(name) for name in _PACKAGES if find_spec(name) is not None},
     }
