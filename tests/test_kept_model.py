@@ -67,7 +67,7 @@ def opened(kept_home: Home, catalog: Catalog) -> Callable[..., Labeller]:
 def without_engine(records: list[Labelled]) -> list[Labelled]:
     """Return the records without the engine and with scores of four digits."""
     return [
-        replace(one, engine="", spans=tuple(replace(span, score=round(span.score or 0, 4)) for span in one.spans))
+        replace(one, engine="", spans=tuple(replace(span, score=round(span.score or 0, 4)) for span in one.spans or ()))
         for one in records
     ]
 
@@ -319,7 +319,7 @@ def test_threads_without_torch(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_gpu_is_expected_unless_torch_is_for_processors_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hardware.shutil, "which", lambda name: "/usr/bin/nvidia-smi")
+    monkeypatch.setattr("shutil.which", lambda name: "/usr/bin/nvidia-smi")
     monkeypatch.setattr(hardware, "version", lambda name: "2.6.0")
     assert hardware.may_have_gpu()
     monkeypatch.setattr(hardware, "version", lambda name: "2.6.0+cpu")
