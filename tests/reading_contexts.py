@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import fields
 from pathlib import Path
@@ -9,8 +11,11 @@ from types import SimpleNamespace
 from typing import Any
 
 from labelkit.errors import DataError
+from labelkit.formats.builtin import FORMATS
+from labelkit.formats.recognition import reader_for
 from labelkit.records import DataSettings, Example, LoadContext, ReadingPolicy
 
+BY_NAME = {known.name: known for known in FORMATS}
 #: how notes begin that count records, not parts of them
 _RECORDS = ("records ", "texts ", "tasks ", "examples ", "documents ", "rows ", "repeated header rows ")
 
@@ -34,6 +39,40 @@ def accounted(
     found = list(read(path, ctx))
     left_out = sum(times for what, times in ctx.policy.counts.items() if what.startswith(_RECORDS))
     return len(found), len([one for one in bad if "looks like several labels" not in one.message]) + left_out
+
+
+class Found:
+    """What was read of a file, or why it was not."""
+
+    def __init__(self, path: Path, name: str | None = None, **how: Any) -> None:
+        self.counts: Counter[str] = Counter()
+        self.assumptions: dict[str, None] = {}
+        columns = how.pop("columns", {})
+        self.ctx: LoadContext = reading(columns=columns, counts=self.counts, assumptions=self.assumptions, **how)
+        self.examples: list[Example] = []
+        self.error = self.hint = ""
+        try:
+            chosen = reader_for(path, BY_NAME, name, kind=self.ctx.kind, ctx=self.ctx)
+            assert chosen.read is not None
+            self.examples = list(chosen.read(path, self.ctx))
+        except DataError as error:
+            self.hint = error.hint or ""
+            self.error = error.message if error.hint and "\n" not in str(error) else f"bad message: {error}"
+
+    @property
+    def labels(self) -> list[Any]:
+        return [next(iter(one.labels.values())) for one in self.examples]
+
+    @property
+    def assumed(self) -> str:
+        return " | ".join(self.assumptions)
+
+
+def saved(path: Path, content: Any, *more: Any) -> Path:
+    """Write text as it is, and values as JSON, several as lines."""
+    texts = [one if isinstance(one, str) else json.dumps(one, ensure_ascii=False) for one in (content, *more)]
+    path.write_text("\n".join(texts) + ("\n" if more else ""), encoding="utf-8")
+    return path
 
 
 class OnePlugin:

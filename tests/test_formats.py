@@ -193,7 +193,7 @@ def test_bad_texts(tmp_path: Path, line: str, message: str) -> None:
         ({"words": None, "labels": ["O"]}, "the words are missing"),
         ({"words": ["a"], "labels": None}, "the labels are missing"),
         ({"words": ["a"], "labels": [None]}, "the label is missing"),
-        ({"words": ["a"], "labels": "O"}, "the labels of words must be a list, not 'O'"),
+        ({"words": ["a"], "labels": "x"}, "the labels of words must be a list, not 'x'"),
         ({"words": ["a", 1], "labels": ["O", "O"]}, "the words must be a list of strings, not ['a', 1]"),
         ({"words": ["a"], "labels": [0.5]}, "the label 0.5 is a fraction, labels are classes"),
         ({"words": ["a"], "url": "x"}, "no labels of 'ner' in train, nor any other"),

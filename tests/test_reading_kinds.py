@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -15,51 +14,14 @@ from hypothesis import strategies as st
 
 from labelkit.errors import DataError
 from labelkit.formats import fasttext, json_files
-from labelkit.formats.builtin import FORMATS
 from labelkit.formats.cells import parse_cell
-from labelkit.formats.recognition import reader_for
-from labelkit.records import Example, LoadContext
-from reading_contexts import accounted, reading
+from reading_contexts import BY_NAME, Found, accounted, saved
 from tool_documents import spans_in
 
-BY_NAME = {known.name: known for known in FORMATS}
 ADA = "Ada Lovelace lived in London ."
 PER, LOC = {"start": 0, "end": 12, "labels": ["PER"]}, {"start": 22, "end": 28, "labels": ["LOC"]}
 BOTH = [("Ada Lovelace", "PER", 0), ("London", "LOC", 22)]
 PREDICTED = {"words": 1, "windows": 1, "fallback": 0}
-
-
-class Found:
-    """What was read of a file, or why it was not."""
-
-    def __init__(self, path: Path, name: str | None = None, **how: Any) -> None:
-        self.counts: Counter[str] = Counter()
-        self.assumptions: dict[str, None] = {}
-        columns = how.pop("columns", {})
-        self.ctx: LoadContext = reading(columns=columns, counts=self.counts, assumptions=self.assumptions, **how)
-        self.examples: list[Example] = []
-        self.error = ""
-        try:
-            chosen = reader_for(path, BY_NAME, name, kind=self.ctx.kind, ctx=self.ctx)
-            assert chosen.read is not None
-            self.examples = list(chosen.read(path, self.ctx))
-        except DataError as error:
-            self.error = error.message if error.hint and "\n" not in str(error) else f"bad message: {error}"
-
-    @property
-    def labels(self) -> list[Any]:
-        return [next(iter(one.labels.values())) for one in self.examples]
-
-    @property
-    def assumed(self) -> str:
-        return " | ".join(self.assumptions)
-
-
-def saved(path: Path, content: Any, *more: Any) -> Path:
-    """Write text as it is, and values as JSON, several as lines."""
-    texts = [one if isinstance(one, str) else json.dumps(one, ensure_ascii=False) for one in (content, *more)]
-    path.write_text("\n".join(texts) + ("\n" if more else ""), encoding="utf-8")
-    return path
 
 
 def task(*results: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -444,7 +406,17 @@ ROWS = "text,label\n"
         (["1.0", "2.5"], {"number_classes": True}, ["1.0", "2.5"], ""),
         (["nan", "a"], {}, None, "the label is missing"),
         (["nan", "", "a", "<NA>"], {"unlabelled": "skip"}, ["a"], "records without a label were left out"),
-        (["None", "NA"], {}, ["None", "NA"], ""),
+        (["None", "NA"], {}, ["None", "NA"], "'None' is a class of a.csv: --set data.unknown_label=None reads it"),
+        (["None", "a"], {"unknown_label": "None"}, ["None", "a"], ""),
+        (["pos", " pos", "neg"], {}, ["pos", " pos", "neg"], "'pos' and ' pos' are different classes of a.csv"),
+        (["Pos", "pos", "neg"], {}, ["Pos", "pos", "neg"], "'Pos' and 'pos' are different classes of a.csv"),
+        (
+            ["it was good", "I liked it", "so so la"],
+            {},
+            ["it was good", "I liked it", "so so la"],
+            "a class of its own",
+        ),
+        (["O O", "B-PER O"], {}, ["O O", "B-PER O"], "look like tags of words"),
         (["O", "B-PER"], {}, ["O", "B-PER"], "look like tags of words"),
     ],
 )

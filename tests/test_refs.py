@@ -248,6 +248,16 @@ def test_all_files_of_a_splits_own_folder_are_read(tmp_path: Path) -> None:
         read_raw_corpus(str(root), "token", Shelf(), ctx)
 
 
+def test_a_format_that_fits_one_split_only_is_said_to_hold_for_all(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"words": ["Ada"], "tags": ["B-PER"]}\n')
+    (tmp_path / "b.conll").write_text(CORPUS)
+    text = f"train={tmp_path}/a.jsonl,test={tmp_path}/b.conll"
+    with pytest.raises(DataError) as caught:
+        read_raw_corpus(text, "token", Shelf(), LoadContext(settings=DataSettings(format="jsonl"), layer="tags"))
+    assert "b.conll" in caught.value.message
+    assert "holds for all splits: --set data.format=train=jsonl,test=NAME" in str(caught.value.hint)
+
+
 def test_each_split_may_have_a_format_of_its_own(tmp_path: Path) -> None:
     (tmp_path / "a.export").write_text('{"words": ["Ada"], "tags": ["B-PER"]}\n')
     (tmp_path / "b.export").write_text(CORPUS)

@@ -291,7 +291,8 @@ def test_labels_of_several_tags(tmp_path: Path) -> None:
     path = saved(tmp_path / "a.json", task([region(2, 7, "PER", "a"), region(2, 7, "N", "b")]), array=True)
     error = failure(path, "label-studio", layer="ner")
     assert (error.message, error.hint) == (
-        f"{path}:1: labels come from several tags of the labelling configuration: a, b", "say which: --columns ner=a",
+        f"{path}:1: labels come from several tags of the labelling configuration: a, b",
+        "say which: --columns ner=a or ner=b",
     )  # fmt: skip
     (found,) = read(path, "label-studio", columns={"ner": "b"}, kind="token")
     assert spans_in(found) == [("Alice", "N", 2)]

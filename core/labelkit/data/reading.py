@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 from labelkit.data.multilabel import reading_several, with_multilabel
@@ -13,6 +15,8 @@ from labelkit.data.resolved_splits import DataCatalog, FileSplits, HubSplits, Me
 from labelkit.errors import DataError
 from labelkit.formats.recognition import reader_for
 from labelkit.records import Example, Kind, LoadContext, Source
+
+_SAMPLE = 50  # examples that say whether words or texts have labels
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -111,10 +115,29 @@ def kind_of(reference: str, catalog: DataCatalog, ctx: LoadContext) -> Kind:
     if chosen.kinds == ("token",):
         return "token"
     try:
-        first = next(iter(resolved.open(split, ctx)), None)
+        kind = _kind_of_examples(resolved.open(split, ctx))
     except DataError:
         # a .tsv without the columns of a table may hold CoNLL columns
         if chosen.name != "tsv" or ctx.settings.format:
             raise
         return "token"
-    return "token" if first is not None and first.words is not None else "text"
+    return kind
+
+
+def _has_spans(example: Example) -> bool:
+    return example.words is not None and any(set(labels) - {"O"} for labels in example.labels.values())
+
+
+def _kind_of_examples(examples: Iterable[Example]) -> Kind:
+    """Return the kind of the first examples: words, if one has any; a text without spans may come first.
+
+    :raises DataError: the first one cannot be read.
+    """
+    iterator = iter(examples)
+    first = next(iterator, None)
+    if first is None or first.words is not None:
+        return "text" if first is None else "token"
+    with suppress(DataError):  # reported when it is read as what it is
+        if any(map(_has_spans, islice(iterator, _SAMPLE))):
+            return "token"
+    return "text"

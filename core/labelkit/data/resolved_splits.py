@@ -220,7 +220,9 @@ class FileSplits(ResolvedReference):
         return self._examples(shards, self.reader(split, ctx), of_split(ctx, split))
 
     def _examples(self, shards: Sequence[Path], chosen: Format, ctx: LoadContext) -> Iterator[Example]:
-        return self.names.examples(read_shards(shards, chosen, self.names.context(ctx)))
+        examples = self.names.examples(read_shards(shards, chosen, self.names.context(ctx)))
+        mixed = ctx.settings.format and len({path.suffix for path in self.files.values()}) > 1
+        return _with_format_hint(examples, chosen.name) if mixed else examples
 
     def format_names(self, ctx: LoadContext) -> tuple[str, ...]:
         """Return the names of the formats of its files."""
@@ -269,6 +271,17 @@ def _format_names(
     settings = ((file, of_split(ctx, split).settings) for split, file in files)
     chosen = (reader_for(file, within.formats, one.format, kind=within.kind, ctx=ctx).name for file, one in settings)
     return tuple(dict.fromkeys(chosen))
+
+
+def _with_format_hint(examples: Iterator[Example], name: str) -> Iterator[Example]:
+    """Yield the examples of a file among others with other endings; an error says how each split gets its format."""
+    try:
+        yield from examples
+    except DataError as error:
+        if type(error) is not DataError:  # others are handled by their type
+            raise
+        each = f"data.format={name} holds for all splits: --set data.format=train={name},test=NAME says one for each"
+        raise DataError(error.message, hint=f"{error.hint}; {each}" if error.hint else each) from error
 
 
 def of_split(ctx: LoadContext, split: str) -> LoadContext:

@@ -11,6 +11,7 @@ from typing import Any
 
 from labelkit.errors import DataError
 from labelkit.formats.cells import parse_cell
+from labelkit.formats.doubtful_classes import doubtful_classes
 from labelkit.labels.label_sets import HOW, SeveralLabelsError, label_set
 from labelkit.labels.numbers import number_label
 from labelkit.records import Labels, LoadContext
@@ -53,6 +54,7 @@ class LabelParser:
 
     def __init__(self, ctx: LoadContext, *, cells: bool = False) -> None:
         self.classes: dict[str, None] = {}
+        self._texts = 0
         self._ctx, self._cells = ctx, cells
         self._separator = ctx.settings.label_separator
 
@@ -78,6 +80,7 @@ class LabelParser:
             )
         else:
             labels = (self._label(given, names, cell=self._cells),)
+        self._texts += 1
         if len(self.classes) < _MAX_CLASSES:
             self.classes.update(dict.fromkeys(labels))
         return labels if self._ctx.settings.multilabel else labels[0]
@@ -93,7 +96,7 @@ class LabelParser:
             hint = f"give each word a label; {SKIP_HINT}"
             raise MissingLabelError("the labels are missing", hint=hint)
         if not isinstance(value, list | tuple):
-            hint = "choose their field: --columns LAYER=…"
+            hint = f"choose their field: --columns {self._ctx.layer or 'LAYER'}=…"
             if isinstance(value, str) and any(map(_TAG.match, value.split())):
                 hint = 'write them as a list, one for each word: ["B-PER", "O"]'
             elif isinstance(value, str | int):
@@ -107,11 +110,16 @@ class LabelParser:
         :raises DataError: a class is several others, as in ``a|b``, and the policy does not skip records; names the
             file.
         """
-        if any(map(_TAG.match, self.classes)) and all(_TAG.match(label) or label == "O" for label in self.classes):
+        parts = {part for label in self.classes for part in label.split()}
+        if any(map(_TAG.match, parts)) and all(_TAG.match(part) or part == "O" for part in parts):
             self._ctx.policy.assume(
                 f"the classes of {path.name} look like tags of words, each row is read as a text: "
                 "labelkit run ner reads words, from .conll files or with --set data.format=conll"
             )
+        settings, layer = self._ctx.settings, self._ctx.layer or "label"
+        settled = settings.unknown_label is not None
+        for said in doubtful_classes(list(self.classes), self._texts, path.name, layer=layer, settled=settled):
+            self._ctx.policy.assume(said)
         for label in self.classes if self._separator is None else ():
             if parts := joined_classes(label, self.classes):
                 listed = ", ".join(f"'{part}'" for part in parts)
@@ -198,6 +206,7 @@ def only_value(value: Any) -> Any:
         value = value["choices"]
     if not isinstance(value, list | tuple):
         return value
+    _check_flat(value)
     if len(value) > 1:
         raise SeveralLabelsError(
             f"one label is needed, this text has {len(value)}: {', '.join(map(str, value))}"[:200],
@@ -217,7 +226,22 @@ def all_values(value: Any, *, cell: bool = False) -> list[Any]:
     if is_missing(value, cell=cell) and not isinstance(value, list | tuple):
         hint = f"give each text a list of labels, [] for none; {SKIP_HINT}"
         raise MissingLabelError("the labels are missing", hint=hint)
-    return list(value) if isinstance(value, list | tuple) else [value]
+    if not isinstance(value, list | tuple):
+        return [value]
+    _check_flat(value)
+    return list(value)
+
+
+def _check_flat(values: Sequence[Any]) -> None:
+    """Check that a list of labels of a text holds no spans.
+
+    :raises DataError: it does; names no file.
+    """
+    if nested := next((one for one in values if isinstance(one, list | tuple | Mapping)), None):
+        raise DataError(
+            f"the label of a text is a class, not a span: {nested!r}"[:300],
+            hint="spans are read by a task for words, e.g. labelkit run ner; data show and check by --layer ner",
+        )
 
 
 def is_missing(value: Any, *, cell: bool = False) -> bool:

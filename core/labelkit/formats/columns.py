@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from labelkit.errors import DataError, nearest
+from labelkit.formats.column_hints import HINT, column_hint, pair_hint, text_hint
 from labelkit.records import Kind, LoadContext
 
 Record = Mapping[str, Any]
@@ -22,14 +23,8 @@ USUAL: Mapping[str, tuple[str, ...]] = {
     "id": ("id",),
     "document": ("document",),
 }
-_HINT = "say which is which: --columns text=…,label=… or tokens=…,LAYER=…"
 #: column names for the labels of a task, whatever its layer is called
 TASK_LAYER_NAMES = ("label", "labels", "tags")
-#: names that corpora give the two texts of a pair
-_PAIRS = (
-    ("premise", "hypothesis"), ("sentence1", "sentence2"), ("question", "answer"), ("query", "document"),
-    ("question1", "question2"), ("query", "passage"), ("question", "sentence"), ("text1", "text2"),
-)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -100,6 +95,8 @@ class Columns:
             value = [word.get("text") for word in value]  # the tokens of Prodigy
         if not isinstance(value, list | tuple) or not all(isinstance(word, str) for word in value):
             hint = "choose their field: --columns tokens=…"
+            if isinstance(value, str):
+                hint += "; if each row is a word, name the column that tells sentences apart: sentence=…"
             raise DataError(f"the words must be a list of strings, not {value!r}"[:300], hint=hint)
         return tuple(value)
 
@@ -138,11 +135,12 @@ def find_columns(names: Sequence[str], ctx: LoadContext) -> Columns:
     layers = _layer_columns(names, kind, layer, given, taken=set(roles.values()))
     ignored = ctx.policy.labels == "ignored"
     if ignored and not {"text", "tokens"} & roles.keys():
-        hint = _pair_hint(names) or "say which: --columns text=NAME"
+        hint = pair_hint(names) or text_hint(names)
         raise DataError(f"no text and no words, the fields are {listed(names)}", hint=hint)
     needed = "text" if kind == "text" else "tokens"
     if needed not in roles and "text" not in roles:
-        raise DataError(f"no column of the {needed}, the columns are {listed(names)}", hint=_pair_hint(names) or _HINT)
+        hint = pair_hint(names) or column_hint(names, layer, kind)
+        raise DataError(f"no column of the {needed}, the columns are {listed(names)}", hint=hint)
     if "pair" in roles and kind == "token":
         raise DataError("pairs of texts are for labels of texts, these are words", hint="leave pair= out of --columns")
     used = {*roles.values(), *layers.values()}
@@ -157,13 +155,7 @@ def find_columns(names: Sequence[str], ctx: LoadContext) -> Columns:
 def _did_you_mean(name: str, names: Sequence[str]) -> str:
     """Return the hint for an unknown column: the nearest ones, where there are any, and how to name columns."""
     close = nearest(name, names)
-    return f"{close} {_HINT}" if close.startswith("did") else _HINT
-
-
-def _pair_hint(names: Sequence[str]) -> str:
-    """Return how to name the columns of a pair of texts that have names of corpora; empty without such columns."""
-    found = next((pair for pair in _PAIRS if set(pair) <= set(names)), None)
-    return f"for pairs of texts: --columns text={found[0]},pair={found[1]},label=…" if found else ""
+    return f"{close} {HINT}" if close.startswith("did") else HINT
 
 
 def check_columns(path: object, ctx: LoadContext, names: Sequence[str]) -> None:

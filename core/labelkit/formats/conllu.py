@@ -125,10 +125,12 @@ class ConlluSentence:
         """
         fields = line.split("\t")
         if len(fields) != len(COLUMNS):
-            raise DataError(
-                f"{path}:{number}: 10 columns separated by tabs expected, {len(fields)} found",
-                hint="files with other columns are read with --set data.format=conll",
-            )
+            hint = "files with other columns are read with --set data.format=conll"
+            if len(line.split()) == len(COLUMNS):
+                hint = "these are separated by blanks: write tabs between them"
+            elif len(fields) > len(COLUMNS):
+                hint = "leave out what follows the tenth column: cut -f1-10 FILE"
+            raise DataError(f"{path}:{number}: 10 columns separated by tabs expected, {len(fields)} found", hint=hint)
         if match := _RANGE.fullmatch(fields[0]):
             self.pending = int(match[2]) - int(match[1]) + 1
             self.surfaces.append((fields[1], self.pending))

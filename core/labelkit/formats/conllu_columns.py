@@ -45,6 +45,11 @@ class ConlluColumn:
             value = misc_fields(row[self.index]).get(self.key, self.without)
             if value is None:
                 raise DataError(f"the word '{row[1]}' has no {self.key}= in MISC", hint=f"write {self.key}=O outside")
+            if value.startswith("(") or value.endswith(")"):
+                raise DataError(
+                    f"{self.key}={value} in MISC marks entities by brackets, which are not read",
+                    hint="write a tag for each word, such as NER=B-PER",
+                )
             found.append(sys.intern(value))
         return tuple(found)
 

@@ -51,6 +51,18 @@ def guess_format(text: str, *, complete: bool, sure: bool = False) -> str | None
     return _table_format(filled) or _plain_column_format(lines, filled)
 
 
+def is_table_without_header(text: str) -> bool:
+    """Return whether each line of a file has as many tabs, at least one, and a column that repeats its values.
+
+    >>> is_table_without_header("good\\tI liked it\\nbad\\tI did not\\ngood\\tYes\\n")
+    True
+    """
+    rows = [line.split("\t") for line in text.lstrip("\ufeff").splitlines()[:_LINES] if line.strip()]
+    if len(rows) < 2 or len({len(row) for row in rows}) > 1 or len(rows[0]) < 2:
+        return False
+    return any(len(set(column)) < len(column) for column in zip(*rows, strict=True))
+
+
 def _json_format(filled: Sequence[str]) -> str | None:
     """Return ``jsonl`` for an object on each line, ``json`` for one document; None for text in brackets."""
     try:

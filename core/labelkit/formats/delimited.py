@@ -19,8 +19,9 @@ from labelkit.errors import DataError
 from labelkit.files.json_text import to_json_line
 from labelkit.files.reading import lines_with_ends
 from labelkit.formats.cells import parse_cell
+from labelkit.formats.column_hints import are_names
 from labelkit.formats.column_lines import BOM, MARKS_LEFT_OUT
-from labelkit.formats.columns import Columns, Record, check_columns, find_columns
+from labelkit.formats.columns import Columns, Record, check_columns, find_columns, listed
 from labelkit.formats.dialect import Dialect, find_dialect
 from labelkit.formats.encoding import encode_text
 from labelkit.formats.examples import read_records
@@ -29,13 +30,17 @@ from labelkit.formats.labelled_json import to_record
 from labelkit.formats.record_limit import RecordLimit
 from labelkit.formats.spreadsheet import safe_cell
 from labelkit.formats.tools.label_studio_tasks import read_tasks
-from labelkit.formats.word_rows import word_columns
+from labelkit.formats.word_rows import WORD_NAMES, word_columns
 from labelkit.records import Example, Format, Labelled, LoadContext, Output, ReadingPolicy
 
 BLANK_ROWS = "rows of empty fields were left out"
 HEADERS_AGAIN = "repeated header rows were left out"
 _UNEVEN_HINT = "text that holds the separator needs quotes; --set data.quotes=true or false says whether they count"
-_HEADER_HINT = "without a header row: --set data.header=false --columns text=0,label=1"
+_HEADER_HINT = "without a header row: --set data.header=false --columns {}"
+_SENTENCES_HINT = (
+    "each row seems to be a word: --columns tokens={},sentence=COLUMN names the column that tells sentences apart; "
+    "where blank lines do, --set data.format=conll"
+)
 _WORDS_HINT = "a word in each row without a header row: --set data.format=conll"
 
 
@@ -216,9 +221,18 @@ class TableColumns:
         try:
             check_columns(path, ctx, joined_names(named, ctx))
         except DataError as error:
-            more = _WORDS_HINT if ctx.kind == "token" else _HEADER_HINT
-            hint = error.hint if not dialect.header else "; ".join(filter(None, (error.hint, more)))
-            raise DataError(error.message, hint=hint) from error
+            raise DataError(error.message, hint=self._hint(error, named, ctx)) from error
+
+    def _hint(self, error: DataError, names: Sequence[str], ctx: LoadContext) -> str | None:
+        """Return what to do where the columns do not fit: name them, or say that the first row holds none."""
+        word = next((name for name in names if name.lower() in WORD_NAMES), None)
+        if ctx.kind != "text" and word is not None and error.message.endswith(listed(names)):
+            return _SENTENCES_HINT.format(word)
+        if self.header is None or are_names(names):
+            return error.hint
+        more = _WORDS_HINT if ctx.kind == "token" and len(names) > 1 else _HEADER_HINT
+        columns = "text=0" if len(names) == 1 else "text=0,label=1"
+        return "; ".join(filter(None, (more.format(columns), error.hint)))
 
     def row(self, fields: Sequence[str]) -> Record:
         """Return the fields of a row by the names of their columns.

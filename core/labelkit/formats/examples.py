@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from labelkit.errors import DataError
 from labelkit.formats.class_labels import LabelParser, MissingLabelError, report_several
-from labelkit.formats.columns import Columns, Record, find_columns, listed
+from labelkit.formats.columns import Columns, Record, find_columns, is_spans, listed
 from labelkit.formats.indicator_columns import with_joined_indicators
 from labelkit.formats.labelled_json import check_not_predicted, without_predictions
 from labelkit.formats.span_fields import SpanUnit, find_unit, parse_fields, span_items
+from labelkit.formats.split_field import noting_splits
 from labelkit.formats.word_rows import with_whole_sentences
+from labelkit.formats.word_strings import with_word_lists, words_of_labels
 from labelkit.labels.label_sets import SeveralLabelsError
 from labelkit.labels.span_tagger import SpanTagger
 from labelkit.labels.spans import offsets_of
@@ -51,7 +54,7 @@ def read_records(
         labels in one, or no record has a label.
     """
     reader = _RecordReader(ctx, names or {}, cells=cells)
-    records = with_joined_indicators(path, records, ctx)
+    records = with_joined_indicators(path, noting_splits(path, records, ctx), ctx)
     file, found = str(path), False
     unlabelled: DataError | None = None
     whole = with_whole_sentences(records, ctx, cells=cells)
@@ -88,6 +91,7 @@ class _RecordReader:
         self._ctx, self._names = ctx, names
         self._columns: dict[tuple[str, ...], Columns] = {}
         self._unit: SpanUnit = "characters"
+        self._layer = ctx.layer or "LAYER"
 
     def example(self, record: Record, number: int, place: Place) -> Example | None:
         """Return the example of a record; None if its spans cut words, which the tagger reports at the end.
@@ -149,8 +153,8 @@ class _RecordReader:
         :raises MissingLabelError: it has none; names no file.
         """
         if not labels and self._ctx.settings.unlabelled == "skip":
-            fields = listed(record)
-            raise MissingLabelError(f"no field of labels, the fields are {fields}", hint="name it: --columns LAYER=…")
+            hint = f"name it: --columns {self._layer}=…"
+            raise MissingLabelError(f"no field of labels, the fields are {listed(record)}", hint=hint)
 
     def _has_bare_spans(self, record: Record) -> bool:
         """Return whether a record has words without a text, and spans as labels."""
@@ -191,7 +195,10 @@ class _RecordReader:
             if len(self._columns) > _MAX_LAYOUTS:
                 self._columns.clear()
             self._columns[keys] = find_columns(keys, self._ctx)
-        return self._columns[keys]
+        columns = self._columns[keys]
+        if self._ctx.kind is None and columns.kind == "text" and _holds_spans(record, columns):
+            return find_columns(keys, replace(self._ctx, kind="token"))
+        return columns
 
     def _unlabelled(self, record: Record, columns: Columns, common: dict[str, Any]) -> Example:
         """Return the example without labels: the text, the words if they are given, or both."""
@@ -213,15 +220,19 @@ class _RecordReader:
         return Example(words=words, text=text, pair=columns.pair(record, blank=True), offsets=offsets, **common)
 
     def _labelled_words(self, record: Record, columns: Columns, common: dict[str, Any]) -> Example | None:
+        record = with_word_lists(record, columns, self._ctx)
         text, words = columns.text(record), columns.words(record)
+        spans_column = columns.spans_column(record)
+        if words is None and spans_column is None:
+            assert text is not None  # find_columns checks that there is one or the other
+            words = words_of_labels(text, record, columns, self._ctx)
         offsets: Offsets | None = None
         if words is None:
-            assert text is not None  # find_columns checks that there is one or the other
+            assert text is not None
             offsets = split(text, self._ctx.settings.splitter)
             words = tuple([text[start:end] for start, end in offsets])
         elif text is not None:
             offsets = offsets_of(words, text)
-        spans_column = columns.spans_column(record)
         labels = {}
         if spans_column is not None:
             spanned = " ".join(words) if text is None else text
@@ -239,6 +250,12 @@ class _RecordReader:
                 labels[layer] = self._labels.words(record[column], self._names.get(column))
         self._check_labelled(labels, record)
         return Example(words=words, text=text, offsets=offsets, labels=labels, **common)
+
+
+def _holds_spans(record: Record, columns: Columns) -> bool:
+    """Return whether what is taken for the class of a text is a list of spans."""
+    values = [record[column] for column in columns.layers.values()]
+    return any(bool(value) and is_spans(value) for value in values)
 
 
 def is_nested(value: Any) -> bool:

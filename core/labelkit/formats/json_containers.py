@@ -10,7 +10,7 @@ from labelkit.formats.columns import USUAL, listed
 from labelkit.records import LoadContext
 
 #: fields of records, of which the first is meant where there are several
-RECORD_FIELDS = ("data", "annotations", "records", "examples", "rows", "items")
+RECORD_FIELDS = ("data", "annotations", "records", "examples", "rows", "items", "common_examples")
 _WRITE_LINES = "write a record per line: table.to_json(path, orient='records', lines=True)"
 
 
@@ -25,6 +25,9 @@ def contained_records(value: Mapping[str, Any], ctx: LoadContext) -> Sequence[An
         return [dict(zip(map(str, names), row, strict=False)) for row in rows]
     if {*USUAL["text"], *USUAL["tokens"]} & value.keys():
         return records_of_columns(value, ctx)
+    inner = [held for held in value.values() if isinstance(held, Mapping)]
+    if len(inner) == len(value) == 1 and any(map(_are_records, inner[0].values())):  # as in Rasa's files
+        return contained_records(inner[0], ctx)
     fields = [name for name, held in value.items() if _are_records(held)]
     if fields:
         usual = [name for name in RECORD_FIELDS if name in fields]

@@ -53,7 +53,16 @@ def read_lines(path: Path, ctx: LoadContext) -> Iterator[Example]:
         layout = "array"
     elif found == "values" and _holds_records(path, ctx):
         layout = "values"
+    elif found == "values" and _first_line(path, ctx).strip() == "{":
+        ctx.policy.assume(
+            f"{path.name} is read as objects over several lines each: --set data.format=json says the same"
+        )
+        layout = "values"
     yield from read_values(path, ctx, layout)
+
+
+def _first_line(path: Path, ctx: LoadContext) -> str:
+    return next((line for _, line in ctx.lines(path) if line.strip()), "")
 
 
 def _holds_records(path: Path, ctx: LoadContext) -> bool:

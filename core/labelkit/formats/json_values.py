@@ -51,7 +51,16 @@ def parse_json(text: str) -> Any:
         raise duplicate_error(str(error)) from error
     except (ValueError, RecursionError) as error:
         reason = f"{error.msg} at column {error.colno}" if isinstance(error, json.JSONDecodeError) else str(error)
-        raise DataError(f"broken JSON: {reason}", hint="each line must be a whole object") from error
+        raise DataError(f"broken JSON: {reason}", hint=_hint_for(text)) from error
+
+
+def _hint_for(text: str) -> str:
+    """Return what to do about a line that is not JSON."""
+    if text.lstrip().startswith(("{'", "[{'", "['")):
+        return "this is Python's notation: write it with json.dumps, which puts strings in double quotes"
+    if text.rstrip().endswith("},"):
+        return "leave out the comma after the object"
+    return "each line must be a whole object"
 
 
 def duplicate_error(key: str) -> DataError:

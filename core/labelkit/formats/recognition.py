@@ -11,7 +11,7 @@ from labelkit.files.reading import HEAD, STDIN, read_head, text_codec
 from labelkit.files.signatures import check_is_text
 from labelkit.formats import class_folders
 from labelkit.formats.builtin import FORMATS
-from labelkit.formats.content import guess_format
+from labelkit.formats.content import guess_format, is_table_without_header
 from labelkit.formats.tools import brat
 from labelkit.labels.numbers import check_holds_pairs
 from labelkit.records import Format, Kind, LoadContext
@@ -77,7 +77,7 @@ def _reader_of(
     found = recognise(path, readers, fallback=fallback, option=option)
     suffix = Path(_data_name(path)).suffix
     if found.name in ("text", "conll", "tsv") if found else suffix not in FOREIGN_SUFFIXES:
-        guess = _guess(path, ctx, sure=found is not None)
+        guess = _guess(path, ctx, sure=found is not None, kind=kind)
         if guess in readers and readers[guess] != found:
             ctx.policy.assume(f"{path} is read as {guess}, by its content: {option} says otherwise")
             return readers[guess]
@@ -93,7 +93,10 @@ def _reader_of(
         return readers[fallback]
     if suffix in ARCHIVES:
         raise DataError(f"{path} is an archive", hint="unpack it, and give the files that are in it")
-    hint = f"choose one: {option}; {nearest(suffix.lstrip('.'), readers)}"
+    known = (
+        nearest(suffix.lstrip("."), readers) if suffix not in (".txt", "") else f"known: {', '.join(sorted(readers))}"
+    )
+    hint = f"choose one: {option}; {known}"
     raise DataError(f"no format reads {path}{f' as {kind} examples' if kind else ''}", hint=hint)
 
 
@@ -149,7 +152,7 @@ def recognise(path: Path, formats: Mapping[str, Format], *, fallback: str | None
     return fitting[0] if fitting else None
 
 
-def _guess(path: Path, ctx: LoadContext, *, sure: bool) -> str | None:
+def _guess(path: Path, ctx: LoadContext, *, sure: bool, kind: Kind | None) -> str | None:
     """Return the name of the format that the content of a file shows; columns that the user names show it, too."""
     if ctx.columns and sure:
         return None
@@ -159,7 +162,16 @@ def _guess(path: Path, ctx: LoadContext, *, sure: bool) -> str | None:
     except DataError:  # which the reader of the file reports
         return None
     text = head.decode(text_codec(ctx.encoding), "replace")
-    return guess_format(text, complete=len(head) < HEAD, sure=sure)
+    complete = len(head) < HEAD
+    guess = guess_format(text, complete=complete, sure=sure)
+    if (
+        guess is None
+        and kind == "text"
+        and not sure
+        and is_table_without_header(text if complete else text[: text.rfind("\n")])
+    ):
+        return "tsv"
+    return guess
 
 
 def _by_name(

@@ -17,7 +17,7 @@ REJECTED_SPANS = "spans that were rejected in Prodigy were left out"
 SpanUnit = Literal["characters", "words", "words-inclusive"]
 _START = ("start", "start_offset", "start_char", "begin", "offset")
 _END = ("end", "end_offset", "end_char", "stop")
-_LABEL = ("label", "type", "tag", "entity_group", "labels", "category")
+_LABEL = ("label", "type", "tag", "entity_group", "labels", "category", "entity", "entity_type", "tag_name")
 _TEXT = ("text", "surface")
 _HINT = 'write each as {"start": 0, "end": 5, "label": "PER"} or [0, 5, "PER"]'
 
@@ -61,8 +61,15 @@ def _unnamed_fields(item: Any) -> SpanFields:
         if isinstance(label, list | tuple) and len(label) == 1:
             label = label[0]
         found = SpanFields(start, end, label, surface if isinstance(surface, str) else None)
+        if found.start is None and found.end is None and found.surface is not None:
+            raise DataError(
+                f"the span '{found.surface[:60]}' has no offsets",
+                hint="which of its occurrences is meant is not known: give start and end",
+            )
     elif isinstance(item, list | tuple) and len(item) == 3:
-        found = SpanFields(*item)
+        first, second, third = item
+        swapped = isinstance(first, str) and type(second) is type(third) is int  # the label first
+        found = SpanFields(second, third, first) if swapped else SpanFields(first, second, third)
     else:
         raise DataError(f"a span is start, end and label, not {item!r}"[:300], hint=_HINT)
     return found
@@ -80,6 +87,8 @@ def span_items(value: Any, ctx: LoadContext) -> Sequence[Any]:
     if isinstance(value, Mapping) and value and all(isinstance(group, list) for group in value.values()):
         names = ", ".join(f"'{name}'" for name in value)
         hint = "write the list of the group to be read as the field of the spans"
+        if all(not isinstance(item, Mapping) and len(item) == 2 for group in value.values() for item in group):
+            hint = 'if these are labels, write each span as [0, 5, "PER"], in one list'
         raise DataError(f"spans must be a list, these are groups of spans: {names}"[:300], hint=hint)
     if not isinstance(value, list | tuple):
         raise DataError(f"spans must be a list, not {value!r}"[:300], hint=_HINT)

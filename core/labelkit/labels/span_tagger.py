@@ -8,7 +8,14 @@ from labelkit.errors import DataError
 from labelkit.labels.notation import Notation
 from labelkit.labels.schemes import SpanTuple, tags_of
 from labelkit.labels.span_alignment import align_span
-from labelkit.labels.spans import OverlapError, TextSpan, joined_offsets, without_overlaps, words_of_spans
+from labelkit.labels.spans import (
+    UNITS_HINT,
+    OverlapError,
+    TextSpan,
+    joined_offsets,
+    without_overlaps,
+    words_of_spans,
+)
 from labelkit.records import LoadContext, Place
 from labelkit.records.examples import Offsets
 
@@ -17,6 +24,7 @@ ALIGNED = {
     "contract": "spans that cut words were contracted to whole words",
 }
 CUTTING = "spans that cut words, or hold none, were dropped"
+_INCLUSIVE = "; all end one character before a word does: if their ends are inclusive, expand is right"
 _LISTED = 20  # messages in one error
 _SHOWN = 5  # spans that were aligned, in a line for users
 
@@ -35,6 +43,8 @@ class SpanTagger:
         self._messages: list[str] = []
         self._count = 0
         self._aligned: list[str] = []
+        self._short = 0  # spans that end one character before a word does
+        self._wide = False  # texts with spans that cut words hold characters other than ASCII
 
     def labels(
         self,
@@ -62,6 +72,9 @@ class SpanTagger:
         found, messages = words_of_spans(kept, text, offsets)
         self._reject(messages, place)
         if messages and self._policy.on_bad_span is None:
+            ends = {end for _, end in offsets}
+            self._short += sum(span.end not in ends and span.end + 1 in ends for span in kept)
+            self._wide = self._wide or not text.isascii()
             return None
         notation = notation or ("plain" if self._settings.plain_labels else "IOB2")
         if notation != "plain":
@@ -83,7 +96,8 @@ class SpanTagger:
             raise DataError(
                 f"{count} span{'s' if count > 1 else ''} cannot be written as tags of words: "
                 f"{'; '.join(self._messages)}{more}",
-                hint="correct them, or --set data.align_spans=expand, contract or drop does it for all of them",
+                hint="correct them, or --set data.align_spans=expand, contract or drop does it for all of them"
+                + (_INCLUSIVE if self._short == count else UNITS_HINT if self._wide else ""),
             )
 
     def _align(self, spans: Sequence[TextSpan], text: str, words: Offsets, place: Place) -> list[TextSpan]:

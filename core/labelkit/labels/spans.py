@@ -14,6 +14,10 @@ OVERLAPS = "nested or overlapping spans were dropped, the longer ones kept"
 _HINT = 'write each as {"start": 0, "end": 5, "label": "PER"} or [0, 5, "PER"]'
 
 
+#: where text is not ASCII and offsets do not fit it
+UNITS_HINT = "; --set data.utf16=true reads them as UTF-16 units; counts of bytes are to be converted"
+
+
 class TextSpan(NamedTuple):
     """A labelled stretch of a text, in code points, ``end`` exclusive."""
 
@@ -51,7 +55,7 @@ def parse_span(item: Any, text: str) -> TextSpan:
     if not 0 <= start < end <= len(text):
         raise DataError(
             f"span {start}-{end} ({label}) does not lie in a text of {len(text)} characters",
-            hint="start and end count code points from 0, end is exclusive",
+            hint="start and end count code points from 0, end is exclusive" + ("" if text.isascii() else UNITS_HINT),
         )
     return TextSpan(start, end, label)
 

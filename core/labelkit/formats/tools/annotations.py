@@ -9,6 +9,7 @@ from typing import Any, TypeVar, get_args
 
 from labelkit.errors import DataError
 from labelkit.formats.class_labels import LabelParser, MissingLabelError, report_several
+from labelkit.formats.columns import listed
 from labelkit.formats.labelled_json import prediction_error
 from labelkit.labels.label_sets import SeveralLabelsError
 from labelkit.labels.notation import Notation
@@ -155,8 +156,9 @@ def text_field(record: Mapping[str, Any], name: str) -> str:
     """
     value = record.get(name)
     if not isinstance(value, str):
+        missing = f"no text in '{name}', the fields are {listed(record)}"
         raise DataError(
-            f"no text in '{name}'" if value is None else f"the text in '{name}' must be a string, not {value!r}"[:300],
+            missing if value is None else f"the text in '{name}' must be a string, not {value!r}"[:300],
             hint="choose the field of the text: --columns text=…",
         )
     return value

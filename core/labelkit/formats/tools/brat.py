@@ -212,7 +212,8 @@ def parse_annotations(path: Path, text: str, ctx: LoadContext) -> _Annotations:
             try:
                 spans += [(number, span) for span in parse_span_line(content, tail, text, locator, ctx)]
             except DataError as error:
-                ctx.policy.drop_span(error.at(f"{path}:{number}"))
+                known = _with_line_ends(error, content, tail, text)
+                ctx.policy.drop_span(known.at(f"{path}:{number}"))
         elif id_.startswith("#") and content.startswith(_RECORD) and (match := re.fullmatch(r"(\d+) (\d+)", tail)):
             records.append((int(match[1]), int(match[2])))
         elif tail.startswith(_SCORE):
@@ -220,6 +221,18 @@ def parse_annotations(path: Path, text: str, ctx: LoadContext) -> _Annotations:
         elif line.strip():
             ctx.policy.counts[IGNORED] += 1
     return _Annotations(spans, sorted(records), scored)
+
+
+def _with_line_ends(error: DataError, content: str, surface: str, text: str) -> DataError:
+    """Return the error of a span; if it fits the text with other line ends, with a hint that says so."""
+    match = _TYPE_AND_OFFSETS.fullmatch(content)
+    if match is None or "\r\n" not in text or ";" in match[2]:
+        return error
+    start, end = map(int, match[2].split(" "))
+    if text.replace("\r\n", "\n")[start:end] != surface:
+        return error
+    hint = "its offsets fit the text with line feeds alone as line ends: write the .txt file so (dos2unix)"
+    return DataError(error.message, hint=hint)
 
 
 def parse_span_line(

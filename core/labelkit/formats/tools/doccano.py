@@ -121,7 +121,7 @@ def labels_of_record(record: Mapping[str, Any], key: str | None) -> Any:
     """
     if key is None:
         raise MissingLabelError(
-            f"no field of labels, the fields are {listed(record)}", hint="name it: --columns LAYER=FIELD"
+            f"no field of labels, the fields are {listed(record)}", hint="name it: --columns label=FIELD"
         )
     value = record[key]
     if value is None:

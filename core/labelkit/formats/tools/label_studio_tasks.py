@@ -15,7 +15,7 @@ from typing import Any
 
 from labelkit.errors import DataError
 from labelkit.formats.class_labels import MissingLabelError
-from labelkit.formats.columns import ROLES
+from labelkit.formats.columns import ROLES, usual_layer
 from labelkit.formats.span_locator import SpanLocator
 from labelkit.formats.tools.annotations import AnnotatedText, as_mapping, is_predicted, read_annotations, text_field
 from labelkit.formats.tools.span_records import METADATA
@@ -53,7 +53,7 @@ class _TaskParser:
         self._ctx = ctx
         layers = [name for name in ctx.columns if name not in ROLES]
         self._from = ctx.columns[layers[0]] if layers else None
-        self._layer = ctx.layer or (layers[0] if layers else "LAYER")
+        self._layer = ctx.layer or (layers[0] if layers else usual_layer(ctx.kind or "token"))
         self._text = ctx.columns.get("text", "text")
         self._ids: set[Any] = set()
         self._tags: set[str] = set()
@@ -87,7 +87,8 @@ class _TaskParser:
             raise DataError(f"{path}: no {what}, the results are of type {', '.join(other)}", hint=hint)
         if self._without_regions:
             raise DataError(
-                f"{path}: no field of labels in any task", hint="name it: --columns LAYER=FIELD, or export it as JSON"
+                f"{path}: no field of labels in any task",
+                hint=f"name it: --columns {self._layer}=FIELD, or export it as JSON",
             )
 
     # -- JSON ---------------------------------------------------------------------------------------------------------
@@ -173,7 +174,7 @@ class _TaskParser:
             names = sorted(self._tags)
             raise DataError(
                 f"labels come from several tags of the labelling configuration: {', '.join(names)}",
-                hint=f"say which: --columns {self._layer}={names[0]}",
+                hint="say which: --columns " + " or ".join(f"{self._layer}={name}" for name in names[:5]),
             )
 
     # -- JSON-MIN -----------------------------------------------------------------------------------------------------
