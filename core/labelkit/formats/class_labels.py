@@ -110,8 +110,8 @@ class LabelParser:
         :raises DataError: a class is several others, as in ``a|b``, and the policy does not skip records; names the
             file.
         """
-        parts = {part for label in self.classes for part in label.split()}
-        if any(map(_TAG.match, parts)) and all(_TAG.match(part) or part == "O" for part in parts):
+        tags = {part for label in self.classes for part in label.split()}
+        if any(map(_TAG.match, tags)) and all(_TAG.match(tag) or tag == "O" for tag in tags):
             self._ctx.policy.assume(
                 f"the classes of {path.name} look like tags of words, each row is read as a text: "
                 "labelkit run ner reads words, from .conll files or with --set data.format=conll"

@@ -27,7 +27,7 @@ def with_word_lists(record: Record, columns: Columns, ctx: LoadContext) -> Recor
         "write lists to say otherwise"
     )
     if isinstance(held, str) and "tokens" in columns.roles:
-        found[columns.roles["tokens"]] = words
+        found[columns.roles["tokens"]] = held.split()
     return {**record, **found}
 
 
