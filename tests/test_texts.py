@@ -143,7 +143,8 @@ def test_gradient_weights_do_not_depend_on_the_batch(engine: Engine, tmp_path: P
     from labelkit.data.corpus import content_hash
     from labelkit.encode.cache import LabelTarget, cached_windows
     from labelkit.records import Example
-    from labelkit.train.trainer import Collator, TrainingWindows, WordLevelTrainer
+    from labelkit.train.trainer import Collator, WordLevelTrainer
+    from labelkit.train.training_windows import TrainingWindows
 
     examples = [Example(id=str(n), text=text, labels={"x": "good"}) for n, text in enumerate([LONG, "good"])]
     target = LabelTarget("x", SCHEMA, label_all_tokens=False)

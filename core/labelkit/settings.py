@@ -183,6 +183,10 @@ class TrainSettings:
         NonNegativeInt,
         Doc("batch size in subwords, padding included, of windows of similar length; 0: the batch size in windows"),
     ] = 0
+    random_window: Annotated[
+        Literal[0] | Annotated[int, Ge(16)],
+        Doc("of each text an epoch reads one window of so many subwords, at a random place; 0: all windows"),
+    ] = 0
     gradient_accumulation_steps: Annotated[PositiveInt, Doc("batches in an optimizer step")] = 1
     weight_decay: Annotated[NonNegativeFloat, Doc("weight decay; none on biases and norms")] = 0.01
     optim: Annotated[str, Doc("optimizer")] = "adamw_torch"

@@ -331,19 +331,20 @@ def _check_head(
 def check_predicted(
     head: Head, settings: Mapping[str, Setting], parts: Mapping[str, Iterable[Any]], kind: Kind
 ) -> None:
-    """Refuse parts for labels in a plan for numbers, or for sets of labels, and the other way round.
+    """Refuse settings of texts in a task of words, and parts for labels where numbers, or sets of labels, are learned.
 
     :raises LabelkitError: there is one.
     """
     if settings["data.multilabel"].value and kind != "text":
         raise LabelkitError("data.multilabel is for labels of texts, this task labels words", hint="leave it out")
+    if settings["train.random_window"].value and kind != "text":
+        raise LabelkitError("train.random_window is for texts, this task labels words", hint="leave it out")
+    learns = f"head '{head.name}' learns {predicts(head)}, not"
     if settings["data.numbers"].value and not head.numeric:
-        raise LabelkitError(
-            f"head '{head.name}' learns {predicts(head)}, not numbers", hint="--set train.head=regression"
-        )
+        raise LabelkitError(f"{learns} numbers", hint="--set train.head=regression")
     if settings["data.multilabel"].value and not head.multilabel:
         hint = f"--set train.head={MULTILABEL}, or leave out data.multilabel"
-        raise LabelkitError(f"head '{head.name}' learns {predicts(head)}, not sets of labels", hint=hint)
+        raise LabelkitError(f"{learns} sets of labels", hint=hint)
     for what in ("decoder", "metric"):
         for part in parts[what]:
             if predicts(part) != predicts(head):

@@ -149,6 +149,10 @@ class WindowStore(Sequence[Window]):
         block, row = self._find(index)
         return _row(block.labels, row)
 
+    def examples(self) -> Ints:
+        """Return the position of the example of each window, int32 of shape (windows,)."""
+        return np.concatenate([np.zeros(0, np.int32), *(block.example for block in self._blocks)])
+
     @property
     def mean_weight(self) -> float:
         """Return the mean weight of a window: texts divided by windows, for kind ``text``."""

@@ -232,6 +232,7 @@ class TrainingRun(TrainerCallback):
             encoding=run.encoding,
             head=run.head,
             batch_tokens=run.plan.train.batch_tokens,
+            random_window=run.plan.train.random_window,
             evaluate=self.evaluate,
             callbacks=[*run.callbacks, self],
         )

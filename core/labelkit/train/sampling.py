@@ -23,13 +23,16 @@ class TrainSampler(Sampler[int]):
     :param lengths: subwords of each window.
     :param per_step: windows of an optimizer step.
     :param by_length: group windows of similar length into a step, to save padding.
+    :param mark_epochs: the windows of epoch ``n`` are numbered from ``n`` times their number on.
     """
 
-    def __init__(self, lengths: Sequence[int], per_step: int, seed: int, *, by_length: bool) -> None:
+    def __init__(
+        self, lengths: Sequence[int], per_step: int, seed: int, *, by_length: bool, mark_epochs: bool = False
+    ) -> None:
         self._lengths = np.asarray(lengths, np.int64)
         self._per_step = per_step
         self._seed = seed
-        self._by_length = by_length
+        self._by_length, self._mark_epochs = by_length, mark_epochs
         self._epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -42,7 +45,8 @@ class TrainSampler(Sampler[int]):
     def __iter__(self) -> Iterator[int]:
         random = np.random.default_rng((self._seed, self._epoch))
         order = random.permutation(len(self._lengths))
-        return iter((self._grouped(order, random) if self._by_length else order).tolist())
+        found = self._grouped(order, random) if self._by_length else order
+        return iter((found + self._mark_epochs * self._epoch * len(order)).tolist())
 
     def _grouped(self, order: NDArray[np.int64], random: np.random.Generator) -> NDArray[np.int64]:
         """Return ``order`` sorted by length within pools, with its steps shuffled and the longest window first."""
@@ -70,13 +74,16 @@ class TokenBatchSampler(Sampler[list[int]]):
     :param budget: subwords in a batch, padding included; a longer window makes a batch of its own.
     :param processes: number of processes. It divides the number of batches, and the batches that the processes take at
         the same time are of similar length.
+    :param mark_epochs: the windows of epoch ``n`` are numbered from ``n`` times their number on.
     :raises LabelkitError: there are fewer windows than processes.
     """
 
-    def __init__(self, lengths: Sequence[int], budget: int, seed: int, *, processes: int = 1) -> None:
+    def __init__(
+        self, lengths: Sequence[int], budget: int, seed: int, *, processes: int = 1, mark_epochs: bool = False
+    ) -> None:
         self._lengths = np.asarray(lengths, np.int64)
         self._borders = np.cumsum(token_batch_sizes(np.sort(self._lengths)[::-1], budget, processes))[:-1]
-        self._seed = seed
+        self._seed, self._mark_epochs = seed, mark_epochs
         self._processes = processes
         self._epoch = 0
 
@@ -95,7 +102,7 @@ class TokenBatchSampler(Sampler[list[int]]):
     def __iter__(self) -> Iterator[list[int]]:
         random = np.random.default_rng((self._seed, self._epoch))
         alike = np.lexsort((random.random(len(self._lengths)), -self._lengths))
-        batches = np.split(alike, self._borders)
+        batches = np.split(alike + self._mark_epochs * self._epoch * len(alike), self._borders)
         steps = len(batches) // self._processes
         # the longest windows go first, so that running out of memory shows at once
         for step in (0, *(1 + random.permutation(steps - 1))):

@@ -10,7 +10,7 @@ from typing import Any, cast
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 from transformers import PreTrainedModel, PrinterCallback, TrainerCallback, TrainingArguments
 
 from labelkit.encode.alignment import Encoding
@@ -23,25 +23,10 @@ from labelkit.records.heads import IGNORE_INDEX
 from labelkit.train.oom_recovery import OutOfMemoryTrainer
 from labelkit.train.sampling import TokenBatchSampler, TrainSampler
 from labelkit.train.training_state import load_optimizer, load_random, load_weights
+from labelkit.train.training_windows import Item, RandomTextWindows, TrainingWindows
 
-Item = Mapping[str, Any]
 #: (steps done, epochs done, mean training loss since the last evaluation) → metrics on validation
 Evaluate = Callable[[int, float, float | None], Mapping[str, Any]]
-
-
-class TrainingWindows(Dataset[Item]):
-    """The windows of train as a torch dataset."""
-
-    def __init__(self, store: WindowStore) -> None:
-        self._store = store
-
-    def __len__(self) -> int:
-        return len(self._store)
-
-    def __getitem__(self, index: int) -> Item:
-        window = self._store[index]
-        labels = self._store.labels(index)
-        return {"input_ids": window.ids, "labels": labels, "weight": window.weight, "second": window.second}
 
 
 class Collator:
@@ -138,6 +123,7 @@ class WordLevelTrainer(OutOfMemoryTrainer):
     :param batch_tokens: token budget of a batch of windows of similar length; 0 for a fixed number of windows.
     :param evaluate: evaluates the model on validation; called with the number of steps done, of epochs done, and the
         mean training loss since the last evaluation.
+    :param random_window: the most subwords of the one window of each text that an epoch reads; 0 for all windows.
     :param callbacks: called at each step and evaluation in this order, after those of transformers.
     """
 
@@ -152,28 +138,34 @@ class WordLevelTrainer(OutOfMemoryTrainer):
         batch_tokens: int,
         evaluate: Evaluate,
         callbacks: list[TrainerCallback],
+        random_window: int = 0,
     ) -> None:
         seed = args.data_seed if args.data_seed is not None else args.seed
+        windows = RandomTextWindows(train, encoding, random_window, seed) if random_window else TrainingWindows(train)
+        lengths = windows.lengths()
         self._sampler = TrainSampler(
-            train.lengths(),
+            lengths,
             args.train_batch_size * args.gradient_accumulation_steps,
             seed,
             by_length=args.train_sampling_strategy == "group_by_length",
+            mark_epochs=windows.random,
         )
         self._batch_sampler: TokenBatchSampler | None = None
         if batch_tokens:
-            self._batch_sampler = TokenBatchSampler(train.lengths(), batch_tokens, seed, processes=args.world_size)
+            self._batch_sampler = TokenBatchSampler(
+                lengths, batch_tokens, seed, processes=args.world_size, mark_epochs=windows.random
+            )
         super().__init__(
             model=model,
             args=args,
-            train_dataset=TrainingWindows(train),
+            train_dataset=windows,
             data_collator=Collator(encoding, head.context.schema),
             callbacks=callbacks,
         )
         self.losses = RunningLoss()
         self._head = head
         self._evaluate_words = evaluate
-        self._mean_weight = train.mean_weight
+        self._mean_weight = windows.mean_weight
         self.model_accepts_loss_kwargs = True  # compute_loss divides by the items of all accumulated batches
         self.remove_callback(PrinterCallback)
 
