@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +15,21 @@ from hypothesis import strategies as st
 
 import labelkit
 from foreign_models import classifier
+from labelkit.cli import main
 from labelkit.data.convert import Conversion, convert
 from labelkit.data.corpus import Corpus, load_corpus
 from labelkit.data.fingerprints import content_key, fingerprints
-from labelkit.encode.alignment import Encoding, encode_texts
+from labelkit.data.preprocess import apply_one
+from labelkit.encode.alignment import Encoding, encode_texts, texts_of
 from labelkit.encode.batches import model_inputs, token_types
 from labelkit.encode.pairs import MOST_WINDOWS, split_pair
 from labelkit.errors import DataError, LabelkitError
+from labelkit.label.labeller import Labeller
 from labelkit.models.tiny import make_tiny
 from labelkit.models.tiny_tokenizers import BERT, DECODER, ROBERTA, make
 from labelkit.models.tokenizer import PairTokens, load_tokenizer, special_tokens_of
 from labelkit.plugins.catalog import Catalog
-from labelkit.records import Example, TextPair
+from labelkit.records import Example, Preprocessor, TextPair
 from labelkit.settings import DataSettings
 
 CATALOG = Catalog.load(only=["ner", "textcls"])
@@ -197,19 +202,52 @@ def test_formats_that_cannot_hold_pairs_say_so(to: str, tmp_path: Path) -> None:
         convert(Conversion(reference=str(source), target=tmp_path / "out", to=to), CATALOG, ctx)
 
 
+def test_data_check_sees_both_texts(tmp_path: Path) -> None:
+    rows = [("It rains.", "It is wet.", "yes"), ("It rains.", "It is dry.", "no"), ("It rains.", "It is wet.", "no")]
+    frame = [Example(id=str(n), text=a, pair=b, labels={"label": c}) for n, (a, b, c) in enumerate(rows)]
+    frame.append(Example(id="9", text="Ada", pair="a\x07b", labels={"label": "no"}))
+    report = labelkit.check(frame, skip=("subtokens", "windows"), home=tmp_path)
+    found = {finding.check: [case.text for case in finding.examples] for finding in report.findings}
+    assert found["duplicates"] == ["It rains. ‖ It is wet. (as example '0')"]
+    assert found["conflicts"] == ["no, but yes in example '0': It rains. ‖ It is wet."]
+    assert found["characters"] == ["U+0007 in a\x07b"]
+
+
+def test_a_preprocessor_sets_what_is_read_of_both_texts() -> None:
+    upper = Preprocessor(name="u", kind="text", apply=lambda one: replace(one, surface=(one.text or "").upper()))
+    example = Example(id="1", text="a", pair="b")
+    assert texts_of([apply_one(upper, apply_one(upper, example))]) == [TextPair("A", "B")]
+    parts = Preprocessor(name="p", kind="text", apply=lambda one: replace(one, surface=("x", "y")), parts=True)
+    with pytest.raises(LabelkitError, match="'p' makes parts of texts, and example 1 is a pair already"):
+        apply_one(parts, example)
+
+
+def test_single_texts_and_pairs_do_not_mix(tmp_path: Path) -> None:
+    mixed = '{"text": "a", "pair": "b", "label": "x"}\n{"text": "c", "label": "x"}\n'
+    with pytest.raises(DataError, match=r"train\.jsonl:2: a single text, others are pairs"):
+        read(mixed, tmp_path, columns={})
+
+
 # -- a run ------------------------------------------------------------------------------------------------------------
+
+
+OPTIONS: Any = {
+    "recipe": str(Path(__file__).parent / "plain.toml"),
+    "epochs": 1,
+    "settings": {"data.max_length": 24, "train.precision": "fp32"},
+}
 
 
 @pytest.fixture(scope="module")
 def run(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> labelkit.RunResult:
     """Return a run on pairs, in a home of its own."""
     folder = tmp_path_factory.mktemp("pairs")
+    shutil.copytree(tiny, folder / "encoder")
     for split in ("train", "validation", "test"):
         rows = [(a, f"{b} {number}", label) for number in range(4) for a, b, label in ROWS]
         (folder / f"{split}.jsonl").write_text(jsonl([(f"{split} {a}", b, label) for a, b, label in rows]))
     return labelkit.run(
-        "textcls", data=str(folder), columns=COLUMNS, model=str(tiny), epochs=1, home=folder / "home",
-        recipe=str(Path(__file__).parent / "plain.toml"), settings={"data.max_length": 24},
+        "textcls", data=str(folder), columns=COLUMNS, model=str(folder / "encoder"), home=folder / "home", **OPTIONS
     )  # fmt: skip
 
 
@@ -227,6 +265,128 @@ def test_a_run_on_pairs_labels_pairs_and_nothing_else(run: labelkit.RunResult) -
     assert "TextPair" in (caught.value.hint or "")
     with pytest.raises(LabelkitError, match="the second text of pair 1 is of type int"):
         labeller.label(TextPair("a", 3))  # type: ignore[arg-type]
+
+
+@pytest.mark.slow
+def test_what_is_given_in_memory_trains_the_same_weights_as_files(run: labelkit.RunResult, tmp_path: Path) -> None:
+    from datasets import Dataset
+
+    from labelkit.models.checkpoint_files import sha256_of, weights_of
+
+    assert run.checkpoint
+    folder = run.checkpoint.parents[4]
+    splits = {split: Dataset.from_json(str(folder / f"{split}.jsonl")) for split in ("train", "validation", "test")}
+    options: Any = {"model": str(folder / "encoder"), "columns": COLUMNS, **OPTIONS}
+    again = labelkit.run("textcls", data=splits, home=tmp_path / "home", **options)
+    assert again.checkpoint
+    assert sha256_of(*weights_of(again.checkpoint)) == sha256_of(*weights_of(run.checkpoint))
+    assert again.metrics["test"] == run.metrics["test"]
+
+
+@pytest.mark.slow
+def test_a_run_on_pairs_is_evaluated_and_its_errors_show_both_texts(run: labelkit.RunResult) -> None:
+    assert run.checkpoint
+    folder = run.checkpoint.parents[4]
+    home = folder / "home"
+    columns = {"settings": {"data.format": "jsonl"}, "home": home}
+    found = labelkit.evaluate(run.run, home=home)
+    assert found.metrics["accuracy"] == run.metrics["test"]["textcls"]["accuracy"]
+    mistakes = labelkit.find_errors(run.run, home=home)
+    assert any(" ‖ " in one.text for one in mistakes.label_errors)
+    with pytest.raises(LabelkitError, match="the labeller is one of pairs of texts"):
+        labelkit.evaluate(run.run, [Example(id="1", text="a", labels={"label": "yes"})], **columns)
+
+
+@pytest.mark.slow
+def test_datasets_of_pairs_are_labelled_and_loaded(run: labelkit.RunResult) -> None:
+    from datasets import Dataset
+
+    assert run.checkpoint
+    labeller = labelkit.load(run.checkpoint)
+    rows = Dataset.from_dict({"text": ["It rains."] * 3, "text_pair": ["It is wet.", "It is dry.", ""]})
+    labels = [labeller.label(TextPair("It rains.", pair)).label for pair in rows["text_pair"]]
+    assert labeller.label_dataset(rows)["predicted_label"] == labels
+    named = rows.rename_columns({"text": "a", "text_pair": "b"})
+    assert labeller.label_dataset(named, column="a", pair="b")["predicted_label"] == labels
+    with pytest.raises(LabelkitError, match="one of pairs of texts"):
+        labeller.label_dataset(named, column="a")
+    loaded = labelkit.data.load(run.checkpoint.parents[4] / "train.jsonl", columns=COLUMNS)
+    assert set(loaded["train"].column_names) == {"id", "text", "pair", "label", "document"}
+    assert loaded["train"][0]["pair"] == "It is wet. 0"
+
+
+def scores_of(ranked: list[dict[str, Any]]) -> dict[str, float]:
+    return {one["label"]: one["score"] for one in ranked}
+
+
+@pytest.mark.slow
+def test_a_server_labels_pairs_in_three_shapes(run: labelkit.RunResult) -> None:
+    import httpx
+
+    from labelkit.registry import Home
+    from labelkit.serve.application import build_application
+    from labelkit.serve.limits import ServeLimits
+    from labelkit.serve.models import Opener, OpenOptions, ServedModels
+    from serve_stubs import running
+
+    assert run.checkpoint
+    limits = ServeLimits(body=20_000, texts=500)
+    opener = Opener(Home(root=run.checkpoint.parents[3]), CATALOG, OpenOptions(engine="torch"), limits)
+    models = ServedModels.open([f"pairs={run.checkpoint}"], opener, lambda line: None)
+    record = labelkit.load(run.checkpoint).label(TextPair("It rains.", "It is wet."))
+    with running(build_application(models, limits, say=lambda line: None)) as url, httpx.Client(base_url=url) as client:
+        body: Any = {"records": [{"text": "It rains.", "pair": "It is wet.", "author": "me"}]}
+        (found,) = client.post("/v1/label", json=body).json()["records"]
+        assert (found["pair"], found["label"], found["author"]) == ("It is wet.", record.label, "me")
+        pair = {"text": "It rains.", "text_pair": "It is wet."}
+        for inputs in (pair, [pair]):
+            assert scores_of(client.post("/hf/pairs", json={"inputs": inputs}).json()[0]) == record.scores
+        inputs = ["It rains.", "It is wet."]
+        assert scores_of(client.post("/tei/pairs/predict", json={"inputs": inputs}).json()) == record.scores
+        assert scores_of(client.post("/tei/pairs/predict", json={"inputs": [inputs]}).json()[0]) == record.scores
+        refused = client.post("/v1/label", json={"texts": ["It rains."]})
+        assert (refused.status_code, "one of pairs of texts" in refused.text) == (422, True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("runtime", ["onnx", "openvino"])
+def test_other_runtimes_label_pairs_as_torch_does(run: labelkit.RunResult, runtime: str) -> None:
+    from labelkit.registry import Home
+
+    assert run.checkpoint
+    home = Home(root=run.checkpoint.parents[3])
+    torch, other = (Labeller.open(str(run.checkpoint), home, CATALOG, engine=name) for name in ("torch", runtime))
+    pairs = [TextPair("It rains. " * times, "It is wet. " * (5 - times)) for times in range(5)]
+    for one, same in zip(torch.label_all(pairs), other.label_all(pairs), strict=True):
+        assert one.label == same.label
+        assert list((one.scores or {}).values()) == pytest.approx(list((same.scores or {}).values()), abs=1e-3)
+
+
+@pytest.mark.slow
+def test_the_command_labels_pairs(
+    run: labelkit.RunResult, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run.checkpoint
+    monkeypatch.setenv("LABELKIT_HOME", str(run.checkpoint.parents[3]))
+    command = ["label", str(run.checkpoint)]
+    assert main([*command, "--text", "It rains.", "--pair", "It is wet.", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["pair"] == "It is wet."
+    assert main([*command, "--text", "a", "--text", "b", "--pair", "c"]) == 2
+    assert "give a --pair for each --text" in capsys.readouterr().err
+    source, target = tmp_path / "a.csv", tmp_path / "b.csv"
+    source.write_text("premise,hypothesis,author\nIt rains.,It is wet.,me\nIt rains.,,me\n", encoding="utf-8")
+    named = ["--columns", "text=premise,pair=hypothesis"]
+    assert main([*command, str(source), *named, "-o", str(target)]) == 0
+    assert "a.csv:3: the second text of the pair is missing" in capsys.readouterr().err
+    assert target.read_text().splitlines()[0].startswith("id,text,pair,label,score")
+    assert main([*command, str(target), "-o", str(tmp_path / "c.jsonl")]) == 0  # what it wrote has both texts
+    assert json.loads((tmp_path / "c.jsonl").read_text())["pair"] == "It is wet."
+    capsys.readouterr()
+    assert main([*command, str(source), *named, "-o", str(tmp_path / "d.html")]) == 1
+    assert "format 'html' cannot hold pairs of texts" in capsys.readouterr().err
+    source.write_text("text\nIt rains.\n", encoding="utf-8")
+    assert main([*command, str(source), "-o", str(tmp_path / "e.jsonl")]) == 1
+    assert "this is a single text, and the labeller is one of pairs of texts" in capsys.readouterr().err
 
 
 # -- models of others -------------------------------------------------------------------------------------------------

@@ -44,7 +44,7 @@ def load(
     """
     from labelkit.checks.loading import layers_to_check
     from labelkit.data.hf_datasets import dataset_dict, names_of_labels
-    from labelkit.data.layer_schema import check_examples, check_pairs
+    from labelkit.data.layer_schema import are_pairs, check_examples
     from labelkit.data.reading import kind_of, read_raw_corpus
 
     environment = Environment.read()
@@ -56,9 +56,8 @@ def load(
     chosen = layers_to_check(layer, catalog.sources.get(text), kind, ctx)[0]
     within = replace(ctx, layer=chosen, kind=kind)
     raw = read_raw_corpus(text, kind, catalog, within)
+    several, numeric, pairs = raw.multilabel, ctx.settings.numbers, are_pairs(raw.splits, within)
     for split, examples in raw.splits.items():
-        check_examples(split, examples, chosen, kind, multilabel=raw.multilabel, numeric=ctx.settings.numbers)
+        check_examples(split, examples, chosen, kind, multilabel=several, numeric=numeric, pairs=pairs)
     names = [] if ctx.settings.numbers else names_of_labels(raw.splits, chosen)
-    check_pairs(raw.splits, within)
-    pairs = any(one.pair is not None for examples in raw.splits.values() for one in examples[:1])
     return dataset_dict(raw.splits, kind, {chosen: names}, multilabel=raw.multilabel, pairs=pairs)

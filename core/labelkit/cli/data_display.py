@@ -71,7 +71,14 @@ def corpus_document(data: Corpus, examples: Sequence[Example], figures: Sequence
         "assumptions": list(data.assumptions),
         "splits": {summary.name: asdict(summary) for summary in figures},
         "examples": [
-            {"id": one.id, "words": one.words, "text": one.text, "labels": one.labels[data.layer]} for one in examples
+            {
+                "id": one.id,
+                "words": one.words,
+                "text": one.text,
+                **({} if one.pair is None else {"pair": one.pair}),
+                "labels": one.labels[data.layer],
+            }
+            for one in examples
         ],
     }
 

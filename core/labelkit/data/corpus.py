@@ -13,10 +13,10 @@ from labelkit.data.fingerprints import content_of, same_examples
 from labelkit.data.holdout import hold_out_validation, without_held_out
 from labelkit.data.label_notation import read_labels
 from labelkit.data.layer_schema import (
+    are_pairs,
     check_classes,
     check_examples,
     check_numeric,
-    check_pairs,
     check_types,
     named_schema,
     schema_of,
@@ -190,9 +190,9 @@ def _check_splits(
     settings = ctx.settings
     check_numeric(settings.numbers, named, layer, kind)
     several = bool(settings.multilabel)
+    numeric, pairs = settings.numbers, are_pairs(splits, ctx)
     for split, examples in splits.items():
-        check_examples(split, examples, layer, kind, multilabel=several, numeric=settings.numbers)
-    check_pairs(splits, ctx)
+        check_examples(split, examples, layer, kind, multilabel=several, numeric=numeric, pairs=pairs)
 
 
 def _check_label_count(schema: Schema, examples: int, settings: DataSettings, named: Schema | None) -> None:

@@ -16,18 +16,29 @@ Occurrence = tuple[Example, int, str]
 
 
 def check_examples(
-    split: str, examples: Iterable[Example], layer: str, kind: Kind, *, multilabel: bool = False, numeric: bool = False
+    split: str,
+    examples: Iterable[Example],
+    layer: str,
+    kind: Kind,
+    *,
+    multilabel: bool = False,
+    numeric: bool = False,
+    pairs: bool | None = None,
 ) -> None:
     """Check that each example is of ``kind`` and has labels in ``layer``: one per word, or one of the text.
 
     :param multilabel: a text may have several labels.
     :param numeric: a text has a number, or a text that writes one.
+    :param pairs: all are pairs of texts, or none is; None for either.
     :raises DataError: an example does not.
     """
     for example in examples:
         labels = example.labels.get(layer)
         if labels is None:
             message, hint = _missing_labels(example, layer, kind, split)
+        elif pairs is not None and (example.pair is not None) is not pairs:
+            message = "a single text, others are pairs" if pairs else "a pair of texts, others are single"
+            hint = "name both texts where they are: --columns text=…,pair=…"
         elif kind == "text" and example.text is None:
             message, hint = "a text is needed, this example has none", "choose its field: --columns text=…"
         elif kind == "text":
@@ -49,23 +60,10 @@ def check_examples(
         raise DataError(f"{place_of(example)}: {message}", hint=hint)
 
 
-def check_pairs(splits: Mapping[str, Sequence[Example]], ctx: LoadContext) -> None:
-    """Check that all examples are pairs of texts, or none is.
-
-    :raises DataError: some are, or ``--columns`` names a second text that the data does not give.
-    """
+def are_pairs(splits: Mapping[str, Sequence[Example]], ctx: LoadContext) -> bool:
+    """Return whether examples are to be pairs of texts: the first one is, or ``--columns`` names a second text."""
     first = next((example for examples in splits.values() for example in examples), None)
-    if first is None:
-        return
-    expected = first.pair is not None or "pair" in ctx.columns
-    for examples in splits.values():
-        for example in examples:
-            if (example.pair is not None) is not expected:
-                what = (
-                    "this is a single text, others are pairs" if expected else "this is a pair of texts, others are not"
-                )
-                hint = "name both texts where they are: --columns text=…,pair=…"
-                raise DataError(f"{place_of(example)}: this is {what}", hint=hint)
+    return "pair" in ctx.columns or (first is not None and first.pair is not None)
 
 
 def schema_of(

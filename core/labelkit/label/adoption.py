@@ -25,7 +25,7 @@ from labelkit.models.checkpoint_files import (
 from labelkit.models.references import HUB_PREFIX
 from labelkit.plugins.catalog import Catalog
 from labelkit.plugins.suppliers import find_part
-from labelkit.records import Metric
+from labelkit.records import Metric, TextPair
 from labelkit.registry import AssumptionRecord, Home, Registry, RunRecord, new_run_id
 from labelkit.registry.checkpoint_folders import Reference, ResolvedCheckpoint, reference_text, resolve_checkpoint
 from labelkit.registry.home import CHECKPOINTS
@@ -119,7 +119,8 @@ def _copy(
             shutil.copyfile(file, beside / file.name)
         (beside / CHECKPOINT_INFO).write_text(to_json(info.to_json()) + "\n", encoding="utf-8")
         labeller = Labeller.open(beside, home, catalog, engine="torch")
-        labeller.label(["a", "word"] if info.kind == "token" else "a text")
+        trial = TextPair("a text", "another one") if info.pairs else "a text"
+        labeller.label(["a", "word"] if info.kind == "token" else trial)
         return {file.name: (file.stat().st_size, sha256_of(file)) for file in sorted(beside.iterdir())}
 
 

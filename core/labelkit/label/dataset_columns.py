@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from labelkit.errors import LabelkitError, nearest
 from labelkit.formats.columns import USUAL
+from labelkit.records import TextPair
 
 if TYPE_CHECKING:
     import datasets
 
     from labelkit.label.labeller import Labeller
+    from labelkit.models.checkpoint import CheckpointInfo
     from labelkit.records import Labelled
 
 #: rows that are labelled at once
@@ -24,6 +26,7 @@ def label_dataset(
     dataset: datasets.Dataset,
     *,
     column: str | None,
+    pair: str | None,
     prefix: str,
     min_score: float | None,
 ) -> datasets.Dataset:
@@ -37,20 +40,22 @@ def label_dataset(
         hint = "label each split: DatasetDict({name: labeller.label_dataset(one) for name, one in splits.items()})"
         raise LabelkitError(f"a datasets.Dataset is needed, not a {type(dataset).__name__}", hint=hint)
     chosen = _column(dataset.column_names, column, labeller.info.kind)
+    second = _pair_column(dataset.column_names, pair, labeller.info)
     added = _features(labeller, prefix)
     if taken := [name for name in added if name in dataset.column_names]:
         raise LabelkitError(f"the dataset has a column '{taken[0]}' already", hint="choose another prefix=")
 
     def label(rows: Mapping[str, Sequence[Any]], indices: Sequence[int]) -> dict[str, list[Any]]:
         try:
-            records = labeller.label_all(rows[chosen], min_score=min_score)
+            texts = rows[chosen] if second is None else map(TextPair, rows[chosen], rows[second])
+            records = labeller.label_all(texts, min_score=min_score)
         except LabelkitError as error:
             raise error.at(f"rows {indices[0] + 1:,} to {indices[-1] + 1:,} of column '{chosen}'") from error
         columns = [_row(record, prefix) for record in records]
         return {name: [row[name] for row in columns] for name in added}
 
     # the fingerprint of the result: datasets would pickle the model to make one
-    what = [dataset._fingerprint, labeller.info.run, labeller.info.step, chosen, prefix, min_score]
+    what = [dataset._fingerprint, labeller.info.run, labeller.info.step, chosen, second, prefix, min_score]
     return dataset.map(
         label,
         with_indices=True,
@@ -78,6 +83,20 @@ def _column(names: Sequence[str], wanted: str | None, kind: str) -> str:
         raise LabelkitError(
             f"no column is called {' or '.join(usual)}", hint=f"name it: column=…, one of {', '.join(names)}"[:300]
         )
+    return found[0]
+
+
+def _pair_column(names: Sequence[str], wanted: str | None, info: CheckpointInfo) -> str | None:
+    """Return the column of second texts; None where single texts are labelled.
+
+    :raises LabelkitError: there is none, and the labeller is one of pairs of texts.
+    """
+    if wanted is None and not info.pairs:
+        return None
+    found = [name for name in ([wanted] if wanted else USUAL["pair"]) if name in names]
+    if not found:
+        what = f"the dataset has no column '{wanted}'" if wanted else "the labeller is one of pairs of texts"
+        raise LabelkitError(what, hint=f"name that of the second texts: pair=…, one of {', '.join(names)}"[:300])
     return found[0]
 
 

@@ -194,6 +194,7 @@ def _to_json(result: LabelResult) -> dict[str, Any]:
     found = {name: getattr(result, name) for name in ("id", "text", "words", "labels", "offsets", "extra", "engine")}
     if result.words is None:
         found |= {"label": result.label, "number": result.number, "score": result.score, "scores": result.scores}
+        found["pair"] = result.pair
     else:
         found["spans"] = [(span.start, span.end, span.label, span.score) for span in result.spans or ()]
     return {**found, "coverage": asdict(result.coverage)}

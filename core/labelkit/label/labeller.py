@@ -201,6 +201,7 @@ class Labeller:
         dataset: datasets.Dataset,
         *,
         column: str | None = None,
+        pair: str | None = None,
         prefix: str = "predicted_",
         min_score: float | None = None,
     ) -> datasets.Dataset:
@@ -211,13 +212,14 @@ class Labeller:
         on disk is written to its cache.
 
         :param column: of texts, or of words; None: ``tokens``, ``text`` and the like.
+        :param pair: the column of second texts, for a labeller of pairs; None: ``pair`` or ``text_pair``.
         :param prefix: of the names of the new columns.
         :param min_score: leave out spans, or labels of texts, with a lower score.
         :raises LabelkitError: there is no such column, a new one exists already, or a row cannot be labelled.
         """
         from labelkit.label.dataset_columns import label_dataset
 
-        return label_dataset(self, dataset, column=column, prefix=prefix, min_score=min_score)
+        return label_dataset(self, dataset, column=column, pair=pair, prefix=prefix, min_score=min_score)
 
     def stream(self, texts: Iterable[TextInput], *, min_score: float | None = None) -> Iterator[Labelled]:
         """Label any number of texts in order and in bounded memory; ``texts`` is read lazily.

@@ -26,6 +26,7 @@ from labelkit.publish.dataset_card import DatasetCard, SplitFacts
 from labelkit.publish.private_text import check_publishable, secret_in
 from labelkit.publish.push import CARD, PushResult
 from labelkit.records import Example, Kind, LoadContext, Schema
+from labelkit.records.contents import shown_content
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -250,6 +251,8 @@ def _arrow_schema(data: LabelledData) -> pa.Schema:
         features["tokens"] = Sequence(Value("string"))
     if data.kind == "text" or (first is not None and first.text is not None):
         features["text"] = Value("string")
+    if first is not None and first.pair is not None:
+        features["pair"] = Value("string")
     for layer, schema in data.layers.items():
         label = Value("float64") if schema.numeric else ClassLabel(names=list(schema.label_names))
         several = data.kind == "token" or schema.multilabel
@@ -262,8 +265,7 @@ def _arrow_schema(data: LabelledData) -> pa.Schema:
 def _rows(examples: Sequence[Example], data: LabelledData, start: int) -> Iterator[dict[str, Any]]:
     ids = {layer: {name: number for number, name in enumerate(one.label_names)} for layer, one in data.layers.items()}
     for number, example in enumerate(examples, start=start + 1):
-        text = example.text if example.words is None else " ".join(example.words)
-        if found := secret_in((text or "").encode("utf-8", "replace")):
+        if found := secret_in(shown_content(example).encode("utf-8", "replace")):
             raise LabelkitError(
                 f"example '{example.id or number}' seems to hold {found}; nothing was sent",
                 hint="remove it from the data, and revoke it if others have seen it",
@@ -271,6 +273,7 @@ def _rows(examples: Sequence[Example], data: LabelledData, start: int) -> Iterat
         row: dict[str, Any] = {
             "id": example.id or str(number),
             "text": example.text,
+            "pair": example.pair,
             "tokens": None if example.words is None else list(example.words),
             "document": example.document,
         }

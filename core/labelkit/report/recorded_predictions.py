@@ -36,9 +36,10 @@ def recorded_predictions(details: RunDetails, schema: Schema) -> Iterator[tuple[
     for output in reversed(details.outputs):
         if output.kind != "predictions" or output.records not in sizes or not is_unchanged(output):
             continue
-        if found := read_predictions(Path(output.path), schema):
-            digest = content_hash(found.examples, LAYER, schema.scheme)
-            yield from ((one.split, found) for one in details.record.splits if one.content_hash == digest)
+        for pairs in (False, True):  # a field "pair" is the second text, or one of the user's own
+            if found := read_predictions(Path(output.path), schema, pairs=pairs):
+                digest = content_hash(found.examples, LAYER, schema.scheme)
+                yield from ((one.split, found) for one in details.record.splits if one.content_hash == digest)
 
 
 def is_unchanged(output: OutputRecord) -> bool:
@@ -53,19 +54,23 @@ def is_unchanged(output: OutputRecord) -> bool:
         return False
 
 
-def read_predictions(path: Path, schema: Schema) -> RecordedPredictions | None:
-    """Return the examples of a JSON Lines file; None if it lacks gold or predicted labels of the schema."""
+def read_predictions(path: Path, schema: Schema, *, pairs: bool = False) -> RecordedPredictions | None:
+    """Return the examples of a JSON Lines file; None if it lacks gold or predicted labels of the schema.
+
+    :param pairs: the examples are pairs of texts; None if there are no second texts.
+    """
     known, texts = set(schema.label_names), schema.kind == "text"
     found = RecordedPredictions(path, [], [], schema)
     try:
         with path.open(encoding="utf-8") as lines:
             for row in map(json.loads, lines):
+                pair = row["pair"] if pairs else None
                 if schema.multilabel:
                     gold, predicted = tuple(row[GOLD]), tuple(row["labels"])
-                    example = Example(id=str(row["id"]), text=row["text"], labels={LAYER: gold})
+                    example = Example(id=str(row["id"]), text=row["text"], pair=pair, labels={LAYER: gold})
                 elif texts:
                     gold, predicted = (str(row[GOLD]),), (str(row["label"]),)
-                    example = Example(id=str(row["id"]), text=row["text"], labels={LAYER: gold[0]})
+                    example = Example(id=str(row["id"]), text=row["text"], pair=pair, labels={LAYER: gold[0]})
                 else:
                     gold, predicted = tuple(row[GOLD]), tuple(row["labels"])
                     example = Example(id=str(row["id"]), words=tuple(row["words"]), labels={LAYER: gold})

@@ -31,7 +31,7 @@ _MESSAGES = {
     "bool_type": "must be true or false",
 }
 #: what pydantic adds to the place of a value that may be of several types
-_TYPES = frozenset(("str", "list[str]", "list[list[str]]"))
+_TYPES = frozenset(("str", "list[str]", "list[list[str]]", "PairInput", "list[union[str,PairInput]]"))
 
 
 class Body(BaseModel):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
-from labelkit.records import Labelled
+from labelkit.records import Labelled, TextPair
 from labelkit.serve.bodies import Body, OpenBody
 from labelkit.serve.errors import RequestError
 from labelkit.serve.native import ranked
@@ -32,10 +32,17 @@ class Parameters(Body):
     function_to_apply: Annotated[Literal["softmax"] | None, Field(description="scores are always calibrated")] = None
 
 
-class InferenceBody(OpenBody):
-    """A text, or several."""
+class PairInput(OpenBody):
+    """A pair of texts, as the pipeline of text classification takes it."""
 
-    inputs: str | list[str]
+    text: str
+    text_pair: str | None = None
+
+
+class InferenceBody(OpenBody):
+    """A text, a pair of texts, or several."""
+
+    inputs: str | PairInput | list[str | PairInput]
     parameters: Parameters | None = None
 
 
@@ -47,11 +54,11 @@ def huggingface_operations(labelling: Labelling) -> list[Operation]:
         body = await labelling.body(request, InferenceBody)
         parameters = body.parameters or Parameters()
         _check(parameters, model.info.kind)
-        texts = [body.inputs] if isinstance(body.inputs, str) else body.inputs
-        records, _ = await labelling.label(model, text_examples(texts))
+        given = body.inputs if isinstance(body.inputs, list) else [body.inputs]
+        records, _ = await labelling.label(model, text_examples([_text(one) for one in given]))
         found = [shaped(record, parameters) for record in records]
         # the client of text classification takes the first of a list of lists, that of token classification does not
-        single = isinstance(body.inputs, str) and model.info.kind == "token"
+        single = not isinstance(body.inputs, list) and model.info.kind == "token"
         return json_response(found[0] if single else found)
 
     return [
@@ -60,6 +67,12 @@ def huggingface_operations(labelling: Labelling) -> list[Operation]:
             summary="Token or text classification, as InferenceClient(model=URL) asks for it.",
         )
     ]  # fmt: skip
+
+
+def _text(given: str | PairInput) -> str | TextPair:
+    if isinstance(given, str):
+        return given
+    return given.text if given.text_pair is None else TextPair(given.text, given.text_pair)
 
 
 def shaped(record: Labelled, parameters: Parameters) -> list[dict[str, Any]]:

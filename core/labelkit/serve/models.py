@@ -67,7 +67,8 @@ class Opener:
             options.engine,
             verify=options.verify,
         )
-        batch = labeller.prepare([Example(id="1", text="Ada Lovelace lives in London .")])
+        pair = "Ada lives ." if labeller.info.pairs else None
+        batch = labeller.prepare([Example(id="1", text="Ada Lovelace lives in London .", pair=pair)])
         labeller.finish(batch, labeller.compute(batch, large=True))
         return Batcher(labeller, self.limits.queued, large=True)
 

@@ -24,12 +24,13 @@ if TYPE_CHECKING:
 
 
 class InputRecord(BaseModel):
-    """A text or words, with fields of the caller that come back with the record."""
+    """A text, a pair of texts, or words, with fields of the caller that come back with the record."""
 
     model_config = ConfigDict(strict=True, extra="allow", allow_inf_nan=False)
 
     id: Annotated[str | None, Field(description="comes back as it is; default: the number of the record")] = None
     text: str | None = None
+    pair: Annotated[str | None, Field(description="the second text, for a labeller of pairs of texts")] = None
     words: list[str] | None = None
 
 
@@ -105,14 +106,19 @@ def _examples(body: LabelBody, model: ServedModel) -> list[Example]:
         return [Example(id=str(number), text=text) for number, text in enumerate(body.texts, 1)]
     if body.words is not None:
         return [Example(id=str(number), words=tuple(words)) for number, words in enumerate(body.words, 1)]
-    return [_example(number, record) for number, record in enumerate(body.records or (), 1)]
+    takes_pairs = model.info.takes_pairs
+    return [_example(number, record, takes_pairs=takes_pairs) for number, record in enumerate(body.records or (), 1)]
 
 
-def _example(number: int, record: InputRecord) -> Example:
+def _example(number: int, record: InputRecord, *, takes_pairs: bool) -> Example:
     if record.text is None and record.words is None:
         raise RequestError(422, f"records[{number - 1}].text: is missing, and so is words")
     words = None if record.words is None else tuple(record.words)
-    example = Example(id=str(number), text=record.text, words=words, extra=record.model_extra or {})
+    extra = dict(record.model_extra or {})
+    if record.pair is not None and not takes_pairs:  # a field of the caller, to this labeller
+        extra["pair"] = record.pair
+    pair = record.pair if takes_pairs else None
+    example = Example(id=str(number), text=record.text, pair=pair, words=words, extra=extra)
     return example if record.id is None else replace(example, id=record.id)
 
 
@@ -123,6 +129,7 @@ def _description(model: ServedModel) -> dict[str, Any]:
         "run": info.run,
         "task": info.task,
         "kind": info.kind,
+        "pairs": info.pairs,
         "labels": list(info.schema.label_names),
         "engine": engine.name,
         "device": engine.device,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,9 @@ from pydantic import BaseModel
 from pydantic_core import to_json
 from starlette.responses import Response
 
-from labelkit.records import Example, Labelled
+from labelkit.errors import LabelkitError
+from labelkit.label.text_inputs import check_pair
+from labelkit.records import Example, Labelled, TextPair
 from labelkit.serve.bodies import B, parse_body, read_body
 from labelkit.serve.errors import RequestError
 from labelkit.serve.limits import ServeLimits
@@ -89,10 +91,16 @@ class Labelling:
     async def label(self, model: ServedModel, examples: list[Example]) -> tuple[list[Labelled], CheckpointInfo]:
         """Return the records of some examples, and the checkpoint that labelled them.
 
-        :raises RequestError: they are too many, too much waits already, time is over, or one cannot be labelled.
+        :raises RequestError: they are too many, too much waits already, time is over, or one cannot be labelled, as a
+            single text by a labeller of pairs.
         """
         if len(examples) > self.limits.texts:
             raise RequestError(413, f"{len(examples):,} texts are more than {self.limits.texts:,}; send fewer at once")
+        try:
+            for example in examples:
+                check_pair(example, model.info)
+        except LabelkitError as error:
+            raise RequestError(422, f"the body: {error.message}") from None
         return await model.label(examples, self.limits.seconds)
 
 
@@ -101,9 +109,14 @@ def json_response(content: object, status: int = 200, headers: Mapping[str, str]
     return Response(to_json(content), status, headers, "application/json")
 
 
-def text_examples(texts: list[str]) -> list[Example]:
-    """Return an example of each text, numbered as ``labelkit label --text`` numbers them."""
-    return [Example(id=str(number), text=text) for number, text in enumerate(texts, 1)]
+def text_examples(texts: Sequence[str | TextPair]) -> list[Example]:
+    """Return an example of each text or pair, numbered as ``labelkit label --text`` numbers them."""
+    return [
+        Example(id=str(number), text=text)
+        if isinstance(text, str)
+        else Example(id=str(number), text=text.text, pair=text.pair)
+        for number, text in enumerate(texts, 1)
+    ]
 
 
 def path_parameter(request: Request, name: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+from labelkit.records import TextPair
 from labelkit.serve.bodies import OpenBody
 from labelkit.serve.errors import RequestError
 from labelkit.serve.native import ranked
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class PredictBody(OpenBody):
-    """A text, or a batch of lists of one text each."""
+    """A text, a list of the two texts of a pair, or a batch of lists of one text or two texts each."""
 
     inputs: str | list[str] | list[list[str]]
     truncate: bool = False
@@ -36,7 +37,8 @@ def tei_operations(labelling: Labelling) -> list[Operation]:
         body = await labelling.body(request, PredictBody)
         records, _ = await labelling.label(model, text_examples(_texts(body)))
         found = [ranked(record) for record in records]
-        return json_response(found[0] if isinstance(body.inputs, str) else found)
+        single = isinstance(body.inputs, str) or isinstance(body.inputs[0], str)
+        return json_response(found[0] if single else found)
 
     async def info(request: Request) -> Response:
         return json_response(_info(labelling.models.find(path_parameter(request, "model")), labelling))
@@ -57,10 +59,10 @@ def tei_operations(labelling: Labelling) -> list[Operation]:
     ]  # fmt: skip
 
 
-def _texts(body: PredictBody) -> list[str]:
-    """Return the texts of a body.
+def _texts(body: PredictBody) -> list[str | TextPair]:
+    """Return the texts, or the pairs of texts, of a body.
 
-    :raises RequestError: it holds none, pairs of texts, or asks for raw scores.
+    :raises RequestError: it holds none, or neither texts nor pairs, or asks for raw scores.
     """
     if body.raw_scores:
         raise RequestError(422, "raw_scores: is not supported: scores are calibrated confidences")
@@ -68,13 +70,13 @@ def _texts(body: PredictBody) -> list[str]:
         return [body.inputs]
     if not body.inputs:
         raise RequestError(400, "inputs: must not be empty", kind="Empty")
-    texts: list[str] = []
-    for index, one in enumerate(body.inputs):
-        if isinstance(one, str):
-            raise RequestError(422, "inputs: pairs of texts are not supported; a batch is a list of lists of one text")
-        if len(one) != 1:
-            raise RequestError(422, f"inputs[{index}]: must hold one text, not {len(one)}")
-        texts += one
+    texts: list[str | TextPair] = []
+    # as in TEI, a list of texts is one pair
+    batch = [(f"inputs[{index}]", one) for index, one in enumerate(body.inputs) if isinstance(one, list)]
+    for where, one in batch or [("inputs", [str(text) for text in body.inputs])]:
+        if len(one) not in (1, 2):
+            raise RequestError(422, f"{where}: must hold one text, or the two of a pair, not {len(one)}")
+        texts.append(one[0] if len(one) == 1 else TextPair(one[0], one[1]))
     return texts
 
 

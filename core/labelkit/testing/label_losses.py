@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from labelkit.records import Labelled, Labels
+from labelkit.records import Labelled, Labels, TextPair
 
 if TYPE_CHECKING:
     from labelkit.label.labeller import Labeller
@@ -18,7 +18,7 @@ def labels_of(record: Labelled) -> Labels:
 
 def find_losses(labeller: Labeller, given: str | tuple[str, ...], kind: str) -> Iterator[str]:
     """Yield what differs between a text, or words, and the record that a labeller makes of it."""
-    record = labeller.label(given)
+    record = labeller.label(TextPair(given, "b") if labeller.info.pairs and isinstance(given, str) else given)
     yield from text_losses(record, given) if kind == "text" else word_losses(record, given)
     labels = labels_of(record) if record.number is None else ()
     unknown = [label for label in ((labels,) if isinstance(labels, str) else labels) if label not in labeller.labels]

@@ -145,13 +145,14 @@ def label(plugin: str, folder: str, inputs: Sequence[Any], only: Sequence[str]) 
     from labelkit.errors import LabelkitError
     from labelkit.label.labeller import Labeller
     from labelkit.plugins.catalog import Catalog
+    from labelkit.records import TextPair
     from labelkit.registry import Home
     from labelkit.testing.label_losses import labels_of
 
     try:
         catalog = Catalog.load(only=only)
         labeller = Labeller.open(f"{folder}/", Home(root=Path(folder) / "home"), catalog, trial=True)
-        found = labeller.label_all(inputs)
+        found = labeller.label_all(TextPair(**one) if isinstance(one, dict) else one for one in inputs)
     except LabelkitError as error:
         return {"error": str(error)}
     return {"labels": [labels_of(record) for record in found]}

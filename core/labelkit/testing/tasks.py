@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from labelkit.config.recipes import read_recipe, recipes_of
 from labelkit.data.example_validation import example_fault, layer_fault
 from labelkit.errors import LabelkitError, nearest
 from labelkit.labels.schemes import violation_error, violations
-from labelkit.records import Labels
+from labelkit.records import Labels, TextPair
 from labelkit.settings import SETTINGS
 from labelkit.testing import subprocess_checks
 from labelkit.testing.adversarial_texts import TEXTS, WORDS
@@ -238,7 +239,7 @@ def check_subprocess(trial: Trial) -> None:
         "label",
         plugin=trial.catalog.owner("task", trial.name).name,
         folder=str(trial.trained[0]),
-        inputs=trial.inputs,
+        inputs=[asdict(one) if isinstance(one, TextPair) else one for one in trial.inputs],
         only=[info.name for info in trial.catalog.plugins if info.status == "loaded"],  # the others may be blocked
     )
     advice = "let it depend on nothing but the installed packages: no __main__, no state, no hash() of text"

@@ -17,7 +17,18 @@ from labelkit.config.environment import Environment
 from labelkit.events import Event, Scored
 from labelkit.plugins.catalog import Catalog
 from labelkit.plugins.functions import with_context
-from labelkit.records import Context, Example, Labels, LoadContext, Metric, Predictions, RunContext, Schema, Task
+from labelkit.records import (
+    Context,
+    Example,
+    Labels,
+    LoadContext,
+    Metric,
+    Predictions,
+    RunContext,
+    Schema,
+    Task,
+    TextPair,
+)
 from labelkit.testing.contexts import Setup
 from labelkit.testing.framework import plugin_call
 
@@ -68,9 +79,9 @@ class Trial:
         return self.catalog.schemas.get(name) if name else None
 
     @property
-    def inputs(self) -> list[str | tuple[str, ...]]:
+    def inputs(self) -> list[str | tuple[str, ...] | TextPair]:
         """The examples as they would be given to be labelled."""
-        return [example.text or "" if self.kind == "text" else example.words or () for example in self.task.examples]
+        return [_input(example) for example in self.task.examples]
 
     @property
     def unlabelled(self) -> list[Example]:
@@ -143,7 +154,14 @@ class Trial:
 
 def bare_example(example: Example, labels: Mapping[str, Labels]) -> Example:
     """Return an example with nothing but words or text, and these labels."""
-    return Example(id=example.id, words=example.words, text=None if example.words else example.text, labels=labels)
+    text = None if example.words else example.text
+    return Example(id=example.id, words=example.words, text=text, pair=example.pair, labels=labels)
+
+
+def _input(example: Example) -> str | tuple[str, ...] | TextPair:
+    if example.words is not None:
+        return example.words
+    return example.text or "" if example.pair is None else TextPair(example.text or "", example.pair)
 
 
 @functools.cache

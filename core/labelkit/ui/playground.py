@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from labelkit.errors import LabelkitError
+from labelkit.records.contents import shown_texts
 from labelkit.report.formatting import truncate
 from labelkit.report.score_tables import label_colours
 from labelkit.ui.site import PageAnswer, PageRequest, Site
@@ -83,7 +84,7 @@ class LabelledText:
 
 def show_playground(site: Site, request: PageRequest) -> PageAnswer:
     """Return the page with a text to write, and the runs to choose from."""
-    return site.page("playground.html", request, text=EXAMPLE, results=None, **_choices(site, request))
+    return site.page("playground.html", request, text=EXAMPLE, pair="", results=None, **_choices(site, request))
 
 
 def label_text(site: Site, request: PageRequest) -> PageAnswer:
@@ -92,20 +93,21 @@ def label_text(site: Site, request: PageRequest) -> PageAnswer:
     :raises LabelkitError: no text or no run is given, or too much of it, or a run is unknown.
     """
     text, names = request.text("text"), [*request.words("run"), *request.word("more").replace(",", " ").split()]
+    pair = request.text("pair") or None
     if not text.strip():
         raise LabelkitError("there is no text", hint="write one")
-    if len(text) > LONGEST:
+    if len(text) + len(pair or "") > LONGEST:
         raise LabelkitError(f"the text is longer than {LONGEST:,} characters", hint="labelkit label reads files")
     if not names or len(names) > MOST:
         raise LabelkitError(f"{len(names)} runs are chosen", hint=f"choose one to {MOST}")
     with site.registry() as registry:
         found = {one.id: one for one in (registry.runs.find(name, finished=True) for name in names)}
     results = site.background.call(
-        lambda: [labelled_by(site, one.id, one.name or one.id, text) for one in found.values()]
+        lambda: [labelled_by(site, one.id, one.name or one.id, text, pair) for one in found.values()]
     )
     template = "playground_results.html" if request.fragment else "playground.html"
     choices = {} if request.fragment else _choices(site, request)
-    return site.page(template, request, text=text, results=results, **choices)
+    return site.page(template, request, text=text, pair=pair or "", results=results, **choices)
 
 
 def _choices(site: Site, request: PageRequest) -> dict[str, Any]:
@@ -124,13 +126,13 @@ def _choices(site: Site, request: PageRequest) -> dict[str, Any]:
     return {"offered": list(offered.values()), "chosen": chosen, "more": request.word("more")}
 
 
-def labelled_by(site: Site, run: str, title: str, text: str) -> LabelledText:
-    """Return what a run makes of a text; in the thread of background work."""
+def labelled_by(site: Site, run: str, title: str, text: str, pair: str | None = None) -> LabelledText:
+    """Return what a run makes of a text, or of a pair of texts; in the thread of background work."""
     from labelkit.records import Example
 
     try:
         labeller = site.labellers.open(run)
-        batch = labeller.prepare([Example(id="1", text=text)])
+        batch = labeller.prepare([Example(id="1", text=text, pair=pair)])
         scored = labeller.compute(batch)
         (record,) = labeller.finish(batch, scored)
     except LabelkitError as error:
@@ -147,7 +149,8 @@ def described(
     info = labeller.info
     colours = label_colours(info.schema)
     document = json.dumps(to_json(record), ensure_ascii=False, indent=1)
-    body = json.dumps({"texts": [record.text]}, ensure_ascii=False)
+    pair = {"records": [{"text": record.text, "pair": record.pair}]}
+    body = json.dumps({"texts": [record.text]} if record.pair is None else pair, ensure_ascii=False)
     curl = f"curl http://127.0.0.1:8000/v1/label -H 'Content-Type: application/json' -d {shlex.quote(body)}"
     scores = sorted((record.scores or {}).items(), key=lambda pair: -pair[1])
     chosen = [record.label] if record.label is not None else list(record.labels or ()) if record.scores else []
@@ -176,7 +179,7 @@ def segments_of(record: Labelled, schema: Schema, colours: dict[str, int]) -> li
     [('« ', None), ('Al', 'PER'), (' »', None)]
     """
     if record.words is None:
-        return [Segment(record.text, 0)]
+        return [Segment(shown_texts(record.text, record.pair), 0)]
     if record.spans is not None:
         found = [(one.start, one.end, one.label, f"{one.score:.2f}") for one in record.spans]
     else:

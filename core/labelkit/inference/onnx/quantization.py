@@ -32,8 +32,11 @@ def calibration_batches(encoding: Encoding, windows: Sequence[Window]) -> list[d
     """Return batches with little padding of :data:`CALIBRATION` subwords, from windows spread over all ``windows``."""
     step = max(1, sum(len(window.ids) for window in windows) // CALIBRATION)
     chosen = windows[::step]
+    special, pad_id, left = encoding.special_tokens, encoding.pad_id, encoding.pad_left
     return [
-        model_inputs([chosen[i].ids for i in batch], encoding.special_tokens, encoding.pad_id, left=encoding.pad_left)
+        model_inputs(
+            [chosen[i].ids for i in batch], special, pad_id, left=left, seconds=[chosen[i].second for i in batch]
+        )
         for batch in batch_by_tokens([len(window.ids) for window in chosen], CALIBRATION // 64)
     ]
 
