@@ -245,17 +245,22 @@ def _use(card: ModelCard) -> Iterator[str]:
     token = card.details.record.kind == "token"
     folder = card.reference if card.repository else f"./{card.name}"
     reference = f"hub:{card.repository}" if card.repository else folder
+    text, second = '"Ada Lovelace lived in London."', '"Ada lived in England."'
+    pairs = card.info is not None and card.info.pairs
+    given, theirs = text, text
+    if pairs:
+        given, theirs = f"labelkit.TextPair({text}, {second})", f'{{"text": {text}, "text_pair": {second}}}'
     yield "## Use"
     yield ""
     yield "With labelkit, which keeps words, offsets and confidences as they were scored:"
     yield ""
-    yield from _code("bash", f'labelkit label {reference} --text "Ada Lovelace lived in London."')
+    yield from _code("bash", f"labelkit label {reference} --text {text}{f' --pair {second}' if pairs else ''}")
     yield from _code(
         "python",
         "import labelkit",
         "",
         f'labeller = labelkit.load("{reference}")',
-        'labeller.label("Ada Lovelace lived in London.")',
+        f"labeller.label({given})",
     )
     if card.info is not None and card.info.head != "linear":
         yield f"transformers alone applies the linear layer only, not the head `{escape(card.info.head)}`."
@@ -265,9 +270,7 @@ def _use(card: ModelCard) -> Iterator[str]:
         call = f'label = pipeline("{card.pipeline}", model="{folder}"{aggregate})'
         yield "With transformers:"
         yield ""
-        yield from _code(
-            "python", "from transformers import pipeline", "", call, 'label("Ada Lovelace lived in London.")'
-        )
+        yield from _code("python", "from transformers import pipeline", "", call, f"label({theirs})")
         if card.info is not None and card.info.decoder not in _LIKELIEST:
             yield (
                 f"transformers takes each word's likeliest label. labelkit decodes with `{escape(card.info.decoder)}`, "
