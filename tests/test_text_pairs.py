@@ -288,13 +288,12 @@ def test_a_run_on_pairs_is_evaluated_and_its_errors_show_both_texts(run: labelki
     assert run.checkpoint
     folder = run.checkpoint.parents[4]
     home = folder / "home"
-    columns = {"settings": {"data.format": "jsonl"}, "home": home}
     found = labelkit.evaluate(run.run, home=home)
     assert found.metrics["accuracy"] == run.metrics["test"]["textcls"]["accuracy"]
     mistakes = labelkit.find_errors(run.run, home=home)
     assert any(" ‖ " in one.text for one in mistakes.label_errors)
     with pytest.raises(LabelkitError, match="the labeller is one of pairs of texts"):
-        labelkit.evaluate(run.run, [Example(id="1", text="a", labels={"label": "yes"})], **columns)
+        labelkit.evaluate(run.run, [Example(id="1", text="a", labels={"label": "yes"})], home=home)
 
 
 @pytest.mark.slow
@@ -339,9 +338,9 @@ def test_a_server_labels_pairs_in_three_shapes(run: labelkit.RunResult) -> None:
         (found,) = client.post("/v1/label", json=body).json()["records"]
         assert (found["pair"], found["label"], found["author"]) == ("It is wet.", record.label, "me")
         pair = {"text": "It rains.", "text_pair": "It is wet."}
-        for inputs in (pair, [pair]):
-            assert scores_of(client.post("/hf/pairs", json={"inputs": inputs}).json()[0]) == record.scores
-        inputs = ["It rains.", "It is wet."]
+        for hf in (pair, [pair]):
+            assert scores_of(client.post("/hf/pairs", json={"inputs": hf}).json()[0]) == record.scores
+        inputs: Any = ["It rains.", "It is wet."]
         assert scores_of(client.post("/tei/pairs/predict", json={"inputs": inputs}).json()) == record.scores
         assert scores_of(client.post("/tei/pairs/predict", json={"inputs": [inputs]}).json()[0]) == record.scores
         refused = client.post("/v1/label", json={"texts": ["It rains."]})
