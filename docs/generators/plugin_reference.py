@@ -21,6 +21,7 @@ from labelkit.settings import Doc
 #: records that plugins are given or give back, beside those that hooks yield
 FLOWING = (
     records.Example,
+    records.TextPair,
     records.Place,
     records.Context,
     records.LoadContext,
