@@ -218,6 +218,7 @@ class TrainSettings:
     eval_precision: Annotated[Literal["fp32", "bf16"], Doc("precision of evaluation")] = "fp32"
     evaluations_per_epoch: Annotated[PositiveInt, Doc("evaluations on validation in an epoch")] = 1
     eval_tokens: Annotated[PositiveInt, Doc("batch size of evaluation in subwords, padding included")] = 4096
+    score_test: Annotated[bool, Doc("evaluate the chosen checkpoint on test; the trials of a search do not")] = True
     save_minutes: Annotated[
         NonNegativeFloat, Doc("minutes of training that a killed run may lose when it is resumed")
     ] = 5.0

@@ -17,6 +17,7 @@ from labelkit.errors import LabelkitError, PlanError, SeveralRunsError, StorageE
 #: command → (its module, its line in --help), so that --help imports none of the modules
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("labelkit.cli.run", "Train, select, test and record a labeller."),
+    "search": ("labelkit.cli.search", "Search for hyperparameters; every trial is a run."),
     "label": ("labelkit.cli.label", "Label text, files or folders with a trained labeller."),
     "adopt": ("labelkit.cli.adopt", "Record a model that labelkit did not train as a run."),
     "evaluate": ("labelkit.cli.evaluate", "Evaluate a trained labeller on gold data."),

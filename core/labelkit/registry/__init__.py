@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from labelkit.registry.observer import RegistryObserver
     from labelkit.registry.ranking import Ranking
     from labelkit.registry.registry import Registry, new_run_id
+    from labelkit.registry.searches import SearchRecord
     from labelkit.registry.sql_query import ResultTable
     from labelkit.registry.verification import FileState, Verification, VerifiedCheckpoint
 
@@ -68,6 +69,7 @@ __all__ = [
     "RunDetails",
     "RunRecord",
     "RunSummary",
+    "SearchRecord",
     "SplitRecord",
     "Spread",
     "Verification",
@@ -87,6 +89,7 @@ _LAZY = {
     "observer": ("RegistryObserver",),
     "ranking": ("Ranking",),
     "registry": ("Registry", "new_run_id"),
+    "searches": ("SearchRecord",),
     "sql_query": ("ResultTable",),
     "verification": ("FileState", "Verification", "VerifiedCheckpoint"),
 }

@@ -103,6 +103,17 @@ def _sqlite(url: sa.URL, timeout: float) -> sa.Engine:
         for setting in ("foreign_keys = ON", "synchronous = FULL"):
             connection.execute(f"PRAGMA {setting}").close()
 
+    sa.event.listen(engine, "connect", on_connect)
+    begin_transactions(engine, timeout)
+    return engine
+
+
+def begin_transactions(engine: sa.Engine, timeout: float) -> None:
+    """Let an engine for SQLite begin each transaction as its execution option :data:`BEGIN` says.
+
+    :param timeout: seconds to wait for the write lock.
+    """
+
     def on_begin(connection: sa.Connection) -> None:
         begin = connection.get_execution_options().get(BEGIN, "BEGIN")
         if begin == IMMEDIATE:
@@ -110,9 +121,7 @@ def _sqlite(url: sa.URL, timeout: float) -> sa.Engine:
         elif begin:
             connection.exec_driver_sql(begin)
 
-    sa.event.listen(engine, "connect", on_connect)
     sa.event.listen(engine, "begin", on_begin)
-    return engine
 
 
 def copy_without_shared_memory(path: Path, copy: Any, place: str, timeout: float) -> None:

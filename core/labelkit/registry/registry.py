@@ -21,6 +21,7 @@ from labelkit.registry.lineage import Lineage
 from labelkit.registry.liveness import now
 from labelkit.registry.recorder import Recorder
 from labelkit.registry.runs import Runs
+from labelkit.registry.searches import Searches
 from labelkit.registry.storage import Storage
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class Registry:
     :ivar aliases: names that refer to runs, such as ``ner@prod``, with their history.
     :ivar annotations: tags and notes of runs.
     :ivar lineage: the provenance of files and checkpoint folders.
+    :ivar searches: searches over hyperparameters, whose trials are runs.
     :ivar storage: checkpoints on disk: verification, deletion and garbage collection.
     """
 
@@ -56,6 +58,7 @@ class Registry:
         self.aliases = Aliases(database)
         self.annotations = Annotations(database)
         self.lineage = Lineage(database, store)
+        self.searches = Searches(database)
         self.storage = Storage(database, store, home)
 
     @classmethod

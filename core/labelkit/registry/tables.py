@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy import Column, ForeignKey, Index, MetaData, Named, Table, TypedColumns
 
 # All revisions of the schema, oldest first.
-REVISIONS = ("0001", "0002", "0003", "0004", "0005")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
 # Not Alembic's default name, so that another program's database is not taken for a registry.
 VERSION_TABLE = "labelkit_version"
 
@@ -287,6 +287,16 @@ class _Publications(TypedColumns):
     created: Named[datetime] = Column(UtcTime)
 
 
+class _Searches(TypedColumns):
+    """Searches over hyperparameters; their trials are the runs of the group with the same name."""
+
+    name: Named[str] = Column(sa.String, primary_key=True)
+    task: Named[str]
+    created: Named[datetime] = Column(UtcTime)
+    settings: Named[Any] = Column(sa.JSON(none_as_null=True), nullable=False)
+    result: Named[Any] = Column(sa.JSON(none_as_null=True), nullable=True)
+
+
 # SQLite keeps these in the order of their keys, not beside an index of them: half the size, and the rows of a
 # run lie together.
 _BY_KEY: dict[str, Any] = {"sqlite_with_rowid": False}
@@ -329,3 +339,4 @@ outputs = Table("outputs", metadata, _Outputs, Index(None, "sha256"), Index(None
 publications = Table(
     "publications", metadata, _Publications, Index(None, "run"), Index(None, "repository", "commit_id")
 )
+searches = Table("searches", metadata, _Searches)

@@ -53,6 +53,7 @@ VIEWS: dict[str, str] = {
         FROM evaluation_figures f JOIN evaluations e ON e.id = f.evaluation""",
     "v_publications": """
         SELECT run, step, endpoint, repository, revision, commit_id, tag, pull_request, created FROM publications""",
+    "v_searches": "SELECT name, task, created, settings, result FROM searches",
     "v_outputs": "SELECT run, step, kind, host, path, size, sha256, records, created FROM outputs",
 }
 

@@ -16,6 +16,7 @@ OURS = frozenset({
     "attention", "batch_tokens", "class_weights", "dropout", "eval_precision", "eval_tokens", "evaluations_per_epoch",
     "freeze_embeddings", "head", "lora_alpha", "lora_dropout", "lora_rank", "lora_targets",
     "max_minutes", "onnx", "precision", "random_window", "save_minutes", "trainer",
+    "score_test",
 })  # fmt: skip
 
 

@@ -204,7 +204,8 @@ def encode_splits(
     encode = functools.partial(
         cached_windows, encoding=encoding, target=target, cache=home.cache, preprocessing=preprocessing
     )
-    windows = {name: _encode_split(run, split, encode, emit) for name, split in corpus.splits.items()}
+    read = [split for name, split in corpus.splits.items() if name != "test" or plan.train.score_test]
+    windows = {split.name: _encode_split(run, split, encode, emit) for split in read}
     if not windows["train"]:
         raise LabelkitError(
             "no word of train has subwords in the vocabulary of this encoder, so there is nothing to learn",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -79,11 +79,21 @@ def check_data_unchanged(recorded: RunRecord, splits: dict[str, str]) -> None:
     :raises LabelkitError: with the changed splits.
     """
     before = {split.split: split.content_hash for split in recorded.splits}
+    check_splits_unchanged(f"run '{recorded.id}'", before, splits)
+
+
+def check_splits_unchanged(what: str, before: Mapping[str, str], splits: Mapping[str, str]) -> None:
+    """Raise if data has changed.
+
+    :param what: whose data it is, for the message.
+    :param before: split → content hash then, and ``splits`` now.
+    :raises LabelkitError: with the changed splits.
+    """
     changed = sorted(name for name in before.keys() | splits.keys() if before.get(name) != splits.get(name))
     if changed:
         raise LabelkitError(
-            f"the data of run '{recorded.id}' has changed since it began: {', '.join(changed)}",
-            hint="bring the old data back, or start another run",
+            f"the data of {what} has changed since it began: {', '.join(changed)}",
+            hint=f"bring the old data back, or start another {what.split()[0]}",
         )
 
 

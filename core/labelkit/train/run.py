@@ -107,18 +107,19 @@ def train(
     group: str | None = None,
     note: str | None = None,
     at_step: int | None = None,
+    run_id: str | None = None,
 ) -> RunResult:
     """Train a run, or resume it from its latest state, and record it.
 
     :param listeners: called with the events of the run; ``warn``: with its warnings.
-    :param group: of runs that differ in their seed.
-    :param note: for the record of the run.
+    :param group: of runs that differ in their seed; ``note``: for the record of the run.
     :param at_step: stop after this step in place of ``train.max_minutes``.
+    :param run_id: of a new run; None for an id by its task and time.
     :raises LabelkitError: the run failed, recorded as failed or, after Ctrl-C, as interrupted.
     """
     started = time.monotonic()
     plan, device = resolve_plan(prepared)
-    run = prepared.resumes.record.id if prepared.resumes else new_run_id(plan.task.name)
+    run = prepared.resumes.record.id if prepared.resumes else run_id or new_run_id(plan.task.name)
     emit = Emitter(listeners, catalog.observers(_run_context(run, plan, home)), warn)
     record = run_record(run, plan, device, prepared, catalog, group)
     state = find_training_state(run, home) if prepared.resumes else None
