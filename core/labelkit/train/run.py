@@ -113,8 +113,7 @@ def train(
 
     :param listeners: called with the events of the run; ``warn``: with its warnings.
     :param group: of runs that differ in their seed; ``note``: for the record of the run.
-    :param at_step: stop after this step in place of ``train.max_minutes``.
-    :param run_id: of a new run; None for an id by its task and time.
+    :param at_step: stop after this step in place of ``train.max_minutes``; ``run_id``: the id of a new run.
     :raises LabelkitError: the run failed, recorded as failed or, after Ctrl-C, as interrupted.
     """
     started = time.monotonic()
