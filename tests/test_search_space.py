@@ -10,7 +10,7 @@ import pytest
 from labelkit.cli import main
 from labelkit.errors import LabelkitError
 from labelkit.plugins.catalog import Catalog
-from labelkit.search.domains import Choices, Range, grid, space_from_json, space_to_json
+from labelkit.search.domains import Choices, Domain, Range, grid, space_from_json, space_to_json
 from labelkit.search.recipe_file import toml_value
 from labelkit.search.space import parse_space, read_space
 
@@ -101,7 +101,7 @@ def test_parameters_of_optuna_stand_for_values() -> None:
 
 
 def test_a_grid_has_each_point_once() -> None:
-    space = {"a": Choices(choices=(1, 2)), "b": Range(low=1, high=3, integer=True)}
+    space: dict[str, Domain] = {"a": Choices(choices=(1, 2)), "b": Range(low=1, high=3, integer=True)}
     points = grid(space, seed=0)
     assert sorted((point["a"], point["b"]) for point in points) == [(a, b) for a in (1, 2) for b in (1, 2, 3)]
     assert points == grid(space, seed=0) != grid(space, seed=1)
@@ -114,7 +114,7 @@ def test_a_grid_has_each_point_once() -> None:
         ({str(i): Choices(choices=tuple(range(100))) for i in range(3)}, "the grid has 1,000,000 points"),
     ],
 )
-def test_what_is_no_grid_is_one_line(space: dict[str, Choices | Range], message: str) -> None:
+def test_what_is_no_grid_is_one_line(space: dict[str, Domain], message: str) -> None:
     with pytest.raises(LabelkitError, match=message):
         grid(space, seed=0)
 
