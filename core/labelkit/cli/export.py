@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,34 +11,35 @@ import click
 
 from labelkit.cli.common import Shell, command_options
 from labelkit.cli.data import reading_options
-from labelkit.cli.onnx import OnnxOptions, comparison_options, write_onnx
+from labelkit.cli.onnx import OnnxOptions, accepted_model, comparison_options, write_onnx
 from labelkit.exports.limits import LIMITS, TARGETS, Limit, Target
 
 if TYPE_CHECKING:
+    from labelkit.exports.transformers_folder import Comparison
     from labelkit.label.labeller import Labeller
 
 #: options of the comparison on gold data, which ``--to transformers`` does not make
-_COMPARING = ("int8", "threshold", "force", "data", "split", "columns", "sets")
+_COMPARING = ("int8", "threshold", "force", "data", "split", "columns", "sets", "check_in")
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExportOptions:
     """Arguments and options of the command.
 
-    :param comparison: how ONNX models are compared with torch.
     :param accepted: names of limits that the user accepts.
+    :param packages: a folder whose ``node_modules`` hold transformers.js, to run the export in Node; None: it is not.
+    :param comparison: how ONNX models are compared with torch.
     """
 
     run: str
     folder: Path | None
     target: Target
     accepted: tuple[str, ...]
+    packages: Path | None
     comparison: OnnxOptions
 
     @classmethod
-    def of(
-        cls, run: str, folder: Path | None, target: Target, accepted: tuple[str, ...], **given: Any
-    ) -> ExportOptions:
+    def of(cls, run: str, folder: Path | None, target: Target, **given: Any) -> ExportOptions:
         """Return the options, after a check of how they fit each other.
 
         :raises UsageError: some do not.
@@ -49,11 +50,16 @@ class ExportOptions:
         if folder is None and target != "onnx":
             raise click.UsageError(f"--to {target} needs a folder: labelkit export RUN DIR --to {target}")
         if target == "transformers" and (unused := [name for name in _COMPARING if given.get(name)]):
-            raise click.UsageError(f"--{unused[0].removesuffix('s')} is for --to onnx")
+            raise click.UsageError(f"--{unused[0].removesuffix('s').replace('_', '-')} is for other targets")
+        packages = given.pop("check_in")
+        if packages is not None and target != "transformers.js":
+            raise click.UsageError("--check-in is for --to transformers.js")
         if folder is not None:
             check_new_folder(folder)
+        accepted = given.pop("accepted")
+        given["int8"] = target == "transformers.js" if given["int8"] is None else given["int8"]
         comparison = OnnxOptions(run=run, output=folder, **given)
-        return cls(run=run, folder=folder, target=target, accepted=accepted, comparison=comparison)
+        return cls(run=run, folder=folder, target=target, accepted=accepted, packages=packages, comparison=comparison)
 
 
 @click.command()
@@ -67,6 +73,12 @@ class ExportOptions:
     multiple=True,
     help="Export although the target does not reproduce this (repeatable).",
 )
+@click.option(
+    "--check-in",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Run an export to transformers.js in Node, with the node_modules in FOLDER.",
+)
 @comparison_options
 @reading_options
 @command_options
@@ -78,16 +90,14 @@ def export(shell: Shell, run: str, folder: Path | None, target: Target, **given:
     \b
     labelkit export latest my-model --to transformers
     labelkit export latest my-model --to onnx --int8
+    labelkit export latest my-model --to transformers.js
     labelkit export latest --to onnx --int8
     """
     from labelkit.exports.limits import check_limits, limits_of
     from labelkit.label.labeller import Labeller
 
     options = ExportOptions.of(run, folder, target, **given)
-    if target != "transformers":
-        from labelkit.inference.onnx.export import require_runtime
-
-        require_runtime()
+    _require_programs(options)
     labeller = Labeller.open(run, shell.home, shell.catalog, engine="torch")
     limits = limits_of(labeller.info, target) if folder is not None else []
     check_limits(limits, options.accepted, target)
@@ -97,17 +107,64 @@ def export(shell: Shell, run: str, folder: Path | None, target: Target, **given:
         if folder is not None:
             shell.say(f"note: the model computes logits; labelkit decodes them with '{labeller.info.decoder}'")
         write_onnx(shell, labeller, options.comparison)
-    else:
-        _write_folder(shell, labeller, options, limits)
+        return
+    write = _write_javascript if target == "transformers.js" else _write_transformers
+    _show(shell, labeller, options, limits, write(shell, labeller, options, [limit.name for limit in limits]))
 
 
-def _write_folder(shell: Shell, labeller: Labeller, options: ExportOptions, limits: list[Limit]) -> None:
-    from labelkit.console.text import literal
-    from labelkit.exports.folders import files_of
+def _require_programs(options: ExportOptions) -> None:
+    """Raise if a program is missing that the export needs, before anything is loaded."""
+    if options.target != "transformers":
+        from labelkit.inference.onnx.export import require_runtime
+
+        require_runtime()
+    if options.packages is not None:
+        from labelkit.exports.node import check_node
+
+        check_node(options.packages)
+
+
+def _write_transformers(
+    shell: Shell, labeller: Labeller, options: ExportOptions, limits: Sequence[str]
+) -> Comparison | None:
     from labelkit.exports.transformers_folder import export_to_transformers
 
     assert options.folder is not None
-    found = export_to_transformers(labeller, options.folder, shell.catalog.tasks, [limit.name for limit in limits])
+    return export_to_transformers(labeller, options.folder, shell.catalog.tasks, limits)
+
+
+def _write_javascript(
+    shell: Shell, labeller: Labeller, options: ExportOptions, limits: Sequence[str]
+) -> Comparison | None:
+    from labelkit.exports.javascript_folder import export_to_javascript
+    from labelkit.exports.node import compare_node
+
+    assert options.folder is not None
+    precisions = ["fp32", "int8"] if options.comparison.int8 else ["fp32"]
+    models = [
+        accepted_model(shell, labeller, replace(options.comparison, int8=precision == "int8"))
+        for precision in precisions
+    ]
+    found: list[Comparison] = []
+
+    def check(folder: Path) -> None:
+        if options.packages is not None:
+            found.append(compare_node(labeller, folder, options.packages, precisions, shell.catalog.tasks))
+            found[0].check(limits)
+
+    export_to_javascript(labeller, options.folder, models, check)
+    if not found:
+        shell.say("note: run in ONNX Runtime, but not in Node: --check-in FOLDER names node_modules to run it there")
+    return found[0] if found else None
+
+
+def _show(
+    shell: Shell, labeller: Labeller, options: ExportOptions, limits: Sequence[Limit], found: Comparison | None
+) -> None:
+    from labelkit.console.text import literal
+    from labelkit.exports.folders import files_of
+
+    assert options.folder is not None
     document = {
         "run": labeller.info.run,
         "task": labeller.info.task,
@@ -115,7 +172,7 @@ def _write_folder(shell: Shell, labeller: Labeller, options: ExportOptions, limi
         "folder": str(options.folder),
         "files": files_of(options.folder),
         "not_reproduced": {limit.name: limit.reason for limit in limits},
-        "checked": found.to_json(),
+        "checked": found.to_json() if found else None,
     }
     if shell.as_json:
         shell.json(document)
@@ -128,4 +185,6 @@ def _summary_lines(document: dict[str, Any]) -> Iterator[str]:
     checked, files = document["checked"], document["files"]
     size = sum(file["size"] for file in files)
     yield f"{document['folder']}: {len(files)} files, {size / 1e6:,.1f} MB, for {document['target']}"
-    yield f"run by {checked['program']}: the same label on {checked['same']:,} of {checked['compared']:,} trial inputs"
+    if checked:
+        same, compared = checked["same"], checked["compared"]
+        yield f"run by {checked['program']}: the same label on {same:,} of {compared:,} trial inputs"

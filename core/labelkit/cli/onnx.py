@@ -16,6 +16,7 @@ from labelkit.errors import LabelkitError
 if TYPE_CHECKING:
     from labelkit.data.gold import Gold
     from labelkit.evaluation.onnx_export import OnnxExport
+    from labelkit.inference.onnx.export import OnnxModel
     from labelkit.label.labeller import Labeller
     from labelkit.records import Example
     from labelkit.registry import RunDetails
@@ -52,7 +53,11 @@ def comparison_options(command: Command) -> Command:
             metavar="X",
             help="Accept a score lower than torch's by X; default 0.001, with --int8 0.005.",
         ),
-        click.option("--int8", is_flag=True, help="Quantize to int8: faster, a little less exact."),
+        click.option(
+            "--int8/--no-int8",
+            default=None,
+            help="Quantize to int8: faster, a little less exact; transformers.js gets both unless --no-int8.",
+        ),
     ):
         command = option(command)
     return command
@@ -74,7 +79,7 @@ def onnx(shell: Shell, **given: Any) -> None:
     from labelkit.inference.onnx.export import require_runtime
     from labelkit.label.labeller import Labeller
 
-    options = OnnxOptions(**given)
+    options = OnnxOptions(**{**given, "int8": bool(given["int8"])})
     require_runtime()
     if options.output is not None:
         check_new_folder(options.output)
@@ -100,6 +105,19 @@ def write_onnx(shell: Shell, labeller: Labeller, options: OnnxOptions) -> None:
         for line in _summary_lines(document, options.output):
             shell.print(literal(line))
     export.check_accepted()
+
+
+def accepted_model(shell: Shell, labeller: Labeller, options: OnnxOptions) -> OnnxModel:
+    """Make the ONNX model of a labeller, and say its scores.
+
+    :raises LabelkitError: it is not as good as torch, or cannot be made.
+    """
+    export = compared_model(shell, labeller, options)
+    export.accept_or_delete(None)
+    export.check_accepted()
+    for line in _summary_lines(export.to_json(), None):
+        shell.say(line)
+    return export.model
 
 
 def compared_model(shell: Shell, labeller: Labeller, options: OnnxOptions) -> OnnxExport:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 Target = Literal["transformers", "onnx", "transformers.js"]
 TARGETS: tuple[Target, ...] = ("transformers", "onnx", "transformers.js")
 #: names of limits, as ``--accept`` takes them
-LIMITS = ("decoder", "thresholds", "preprocessors", "head", "running-text")
+LIMITS = ("decoder", "thresholds", "preprocessors", "head", "running-text", "pairs")
 #: decoders that choose the likeliest label, as other programs do
 _LIKELIEST = ("argmax", "argmax-text")
 #: decoders that ``labelkit.js`` knows
@@ -55,6 +55,8 @@ def _limits(info: CheckpointInfo, target: Target) -> Iterator[Limit]:
             yield Limit("thresholds", "its labels have tuned thresholds")
     elif info.decoder not in (_PORTED if ported else (*_LIKELIEST, "number")):
         yield Limit("decoder", f"its labels are decoded by '{info.decoder}'")
+    if ported and info.pairs:
+        yield Limit("pairs", "it labels pairs of texts, and labelkit.js labels single ones")
     if ported and info.kind == "token" and info.tokenizer_input == "text":
         yield Limit("running-text", "it reads running text, and JavaScript knows no places of subwords")
 

@@ -85,20 +85,22 @@ def compare_pipeline(labeller: Labeller, folder: Path, examples: Sequence[Exampl
     plain = Labeller(labeller.folder, info, labeller.decoder, (), labeller.engine)
     batch = plain.prepare(examples)
     values = plain.compute(batch).scores.values
-    single = [example.text or "" for example in batch.examples]
+    texts: list[Any] = [example.text or "" for example in batch.examples]
+    if info.pairs:
+        texts = [{"text": example.text, "text_pair": example.pair} for example in batch.examples]
     options: dict[str, Any] = {"ignore_labels": []} if info.kind == "token" else {"top_k": None}
     if info.kind == "text" and info.schema.numeric:
         options["function_to_apply"] = "none"
     found = _run_pipeline("token-classification" if info.kind == "token" else "text-classification", folder, options)
     count = _same_words if info.kind == "token" else _same_texts
-    same, compared = count(plain, batch, values, found(single))
+    same, compared = count(plain, batch, values, found(texts))
     return Comparison(program=f"transformers {version('transformers')}", compared=compared, same=same)
 
 
 def _run_pipeline(task: str, folder: Path, options: Mapping[str, Any]) -> Any:
     """Return a function that runs the pipeline on texts."""
 
-    def run(texts: Sequence[str]) -> list[Any]:
+    def run(texts: Sequence[Any]) -> list[Any]:
         from transformers import pipeline
 
         try:

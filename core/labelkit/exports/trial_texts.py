@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from labelkit.models.checkpoint import CheckpointInfo
 from labelkit.records import Example, Task
@@ -22,12 +21,10 @@ def trial_examples(info: CheckpointInfo, tasks: Mapping[str, Task]) -> list[Exam
     task = tasks.get(info.task)
     own: Sequence[Example] = task.examples if task is not None and task.kind == info.kind else ()
     made = list((sentences if info.kind == "token" else reviews)(COUNT))
-    return [_plain(example, number, info) for number, example in enumerate((*own, *made))]
-
-
-def _plain(example: Example, number: int, info: CheckpointInfo) -> Example:
-    """Return an example with words alone, or for kind ``text`` with a text alone."""
-    plain = replace(example, id=str(number), labels={}, document=None, extra={}, surface=None, offsets=None)
     if info.kind == "token":
-        return replace(plain, text=None)
-    return replace(plain, text=example.text if example.text is not None else " ".join(example.words or ()), words=None)
+        words = [example.words for example in (*own, *made)]
+        return [Example(id=str(number), words=one) for number, one in enumerate(words)]
+    texts = [example.text if example.text is not None else " ".join(example.words or ()) for example in (*own, *made)]
+    seconds = [*texts[1:], *texts[:1]] if info.pairs else [None] * len(texts)
+    pairs = enumerate(zip(texts, seconds, strict=True))
+    return [Example(id=str(number), text=text, pair=second) for number, (text, second) in pairs]

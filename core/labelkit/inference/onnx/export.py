@@ -47,15 +47,17 @@ class OnnxModel:
     """An exported model in a folder of its own.
 
     :param precision: ``"fp32"`` or ``"int8"``.
+    :param name: of the ONNX file.
     """
 
     folder: Path
     precision: str
+    name: str = MODEL
 
     @property
     def path(self) -> Path:
         """The ONNX file."""
-        return self.folder / MODEL
+        return self.folder / self.name
 
     @property
     def size(self) -> int:
