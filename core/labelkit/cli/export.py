@@ -50,7 +50,8 @@ class ExportOptions:
         if folder is None and target != "onnx":
             raise click.UsageError(f"--to {target} needs a folder: labelkit export RUN DIR --to {target}")
         if target == "transformers" and (unused := [name for name in _COMPARING if given.get(name)]):
-            raise click.UsageError(f"--{unused[0].removesuffix('s').replace('_', '-')} is for other targets")
+            option = unused[0].removesuffix("s").replace("_", "-")
+            raise click.UsageError(f"--{option} cannot be combined with --to transformers")
         packages = given.pop("check_in")
         if packages is not None and target != "transformers.js":
             raise click.UsageError("--check-in is for --to transformers.js")
