@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import io
 import json
@@ -70,8 +71,8 @@ def test_texts_and_words_are_read_from_every_format_and_own_fields_kept(
             ["Ada", "lives"],
             "me",
         )
-        assert "input_labels" not in record
-        assert "input_spans" not in record
+        given = json.loads(content) if name.endswith("jsonl") else {}
+        assert [record.get(f"input_{one}") for one in ("labels", "spans")] == [given.get("labels"), given.get("spans")]
 
 
 @pytest.mark.parametrize("content", ["Ada\nlives\n\nBob\n", "Ada X B-LOC\nlives Y O\n\nBob Z O\n"])
@@ -374,11 +375,13 @@ def test_columns_of_the_input_are_carried_and_what_is_left_out_is_named(label: L
     assert lines[0] == ["# labels predicted by labelkit", "_", "_", "O"]
     assert [line[:3] for line in lines[1:3]] == [["EU", "NNP", "B-ORG"], ["rejects", "VBZ", "O"]]
     write("g.jsonl", '{"text": "Ada ran", "spans": [], "ner_tags": [1, 0]}\n{"text": "Ada"}\n')
-    done = label("g.jsonl", "-o", "g.csv")
-    assert [
-        f"note: labels of the input in the field '{name}' were not kept: 1" in done.err
-        for name in ("spans", "ner_tags")
-    ] == [1, 1]
+    assert label("g.jsonl", "-o", "g.csv").status == 0
+    with Path("g.csv").open(newline="") as stream:
+        first, second = csv.DictReader(stream)
+    assert [(row["input_spans"], row["input_ner_tags"]) for row in (first, second)] == [("[]", "[1, 0]"), ("", "")]
+    done = label("o.jsonl", "-o", "again.jsonl")
+    assert "note: labels of the input in the field 'labels' were not kept: 1" in done.err  # predictions
+    assert "input_labels" not in Path("again.jsonl").read_text()
     write("b.jsonl", '{"text": "Ada ran", "source": "web", "score": 0.3}\n{"text": "", "page": 2}\n{}\n')
     done = label("b.jsonl", "-o", "p.conll")
     assert "note: format 'conll' does not hold the fields source, score, page: they are left out" in done.err

@@ -48,8 +48,9 @@ def test_label_score_and_all_scores_of_each_text(label: Any) -> None:
     Path("a.csv").write_text("id,text,label,score,by\nx,good film,bad,3,me\ny,dull film,,4,you\n")
     label("a.csv", "-o", "o.jsonl")
     one, two = records("o.jsonl")
-    assert list(one) == ["id", "text", "label", "score", "scores", "coverage", "input_score", "by"]
+    assert list(one) == ["id", "text", "label", "score", "scores", "coverage", "input_score", "by", "input_label"]
     assert (one["id"], one["label"], one["by"], one["input_score"]) == ("x", "good", "me", "3")
+    assert (one["input_label"], two["input_label"]) == ("bad", None)
     assert one["scores"].keys() == {"good", "bad"}
     assert one["score"] == max(one["scores"].values())
     assert (two["label"], two["coverage"]["words"]) == ("bad", 1)

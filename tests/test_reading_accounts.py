@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -11,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from labelkit.errors import DataError
-from labelkit.formats import json_files, tables
+from labelkit.formats import class_folders, conllu, json_files, tables
 from labelkit.formats.tools import brat, doccano, label_studio, prodigy, spacy_docbin, webanno
 from reading_contexts import accounted, reading
 
@@ -88,6 +90,70 @@ def test_each_row_of_parquet_is_read_or_accounted_for(tmp_path: Path, rows: list
     table = pa.table([pa.array(column, pa.string()) for column in zip(*rows, strict=True)], names=["text", "label"])
     pq.write_table(table, tmp_path / "a.parquet")
     assert sum(accounted(tmp_path / "a.parquet", tables.read_parquet, "text")) == len(rows)
+
+
+words = st.one_of(st.none(), st.lists(st.sampled_from(("Ada", "ran", "")), max_size=3))
+tags = st.one_of(st.none(), st.lists(st.sampled_from(("B-PER", "O", "", None)), max_size=3))
+
+
+@few
+@given(rows=st.lists(st.tuples(words, tags), min_size=1, max_size=4))
+def test_each_row_of_words_in_parquet_and_arrow_is_read_or_accounted_for(
+    tmp_path: Path, rows: list[tuple[Any, Any]]
+) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    columns = [pa.array(column, pa.list_(pa.string())) for column in zip(*rows, strict=True)]
+    table = pa.table(columns, names=["tokens", "ner_tags"])
+    pq.write_table(table, tmp_path / "a.parquet")
+    with pa.ipc.new_file(tmp_path / "a.arrow", table.schema) as file:
+        file.write_table(table)
+    assert sum(accounted(tmp_path / "a.parquet", tables.read_parquet, "token")) == len(rows)
+    assert sum(accounted(tmp_path / "a.arrow", tables.read_arrow, "token")) == len(rows)
+
+
+conllu_lines = st.sampled_from((
+    "1\ta\ta\tX\t_\t_\t0\troot\t_\tNER=B-A", "2\tb\tb\tX\t_\t_\t1\tdep\t_\t_", "1-2\tab" + "\t_" * 8,
+    "2.1\tc" + "\t_" * 8, "3\td\t\tX\t_\t_\t0\troot\t_\t_", "x\te" + "\t_" * 8, "1\tf\tX", "# text = ab",
+))  # fmt: skip
+
+
+@few
+@given(
+    found=st.lists(st.lists(conllu_lines, min_size=1, max_size=4), max_size=4), layer=st.sampled_from(("pos", "ner"))
+)
+def test_each_sentence_of_conllu_is_read_or_accounted_for(tmp_path: Path, found: list[list[str]], layer: str) -> None:
+    path = tmp_path / "a.conllu"
+    path.write_text("".join("\n".join(lines) + "\n\n" for lines in found))
+    words = [[line for line in lines if line[0] in "123x" and line[1:2] not in "-."] for lines in found]
+    bad: list[DataError] = []
+    ctx = reading(
+        kind="token", layer=layer, on_bad_record=bad.append, columns={layer: "upos" if layer == "pos" else "misc:NER"}
+    )
+    assert len(list(conllu.read(path, ctx))) + len(bad) == len([one for one in words if one])
+
+
+names = st.sampled_from(("a.txt", "b.txt", "c.csv", ".hidden.txt", "sub/d.txt"))
+
+
+@few
+@given(files=st.lists(st.tuples(st.sampled_from(("pos", "neg", "unsup", "")), names), max_size=6, unique=True))
+def test_each_file_in_folders_of_classes_is_read_or_named(files: list[tuple[str, str]]) -> None:
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        for label, file in files:
+            path = folder / label / file
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("It rained.")
+        with suppress(DataError):  # no folder of classes at all
+            examples = list(class_folders.read(folder, reading(kind="text", layer="label")))
+            left = class_folders.beside_classes(folder)
+            read = {one.id: one.labels["label"] for one in examples}
+            for path in (str(Path(label) / file) for label, file in files):
+                named = any(path == one or (one.endswith("/") and path.startswith(one)) for one in left)
+                assert (read.get(path) == Path(path).parts[0]) != named
+            assert len(examples) <= len(files)
 
 
 @few

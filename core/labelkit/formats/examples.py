@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -12,7 +12,7 @@ from labelkit.errors import DataError
 from labelkit.formats.class_labels import LabelParser, MissingLabelError, report_several
 from labelkit.formats.columns import Columns, Record, find_columns, is_spans, listed
 from labelkit.formats.indicator_columns import with_joined_indicators
-from labelkit.formats.labelled_json import check_not_predicted, without_predictions
+from labelkit.formats.labelled_json import check_not_predicted, is_coverage, without_predictions
 from labelkit.formats.span_fields import SpanUnit, find_unit, parse_fields, span_items
 from labelkit.formats.split_field import noting_splits
 from labelkit.formats.word_rows import with_whole_sentences
@@ -100,7 +100,7 @@ class _RecordReader:
         """
         if self._ctx.policy.labels == "required":
             check_not_predicted(record, self._ctx.settings)
-        record = without_predictions(record)
+        predicted, record = is_coverage(record.get("coverage")), without_predictions(record)
         columns = self._find_columns(record)
         identifier = columns.value("id", record)
         common: dict[str, Any] = {
@@ -110,7 +110,7 @@ class _RecordReader:
             "place": place,
         }
         if self._ctx.policy.labels == "ignored":
-            return self._unlabelled(record, columns, common)
+            return self._unlabelled(record, columns, common, predicted=predicted)
         if columns.kind == "text":
             text, pair = columns.text(record), columns.pair(record)
             labels = {
@@ -200,21 +200,21 @@ class _RecordReader:
             return find_columns(keys, replace(self._ctx, kind="token"))
         return columns
 
-    def _unlabelled(self, record: Record, columns: Columns, common: dict[str, Any]) -> Example:
-        """Return the example without labels: the text, the words if they are given, or both."""
+    def _unlabelled(self, record: Record, columns: Columns, common: dict[str, Any], *, predicted: bool) -> Example:
+        """Return the example without labels: the text, the words if they are given, or both.
+
+        Its labels become own fields, unless labelkit predicted them.
+        """
         column = columns.layers.get(columns.layer)
         value = None if column is None else record[column]
-        left = {*columns.layers.values(), columns.roles.get("spans")}
         if column is not None and columns.kind == "token" and "tokens" not in columns.roles and not is_nested(value):
-            name = f"input_{column}"
-            while name in common["extra"]:
-                name = f"input_{name}"
-            common["extra"][name] = value
-            left.discard(column)
             common["labels"] = {} if value in (None, "") or "text" in self._ctx.columns else {column: str(value)}
-        self._ctx.policy.counts.update(
-            NOT_KEPT.format(name) for name in record if name in left and record[name] is not None
-        )
+        labels = [name for name in record if name in {*columns.layers.values(), columns.roles.get("spans")}]
+        if predicted:
+            self._ctx.policy.counts.update(NOT_KEPT.format(name) for name in labels if record[name] is not None)
+        for name in () if predicted else labels:
+            if record[name] is not None or name == column:
+                common["extra"][free_name(name, common["extra"])] = record[name]
         text, words = columns.text(record), columns.words(record)
         offsets = None if text is None or words is None else offsets_of(words, text)
         return Example(words=words, text=text, pair=columns.pair(record, blank=True), offsets=offsets, **common)
@@ -256,6 +256,12 @@ def _holds_spans(record: Record, columns: Columns) -> bool:
     """Return whether what is taken for the class of a text is a list of spans."""
     values = [record[column] for column in columns.layers.values()]
     return any(bool(value) and is_spans(value) for value in values)
+
+
+def free_name(name: str, taken: Collection[str]) -> str:
+    """Return the name of an own field for labels of the input: with ``input_`` before it, until it is free."""
+    found = f"input_{name}"
+    return free_name(found, taken) if found in taken else found
 
 
 def is_nested(value: Any) -> bool:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar, get_args
 from labelkit.errors import DataError
 from labelkit.formats.class_labels import LabelParser, MissingLabelError, report_several
 from labelkit.formats.columns import listed
+from labelkit.formats.examples import NOT_KEPT
 from labelkit.formats.labelled_json import prediction_error
 from labelkit.labels.label_sets import SeveralLabelsError
 from labelkit.labels.notation import Notation
@@ -147,6 +148,12 @@ def read_annotations(
     parser.finish(path)
     if unlabelled is not None and not found and ctx.policy.on_bad_record is None:
         raise unlabelled
+
+
+def count_ignored(ctx: LoadContext, field: str | None, held: Any) -> None:
+    """Count labels of the input that are not kept, where labels are ignored, by the field that holds them."""
+    if field is not None and held:
+        ctx.policy.counts[NOT_KEPT.format(field)] += 1
 
 
 def text_field(record: Mapping[str, Any], name: str) -> str:

@@ -16,7 +16,14 @@ from labelkit.formats.class_labels import MissingLabelError
 from labelkit.formats.columns import is_spans, listed
 from labelkit.formats.jsonl import json_line, objects
 from labelkit.formats.span_locator import SpanLocator
-from labelkit.formats.tools.annotations import AnnotatedText, as_mapping, is_predicted, read_annotations, text_field
+from labelkit.formats.tools.annotations import (
+    AnnotatedText,
+    as_mapping,
+    count_ignored,
+    is_predicted,
+    read_annotations,
+    text_field,
+)
 from labelkit.formats.tools.span_records import METADATA, check_own_fields, record_metadata, to_spans
 from labelkit.labels.number_names import named_numbers
 from labelkit.labels.spans import TextSpan
@@ -97,6 +104,7 @@ def parse_record(record: Mapping[str, Any], ctx: LoadContext) -> AnnotatedText |
         predicted_by="labelkit" if is_predicted(metadata) and "id" not in record else None,
     )
     if ctx.policy.labels == "ignored":
+        count_ignored(ctx, key, record.get(key or ""))
         return annotated()
     value = labels_of_record(record, key)
     guess: Kind = "token" if "words" in metadata or is_spans(value) else "text"

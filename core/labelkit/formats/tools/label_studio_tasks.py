@@ -17,7 +17,14 @@ from labelkit.errors import DataError
 from labelkit.formats.class_labels import MissingLabelError
 from labelkit.formats.columns import ROLES, usual_layer
 from labelkit.formats.span_locator import SpanLocator
-from labelkit.formats.tools.annotations import AnnotatedText, as_mapping, is_predicted, read_annotations, text_field
+from labelkit.formats.tools.annotations import (
+    AnnotatedText,
+    as_mapping,
+    count_ignored,
+    is_predicted,
+    read_annotations,
+    text_field,
+)
 from labelkit.formats.tools.span_records import METADATA
 from labelkit.labels.spans import TextSpan
 from labelkit.records import Example, Kind, LoadContext
@@ -105,6 +112,7 @@ class _TaskParser:
             AnnotatedText, text=text, metadata=metadata, id=task.get("id"), extra=extra, predicted_by=predicted_by
         )
         if self._ctx.policy.labels == "ignored":
+            count_ignored(self._ctx, "annotations", any(annotations))
             return annotated()
         values = [self.values_of_kind(results, kind, data) for results in annotations]
         if values and kind == "token":
@@ -198,6 +206,7 @@ class _TaskParser:
         predicted_by = "labelkit" if is_predicted(metadata) and not set(_MIN_FIELDS) & set(task) else None
         annotated = partial(AnnotatedText, text=text, metadata=metadata, id=id_, extra=extra, predicted_by=predicted_by)
         if ignored:
+            count_ignored(self._ctx, key, True)
             return annotated()
         value = task[key] if key else None
         if kind == "text":

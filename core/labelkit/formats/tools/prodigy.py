@@ -18,7 +18,14 @@ from labelkit.formats.jsonl import json_line, objects
 from labelkit.formats.labelled_json import is_gold
 from labelkit.formats.span_fields import span_items
 from labelkit.formats.span_locator import SpanLocator
-from labelkit.formats.tools.annotations import AnnotatedText, as_mapping, is_predicted, read_annotations, text_field
+from labelkit.formats.tools.annotations import (
+    AnnotatedText,
+    as_mapping,
+    count_ignored,
+    is_predicted,
+    read_annotations,
+    text_field,
+)
 from labelkit.formats.tools.span_records import METADATA, SpanRecord, record_metadata, span_error, to_spans
 from labelkit.records import Example, Format, Labelled, LoadContext, Output
 from labelkit.records.examples import Offsets
@@ -137,6 +144,8 @@ def parse_record(record: Mapping[str, Any], ctx: LoadContext) -> AnnotatedText |
         predicted_by="labelkit" if is_predicted(metadata) and "answer" not in record else None,
     )
     if ignored:
+        field = next((name for name in ("spans", "label", "accept") if record.get(name)), None)
+        count_ignored(ctx, field, True)
         return annotated()
     if (ctx.kind or ("token" if {"tokens", "spans"} & set(record) else "text")) == "text":
         label = record.get("label") if "accept" not in record else record["accept"]

@@ -18,7 +18,13 @@ from labelkit.errors import DataError, one_line
 from labelkit.files.reading import read_bytes, too_long
 from labelkit.formats.class_labels import MissingLabelError
 from labelkit.formats.columns import ROLES, listed
-from labelkit.formats.tools.annotations import AnnotatedText, as_mapping, is_predicted, read_annotations
+from labelkit.formats.tools.annotations import (
+    AnnotatedText,
+    as_mapping,
+    count_ignored,
+    is_predicted,
+    read_annotations,
+)
 from labelkit.formats.tools.spacy_categories import category
 from labelkit.formats.tools.span_records import (
     METADATA,
@@ -233,6 +239,7 @@ def parse_doc(doc: Doc, ctx: LoadContext, source: EntitySource) -> AnnotatedText
         predicted_by="labelkit" if is_predicted(metadata) else None,
     )
     if ctx.policy.labels == "ignored":
+        count_ignored(ctx, "ents" if doc.ents else "cats", doc.ents or doc.cats)
         return annotated(metadata=metadata)
     entities, tags = doc.has_annotation("ENT_IOB"), doc.has_annotation("TAG")
     if (ctx.kind or ("text" if doc.cats and not entities and not tags and not doc.spans else "token")) == "text":

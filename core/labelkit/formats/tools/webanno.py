@@ -115,6 +115,8 @@ def _choose(features: Sequence[Feature], ctx: LoadContext, path: Path) -> dict[s
         if not found:
             raise DataError(f"{path}: no feature '{name}' for '{layer}'", hint=f"the features are {known}")
         chosen[layer] = found[0]
+    if ctx.policy.labels == "ignored" and features:
+        ctx.policy.assume(f"the annotations of {path.name} are not kept ({known}): labels are ignored")
     if given or ctx.policy.labels == "ignored":
         return chosen
     if not features:
