@@ -150,9 +150,9 @@ def test_each_file_in_folders_of_classes_is_read_or_named(files: list[tuple[str,
             examples = list(class_folders.read(folder, reading(kind="text", layer="label")))
             left = class_folders.beside_classes(folder)
             read = {one.id: one.labels["label"] for one in examples}
-            for path in (str(Path(label) / file) for label, file in files):
-                named = any(path == one or (one.endswith("/") and path.startswith(one)) for one in left)
-                assert (read.get(path) == Path(path).parts[0]) != named
+            for shown in (str(Path(label) / file) for label, file in files):
+                named = any(shown == one or (one.endswith("/") and shown.startswith(one)) for one in left)
+                assert (read.get(shown) == Path(shown).parts[0]) != named
             assert len(examples) <= len(files)
 
 
