@@ -148,6 +148,15 @@ def test_changed_labels_stand_at_the_top() -> None:
     assert all(found.suggested[word] != found.given[word] for word in found.errors)
 
 
+def test_labels_are_flagged_that_are_improbable_where_another_is_likelier() -> None:
+    schema = Schema(name="x", kind="token", labels=("X", "Y", "Z"))
+    chances = [[0.96, 0.03, 0.01], [0.94, 0.06, 0.0], [0.04, 0.93, 0.03], [0.04, 0.95, 0.01]]
+    found = rank_labels(np.log(np.array(chances, np.float32) + 1e-9), np.array([1, 1, 1, 0]), schema)
+    assert found.flagged.tolist() == [True, False, False, True]
+    assert found.order.tolist() == [0, 3, 1, 2]
+    assert found.suggested.tolist() == [0, 0, 1, 1]
+
+
 def test_nothing_and_a_single_class_have_no_suspects() -> None:
     empty = rank_labels(np.zeros((0, 5), np.float32), np.zeros(0, np.int64), SCHEMA)
     assert len(empty.order) == 0
