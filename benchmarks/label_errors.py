@@ -139,6 +139,7 @@ def figures(name: str, words: Judged, labels: Ids, wrong: Bools) -> Iterator[str
         other = issues & (ranking.suggested != ranking.given)
         same = np.isin(np.arange(len(labels)), order[: other.sum()])
         yield f"  flagged by confident learning: {flags(other, wrong)}"
+        yield f"  of these the most improbable 100: precision {wrong[order[other[order]][:100]].mean():.3f}"
         yield f"  as many by the probability of the label: {flags(same, wrong)}"
 
 
