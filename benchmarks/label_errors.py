@@ -18,6 +18,7 @@ import re
 import string
 import sys
 from collections.abc import Iterator, Sequence
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -131,11 +132,11 @@ def figures(name: str, words: Judged, labels: Ids, wrong: Bools) -> Iterator[str
     yield "  precision at 50, 100, 200: " + ", ".join(f"{wrong[order[:at]].mean():.3f}" for at in (50, 100, 200))
     yield f"  flagged: {flags(ranking.flagged, wrong)}"
     if find_spec("cleanlab") is not None:
-        from cleanlab.filter import find_label_issues  # type: ignore[import-not-found,unused-ignore]
+        find_label_issues: Any = import_module("cleanlab.filter").find_label_issues
 
         classes, class_of = label_classes(words.schema)
         chances = class_probabilities(words.values, class_of, len(classes))
-        issues: Any = find_label_issues(ranking.given, chances, filter_by="confident_learning", n_jobs=1)
+        issues = find_label_issues(ranking.given, chances, filter_by="confident_learning", n_jobs=1)
         other = issues & (ranking.suggested != ranking.given)
         same = np.isin(np.arange(len(labels)), order[: other.sum()])
         yield f"  flagged by confident learning: {flags(other, wrong)}"
