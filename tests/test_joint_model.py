@@ -89,7 +89,8 @@ def test_a_saved_model_is_plain_for_the_first_task_and_loads_with_all(joint: Any
     import torch
     from transformers import AutoModelForTokenClassification
 
-    from labelkit.models.joint import JOINT_WEIGHTS, load_joint, save_joint
+    from labelkit.models.checkpoint_files import JOINT_WEIGHTS
+    from labelkit.models.joint import load_joint, save_joint
 
     save_joint(joint, tmp_path)
     before = joint(**a_batch())

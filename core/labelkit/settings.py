@@ -231,6 +231,17 @@ class TrainSettings:
         Doc("keep an ONNX model with the best checkpoint, where labelkit[fast] is installed: labelling starts sooner"),
     ] = True
     head: Annotated[str, Doc("what stands on the encoder and how it learns: a name of labelkit heads")] = "linear"
+    select: Annotated[
+        str | None, Doc("of several tasks the one whose metric selects the checkpoint; None: the mean of their metrics")
+    ] = None
+    sampling_smoothing: Annotated[
+        float,
+        Interval(ge=0, le=1),
+        Doc("of several tasks, how often data of each is seen: 1 in proportion to its size, 0 equally often"),
+    ] = 1.0
+    loss_weight: Annotated[
+        dict[str, float] | None, Doc("of several tasks, the weight of each in the loss, e.g. {pos = 0.5}; 1 elsewhere")
+    ] = None
     trainer: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -25,6 +25,7 @@ def load(
     precision: Literal["auto", "fp32", "bf16"] = "fp32",
     splitter: str | None = None,
     verify: bool = False,
+    task: str | None = None,
 ) -> Labeller:
     """Return the labeller of a run or of another model: ``labelkit.load("latest").label("Some text.")``.
 
@@ -42,6 +43,8 @@ def load(
     :param splitter: how raw text is split into words; None: the splitter of the run.
     :param verify: compute the checksums of the checkpoint's files again; otherwise those of files that have not changed
         since they were last computed are remembered.
+    :param task: of a run of several tasks the one to label with; None: all of them, whose labels are in the ``layers``
+        of each record.
     :raises LabelkitError: there is no such run, decoder, engine or device, or its checkpoint is gone or damaged.
     """
     from labelkit.label.labeller import Labeller
@@ -56,8 +59,9 @@ def load(
         "device": device,
         "splitter": splitter,
         "verify": verify,
+        "task": task,
     }
-    labeller = Labeller.open(reference, place, catalog, **options)
+    labeller = Labeller.open(reference, place, catalog, all_tasks=True, **options)
     for text in (*(f"assumed: {one}" for one in labeller.assumptions), *labeller.notes):
         warnings.warn(text, stacklevel=2)
     return labeller

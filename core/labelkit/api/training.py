@@ -118,8 +118,8 @@ def _train(request: Request, seeds: int, environment: Environment, home: str | P
     place = Home.find(os.environ, explicit=home)
     prepared = prepare(request, catalog, environment, place, on_stage=lambda stage, detail: None)
     prepared = replaced(prepared, callbacks=heard.callbacks)
-    choices = [text for text in prepared.corpus.assumptions if not text.startswith(ONLY_COLUMNS)]
-    for line in (*prepared.corpus.notes, *(f"assumed: {text}" for text in choices)):
+    choices = [text for text in prepared.assumptions if not text.startswith(ONLY_COLUMNS)]
+    for line in (*prepared.notes, *(f"assumed: {text}" for text in choices)):
         warnings.warn(line, stacklevel=3)
     with progress_listeners(heard.progress) as shown:
         listeners = (*shown, *heard.listeners)

@@ -44,6 +44,7 @@ class LabelOptions:
     decoder: str | None
     splitter: str | None
     verify: bool
+    task: str | None
     resume: bool
     strict: bool
     force: bool
@@ -86,6 +87,7 @@ class LabelOptions:
             "run": labeller.info.run,
             "checkpoint": sha256_of(*weights_of(labeller.folder)),
             "decoder": labeller.decoder.name,
+            "task": self.task,
             "splitter": labeller.info.splitter,
             "engine": labeller.engines,
             "inputs": [*self.inputs, *self.texts],
@@ -128,6 +130,7 @@ class LabelOptions:
 @click.option("--decoder", metavar="NAME", help="Decode scores with this decoder; default the run's own.")
 @click.option("--splitter", metavar="NAME", help="Split raw text into words with this splitter; default the run's own.")
 @click.option("--verify", is_flag=True, help="Compute the checksums of the checkpoint again, changed or not.")
+@click.option("--task", metavar="TASK", help="Label with one task of a run of several; default all of them.")
 @click.option("--resume", is_flag=True, help="Continue FILE of an interrupted command.")
 @click.option("--strict", is_flag=True, help="Stop at the first record that cannot be read.")
 @click.option("--force", is_flag=True, help="Replace an existing FILE.")
@@ -158,23 +161,26 @@ def label(shell: Shell, **given: Any) -> None:
 def print_texts(shell: Shell, options: LabelOptions) -> None:
     """Label the texts and print them in colour, or as JSON."""
     from labelkit.formats.labelled_json import to_json
-    from labelkit.label.records import drop_low_scores
 
     labeller = _open(shell, options)
     for note in labeller.notes:
         shell.say(f"note: {note}")
-    schema = labeller.info.schema
     records = labeller.label_all(options.given_texts)
     if options.min_score is not None:
-        records = [drop_low_scores(record, options.min_score, schema.scheme) for record in records]
+        records = [labeller.above(options.min_score, record) for record in records]
     if shell.as_json:
         documents = [to_json(record) for record in records]
         shell.json(documents[0] if len(documents) == 1 else documents)
         return
-    from labelkit.console.spans import colours, print_labelled
+    from labelkit.console.spans import print_layers
 
     for record in records:
-        print_labelled(shell.out, record, colours(schema.types or schema.labels), texts=len(records) > 1)
+        print_layers(
+            shell.out,
+            record,
+            {task: info.schema for task, info in labeller.info.of_tasks.items()},
+            several=len(records) > 1,
+        )
 
 
 def run_job(shell: Shell, options: LabelOptions) -> None:
@@ -272,6 +278,8 @@ def _open(shell: Shell, options: LabelOptions) -> Labeller:
         options.engine,
         splitter=options.splitter,
         verify=options.verify,
+        task=options.task,
+        all_tasks=True,
     )
     say_assumptions(shell, labeller.assumptions)
     return labeller

@@ -21,6 +21,7 @@ from rich.progress import Progress as Bars
 from rich.table import Column, Table
 
 from labelkit.cli.common import assumed_lines
+from labelkit.config.joint import JOINED_BY
 from labelkit.console.terminal import terminal_may_close
 from labelkit.console.text import literal
 from labelkit.events import (
@@ -67,7 +68,7 @@ class Progress:
         self._activity: Bars | None = None
         self._table: Table | None = None
         self._steps = 0
-        self._metric = ""
+        self._metric = self._task = ""
         self._started = time.monotonic()
 
     def __enter__(self) -> Self:
@@ -86,7 +87,7 @@ class Progress:
     def _show(self, event: Event) -> None:
         match event:
             case RunStarted():
-                self.run, self.finished = event.run, False
+                self.run, self.finished, self._task = event.run, False, event.task
                 self._line(f"run {event.run}")
             case Stage():
                 self._stop()
@@ -98,7 +99,7 @@ class Progress:
                 self._start(event)
             case StepDone() if self._bars:
                 self._bars.update(self._bars.task_ids[0], completed=event.step)
-            case Scored() if event.split == "validation":
+            case Scored() if event.split == "validation" and event.task == self._task:  # of several their summary
                 self._show_scores(event)
             case RunEnded():
                 self.finished = event.status == "finished"
@@ -188,7 +189,8 @@ def score_cells(event: Scored, metric: str) -> dict[str, str]:
     :param metric: chooses the checkpoint, and is marked with ``*``.
     """
     scores = {"training loss": event.train_loss, "validation loss": event.metrics.get("loss")}
-    for name in dict.fromkeys((*SCORES, *filter(None, (metric,)))):
+    of_tasks = [name for name in event.metrics if JOINED_BY in event.task and "." in name]
+    for name in dict.fromkeys((*SCORES, *filter(None, (metric,)), *of_tasks)):
         if event.metrics.get(name) is not None:
             scores[SCORES.get(name, name.replace("_", " ")) + (" *" if name == metric else "")] = event.metrics[name]
     cells = {name: "–" if score is None else f"{score:.4f}" for name, score in scores.items()}

@@ -12,7 +12,6 @@ from labelkit.errors import LabelkitError, TrainingError
 
 if TYPE_CHECKING:
     from labelkit.cli.progress import Progress
-    from labelkit.config.plan import Plan
     from labelkit.train.preparation import PreparedRun
     from labelkit.train.run import RunResult
 
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 @click.option("--encoding", metavar="NAME", help="Read text files in this encoding; default utf-8.")
 @click.option("--model", metavar="REF", help="Fine-tune bundled, a folder, a run, or org/name[@REVISION] of the Hub.")
 @click.option("--from", "from_run", metavar="RUN", help="Continue from RUN, and leave out what is in its test split.")
+@click.option("--select", metavar="TASK", help="Of several tasks, choose the checkpoint by the metric of this one.")
 @click.option("--metric", metavar="NAME", help="Choose the checkpoint by this metric; labelkit metrics lists all.")
 @click.option("--decoder", metavar="NAME", help="Decode with this decoder; labelkit decoders lists all.")
 @click.option("--epochs", type=float, metavar="N", help="Train for N epochs.")
@@ -56,6 +56,7 @@ def run(shell: Shell, task: str | None, resume: str | None, dry_run: bool, seeds
     labelkit run ner --data train=train.conll,test=test.conll
     labelkit run ner --data conll2003 --epochs 3 --set train.weight_decay=0.1
     labelkit run ner --data conll2003 --seeds 3
+    labelkit run ner+pos --data ner=wnut17,pos=ud_ewt
     labelkit run --resume latest
     """
     from labelkit.cli.progress import Progress
@@ -73,7 +74,7 @@ def run(shell: Shell, task: str | None, resume: str | None, dry_run: bool, seeds
         prepared = prepare_run(shell, progress, task, resume, {**flags, "seeds": seeds})
         progress.stage("loading", "torch and transformers")
         if dry_run:
-            plan = resolve_and_check(shell, progress, prepared, seeds or 1)
+            prepared = resolve_and_check(shell, progress, prepared, seeds or 1)
         elif main_process:
             result, failure = train_and_report(shell, progress, prepared, seeds or 1)
         else:
@@ -85,7 +86,7 @@ def run(shell: Shell, task: str | None, resume: str | None, dry_run: bool, seeds
     if dry_run:
         from labelkit.cli.plan_display import plan_document, print_plan
 
-        shell.json(plan_document(plan, prepared)) if shell.as_json else print_plan(shell.out, plan, prepared)
+        shell.json(plan_document(prepared)) if shell.as_json else print_plan(shell.out, prepared)
         return
     from labelkit.cli.score_display import print_result
 
@@ -139,27 +140,27 @@ def prepare_run(
     prepared = prepare_resumed(
         resume, shell.catalog, shell.environment, shell.home, on_stage=progress.stage, on_progress=progress.activity
     )
-    if task not in (None, prepared.plan.task.name):
-        raise click.UsageError(f"The run to resume is of task {prepared.plan.task.name}, not {task}.")
+    if task not in (None, prepared.task):
+        raise click.UsageError(f"The run to resume is of task {prepared.task}, not {task}.")
     return prepared
 
 
-def resolve_and_check(shell: Shell, progress: Progress, prepared: PreparedRun, seeds: int) -> Plan:
-    """Return the plan with its automatic settings resolved.
+def resolve_and_check(shell: Shell, progress: Progress, prepared: PreparedRun, seeds: int) -> PreparedRun:
+    """Return the run with its automatic settings resolved.
 
     :raises LabelkitError: a setting is invalid, or the disk has too little space for the runs.
     """
     from labelkit.train.disk_space import check_disk_space, estimate_disk_space
-    from labelkit.train.resolution import resolve_plan
+    from labelkit.train.resolution import resolve
     from labelkit.train.seeds import prepare_seeds, seeds_of
 
-    plan = resolve_plan(prepared)[0]
+    resolved = resolve(prepared)[0]
     if seeds > 1:
         prepare_seeds(prepared, seeds, shell.home)
-        progress.note(f"{seeds} runs with the seeds {', '.join(map(str, seeds_of(plan, seeds)))}")
+        progress.note(f"{seeds} runs with the seeds {', '.join(map(str, seeds_of(resolved.plan, seeds)))}")
     if not prepared.resumes:
-        check_disk_space(estimate_disk_space(prepared, plan), shell.home, seeds)
-    return plan
+        check_disk_space(estimate_disk_space(resolved, resolved.plan), shell.home, seeds)
+    return resolved
 
 
 def train_and_report(
@@ -169,9 +170,9 @@ def train_and_report(
     from labelkit.train.run import train
     from labelkit.train.seeds import SeedsFailedError, train_group
 
-    for note in prepared.corpus.notes:
+    for note in prepared.notes:
         progress.note(note)
-    progress.assumed(prepared.corpus.assumptions)
+    progress.assumed(prepared.assumptions)
     try:
         if seeds == 1:
             return train(prepared, shell.catalog, shell.home, listeners=[progress], warn=progress.note), None

@@ -25,8 +25,8 @@ AVERAGE = "average"
 def print_result(console: Console, done: RunResult) -> None:
     """Print the scores of a run, its checkpoint, and the command that labels with it."""
     for split, tasks in done.metrics.items():
-        for figures in tasks.values():
-            print_scores(console, f"{split} ({done.task})", figures)
+        for task, figures in tasks.items():
+            print_scores(console, f"{split} ({task})", figures)
     if done.group:
         print_group(console, done.group)
     if done.synthetic:

@@ -144,8 +144,12 @@ class ErrorCollector:
         try:
             yield
         except LabelkitError as error:
-            if str(error) not in map(str, self.errors):
-                self.errors.append(error)
+            self.add(error)
+
+    def add(self, error: LabelkitError) -> None:
+        """Add an error, unless there is the same one already."""
+        if str(error) not in map(str, self.errors):
+            self.errors.append(error)
 
     def raise_errors(self) -> None:
         """Raise what was collected.

@@ -14,6 +14,7 @@ FLAGS: Mapping[str, str] = {
     "columns": "data.columns",
     "encoding": "data.encoding",
     "model": "model",
+    "select": "train.select",
     "metric": "metric",
     "decoder": "decoder",
     "epochs": "train.num_train_epochs",

@@ -15,7 +15,7 @@ from labelkit.labels.label_sets import shown
 from labelkit.records.contents import shown_texts
 
 if TYPE_CHECKING:
-    from labelkit.records import Labelled
+    from labelkit.records import Labelled, Schema
 
 COLOURS = ("cyan", "magenta", "green", "yellow", "blue", "red", "bright_cyan", "bright_magenta", "bright_green")
 
@@ -37,6 +37,20 @@ def console_into(stream: TextIO, *, colour: bool) -> Console:
         width=160,
         legacy_windows=False,
     )
+
+
+def print_layers(console: Console, record: Labelled, schemas: Mapping[str, Schema], *, several: bool = False) -> None:
+    """Print a labelled text, once for each task that labelled it.
+
+    :param schemas: task → its labels.
+    :param several: several texts are printed.
+    """
+    layers = record.layers or dict.fromkeys(schemas, record)
+    for task, layer in layers.items():
+        if record.layers:
+            console.print(Text(f"{task}:", style="bold"))
+        palette = colours(schemas[task].types or schemas[task].labels)
+        print_labelled(console, layer, palette, texts=several)
 
 
 def print_labelled(console: Console, record: Labelled, palette: Mapping[str, str], *, texts: bool = False) -> None:

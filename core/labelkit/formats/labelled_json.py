@@ -13,7 +13,7 @@ from labelkit.settings import DataSettings
 #: figures of the coverage that are left out when they are 0
 _OPTIONAL_COVERAGE = ("below_min_score", "repaired")
 #: fields that labelling adds to a record; not needed to read it back as data
-_PREDICTED = ("spans", "score", "scores", "coverage")
+_PREDICTED = ("spans", "score", "scores", "coverage", "layers")
 
 
 def is_gold(labelled: Labelled) -> bool:
@@ -32,20 +32,38 @@ def to_json(record: Labelled) -> dict[str, Any]:
     fields: dict[str, Any] = {"id": record.id, "text": record.text}
     if record.pair is not None:
         fields["pair"] = record.pair
-    if record.words is not None:
-        fields |= {"words": list(record.words), "labels": list(record.labels or ())}
-        fields["spans"] = [asdict(span) for span in record.spans or ()]
-    elif record.number is not None:
-        fields["label"] = record.number
-    elif record.labels is not None:
-        fields |= {"labels": list(record.labels), "scores": dict(record.scores or {})}
-    else:
-        fields |= {"label": record.label, "score": record.score, "scores": dict(record.scores or {})}
-    coverage = asdict(record.coverage)
-    fields["coverage"] = {name: value for name, value in coverage.items() if value or name not in _OPTIONAL_COVERAGE}
+    fields |= _labels(record)
+    if record.layers:
+        fields["layers"] = {task: _layer(layer, record) for task, layer in record.layers.items()}
+    fields["coverage"] = _coverage(record)
     if record.engine:
         fields["coverage"]["engine"] = record.engine
     return {**record.extra, **fields}
+
+
+def _labels(record: Labelled) -> dict[str, Any]:
+    """Return the fields of the labels of a record."""
+    if record.words is not None:
+        spans = [asdict(span) for span in record.spans or ()]
+        return {"words": list(record.words), "labels": list(record.labels or ()), "spans": spans}
+    if record.number is not None:
+        return {"label": record.number}
+    if record.labels is not None:
+        return {"labels": list(record.labels), "scores": dict(record.scores or {})}
+    return {"label": record.label, "score": record.score, "scores": dict(record.scores or {})}
+
+
+def _layer(layer: Labelled, record: Labelled) -> dict[str, Any]:
+    """Return the labels of a task, without words and coverage that are those of the record."""
+    fields = _labels(layer)
+    if layer.words == record.words:
+        fields.pop("words", None)
+    return fields if layer.coverage == record.coverage else {**fields, "coverage": _coverage(layer)}
+
+
+def _coverage(record: Labelled) -> dict[str, Any]:
+    coverage = asdict(record.coverage)
+    return {name: value for name, value in coverage.items() if value or name not in _OPTIONAL_COVERAGE}
 
 
 def to_record(labelled: Labelled) -> dict[str, Any]:

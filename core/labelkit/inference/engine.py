@@ -110,7 +110,7 @@ class Engine:
     :param model: torch's; None where only ``session`` computes, without torch.
     :param precision: ``"fp32"``, ``"bf16"``, or ``"int8"`` with an ONNX model.
     :param budget: batch size in subwords, padding included; halved whenever the device runs out of memory.
-    :param fallback: id of the label for words that no window covers.
+    :param fallback: id of the label for words that no window covers; several for outputs of several tasks.
     :param fallback_number: the number of texts that no window covers, where labels are numbers.
     :param head: what makes scores of the model's outputs.
     :param session: the runtime that computes in place of torch; None: torch computes.
@@ -121,7 +121,7 @@ class Engine:
     encoding: Encoding
     precision: str
     budget: int
-    fallback: int
+    fallback: int | list[int]
     head: BoundHead
     fallback_number: float = 0.0
     memory: OutOfMemoryState = field(default_factory=OutOfMemoryState)

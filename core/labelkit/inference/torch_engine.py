@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+from transformers import PreTrainedConfig
 
 from labelkit.encode.alignment import Encoding
 from labelkit.errors import LabelkitError, nearest
@@ -11,6 +14,7 @@ from labelkit.hardware import Hardware, detect, precision_for
 from labelkit.inference.engine import Engine, fallback_of
 from labelkit.models import architectures
 from labelkit.models.checkpoint import CheckpointInfo
+from labelkit.models.joint import load_task
 from labelkit.models.loading import bind_head, load_classifier, silence_transformers
 from labelkit.models.tokenizer import load_tokenizer
 from labelkit.records import Context, Head
@@ -21,8 +25,21 @@ BATCH_SIZES = {"cpu": 1024, "cuda": 65536}
 DEVICES = ("auto", "cpu", "cuda")
 
 
+class FirstTask(NamedTuple):
+    """The first task of a checkpoint of several, whose plain folder it is."""
+
+    info: CheckpointInfo
+    head: Head
+
+
 def load_torch_engine(
-    folder: Path, info: CheckpointInfo, head: Head, precision: str, ctx: Context, device: str = "auto"
+    folder: Path,
+    info: CheckpointInfo,
+    head: Head,
+    precision: str,
+    ctx: Context,
+    device: str = "auto",
+    first: FirstTask | None = None,
 ) -> Engine:
     """Load model and tokenizer of a checkpoint onto the device.
 
@@ -30,24 +47,40 @@ def load_torch_engine(
     :param precision: ``"fp32"``, ``"bf16"`` or ``"auto"``.
     :param ctx: that of the checkpoint, for the functions of the head.
     :param device: one of :data:`DEVICES`; ``"auto"``: a GPU where there is one.
+    :param first: the first task, where ``info`` is that of a further one of several.
     :raises LabelkitError: the device is unknown or not there, or the model cannot be loaded.
     """
     with silence_transformers():
         bound = bind_head(head, folder, info.schema, ctx)
-        model: Any = load_classifier(folder, bound, trained=True)
+        model: Any
+        if first is None:
+            model = load_classifier(folder, bound, trained=True)
+        else:
+            model = load_task(folder, bind_head(first.head, folder, first.info.schema, ctx), info.task, bound)
         tokenizer = load_tokenizer(folder, for_words=info.tokenizer_input == "words")
     hardware: Hardware = detect(cpu=device == "cpu")
     check_device(device, hardware.type)
     model = model.to(hardware.type).eval()
     encoding = Encoding.of(tokenizer, info.max_length, info.overlap)
     fallback = fallback_of(info.schema, info.fallback)
-    chosen, _ = architectures.precision_for(model.config, precision_for(wanted_precision(info, precision), hardware))
+    chosen = inference_precision(model.config, [info], precision, hardware)
     return Engine(model, encoding, chosen, BATCH_SIZES[hardware.type], head=bound, **fallback)
 
 
-def wanted_precision(info: CheckpointInfo, precision: str) -> str:
-    """Return the precision to compute in: in bf16 numbers of a regression are right to two or three digits only."""
-    return "fp32" if info.schema.numeric and precision == "auto" else precision
+def inference_precision(
+    config: PreTrainedConfig, infos: Sequence[CheckpointInfo], precision: str, hardware: Hardware
+) -> str:
+    """Return the precision in which a model labels.
+
+    In bf16 numbers of a regression are right to two or three digits only.
+
+    :param infos: of its tasks.
+    :param precision: ``"fp32"``, ``"bf16"`` or ``"auto"``.
+    """
+    numeric = any(info.schema.numeric for info in infos)
+    wanted = "fp32" if numeric and precision == "auto" else precision
+    chosen, _ = architectures.precision_for(config, precision_for(wanted, hardware))
+    return chosen
 
 
 def check_device(wanted: str, found: str) -> None:

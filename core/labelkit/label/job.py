@@ -16,7 +16,6 @@ from labelkit.files.targets import check_target
 from labelkit.formats.own_fields import with_same_fields, without_pairs
 from labelkit.label.journal import Journal, journal_path
 from labelkit.label.left_out import fields_left_out
-from labelkit.label.records import drop_low_scores
 from labelkit.label.stream import InputRecord, LabelResult, label_stream
 from labelkit.label.summary import LabellingSummary
 from labelkit.records import Format, Labelled, ReadingPolicy
@@ -74,14 +73,14 @@ class LabellingJob:
 
         :param done: number of chunks that an earlier process labelled.
         """
-        scheme, least = self.labeller.info.schema.scheme, self.min_score
+        least = self.min_score
         started = time.monotonic()
         streamed = label_stream(
             self.labeller, self.inputs, strict=self.strict, done=done, large=self.large, prompt=self.prompt
         )
         for chunk in streamed:
             if least is not None:
-                chunk = [drop_low_scores(r, least, scheme) if isinstance(r, Labelled) else r for r in chunk]
+                chunk = [self.labeller.above(least, r) if isinstance(r, Labelled) else r for r in chunk]
             for result in chunk:
                 self.new.add(result)
             self.seconds = time.monotonic() - started

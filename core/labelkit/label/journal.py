@@ -197,6 +197,8 @@ def _to_json(result: LabelResult) -> dict[str, Any]:
         found["pair"] = result.pair
     else:
         found["spans"] = [(span.start, span.end, span.label, span.score) for span in result.spans or ()]
+    if result.layers:
+        found["layers"] = {task: _to_json(layer) for task, layer in result.layers.items()}
     return {**found, "coverage": asdict(result.coverage)}
 
 
@@ -204,6 +206,8 @@ def _from_json(found: dict[str, Any]) -> LabelResult:
     if "failed" in found:
         return FailedRecord(found["failed"], found["hint"], found["ends_file"])
     coverage = Coverage(**found.pop("coverage"))
+    if layers := found.pop("layers", None):
+        found["layers"] = {task: _from_json(layer) for task, layer in layers.items()}
     if found["words"] is None:
         return Labelled(**found, coverage=coverage)
     text = found["text"]

@@ -19,7 +19,14 @@ from labelkit.errors import ModelError
 from labelkit.inference.score_blocks import blocks
 from labelkit.label.assembly import PreparedBatch, ScoredBatch, assemble_records, complete_example
 from labelkit.label.engine_selection import EngineSelector
-from labelkit.label.loading import find_decoder, find_head, find_preprocessors, load_engine
+from labelkit.label.loading import (
+    EngineOptions,
+    find_decoder,
+    find_first_task,
+    find_head,
+    find_preprocessors,
+    load_engine,
+)
 from labelkit.label.plugin_settings import CheckpointContext, checkpoint_context
 from labelkit.label.records import drop_low_scores
 from labelkit.label.text_inputs import TextInput, check_pair, numbered_examples
@@ -30,7 +37,7 @@ from labelkit.models.checksums import ChecksumMemory
 from labelkit.plugins.catalog import Catalog
 from labelkit.records import Context, Coverage, Decoder, Example, Labelled, Mentions, Metric, Preprocessor, TextPair
 from labelkit.registry import Home
-from labelkit.registry.checkpoint_folders import Reference, resolve_checkpoint
+from labelkit.registry.checkpoint_folders import Reference, ResolvedCheckpoint, resolve_checkpoint
 from labelkit.text.splitters import find_splitter
 
 if TYPE_CHECKING:
@@ -85,9 +92,11 @@ class Labeller:
         device: str = "auto",
         splitter: str | None = None,
         *,
+        task: str | None = None,
+        all_tasks: bool = False,
         trial: bool = False,
         verify: bool = False,
-    ) -> Self:
+    ) -> Labeller:
         """Open the checkpoint of a run, of a folder written with a separator, or of ``hub:org/name[@REVISION]``.
 
         :param precision: ``"fp32"``; ``"bf16"``, faster where the processor computes it natively, with a different
@@ -98,6 +107,8 @@ class Labeller:
             Runtime if one is installed and faster.
         :param device: ``"cpu"``, ``"cuda"``, or ``"auto"`` for a GPU where there is one.
         :param splitter: how raw text is split into words; None for the checkpoint's own.
+        :param task: of a checkpoint of several tasks the one to label with; None for the first.
+        :param all_tasks: label with all tasks where there are several and none is chosen.
         :param trial: a contract check labels made-up data, see :attr:`labelkit.Context.trial`.
         :param verify: compute the checksums of all files, also of those that have not changed since they were computed.
         :raises LabelkitError: if there is no such checkpoint, it is damaged, a plugin that it needs is missing, or the
@@ -111,18 +122,57 @@ class Labeller:
         resolved = resolve_checkpoint(
             reference, home, catalog.tasks, offline=offline, options=options, checksum=checksums.sha256
         )
-        folder, info = resolved.folder, resolved.info
-        found = checkpoint_context(info, catalog, offline=offline, trial=trial)
-        chosen = find_decoder(catalog, decoder or info.decoder, info, found.context)
+        how = EngineOptions(precision, decoder, engine, device, offline, trial)
+        if all_tasks and task is None and resolved.info.others:
+            from labelkit.label.joint import load_joint_labeller
+
+            return load_joint_labeller(resolved.folder, resolved.info, catalog, how)
+        return cls._of_task(resolved, task or resolved.info.task, catalog, home, how, checksums)
+
+    @classmethod
+    def _of_task(
+        cls,
+        resolved: ResolvedCheckpoint,
+        task: str,
+        catalog: Catalog,
+        home: Home,
+        how: EngineOptions,
+        checksums: ChecksumMemory,
+    ) -> Self:
+        """Return the labeller of one task of a checkpoint."""
+        folder, whole, info = resolved.folder, resolved.info, resolved.info.of_task(task)
+        found = checkpoint_context(info, catalog, offline=how.offline, trial=how.trial)
+        chosen = find_decoder(catalog, how.decoder or info.decoder, info, found.context)
         preprocessors = find_preprocessors(catalog, info, found.context)
-        head = find_head(catalog, info)
-        loaded = load_engine(folder, info, head, precision, engine, home.cache, found.context, device, checksums.sha256)
+        head, first = find_head(catalog, info), find_first_task(catalog, whole, task)
+        loaded = load_engine(
+            folder,
+            info,
+            head,
+            how.precision,
+            how.engine,
+            home.cache,
+            found.context,
+            how.device,
+            checksums.sha256,
+            first,
+        )
         checksums.save()
         labeller = cls(folder, info, chosen, preprocessors, loaded.engine, context=found)
-        if engine == "auto":
+        if how.engine == "auto" and first is None:  # the ONNX models of a checkpoint are those of its first task
             labeller._selector = EngineSelector(loaded.engine, folder, home.cache, loaded.kept)
         labeller._selector.notes += [loaded.note] if loaded.note else []
         return labeller
+
+    @property
+    def checkpoint_context(self) -> CheckpointContext:
+        """The context of the checkpoint's plugins."""
+        return self._context
+
+    @property
+    def preprocessors(self) -> tuple[Preprocessor, ...]:
+        """The preprocessors of its examples, in order."""
+        return self._preprocessors
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -181,7 +231,7 @@ class Labeller:
         :raises LabelkitError: one is no text; names its position.
         """
         records = self.finish(self.prepare(list(numbered_examples(texts, self.info.kind))))
-        return records if min_score is None else [self._above(min_score, record) for record in records]
+        return records if min_score is None else [self.above(min_score, record) for record in records]
 
     def probabilities(self, texts: Iterable[TextInput]) -> Probabilities:
         """Return the calibrated probabilities of all labels for each text, or each word of each text.
@@ -232,7 +282,7 @@ class Labeller:
         examples = numbered_examples(texts, self.info.kind)
         results = chain.from_iterable(label_stream(self, examples, strict=True))
         records = (record for record in results if isinstance(record, Labelled))
-        return records if min_score is None else (self._above(min_score, record) for record in records)
+        return records if min_score is None else (self.above(min_score, record) for record in records)
 
     def score(
         self,
@@ -341,7 +391,7 @@ class Labeller:
         other._selector = EngineSelector(with_onnx_model(self._selector.loaded, model, runtime), self.folder, None)
         return other
 
-    def _above(self, min_score: float, record: Labelled) -> Labelled:
+    def above(self, min_score: float, record: Labelled) -> Labelled:
         """Return a record without what is scored lower.
 
         :raises LabelkitError: the labeller predicts numbers, which have no scores.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from labelkit.errors import LabelkitError, nearest
 from labelkit.hardware import has_native_bf16, may_have_gpu, torch_installed
@@ -20,6 +20,18 @@ from labelkit.records import Context, Decoder, Head, Preprocessor
 if TYPE_CHECKING:
     from labelkit.inference.engine import Engine
     from labelkit.inference.onnx.kept import KeptModel
+    from labelkit.inference.torch_engine import FirstTask
+
+
+class EngineOptions(NamedTuple):
+    """How a labeller is loaded; see :meth:`labelkit.label.labeller.Labeller.open`."""
+
+    precision: str = "fp32"
+    decoder: str | None = None
+    engine: str = "auto"
+    device: str = "auto"
+    offline: bool = False
+    trial: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +57,7 @@ def load_engine(
     ctx: Context,
     device: str = "auto",
     checksum: Checksum = sha256_of,
+    first: FirstTask | None = None,
 ) -> LoadedEngine:
     """Load model and tokenizer of a checkpoint onto the device, without torch where that labels as torch does.
 
@@ -56,6 +69,7 @@ def load_engine(
     :param ctx: that of the checkpoint, for the functions of the head.
     :param device: ``"cpu"``, ``"cuda"``, or ``"auto"`` for a GPU where there is one.
     :param checksum: computes the SHA-256 of a file.
+    :param first: the first task, where ``info`` is that of a further one of several: torch labels.
     :raises LabelkitError: if the engine is unknown, a package is missing, or the model cannot be loaded.
     """
     from labelkit.inference.onnx.engine import ENGINES
@@ -63,6 +77,8 @@ def load_engine(
 
     if name not in ENGINES:
         raise LabelkitError(f"unknown engine '{name}'", hint=nearest(name, ENGINES))
+    if first is not None:
+        return LoadedEngine(_load_further(folder, info, head, precision, name, ctx, device, first))
     note = ""
     if (chosen := choose_torchless(info, precision, name, device)) and (kept := read_kept_model(folder)):
         problem = kept.mismatch(info, checksum)
@@ -76,6 +92,28 @@ def load_engine(
         note = f"torch labels, as the ONNX model beside the checkpoint {problem}"
     require_torch(folder, note)
     return LoadedEngine(_load_with_torch(folder, info, head, precision, name, cache, ctx, device), note=note)
+
+
+def _load_further(
+    folder: Path,
+    info: CheckpointInfo,
+    head: Head,
+    precision: str,
+    name: str,
+    ctx: Context,
+    device: str,
+    first: FirstTask,
+) -> Engine:
+    """Load a further task of several on torch; the ONNX models of a checkpoint are those of its first task."""
+    if name not in ("auto", "torch"):
+        raise LabelkitError(
+            f"engine '{name}' is for the first task of a checkpoint, '{first.info.task}'",
+            hint=f"labelkit export … --task {info.task} gives this one a folder of its own; or label with torch",
+        )
+    require_torch(folder, "")
+    from labelkit.inference.torch_engine import load_torch_engine
+
+    return load_torch_engine(folder, info, head, precision, ctx, device, first)
 
 
 def _load_kept(
@@ -183,6 +221,18 @@ def find_head(catalog: Catalog, info: CheckpointInfo) -> Head:
         return reordered(info.outputs, info.output_of)
     head: Head = find_part(catalog, "head", info.head, info.suppliers)
     return head
+
+
+def find_first_task(catalog: Catalog, info: CheckpointInfo, task: str) -> FirstTask | None:
+    """Return the first task of a checkpoint with its head; None where it is ``task`` itself.
+
+    :raises LabelkitError: its head is not installed.
+    """
+    if task == info.task:
+        return None
+    from labelkit.inference.torch_engine import FirstTask
+
+    return FirstTask(info, find_head(catalog, info))
 
 
 def find_preprocessors(catalog: Catalog, info: CheckpointInfo, ctx: Context) -> list[Preprocessor]:

@@ -11,8 +11,8 @@ from labelkit.records import Kind, Labelled, Scheme
 
 #: fields of a labelled record in JSON
 _RESERVED: Mapping[Kind, frozenset[str]] = {
-    "token": frozenset(("id", "text", "words", "labels", "spans", "coverage")),
-    "text": frozenset(("id", "text", "label", "labels", "score", "scores", "coverage")),
+    "token": frozenset(("id", "text", "words", "labels", "spans", "coverage", "layers")),
+    "text": frozenset(("id", "text", "label", "labels", "score", "scores", "coverage", "layers")),
 }
 
 

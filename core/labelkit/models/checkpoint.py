@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
     from labelkit.labels.mentions import MentionHashes
+    from labelkit.models.joint import JointModel
 
 FORMAT = 1
 RESTORE = "train again, or restore the folder"
@@ -76,6 +77,7 @@ class CheckpointInfo:
     :param adopted: the reference of the model that was adopted; empty where labelkit trained it.
     :param assumptions: what was assumed of an adopted model, a sentence each.
     :param pairs: it was trained on pairs of texts.
+    :param others: the infos of the further tasks that were trained together with this one, with the same encoder.
     """
 
     labelkit: str
@@ -106,11 +108,26 @@ class CheckpointInfo:
     adopted: str = ""
     assumptions: tuple[str, ...] = ()
     pairs: bool = False
+    others: tuple[CheckpointInfo, ...] = ()
 
     @property
     def takes_pairs(self) -> bool:
         """Whether it labels pairs of texts; of a model that labelkit did not train nobody knows, so that it may."""
         return self.kind == "text" and (self.pairs or bool(self.adopted))
+
+    @property
+    def of_tasks(self) -> dict[str, CheckpointInfo]:
+        """The info of each task by its name, the first one first."""
+        return {one.task: one for one in (self, *self.others)}
+
+    def of_task(self, task: str) -> CheckpointInfo:
+        """Return the info of one task, as that of a checkpoint of its own.
+
+        :raises ModelError: there is no such task.
+        """
+        if task not in self.of_tasks:
+            raise ModelError(f"the checkpoint has no task '{task}'", hint=f"it has: {', '.join(self.of_tasks)}")
+        return replace(self.of_tasks[task], others=())
 
     def __post_init__(self) -> None:
         for name in ("labelkit", "run", "task", "kind", "layer", "decoder", "splitter", "fallback"):
@@ -162,13 +179,14 @@ class CheckpointInfo:
         fields["preprocessors"] = tuple((name, version) for name, version in content["preprocessors"])
         for name in ("outputs", "output_of", "assumptions"):
             fields[name] = tuple(content.get(name, ()))
+        fields["others"] = tuple(cls.from_json({"format": FORMAT, **one}) for one in content.get("others", ()))
         fields["suppliers"] = tuple(Supplier(**one) for one in content.get("suppliers", ()))
         return cls(**fields)
 
 
 def write_checkpoint(
     folder: Path,
-    model: PreTrainedModel,
+    model: PreTrainedModel | JointModel,
     tokenizer: PreTrainedTokenizerBase,
     info: CheckpointInfo,
     train_mentions: MentionHashes | None = None,
@@ -179,15 +197,25 @@ def write_checkpoint(
     :raises StorageError: the disk is full or not writable; nothing is left behind.
     """
     with new_folder(folder) as beside:
-        with merged_adapters(model):
-            model.save_pretrained(beside, state_dict=plain_state(model))
-        save_module(model, beside)
+        _save_model(model, beside, info)
         tokenizer.save_pretrained(beside)
         (beside / CHECKPOINT_INFO).write_text(to_json(info.to_json()) + "\n", encoding="utf-8")
         if train_mentions is not None:
             (beside / TRAIN_MENTIONS).write_bytes(train_mentions.to_bytes())
         files = {file.name: (file.stat().st_size, sha256_of(file)) for file in sorted(beside.iterdir())}
     return files  # noqa: RET504 - the folder is renamed when the context ends
+
+
+def _save_model(model: Any, folder: Path, info: CheckpointInfo) -> None:
+    """Write the model of one task, or of several tasks, to ``folder``."""
+    if info.others:
+        from labelkit.models.joint import save_joint
+
+        save_joint(model, folder)
+        return
+    with merged_adapters(model):
+        model.save_pretrained(folder, state_dict=plain_state(model))
+    save_module(model, folder)
 
 
 def read_checkpoint(

@@ -18,6 +18,8 @@ WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 #: tensors of a head's module, beside the weights that transformers loads
 HEAD_WEIGHTS = "head.safetensors"
+#: tensors of the classifiers of all tasks but the first, where several were trained together
+JOINT_WEIGHTS = "joint_heads.safetensors"
 #: what labelkit adds to a plain Hugging Face folder
 CHECKPOINT_INFO = "labelkit.json"
 #: hashes of the mentions of train, for metrics that ask for them
@@ -64,7 +66,7 @@ def sha256_of(*files: Path, progress: Callable[[int], object] | None = None) -> 
 
 
 def weights_of(folder: Path) -> list[Path]:
-    """Return the safetensors files of a model folder and its head, after a check of their headers and sizes.
+    """Return the safetensors files of a model folder and its heads, after a check of their headers and sizes.
 
     :raises ModelError: there are none, only pickles, one is damaged, or a file of the folder is not a regular one.
     :raises StorageError: the system cannot read one.
@@ -81,8 +83,7 @@ def weights_of(folder: Path) -> list[Path]:
                 hint="convert them to safetensors on a machine you can spare",
             )
         raise ModelError(f"{folder} holds no {WEIGHTS}", hint="give a Hugging Face model folder with safetensors")
-    if (folder / HEAD_WEIGHTS).is_file():
-        files.append(folder / HEAD_WEIGHTS)
+    files += [folder / name for name in (HEAD_WEIGHTS, JOINT_WEIGHTS) if (folder / name).is_file()]
     for file in files:
         check_safetensors(file)
     return files

@@ -10,20 +10,22 @@ import contextlib
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 
 from labelkit.errors import ModelError, one_line
-from labelkit.models.heads import MODULE, BoundHead, save_module
+from labelkit.models.checkpoint_files import JOINT_WEIGHTS
+from labelkit.models.heads import MODULE, BoundHead, plain_state, save_module
 from labelkit.models.loading import load_classifier
+from labelkit.records import Schema
 from labelkit.records.heads import IGNORE_INDEX
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-#: the tensors of the classifiers of all tasks but the first
-JOINT_WEIGHTS = "joint_heads.safetensors"
+#: stands for the first task where only its encoder is needed; no name of a task
+_FIRST = "_first"
 
 
 class SharedEncoder(torch.nn.Module):
@@ -74,6 +76,23 @@ class JointModel(torch.nn.Module):
             setattr(models[task], models[task].base_model_prefix, shared)
         self.models = torch.nn.ModuleDict(models)
 
+    @property
+    def config(self) -> Any:
+        """The configuration of the first task's classifier."""
+        return self._first.config
+
+    @property
+    def device(self) -> torch.device:
+        """The device of the encoder."""
+        return self._first.device
+
+    def take(self, task: str) -> PreTrainedModel:
+        """Return the classifier of a task with the encoder in its place; the joint model must not be used any more."""
+        model: Any = self.models[task]
+        if model is not self._first:
+            self._put_encoder(task)
+        return cast("PreTrainedModel", model)
+
     def forward(self, **inputs: torch.Tensor) -> dict[str, Any]:
         """Return task → the output of its classifier, from one pass of the encoder.
 
@@ -97,14 +116,18 @@ class JointModel(torch.nn.Module):
         if model is self._first:
             yield model
             return
-        encoder, shared = self._first.base_model, self._shared[task]
-        setattr(model, model.base_model_prefix, encoder)
-        _set_pooler(encoder, shared.pooler)
+        self._put_encoder(task)
         try:
             yield model
         finally:
-            _set_pooler(encoder, self._pooler)
-            setattr(model, model.base_model_prefix, shared)
+            _set_pooler(self._first.base_model, self._pooler)
+            setattr(model, model.base_model_prefix, self._shared[task])
+
+    def _put_encoder(self, task: str) -> None:
+        """Put the encoder, with the pooler of a further task, into the task's classifier."""
+        model, encoder = self.models[task], self._first.base_model
+        setattr(model, self._first.base_model_prefix, encoder)
+        _set_pooler(encoder, self._shared[task].pooler)
 
 
 def pooler_of(model: PreTrainedModel) -> torch.nn.Module | None:
@@ -142,12 +165,27 @@ def load_joint(folder: Path, heads: Mapping[str, BoundHead], *, trained: bool = 
     return joint
 
 
+def load_task(folder: Path, first: BoundHead, task: str, head: BoundHead) -> PreTrainedModel:
+    """Load the classifier of a further task from a checkpoint of several, as a plain model.
+
+    :param first: the head of the first task, whose plain folder it is.
+    :raises ModelError: weights are missing or of other shapes.
+    """
+    models = {_FIRST: load_classifier(folder, first, trained=True), task: load_classifier(folder, head)}
+    joint = JointModel(models)
+    _load_others(joint, folder / JOINT_WEIGHTS)
+    return joint.take(task)
+
+
 def _load_others(joint: JointModel, file: Path) -> None:
+    """Load the classifiers of all tasks of a model but the first; the file may hold those of more tasks."""
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     try:
-        _others(joint).load_state_dict(load_file(file))
+        tensors = load_file(file)
+        own = {name: value for name, value in tensors.items() if name.partition(".")[0] in joint.tasks[1:]}
+        _others(joint).load_state_dict(own)
     except (OSError, RuntimeError, SafetensorError) as error:
         raise ModelError(
             f"{file} does not fit the tasks {', '.join(joint.tasks[1:])}: {one_line(error)}",
@@ -165,7 +203,7 @@ def save_joint(joint: JointModel, folder: Path) -> None:
     from safetensors.torch import save_file
 
     with joint.plain(joint.tasks[0]) as model:
-        model.save_pretrained(folder)
+        model.save_pretrained(folder, state_dict=plain_state(model))
         save_module(model, folder)
     tensors = {name: value.detach().contiguous() for name, value in _others(joint).state_dict().items()}
     save_file(tensors, folder / JOINT_WEIGHTS)
@@ -181,11 +219,20 @@ def loss_of_chance(head: BoundHead) -> float:
     return math.log(max(2, len(schema.label_names)))
 
 
+def labelled_rows(labels: torch.Tensor, schema: Schema) -> torch.Tensor:
+    """Return where there is a label: of shape (windows, subwords) for words, of shape (windows,) for texts."""
+    known = labels != IGNORE_INDEX
+    return known if schema.kind == "token" else known.reshape(len(labels), -1)[:, 0]
+
+
 def joint_loss(
     outputs: Mapping[str, Any],
     labels: Mapping[str, torch.Tensor],
     heads: Mapping[str, BoundHead],
     weights: Mapping[str, float],
+    *,
+    shares: Mapping[str, torch.Tensor] | None = None,
+    counts: Mapping[str, torch.Tensor] | None = None,
 ) -> torch.Tensor:
     """Return the weighted sum of the tasks' mean losses, each divided by the loss of chance.
 
@@ -194,12 +241,17 @@ def joint_loss(
     :param outputs: task → the output of its classifier.
     :param labels: task → label ids, ``IGNORE_INDEX`` where there is no label.
     :param weights: task → its weight above 0, 1 where it has none.
+    :param shares: task of texts → the share of each window in the loss of its text, of shape (windows,).
+    :param counts: task → the labels of its whole optimizer step; those of the batch where it is None.
     :raises LabelkitError: a head fails.
     """
     total: torch.Tensor | float = 0.0
     for task, head in heads.items():
         found = head.losses(outputs[task]["logits"], labels[task], outputs[task].get(MODULE) or {})
-        count = (labels[task] != IGNORE_INDEX).sum().clamp(min=1)
+        known = labelled_rows(labels[task], head.context.schema)
+        if head.context.schema.kind == "text":
+            found = torch.where(known, found * (1.0 if shares is None else shares[task]), 0.0)
+        count = (known.sum() if counts is None else counts[task]).clamp(min=1)
         total = total + found.sum() / count * (weights.get(task, 1.0) / loss_of_chance(head))
     assert isinstance(total, torch.Tensor)
     return total

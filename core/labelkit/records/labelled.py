@@ -71,6 +71,8 @@ class Labelled:
     :param engine: engine and precision of the scores, e.g. ``torch-bf16``; empty for labels that were read.
     :param run: the id of the run that predicted the labels; empty for labels that were read.
     :param pair: the second text, where two texts are labelled together.
+    :param layers: task → the record with its labels, where a labeller of several tasks predicted them: those of the
+        first task are in the record itself, too.
     """
 
     id: str
@@ -88,6 +90,7 @@ class Labelled:
     engine: str = ""
     run: str = ""
     pair: str | None = None
+    layers: Mapping[str, Labelled] = field(default_factory=dict)
 
     def _repr_html_(self) -> str:
         """Return the record for notebooks: its text with coloured spans, or with its label."""

@@ -209,10 +209,15 @@ def insert_evaluation(connection: sa.Connection, row: Mapping[str, Any], found: 
 
 
 def insert_own_test(connection: sa.Connection, run: str, task: str, split: str) -> None:
-    """Insert an evaluation of a run on its own ``split``, if the content of the split is recorded."""
+    """Insert an evaluation of a run on its own ``split``, if the content of the split is recorded.
+
+    Of several tasks that of each is recorded as ``TASK.SPLIT``.
+    """
     columns = tables.splits.c
     query = sa.select(columns.ref, columns.content_hash, columns.examples)
-    recorded = connection.execute(query.where(columns.run == run, columns.split == split)).mappings().one_or_none()
+    query = query.where(columns.run == run, columns.split.in_((split, f"{task}.{split}")))
+    longest = query.order_by(sa.func.length(columns.split).desc()).limit(1)
+    recorded = connection.execute(longest).mappings().one_or_none()
     if recorded is not None:
         insert_evaluation(connection, {"run": run, "source": "run", "task": task, "split": split, **recorded})
 

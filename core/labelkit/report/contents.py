@@ -55,7 +55,9 @@ def recorded_schema(content: Mapping[str, Any] | None) -> Schema | None:
     """Return the schema that a run recorded; None if there is none, or another version of labelkit wrote it."""
     try:
         fields: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value for name, value in (content or {}).items()
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in (content or {}).items()
+            if name != "tasks"  # the schemas of all tasks of a run, that of the first beside them
         }
         return Schema(**fields) if fields else None
     except Exception:  # a record of another version may hold anything

@@ -6,31 +6,27 @@ import tempfile
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments, set_seed
 
 from labelkit.errors import LabelkitError
 from labelkit.events import Event, Noted, Scored, Stage, StepDone, TrainingStarted
-from labelkit.inference.engine import Engine, fallback_of
-from labelkit.inference.prediction import ScoringOptions, SplitScores, score_split
-from labelkit.models.adapters import Adapters, add_adapters, merged_adapters
-from labelkit.models.checkpoint import CheckpointInfo, read_checkpoint, write_checkpoint
-from labelkit.models.loading import attention_implementation, freeze_embeddings, load_classifier
+from labelkit.models.adapters import merged_adapters
+from labelkit.models.checkpoint import read_checkpoint, write_checkpoint
+from labelkit.models.loading import attention_implementation
 from labelkit.registry.home import CHECKPOINTS, RESUME
-from labelkit.settings import AUTO, TrainSettings
 from labelkit.train import distributed
 from labelkit.train.arguments import training_arguments
 from labelkit.train.checkpoint_selection import CheckpointSelection, SavedCheckpoint
 from labelkit.train.guards import TimeLimit, loss_guard
 from labelkit.train.kept_model import keep_onnx_model
+from labelkit.train.models import classifier_of, new_model, new_trainer, trained_model, windows_note
 from labelkit.train.resolution import ResolvedRun
+from labelkit.train.scoring import Selection, score_tasks
 from labelkit.train.signals import InterruptHandler
 from labelkit.train.trainer import WordLevelTrainer, unwrapped_forward
 from labelkit.train.training_state import TrainingState, TrainingStateStore, load_weights
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedModel
 
 Metrics = Mapping[str, Any]
 Emit = Callable[[Event], object]
@@ -63,13 +59,11 @@ class TrainingRun(TrainerCallback):
         self._run, self._emit, self._state = run, emit, state
         self._check_writable = check_writable
         set_seed(plan.train.seed)
-        self._model = load_classifier(run.encoder, run.head, take_head=run.takes_head)
-        if plan.train.freeze_embeddings:
-            freeze_embeddings(self._model)
-        if plan.train.lora_rank is not None:
-            add_adapters(self._model, adapters_of(plan.train))
-        self._attention: str = self._model.config._attn_implementation
-        higher = plan.metrics[0].higher_is_better
+        self._model: Any = new_model(run)
+        self._classifier = classifier_of(self._model)
+        self._attention: str = self._classifier.config._attn_implementation
+        self._selects = Selection.of([one.plan for one in run.of_tasks])
+        higher = self._selects.higher_is_better
         self._selection = CheckpointSelection(run.id, run.folder / CHECKPOINTS, higher=higher, emit=emit)
         self._states = TrainingStateStore(run.folder / RESUME, plan.train.save_minutes * 60)
         self._interrupts = InterruptHandler()
@@ -79,13 +73,13 @@ class TrainingRun(TrainerCallback):
         progress = state.progress if state else {}
         self._limit = TimeLimit(plan.train.max_minutes, progress.get("seconds", 0.0), at_step=at_step)
         self._max_tokens: int | None = progress.get("most")
-        self._metrics: dict[str, Metrics] = {**progress.get("best", {})}
+        self._metrics: dict[str, Mapping[str, Metrics]] = {**progress.get("best", {})}
         if "guard" in progress:
             self._guard.load(progress["guard"])
         if "selection" in progress:
             self._selection.load(progress["selection"])
 
-    def fit_and_test(self) -> tuple[SavedCheckpoint, dict[str, Metrics]]:
+    def fit_and_test(self) -> tuple[SavedCheckpoint, dict[str, Mapping[str, Metrics]]]:
         """Train, evaluate the best checkpoint on test, and keep its ONNX model: :meth:`fit`, then :meth:`test`."""
         self.fit()
         best, metrics = self.test()
@@ -109,11 +103,13 @@ class TrainingRun(TrainerCallback):
             trainer = self._trainer = self._make_trainer(arguments)
             self._steps_per_epoch, self._steps = trainer.count_steps()
             epochs = float(arguments.num_train_epochs)
-            metric = run.plan.metrics[0].key
+            metric = self._selects.key
             self._emit(TrainingStarted(run=run.id, steps=self._steps, epochs=epochs, done=done, metric=metric))
             self._limit.start()
             try:
-                with attention_implementation(self._model, self._attention if attention == "default" else attention):
+                with attention_implementation(
+                    self._classifier, self._attention if attention == "default" else attention
+                ):
                     trainer.train() if state is None else self._resume(state)
             except KeyboardInterrupt:
                 if not self._interrupts.in_step:  # else weights and optimizer may be halfway through a step
@@ -126,8 +122,8 @@ class TrainingRun(TrainerCallback):
             self._selection.protect()
         del self._trainer  # frees the optimizer
 
-    def test(self) -> tuple[SavedCheckpoint, dict[str, Metrics]]:
-        """Evaluate the best checkpoint on test; return it and its metrics by split.
+    def test(self) -> tuple[SavedCheckpoint, dict[str, Mapping[str, Metrics]]]:
+        """Evaluate the best checkpoint on test; return it and its metrics by split and task.
 
         :raises LabelkitError: training ended before the first evaluation on validation.
         """
@@ -136,12 +132,13 @@ class TrainingRun(TrainerCallback):
             raise LabelkitError(
                 "training ended before anything could be evaluated", hint="raise --epochs or --max-steps"
             )
-        if "test" in run.windows:
-            examples = len(run.corpus.splits["test"].examples)
-            self._emit(Stage(run=run.id, name="testing", detail=f"{examples:,} examples"))
-            model: Any = load_classifier(best.path, run.head, trained=True)
-            saved = read_checkpoint(best.path)
-            self._metrics["test"] = evaluate_split(run, model.to(self._model.device), "test", saved).figures
+        if tested := [one for one in run.of_tasks if "test" in one.windows]:
+            examples = " + ".join(f"{len(one.corpus.splits['test'].examples):,}" for one in tested)
+            self._emit(Stage(run=run.id, name="testing", detail=f"{examples} examples"))
+            model: Any = trained_model(run, best.path)
+            saved = read_checkpoint(best.path).of_tasks
+            scores = score_tasks(run, model.to(self._model.device), "test", saved)
+            self._metrics["test"] = self._selects.with_summary({task: one.figures for task, one in scores.items()})
             self._emit_scores("test", best.step, best.epoch, self._metrics["test"], best=True)
         self._check_writable()
         self._states.remove()
@@ -189,20 +186,23 @@ class TrainingRun(TrainerCallback):
         :param epoch: epochs done.
         :param loss: the mean training loss since the last evaluation.
         """
-        metrics: Metrics = {}
+        metrics: Mapping[str, Metrics] = {}
         if distributed.is_main_process():
             self._guard.epoch(step, loss)
-            run, key = self._run, self._run.plan.metrics[0].key
-            attention = attention_implementation(self._model, self._attention)
-            with merged_adapters(self._model), unwrapped_forward(self._model), attention:
-                metrics, temperature, thresholds = evaluate_split(run, self._model, "validation", None)
-            self._guard.validation(step, metrics)
-            best = self._selection.is_best(metrics[key])
+            run = self._run
+            attention = attention_implementation(self._classifier, self._attention)
+            with merged_adapters(self._classifier), unwrapped_forward(self._model), attention:
+                scores = score_tasks(run, self._model, "validation", None)
+            for one in scores.values():
+                self._guard.validation(step, one.figures)
+            metrics = self._selects.with_summary({task: one.figures for task, one in scores.items()})
+            value = self._selects.value(metrics)
+            best = self._selection.is_best(value)
             if best:
                 self._metrics["validation"] = metrics
             self._emit_scores("validation", step, epoch, metrics, best=best, loss=loss)
             self._check_writable()
-            info = run.checkpoint_info(step, epoch, metrics, temperature, thresholds)
+            info = run.checkpoint_info(step, epoch, scores)
             write = partial(
                 write_checkpoint,
                 model=self._model,
@@ -210,9 +210,9 @@ class TrainingRun(TrainerCallback):
                 info=info,
                 train_mentions=run.kept_mentions,
             )
-            self._selection.save(step, epoch, metrics[key], write)
+            self._selection.save(step, epoch, value, write)
         distributed.wait_for_everyone()
-        return metrics
+        return metrics.get(self._selects.task, {})
 
     def _note_out_of_memory(self, tokens: int, max_tokens: int) -> None:
         self._max_tokens = max_tokens
@@ -224,18 +224,10 @@ class TrainingRun(TrainerCallback):
     # -- helpers
 
     def _make_trainer(self, arguments: TrainingArguments) -> WordLevelTrainer:
-        run = self._run
-        trainer = WordLevelTrainer(
-            model=self._model,
-            args=arguments,
-            train=run.windows["train"],
-            encoding=run.encoding,
-            head=run.head,
-            batch_tokens=run.plan.train.batch_tokens,
-            random_window=run.plan.train.random_window,
-            evaluate=self.evaluate,
-            callbacks=[*run.callbacks, self],
-        )
+        callbacks = [*self._run.callbacks, self]
+        trainer = new_trainer(self._run, self._model, args=arguments, evaluate=self.evaluate, callbacks=callbacks)
+        if note := windows_note(self._run, trainer):
+            self._emit(note)
         trainer.max_tokens, trainer.on_out_of_memory = self._max_tokens, self._note_out_of_memory
         return trainer
 
@@ -278,40 +270,17 @@ class TrainingRun(TrainerCallback):
         }
 
     def _emit_scores(
-        self, split: str, step: int, epoch: float, metrics: Metrics, *, best: bool, loss: float | None = None
+        self,
+        split: str,
+        step: int,
+        epoch: float,
+        metrics: Mapping[str, Metrics],
+        *,
+        best: bool,
+        loss: float | None = None,
     ) -> None:
-        run, task = self._run.id, self._run.plan.task.name
-        self._emit(
-            Scored(run=run, split=split, task=task, step=step, epoch=epoch, metrics=metrics, train_loss=loss, best=best)
-        )
-
-
-def adapters_of(settings: TrainSettings) -> Adapters:
-    """Return the adapters that resolved settings ask for."""
-    rank, alpha, targets = settings.lora_rank, settings.lora_alpha, settings.lora_targets
-    assert rank is not None
-    assert alpha != AUTO
-    assert targets != AUTO
-    return Adapters(rank=rank, alpha=alpha, dropout=settings.lora_dropout, targets=tuple(targets))
-
-
-def evaluate_split(run: ResolvedRun, model: PreTrainedModel, split: str, saved: CheckpointInfo | None) -> SplitScores:
-    """Evaluate ``model`` on a split.
-
-    :param saved: the checkpoint, whose temperature and thresholds are used; None to fit these on the split.
-    """
-    plan, corpus = run.plan, run.corpus
-    precision, tokens = plan.train.eval_precision, plan.train.eval_tokens
-    fallback = fallback_of(corpus.schema, run.fallback)
-    engine = Engine(model, run.encoding, precision, tokens, head=run.head, **fallback)
-    fitted = (None, None) if saved is None else (saved.temperature, saved.thresholds)
-    scoring = ScoringOptions(
-        layer=corpus.layer,
-        schema=corpus.schema,
-        decoder=plan.decoder,
-        metrics=plan.metrics,
-        temperature=fitted[0],
-        train_mentions=run.train_mentions,
-        thresholds=fitted[1],
-    )
-    return score_split(engine, run.windows[split], corpus.splits[split].examples, scoring)
+        """Emit the scores of each task; the training loss with that of a single one, or with the summary of several."""
+        common: dict[str, Any] = {"run": self._run.id, "split": split, "step": step, "epoch": epoch, "best": best}
+        for task, figures in metrics.items():
+            train_loss = loss if task == self._selects.task else None
+            self._emit(Scored(**common, task=task, metrics=figures, train_loss=train_loss))

@@ -3,46 +3,47 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import Any
 
 import labelkit
-from labelkit.config.plan import Plan
-from labelkit.data.corpus import Corpus
 from labelkit.hardware import Hardware
 from labelkit.plugins.catalog import Catalog
-from labelkit.registry import AssumptionRecord, PlanValue, RunRecord, SplitRecord
+from labelkit.registry import AssumptionRecord, PlanValue, RunRecord
 from labelkit.train import provenance
 from labelkit.train.preparation import PreparedRun
+from labelkit.train.scoring import Selection
+from labelkit.train.split_records import split_records
 
 
-def run_record(
-    run: str, plan: Plan, device: Hardware, prepared: PreparedRun, catalog: Catalog, group: str | None
-) -> RunRecord:
+def run_record(run: str, device: Hardware, prepared: PreparedRun, catalog: Catalog, group: str | None) -> RunRecord:
     """Return the record of a run.
 
     :param run: its id.
-    :param plan: with its automatic settings resolved.
+    :param prepared: with its automatic settings resolved.
     :param group: of runs that differ in their seed.
     """
-    commit, corpus = provenance.git_commit(), prepared.corpus
-    suppliers = plan.suppliers(catalog, corpus.formats)
+    commit, plan = provenance.git_commit(), prepared.plan
+    suppliers = tuple(
+        dict.fromkeys(one for part in prepared.of_tasks for one in part.plan.suppliers(catalog, part.corpus.formats))
+    )
     libraries = (*provenance.LIBRARIES, *(() if plan.train.lora_rank is None else ("peft",)))
-    metric = plan.metrics[0]
+    selection = Selection.of([one.plan for one in prepared.of_tasks])
     return RunRecord(
         id=run,
         name=plan.name,
         group=group,
-        task=plan.task.name,
+        task=prepared.task,
         kind=plan.task.kind,
-        data=plan.settings.reference,
+        data=prepared.data,
         model=plan.settings.model,
         model_revision=prepared.encoder.revision,
         model_sha256=prepared.encoder.sha256,
-        metric=metric.name,
-        metric_key=metric.key,
-        higher_is_better=metric.higher_is_better,
+        metric=selection.metric,
+        metric_key=selection.key,
+        higher_is_better=selection.higher_is_better,
         labelkit=labelkit.__version__,
         seed=plan.train.seed,
-        synthetic=corpus.synthetic,
+        synthetic=prepared.synthetic,
         recipe=plan.recipe,
         device_type=device.type,
         device_name=device.name,
@@ -51,28 +52,21 @@ def run_record(
         precision=plan.train.precision,
         git_commit=commit.sha,
         git_dirty=commit.dirty,
-        schema=asdict(corpus.schema),
-        plan=tuple(PlanValue.of(key, value, origin) for key, (value, origin) in plan.entries().items()),
+        schema=_schema(prepared),
+        plan=tuple(PlanValue.of(key, value, origin) for key, (value, origin) in prepared.entries.items()),
         versions=provenance.versions(suppliers, libraries),
         suppliers=suppliers,
-        splits=split_records(corpus),
+        splits=split_records(prepared.corpora),
         assumptions=tuple(
             AssumptionRecord(number=number, text=text)
-            for number, text in enumerate((*corpus.assumptions, *map(AssumptionRecord.note, corpus.notes)), start=1)
+            for number, text in enumerate((*prepared.assumptions, *map(AssumptionRecord.note, prepared.notes)), start=1)
         ),
     )
 
 
-def split_records(corpus: Corpus) -> tuple[SplitRecord, ...]:
-    """Return the records of the splits of a corpus."""
-    return tuple(
-        SplitRecord(
-            split=split.name,
-            ref=split.ref,
-            content_hash=split.content_hash,
-            examples=len(split.examples),
-            words=split.words,
-            carved=split.held_out,
-        )
-        for split in corpus.splits.values()
-    )
+def _schema(prepared: PreparedRun) -> dict[str, Any]:
+    """Return the schema of the run; of several tasks that of the first, with those of all by their task."""
+    schema = asdict(prepared.corpus.schema)
+    if prepared.others:
+        schema["tasks"] = {task: asdict(corpus.schema) for task, corpus in prepared.corpora.items()}
+    return schema

@@ -6,7 +6,7 @@ import functools
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -15,6 +15,7 @@ from transformers import PreTrainedConfig, PreTrainedTokenizerBase, TrainerCallb
 
 import labelkit
 from labelkit import hardware
+from labelkit.config.joint import with_shared_settings
 from labelkit.config.plan import Plan
 from labelkit.data.corpus import Corpus, Split
 from labelkit.encode.alignment import Encoding
@@ -22,6 +23,7 @@ from labelkit.encode.cache import LabelTarget, WindowStore, cached_windows
 from labelkit.errors import LabelkitError
 from labelkit.events import Event, Stage, StageAdvanced
 from labelkit.hardware import Hardware
+from labelkit.inference.prediction import SplitScores
 from labelkit.labels.mentions import MentionHashes, mentions_of
 from labelkit.labels.numbers import number_text
 from labelkit.labels.unknown import UNKNOWN
@@ -51,6 +53,7 @@ class ResolvedRun:
     :param takes_head: whether the head of ``encoder`` is taken up; None: where its labels are the same.
     :param suppliers: the plugins of the parts of the plan.
     :param callbacks: further callbacks of its Trainer, given in Python.
+    :param others: the further tasks that are trained together with the task of ``plan``.
     """
 
     id: str
@@ -67,6 +70,17 @@ class ResolvedRun:
     takes_head: bool | None = None
     suppliers: tuple[Supplier, ...] = ()
     callbacks: tuple[TrainerCallback, ...] = ()
+    others: tuple[ResolvedRun, ...] = ()
+
+    @property
+    def task(self) -> str:
+        """The name of the task of ``plan``."""
+        return self.plan.task.name
+
+    @property
+    def of_tasks(self) -> tuple[ResolvedRun, ...]:
+        """The part of each task, the first one first."""
+        return (self, *self.others)
 
     @functools.cached_property
     def train_mentions(self) -> Callable[[], MentionHashes] | None:
@@ -83,11 +97,13 @@ class ResolvedRun:
         asked = any(metric.uses_train_mentions for metric in self.plan.metrics)
         return self.train_mentions() if asked and self.train_mentions is not None else None
 
-    def checkpoint_info(
-        self, step: int, epoch: float, metrics: Mapping[str, Any], temperature: float, thresholds: Mapping[str, float]
-    ) -> CheckpointInfo:
-        """Return the info of a checkpoint with its metrics on validation."""
+    def checkpoint_info(self, step: int, epoch: float, scores: Mapping[str, SplitScores]) -> CheckpointInfo:
+        """Return the info of a checkpoint with its scores on validation, and in it those of further tasks.
+
+        :param scores: task → its scores.
+        """
         plan = self.plan
+        metrics, temperature, thresholds = scores[self.task]
         return CheckpointInfo(
             labelkit=labelkit.__version__,
             run=self.id,
@@ -113,7 +129,21 @@ class ResolvedRun:
             thresholds=dict(thresholds),
             suppliers=self.suppliers,
             plugin_settings=plan.part_settings,
+            others=tuple(one.checkpoint_info(step, epoch, scores) for one in self.others),
         )
+
+
+def resolve(prepared: PreparedRun) -> tuple[PreparedRun, Hardware]:
+    """Return the run with the automatic settings of all its tasks resolved, and the device; see :func:`resolve_plan`.
+
+    :raises LabelkitError: a setting is invalid, or a head fails on a few examples.
+    """
+    plan, device = resolve_plan(prepared)
+    others = []
+    for one in prepared.others:
+        shared = replace(one, plan=with_shared_settings(one.plan, plan))
+        others.append(replace(shared, plan=with_shared_settings(resolve_plan(shared)[0], plan)))
+    return replace(prepared, plan=plan, others=tuple(others)), device
 
 
 @silence_transformers()
@@ -181,20 +211,19 @@ def window_encoding(plan: Plan, tokenizer: PreTrainedTokenizerBase) -> Encoding:
 
 def encode_splits(
     run: str,
-    plan: Plan,
     device: Hardware,
     prepared: PreparedRun,
     home: Home,
     emit: Callable[[Event], object],
     suppliers: tuple[Supplier, ...] = (),
 ) -> ResolvedRun:
-    """Encode all splits as windows, or read them from the cache.
+    """Encode all splits of all tasks as windows, or read them from the cache.
 
-    :param takes_head: whether the head of ``encoder`` is taken up; None: where its labels are the same.
+    :param prepared: with its automatic settings resolved.
     :param suppliers: the plugins of the parts of the plan.
     :raises LabelkitError: train has no word with subwords.
     """
-    corpus = prepared.corpus
+    plan, corpus = prepared.plan, prepared.corpus
     tokenizer = load_tokenizer(prepared.encoder.folder, mark_case=plan.data.mark_case)
     encoding = window_encoding(plan, tokenizer)
     target = LabelTarget(corpus.layer, corpus.schema, plan.data.label_all_tokens)
@@ -226,6 +255,7 @@ def encode_splits(
         takes_head=prepared.continues.takes_head if prepared.continues else None,
         suppliers=suppliers,
         callbacks=prepared.callbacks,
+        others=tuple(encode_splits(run, device, one, home, emit, suppliers) for one in prepared.others),
     )
 
 

@@ -12,6 +12,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from labelkit.config.joint import JOINED_BY
 from labelkit.config.plan import Plan
 from labelkit.errors import LabelkitError
 from labelkit.events import Noted, RunEnded, RunStarted, Status
@@ -32,7 +33,7 @@ from labelkit.train.listeners import Emitter, Listener
 from labelkit.train.oom_recovery import explain_out_of_memory
 from labelkit.train.preparation import PreparedRun
 from labelkit.train.record import run_record
-from labelkit.train.resolution import encode_splits, resolve_plan
+from labelkit.train.resolution import encode_splits, resolve
 from labelkit.train.resumption import find_training_state, provenance_changes, rewind
 from labelkit.train.training_state import TrainingState
 
@@ -117,21 +118,21 @@ def train(
     :raises LabelkitError: the run failed, recorded as failed or, after Ctrl-C, as interrupted.
     """
     started = time.monotonic()
-    plan, device = resolve_plan(prepared)
-    run = prepared.resumes.record.id if prepared.resumes else run_id or new_run_id(plan.task.name)
-    emit = Emitter(listeners, catalog.observers(_run_context(run, plan, home)), warn)
-    record = run_record(run, plan, device, prepared, catalog, group)
+    prepared, device = resolve(prepared)
+    run = prepared.resumes.record.id if prepared.resumes else run_id or new_run_id(id_of_tasks(prepared.task))
+    emit = Emitter(listeners, catalog.observers(_run_context(run, prepared.plan, home)), warn)
+    record = run_record(run, device, prepared, catalog, group)
     state = find_training_state(run, home) if prepared.resumes else None
     if not prepared.resumes:
-        check_disk_space(estimate_disk_space(prepared, plan), home)
+        check_disk_space(estimate_disk_space(prepared, prepared.plan), home)
     with Registry.open(home, create=True) as registry, hold_lock(home.runs / run) as lock:
         _start_or_resume(registry, prepared, record, state, lock, home, warn)
         emit.add_first(RegistryObserver(registry))
         with record_end(registry, run, device.type, emit, started), heartbeat(registry, run):
-            _emit_start(run, plan, prepared, note, emit)
+            _emit_start(run, prepared, note, emit)
             if prepared.resumes:  # find it again: gc could remove it until the run was recorded as running
                 state = rewind(registry, run, home, find_training_state(run, home))
-            resolved = encode_splits(run, plan, device, prepared, home, emit, record.suppliers)
+            resolved = encode_splits(run, device, prepared, home, emit, record.suppliers)
             check = partial(check_writable, registry, run, lock)
             with explain_out_of_memory():
                 training = TrainingRun(resolved, emit, state, at_step=at_step, check_writable=check)
@@ -139,14 +140,23 @@ def train(
             registry.check_in_place(best.path)
     return RunResult(
         run=run,
-        task=plan.task.name,
+        task=prepared.task,
         status="finished",
-        metrics={split: {plan.task.name: scores} for split, scores in metrics.items()},
+        metrics=metrics,
         checkpoint=best.path,
         seconds=time.monotonic() - started,
-        name=plan.name,
-        synthetic=prepared.corpus.synthetic,
+        name=prepared.plan.name,
+        synthetic=prepared.synthetic,
     )
+
+
+def id_of_tasks(task: str) -> str:
+    """Return the name of a task, or the joined ones of several, as it begins the id of a run.
+
+    >>> id_of_tasks("ner+pos")
+    'ner-pos'
+    """
+    return task.replace(JOINED_BY, "-")
 
 
 def _run_context(run: str, plan: Plan, home: Home) -> RunContext:
@@ -185,12 +195,15 @@ def check_writable(registry: Registry, run: str, lock: RunLock) -> None:
     registry.recorder.check_attempt(run)
 
 
-def _emit_start(run: str, plan: Plan, prepared: PreparedRun, note: str | None, emit: Emitter) -> None:
-    emit(RunStarted(run=run, task=plan.task.name, plan=plan.as_dict()))
+def _emit_start(run: str, prepared: PreparedRun, note: str | None, emit: Emitter) -> None:
+    plan = {key: {"value": value, "from": origin} for key, (value, origin) in prepared.entries.items()}
+    emit(RunStarted(run=run, task=prepared.task, plan=plan))
     processes = distributed.world_size()
     together = f"{processes} processes train together" if processes > 1 else None
     continued = prepared.continues.note if prepared.continues else None
-    for text in (note, continued, together, *warnings(prepared.encoder.folder, plan.task.kind)):
+    kinds = dict.fromkeys(one.plan.task.kind for one in prepared.of_tasks)
+    warned = dict.fromkeys(line for kind in kinds for line in warnings(prepared.encoder.folder, kind))
+    for text in (note, continued, together, *warned):
         if text:
             emit(Noted(run=run, text=text))
 
@@ -201,10 +214,10 @@ def train_worker(prepared: PreparedRun, home: Home) -> None:
 
     :raises LabelkitError: this process failed.
     """
-    plan, device = resolve_plan(prepared)
+    prepared, device = resolve(prepared)
     run = prepared.resumes.record.id if prepared.resumes else "follower"
     state = find_training_state(run, home) if prepared.resumes else None
-    resolved = encode_splits(run, plan, device, prepared, home, emit=lambda event: None)
+    resolved = encode_splits(run, device, prepared, home, emit=lambda event: None)
     TrainingRun(resolved, lambda event: None, state).fit()
 
 

@@ -15,8 +15,9 @@ from labelkit.registry import Home, Registry, new_run_id
 from labelkit.train.disk_space import check_disk_space, estimate_disk_space
 from labelkit.train.listeners import Listener
 from labelkit.train.preparation import PreparedRun, check_name
-from labelkit.train.resolution import resolve_plan
-from labelkit.train.run import RunResult, train
+from labelkit.train.resolution import resolve
+from labelkit.train.run import RunResult, id_of_tasks, train
+from labelkit.train.scoring import Selection
 
 _ORIGIN = "--seeds"
 
@@ -68,7 +69,8 @@ def prepare_seeds(prepared: PreparedRun, count: int, home: Home) -> list[Prepare
         changes = {"train.seed": Setting(seed, _ORIGIN)}
         if plan.data.validation_seed is None:
             changes["data.validation_seed"] = Setting(plan.train.seed, _ORIGIN)
-        runs.append(replace(prepared, plan=replace(plan.updated(changes), name=name)))
+        changed = prepared.updated(changes)
+        runs.append(replace(changed, plan=replace(changed.plan, name=name)))
     if plan.name is not None:
         with Registry.open(home, create=False) as registry:
             if registry.runs.search(group=plan.name, limit=1):
@@ -95,9 +97,10 @@ def train_group(
     :raises SeedsFailedError: some runs failed.
     :raises LabelkitError: all runs failed, or none could start.
     """
-    plan, _ = resolve_plan(prepared)
-    group = plan.name or new_run_id(f"{plan.task.name}-seeds")
-    runs = prepare_seeds(replace(prepared, plan=plan), count, home)
+    resolved, _ = resolve(prepared)
+    plan = resolved.plan
+    group = plan.name or new_run_id(f"{id_of_tasks(prepared.task)}-seeds")
+    runs = prepare_seeds(resolved, count, home)
     check_disk_space(estimate_disk_space(prepared, plan), home, count)
     results: list[RunResult] = []
     failed: list[FailedSeed] = []
@@ -116,7 +119,9 @@ def train_group(
     if not results:
         raise failed[0].error
     with Registry.open(home, create=False) as registry:
-        best = replace(best_run(results, plan), group=registry.runs.group(group))
+        best = replace(
+            best_run(results, Selection.of([one.plan for one in resolved.of_tasks])), group=registry.runs.group(group)
+        )
     if failed:
         hint = failed[0].error.hint if isinstance(failed[0].error, LabelkitError) else None
         message = f"{len(failed)} of {count} runs failed: {'; '.join(map(str, failed))}"
@@ -131,15 +136,14 @@ def _clear_frames(error: BaseException | None) -> None:
         error = error.__cause__ or error.__context__
 
 
-def best_run(results: Sequence[RunResult], plan: Plan) -> RunResult:
+def best_run(results: Sequence[RunResult], selection: Selection) -> RunResult:
     """Return the run whose best checkpoint has the best metric on validation; the first of equals."""
-    metric = plan.metrics[0]
 
     def value(result: RunResult) -> float:
-        return float(result.metrics["validation"][result.task][metric.key])
+        return selection.value(result.metrics["validation"])
 
     best = results[0]
     for result in results[1:]:
-        if is_better(value(result), value(best), higher=metric.higher_is_better):
+        if is_better(value(result), value(best), higher=selection.higher_is_better):
             best = result
     return best

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader
-from transformers import PreTrainedModel, PrinterCallback, TrainerCallback, TrainingArguments
+from transformers import PrinterCallback, TrainerCallback, TrainingArguments
 
 from labelkit.encode.alignment import Encoding
 from labelkit.encode.batches import model_inputs, pad_labels
@@ -44,17 +44,21 @@ class Collator:
         seconds = [item["second"] for item in items]
         special, pad_id = self._encoding.special_tokens, self._encoding.pad_id
         arrays.update(model_inputs(rows, special, pad_id, left=left, seconds=seconds))
-        if self._schema.kind == "token":
-            arrays["labels"] = pad_labels([item["labels"] for item in items], left=left)
-        else:
-            rows = [item["labels"] for item in items]
-            arrays["labels"] = (
-                multi_hot(rows, len(self._schema.labels))
-                if self._schema.multilabel
-                else text_labels([row[0] for row in rows])
-            )
+        arrays["labels"] = label_array([item["labels"] for item in items], self._schema, left=left)
+        if self._schema.kind == "text":
             arrays["weights"] = np.array([item["weight"] for item in items], np.float32)
         return {name: torch.from_numpy(array) for name, array in arrays.items()}
+
+
+def label_array(rows: Sequence[NDArray[Any]], schema: Schema, *, left: bool) -> NDArray[Any]:
+    """Return the labels of windows as one array: of shape (windows, subwords), (windows,) or (windows, labels).
+
+    :param rows: the label ids of each window: one for each subword, or those of its text.
+    :param left: pad on the left.
+    """
+    if schema.kind == "token":
+        return pad_labels(rows, left=left)
+    return multi_hot(rows, len(schema.labels)) if schema.multilabel else text_labels([row[0] for row in rows])
 
 
 def text_labels(labels: Sequence[np.integer[Any] | np.floating[Any]]) -> NDArray[Any]:
@@ -125,12 +129,13 @@ class WordLevelTrainer(OutOfMemoryTrainer):
         mean training loss since the last evaluation.
     :param random_window: the most subwords of the one window of each text that an epoch reads; 0 for all windows.
     :param callbacks: called at each step and evaluation in this order, after those of transformers.
+    :param data: the windows in place of those of ``train``, and ``collate`` what makes batches of them.
     """
 
     def __init__(
         self,
         *,
-        model: PreTrainedModel,
+        model: torch.nn.Module,
         args: TrainingArguments,
         train: WindowStore,
         encoding: Encoding,
@@ -139,9 +144,13 @@ class WordLevelTrainer(OutOfMemoryTrainer):
         evaluate: Evaluate,
         callbacks: list[TrainerCallback],
         random_window: int = 0,
+        data: TrainingWindows | None = None,
+        collate: Callable[[Sequence[Item]], dict[str, torch.Tensor]] | None = None,
     ) -> None:
         seed = args.data_seed if args.data_seed is not None else args.seed
-        windows = RandomTextWindows(train, encoding, random_window, seed) if random_window else TrainingWindows(train)
+        windows = data or TrainingWindows(train)
+        if random_window:
+            windows = RandomTextWindows(train, encoding, random_window, seed)
         lengths = windows.lengths()
         self._sampler = TrainSampler(
             lengths,
@@ -159,7 +168,7 @@ class WordLevelTrainer(OutOfMemoryTrainer):
             model=model,
             args=args,
             train_dataset=windows,
-            data_collator=Collator(encoding, head.context.schema),
+            data_collator=collate or Collator(encoding, head.context.schema),
             callbacks=callbacks,
         )
         self.losses = RunningLoss()
