@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,12 +14,13 @@ import pytest
 from labelkit.checks.common import label_count_fault
 from labelkit.cli import main
 from labelkit.data.layer_schema import check_examples
+from labelkit.data.plugin_errors import read_format
 from labelkit.encode.cache import LabelTarget
 from labelkit.errors import DataError, LabelkitError
 from labelkit.inference.engine import WordScores
 from labelkit.inference.label_ids import gold_ids
 from labelkit.inference.prediction import ScoredPredictions
-from labelkit.records import Example, Predictions, Schema
+from labelkit.records import Example, Format, LoadContext, Predictions, ReadingPolicy, Schema
 from labelkit.records.evaluate_modules import column
 
 pytest_plugins = ("fake_distributions",)
@@ -99,6 +100,86 @@ def test_a_source_with_invalid_records_is_refused(
     assert finding["severity"] == "error"
     assert message in json.dumps(finding, ensure_ascii=False)
     assert "mood-swings" in json.dumps(finding)
+
+
+FAILURES = {
+    "raises": (
+        "labelkit.Example(id='x', words=(1 / 0,))",
+        "it failed after record 2 with ZeroDivisionError: division by",
+    ),
+    "ends the process": ("exit(3)", "it failed after record 2 with SystemExit: 3"),
+    "an older context": ("ctx.options['x']", "'LoadContext' object has no attribute 'options'"),
+}
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+def test_a_source_that_fails_is_named(
+    install: Install, failure: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    third, message = FAILURES[failure]
+    install("mood-swings", plugin("token", third))
+    assert main(["data", "show", "moods", "--layer", "pos"]) == 1
+    shown = " ".join(capsys.readouterr().err.split())
+    assert shown.startswith("error: source 'moods' of plugin 'mood-swings', split 'train': it failed")
+    assert message in shown
+
+
+def test_a_source_that_returns_nothing_is_named(install: Install, capsys: pytest.CaptureFixture[str]) -> None:
+    text = plugin("token", "None").replace("def load(split, ctx):", "def load(split, ctx):\n    return None\ndef x():")
+    install("mood-swings", text)
+    assert main(["data", "show", "moods", "--layer", "pos"]) == 1
+    assert "split 'train': it returned NoneType" in " ".join(capsys.readouterr().err.split())
+
+
+FORMAT = """
+import labelkit
+def read(path, ctx):
+    for number, line in ctx.lines(path):
+        yield {record}
+@labelkit.hookimpl
+def labelkit_formats():
+    yield labelkit.Format(name="odd", kinds=("token",), suffixes=(".odd",), read=read)
+"""
+RECORDS = {
+    "a label too few": (
+        "labelkit.Example(id=str(number), words=tuple(line.split()), labels={ctx.layer: ('NOUN',)})",
+        "2 words have 1 labels of 'pos'",
+    ),
+    "a list of words": (
+        "labelkit.Example(id=str(number), words=line.split(), labels={ctx.layer: ('NOUN', 'VERB')})",
+        "words= is a list; give a tuple of str",
+    ),
+    "a dict": ("{'words': line}", "is a dict; yield labelkit.Example"),
+    "raises": ("line[99]", "it failed with IndexError: string index out of range"),
+}
+
+
+@pytest.mark.parametrize("fault", RECORDS)
+def test_a_format_with_invalid_records_is_refused(
+    install: Install, fault: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record, message = RECORDS[fault]
+    install("odd", FORMAT.format(record=record))
+    path = tmp_path / "train.odd"
+    path.write_text("Tom purrs\n", encoding="utf-8")
+    assert main(["data", "show", str(path), "--layer", "pos"]) == 1
+    shown = " ".join(capsys.readouterr().err.split())
+    assert "error: format 'odd', " in shown
+    assert message in shown
+
+
+def test_inputs_to_label_are_read_by_formats_of_plugins_as_they_are(tmp_path: Path) -> None:
+    def read(path: Path, ctx: LoadContext) -> Iterator[Example]:
+        yield Example(id="1", words=())
+        yield Example(id="2", words=("a", "b"), labels={"pos": ("NOUN",)})
+        raise KeyError("column")
+
+    chosen = Format(name="odd", kinds=("token",), suffixes=(".odd",), read=read)
+    ctx = LoadContext(policy=ReadingPolicy(labels="ignored"))
+    found = iter(read_format(chosen, tmp_path / "x.odd", ctx))
+    assert [next(found).id, next(found).id] == ["1", "2"]
+    with pytest.raises(DataError, match=r"format 'odd', .*x\.odd: it failed after record 2 with KeyError: 'column'"):
+        next(found)
 
 
 def test_several_labels_are_refused_of_files_too() -> None:

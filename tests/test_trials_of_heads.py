@@ -242,3 +242,11 @@ def test_numbers_and_sets_are_given_to_a_loss_as_training_gives_them() -> None:
     with pytest.raises(LabelkitError, match=r"loss\(\) of head 'multilabel' failed: ValueError: no"):
         try_head(replace(several, head=replace(MULTILABEL, loss=spy)), [[]])
     assert seen[0].tolist() == [[0, 0, 0]]
+
+
+def test_a_loss_that_is_a_mean_is_refused_before_training() -> None:
+    def mean(batch: Any, ctx: HeadContext) -> Any:
+        return cross_entropy(batch, ctx).mean()
+
+    with pytest.raises(LabelkitError, match=r"loss\(\) of head 'scaled' gives .* for a batch, and .* one by one"):
+        try_head(BoundHead(replace(SCALED, loss=mean), TAGS), [[1, 0, 0], [2]])

@@ -40,6 +40,8 @@ def example_fault(example: object, kind: str) -> str:
     if kind == "text":
         return "" if isinstance(example.text, str) else f"example {example.id} has no text; kind 'text' needs text='…'"
     words: object = example.words
+    if words and not isinstance(words, tuple):
+        return f"example {example.id}: words= is a {type(words).__name__}; give a tuple of str"
     if not isinstance(words, tuple) or not words:
         return f"example {example.id} has no words; kind 'token' needs words=(…), a tuple of str"
     odd = [word for word in words if not isinstance(word, str)]

@@ -34,7 +34,12 @@ def apply_one(preprocessor: Preprocessor, example: Example) -> Example:
         raise LabelkitError(
             f"preprocessor '{preprocessor.name}' failed on example {example.id}: {type(error).__name__}: {error}"
         ) from error
-    if not isinstance(changed, Example) or replace(changed, surface=example.surface) != example:
+    if not isinstance(changed, Example):
+        raise LabelkitError(
+            f"preprocessor '{preprocessor.name}' returned {type(changed).__name__} for example {example.id}",
+            hint="return dataclasses.replace(example, surface=…)",
+        )
+    if replace(changed, surface=example.surface) != example:
         raise LabelkitError(f"preprocessor '{preprocessor.name}' changed more than the surface of example {example.id}")
     if fault := surface_fault(preprocessor, changed):
         raise LabelkitError(f"preprocessor '{preprocessor.name}' {fault} in example {example.id}")

@@ -14,6 +14,7 @@ from labelkit.data.arrow_cache import cache_path, load_stored, store_if_large
 from labelkit.data.example_validation import example_fault, layer_fault
 from labelkit.data.hub_datasets import HubDataset
 from labelkit.data.in_memory import IN_MEMORY, read_memory
+from labelkit.data.plugin_errors import is_foreign, read_by_plugin, read_format
 from labelkit.data.references import parse_split_formats
 from labelkit.data.split_files import shards_of
 from labelkit.errors import DataError
@@ -107,11 +108,12 @@ class SourceSplits(ResolvedReference):
         self.check_split(split)
         within = source_context(self.source, ctx, self.formats)
         ids: set[str] = set()
-        for number, example in enumerate(self.source.load(split, within), start=1):
+        origin = f"source '{self.source.name}' of plugin '{self.plugin}', split '{split}'"
+        for number, example in enumerate(read_by_plugin(lambda: self.source.load(split, within), origin), start=1):
             required, several = ctx.policy.labels == "required", bool(ctx.settings.multilabel)
             if fault := self._fault(example, ids, required=required, several=several):
-                origin = f"source '{self.source.name}' of plugin '{self.plugin}', split '{split}', record {number}"
-                ctx.policy.skip_record(DataError(f"{origin}: {fault}", hint="correct load() of the source"))
+                message = f"{origin}, record {number}: {fault}"
+                ctx.policy.skip_record(DataError(message, hint="correct load() of the source"))
             else:
                 ids.add(example.id)
                 yield example
@@ -159,8 +161,7 @@ class HubSplits(ResolvedReference):
 
         def read_file(path: Path) -> Iterable[Example]:
             chosen = reader_for(path, self.formats, ctx.settings.format, kind=self.kind, ctx=ctx)
-            assert chosen.read is not None  # reader_for returns readers
-            return chosen.read(path, replace(ctx, path=path, label_studio_token=None))
+            return read_format(chosen, path, replace(ctx, path=path, label_studio_token=None))
 
         return self.dataset.examples(split, ctx, read_file)
 
@@ -236,9 +237,8 @@ class FileSplits(ResolvedReference):
         chosen = self.reader(split, ctx)
         shards = self.parts.get(split) or shards_of(path)
         files = [file for file in (sorted(path.rglob("*")) if path.is_dir() else shards) if file.is_file()]
-        module = chosen.read.__module__
-        is_foreign = module.partition(".")[0] != "labelkit"
-        cached = cache_path(ctx, str(path), chosen.name, module, files=files, with_plugins=is_foreign)
+        module = getattr(chosen.read, "__module__", "")
+        cached = cache_path(ctx, str(path), chosen.name, module, files=files, with_plugins=is_foreign(chosen))
         # whether a pipe still holds the same cannot be known
         with own_policy(ctx) as within:
             stored = load_stored(cached, within.policy) if files else None
@@ -312,11 +312,10 @@ def source_context(source: Source, ctx: LoadContext, formats: Mapping[str, Forma
 
 def read_shards(shards: Sequence[Path], chosen: Format, ctx: LoadContext) -> Iterator[Example]:
     """Yield the examples of files in one format; numbers instead of ids count through them."""
-    assert chosen.read is not None  # reader_for returns readers
     row = 0
     for shard in shards:
         within = replace(ctx, path=shard, label_studio_token=None)
-        for number, example in enumerate(chosen.read(shard, within), start=1):
+        for number, example in enumerate(read_format(chosen, shard, within), start=1):
             row += 1
             yield example if row == number or example.id != str(number) else replace(example, id=str(row))
 

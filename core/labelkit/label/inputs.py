@@ -12,6 +12,7 @@ from typing import Literal
 
 from labelkit.console.text import shorten
 from labelkit.data.archives import NO_ARCHIVES, ArchiveNames, unpack_archive
+from labelkit.data.plugin_errors import read_format
 from labelkit.errors import DataError
 from labelkit.files.reading import STDIN, lines_with_ends, read_head, read_lines
 from labelkit.files.signatures import check_is_text
@@ -213,14 +214,13 @@ def _read_file(one: Input, ctx: LoadContext, *, strict: bool) -> Iterator[Exampl
         yield from [FailedRecord(error.message, error.hint) for error in bad]
         bad.clear()
 
-    assert one.format.read is not None  # find_inputs returns readers only
     try:
         if one.format.name == "text":
             with one.names.errors():
                 _check_text(one.path, ctx.encoding)
         policy = replace(ctx.policy, on_bad_record=skip)
         within = one.names.context(replace(ctx, policy=policy))
-        for example in one.names.examples(one.format.read(one.path, within)):
+        for example in one.names.examples(read_format(one.format, one.path, within)):
             yield from failed()
             yield example
         yield from failed()

@@ -127,3 +127,24 @@ def try_head(head: BoundHead, rows: Sequence[Sequence[float]]) -> None:
         raise head.failure("loss", error) from error
     found = trial.outputs().detach().float().flatten(0, -2).numpy()
     head.scores(found)
+    _check_parts(trial)
+
+
+def _check_parts(trial: HeadTrial) -> None:
+    """Raise unless the loss of a batch is the sum of the losses of its windows.
+
+    :raises LabelkitError: it is not: the loss is a mean, which would make words of short batches count more.
+    """
+    import torch
+
+    if trial.module is not None:
+        trial.module.eval()  # without dropout
+    with torch.no_grad():
+        whole = trial.loss()
+        parts = torch.stack([trial.window(index).loss() for index in range(len(trial.raw))]).sum()
+    if not torch.allclose(whole, parts, rtol=1e-2, atol=1e-3):
+        raise LabelkitError(
+            f"loss() of head '{trial.head.head.name}' gives {float(whole):.4g} for a batch, and {float(parts):.4g} for "
+            "its windows one by one together",
+            hint="return a loss for each label or window, and no mean: core divides by the number of labels",
+        )
