@@ -113,7 +113,7 @@ def test_utf_16_is_told_of_as_such(tmp_path: Path, name: str) -> None:
 def test_utf_16_without_a_mark_is_told_of_as_such(tmp_path: Path, name: str) -> None:
     path = tmp_path / "file"
     path.write_bytes("Zürich\tO\n".encode(name))
-    assert f"looks like {name.upper()} without a byte order mark" in failure(path).message
+    assert f"as in {name.upper()} without a byte order mark" in failure(path).message
     assert f"--encoding {name}" in str(failure(path).hint)
     assert lines(path, name) == ["Zürich\tO"]
     path.write_bytes(b"a\0b\n")  # zeros alone say nothing

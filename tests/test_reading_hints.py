@@ -83,6 +83,7 @@ def test_spans_are_never_classes(tmp_path: Path) -> None:
         ("id,review,rating\n1,ok,5\n", "no column of the text", "perhaps --columns text=review,label=rating"),
         ("id,comment_text,toxic,rude\n1,ok,1,0\n", "no column of the text", "text=comment_text,label=…; a column of 0"),
         ("text,label,label\nok,a,b\n", "duplicate column 'label'", "rename one of them"),
+        ("# of 2024\ntext,label\nok,a\n", "no column of the text", "'# of 2024', looks like a comment: remove it"),
         ("It was good,pos\nI did not,neg\n", "no column of the text", "data.header=false --columns text=0,label=1"),
     ],
 )
@@ -141,6 +142,25 @@ def test_hints_for_lines_that_are_no_json(tmp_path: Path, line: str, hint: str) 
     found = Found(saved(tmp_path / "a.jsonl", line, line), **TEXTS)
     assert "broken JSON" in found.error
     assert hint in found.hint
+
+
+@pytest.mark.parametrize(
+    ("value", "error"),
+    [
+        ({"0": {"text": "a", "label": "x"}, "1": {"text": "b", "label": "y"}}, "the object holds numbered records"),
+        ({"columns": ["text", "label"], "data": [["a", "x"], ["b"]]}, "2 columns are named, a row has 1"),
+    ],
+)
+def test_tables_of_pandas_that_are_no_records(tmp_path: Path, value: Any, error: str) -> None:
+    found = Found(saved(tmp_path / "a.json", value), **TEXTS)
+    assert error in found.error
+    assert "orient='records', lines=True" in found.hint
+
+
+def test_records_beside_others_in_one_object(tmp_path: Path) -> None:
+    records = [{"text": "a", "label": "x"}]
+    found = Found(saved(tmp_path / "a.json", {"data": records, "more": records}), **TEXTS)
+    assert (found.labels, "not those in 'more'" in found.assumed) == (["x"], True)
 
 
 def test_offsets_of_brat_that_fit_other_line_ends(tmp_path: Path) -> None:

@@ -248,6 +248,13 @@ def test_all_files_of_a_splits_own_folder_are_read(tmp_path: Path) -> None:
         read_raw_corpus(str(root), "token", Shelf(), ctx)
 
 
+def test_backups_of_editors_are_no_splits(tmp_path: Path) -> None:
+    root = lay_out(tmp_path / "corpus", "train.conll", "dev.conll~", "test.conll.orig")
+    raw = read_raw_corpus(str(root), "token", Shelf(), LoadContext(cache=tmp_path / "cache"))
+    assert list(raw.splits) == ["train"]
+    assert any("not read: dev.conll~, test.conll.orig" in said for said in raw.assumptions)
+
+
 def test_a_format_that_fits_one_split_only_is_said_to_hold_for_all(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text('{"words": ["Ada"], "tags": ["B-PER"]}\n')
     (tmp_path / "b.conll").write_text(CORPUS)

@@ -21,7 +21,7 @@ _NOT_DATA = re.compile(r"^(\.|readme|licen[cs]e|copying|changelog|citation|notic
 # files that are commonly kept beside data and may carry a split's name, e.g. train.py or train_curve.png
 _NO_DATA_SUFFIXES = (
     ".py", ".sh", ".md", ".rst", ".html", ".pdf", ".png", ".jpg", ".svg", ".log", ".out", ".cfg", ".yaml", ".yml",
-    ".toml", ".ini", ".lock", ".sha256", ".md5", ".bak",
+    ".toml", ".ini", ".lock", ".sha256", ".md5", ".bak", ".orig", ".old", ".tmp", ".swp",
 )  # fmt: skip
 _DATA_SUFFIXES = (".conll", ".iob", ".iob1", ".iob2", ".bio", ".bioes", ".bilou", ".txt", ".tsv", ".conllu")
 #: the hint where the files of the splits are ambiguous
@@ -101,7 +101,8 @@ def _data_files(folder: Path) -> list[Path]:
 
 def is_data(file: Path) -> bool:
     """Return whether a file may hold data, by its name: documentation and programs do not."""
-    return not _NOT_DATA.match(file.name) and file.suffix.lower() not in _NO_DATA_SUFFIXES
+    backup = file.name.endswith("~")  # of an editor
+    return not backup and not _NOT_DATA.match(file.name) and file.suffix.lower() not in _NO_DATA_SUFFIXES
 
 
 def _by_split(files: Sequence[Path], suffixes: Collection[str]) -> dict[str, list[Path]]:

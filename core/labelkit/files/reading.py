@@ -70,15 +70,16 @@ def lines_with_ends(
         head = cast(io.BufferedReader, stream).peek(HEAD)
         if not codec.startswith(("utf-16", "utf-32")):
             check_is_text(path, head)
-        if not codec.startswith(("utf-16", "utf-32")) and (wide := _wide_encoding(head)):
-            raise DataError(
-                f"{path}:1: every other byte is 0: it looks like {wide.upper()} without a byte order mark",
-                hint=f"give the right encoding, --encoding {wide}, or write the file anew in UTF-8",
-            )
         if codec == "utf-8-sig" and (mark := head[:2]) in _UTF16:
             raise DataError(
                 f"{path}:1: not {encoding.upper()} at byte offset 0 (0x{mark[0]:02x}): it begins like UTF-16",
                 hint="give the right encoding, --encoding utf-16, or write the file anew in UTF-8",
+            )
+        if not codec.startswith(("utf-16", "utf-32")) and (wide := _wide_encoding(head)):
+            what = f"not {encoding.upper()} at byte offset {head.index(0)}"
+            raise DataError(
+                f"{path}:1: {what}: it has zeros as in {wide.upper()} without a byte order mark",
+                hint=f"give the right encoding, --encoding {wide}, or write the file anew in UTF-8",
             )
         newline = "\r" if b"\r" in head and b"\n" not in head else "\n"
         text = io.TextIOWrapper(stream, encoding=codec, errors=errors, newline=newline)

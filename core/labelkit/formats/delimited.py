@@ -228,6 +228,8 @@ class TableColumns:
         word = next((name for name in names if name.lower() in WORD_NAMES), None)
         if ctx.kind != "text" and word is not None and error.message.endswith(listed(names)):
             return _SENTENCES_HINT.format(word)
+        if names and names[0].startswith("#"):
+            return f"the first row, '{names[0][:40]}', looks like a comment: remove it"
         if self.header is None or are_names(names):
             return error.hint
         more = _WORDS_HINT if ctx.kind == "token" and len(names) > 1 else _HEADER_HINT

@@ -22,7 +22,9 @@ def contained_records(value: Mapping[str, Any], ctx: LoadContext) -> Sequence[An
     names, rows = value.get("columns"), value.get("data")
     if isinstance(names, list) and isinstance(rows, list) and all(isinstance(row, list) for row in rows):
         ctx.policy.assume("the object holds the names of columns and rows, as pandas writes with orient='split'")
-        return [dict(zip(map(str, names), row, strict=False)) for row in rows]
+        if uneven := next((row for row in rows if len(row) != len(names)), None):
+            raise DataError(f"{len(names)} columns are named, a row has {len(uneven)}", hint=_WRITE_LINES)
+        return [dict(zip(map(str, names), row, strict=True)) for row in rows]
     if {*USUAL["text"], *USUAL["tokens"]} & value.keys():
         return records_of_columns(value, ctx)
     inner = [held for held in value.values() if isinstance(held, Mapping)]
@@ -37,8 +39,12 @@ def contained_records(value: Mapping[str, Any], ctx: LoadContext) -> Sequence[An
                 hint="write each into a file of its own, e.g. train.jsonl and test.jsonl",
             )
         name = (usual or fields)[0]
-        ctx.policy.assume(f"the records are those in the field '{name}' of the file's object")
+        others = [other for other in fields if other != name]
+        left = f", not those in {listed(others)}: write these into a file of their own" if others else ""
+        ctx.policy.assume(f"the records are those in the field '{name}' of the file's object{left}")
         return [_inner(record) for record in value[name]]
+    if len(value) > 1 and len(inner) == len(value) and all(name.isdecimal() for name in value):
+        raise DataError("the object holds numbered records", hint=_WRITE_LINES)
     return None
 
 
