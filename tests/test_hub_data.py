@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tarfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -668,3 +669,41 @@ def test_the_command_shows_a_data_set_of_the_hub(hub: Hub, tmp_path: Path) -> No
     shown = json.loads(done.stdout)
     assert shown["labels"] == ["O", "B-pet", "I-pet"]
     assert shown["splits"]["validation"]["examples"] == SIZES["validation"]
+
+
+# -- what labelkit cannot map -----------------------------------------------------------------------------------------
+
+
+def web_dataset(count: int) -> bytes:
+    """Return a shard of WebDataset, which no format of labelkit reads: a text and a class for each sample."""
+    with io.BytesIO() as buffer:
+        with tarfile.open(fileobj=buffer, mode="w") as archive:
+            for number in range(count):
+                for name, content in ((f"{number}.txt", f"film {number}"), (f"{number}.cls", str(number % 2))):
+                    member = tarfile.TarInfo(name)
+                    member.size = len(content)
+                    archive.addfile(member, io.BytesIO(content.encode()))
+        return buffer.getvalue()
+
+
+@pytest.mark.slow
+def test_what_labelkit_cannot_map_is_loaded_by_datasets(hub: Hub, catalog: Catalog, tmp_path: Path) -> None:
+    files = {
+        "train-00000.tar": web_dataset(6),
+        "validation-00000.tar": web_dataset(2),
+        "README.md": b"",
+        "run.py": b"x",
+    }
+    commit = hub.add("org/films", files)
+    columns = {"text": "txt", "label": "cls"}
+    corpus = load_texts("hub:org/films", catalog, tmp_path, columns=columns)
+    assert "run.py" not in hub.fetched
+    assert [(one.text, one.labels["label"]) for one in corpus.splits["validation"].examples] == [
+        ("film 0", "0"), ("film 1", "1"),
+    ]  # fmt: skip
+    assert corpus.splits["train"].ref == f"hub:org/films@{commit}:train"
+    assert str(corpus.splits["train"].examples[0].place) == "hub:org/films train:1"
+    assert any("is loaded by datasets.load_dataset" in line for line in corpus.assumptions)
+    hub.mode = "fails"
+    again = load_texts("hub:org/films", catalog, tmp_path, columns=columns, offline=True)
+    assert again.splits["train"].content_hash == corpus.splits["train"].content_hash

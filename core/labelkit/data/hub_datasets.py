@@ -20,6 +20,10 @@ CONVERTED = "refs/convert/parquet"
 _CARD = "README.md"
 
 
+class NoDataFilesError(DataError):
+    """A repository has no files that belong to a split and that a format reads."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HubDataset:
     """A dataset of the Hub whose files are in the local cache.
@@ -156,7 +160,7 @@ def _choose_files(
         raise DataError(f"hub:{repository.name}: {error.message}", hint=error.hint) from error
     if not chosen.files:
         have = "; ".join(chosen.notes) or f"it holds {', '.join(sorted(listing)[:8]) or 'no files'}"
-        raise DataError(
+        raise NoDataFilesError(
             f"hub:{repository.name} has no data files of train, validation or test ({have})",
             hint=f"readable are {', '.join(sorted(suffixes))}; or give local files: --data train=PATH,…",
         )

@@ -55,12 +55,13 @@ def describe(value: object) -> str:
     return f"{IN_MEMORY}: {kind}"
 
 
-def read_memory(split: str, value: Any, ctx: LoadContext) -> Iterator[Example]:
+def read_memory(split: str, value: Any, ctx: LoadContext, *, where: str = IN_MEMORY) -> Iterator[Example]:
     """Yield the examples of a split, one of :func:`memory_splits`; their line is the number of the row, from 1.
 
+    :param where: the name of the data in messages.
     :raises DataError: a column is missing, or a row cannot be used; names the split and the row.
     """
-    path = Path(f"{IN_MEMORY} {split}")
+    path = Path(f"{where} {split}")
     if _is_dataset(value):
         yield from _read_dataset(path, value, ctx)
     elif _is_frame(value):

@@ -9,9 +9,18 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
+from labelkit.data.hub_datasets import HubDataset
 from labelkit.data.multilabel import reading_several, with_multilabel
 from labelkit.data.resolution import ProjectSplits, resolve_reference
-from labelkit.data.resolved_splits import DataCatalog, FileSplits, HubSplits, MemorySplits, SourceSplits, of_split
+from labelkit.data.resolved_splits import (
+    DataCatalog,
+    FileSplits,
+    HubSplits,
+    HubTables,
+    MemorySplits,
+    SourceSplits,
+    of_split,
+)
 from labelkit.errors import DataError
 from labelkit.formats.recognition import reader_for
 from labelkit.records import Example, Kind, LoadContext, Source
@@ -73,7 +82,8 @@ def _read_once(
         on_progress(f"reading {split}")
         splits[split] = resolved.read(split, ctx)
     source = resolved.source if isinstance(resolved, SourceSplits) else None
-    hub_notes = resolved.dataset.notes if isinstance(resolved, HubSplits) else ()
+    hub = resolved.dataset if isinstance(resolved, HubSplits) else resolved
+    hub_notes = hub.notes if isinstance(hub, HubDataset | HubTables) else ()
     return RawCorpus(
         splits=splits,
         refs={split: ctx.origins.get(split, ref) for split, ref in resolved.refs.items()},

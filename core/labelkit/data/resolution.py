@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labelkit.data.archives import ArchiveNames, corpus_path, only_file, unpack_archive
-from labelkit.data.hub_datasets import find_hub_dataset
+from labelkit.data.hub_datasets import NoDataFilesError, find_hub_dataset
+from labelkit.data.hub_fallback import load_with_datasets
 from labelkit.data.in_memory import IN_MEMORY, describe
 from labelkit.data.label_studio_projects import ProjectSnapshot, find_snapshot
 from labelkit.data.references import DataReference, parse_reference
@@ -17,6 +18,7 @@ from labelkit.data.resolved_splits import (
     DataCatalog,
     FileSplits,
     HubSplits,
+    HubTables,
     MemorySplits,
     SourceSplits,
 )
@@ -100,7 +102,12 @@ def resolve_reference(
     reference = parse_reference(text)
     if reference.hub is not None:
         repository = HubRepository("dataset", reference.hub, reference.revision or DEFAULT_REVISION)
-        dataset = find_hub_dataset(repository, ctx, readable_suffixes(catalog.formats, kind))
+        try:
+            dataset = find_hub_dataset(repository, ctx, readable_suffixes(catalog.formats, kind))
+        except NoDataFilesError as error:
+            commit, tables, notes = load_with_datasets(repository, ctx, error)
+            refs = {split: f"hub:{repository.name}@{commit}:{split}" for split in tables}
+            return HubTables(text=text, refs=refs, data=tables, name=repository.name, notes=notes)
         refs = {split: dataset.ref(split) for split in dataset.files}
         return HubSplits(text=text, refs=refs, dataset=dataset, formats=catalog.formats, kind=kind)
     return _local_splits(reference, kind, catalog, ctx)

@@ -264,6 +264,31 @@ class MemorySplits(ResolvedReference):
             return _store_nonempty(self.open(split, within), f"{IN_MEMORY} {split}", path, within.policy)
 
 
+@dataclass(frozen=True, kw_only=True)
+class HubTables(MemorySplits):
+    """The splits of a dataset of the Hub that ``datasets`` has loaded.
+
+    :param name: its id, e.g. ``org/name``.
+    :param notes: what was left out.
+    """
+
+    name: str
+    notes: tuple[str, ...] = ()
+
+    def open(self, split: str, ctx: LoadContext) -> Iterator[Example]:
+        """Return the examples of a split."""
+        self.check_split(split)
+        return read_memory(split, self.data[split], ctx, where=f"hub:{self.name}")
+
+    def read(self, split: str, ctx: LoadContext) -> Sequence[Example]:
+        """Return the examples of a split, from the cache where they were stored before."""
+        path = cache_path(ctx, self.refs[split])
+        with own_policy(ctx) as within:
+            stored = load_stored(path, within.policy)
+            what = f"the {split} split of hub:{self.name}"
+            return stored or _store_nonempty(self.open(split, within), what, path, within.policy)
+
+
 def _format_names(
     files: Iterable[tuple[str, Path]], within: HubSplits | FileSplits, ctx: LoadContext
 ) -> tuple[str, ...]:
