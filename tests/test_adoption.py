@@ -440,6 +440,25 @@ def test_an_adopted_model_is_a_run(foreign: Path, corpus: Path, command: Any, tm
     assert len(list((tmp_path / "home" / "runs").iterdir())) == 1
 
 
+@pytest.mark.slow
+def test_what_is_assumed_is_told_in_python_and_may_be_said(
+    foreign: Path, trained: labelkit.RunResult, corpus: Path, command: Any, tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    with pytest.warns(UserWarning, match="assumed: a word is labelled by its first subword"):
+        found = labelkit.evaluate(foreign, corpus, split="validation", home=home)
+    assert any("split into words by splitter 'words'" in one for one in found.assumptions)
+    with pytest.warns(UserWarning, match="assumed: a word is labelled"):
+        labelkit.find_errors(foreign, corpus, split="validation", home=home)
+    with pytest.warns(UserWarning, match="assumed"):
+        said = labelkit.evaluate(foreign, corpus, split="validation", scheme="IOB2", splitter="whitespace", home=home)
+    assert said.metrics["f1"] == found.metrics["f1"]
+    data = ["--data", corpus, "--split", "validation"]
+    known = command("evaluate", trained.checkpoint, *data, "--scheme", "IOB1", status=1)
+    assert "has a tagging scheme of its own" in known
+    assert "unknown word splitter" in command("evaluate", foreign, *data, "--splitter", "wrods", status=1)
+
+
 def test_a_checkpoint_of_another_registry_keeps_what_it_knows(
     trained: labelkit.RunResult, command: Any, tmp_path: Path
 ) -> None:

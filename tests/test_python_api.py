@@ -90,6 +90,28 @@ def test_evaluate_scores_as_the_run_did(trained: labelkit.RunResult, corpus: Pat
         labelkit.evaluate(trained.run, {"train": frame})
 
 
+def test_runs_are_compared_as_the_command_does(trained: labelkit.RunResult) -> None:
+    found = labelkit.compare("shared", trained.run)
+    assert found.runs == (trained.run, trained.run)
+    key = next(one for one in found.scores if one.split == "test" and one.name == "f1")
+    assert (key.values[0], key.differences) == (trained.metrics["test"]["ner"]["f1"], (0.0, 0.0))
+    assert all(one.type is None for one in found.scores)
+    html = found._repr_html_()
+    assert "validation f1 *" in html
+    assert html.count(trained.run) >= 4
+    assert len(repr(found)) < 200
+    with pytest.raises(LabelkitError, match="nonesuch"):
+        labelkit.compare("shared", "nonesuch")
+
+
+@pytest.mark.slow
+def test_runs_are_tested_for_significance(trained: labelkit.RunResult) -> None:
+    found = labelkit.compare("shared", "shared", significance=True)
+    (test,) = found.significance
+    assert test.differences[0].p_value == 1
+    assert "p-value" in found._repr_html_()
+
+
 def test_errors_and_checks_return_what_the_commands_show(trained: labelkit.RunResult, corpus: Path) -> None:
     found = labelkit.find_errors(trained.run)
     assert found.gold.split == "validation"

@@ -45,6 +45,7 @@ from labelkit.records import (
 from labelkit.settings import Doc
 
 if TYPE_CHECKING:
+    from labelkit.api.comparing import RunComparison, compare
     from labelkit.api.data import read
     from labelkit.api.evaluating import Evaluation, check, evaluate, find_errors
     from labelkit.api.loading import load
@@ -67,6 +68,8 @@ _LAZY = {
     "evaluate": "labelkit.api.evaluating",
     "find_errors": "labelkit.api.evaluating",
     "check": "labelkit.api.evaluating",
+    "compare": "labelkit.api.comparing",
+    "RunComparison": "labelkit.api.comparing",
     "Evaluation": "labelkit.api.evaluating",
     "push": "labelkit.publish.programs",
     "suggest": "labelkit.api.suggesting",
@@ -103,6 +106,7 @@ __all__ = [
     "Preprocessor",
     "ReadingPolicy",
     "ResolvedEncoder",
+    "RunComparison",
     "RunContext",
     "RunResult",
     "Schema",
@@ -115,6 +119,7 @@ __all__ = [
     "TextPair",
     "__version__",
     "check",
+    "compare",
     "evaluate",
     "events",
     "find_errors",

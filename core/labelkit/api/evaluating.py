@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,6 +24,7 @@ from labelkit.registry import Home
 if TYPE_CHECKING:
     from labelkit.checks.run import CheckReport
     from labelkit.evaluation.inspection import Inspection
+    from labelkit.label.labeller import Labeller
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,7 +37,7 @@ class Evaluation:
     :param metrics: name → figure, as of the test split of a run; ``per_type`` inside.
     :param test_score: whether the scores count as test scores; None where that is unknown.
     :param leakage: one line: how many examples the run was trained or selected on.
-    :param assumptions: what was assumed of the data, a line each.
+    :param assumptions: what was assumed of the data, and of a model that labelkit did not train, a line each.
     """
 
     run: str
@@ -63,6 +65,8 @@ def evaluate(
     columns: str | Mapping[str, str | int] | None = None,
     metrics: Sequence[str] = (),
     decoder: str | None = None,
+    splitter: str | None = None,
+    scheme: str | None = None,
     label_map: str | Path | None = None,
     settings: Mapping[str, Any] | None = None,
     home: str | Path | None = None,
@@ -75,6 +79,8 @@ def evaluate(
     :param columns: which column holds what.
     :param metrics: names of metrics, and paths of ``evaluate`` modules, to compute beside those of the run.
     :param decoder: how scores become labels; None: the decoder of the run.
+    :param splitter: how raw text is split into words; None: the splitter of the run.
+    :param scheme: the tagging scheme of the labels of a model that labelkit did not train; None: by their names.
     :param label_map: a TOML file that maps labels, as for ``--map``.
     :param settings: setting → value of ``data.`` and of plugins, as for ``--set``.
     :param home: the folder of runs and registry; default as for the command.
@@ -89,7 +95,10 @@ def evaluate(
     from labelkit.labels.numbers import refuse_numbers
 
     place, options = _gold_options(run, data, split, columns, settings, home)
-    labeller = Labeller.open(options.run, place.home, place.catalog, decoder=decoder, engine="torch")
+    labeller = Labeller.open(
+        options.run, place.home, place.catalog, decoder=decoder, engine="torch", splitter=splitter, scheme=scheme
+    )
+    warn_of_assumptions(labeller)
     info = labeller.info
     if label_map is not None:
         refuse_numbers(info.schema, "label_map")
@@ -106,7 +115,7 @@ def evaluate(
     return Evaluation(
         run=info.run, task=info.task, data=gold.ref, split=gold.split, content_hash=gold.content_hash,
         examples=len(gold.examples), metrics=figures, test_score=leakage.test_score, leakage=leakage.summary,
-        assumptions=gold.assumptions,
+        assumptions=(*labeller.assumptions, *gold.assumptions),
     )  # fmt: skip
 
 
@@ -141,6 +150,7 @@ def find_errors(
 
     place, options = _gold_options(run, data, split, columns, settings, home)
     labeller = Labeller.open(options.run, place.home, place.catalog, engine="torch")
+    warn_of_assumptions(labeller)
     refuse_numbers(labeller.info.schema, "labelkit.find_errors")
     details = find_details(labeller.info.run, place.home)
     if train and (data is not None or split not in (None, "train")):
@@ -219,6 +229,12 @@ def _gold_options(
     text = None if columns is None else columns_text(columns)
     reading = ReadingOptions(columns=text, settings=settings or {})
     return place, GoldOptions(run=run_reference(run), data=reference, split=split, reading=reading)
+
+
+def warn_of_assumptions(labeller: Labeller) -> None:
+    """Warn of what was assumed of a model that labelkit did not train, as :func:`labelkit.load` does."""
+    for line in labeller.assumptions:
+        warnings.warn(f"assumed: {line}", stacklevel=3)
 
 
 def run_reference(run: str | Path) -> str:

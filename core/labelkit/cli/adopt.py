@@ -13,15 +13,15 @@ from labelkit.settings import FileScheme, SplitterName
 if TYPE_CHECKING:
     from labelkit.label.adoption import AdoptedRun
 
-_SCHEMES = ["IOB1", "IOB2", "BIOES", "BILOU", "BMES", "BMEWO", "IO"]
-assert set(_SCHEMES) < {scheme for one in get_args(FileScheme) for scheme in (get_args(one) or (one,))}
+SCHEMES = ["IOB1", "IOB2", "BIOES", "BILOU", "BMES", "BMEWO", "IO"]
+assert set(SCHEMES) < {scheme for one in get_args(FileScheme) for scheme in (get_args(one) or (one,))}
 
 
 @click.command()
 @click.argument("reference", metavar="REF")
 @click.option("--name", metavar="S", help="Name the run.")
 @click.option("--task", metavar="NAME", help="Task of the model; default by the kind of its labels.")
-@click.option("--scheme", type=click.Choice(_SCHEMES), help="Tagging scheme of its labels; default by their names.")
+@click.option("--scheme", type=click.Choice(SCHEMES), help="Tagging scheme of its labels; default by their names.")
 @click.option("--labels", metavar="A,B,…", help="Name its labels, in the order of its outputs.")
 @click.option(
     "--splitter", type=click.Choice(get_args(SplitterName)), help="Split raw text into words with it; default words."

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from labelkit.cli.adopt import SCHEMES
 from labelkit.cli.common import Shell, command_options, say_assumptions, with_safe_cells
 from labelkit.cli.data import reading_context, reading_options
 from labelkit.errors import LabelkitError, nearest
@@ -40,6 +41,8 @@ class EvaluateOptions:
     metrics: tuple[str, ...] = ()
     at_least: tuple[str, ...] = ()
     decoder: str | None = None
+    splitter: str | None = None
+    scheme: str | None = None
     to: str | None = None
     output: Path | None = None
     force: bool = False
@@ -89,6 +92,8 @@ class EvaluateOptions:
 )
 @click.option("--metric", "metrics", multiple=True, metavar="NAME|PATH", help="Compute this metric, too (repeatable).")
 @click.option("--decoder", metavar="NAME", help="Decode with this decoder; default the run's.")
+@click.option("--splitter", metavar="NAME", help="Split raw text into words with this splitter; default the run's own.")
+@click.option("--scheme", type=click.Choice(SCHEMES), help="Tagging scheme of the labels of a model not of labelkit.")
 @click.option(
     "--at-least", "at_least", multiple=True, metavar="METRIC=X", help="Exit with 1 if METRIC is below X (repeatable)."
 )
@@ -117,7 +122,15 @@ def evaluate(shell: Shell, **given: Any) -> None:
 
     options = EvaluateOptions(**given)
     options.writer(shell)
-    labeller = Labeller.open(options.run, shell.home, shell.catalog, decoder=options.decoder, engine="torch")
+    labeller = Labeller.open(
+        options.run,
+        shell.home,
+        shell.catalog,
+        decoder=options.decoder,
+        engine="torch",
+        splitter=options.splitter,
+        scheme=options.scheme,
+    )
     say_assumptions(shell, labeller.assumptions)
     info = labeller.info
     if options.mapping:

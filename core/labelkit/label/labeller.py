@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from labelkit.inference.engine import Engine, WordScores
     from labelkit.inference.onnx.export import OnnxModel
     from labelkit.label.probabilities import Probabilities
-    from labelkit.settings import SplitterName
+    from labelkit.settings import FileScheme, SplitterName
 
 #: records assembled at once from existing scores
 RECORDS = 2048
@@ -94,6 +94,7 @@ class Labeller:
         *,
         task: str | None = None,
         all_tasks: bool = False,
+        scheme: str | None = None,
         trial: bool = False,
         verify: bool = False,
     ) -> Labeller:
@@ -109,6 +110,7 @@ class Labeller:
         :param splitter: how raw text is split into words; None for the checkpoint's own.
         :param task: of a checkpoint of several tasks the one to label with; None for the first.
         :param all_tasks: label with all tasks where there are several and none is chosen.
+        :param scheme: the tagging scheme of the labels of a model that labelkit did not train; None: by their names.
         :param trial: a contract check labels made-up data, see :attr:`labelkit.Context.trial`.
         :param verify: compute the checksums of all files, also of those that have not changed since they were computed.
         :raises LabelkitError: if there is no such checkpoint, it is damaged, a plugin that it needs is missing, or the
@@ -117,7 +119,7 @@ class Labeller:
         if splitter is not None:
             find_splitter(splitter)
         offline = Environment.read().offline
-        options = AdoptionOptions(splitter=cast("SplitterName", splitter))
+        options = AdoptionOptions(splitter=cast("SplitterName", splitter), scheme=cast("FileScheme", scheme))
         checksums = ChecksumMemory(home.cache, verify=verify)
         resolved = resolve_checkpoint(
             reference, home, catalog.tasks, offline=offline, options=options, checksum=checksums.sha256

@@ -201,6 +201,8 @@ class ServedModels:
             if chosen in models:
                 raise LabelkitError(f"two runs are called '{chosen}'", hint="name one of them: NAME=RUN")
             models[chosen] = ServedModel(chosen, reference, batcher, opener, say)
+            for statement in batcher.labeller.assumptions:
+                say(f"assumed of {chosen}: {statement}")
         return cls(models, say)
 
     def __iter__(self) -> Iterator[ServedModel]:
