@@ -55,6 +55,11 @@ class EvaluateOptions:
             parse_threshold(text)
 
     @property
+    def said(self) -> dict[str, Any]:
+        """What the user says of the labeller, for :meth:`Labeller.open`."""
+        return {"decoder": self.decoder, "splitter": self.splitter, "scheme": self.scheme}
+
+    @property
     def file(self) -> Path | None:
         """The file to write; None where the output is a stream."""
         return None if self.output is None or is_stream(self.output) else self.output
@@ -122,15 +127,7 @@ def evaluate(shell: Shell, **given: Any) -> None:
 
     options = EvaluateOptions(**given)
     options.writer(shell)
-    labeller = Labeller.open(
-        options.run,
-        shell.home,
-        shell.catalog,
-        decoder=options.decoder,
-        engine="torch",
-        splitter=options.splitter,
-        scheme=options.scheme,
-    )
+    labeller = Labeller.open(options.run, shell.home, shell.catalog, engine="torch", **options.said)
     say_assumptions(shell, labeller.assumptions)
     info = labeller.info
     if options.mapping:

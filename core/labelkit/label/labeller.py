@@ -118,11 +118,10 @@ class Labeller:
         """
         if splitter is not None:
             find_splitter(splitter)
-        offline = Environment.read().offline
-        options = AdoptionOptions(splitter=cast("SplitterName", splitter), scheme=cast("FileScheme", scheme))
-        checksums = ChecksumMemory(home.cache, verify=verify)
+        offline, checksums = Environment.read().offline, ChecksumMemory(home.cache, verify=verify)
+        said = AdoptionOptions(splitter=cast("SplitterName", splitter), scheme=cast("FileScheme", scheme))
         resolved = resolve_checkpoint(
-            reference, home, catalog.tasks, offline=offline, options=options, checksum=checksums.sha256
+            reference, home, catalog.tasks, offline=offline, options=said, checksum=checksums.sha256
         )
         how = EngineOptions(precision, decoder, engine, device, offline, trial)
         if all_tasks and task is None and resolved.info.others:
