@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import re
 import shutil
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -78,7 +82,7 @@ def info(trained: labelkit.RunResult) -> CheckpointInfo:
 
 
 def names(info: CheckpointInfo, target: Any) -> list[str]:
-    return [limit.name for limit in limits_of(info, target)]
+    return [limit.name for limit in limits_of(info, "bert", target)]
 
 
 def test_a_plain_labeller_has_no_limits(info: CheckpointInfo) -> None:
@@ -101,6 +105,7 @@ def test_each_limit_is_found(info: CheckpointInfo) -> None:
         "preprocessed": replace(info, preprocessors=(("lower", "1"),)),
         "head": replace(info, head="crf"),
         "running": replace(info, tokenizer_input="text"),
+        "pairs": replace(info, kind="text", decoder="argmax-text", pairs=True),
         "even": texts,
         "tuned": tuned,
     }
@@ -111,13 +116,26 @@ def test_each_limit_is_found(info: CheckpointInfo) -> None:
         "preprocessed": (["preprocessors"], ["preprocessors"]),
         "head": (["head"], ["head"]),
         "running": ([], ["running-text"]),
+        "pairs": ([], ["pairs"]),
         "even": ([], []),
         "tuned": (["thresholds"], []),
     }
 
 
+def test_architectures_that_javascript_lacks_are_a_limit(info: CheckpointInfo) -> None:
+    texts = replace(info, kind="text", decoder="argmax-text")
+    for labeller, architecture, expected in (
+        (info, "albert", ["architecture"]),
+        (texts, "albert", []),
+        (info, "bert", []),
+    ):
+        found = limits_of(labeller, architecture, "transformers.js")
+        assert [limit.name for limit in found] == expected
+    assert limits_of(info, "albert", "transformers") == []
+
+
 def test_a_limit_is_refused_unless_it_is_accepted(info: CheckpointInfo) -> None:
-    limits = limits_of(replace(info, decoder="viterbi", preprocessors=(("lower", "1"),)), "transformers")
+    limits = limits_of(replace(info, decoder="viterbi", preprocessors=(("lower", "1"),)), "bert", "transformers")
     with pytest.raises(LabelkitError) as raised:
         check_limits(limits, ["decoder"], "transformers")
     assert raised.value.message == "transformers cannot reproduce this labeller: its texts are preprocessed by 'lower'"
@@ -248,6 +266,16 @@ def test_an_onnx_model_is_written_and_run(export: Export, own_home: Home, tmp_pa
     assert not found & {"model.safetensors", "train_mentions.npy"}
     assert "not empty" in export("shared", "out", "--to", "onnx").err
     assert "found in the cache" in export("shared", "--to", "onnx").out
+
+
+@pytest.mark.slow
+def test_the_documented_program_runs_an_onnx_model(export: Export, trained: labelkit.RunResult, tmp_path: Path) -> None:
+    assert export("shared", "my-ner-onnx", "--to", "onnx").status == 0
+    page = (Path(__file__).parents[1] / "docs" / "how-to" / "export.md").read_text(encoding="utf-8")
+    program = next(block for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "onnxruntime" in block)
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True)
+    labels = ast.literal_eval(done.stdout)
+    assert {"B-PER", "B-LOC"} & set(labels)
 
 
 @pytest.mark.slow

@@ -144,5 +144,17 @@ def test_an_onnx_model(recorded: Home, small: Path, tmp_path: Path) -> None:
             assert not list((recorded.cache / "onnx").rglob(".*"))
             shutil.rmtree(recorded.cache / "onnx", ignore_errors=True)
 
-    arguments = ["onnx", "latest", "-o", str(small / "model")]
+    arguments = ["export", "latest", str(small / "model"), "--to", "onnx"]
     assert with_every_room(small, arguments, tmp_path / "said", check) > 3
+
+
+@pytest.mark.parametrize("target", ["transformers", "transformers.js"])
+def test_an_export(target: str, recorded: Home, small: Path, tmp_path: Path) -> None:
+    def check(status: int) -> None:
+        assert {path.name for path in small.iterdir()} == {"home"} | ({"model"} if status == 0 else set())
+        with Registry.open(recorded, create=False) as registry:
+            assert registry.storage.verify().ok
+
+    options = ["--accept", "decoder"] if target == "transformers" else ["--no-int8"]
+    arguments = ["export", "latest", str(small / "model"), "--to", target, *options]
+    assert with_every_room(small, arguments, tmp_path / "said", check) > 0

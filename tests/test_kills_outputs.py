@@ -1,4 +1,4 @@
-"""``label -o`` and ``onnx -o`` killed at any moment, a hundred times each: an output is whole or not there."""
+"""``label -o`` and ``export`` killed at any moment, a hundred times each: an output is whole or not there."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from test_kills import forked
 from test_kills_commands import KILLS, LONGEST, YOUNG, kill
 
 pytestmark = pytest.mark.slow
+EXPORT = ("export", "shared", "model", "--to", "onnx")
 
 
 @pytest.fixture
@@ -97,7 +98,7 @@ def test_onnx(work: Path, home: Path) -> None:
     if not onnx_installed():
         pytest.skip("ONNX Runtime is not installed")
     output, cache = work / "model", home / "cache" / "onnx"
-    longest = whole("onnx", "shared", "-o", "model")
+    longest = whole(*EXPORT)
     names = {path.name for path in output.iterdir()}
     rest = random.Random(1)
 
@@ -115,9 +116,30 @@ def test_onnx(work: Path, home: Path) -> None:
         remove()
 
     remove()
-    assert killed(lambda: ("onnx", "shared", "-o", "model"), look, longest) > KILLS / 5
+    assert killed(lambda: EXPORT, look, longest) > KILLS / 5
     time.sleep(YOUNG)
-    whole("onnx", "shared", "-o", "model")
+    whole(*EXPORT)
     assert {path.name for path in output.iterdir()} == names
     assert hidden(work) == set()
     assert not [path for path in cache.rglob(".*") if path.is_dir()]
+
+
+def test_export_to_transformers(work: Path) -> None:
+    import shutil
+
+    arguments = ("export", "shared", "model", "--to", "transformers", "--accept", "decoder")
+    longest = whole(*arguments)
+    output = work / "model"
+    names = {path.name for path in output.iterdir()}
+    shutil.rmtree(output)
+
+    def look() -> None:
+        if output.exists():
+            assert {path.name for path in output.iterdir()} == names
+            shutil.rmtree(output)
+
+    assert killed(lambda: arguments, look, longest) > KILLS / 5
+    time.sleep(YOUNG)
+    whole(*arguments)
+    assert {path.name for path in output.iterdir()} == names
+    assert hidden(work) == set()

@@ -96,11 +96,13 @@ def export(shell: Shell, run: str, folder: Path | None, target: Target, **given:
     """
     from labelkit.exports.limits import check_limits, limits_of
     from labelkit.label.labeller import Labeller
+    from labelkit.models.architectures import architecture_of
 
     options = ExportOptions.of(run, folder, target, **given)
     _require_programs(options)
     labeller = Labeller.open(run, shell.home, shell.catalog, engine="torch")
-    limits = limits_of(labeller.info, target) if folder is not None else []
+    architecture = architecture_of(labeller.folder)
+    limits = limits_of(labeller.info, architecture, target) if folder is not None else []
     check_limits(limits, options.accepted, target)
     for limit in limits:
         shell.say(f"note: not reproduced by {target}: {limit.reason}")

@@ -14,9 +14,15 @@ if TYPE_CHECKING:
 Target = Literal["transformers", "onnx", "transformers.js"]
 TARGETS: tuple[Target, ...] = ("transformers", "onnx", "transformers.js")
 #: names of limits, as ``--accept`` takes them
-LIMITS = ("decoder", "thresholds", "preprocessors", "head", "running-text", "pairs")
+LIMITS = ("decoder", "thresholds", "preprocessors", "head", "running-text", "pairs", "architecture")
 #: decoders that choose the likeliest label, as other programs do
 _LIKELIEST = ("argmax", "argmax-text")
+#: architectures that transformers.js 4.3 classifies texts with, and those of them that it classifies tokens with
+_TOKEN_MODELS = frozenset((
+    "bert", "camembert", "convbert", "deberta", "deberta-v2", "distilbert", "electra", "esm", "eurobert", "modernbert",
+    "mpnet", "neobert", "roberta", "roformer", "xlm", "xlm-roberta",
+))  # fmt: skip
+_TEXT_MODELS = _TOKEN_MODELS | {"albert", "bart", "mbart", "mobilebert", "squeezebert"}
 #: decoders that ``labelkit.js`` knows
 _PORTED = (*_LIKELIEST, "viterbi", "number", "thresholds")
 
@@ -33,12 +39,15 @@ class Limit:
     reason: str
 
 
-def limits_of(info: CheckpointInfo, target: Target) -> list[Limit]:
-    """Return what ``target`` does not reproduce of a labeller."""
-    return list(_limits(info, target))
+def limits_of(info: CheckpointInfo, model_type: str, target: Target) -> list[Limit]:
+    """Return what ``target`` does not reproduce of a labeller.
+
+    :param model_type: the architecture, as ``config.json`` names it.
+    """
+    return list(_limits(info, model_type, target))
 
 
-def _limits(info: CheckpointInfo, target: Target) -> Iterator[Limit]:
+def _limits(info: CheckpointInfo, model_type: str, target: Target) -> Iterator[Limit]:
     from labelkit.inference.thresholds import DEFAULT
     from labelkit.models.heads import HEADS
 
@@ -55,9 +64,16 @@ def _limits(info: CheckpointInfo, target: Target) -> Iterator[Limit]:
             yield Limit("thresholds", "its labels have tuned thresholds")
     elif info.decoder not in (_PORTED if ported else (*_LIKELIEST, "number")):
         yield Limit("decoder", f"its labels are decoded by '{info.decoder}'")
-    if ported and info.pairs:
+    if ported:
+        yield from _javascript_limits(info, model_type)
+
+
+def _javascript_limits(info: CheckpointInfo, model_type: str) -> Iterator[Limit]:
+    if model_type not in (_TOKEN_MODELS if info.kind == "token" else _TEXT_MODELS):
+        yield Limit("architecture", f"transformers.js 4.3 has no classifier of the architecture '{model_type}'")
+    if info.pairs:
         yield Limit("pairs", "it labels pairs of texts, and labelkit.js labels single ones")
-    if ported and info.kind == "token" and info.tokenizer_input == "text":
+    if info.kind == "token" and info.tokenizer_input == "text":
         yield Limit("running-text", "it reads running text, and JavaScript knows no places of subwords")
 
 
