@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import labelkit
 from documented_plugins import catalog_of, modules
 from labelkit.builtin import labelkit_metrics
+from labelkit.data.convert import Conversion
+from labelkit.data.convert import convert as convert_file
 from labelkit.data.corpus import Corpus, load_corpus
 from labelkit.data.gold import read_gold
 from labelkit.encode.cache import LabelTarget
@@ -260,3 +265,45 @@ def test_what_is_unknown_changes_no_weight(tmp_path: Path, monkeypatch: pytest.M
     result = labelkit.run("ner", data=tmp_path, model="tiny:bert", epochs=1, max_steps=3)
     assert result.status == "finished"
     assert np.isfinite(result.metrics["validation"]["ner"]["loss"])
+
+
+# -- formats of spans -------------------------------------------------------------------------------------------------
+
+SPANS = {"text": "Ada met Bob in Rome .", "entities": [[0, 3, "PER"], [15, 19, "LOC"]]}
+
+
+@pytest.mark.parametrize("regions", [[[0, 7]], [{"start": 0, "end": 7}]])
+@pytest.mark.parametrize("tool", [False, True])
+def test_words_outside_reviewed_regions_are_unknown(regions: Any, tool: bool, tmp_path: Path, catalog: Catalog) -> None:
+    record: dict[str, Any] = {**SPANS, "reviewed": regions}
+    if tool:  # doccano
+        record = {"id": 1, "Comments": [], "text": SPANS["text"], "label": SPANS["entities"], "reviewed": regions}
+    (tmp_path / "train.jsonl").write_text(f"{json.dumps(record)}\n" * 6)
+    corpus = load(tmp_path / "train.jsonl", catalog)
+    expected = ("B-PER", "O", UNKNOWN, UNKNOWN, "B-LOC", UNKNOWN)
+    assert {one.labels["ner"] for split in corpus.splits.values() for one in split.examples} == {expected}
+    assert any("outside the regions in 'reviewed'" in line for line in corpus.assumptions)
+    assert any("3" in note or "50.0%" in note for note in corpus.notes if "is unknown" in note)
+
+
+def test_a_field_that_lists_no_regions_means_nothing_and_a_wrong_region_is_refused(
+    tmp_path: Path, catalog: Catalog
+) -> None:
+    path = tmp_path / "train.jsonl"
+    path.write_text(f"{json.dumps({**SPANS, 'reviewed': True})}\n" * 6)
+    labels = {one.labels["ner"] for one in load(path, catalog).splits["train"].examples}
+    assert labels == {("B-PER", "O", "O", "O", "B-LOC", "O")}
+    path.write_text(json.dumps({**SPANS, "reviewed": [[0, 99]]}) + "\n")
+    with pytest.raises(DataError, match=r"train\.jsonl:1: the reviewed region 0 to 99 is not in the text"):
+        load(path, catalog)
+
+
+def test_unknown_labels_survive_a_conversion(tmp_path: Path, catalog: Catalog) -> None:
+    source, there, back = (tmp_path / name for name in ("a.conll", "b.jsonl", "c.conll"))
+    source.write_text("Ada B-PER\nmet _\nBob O\n\n")
+    ctx = LoadContext(cache=tmp_path)
+    for before, after, to in ((source, there, "jsonl"), (there, back, "conll")):
+        assert convert_file(Conversion(reference=str(before), target=after, to=to), catalog, ctx).checked
+    assert json.loads(there.read_text())["labels"] == ["B-PER", "_", "O"]
+    (example,) = labelkit.read(back)
+    assert example.labels["labels"] == ("B-PER", "_", "O")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import inspect
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -20,9 +22,10 @@ from labelkit.api.data import data_reference
 from labelkit.api.progress import ProgressBar, in_notebook
 from labelkit.data.hf_datasets import dataset_dict
 from labelkit.errors import LabelkitError
+from labelkit.label.dataset_columns import label_dataset
 from labelkit.label.labeller import Labeller
 from labelkit.label.text_inputs import numbered_examples
-from labelkit.records import Coverage, Example, Labelled, Span
+from labelkit.records import Coverage, Example, Labelled, Schema, Span
 from labelkit.records.html import labelled_html, score_tables
 
 SENTENCE = "Ada Lovelace lives in New York ."
@@ -123,6 +126,32 @@ def test_errors_and_checks_return_what_the_commands_show(trained: labelkit.RunRe
     assert "severity" in report._repr_html_()
     with pytest.raises(LabelkitError, match="unknown check 'window'"):
         labelkit.check(frame, skip=("window",))
+
+
+@pytest.mark.slow
+def test_the_memory_for_labelling_a_dataset_does_not_grow_with_it(tmp_path: Path) -> None:
+    sizes: list[int] = []
+
+    def label_all(texts: list[str], *, min_score: float | None) -> list[Labelled]:
+        sizes.append(len(texts))
+        found = Labelled(id="1", text="", label="a", score=1.0, coverage=Coverage(words=1, windows=1))
+        return [found] * len(texts)
+
+    schema = Schema(name="label", kind="text", labels=("a",))
+    info = SimpleNamespace(kind="text", schema=schema, run="r", step=1, pairs=False)
+    stub: Any = SimpleNamespace(info=info, label_all=label_all)
+    peaks = {}
+    for rows in (4_000, 20_000):
+        Dataset.from_dict({"text": ["x" * 2000] * rows}).save_to_disk(tmp_path / str(rows))
+        stored = Dataset.load_from_disk(tmp_path / str(rows))
+        tracemalloc.start()
+        labelled = label_dataset(stub, stored, column=None, pair=None, prefix="p_", min_score=None)
+        peaks[rows] = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert len(labelled) == rows
+    assert max(sizes) == 1000
+    assert peaks[20_000] < 1.5 * peaks[4_000]
+    assert peaks[20_000] < 20_000 * 2000 / 2
 
 
 def test_probabilities_are_calibrated_arrays(labeller: Labeller) -> None:

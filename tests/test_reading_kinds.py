@@ -12,9 +12,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from labelkit.data.convert import Conversion, convert
 from labelkit.errors import DataError
 from labelkit.formats import fasttext, json_files
 from labelkit.formats.cells import parse_cell
+from labelkit.labels.unknown import UNKNOWN
+from labelkit.plugins.catalog import Catalog
+from labelkit.records import LoadContext
 from reading_contexts import BY_NAME, Found, accounted, saved
 from tool_documents import spans_in
 
@@ -268,7 +272,10 @@ ENTS, GROUP = {"ents": [(0, 1, "PER")]}, {"groups": {"sc": [(0, 1, "PER")]}}
         ([{**ENTS, "groups": {"sc": []}}], {}, [("B-PER", "O", "O")], "entities of spaCy are read, not its span gro"),
         ([{**ENTS, "groups": {"sc": [(1, 2, "X")]}}], {"ner": "sc"}, [("O", "B-X", "O")], ""),
         ([ENTS, {}], {}, [("B-PER", "O", "O")], "documents without entity annotation were left out"),
-        ([ENTS, {**ENTS, "default": "missing"}], {}, [("B-PER", "O", "O")], "the entities of some words are missing"),
+        (
+            [ENTS, {**ENTS, "default": "missing"}], {}, [("B-PER", "O", "O"), ("B-PER", UNKNOWN, UNKNOWN)],
+            "words without entity annotation of spaCy have an unknown label",
+        ),
         ([{}], {}, [], "no entity annotation"),
         ([GROUP, ENTS], {}, [], "entities here, but the documents before have the span group 'sc'"),
         ([{"groups": {"a": [], "b": []}}], {}, [], "no entities, but several span groups: 'a', 'b'"),
@@ -629,3 +636,20 @@ def test_each_line_of_fasttext_is_read_or_accounted_for(tmp_path: Path, found: l
     path = saved(tmp_path / "a.ft", "\n".join(line.replace("lb", fasttext.PREFIX) for line in found))
     read, missing = accounted(path, fasttext.read, "text")
     assert read + missing == len(found)
+
+
+def test_fasttext_is_written_as_it_is_read(tmp_path: Path) -> None:
+    source, target = tmp_path / "a.jsonl", tmp_path / "b.ft"
+    source.write_text('{"text": "Fine , really !", "label": "good"}\n{"text": "Dull", "label": "not-good"}\n')
+    ctx = LoadContext(cache=tmp_path)
+    catalog = Catalog.load(only=["textcls"])
+    assert convert(Conversion(reference=str(source), target=target, to="fasttext"), catalog, ctx).checked
+    assert target.read_text() == "__label__good Fine , really !\n__label__not-good Dull\n"
+    for record, said in (
+        ({"text": "a", "label": "two words"}, "fastText cannot hold the label 'two words'"),
+        ({"text": "a\nb", "label": "x"}, "fastText cannot hold a text of several lines"),
+        ({"text": "__label__y a", "label": "x"}, "or one that begins with __label__"),
+    ):
+        source.write_text(json.dumps(record) + "\n")
+        with pytest.raises(DataError, match=said):
+            convert(Conversion(reference=str(source), target=tmp_path / "c.ft", to="fasttext"), catalog, ctx)

@@ -13,13 +13,15 @@ from labelkit.formats.class_labels import LabelParser, MissingLabelError, report
 from labelkit.formats.columns import Columns, Record, find_columns, is_spans, listed
 from labelkit.formats.indicator_columns import with_joined_indicators
 from labelkit.formats.labelled_json import check_not_predicted, is_coverage, without_predictions
+from labelkit.formats.reviewed_regions import reviewed_regions
 from labelkit.formats.span_fields import SpanUnit, find_unit, parse_fields, span_items
 from labelkit.formats.split_field import noting_splits
 from labelkit.formats.word_rows import with_whole_sentences
 from labelkit.formats.word_strings import with_word_lists, words_of_labels
 from labelkit.labels.label_sets import SeveralLabelsError
 from labelkit.labels.span_tagger import SpanTagger
-from labelkit.labels.spans import offsets_of
+from labelkit.labels.spans import joined_offsets, offsets_of
+from labelkit.labels.unknown import unknown_outside
 from labelkit.records import Example, LoadContext, Place
 from labelkit.records.examples import Offsets
 from labelkit.text.splitters import split
@@ -244,6 +246,9 @@ class _RecordReader:
             tags = self._tagger.labels(spans, spanned, words, offsets, common["place"])
             if tags is None:
                 return None
+            regions = reviewed_regions(record, spanned, self._ctx)
+            if regions is not None:
+                tags = unknown_outside(tags, offsets or joined_offsets(words), regions)
             labels[columns.layer] = tags
         for layer, column in columns.layers.items():
             if column != spans_column:

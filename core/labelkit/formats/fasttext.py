@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from labelkit.errors import DataError
 from labelkit.files.reading import read_lines
 from labelkit.formats.column_lines import without_marks
+from labelkit.formats.encoding import encode_text
 from labelkit.formats.examples import read_records
-from labelkit.records import Example, Format, LoadContext
+from labelkit.records import Example, Format, Labelled, LoadContext, Output
 
 PREFIX = "__label__"
 _LABELS = re.compile(rf"\s*((?:{PREFIX}\S+[\s,]+)*{PREFIX}\S+)(?:[\s,]+|$)")
@@ -27,11 +29,31 @@ def read(path: Path, ctx: LoadContext) -> Iterator[Example]:
     return read_records(path, ctx, ((number, line_record(line)) for number, line in filled))
 
 
+def write(records: Iterable[Labelled], output: Output) -> None:
+    """Write a line for each text: its labels, then the text; own fields, ids and scores are left out.
+
+    :raises DataError: a line cannot hold a label or a text; names the record.
+    """
+    for labelled in records:
+        labels = (labelled.label,) if labelled.labels is None else labelled.labels
+        named = [label for label in labels if label is not None]
+        fault = next((f"the label '{one[:60]}'" for one in named if not _LABEL.fullmatch(f"{PREFIX}{one}")), "")
+        if not fault and (len(labelled.text.splitlines()) > 1 or line_record(labelled.text)["label"] is not None):
+            fault = f"a text of several lines, or one that begins with {PREFIX}"
+        if fault:
+            hint = "another format can hold it, e.g. --to jsonl"
+            raise DataError(f"record '{labelled.id}': fastText cannot hold {fault}", hint=hint)
+        line = " ".join([*(f"{PREFIX}{one}" for one in named), labelled.text])
+        output.stream.write(encode_text(f"{line}\n", labelled, "fastText"))
+
+
 FORMAT = Format(
     name="fasttext",
     kinds=("text",),
     suffixes=(".ft", ".fasttext"),
     read=read,
+    write=write,
+    multilabel=True,
     summary="fastText: a text on each line, after __label__ and its class",
 )
 

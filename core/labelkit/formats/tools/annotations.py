@@ -12,10 +12,12 @@ from labelkit.formats.class_labels import LabelParser, MissingLabelError, report
 from labelkit.formats.columns import listed
 from labelkit.formats.examples import NOT_KEPT
 from labelkit.formats.labelled_json import prediction_error
+from labelkit.formats.reviewed_regions import reviewed_regions
 from labelkit.labels.label_sets import SeveralLabelsError
 from labelkit.labels.notation import Notation
 from labelkit.labels.span_tagger import SpanTagger
 from labelkit.labels.spans import TextSpan, joined_offsets, offsets_of
+from labelkit.labels.unknown import unknown_outside
 from labelkit.records import Example, LoadContext, Place, Scheme
 from labelkit.records.examples import Offsets
 from labelkit.text.splitters import split
@@ -36,6 +38,8 @@ class AnnotatedText:
     :param words: the words and their offsets, if the tool stores them.
     :param document: its document; the user's own field ``document`` comes first.
     :param errors: errors of spans that were dropped, see :attr:`SpanLocator.errors`.
+    :param reviewed: start and end of the regions of the text that somebody has annotated; None for those that the field
+        of :data:`labelkit.formats.reviewed_regions.FIELD` gives, or else all of it.
     :param predicted_by: who predicted its labels, if nobody has reviewed them.
     """
 
@@ -49,6 +53,7 @@ class AnnotatedText:
     document: str | None = None
     errors: Sequence[DataError] = ()
     predicted_by: str | None = None
+    reviewed: Sequence[tuple[int, int]] | None = None
 
     def example(
         self, number: int, place: Place, ctx: LoadContext, tagger: SpanTagger, parser: LabelParser
@@ -82,6 +87,9 @@ class AnnotatedText:
         labels = tagger.labels(self.spans, self.text, words, offsets, place, notation)
         if labels is None:
             return None
+        regions = reviewed_regions(self.extra, self.text, ctx) if self.reviewed is None else self.reviewed
+        if regions is not None:
+            labels = unknown_outside(labels, offsets, regions)
         return Example(words=words, offsets=offsets, labels={ctx.layer or "labels": labels}, **common)
 
     def split_words(self, ctx: LoadContext) -> tuple[tuple[str, ...], Offsets]:

@@ -46,7 +46,6 @@ if TYPE_CHECKING:
 UNLABELLED = "documents without categories were left out"
 #: bytes unpacked at once
 _BLOCK = 1 << 20
-PARTIAL = "documents in which the entities of some words are missing were left out"
 BARE = "documents without entity annotation were left out"
 #: names the entities where ``--columns`` names a span group
 ENTITIES = "ents"
@@ -221,7 +220,7 @@ def _check_unpacked_size(path: Path, content: bytes, limit: int) -> None:
 def parse_doc(doc: Doc, ctx: LoadContext, source: EntitySource) -> AnnotatedText | None:
     """Return the text of a document with its words, and their entities or tags, or its category.
 
-    :raises MissingLabelError: words are not annotated; names no file.
+    :raises MissingLabelError: no word is annotated; names no file.
     :raises DataError: it is not clear what its labels are; names no file.
     """
     stored: Any = doc.user_data.get(METADATA)
@@ -258,7 +257,8 @@ def parse_doc(doc: Doc, ctx: LoadContext, source: EntitySource) -> AnnotatedText
         spans = [TextSpan(token.idx, token.idx + len(token.text), token.tag_) for token in tagged]
         return annotated(metadata={**metadata, "scheme": "plain"}, spans=spans)
     labelled = source.spans(doc, written="words" in metadata)
-    return annotated(metadata=metadata, spans=[TextSpan(one.start_char, one.end_char, one.label_) for one in labelled])
+    spans = [TextSpan(one.start_char, one.end_char, one.label_) for one in labelled]
+    return annotated(metadata=metadata, spans=spans, reviewed=source.reviewed(doc, written="words" in metadata))
 
 
 class EntitySource:
@@ -273,7 +273,7 @@ class EntitySource:
         """Return the entities of a document, or the spans of the group that the user named, or of its only group.
 
         :param written: labelkit wrote the document.
-        :raises MissingLabelError: entities are missing for some words, or all; names no file.
+        :raises MissingLabelError: entities are missing for all words; names no file.
         :raises DataError: there are several groups, or other documents have theirs elsewhere; names no file.
         """
         annotated, groups = doc.has_annotation("ENT_IOB"), list(doc.spans)
@@ -282,8 +282,6 @@ class EntitySource:
         if self._chosen in (None, ENTITIES):
             if not annotated and not written:
                 raise MissingLabelError("no entity annotation", hint=_NO_ENTITIES, counted_as=BARE)
-            if not written and not doc.has_annotation("ENT_IOB", require_complete=True):
-                raise MissingLabelError("the entities of some words are missing", hint=_NO_ENTITIES, counted_as=PARTIAL)
             if doc.ents:
                 self._choose_entities(groups)
             return list(doc.ents)
@@ -298,6 +296,27 @@ class EntitySource:
                 f"no span group '{self._chosen}', the groups are {have}", hint="ents means entities"
             )
         return list(doc.spans[self._chosen])
+
+    def reviewed(self, doc: Doc, *, written: bool) -> list[tuple[int, int]] | None:
+        """Return the places of the words with entity annotation; None where all have some, or a group is read.
+
+        :param written: labelkit wrote the document.
+        """
+        complete = doc.has_annotation("ENT_IOB", require_complete=True)
+        if written or complete or self._chosen not in (None, ENTITIES):
+            return None
+        # a stretch of text, as words may be other ones than the tokens of spaCy
+        found: list[tuple[int, int]] = []
+        for token in doc:
+            if not token.ent_iob:
+                continue
+            end = token.idx + len(token.text)
+            if found and token.i and doc[token.i - 1].ent_iob:
+                found[-1] = (found[-1][0], end)
+            else:
+                found.append((token.idx, end))
+        self._ctx.policy.assume("words without entity annotation of spaCy have an unknown label, which is not O")
+        return found
 
     def _choose_group(self, groups: Sequence[str]) -> None:
         if len(groups) > 1:
