@@ -139,7 +139,7 @@ def by_text(given: str | tuple[str, ...]) -> Labelled:
 
 
 def ask(kind: str, label: Any) -> None:
-    labeller = SimpleNamespace(label=label, labels=("O",))
+    labeller = SimpleNamespace(label=label, labels=("O",), info=SimpleNamespace(pairs=False))
     trial: Any = SimpleNamespace(name="pets", kind=kind, labeller=labeller)
     tasks.check_lossless(trial)
 

@@ -12,7 +12,8 @@ import pytest
 import labelkit
 from labelkit import DataSettings, Example, Format, LoadContext, ReadingPolicy
 from labelkit.cli import main
-from labelkit.errors import DataError, UnknownNameError
+from labelkit.data import hub_mirrors
+from labelkit.errors import DataError, NetworkError, UnknownNameError
 from labelkit.plugins.catalog import Catalog
 from labelkit.testing.checks import checks, judge
 
@@ -138,3 +139,14 @@ def test_a_source_whose_folder_is_missing_names_the_flag_that_works(
     assert "--set data.path=PATH" in capsys.readouterr().err
     assert main([*command, "--set", f"data.path={tales}"]) == 0
     assert "Tom" in capsys.readouterr().out
+
+
+def test_a_corpus_that_neither_a_folder_nor_the_hub_has_names_both_ways(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreachable(*given: object) -> None:
+        raise NetworkError("the Hub cannot be reached", hint="connect")
+
+    monkeypatch.setattr(hub_mirrors, "find_cached_dataset", lambda *given: None)
+    monkeypatch.setattr(hub_mirrors, "find_hub_dataset", unreachable)
+    with pytest.raises(NetworkError, match="needs its files; the Hub cannot be reached") as error:
+        hub_mirrors.find_mirror("conll2003", LoadContext(), DataError("'conll2003' needs its files"))
+    assert "--set data.path=PATH" in str(error.value.hint)

@@ -113,7 +113,9 @@ def find_mirror(source: str, ctx: LoadContext, missing: DataError) -> tuple[Mirr
         try:
             return mirror, find_hub_dataset(mirror.repository, within, _SUFFIXES)
         except NetworkError as error:
-            hint = f"set LABELKIT_DATA to the folder that holds {source}/, or connect and try again"
+            hint = (
+                f"name the folder of its files: --set data.path=PATH, or LABELKIT_DATA that holds {source}/; or connect"
+            )
             raise NetworkError(f"{missing.message}; {error.message}", hint=hint) from error
         except DataError as error:
             faults.append(error.message)
