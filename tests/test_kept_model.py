@@ -176,14 +176,16 @@ def test_without_torch_one_line_says_what_is_missing(
     monkeypatch.setattr(loading, "torch_installed", lambda: False)
     assert opened(checkpoint).label(SENTENCE).labels
     damage_model(checkpoint)
-    with pytest.raises(LabelkitError, match=r"torch is not installed.* model.onnx has changed") as caught:
+    with pytest.raises(LabelkitError, match=r"torch is not installed, and .* model.onnx has changed") as caught:
         opened(checkpoint)
     assert "labelkit[train]" in str(caught.value.hint)
     shutil.rmtree(checkpoint / FOLDER)
     with pytest.raises(LabelkitError, match="no ONNX model lies in"):
         opened(checkpoint)
-    with pytest.raises(LabelkitError, match="torch is not installed"):
-        opened("shared", engine="torch")
+    monkeypatch.setattr(loading, "runs_models", lambda runtime: False)
+    with pytest.raises(LabelkitError, match="neither ONNX Runtime nor torch is installed") as caught:
+        opened("shared")
+    assert "labelkit[runtime]" in str(caught.value.hint)
 
 
 # -- writing it -------------------------------------------------------------------------------------------------------
@@ -333,7 +335,7 @@ def test_the_info_of_a_checkpoint_decides_precision(monkeypatch: pytest.MonkeyPa
     number: CheckpointInfo = SimpleNamespace(schema=SimpleNamespace(numeric=True))  # type: ignore[assignment]
     monkeypatch.setattr(loading, "may_have_gpu", lambda: False)
     monkeypatch.setattr(loading, "has_native_bf16", lambda: True)
-    monkeypatch.setattr(onnx_export, "runs_models", lambda runtime: True)
+    monkeypatch.setattr(loading, "runs_models", lambda runtime: True)
 
     def chosen(info: CheckpointInfo, precision: str, engine: str = "auto") -> tuple[str, str] | None:
         found = loading.choose_torchless(info, precision, engine, "auto")
@@ -345,6 +347,6 @@ def test_the_info_of_a_checkpoint_decides_precision(monkeypatch: pytest.MonkeyPa
     assert chosen(info, "auto", "onnx") == ("onnx", "fp32")
     monkeypatch.setattr(loading, "torch_installed", lambda: False)
     assert chosen(info, "auto") == ("openvino", "bf16")
-    monkeypatch.setattr(onnx_export, "runs_models", lambda runtime: runtime == "onnx")
+    monkeypatch.setattr(loading, "runs_models", lambda runtime: runtime == "onnx")
     assert chosen(info, "auto") == ("onnx", "fp32")
     assert chosen(info, "bf16") is None

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import sys
 from collections.abc import Iterable, Mapping, Sequence
+from importlib.util import find_spec
 from typing import Self
 
 #: ends of lines in what a message quotes, such as the name of a column → symbols
@@ -95,6 +97,56 @@ class SeveralRunsError(RegistryError):
 
 class StorageError(LabelkitError):
     """Disk full, read-only file system, or permission denied."""
+
+
+class MissingPackageError(LabelkitError):
+    """A package of an extra of labelkit that is not installed."""
+
+
+#: extra of labelkit → the packages that it installs and labelkit imports
+EXTRAS: Mapping[str, tuple[str, ...]] = {
+    "train": ("torch", "transformers", "accelerate", "datasets", "evaluate", "seqeval"),
+    "parquet": ("pyarrow",),
+    "runtime": ("onnxruntime",),
+    "fast": ("onnx", "openvino", "nncf"),
+    "serve": ("starlette", "uvicorn", "prometheus_client"),
+    "spacy": ("spacy",),
+    "postgres": ("psycopg", "sqlglot"),
+    "peft": ("peft",),
+    "search": ("optuna",),
+}
+
+
+def missing_package(error: BaseException, what: str = "this") -> MissingPackageError | None:
+    """Return the error to show for an import that failed; None where no extra of labelkit installs the package.
+
+    :param what: what needs the package, such as a command.
+
+    >>> str(missing_package(ModuleNotFoundError(name="torch.nn"), "labelkit run"))
+    "labelkit run needs torch, which is not installed (pip install 'labelkit[train]')"
+    """
+    if not isinstance(error, ModuleNotFoundError) or not error.name:
+        return None
+    package = error.name.partition(".")[0]
+    extra = next((extra for extra, packages in EXTRAS.items() if package in packages), None)
+    if extra is None:
+        return None
+    return MissingPackageError(
+        f"{what} needs {package}, which is not installed", hint=f"pip install 'labelkit[{extra}]'"
+    )
+
+
+def require_extra(extra: str, what: str) -> None:
+    """Raise if a package of an extra is not installed, before anything is imported or read.
+
+    :param what: what needs it, such as a command.
+    :raises MissingPackageError: one is not.
+    """
+    for package in EXTRAS[extra]:
+        if package not in sys.modules and find_spec(package) is None:
+            raise MissingPackageError(
+                f"{what} needs {package}, which is not installed", hint=f"pip install 'labelkit[{extra}]'"
+            )
 
 
 def one_line(error: BaseException, limit: int = 300) -> str:

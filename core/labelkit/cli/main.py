@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from labelkit.cli.process import command_process
-from labelkit.errors import LabelkitError, PlanError, SeveralRunsError, StorageError
+from labelkit.errors import LabelkitError, PlanError, SeveralRunsError, StorageError, missing_package
 
 #: command → (its module, its line in --help), so that --help imports none of the modules
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -121,13 +121,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if debug:
             raise
-        if (known := _system_error(error)) is not None:
+        if (known := missing_package(error, _name_of(given)) or _system_error(error)) is not None:
             for line in error_lines(known):
                 _say(line)
             return EXIT_FAILED
         _say(f"error: {type(error).__name__}: {' '.join(str(error).split())}")
         _say("  this is a bug in labelkit or a plugin; add --debug to the command for the traceback")
         return EXIT_FAILED
+
+
+def _name_of(given: Sequence[str]) -> str:
+    """Return the name of the command of some arguments."""
+    return next((f"labelkit {name}" for name in given if name in COMMANDS), "labelkit")
 
 
 def _system_error(error: Exception) -> LabelkitError | None:

@@ -99,6 +99,8 @@ def write_onnx(shell: Shell, labeller: Labeller, options: OnnxOptions) -> None:
     export = compared_model(shell, labeller, options)
     document = export.to_json()
     export.accept_or_delete(options.output)
+    if export.accepted and options.output is None and not options.int8:
+        _keep_beside(shell, labeller)
     if shell.as_json:
         shell.json(document)
     else:
@@ -118,6 +120,19 @@ def accepted_model(shell: Shell, labeller: Labeller, options: OnnxOptions) -> On
     for line in _summary_lines(export.to_json(), None):
         shell.say(line)
     return export.model
+
+
+def _keep_beside(shell: Shell, labeller: Labeller) -> None:
+    """Keep the model beside the checkpoint, too, if that lies in the home: labelling then starts without torch."""
+    from labelkit.errors import StorageError
+    from labelkit.inference.onnx.kept import keep_model
+
+    if shell.home.runs.resolve() not in labeller.folder.resolve().parents:
+        return
+    try:
+        keep_model(labeller.engine, labeller.folder, labeller.info, shell.home.cache)
+    except StorageError as error:
+        shell.say(f"note: not kept beside the checkpoint: {error.message}")
 
 
 def compared_model(shell: Shell, labeller: Labeller, options: OnnxOptions) -> OnnxExport:

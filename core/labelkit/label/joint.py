@@ -169,7 +169,7 @@ def load_joint_labeller(folder: Path, info: CheckpointInfo, catalog: Catalog, ho
     :raises LabelkitError: the checkpoint is damaged, a plugin that it needs is missing, or an option is for one task.
     """
     check_options(info, how)
-    require_torch(folder, "")
+    require_torch(folder, "torch", "")
     from labelkit.encode.alignment import Encoding
     from labelkit.hardware import detect
     from labelkit.inference.joint_engine import TaskOutputs, joined_engine

@@ -7,8 +7,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from labelkit.errors import LabelkitError, nearest
+from labelkit.errors import LabelkitError, MissingPackageError, nearest, require_extra
 from labelkit.hardware import has_native_bf16, may_have_gpu, torch_installed
+from labelkit.inference.onnx.export import runs_models
+from labelkit.inference.onnx.kept import KeptModel, read_kept_model
 from labelkit.models.checkpoint import CheckpointInfo
 from labelkit.models.checkpoint_files import Checksum, sha256_of
 from labelkit.models.heads import reordered
@@ -19,7 +21,6 @@ from labelkit.records import Context, Decoder, Head, Preprocessor
 
 if TYPE_CHECKING:
     from labelkit.inference.engine import Engine
-    from labelkit.inference.onnx.kept import KeptModel
     from labelkit.inference.torch_engine import FirstTask
 
 
@@ -73,7 +74,6 @@ def load_engine(
     :raises LabelkitError: if the engine is unknown, a package is missing, or the model cannot be loaded.
     """
     from labelkit.inference.onnx.engine import ENGINES
-    from labelkit.inference.onnx.kept import read_kept_model
 
     if name not in ENGINES:
         raise LabelkitError(f"unknown engine '{name}'", hint=nearest(name, ENGINES))
@@ -89,9 +89,12 @@ def load_engine(
             if name != "auto":
                 raise
             problem = f"cannot be used: {error.message}"
-        note = f"torch labels, as the ONNX model beside the checkpoint {problem}"
-    require_torch(folder, note)
-    return LoadedEngine(_load_with_torch(folder, info, head, precision, name, cache, ctx, device), note=note)
+        note = f"the ONNX model beside the checkpoint {problem}"
+    require_torch(folder, name, note)
+    return LoadedEngine(
+        _load_with_torch(folder, info, head, precision, name, cache, ctx, device),
+        note=note and f"torch labels, as {note}",
+    )
 
 
 def _load_further(
@@ -110,7 +113,7 @@ def _load_further(
             f"engine '{name}' is for the first task of a checkpoint, '{first.info.task}'",
             hint=f"labelkit export … --task {info.task} gives this one a folder of its own; or label with torch",
         )
-    require_torch(folder, "")
+    require_torch(folder, "torch", "")
     from labelkit.inference.torch_engine import load_torch_engine
 
     return load_torch_engine(folder, info, head, precision, ctx, device, first)
@@ -162,8 +165,6 @@ def choose_torchless(info: CheckpointInfo, precision: str, name: str, device: st
 
     :param name: one of :data:`labelkit.inference.onnx.engine.ENGINES`.
     """
-    from labelkit.inference.onnx.export import runs_models
-
     runtime, _, kind = name.partition("-")
     if runtime == "torch" or device not in ("auto", "cpu"):
         return None
@@ -181,19 +182,30 @@ def choose_torchless(info: CheckpointInfo, precision: str, name: str, device: st
     return None if found is None or wanted == "bf16" else TorchlessChoice(found, "fp32")
 
 
-def require_torch(folder: Path, note: str) -> None:
+def require_torch(folder: Path, name: str, note: str) -> None:
     """Raise if torch and transformers are not installed.
 
     :param folder: the checkpoint to load.
+    :param name: of the engine that was asked for.
     :param note: why its ONNX model is not used; empty where it has none.
-    :raises LabelkitError: they are not.
+    :raises MissingPackageError: they are not.
     """
     if torch_installed() and find_spec("transformers") is not None:
         return
-    why = f": {note}" if note else f", and no ONNX model lies in {folder} that could label without it"
-    raise LabelkitError(
-        f"torch is not installed{why}",
-        hint="pip install 'labelkit[train]', or run labelkit export where that is installed",
+    if name == "torch":
+        require_extra("train", "the engine 'torch'")
+    runtime = name.partition("-")[0]
+    if runtime != "auto" and not runs_models(runtime):
+        require_extra("fast" if runtime == "openvino" else "runtime", f"the engine '{name}'")
+    if not any(map(runs_models, ("onnx", "openvino"))):
+        raise MissingPackageError(
+            "neither ONNX Runtime nor torch is installed, one of which labels",
+            hint="pip install 'labelkit[runtime]', or 'labelkit[train]' with torch",
+        )
+    bf16 = "bf16 is computed by OpenVINO or torch only" if read_kept_model(folder) else ""
+    raise MissingPackageError(
+        f"torch is not installed, and {note or bf16 or f'no ONNX model lies in {folder} that could label without it'}",
+        hint="pip install 'labelkit[train]'; or where that is installed: labelkit export RUN --to onnx",
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from labelkit.errors import LabelkitError, UnknownRunError
+from labelkit.errors import LabelkitError, UnknownRunError, require_extra
 from labelkit.models.adoption import AdoptionOptions, adopt_folder
 from labelkit.models.checkpoint import CheckpointInfo, read_checkpoint
 from labelkit.models.checkpoint_files import CHECKPOINT_INFO, Checksum, sha256_of
@@ -88,6 +88,8 @@ def resolve_checkpoint(
         raise LabelkitError(
             f"{text} has a tagging scheme of its own", hint="a scheme is named of models that labelkit did not train"
         )
+    if foreign:
+        require_extra("train", f"{text}, which labelkit did not train,")
     info = adopt_folder(folder, text, tasks, options) if foreign else read_checkpoint(folder, files, checksum)
     info = replace(info, splitter=options.splitter or info.splitter, decoder=options.decoder or info.decoder)
     return ResolvedCheckpoint(reference=text, folder=folder, info=info, files=files, revision=revision)

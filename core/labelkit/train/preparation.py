@@ -17,7 +17,7 @@ from labelkit.config.joint import (
 )
 from labelkit.config.plan import ErrorCollector, Plan, Request, Setting, draft_plan
 from labelkit.data.corpus import Corpus
-from labelkit.errors import LabelkitError, PlanError
+from labelkit.errors import LabelkitError, PlanError, require_extra
 from labelkit.label_studio.provenance import AnnotationProvenance
 from labelkit.models import references
 from labelkit.plugins.catalog import Catalog
@@ -126,8 +126,9 @@ def prepare(
     :param on_stage: called with the name and detail of each longer step.
     :param on_progress: called with what is done within a step.
     :param resumes: the recorded run that the request resumes.
-    :raises PlanError: with all errors.
+    :raises PlanError: with all errors. MissingPackageError: a package of the extra ``train`` is not installed.
     """
+    require_extra("train", "training")
     tasks = joint_tasks(request.task, catalog) if JOINED_BY in request.task else ()
     requests = joint_requests(request, [task.name for task in tasks]) if tasks else {request.task: request}
     errors, found = ErrorCollector(), []

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from labelkit.errors import LabelkitError
+from labelkit.hardware import torch_installed
 
 if TYPE_CHECKING:
     from labelkit.evaluation.inspection import Inspection
@@ -36,7 +37,8 @@ class Labellers:
         from labelkit.label.labeller import Labeller
 
         if run not in self._open:
-            self._open[run] = Labeller.open(run, self._site.home, self._site.catalog, engine="torch")
+            engine = "torch" if torch_installed() else "auto"  # what pages show was scored by torch
+            self._open[run] = Labeller.open(run, self._site.home, self._site.catalog, engine=engine)
             if len(self._open) > KEPT:
                 self._open.popitem(last=False)
         self._open.move_to_end(run)

@@ -117,7 +117,8 @@ def require_runtime(runtime: str = "onnx") -> None:
     :raises LabelkitError: if a package is not installed.
     """
     if not onnx_installed():
-        raise LabelkitError("ONNX Runtime is not installed", hint="pip install 'labelkit[fast]'")
+        missing = "the package onnx" if runs_models("onnx") else "ONNX Runtime"
+        raise LabelkitError(f"{missing} is not installed", hint="pip install 'labelkit[fast]'")
     if runtime == "openvino" and not openvino_installed():
         raise LabelkitError("OpenVINO is not installed", hint="pip install 'labelkit[fast]'")
 
