@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -109,3 +111,130 @@ def test_the_command_prints_the_layers(
     assert "pos:" in capfd.readouterr().out
     assert main(["label", "three", "--task", "chunks", "--text", TEXT]) == 1
     assert "the checkpoint has no task 'chunks'" in capfd.readouterr().err
+
+
+def test_evaluate_and_errors_take_a_task(
+    done: labelkit.RunResult, joint_home: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    found = labelkit.evaluate("three", home=joint_home, task="pos")
+    assert (found.task, found.split) == ("pos", "test")
+    assert found.metrics["accuracy"] == done.metrics["test"]["pos"]["accuracy"]
+    assert labelkit.evaluate("three", home=joint_home).task == "ner"
+    monkeypatch.setenv("LABELKIT_HOME", str(joint_home))
+    assert main(["errors", "three", "--task", "chunk", "--json"]) == 0
+    capfd.readouterr()
+    assert main(["evaluate", "three", "--task", "parts"]) == 1
+    assert "has no task 'parts'" in capfd.readouterr().err
+
+
+def test_a_task_is_exported_as_a_plain_folder(
+    done: labelkit.RunResult,
+    joint_home: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    from transformers import AutoModelForTokenClassification
+
+    monkeypatch.setenv("LABELKIT_HOME", str(joint_home))
+    folder = tmp_path / "pos"
+    assert main(["export", "three", str(folder), "--to", "transformers", "--task", "pos"]) == 0
+    assert not (folder / "joint_heads.safetensors").exists()
+    model, report = AutoModelForTokenClassification.from_pretrained(str(folder), output_loading_info=True)
+    assert not any(report.values())
+    assert "VERB" in model.config.label2id
+    record = labelkit.load("three", home=joint_home).label(TEXT)
+    assert labelkit.load(folder, home=joint_home).label(TEXT).labels == record.layers["pos"].labels
+    capfd.readouterr()
+    assert main(["export", "three", str(tmp_path / "js"), "--to", "onnx", "--task", "pos"]) == 1
+    assert "exports the first task of a checkpoint, 'ner', not 'pos'" in capfd.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def apart(layered: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return data of ner and of pos whose sentences differ but for two."""
+    folder = tmp_path_factory.mktemp("apart")
+    ner = "Ada B-PER\nslept O\n. O\n\nRome B-LOC\nburned O\n. O\n\n"
+    pos = "Dogs NOUN\nbark VERB\n. PUNCT\n\nAda PROPN\nslept VERB\n. PUNCT\n\nCats NOUN\npurr VERB\n. PUNCT\n\n"
+    for task, lines in (("ner", ner), ("pos", pos)):
+        (folder / task).mkdir()
+        for split, times in (("train", 4), ("validation", 1), ("test", 2)):
+            (folder / task / f"{split}.conll").write_text(lines * times, encoding="utf-8")
+    return f"ner={folder / 'ner'},pos={folder / 'pos'}"
+
+
+def test_tasks_with_a_corpus_each_share_the_sentences_that_both_have(apart: str, tiny: Path, tmp_path: Path) -> None:
+    from labelkit.events import Noted
+
+    noted: list[str] = []
+
+    def listen(event: Any) -> None:
+        if isinstance(event, Noted):
+            noted.append(event.text)
+
+    done = run(
+        ["ner", "pos"],
+        tmp_path,
+        tiny,
+        data=apart,
+        select="pos",
+        settings={"train.loss_weight": {"pos": 0.5}, "train.sampling_smoothing": 0.0},
+        listeners=[listen],
+    )
+    # 4 windows of both, 4 of ner only and 8 of pos only, each group seen 8 times
+    assert "16 windows of train (with labels: ner 8, pos 12), 8 of them seen again (train.sampling_smoothing)" in noted
+    with Registry.open(Home(root=tmp_path), create=False) as registry:
+        details = registry.runs.get(done.run)
+    sizes = {one.split: one.examples for one in details.record.splits}
+    assert (sizes["ner.train"], sizes["pos.train"], sizes["train"]) == (8, 12, 20)
+    assert details.record.metric_key == "pos.accuracy"
+    assert details.record.data == apart
+    settings = {one.key: one.text for one in details.record.plan}
+    assert settings["pos.data"].endswith("pos")
+    assert json.loads(settings["train.loss_weight"]) == {"pos": 0.5}
+    assert (
+        labelkit.evaluate(done.run, home=tmp_path, task="pos").metrics["accuracy"]
+        == (done.metrics["test"]["pos"]["accuracy"])
+    )
+
+
+def test_words_and_texts_are_trained_together(tiny: Path, tmp_path: Path) -> None:
+    done = run("ner+textcls", tmp_path, tiny, max_steps=3)
+    assert set(done.metrics["test"]) == {"ner", "textcls", "ner+textcls"}
+    record = labelkit.load(done.run, home=tmp_path).label("A lovely film from Rome .")
+    assert record.layers["textcls"].label
+    assert len(record.layers["ner"].labels or ()) == 6
+    alone = labelkit.load(done.run, home=tmp_path, task="textcls").label("A lovely film from Rome .")
+    assert alone.scores == pytest.approx(record.layers["textcls"].scores, abs=1e-4)
+    blank = labelkit.load(done.run, home=tmp_path).label("")
+    assert blank.layers["textcls"].label
+
+
+def test_a_run_is_repeated_and_its_seeds_are_a_group(
+    apart: str, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    done = run("ner+pos", tmp_path, tiny, data=apart, seeds=2, epochs=1)
+    assert done.group is not None
+    assert len(done.group.runs) == 2
+    monkeypatch.setenv("LABELKIT_HOME", str(tmp_path))
+    assert main(["runs", "repeat", done.run, "--json"]) == 0
+    again = json.loads(capfd.readouterr().out)
+    assert not again["metrics"]["differences"]
+    assert not again["weights"]["differences"]
+
+
+def test_a_stopped_run_is_resumed_to_the_same_weights(apart: str, tiny: Path, tmp_path: Path) -> None:
+    from labelkit.events import StepDone
+    from labelkit.models.checkpoint_files import sha256_of
+
+    def stop(event: Any) -> None:
+        if isinstance(event, StepDone) and event.step == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    small = {"train.per_device_train_batch_size": 4, "train.onnx": False}
+    whole = run("ner+pos", tmp_path, tiny, data=apart, settings=small)
+    with pytest.raises(KeyboardInterrupt):
+        run("ner+pos", tmp_path, tiny, data=apart, settings=small, name="stopped", listeners=[stop])
+    resumed = labelkit.resume("stopped", home=tmp_path)
+    for name in ("model.safetensors", "joint_heads.safetensors"):
+        assert sha256_of(resumed.checkpoint / name) == sha256_of(whole.checkpoint / name)

@@ -69,6 +69,7 @@ def evaluate(
     scheme: str | None = None,
     label_map: str | Path | None = None,
     settings: Mapping[str, Any] | None = None,
+    task: str | None = None,
     home: str | Path | None = None,
 ) -> Evaluation:
     """Score the labeller of a run on gold data as ``labelkit evaluate`` does; the scores are recorded with the run.
@@ -83,6 +84,7 @@ def evaluate(
     :param scheme: the tagging scheme of the labels of a model that labelkit did not train; None: by their names.
     :param label_map: a TOML file that maps labels, as for ``--map``.
     :param settings: setting → value of ``data.`` and of plugins, as for ``--set``.
+    :param task: of a run of several tasks the one to evaluate; None for the first.
     :param home: the folder of runs and registry; default as for the command.
     :raises LabelkitError: the run or the data cannot be read, or has labels that the labeller lacks.
     """
@@ -96,14 +98,21 @@ def evaluate(
 
     place, options = _gold_options(run, data, split, columns, settings, home)
     labeller = Labeller.open(
-        options.run, place.home, place.catalog, decoder=decoder, engine="torch", splitter=splitter, scheme=scheme
+        options.run,
+        place.home,
+        place.catalog,
+        decoder=decoder,
+        engine="torch",
+        splitter=splitter,
+        scheme=scheme,
+        task=task,
     )
     warn_of_assumptions(labeller)
     info = labeller.info
     if label_map is not None:
         refuse_numbers(info.schema, "label_map")
     mapping = LabelMap() if label_map is None else read_label_map(Path(label_map), info.schema)
-    details = find_details(info.run, place.home)
+    details = find_details(info.run, place.home, info.task)
     chosen = select_metrics(info, details, place.catalog, metrics, ctx=labeller.context)
     gold = place.read_gold(options, labeller, details, mapping)
     mentions = train_mentions(labeller.folder, info.kind, details, place.catalog, Environment.read(), place.home)
@@ -128,6 +137,7 @@ def find_errors(
     train: bool = False,
     folds: int = 5,
     settings: Mapping[str, Any] | None = None,
+    task: str | None = None,
     home: str | Path | None = None,
 ) -> Inspection:
     """Return the mistakes of the labeller of a run, and likely label errors in gold data, as ``labelkit errors`` does.
@@ -139,6 +149,7 @@ def find_errors(
     :param train: inspect the training split of the run by cross-validation, which trains ``folds`` models.
     :param folds: parts of the training split, at least two.
     :param settings: setting → value of ``data.`` and of plugins, as for ``--set``.
+    :param task: of a run of several tasks the one to evaluate; None for the first.
     :param home: the folder of runs and registry; default as for the command.
     :raises LabelkitError: the run or the data cannot be read, or has labels that the labeller lacks.
     """
@@ -149,10 +160,10 @@ def find_errors(
     from labelkit.labels.numbers import refuse_numbers
 
     place, options = _gold_options(run, data, split, columns, settings, home)
-    labeller = Labeller.open(options.run, place.home, place.catalog, engine="torch")
+    labeller = Labeller.open(options.run, place.home, place.catalog, engine="torch", task=task)
     warn_of_assumptions(labeller)
     refuse_numbers(labeller.info.schema, "labelkit.find_errors")
-    details = find_details(labeller.info.run, place.home)
+    details = find_details(labeller.info.run, place.home, labeller.info.task)
     if train and (data is not None or split not in (None, "train")):
         raise LabelkitError("train=True cannot be combined with data= or another split=", hint="leave these out")
     if options.data is None and details is None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from labelkit.api.data import Data, data_reference
 from labelkit.config.environment import Environment
+from labelkit.config.joint import JOINED_BY
 from labelkit.config.plan import Request
 from labelkit.config.requests import columns_text, request_of
 from labelkit.formats.column_choice import ONLY_COLUMNS
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def run(
-    task: str,
+    task: str | Sequence[str],
     *,
     data: Data | None = None,
     columns: str | Mapping[str, str | int] | None = None,
@@ -34,6 +35,7 @@ def run(
     recipe: str | Path | None = None,
     encoding: str | None = None,
     metric: str | None = None,
+    select: str | None = None,
     decoder: str | None = None,
     epochs: float | None = None,
     lr: float | None = None,
@@ -54,7 +56,8 @@ def run(
 
     What is None has the default of the command.
 
-    :param task: the name of a task, e.g. ``"ner"``; ``labelkit tasks`` lists them.
+    :param task: the name of a task, e.g. ``"ner"``; ``labelkit tasks`` lists them. Several are trained together, as
+        ``["ner", "pos"]`` or ``"ner+pos"``.
     :param data: a reference as for ``--data``, a ``Path``, a ``datasets.DatasetDict`` or ``Dataset``, a DataFrame, or
         a mapping of split → ``Dataset``, DataFrame or iterable of :class:`labelkit.Example`. Data in memory is hashed
         and recorded like files; who resumes or evaluates the run gives the same data again.
@@ -64,6 +67,7 @@ def run(
     :param recipe: the name of a recipe, or a TOML file.
     :param encoding: of text files.
     :param metric: the metric that chooses the checkpoint.
+    :param select: of several tasks the one whose metric chooses the checkpoint; None for the mean of all.
     :param decoder: how scores become labels.
     :param epochs: passes over the training split.
     :param lr: the peak learning rate.
@@ -87,10 +91,11 @@ def run(
     >>> result.metrics["test"]["ner"]["f1"]  # doctest: +SKIP
     """
     reference, memory = data_reference(data)
+    task = task if isinstance(task, str) else JOINED_BY.join(task)
     request = request_of(
         task, recipe=str(recipe) if recipe else None, name=name, sets=(), replaces=replace, data=reference,
         encoding=encoding, columns=None if columns is None else columns_text(columns),
-        model=str(model) if model else None, from_run=from_run, metric=metric, decoder=decoder,
+        model=str(model) if model else None, from_run=from_run, metric=metric, select=select, decoder=decoder,
         epochs=epochs, lr=lr, seed=seed, max_steps=max_steps, max_minutes=max_minutes,
         allow_new_labels=allow_new_labels,
     )  # fmt: skip

@@ -58,6 +58,7 @@ class ErrorsOptions(EvaluateOptions):
     metavar="REVIEWED",
     help="Merge the labels of a reviewed file into the data: show the diff, or write a corrected copy to -o FILE.",
 )
+@click.option("--task", metavar="TASK", help="Of a run of several tasks, take this one; default the first.")
 @reading_options
 @command_options
 def errors(shell: Shell, **given: Any) -> None:
@@ -114,10 +115,10 @@ def _open(shell: Shell, options: ErrorsOptions) -> tuple[Labeller, RunDetails | 
     from labelkit.label.labeller import Labeller
     from labelkit.labels.numbers import refuse_numbers
 
-    labeller = Labeller.open(options.run, shell.home, shell.catalog, engine="torch")
+    labeller = Labeller.open(options.run, shell.home, shell.catalog, engine="torch", task=options.task)
     say_assumptions(shell, labeller.assumptions)
     refuse_numbers(labeller.info.schema, "labelkit errors")
-    details = find_details(labeller.info.run, shell.home)
+    details = find_details(labeller.info.run, shell.home, labeller.info.task)
     if details is None and options.train:
         raise LabelkitError("the run is not in the registry, so its plan is unknown", hint="name a recorded run")
     if details is None and options.data is None:

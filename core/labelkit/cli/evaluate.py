@@ -47,6 +47,7 @@ class EvaluateOptions:
     output: Path | None = None
     force: bool = False
     safe_cells: bool = False
+    task: str | None = None
 
     def __post_init__(self) -> None:
         if self.to is not None and self.output is None:
@@ -106,6 +107,7 @@ class EvaluateOptions:
 @click.option("--to", metavar="FORMAT", help="Write this format; default by the ending of FILE.")
 @click.option("--force", is_flag=True, help="Replace an existing FILE.")
 @click.option("--safe-cells", is_flag=True, help="In CSV, put ' before text that spreadsheets take for a formula.")
+@click.option("--task", metavar="TASK", help="Of a run of several tasks, take this one; default the first.")
 @reading_options
 @command_options
 def evaluate(shell: Shell, **given: Any) -> None:
@@ -127,13 +129,13 @@ def evaluate(shell: Shell, **given: Any) -> None:
 
     options = EvaluateOptions(**given)
     options.writer(shell)
-    labeller = Labeller.open(options.run, shell.home, shell.catalog, engine="torch", **options.said)
+    labeller = Labeller.open(options.run, shell.home, shell.catalog, engine="torch", task=options.task, **options.said)
     say_assumptions(shell, labeller.assumptions)
     info = labeller.info
     if options.mapping:
         refuse_numbers(info.schema, "--map")
     mapping = read_label_map(options.mapping, info.schema) if options.mapping else LabelMap()
-    details = find_details(info.run, shell.home)
+    details = find_details(info.run, shell.home, info.task)
     if (writer := options.writer(shell, info.kind)) is not None:
         check_format(writer, info.schema, pairs=info.pairs)
     metrics = select_metrics(info, details, shell.catalog, options.metrics, ctx=labeller.context)

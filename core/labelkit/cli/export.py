@@ -12,6 +12,7 @@ import click
 from labelkit.cli.common import Shell, command_options
 from labelkit.cli.data import reading_options
 from labelkit.cli.onnx import OnnxOptions, accepted_model, comparison_options, write_onnx
+from labelkit.errors import LabelkitError
 from labelkit.exports.limits import LIMITS, TARGETS, Limit, Target
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ class ExportOptions:
 @click.argument("run")
 @click.argument("folder", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
 @click.option("--to", "target", type=click.Choice(TARGETS), required=True, help="Export for this program.")
+@click.option("--task", metavar="TASK", help="Of a run of several tasks, export this one; default the first.")
 @click.option(
     "--accept",
     "accepted",
@@ -83,7 +85,7 @@ class ExportOptions:
 @comparison_options
 @reading_options
 @command_options
-def export(shell: Shell, run: str, folder: Path | None, target: Target, **given: Any) -> None:
+def export(shell: Shell, run: str, folder: Path | None, target: Target, task: str | None, **given: Any) -> None:
     """Export the labeller of RUN to a new folder DIR for another program, and check it by running it.
 
     Without DIR the ONNX model is kept for labelkit itself.
@@ -93,6 +95,7 @@ def export(shell: Shell, run: str, folder: Path | None, target: Target, **given:
     labelkit export latest my-model --to onnx --int8
     labelkit export latest my-model --to transformers.js
     labelkit export latest --to onnx --int8
+    labelkit export latest my-model --to transformers --task pos
     """
     from labelkit.exports.limits import check_limits, limits_of
     from labelkit.label.labeller import Labeller
@@ -100,7 +103,8 @@ def export(shell: Shell, run: str, folder: Path | None, target: Target, **given:
 
     options = ExportOptions.of(run, folder, target, **given)
     _require_programs(options)
-    labeller = Labeller.open(run, shell.home, shell.catalog, engine="torch")
+    labeller = Labeller.open(run, shell.home, shell.catalog, engine="torch", task=task)
+    check_task(labeller, target)
     architecture = architecture_of(labeller.folder)
     limits = limits_of(labeller.info, architecture, target) if folder is not None else []
     check_limits(limits, options.accepted, target)
@@ -113,6 +117,21 @@ def export(shell: Shell, run: str, folder: Path | None, target: Target, **given:
         return
     write = _write_javascript if target == "transformers.js" else _write_transformers
     _show(shell, labeller, options, limits, write(shell, labeller, options, [limit.name for limit in limits]))
+
+
+def check_task(labeller: Labeller, target: Target) -> None:
+    """Raise if a target cannot be made of a further task of a checkpoint of several: ONNX models are of the first.
+
+    :raises LabelkitError: it cannot.
+    """
+    from labelkit.models.checkpoint import read_checkpoint
+
+    task, first = labeller.info.task, read_checkpoint(labeller.folder).task
+    if target != "transformers" and task != first:
+        raise LabelkitError(
+            f"--to {target} exports the first task of a checkpoint, '{first}', not '{task}'",
+            hint=f"first give it a folder of its own: --task {task} --to transformers; then export that folder",
+        )
 
 
 def _require_programs(options: ExportOptions) -> None:

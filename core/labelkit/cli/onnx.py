@@ -143,9 +143,10 @@ def compared_model(shell: Shell, labeller: Labeller, options: OnnxOptions) -> On
     from labelkit.evaluation.onnx_export import export_labeller
     from labelkit.evaluation.recorded_data import run_metrics
     from labelkit.evaluation.train_mentions import train_mentions
+    from labelkit.registry.task_view import details_of_task
 
-    details = _recorded_run(shell, options.run)
-    info = labeller.info
+    info, recorded = labeller.info, _recorded_run(shell, options.run)
+    details = details_of_task(recorded, info.task) if recorded else None
     gold, train = _read_data(shell, options, labeller, details)
     mentions = train_mentions(labeller.folder, info.kind, details, shell.catalog, shell.environment, shell.home)
     export = export_labeller(

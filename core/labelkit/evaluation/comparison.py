@@ -129,7 +129,7 @@ def predict(run: RunDetails, gold: Gold, catalog: Catalog, environment: Environm
     from labelkit.inference.label_ids import LabelSequences
     from labelkit.label.labeller import Labeller
 
-    labeller: Labeller = Labeller.open(run.record.id, home, catalog, engine="torch")
+    labeller: Labeller = Labeller.open(run.record.id, home, catalog, engine="torch", task=run.record.task)
     schema = labeller.info.schema
     found, _ = labeller.scores(gold.examples)
     predicted = LabelSequences(labeller.decode(found), found.lengths, schema)

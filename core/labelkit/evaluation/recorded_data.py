@@ -44,16 +44,21 @@ def recorded_data_settings(details: RunDetails) -> DataSettings:
     return DataSettings(**{key.removeprefix("data."): value for key, value in own.items()})
 
 
-def find_details(run: str, home: Home) -> RunDetails | None:
-    """Return the record of the run with the id ``run``; None if it is not in the registry."""
+def find_details(run: str, home: Home, task: str | None = None) -> RunDetails | None:
+    """Return the record of the run with the id ``run``; None if it is not in the registry.
+
+    :param task: of a run of several tasks the one whose part is returned; None for the first.
+    """
     from labelkit.errors import RegistryError
     from labelkit.registry import Registry
+    from labelkit.registry.task_view import details_of_task
 
     with Registry.open(home, create=False) as registry:
         try:
-            return registry.runs.get(run)
+            details = registry.runs.get(run)
         except RegistryError:
             return None
+    return details_of_task(details, task)
 
 
 def gold_split(corpus: Corpus, details: RunDetails, split: str) -> Gold:

@@ -16,7 +16,8 @@ from labelkit.files.atomic import new_folder
 from labelkit.hub.offline import no_network
 from labelkit.label.assembly import PreparedBatch
 from labelkit.label.labeller import Labeller
-from labelkit.models.checkpoint_files import copy_checkpoint
+from labelkit.models.checkpoint import make_plain
+from labelkit.models.checkpoint_files import JOINT_WEIGHTS, copy_checkpoint
 from labelkit.models.loading import silence_transformers
 from labelkit.records import Example, Task
 
@@ -59,6 +60,8 @@ def export_to_transformers(
 ) -> Comparison:
     """Write a labeller as a plain folder of transformers and compare its labels before the folder appears.
 
+    Of a checkpoint of several tasks the folder holds the model of the labeller's task only.
+
     :param labeller: on torch, in fp32.
     :param folder: new, or empty.
     :param tasks: that are installed, by name.
@@ -68,6 +71,8 @@ def export_to_transformers(
     """
     with new_folder(folder) as beside:
         copy_checkpoint(labeller.folder, beside)
+        if (beside / JOINT_WEIGHTS).is_file():
+            make_plain(beside, labeller.engine.torch_model, labeller.info)
         found = compare_pipeline(labeller, beside, trial_examples(labeller.info, tasks))
         found.check(limits)
     return found

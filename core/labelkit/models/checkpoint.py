@@ -18,6 +18,8 @@ from labelkit.files.small import read_json, read_small
 from labelkit.models.adapters import check_no_adapter, merged_adapters
 from labelkit.models.checkpoint_files import (
     CHECKPOINT_INFO,
+    HEAD_WEIGHTS,
+    JOINT_WEIGHTS,
     TRAIN_MENTIONS,
     Checksum,
     pickles_in,
@@ -204,6 +206,18 @@ def write_checkpoint(
             (beside / TRAIN_MENTIONS).write_bytes(train_mentions.to_bytes())
         files = {file.name: (file.stat().st_size, sha256_of(file)) for file in sorted(beside.iterdir())}
     return files  # noqa: RET504 - the folder is renamed when the context ends
+
+
+def make_plain(folder: Path, model: PreTrainedModel, info: CheckpointInfo) -> None:
+    """Replace the model in the folder of a checkpoint of several tasks by that of one task.
+
+    :param model: the classifier of the task, with the encoder.
+    :param info: of the task.
+    """
+    for name in (JOINT_WEIGHTS, HEAD_WEIGHTS):
+        (folder / name).unlink(missing_ok=True)
+    _save_model(model, folder, info)
+    (folder / CHECKPOINT_INFO).write_text(to_json(info.to_json()) + "\n", encoding="utf-8")
 
 
 def _save_model(model: Any, folder: Path, info: CheckpointInfo) -> None:

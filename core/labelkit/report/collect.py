@@ -161,7 +161,7 @@ class _Collector:
         gold = gold_split(self.corpus, self.details, split)
         read_checkpoint(folder, self.details.best.files if self.details.best else None)
         self.say(f"labelling {split} with the checkpoint ({len(gold.examples):,} examples)")
-        labeller = Labeller.open(str(folder), self.home, self.catalog, engine="torch")
+        labeller = Labeller.open(str(folder), self.home, self.catalog, engine="torch", task=self.details.record.task)
         metrics = run_metrics(self.details.record.task, self.details, self.catalog)
         mentions = self._train_mentions(labeller.info.schema)
         result = evaluate(labeller, gold, metrics, train_mentions=mentions)

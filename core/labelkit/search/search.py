@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from labelkit.config.joint import JOINED_BY
 from labelkit.config.plan import Request
 from labelkit.errors import LabelkitError
 from labelkit.registry import Registry, SearchRecord, new_run_id
@@ -51,6 +52,11 @@ def draft_search(
         check_name(name, "a search")
         if len(name) > _LONGEST_NAME:
             raise LabelkitError(f"a search cannot be called '{name}'", hint=f"use at most {_LONGEST_NAME} characters")
+    if JOINED_BY in request.task:
+        raise LabelkitError(
+            f"a search is for one task, not for '{request.task}'",
+            hint="search settings for one of them, and --set them",
+        )
     prepared = _prepare(request, around)
     from labelkit.train.resolution import resolve_plan
 

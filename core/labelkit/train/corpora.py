@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from labelkit.config.environment import Environment
+from labelkit.config.joint import JOINED_BY
 from labelkit.config.plan import Plan, make_plan
 from labelkit.data.corpus import Corpus, load_corpus, reading_settings
 from labelkit.data.fingerprints import content_key
@@ -15,6 +16,7 @@ from labelkit.plugins.suppliers import explain_missing_parts
 from labelkit.records import DataSettings, LoadContext
 from labelkit.registry import RunDetails
 from labelkit.registry.home import Home
+from labelkit.registry.task_view import details_of_task
 from labelkit.train.resumption import recorded_request
 
 
@@ -58,10 +60,13 @@ def read_corpus(
 def read_recorded_corpus(details: RunDetails, catalog: Catalog, environment: Environment, home: Home) -> Corpus:
     """Return the splits of a run, read by its recorded plan; a validation split held out from train included.
 
+    :param details: of several tasks those of one, see :func:`labelkit.registry.task_view.details_of_task`; else the
+        splits of the first task are read.
     :raises LabelkitError: the data cannot be read any more.
     """
     if details.status == "adopted":
         raise LabelkitError("an adopted model has no data of its own", hint="add --data REF")
+    details = details_of_task(details)
     with explain_missing_parts(catalog, details.record.suppliers):
         plan = make_plan(recorded_request(details), catalog, offline=environment.offline)
         return read_corpus(plan, catalog, environment, home)
@@ -78,7 +83,8 @@ def held_out_keys(run: str, catalog: Catalog, environment: Environment, home: Ho
         first = registry.runs.get(registry.runs.find(run).id)
         lineage = [first, *map(registry.runs.get, registry.lineage.ancestors(first.record.id))]
     keys: set[bytes] = set()
-    for details in lineage:
+    parts = [details_of_task(one, task) for one in lineage for task in one.record.task.split(JOINED_BY)]
+    for details in parts:
         if not any(split.split == "test" for split in details.record.splits):
             continue
         try:

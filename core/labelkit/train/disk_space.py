@@ -50,7 +50,7 @@ class DiskSpaceEstimate:
 def estimate_disk_space(prepared: PreparedRun, plan: Plan) -> DiskSpaceEstimate:
     """Return the disk space of a prepared run."""
     weights = weight_count(prepared.encoder.folder) * _WEIGHT_BYTES
-    words = sum(split.words for split in prepared.corpus.splits.values())
+    words = sum(split.words for corpus in prepared.corpora.values() for split in corpus.splits.values())
     return DiskSpaceEstimate(
         checkpoint=weights,
         state=(1 + optimizer_moments(plan.train.optim)) * weights,

@@ -11,9 +11,11 @@ from labelkit.errors import LabelkitError
 from labelkit.plugins.catalog import Catalog
 from labelkit.plugins.suppliers import explain_missing_parts
 from labelkit.registry import Home, Registry, RunDetails
+from labelkit.registry.metric_rows import Figure
 from labelkit.train.listeners import Listener
 from labelkit.train.preparation import prepare
 from labelkit.train.resumption import provenance_changes, recorded_request
+from labelkit.train.split_records import split_records
 
 #: what must be equal; versions, device and threads only explain differences
 PARTS = ("data", "metrics", "weights")
@@ -93,10 +95,10 @@ def reproduce(
     with explain_missing_parts(catalog, recorded.suppliers):
         request = replace(recorded_request(before), name=None)
         prepared = prepare(request, catalog, environment, home, on_stage=on_stage)
-    splits = prepared.corpus.splits.values()
+    splits = split_records(prepared.corpora)
     data = compare(
         {**{f"{one.split} data": one.content_hash for one in recorded.splits}, "encoder": recorded.model_sha256},
-        {**{f"{one.name} data": one.content_hash for one in splits}, "encoder": prepared.encoder.sha256},
+        {**{f"{one.split} data": one.content_hash for one in splits}, "encoder": prepared.encoder.sha256},
     )
     if not data.agrees:
         return Reproduction(run=None, repeats=recorded.id, data=data)
@@ -164,9 +166,13 @@ def compare_versions(before: RunDetails, after: RunDetails) -> ComparedPart:
 
 
 def _metric_values(run: RunDetails) -> dict[str, Any]:
-    """Return all metrics of all steps, the training loss included."""
+    """Return all metrics of all steps, the training loss included; of several tasks those of each."""
+
+    def task_of(one: Figure) -> str:
+        return "" if one.task == run.record.task else f"{one.task}: "
+
     return {
-        f"{one.split}{'' if one.type is None else f'.{one.type}'}.{one.name} at step {one.step}": (
+        f"{task_of(one)}{one.split}{'' if one.type is None else f'.{one.type}'}.{one.name} at step {one.step}": (
             one.value if one.text is None else one.text
         )
         for one in run.metrics

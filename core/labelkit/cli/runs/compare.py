@@ -17,9 +17,16 @@ from labelkit.cli.runs.list_runs import as_document
 @click.option("--per-type", is_flag=True, help="Show the scores of each label type, too.")
 @click.option("--groups", is_flag=True, help="Compare the mean scores of groups; each RUN names a group.")
 @click.option("--significance", is_flag=True, help="Label the test data again, and test the differences in scores.")
+@click.option("--task", metavar="TASK", help="Of runs of several tasks, test the differences of this one.")
 @command_options
 def compare(
-    shell: Shell, runs: tuple[str, ...], everything: bool, per_type: bool, groups: bool, significance: bool
+    shell: Shell,
+    runs: tuple[str, ...],
+    everything: bool,
+    per_type: bool,
+    groups: bool,
+    significance: bool,
+    task: str | None,
 ) -> None:
     """Show the differences between runs: plan, data, versions, and scores with their differences to the first.
 
@@ -27,18 +34,21 @@ def compare(
     """
     from labelkit.cli.runs import display
     from labelkit.registry import Registry
+    from labelkit.registry.task_view import details_of_task
 
     if len(runs) < 2:
         raise click.UsageError("compare needs two runs or more")
     if groups and significance:
         raise click.UsageError("--significance cannot be combined with --groups")
+    if task is not None and not significance:
+        raise click.UsageError("--task is for --significance: the scores of all tasks are shown")
     if groups:
         _compare_groups(shell, runs)
         return
     with Registry.open(shell.home, create=False) as registry:
         ids = [registry.runs.find(run).id for run in runs]
         found = registry.runs.compare(*ids)
-        details = [registry.runs.get(run) for run in ids] if significance else []
+        details = [details_of_task(registry.runs.get(run), task) for run in ids] if significance else []
     tests = []
     if significance:
         from labelkit.evaluation.comparison import compare_runs

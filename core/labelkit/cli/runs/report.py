@@ -16,8 +16,9 @@ from labelkit.cli.common import Shell, command_options
     "-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Where to; default RUN.html in this folder."
 )
 @click.option("--force", is_flag=True, help="Replace FILE where it exists.")
+@click.option("--task", metavar="TASK", help="Of a run of several tasks, report this one; default the first.")
 @command_options
-def report(shell: Shell, run: str, output: Path | None, force: bool) -> None:
+def report(shell: Shell, run: str, task: str | None, output: Path | None, force: bool) -> None:
     """Write a report on RUN as one page of HTML: data, curves, scores, confusion, errors, plan.
 
     The page is self-contained. Scores are the recorded ones. For its errors, the validation split is labelled again by
@@ -33,11 +34,12 @@ def report(shell: Shell, run: str, output: Path | None, force: bool) -> None:
     from labelkit.files.targets import check_target, is_stream
     from labelkit.registry import Registry
     from labelkit.registry.liveness import now
+    from labelkit.registry.task_view import details_of_task
     from labelkit.report.collect import collect
     from labelkit.report.page import file_name, make_page, render
 
     with Registry.open(shell.home, create=False) as registry:
-        details = registry.runs.get(registry.runs.find(run).id)
+        details = details_of_task(registry.runs.get(registry.runs.find(run).id), task)
     id_, path = details.record.id, output or Path(file_name(details))
     shell.reserve_stdout(path)
     check_target(path, force=force)
