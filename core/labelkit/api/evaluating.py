@@ -97,16 +97,8 @@ def evaluate(
     from labelkit.labels.numbers import refuse_numbers
 
     place, options = _gold_options(run, data, split, columns, settings, home)
-    labeller = Labeller.open(
-        options.run,
-        place.home,
-        place.catalog,
-        decoder=decoder,
-        engine="torch",
-        splitter=splitter,
-        scheme=scheme,
-        task=task,
-    )
+    said: dict[str, Any] = {"decoder": decoder, "splitter": splitter, "scheme": scheme, "task": task}
+    labeller = Labeller.open(options.run, place.home, place.catalog, engine="torch", **said)
     warn_of_assumptions(labeller)
     info = labeller.info
     if label_map is not None:
