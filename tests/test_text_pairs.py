@@ -24,6 +24,7 @@ from labelkit.encode.alignment import Encoding, encode_texts, texts_of
 from labelkit.encode.batches import model_inputs, token_types
 from labelkit.encode.pairs import MOST_WINDOWS, split_pair
 from labelkit.errors import DataError, LabelkitError
+from labelkit.evaluation.error_analysis import LabelledSpan, words_of
 from labelkit.label.labeller import Labeller
 from labelkit.models.tiny import make_tiny
 from labelkit.models.tiny_tokenizers import BERT, DECODER, ROBERTA, make
@@ -291,7 +292,9 @@ def test_a_run_on_pairs_is_evaluated_and_its_errors_show_both_texts(run: labelki
     found = labelkit.evaluate(run.run, home=home)
     assert found.metrics["accuracy"] == run.metrics["test"]["textcls"]["accuracy"]
     mistakes = labelkit.find_errors(run.run, home=home)
-    assert any(" ‖ " in one.text for one in mistakes.label_errors)
+    assert sum(mistakes.analysis.kinds.values())
+    assert all(" ‖ " in one.text for one in mistakes.label_errors)
+    assert words_of(mistakes.gold.examples[0], LabelledSpan(0, 1, "yes")) == "validation It rains. ‖ It is wet. 0"
     with pytest.raises(LabelkitError, match="the labeller is one of pairs of texts"):
         labelkit.evaluate(run.run, [Example(id="1", text="a", labels={"label": "yes"})], home=home)
 

@@ -136,6 +136,12 @@ class ServedModel:
                 f"kind {opened.labeller.info.kind}",
                 hint="start another server for it",
             )
+        if opened.labeller.info.pairs != self.info.pairs:
+            opened.drain()
+            raise LabelkitError(
+                f"only one of {self.name} and run '{opened.labeller.info.run}' is a labeller of pairs of texts",
+                hint="start another server for it",
+            )
         before, self._batcher = self._batcher, opened
         before.drain()
         self.swaps += 1
