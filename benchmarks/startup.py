@@ -1,68 +1,42 @@
-"""Tell where the time of ``labelkit label RUN --text "one sentence"`` goes.
+"""Compare ``labelkit label RUN --text "one sentence"`` with ``import torch``, with and without torch.
 
     python benchmarks/startup.py RUN [--rounds 9]
 
-Whole processes as users start them, then the same steps one by one in processes of their own; medians.
+Whole processes in turn, as users start them; medians of seconds, of ratios to ``python -c "import torch"``, and of the
+peak memory. The run needs an ONNX model beside its checkpoint: labelkit export RUN --to onnx.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
+import os
 import statistics
 import subprocess
 import sys
 import time
 
 TEXT = "Ada Lovelace moved to New York."
-#: what the command does, in this order
-STEPS = """
-import json, os, sys, time
-from pathlib import Path
-marks, before = {}, time.perf_counter()
-def mark(name):
-    global before
-    now = time.perf_counter()
-    marks[name], before = now - before, now
-from labelkit.plugins.catalog import Catalog
-from labelkit.registry import Home
-from labelkit.cli import main
-mark("import labelkit")
-catalog = Catalog.load()
-mark("find the plugins")
-home = Home.find(os.environ, cwd=Path.cwd())
-from labelkit.label.labeller import Labeller
-from labelkit.label.loading import find_checkpoint
-folder, _ = find_checkpoint(sys.argv[1], home)
-mark("find the run in the registry")
-import torch
-mark("import torch")
-import transformers
-from transformers import AutoModelForSequenceClassification, AutoModelForTokenClassification
-mark("import transformers")
-labeller = Labeller.open(sys.argv[1], home, catalog)
-mark("open the checkpoint, hashes checked")
-labeller.label(sys.argv[2])
-mark("label")
-print(json.dumps(marks))
-"""
+BASE = "import torch"
 
 
-def whole(run: str) -> float:
-    """Return the seconds of the command."""
+def commands(run: str) -> dict[str, list[str]]:
+    """Return what is measured, by name."""
+    label = [sys.executable, "-m", "labelkit", "label", run, "--text", TEXT]
+    return {
+        BASE: [sys.executable, "-c", "import torch"],
+        "import labelkit": [sys.executable, "-c", "import labelkit"],
+        "label without torch": label,
+        "label with torch": [*label, "--engine", "torch"],
+    }
+
+
+def measure(command: list[str]) -> tuple[float, float]:
+    """Return the seconds and the peak memory in MiB of a process."""
     started = time.perf_counter()
-    command = [sys.executable, "-m", "labelkit", "label", run, "--text", TEXT]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    return time.perf_counter() - started
-
-
-def steps(run: str) -> dict[str, float]:
-    """Return the seconds of each step, the start of Python first."""
-    started = time.perf_counter()
-    done = subprocess.run([sys.executable, "-c", STEPS, run, TEXT], check=True, stdout=subprocess.PIPE, text=True)
-    seconds = time.perf_counter() - started
-    marks: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return {"start and end Python": seconds - sum(marks.values()), **marks}
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    assert status == 0, command
+    return time.perf_counter() - started, usage.ru_maxrss / 1024
 
 
 def main() -> None:
@@ -71,13 +45,12 @@ def main() -> None:
     parser.add_argument("run", help="as in labelkit label")
     parser.add_argument("--rounds", type=int, default=9)
     asked = parser.parse_args()
-    wholes, parts = [], []
-    for _ in range(asked.rounds):
-        wholes.append(whole(asked.run))
-        parts.append(steps(asked.run))
-    print(f"labelkit label {asked.run} --text …: {statistics.median(wholes):.2f} s, median of {asked.rounds}")
-    for name in parts[0]:
-        print(f"{name:36} {statistics.median(part[name] for part in parts):6.2f} s")
+    rounds = [{name: measure(one) for name, one in commands(asked.run).items()} for _ in range(asked.rounds)]
+    for name in rounds[0]:
+        seconds = statistics.median(one[name][0] for one in rounds)
+        ratio = statistics.median(one[name][0] / one[BASE][0] for one in rounds)
+        memory = statistics.median(one[name][1] for one in rounds)
+        print(f"{name:20} {seconds:6.2f} s  {ratio:5.2f} times {BASE}  {memory:6.0f} MiB")
 
 
 if __name__ == "__main__":
