@@ -42,14 +42,14 @@ class Gain:
 
         :param first: the metric of one recipe by seed, and ``second`` of the other.
 
-        >>> Gain.of([0.5, 0.6, 0.7], [0.4, 0.5, 0.6], maximize=True).gain
+        >>> round(Gain.of([0.5, 0.6, 0.7], [0.4, 0.5, 0.6], maximize=True).gain, 6)
         0.1
         """
         sign = 1 if maximize else -1
         differences = [sign * (one - other) for one, other in zip(first, second, strict=True)]
         mean, freedom = statistics.fmean(differences), len(differences) - 1
         half = _T[min(freedom, len(_T)) - 1] * statistics.stdev(differences) / math.sqrt(len(differences))
-        return cls(gain=round(mean, 12), interval=(mean - half, mean + half))
+        return cls(gain=mean, interval=(mean - half, mean + half))
 
     @property
     def better(self) -> bool:
