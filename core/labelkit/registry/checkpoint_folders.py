@@ -98,9 +98,12 @@ def resolve_checkpoint(
 def find_checkpoint(reference: str, home: Home) -> tuple[Path, dict[str, tuple[int, str]]]:
     """Return the checkpoint folder of a run, and size and checksum of the files that the registry recorded.
 
-    :raises LabelkitError: if there is no such run, or the checkpoint was deleted.
+    A checkpoint that is not in this home is fetched from the shared store, where there is one.
+
+    :raises LabelkitError: if there is no such run, or the checkpoint was deleted, or cannot be fetched.
     """
     from labelkit.registry import Registry
+    from labelkit.registry.remote_store import store_of
 
     with Registry.open(home, create=False) as registry:
         try:
@@ -109,6 +112,7 @@ def find_checkpoint(reference: str, home: Home) -> tuple[Path, dict[str, tuple[i
             if Path(reference).is_dir():
                 error.hint = f"the folder is ./{reference}"
             raise
-        folder = registry.runs.checkpoint_folder(run.id)
         best = registry.runs.get(run.id).best
+        store = store_of(home, best)
+        folder = store.fetch(best, home.cache) if store and best else registry.runs.checkpoint_folder(run.id)
     return folder, dict(best.files) if best else {}

@@ -60,10 +60,12 @@ class Home:
 
     :param root: the folder, absolute.
     :param url: the SQLAlchemy URL of the registry's database; None for :attr:`database`. It may hold a password.
+    :param remote: the URL of the shared store of checkpoints; None for none.
     """
 
     root: Path
     url: str | None = field(default=None, repr=False)
+    remote: str | None = field(default=None, repr=False)
 
     @classmethod
     def find(cls, environ: Mapping[str, str], *, explicit: str | Path | None = None, cwd: Path | None = None) -> Home:
@@ -85,7 +87,8 @@ class Home:
                 f"the home {root} is no path in UTF-8, so its runs cannot be recorded",
                 hint="name another folder with LABELKIT_HOME",
             ) from error
-        return cls(root=root, url=environ.get("LABELKIT_REGISTRY") or None)
+        shared = {"url": environ.get("LABELKIT_REGISTRY") or None, "remote": environ.get("LABELKIT_STORE") or None}
+        return cls(root=root, **shared)
 
     @property
     def database(self) -> Path:
@@ -154,6 +157,12 @@ class Home:
                 os.link(temporary, self.root / MARKER)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def store_secrets(environ: Mapping[str, str]) -> list[str]:
+    """Return the credentials of a cloud in environment variables, which are never shown."""
+    names = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_ACCESS_KEY_ID")
+    return [environ[name] for name in names if environ.get(name)]
 
 
 def _storage_error(path: Path, error: OSError) -> StorageError:

@@ -127,6 +127,20 @@ class Lineage:
             )
             return _with_run(connection, origin)
 
+    def origin_of_stored(self, path: Path) -> Origin:
+        """Return which run and checkpoint a file of the shared store belongs to, whose name is its checksum.
+
+        :raises RegistryError: no checkpoint in this registry has it.
+        """
+        holding = sa.select(_FILES.checkpoint).where(_FILES.sha256 == path.name)
+        with self._database.session() as connection:
+            if rows := _checkpoint_rows(connection, _CHECKPOINTS.id.in_(holding), {}):
+                found = self._of_checkpoint(connection, path, rows, kind="checkpoint file")
+                return replace(found, sha256=path.name)
+        raise RegistryError(
+            f"no checkpoint in this registry has the file {path.name}", hint="give the URL of a file under files/"
+        )
+
     def ancestors(self, run: str) -> tuple[str, ...]:
         """Return the ids of the runs that trained the model of ``run`` before it, the nearest first."""
         with self._database.session() as connection:

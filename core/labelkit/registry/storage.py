@@ -4,19 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from labelkit.errors import StorageError
+import sqlalchemy as sa
+
+from labelkit.errors import RegistryError, StorageError
 from labelkit.registry import attempts, deletion, disk, garbage_collection, statements, tables, verification
 from labelkit.registry.database import Database
-from labelkit.registry.entities import RunSummary
+from labelkit.registry.entities import CheckpointRecord, RunSummary
 from labelkit.registry.garbage_collection import CollectedGarbage, GarbageItem, GarbageOptions, GarbageSearch
 from labelkit.registry.home import Home, LocalStore
-from labelkit.registry.names import unknown_run
-from labelkit.registry.queries import summaries
+from labelkit.registry.names import COMPLETE, unknown_run
+from labelkit.registry.queries import checkpoints, summaries
+from labelkit.registry.remote_store import RemoteStore, StoredFile, is_old
 
 _RUNS = tables.runs.c
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoredCheckpoint:
+    """An uploaded checkpoint whose files were hashed again.
+
+    :param store: the URL of its store.
+    """
+
+    run: str
+    step: int
+    store: str
+    files: tuple[verification.FileState, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether the store holds exactly the recorded files."""
+        return all(one.state == "ok" for one in self.files)
 
 
 class Storage:
@@ -94,9 +115,86 @@ class Storage:
                 disk.delete(folder)
             except StorageError as error:
                 errors.append(error)
+        store = None if dry_run else RemoteStore.of(self._home)
+        for one in plan if store is not None else ():
+            store.remove(one.run)
         if errors:
             raise errors[0]
         return plan
+
+    def upload(self, run: str, *, again: bool = False) -> int | None:
+        """Upload the best checkpoint of a run to the shared store, and return the bytes that it did not have yet.
+
+        :param again: also files that it has, which may be damaged.
+        :return: None where there is no store.
+        :raises RegistryError: the run is unknown, has no checkpoint, or ``LABELKIT_STORE`` is invalid.
+        :raises StorageError: the checkpoint is not here, or the store refuses.
+        """
+        store = RemoteStore.of(self._home)
+        if store is None:
+            return None
+        return store.upload(self._best(run), again=again)
+
+    def complete_runs(self) -> list[str]:
+        """Return the complete runs whose best checkpoint is in this home, oldest first; no trials of searches."""
+        columns, plan = tables.checkpoints.c, tables.plan_values.c
+        trial = sa.exists().where(plan.run == _RUNS.id, plan.key == "train.score_test", plan.text == "false")
+        query = sa.select(_RUNS.id).join(tables.checkpoints, columns.run == _RUNS.id).order_by(_RUNS.started, _RUNS.id)
+        query = query.where(
+            *verification.present(None, self._store), columns.is_best, _RUNS.status.in_(COMPLETE), ~trial
+        )
+        with self._database.session() as connection:
+            return list(connection.scalars(query))
+
+    def _best(self, run: str) -> CheckpointRecord:
+        with self._database.session() as connection:
+            if not statements.exists(connection, run):
+                raise unknown_run(run)
+            found = [one for one in checkpoints(connection, run, self._store) if one.best and not one.removed]
+        if not found:
+            raise RegistryError(f"the run '{run}' has no checkpoint", hint="labelkit runs list shows how runs ended")
+        return found[-1]
+
+    def verify_store(self, runs: Sequence[str] | None = None) -> list[StoredCheckpoint]:
+        """Hash the uploaded files of the best checkpoints again and compare them with the recorded checksums.
+
+        :param runs: ids; None for all runs with a checkpoint.
+        :return: nothing where there is no shared store.
+        :raises StorageError: the store refuses.
+        """
+        store = RemoteStore.of(self._home)
+        if store is None:
+            return []
+        columns = tables.checkpoints.c
+        with self._database.session() as connection:
+            query = sa.select(columns.run).where(*verification.present(runs), columns.is_best).order_by(columns.id)
+            ids = list(connection.scalars(query))
+        uploaded = [one for one in map(self._best, dict.fromkeys(ids)) if store.holds(one)]
+        return [
+            StoredCheckpoint(
+                run=one.run,
+                step=one.step,
+                store=store.url,
+                files=verification.compare_files(
+                    {name: sha256 for name, (_, sha256) in one.files.items()}, store.file_states(one)
+                ),
+            )
+            for one in uploaded
+        ]
+
+    def collect_store(self, *, dry_run: bool = False) -> list[StoredFile]:
+        """Delete the files of the shared store that no checkpoint needs and that are older than a day; return them.
+
+        :param dry_run: only return them.
+        :raises StorageError: the store refuses.
+        """
+        store = RemoteStore.of(self._home)
+        if store is None:
+            return []
+        found = [one for one in store.unreferenced() if is_old(one, garbage_collection.UNTOUCHED.total_seconds())]
+        if not dry_run:
+            store.remove_files(found)
+        return found
 
     def collect_garbage(
         self,

@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "repeat": ("repeat", "repeat", "Reproduce a run from its record and compare the results."),
     "report": ("report", "report", "Write an HTML report of a run."),
     "copy": ("copy", "copy", "Copy the checkpoint of a run to a folder."),
+    "upload": ("upload", "upload", "Upload checkpoints to the shared store."),
     "verify": ("housekeeping", "verify", "Verify the checksums of checkpoints."),
     "rm": ("housekeeping", "remove", "Delete runs and their checkpoints."),
     "gc": ("housekeeping", "collect", "Delete unreferenced checkpoints and stale cache entries."),

@@ -139,7 +139,7 @@ def why(shell: Shell, path: Path) -> None:
     """Show the run and checkpoint that made FILE: a labelled file, a checkpoint folder, or a file of one.
 
     Files are recognised by their content hash, also when they are copied or renamed. hub:ORG/NAME[@REVISION] shows the
-    run that was pushed there.
+    run that was pushed there; the URL of a file in the shared store shows the checkpoint that it belongs to.
     """
     from labelkit.cli.runs import housekeeping_display as display
     from labelkit.registry import Registry
@@ -148,6 +148,9 @@ def why(shell: Shell, path: Path) -> None:
         repository, _, revision = pushed.removeprefix("hub:").partition("@")
         with Registry.open(shell.home, create=False) as registry:
             found = registry.lineage.origin_of_publication(repository, revision or None)
+    elif shell.home.remote and path.is_relative_to(Path(shell.home.remote)):
+        with Registry.open(shell.home, create=False) as registry:
+            found = registry.lineage.origin_of_stored(path)
     else:
         files = path.rglob("*") if path.is_dir() else [path]
         total = sum(file.stat().st_size for file in files if file.is_file())

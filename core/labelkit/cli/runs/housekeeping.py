@@ -47,18 +47,20 @@ def verify(shell: Shell, runs: tuple[str, ...]) -> None:
         ids = [registry.runs.find(run).id for run in runs] or None
         with display.hashing(shell.err, registry.storage.bytes_to_verify(ids)) as progress:
             found = registry.storage.verify(ids, progress=progress)
+        stored = registry.storage.verify_store(ids)
+    everywhere = [*found.checkpoints, *stored]
+    wrong = [one for one in everywhere if not one.ok]
     if shell.as_json:
-        shell.json({"ok": found.ok, **asdict(found)})
+        shell.json({**asdict(found), "ok": not wrong, "store": [asdict(one) for one in stored]})
     else:
-        display.verification(shell.out, found)
-    wrong = [one for one in found.checkpoints if not one.ok]
+        display.verification(shell.out, found, stored)
     if wrong:
         raise RegistryError(
-            f"{len(wrong)} of {len(found.checkpoints)} checkpoints do not match their recorded checksums",
+            f"{len(wrong)} of {len(everywhere)} checkpoints do not match their recorded checksums",
             hint="restore them from a copy, or delete their runs: labelkit runs rm",
         )
     if not shell.as_json:
-        display.line(shell.out, f"whole: {display.several(len(found.checkpoints), 'checkpoint')}")
+        display.line(shell.out, f"whole: {display.several(len(everywhere), 'checkpoint')}")
 
 
 @click.command("rm")
@@ -104,12 +106,13 @@ def collect(shell: Shell, cache: bool, older_than: timedelta | None, dry_run: bo
 
     def work(registry: Registry) -> None:
         found = registry.storage.collect_garbage(cache=age, dry_run=dry_run, **flags)
+        stored = registry.storage.collect_store(dry_run=dry_run)
         if shell.as_json:
-            shell.json({"freed_bytes": found.size, **asdict(found)})
+            shell.json({"freed_bytes": found.size, **asdict(found), "store": [asdict(one) for one in stored]})
         else:
             from labelkit.cli.runs import housekeeping_display as display
 
-            display.collected(shell.out, found)
+            display.collected(shell.out, found, stored)
         if found.failed:
             raise StorageError(
                 f"not everything could be deleted ({len(found.failed)} left): {found.failed[0].reason}",

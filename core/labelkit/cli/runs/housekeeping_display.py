@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from labelkit.registry import CollectedGarbage, DeletedRun, Origin, Publication, Verification
     from labelkit.registry.aliases import AliasRecord
     from labelkit.registry.entities import RunSummary
+    from labelkit.registry.remote_store import StoredFile
+    from labelkit.registry.storage import StoredCheckpoint
 
 #: fewer bytes are read in about a second, which needs no progress bar
 _BAR = 256 << 20
@@ -141,8 +143,8 @@ def lineage_summary(found: Origin) -> str:
     return f"a {found.kind}" if found.kind.startswith("checkpoint") else f"written as {found.kind}"
 
 
-def verification(console: Console, found: Verification) -> None:
-    """Print the result of verifying checkpoints."""
+def verification(console: Console, found: Verification, stored: Sequence[StoredCheckpoint]) -> None:
+    """Print the result of verifying checkpoints, those in the shared store last."""
     rows = []
     for one in found.checkpoints:
         wrong = [f"{state}: {', '.join(one.of(state))}" for state in ("missing", "changed", "unknown") if one.of(state)]
@@ -150,6 +152,9 @@ def verification(console: Console, found: Verification) -> None:
         rows.append((one.run, one.step, which, "; ".join(wrong) or "ok"))
     if rows:
         table(console, ("run", ">step", "", "files"), rows)
+    for each in stored:
+        bad = [f"{one.name} {one.state}" for one in each.files if one.state != "ok"]
+        line(console, f"{each.run} in {each.store}: {', '.join(bad) or 'ok'}")
     if found.elsewhere:
         line(console, f"on other machines, not verified: {several(found.elsewhere, 'checkpoint')}")
     for left in found.unknown:
@@ -169,7 +174,7 @@ def removed(console: Console, found: Sequence[DeletedRun], *, dry_run: bool) -> 
     line(console, f"{'would free' if dry_run else 'freed'} {size(sum(one.size for one in found))}")
 
 
-def collected(console: Console, found: CollectedGarbage) -> None:
+def collected(console: Console, found: CollectedGarbage, stored: Sequence[StoredFile]) -> None:
     """Print what was deleted, by category, and what was kept and why; a dry run lists every path."""
     rows = []
     for category, text in CATEGORIES.items():
@@ -186,6 +191,9 @@ def collected(console: Console, found: CollectedGarbage) -> None:
         line(console, f"kept: {one.path} ({size(one.size)}): {one.reason}")
     if found.elsewhere:
         line(console, f"on other machines, not verified: {several(found.elsewhere, 'checkpoint')}")
+    if stored:
+        would = "would free" if found.dry_run else "freed"
+        line(console, f"shared store: {would} {several(len(stored), 'file')}, {size(sum(one.size for one in stored))}")
     line(console, f"{'would free' if found.dry_run else 'freed'} {size(found.size)}")
 
 

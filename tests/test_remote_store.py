@@ -1,0 +1,248 @@
+"""The shared store of checkpoints: uploads, fetches in another home, damage, deletion, and what it never shows."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from labelkit.cli import main
+from labelkit.errors import LabelkitError, RegistryError, StorageError
+from labelkit.models.checkpoint_files import sha256_of
+from labelkit.registry import Home, Registry, RunRecord
+from labelkit.registry.checkpoint_folders import find_checkpoint
+from labelkit.registry.remote_store import RemoteStore
+
+CONTENT = {"config.json": b"{}", "model.safetensors": b"weights" * 100, "labelkit.json": b"[]"}
+
+
+def record(home: Home, run: str, content: dict[str, bytes] = CONTENT) -> Path:
+    """Record a finished run with a made-up checkpoint, and return its folder."""
+    folder = home.runs / run / "checkpoints" / "step-000001"
+    folder.mkdir(parents=True)
+    for name, text in content.items():
+        (folder / name).write_bytes(text)
+    files = {name: (len(text), sha256_of(folder / name)) for name, text in content.items()}
+    record = RunRecord(
+        id=run, task="ner", kind="token", data="d", model="m", metric="s", metric_key="f1", labelkit="0", seed=1
+    )
+    with Registry.open(home, create=True) as registry:
+        registry.recorder.start(record)
+        registry.recorder.log_checkpoint(run, folder, step=1, epoch=1.0, best=True, files=files)
+        registry.recorder.finish(run, "finished", seconds=1.0)
+    return folder
+
+
+@pytest.fixture
+def shared(tmp_path: Path) -> Path:
+    return tmp_path / "shared"
+
+
+@pytest.fixture
+def first(tmp_path: Path, shared: Path) -> Home:
+    """Return the home of the machine that trained ``ner-1``."""
+    home = Home(root=tmp_path / "first", url=f"sqlite:///{tmp_path / 'team.db'}", remote=shared.as_uri())
+    record(home, "ner-1")
+    return home
+
+
+@pytest.fixture
+def second(tmp_path: Path, first: Home) -> Home:
+    """Return the home of another machine with the same registry and store."""
+    return replace(first, root=tmp_path / "second")
+
+
+def upload(home: Home, run: str = "ner-1", **options: Any) -> int | None:
+    with Registry.open(home, create=False) as registry:
+        return registry.storage.upload(run, **options)
+
+
+def stored(shared: Path) -> list[str]:
+    return sorted(path.relative_to(shared).as_posix() for path in shared.rglob("*") if path.is_file())
+
+
+def blob(shared: Path, content: bytes) -> Path:
+    (found,) = (path for path in (shared / "files").rglob("*") if path.is_file() and path.read_bytes() == content)
+    return found
+
+
+def test_a_checkpoint_is_fetched_in_another_home_and_is_the_same(first: Home, second: Home, shared: Path) -> None:
+    assert upload(first) == sum(map(len, CONTENT.values()))
+    folder, files = find_checkpoint("ner-1", second)
+    assert folder.is_relative_to(second.cache)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == CONTENT
+    assert set(files) == set(CONTENT)
+    assert find_checkpoint("ner-1", first)[0].is_relative_to(first.runs)
+    names = stored(shared)
+    assert [name for name in names if name.startswith("runs/")] == ["runs/ner-1/1.json"]
+    assert all(Path(name).name == sha256_of(shared / name) for name in names if name.startswith("files/"))
+
+
+def test_no_file_is_stored_or_sent_twice(first: Home, shared: Path) -> None:
+    upload(first)
+    assert upload(first) == 0
+    record(first, "ner-2", {**CONTENT, "config.json": b"other"})
+    assert upload(first, "ner-2") == len(b"other")
+    assert len(list((shared / "files").rglob("*/*"))) == len(CONTENT) + 1
+
+
+def test_half_an_upload_is_not_there(first: Home, second: Home, shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise OSError("the line is cut")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RemoteStore, "_write", fail)
+        with pytest.raises(OSError, match="the line is cut"):
+            upload(first)
+    assert len(stored(shared)) == len(CONTENT)
+    with pytest.raises(StorageError, match="the checkpoint of 'ner-1' is not in file://"):
+        find_checkpoint("ner-1", second)
+    assert upload(first) == 0
+    find_checkpoint("ner-1", second)
+
+
+def test_what_is_damaged_in_the_store_is_refused_and_can_be_sent_again(first: Home, second: Home, shared: Path) -> None:
+    upload(first)
+    blob(shared, CONTENT["model.safetensors"]).write_bytes(b"WEIGHTS" * 100)
+    with pytest.raises(StorageError, match=r"model.safetensors of 'ner-1' is damaged in file://") as caught:
+        find_checkpoint("ner-1", second)
+    assert "labelkit runs upload ner-1 --force" in (caught.value.hint or "")
+    assert not any((second.cache / "fetched").iterdir())
+    assert upload(first, again=True) == sum(map(len, CONTENT.values()))
+    find_checkpoint("ner-1", second)
+
+
+def test_what_is_damaged_in_the_cache_is_fetched_again(first: Home, second: Home) -> None:
+    upload(first)
+    folder, _ = find_checkpoint("ner-1", second)
+    (folder / "config.json").write_bytes(b"[]")
+    assert (find_checkpoint("ner-1", second)[0] / "config.json").read_bytes() == b"{}"
+
+
+def test_a_changed_file_is_not_uploaded(first: Home, shared: Path) -> None:
+    (first.runs / "ner-1/checkpoints/step-000001/config.json").write_bytes(b"[]")
+    with pytest.raises(StorageError, match=r"config.json is not what was recorded"):
+        upload(first)
+    assert not [name for name in stored(shared) if name.startswith("runs/")]
+
+
+def test_without_a_store_nothing_is_uploaded_and_the_place_is_said(first: Home, second: Home) -> None:
+    assert upload(replace(first, remote=None)) is None
+    with pytest.raises(RegistryError, match="the checkpoint of 'ner-1' is elsewhere"):
+        find_checkpoint("ner-1", replace(second, remote=None))
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("bucket/prefix", "LABELKIT_STORE is not the URL of a store"),
+        ("ftp://host/folder", "LABELKIT_STORE is not the URL of a store"),
+        ("s3://KEY:SECRET@bucket", "LABELKIT_STORE holds credentials or options, which would be shown"),
+        ("s3://bucket?secret=SECRET", "LABELKIT_STORE holds credentials or options, which would be shown"),
+        ("s3://", "names no bucket or absolute folder"),
+        ("file://folder", "names no bucket or absolute folder"),
+        ("file:///", "names no bucket or absolute folder"),
+    ],
+)
+def test_a_bad_url_is_one_line_without_credentials(url: str, message: str) -> None:
+    with pytest.raises(RegistryError, match=message.replace("?", r"\?")) as caught:
+        RemoteStore(url)
+    assert "SECRET" not in f"{caught.value}{caught.value.hint}"
+
+
+def test_credentials_are_masked_in_what_a_store_says(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hush-hush")
+    store = RemoteStore(shared.as_uri())
+
+    def fail(*_: object, **__: object) -> None:
+        raise ValueError("denied: hush-hush")
+
+    monkeypatch.setattr(store._fs, "find", fail)
+    with pytest.raises(StorageError) as caught:
+        store.unreferenced()
+    assert caught.value.message == f"the store {store.url} cannot be listed: ValueError: denied: ***"
+
+
+# -- commands ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def commands(first: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    use(first, monkeypatch)
+
+
+def use(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert home.url
+    assert home.remote
+    for name, value in (("HOME", str(home.root)), ("REGISTRY", home.url), ("STORE", home.remote)):
+        monkeypatch.setenv(f"LABELKIT_{name}", value)
+
+
+@pytest.mark.usefixtures("commands")
+def test_commands_know_the_store(
+    first: Home, shared: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, second: Home
+) -> None:
+    assert main(["runs", "upload", "--json"]) == 0
+    sent = json.loads(capsys.readouterr().out)
+    assert sent == {"store": first.remote, "runs": [{"run": "ner-1", "bytes": sum(map(len, CONTENT.values()))}]}
+    assert main(["runs", "verify", "--json"]) == 0
+    (checked,) = json.loads(capsys.readouterr().out)["store"]
+    assert (checked["run"], {one["state"] for one in checked["files"]}) == ("ner-1", {"ok"})
+    weights = blob(shared, CONTENT["model.safetensors"])
+    assert main(["runs", "why", weights.as_uri(), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["run"] == "ner-1"
+    use(second, monkeypatch)
+    assert main(["runs", "copy", "ner-1", str(first.root / "copied")]) != 0  # made-up weights: found, but no model
+    assert "is elsewhere" not in capsys.readouterr().err
+    use(first, monkeypatch)
+    weights.write_bytes(b"WEIGHTS" * 100)
+    assert main(["runs", "verify"]) == 1
+    shown = capsys.readouterr()
+    assert "model.safetensors changed" in shown.out
+    assert "1 of 2 checkpoints do not match" in shown.err
+
+
+@pytest.mark.usefixtures("commands")
+def test_files_of_deleted_runs_are_collected_once_they_are_old(
+    first: Home, shared: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record(first, "ner-2", {**CONTENT, "config.json": b"other"})
+    assert main(["runs", "upload"]) == 0
+    assert main(["runs", "rm", "ner-2"]) == 0
+    assert [name for name in stored(shared) if name.startswith("runs/")] == ["runs/ner-1/1.json"]
+    left = blob(shared, b"other")
+    assert main(["runs", "gc"]) == 0
+    assert left.exists()  # an upload that goes on may need it
+    os.utime(left, (0, 0))
+    assert main(["runs", "gc", "--dry-run"]) == 0
+    assert left.exists()
+    assert "shared store: would free 1 file" in capsys.readouterr().out
+    assert main(["runs", "gc"]) == 0
+    assert not left.exists()
+    assert len(stored(shared)) == len(CONTENT) + 1
+
+
+@pytest.mark.usefixtures("commands")
+def test_wrong_use_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], shared: Path
+) -> None:
+    assert main(["runs", "why", f"{shared.as_uri()}/files/00/none"]) == 1
+    assert "no checkpoint in this registry has the file none" in capsys.readouterr().err
+    monkeypatch.delenv("LABELKIT_STORE")
+    assert main(["runs", "upload"]) == 1
+    assert "there is no shared store" in capsys.readouterr().err
+
+
+def test_a_name_that_leads_out_of_a_checkpoint_is_refused(first: Home, second: Home) -> None:
+    upload(first)
+    with Registry.open(first, create=False) as registry:
+        best = registry.runs.get("ner-1").best
+    assert best is not None
+    evil = replace(best, files={"../x": best.files["config.json"]})
+    assert second.remote
+    with pytest.raises(LabelkitError, match=r"a checkpoint cannot have a file '\.\./x'"):
+        RemoteStore(second.remote).fetch(evil, second.cache)
