@@ -137,7 +137,7 @@ def train(
             with explain_out_of_memory():
                 training = TrainingRun(resolved, emit, state, at_step=at_step, check_writable=check)
                 best, metrics = training.fit_and_test()
-            check_and_share(registry, run, best.path, plan, warn)
+            check_and_share(registry, run, best.path, prepared.plan, warn)
     return RunResult(
         run=run,
         task=prepared.task,
