@@ -18,7 +18,7 @@ from labelkit.errors import RegistryError, TrainingError
 from labelkit.plugins.catalog import Catalog
 from labelkit.registry import Home, PlanValue, Registry, RunRecord, SearchRecord
 from labelkit.registry.liveness import STALE_AFTER, now
-from labelkit.search import trials, winner, worker
+from labelkit.search import winner, worker
 from labelkit.search.domains import Choices, Range, Space
 from labelkit.search.overview import overview
 from labelkit.search.process import this_process
@@ -28,6 +28,7 @@ from labelkit.search.study import SearchStudy
 from labelkit.search.trials import Surroundings, with_changes
 from labelkit.search.winner import Retraining, choose_winner
 from labelkit.search.worker import Worker
+from labelkit.train.preparation import PreparedRun
 
 pytestmark = pytest.mark.slow
 
@@ -81,7 +82,13 @@ class MadeUp:
                 registry.recorder.resume(run) if run in self.resumed else None
                 registry.recorder.finish(run, "failed", seconds=1.0, error=str(error))
                 raise error
-            score = {"metrics": {"f1": rate * 100}, "task": "ner", "step": 1, "epoch": 1.0, "chosen": True}
+            score: dict[str, Any] = {
+                "metrics": {"f1": rate * 100},
+                "task": "ner",
+                "step": 1,
+                "epoch": 1.0,
+                "chosen": True,
+            }
             registry.recorder.log_metrics(run, split="validation", **score)
             if test:
                 registry.recorder.log_metrics(run, split="test", **score)
@@ -117,7 +124,7 @@ def process(home: Home, catalog: Catalog, *, new: bool = True, **options: Any) -
     """Return a process of a search called ``s``, which the first one records."""
     plan = make_plan(Request(task="ner", overrides={"train.learning_rate": (2e-4, "--lr")}), catalog)
     corpus = SimpleNamespace(splits={"test": SimpleNamespace(content_hash="f")})
-    prepared: Any = trials.PreparedRun(plan=plan, corpus=corpus, encoder=None)  # type: ignore[arg-type]
+    prepared: Any = PreparedRun(plan=plan, corpus=corpus, encoder=None)  # type: ignore[arg-type]
     chosen: dict[str, Any] = {"sampler": "tpe", "pruner": "none", "trials": 4, "seeds": 3, "space": SPACE, **options}
     settings = SearchSettings.of(prepared, plan, chosen.pop("space"), **chosen)
     prepared = replace(prepared, plan=searched_plan(plan))
@@ -294,8 +301,9 @@ def test_a_bad_trial_is_pruned_and_stays_so(made_up: MadeUp, catalog: Catalog) -
         _, trial = one.study.claim(one.settings.fixed) or (0, None)
         assert trial is not None
         assert one.study.report(trial, 1, 0.1 if place == 4 else 0.5) == (place == 4)
-        one.study.finish(trial._get_latest_trial(), 0.5) if place < 4 else None
-    again = one.study.trial(4, trial._get_latest_trial())
+        if place < 4:
+            one.study.finish(one.study.held()[place], 0.5)
+    again = one.study.trial(4, one.study.held()[4])
     assert one.study.report(again, 2, 0.9)
     one.study.finish(again._get_latest_trial(), 0.9)
     assert overview(made_up.home, recorded(made_up.home)).trials[4].state == "pruned"

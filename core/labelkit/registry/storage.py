@@ -116,8 +116,9 @@ class Storage:
             except StorageError as error:
                 errors.append(error)
         store = None if dry_run else RemoteStore.of(self._home)
-        for one in plan if store is not None else ():
-            store.remove(one.run)
+        if store is not None:
+            for one in plan:
+                store.remove(one.run)
         if errors:
             raise errors[0]
         return plan

@@ -48,15 +48,15 @@ def verify(shell: Shell, runs: tuple[str, ...]) -> None:
         with display.hashing(shell.err, registry.storage.bytes_to_verify(ids)) as progress:
             found = registry.storage.verify(ids, progress=progress)
         stored = registry.storage.verify_store(ids)
-    everywhere = [*found.checkpoints, *stored]
-    wrong = [one for one in everywhere if not one.ok]
+    everywhere = [*(one.ok for one in found.checkpoints), *(one.ok for one in stored)]
+    wrong = everywhere.count(False)
     if shell.as_json:
         shell.json({**asdict(found), "ok": not wrong, "store": [asdict(one) for one in stored]})
     else:
         display.verification(shell.out, found, stored)
     if wrong:
         raise RegistryError(
-            f"{len(wrong)} of {len(everywhere)} checkpoints do not match their recorded checksums",
+            f"{wrong} of {len(everywhere)} checkpoints do not match their recorded checksums",
             hint="restore them from a copy, or delete their runs: labelkit runs rm",
         )
     if not shell.as_json:
