@@ -58,10 +58,6 @@ def draft_search(
             hint="search settings for one of them, and --set them",
         )
     prepared = _prepare(request, around)
-    if prepared.others:
-        raise LabelkitError(
-            f"a search is for one task, not for {prepared.task}", hint="search for one of them: labelkit search TASK"
-        )
     from labelkit.train.resolution import resolve_plan
 
     resolved, _ = resolve_plan(prepared)
