@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from labelkit.config.joint import check_loss_weights, check_selection, joint_data, joint_tasks
+from labelkit.config.joint import check_loss_weights, check_selection, joint_data, joint_requests, joint_tasks
+from labelkit.config.plan import Request
 from labelkit.errors import LabelkitError
 from labelkit.plugins.catalog import Catalog
 
@@ -84,3 +85,26 @@ def test_weights_are_numbers_above_0(weight: float) -> None:
         check_loss_weights({"pos": weight}, TASKS)
     with pytest.raises(LabelkitError, match="the run has no task 'chunk'"):
         check_loss_weights({"chunk": 1.0}, TASKS)
+
+
+def test_each_task_gets_its_part_of_the_request() -> None:
+    sets = ("pos.data.columns=tokens=0,pos=1", "train.loss_weight.pos=0.5", "train.weight_decay=0.1")
+    request = Request(task="ner+pos", sets=sets, overrides={"data": ("ner=a,pos=b", "--data")})
+    found = joint_requests(request, TASKS)
+    assert found["ner"].sets == ("train.weight_decay=0.1",)
+    assert found["pos"].sets == ("data.columns=tokens=0,pos=1", "train.weight_decay=0.1")
+    assert [one.overrides["data"][0] for one in found.values()] == ["a", "b"]
+    assert all(one.overrides["train.loss_weight"][0] == {"pos": 0.5} for one in found.values())
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("pos.train.learning_rate=1e-3", "all tasks of a run share train.learning_rate"),
+        ("pos.data.max_length=64", "all tasks of a run share data.max_length"),
+        ("train.loss_weight.pos=much", "invalid train.loss_weight.pos: 'much'"),
+    ],
+)
+def test_settings_that_a_task_cannot_have(text: str, message: str) -> None:
+    with pytest.raises(LabelkitError, match=message):
+        joint_requests(Request(task="ner+pos", sets=(text,)), TASKS)

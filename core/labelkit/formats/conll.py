@@ -9,7 +9,7 @@ a sentence per line, a header row, a column of sentence numbers instead of blank
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 
@@ -57,7 +57,8 @@ def read(path: Path, ctx: LoadContext) -> Iterator[Example]:
 def write(records: Iterable[Labelled], output: Output) -> None:
     """Write a line of tabbed columns per word, with a blank line after each record; those without words are left out.
 
-    The word is first and the label last, if columns that were kept do not have these places. A ``-DOCSTART-`` stands
+    The word is first and the label last, if columns that were kept do not have these places. Of several tasks the label
+    of the first is last, and those of the others are before it, in their order. A ``-DOCSTART-`` stands
     where the ``document`` changes. A first line says where the labels were predicted, which is refused as gold data.
 
     :raises DataError: a word or label would not be read back as it is.
@@ -65,7 +66,7 @@ def write(records: Iterable[Labelled], output: Output) -> None:
     document: object = None
     filled = (labelled for labelled in records if labelled.words)
     for number, labelled in enumerate(filled):
-        rows = rows_of(labelled)
+        rows = _with_layers(rows_of(labelled), labelled)
         for field in chain.from_iterable(rows):
             if not is_writable(field):
                 raise DataError(
@@ -82,6 +83,13 @@ def write(records: Iterable[Labelled], output: Output) -> None:
         lines = ["\t".join(row) for row in rows]
         marked = [f"{BOM if line.startswith(BOM) else ''}{line}\n" for line in lines]
         output.stream.write(("".join(marked) + "\n").encode())
+
+
+def _with_layers(rows: Sequence[Sequence[str]], labelled: Labelled) -> list[list[str]]:
+    """Return the rows of a record with the labels of the further tasks of words before the last column."""
+    layers = [layer.labels or () for layer in list(labelled.layers.values())[1:] if layer.words == labelled.words]
+    columns = zip(*layers, strict=True) if layers else ((),) * len(rows)
+    return [[*row[:-1], *more, row[-1]] for row, more in zip(rows, columns, strict=True)]
 
 
 FORMATS = (

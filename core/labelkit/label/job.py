@@ -15,7 +15,7 @@ from labelkit.files.output import new_output
 from labelkit.files.targets import check_target
 from labelkit.formats.own_fields import with_same_fields, without_pairs
 from labelkit.label.journal import Journal, journal_path
-from labelkit.label.left_out import fields_left_out
+from labelkit.label.left_out import fields_left_out, tasks_left_out
 from labelkit.label.stream import InputRecord, LabelResult, label_stream
 from labelkit.label.summary import LabellingSummary
 from labelkit.records import Format, Labelled, ReadingPolicy
@@ -145,6 +145,9 @@ class LabellingJob:
         """Yield records, and find which of their own fields the output does not hold, by the first with each."""
         checked: set[str] = set()
         for record in without_pairs(self.writer, records):
+            if record.layers and not checked & record.layers.keys():
+                checked |= record.layers.keys()
+                self.left_out = (*self.left_out, *tasks_left_out(self.writer, record))
             if len(checked) < _MOST_FIELDS and (new := record.extra.keys() - checked):
                 checked |= new
                 left = fields_left_out(self.writer, record)

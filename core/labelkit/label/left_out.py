@@ -14,6 +14,21 @@ from labelkit.records import Format, Labelled, LoadContext, ReadingPolicy
 _MARK = "labelkit0own0field"
 
 
+#: formats that hold the labels of all tasks
+_ALL_TASKS = frozenset({"json", "jsonl", "html"})
+#: formats that hold those of all tasks of words
+_ALL_OF_WORDS = frozenset({"conll"})
+
+
+def tasks_left_out(writer: Format, record: Labelled) -> tuple[str, ...]:
+    """Return what a format does not hold of the tasks that labelled a record: every one but the first, for most."""
+    if writer.name in _ALL_TASKS:
+        return ()
+    held = writer.name in _ALL_OF_WORDS
+    others = list(record.layers.items())[1:]
+    return tuple(f"labels of {task}" for task, layer in others if not held or layer.words != record.words)
+
+
 def fields_left_out(writer: Format, record: Labelled) -> tuple[str, ...]:
     """Return the own fields of a record that are not read back after it was written, or not found in the file.
 

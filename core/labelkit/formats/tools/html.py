@@ -80,16 +80,22 @@ class _Page:
         self.numbers: dict[str, int] = {}
 
     def article(self, labelled: Labelled) -> str:
-        """Return a record: its id, its text with the labels, and its details."""
+        """Return a record: its id, its text with the labels of each task, and its details."""
         self.records += 1
+        body = "".join(
+            f'<h3 dir="auto">{_escaped(task)}</h3>\n{self.body(layer)}' for task, layer in labelled.layers.items()
+        )
+        heading = f'<h2 dir="auto">{_escaped(labelled.id)}</h2>'
+        return f"<article>{heading}\n{body or self.body(labelled)}{details(labelled)}</article>\n"
+
+    def body(self, labelled: Labelled) -> str:
+        """Return the text of a record with its labels."""
         if labelled.words is None:
             chips = [self.chip(str(labelled.label), labelled.score)]
             if labelled.labels is not None:
                 chips = [self.chip(label, (labelled.scores or {}).get(label)) for label in labelled.labels]
-            body = f'<p dir="auto">{_escaped(labelled.text)}</p>\n<div>{" ".join(chips)}</div>\n'
-        else:
-            body = f'<p dir="auto">{"".join(self.marked_text(labelled))}</p>\n'
-        return f'<article><h2 dir="auto">{_escaped(labelled.id)}</h2>\n{body}{details(labelled)}</article>\n'
+            return f'<p dir="auto">{_escaped(labelled.text)}</p>\n<div>{" ".join(chips)}</div>\n'
+        return f'<p dir="auto">{"".join(self.marked_text(labelled))}</p>\n'
 
     def marked_text(self, labelled: Labelled) -> Iterator[str]:
         """Yield the pieces of a text with its spans marked.
