@@ -29,7 +29,7 @@ RECORD = replace(NER, layers={"ner": NER, "pos": POS, "tone": TONE})
 def written(writer: Any) -> str:
     output: Any = type("Output", (), {"stream": io.BytesIO()})()
     writer([RECORD], output)
-    return output.stream.getvalue().decode()
+    return str(output.stream.getvalue().decode())
 
 
 def test_json_has_the_labels_of_each_task_once() -> None:
