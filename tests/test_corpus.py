@@ -17,7 +17,7 @@ from labelkit.data.corpus import Corpus, load_corpus
 from labelkit.data.holdout import hold_out_validation
 from labelkit.data.show import load_without_task
 from labelkit.data.summary import length_statistics, sample_examples, spans_in, summarise
-from labelkit.errors import DataError, LabelkitError, NetworkError, UnknownNameError
+from labelkit.errors import DataError, LabelkitError, MissingDataError, NetworkError, UnknownNameError
 from labelkit.formats import conll
 from labelkit.labels.schemes import SCHEMES, convert, violations
 from labelkit.plugins.catalog import Catalog
@@ -236,7 +236,7 @@ def test_not_utf8_unless_told(folder: Path) -> None:
         ),
         (
             "wnut17",
-            DataError,
+            MissingDataError,
             "{}/wnut17 does not exist",
             (
                 "put the files of wnut17 there, or name their folder: --set data.path=PATH; "

@@ -101,7 +101,7 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
             except httpx.HTTPError:
                 return False
 
-        wait_for(is_up, 300, "Label Studio")
+        wait_for(is_up, 600, "Label Studio")
         with httpx.Client(base_url=url, timeout=60) as client:
             client.get("/user/login/")
             form = {"email": "me@example.com", "password": PASSWORD, "csrfmiddlewaretoken": client.cookies["csrftoken"]}
@@ -155,7 +155,7 @@ def test_the_whole_loop(
         corrected = correct(studio, project, trained)
         assert corrected > 0
         studio.call("POST", f"/api/ml/{connected['id']}/train")
-        line = wait_for(lambda: ended_in(log), 300, "a trained run")
+        line = wait_for(lambda: ended_in(log), 900, "a trained run")
         run = line.split("run ")[1].split()[0]
     check_record(run, trained.run, place, len(TEXTS), capsys)
     assert studio.token not in log.read_text()

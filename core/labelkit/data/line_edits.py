@@ -279,7 +279,10 @@ def _edit_record(
     name, labels = found[0]
     record[name] = labels[0] if isinstance(record[name], str) else list(labels)
     compact = (",", ":") if '":' in content and '": ' not in content else None
-    written = json.dumps(record, ensure_ascii=content.isascii(), separators=compact)
+    try:
+        written = json.dumps(record, ensure_ascii=content.isascii(), separators=compact, allow_nan=False)
+    except ValueError as error:
+        raise DataError(f"{example.place}: a field holds NaN or infinity, which JSON does not know") from error
     yield LineChange(line, content, written)
 
 

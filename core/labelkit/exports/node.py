@@ -72,7 +72,7 @@ def _run_node(folder: Path, packages: Path, request: Mapping[str, Any]) -> Any:
     with as_file(files("labelkit.exports").joinpath("javascript", "check.mjs")) as script:
         done = subprocess.run(
             [node, str(script), str(folder), str(packages)],
-            input=json.dumps(request),
+            input=json.dumps(request, allow_nan=False),
             capture_output=True,
             text=True,
             encoding="utf-8",

@@ -102,7 +102,10 @@ class RemoteStore:
                 self._put(folder / name, self._file(sha256))
                 sent += size
         manifest = {"run": checkpoint.run, "step": checkpoint.step, "files": checkpoint.files}
-        self._write(self._manifest(checkpoint.run, checkpoint.step), json.dumps(manifest, sort_keys=True).encode())
+        self._write(
+            self._manifest(checkpoint.run, checkpoint.step),
+            json.dumps(manifest, sort_keys=True, allow_nan=False).encode(),
+        )
         for name, (size, sha256) in checkpoint.files.items():
             # garbage collection may have taken an old file that no manifest named until now
             if self._size(self._file(sha256)) != size:
@@ -260,7 +263,7 @@ def _modified(info: Mapping[str, Any]) -> datetime | None:
 
 def _digest(files: Files) -> str:
     """Return a name for a set of files."""
-    return hashlib.sha256(json.dumps(sorted(files.items())).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(sorted(files.items()), allow_nan=False).encode()).hexdigest()
 
 
 def _matches(folder: Path, files: Files) -> bool:

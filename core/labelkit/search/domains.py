@@ -96,7 +96,7 @@ class Choices:
 
     @staticmethod
     def _category(value: Any) -> Any:
-        return value if isinstance(value, _SCALARS) else json.dumps(value, sort_keys=True)
+        return value if isinstance(value, _SCALARS) else json.dumps(value, sort_keys=True, allow_nan=False)
 
     @staticmethod
     def _same(one: Any, other: Any) -> bool:
@@ -104,7 +104,7 @@ class Choices:
         return one == other and isinstance(one, bool) == isinstance(other, bool)
 
     def __str__(self) -> str:
-        return ", ".join(json.dumps(value, ensure_ascii=False) for value in self.choices)
+        return ", ".join(json.dumps(value, ensure_ascii=False, allow_nan=False) for value in self.choices)
 
 
 Domain = Range | Choices

@@ -24,7 +24,9 @@ def split_records(corpora: Mapping[str, Corpus]) -> tuple[SplitRecord, ...]:
     together: list[SplitRecord] = []
     for name in dict.fromkeys(name for corpus in corpora.values() for name in corpus.splits):
         found = {task: corpus.splits[name] for task, corpus in corpora.items() if name in corpus.splits}
-        hashes = json.dumps({task: split.content_hash for task, split in found.items()}, sort_keys=True)
+        hashes = json.dumps(
+            {task: split.content_hash for task, split in found.items()}, sort_keys=True, allow_nan=False
+        )
         together.append(_record(name, list(found.values()), hashlib.sha256(hashes.encode()).hexdigest()))
     single = [
         _record(f"{task}.{split.name}", [split], split.content_hash)

@@ -148,9 +148,9 @@ def described(
 
     info = labeller.info
     colours = label_colours(info.schema)
-    document = json.dumps(to_json(record), ensure_ascii=False, indent=1)
+    document = json.dumps(to_json(record), ensure_ascii=False, allow_nan=False, indent=1)
     pair = {"records": [{"text": record.text, "pair": record.pair}]}
-    body = json.dumps({"texts": [record.text]} if record.pair is None else pair, ensure_ascii=False)
+    body = json.dumps({"texts": [record.text]} if record.pair is None else pair, ensure_ascii=False, allow_nan=False)
     curl = f"curl http://127.0.0.1:8000/v1/label -H 'Content-Type: application/json' -d {shlex.quote(body)}"
     scores = sorted((record.scores or {}).items(), key=lambda pair: -pair[1])
     chosen = [record.label] if record.label is not None else list(record.labels or ()) if record.scores else []
