@@ -238,3 +238,53 @@ def test_a_stopped_run_is_resumed_to_the_same_weights(apart: str, tiny: Path, tm
     resumed = labelkit.resume("stopped", home=tmp_path)
     for name in ("model.safetensors", "joint_heads.safetensors"):
         assert sha256_of(resumed.checkpoint / name) == sha256_of(whole.checkpoint / name)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["ner+pos", "--select", "chunk"], "the run has no task 'chunk' to select the checkpoint by"),
+        (
+            ["ner+pos", "--set", "train.loss_weight.pos=0"],
+            "train.loss_weight.pos=0: the weight of a task must be above 0",
+        ),
+        (["ner+ner"], "'ner+ner' names task 'ner' twice"),
+        (["ner", "--select", "ner"], "train.select is for several tasks"),
+        (["ner+pos", "--set", "train.lora_rank=8"], "train.lora_rank cannot be combined with several tasks"),
+        (["ner+pos", "--data", "train=DATA", "--columns", "tokens=0,ner=1"], "no labels of 'pos' in train"),
+    ],
+)
+def test_bad_input_is_refused_before_training(
+    arguments: list[str],
+    message: str,
+    layered: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("LABELKIT_HOME", str(tmp_path))
+    given = [text.replace("DATA", str(layered / "train.conll")) for text in arguments]
+    assert main(["run", *given, "--dry-run"]) == 1
+    assert message in capfd.readouterr().err
+
+
+def test_a_search_is_for_one_task(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LABELKIT_HOME", str(tmp_path))
+    assert main(["search", "ner+pos", "--trials", "1"]) == 1
+    assert "a search is for one task, not for 'ner+pos'" in capfd.readouterr().err
+
+
+def test_the_run_is_shown_and_reported(
+    done: labelkit.RunResult,
+    joint_home: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("LABELKIT_HOME", str(joint_home))
+    assert main(["runs", "show", "three"]) == 0
+    assert "pos" in capfd.readouterr().out
+    assert main(["runs", "report", "three", "--task", "pos", "-o", str(tmp_path / "pos.html")]) == 0
+    assert "VERB" in (tmp_path / "pos.html").read_text(encoding="utf-8")
