@@ -37,7 +37,7 @@ from labelkit.models.checkpoint_files import sha256_of
 from labelkit.plugins import catalog
 from labelkit.plugins.catalog import Candidate
 from labelkit.registry import Home, Registry, RunDetails
-from labelkit.train import fit as training
+from labelkit.train import scoring as task_scoring
 from labelkit.train.checkpoint_selection import CheckpointSelection
 
 Train = Callable[..., labelkit.RunResult]
@@ -235,7 +235,7 @@ def test_test_is_scored_once_after_training_and_by_the_chosen_weights(
         scored.append((id(windows), weights))
         return score_split(engine, windows, examples, *rest)
 
-    monkeypatch.setattr(training, "score_split", spy)
+    monkeypatch.setattr(task_scoring, "score_split", spy)
     result = train(metric="scripted", epochs=2)
     assert result.checkpoint.name == f"step-{EPOCH:06d}"
     assert [Counter(split for split, _ in scored)[split] for split, _ in scored] == [2, 2, 1]

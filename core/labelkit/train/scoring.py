@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from labelkit.config.joint import JOINED_BY
 from labelkit.config.plan import Plan
+from labelkit.inference.engine import Engine, fallback_of
+from labelkit.inference.prediction import ScoringOptions, SplitScores, score_split
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-    from labelkit.inference.prediction import SplitScores
     from labelkit.models.checkpoint import CheckpointInfo
     from labelkit.train.resolution import ResolvedRun
 
@@ -87,9 +88,6 @@ def score_tasks(
 
 def score_task(run: ResolvedRun, model: PreTrainedModel, split: str, saved: CheckpointInfo | None) -> SplitScores:
     """Return the scores of the classifier of one task on a split; see :func:`score_tasks`."""
-    from labelkit.inference.engine import Engine, fallback_of
-    from labelkit.inference.prediction import ScoringOptions, score_split
-
     plan, corpus = run.plan, run.corpus
     precision, tokens = plan.train.eval_precision, plan.train.eval_tokens
     fallback = fallback_of(corpus.schema, run.fallback)
