@@ -410,7 +410,7 @@ def test_a_shortage_outside_of_a_step_is_said_in_plain_words(
     def short(*arguments: Any, **options: Any) -> Any:
         raise RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory: you tried")
 
-    monkeypatch.setattr("labelkit.train.fit.score_split", short)
+    monkeypatch.setattr("labelkit.train.scoring.score_split", short)
     with pytest.raises(TrainingError, match=r"out of memory: .*DefaultCPUAllocator"):
         train()
     assert recorded(tmp_path / "home").status == "failed"
