@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 from collections import Counter
 from dataclasses import replace
@@ -53,7 +54,8 @@ def seeds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[bytes]]:
     folder, found = tmp_path_factory.mktemp("seeds"), {name: list(contents) for name, contents in SEEDS.items()}
     for known in READERS.values():
         for kind in known.kinds if known.write else ():
-            with new_output(folder / f"{known.name}-{kind}.ann") as output:
+            # fastText holds no text of several lines, and has files of its own above
+            with contextlib.suppress(DataError), new_output(folder / f"{known.name}-{kind}.ann") as output:
                 assert known.write is not None
                 known.write(records(kind), output)
             for file in folder.glob(f"{known.name}-{kind}*"):

@@ -30,7 +30,7 @@ from labelkit.inference.onnx import engine as onnx_engine
 from labelkit.inference.onnx import export as onnx_export
 from labelkit.inference.onnx import openvino_graph, weight_splitting
 from labelkit.inference.onnx import quantization as onnx_quantization
-from labelkit.label import stream
+from labelkit.label import loading, stream
 from labelkit.label.labeller import Labeller
 from labelkit.models.heads import BoundHead
 from labelkit.models.loading import load_classifier
@@ -569,6 +569,8 @@ def test_without_the_extra_the_hint_names_it(
     command: Any, opened: Callable[[str], Labeller], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(onnx_export, "onnx_installed", lambda: False)
+    for module in (onnx_export, loading):
+        monkeypatch.setattr(module, "runs_models", lambda runtime: False)
     done = command("onnx", "shared")
     assert (done.status, done.err.splitlines()[-1]) == (1, "  pip install 'labelkit[fast]'")
     for engine in ("onnx", "onnx-int8"):

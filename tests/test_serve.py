@@ -353,6 +353,7 @@ class StubOpener:
 class Info:
     kind = "token"
     task = "ner"
+    pairs = False
 
     def __init__(self, run: str) -> None:
         self.run = run

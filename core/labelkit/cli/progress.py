@@ -99,7 +99,9 @@ class Progress:
                 self._start(event)
             case StepDone() if self._bars:
                 self._bars.update(self._bars.task_ids[0], completed=event.step)
-            case Scored() if event.split == "validation" and event.task == self._task:  # of several their summary
+            case Scored() if event.split == "validation" and event.task == (
+                self._task or event.task
+            ):  # of several their summary
                 self._show_scores(event)
             case RunEnded():
                 self.finished = event.status == "finished"

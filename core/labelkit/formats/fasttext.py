@@ -38,13 +38,18 @@ def write(records: Iterable[Labelled], output: Output) -> None:
         labels = (labelled.label,) if labelled.labels is None else labelled.labels
         named = [label for label in labels if label is not None]
         fault = next((f"the label '{one[:60]}'" for one in named if not _LABEL.fullmatch(f"{PREFIX}{one}")), "")
-        if not fault and (len(labelled.text.splitlines()) > 1 or line_record(labelled.text)["label"] is not None):
-            fault = f"a text of several lines, or one that begins with {PREFIX}"
+        if not fault and not _holds(labelled.text):
+            fault = f"a text of several lines, one with blanks at its ends, or one that begins with {PREFIX}"
         if fault:
             hint = "another format can hold it, e.g. --to jsonl"
             raise DataError(f"record '{labelled.id}': fastText cannot hold {fault}", hint=hint)
         line = " ".join([*(f"{PREFIX}{one}" for one in named), labelled.text])
         output.stream.write(encode_text(f"{line}\n", labelled, "fastText"))
+
+
+def _holds(text: str) -> bool:
+    """Return whether a text is read as it was written."""
+    return len(text.splitlines()) == 1 and line_record(text) == {"text": text, "label": None}
 
 
 FORMAT = Format(
