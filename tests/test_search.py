@@ -2,154 +2,29 @@
 
 from __future__ import annotations
 
-import os
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from labelkit.config.environment import Environment
 from labelkit.config.plan import Request, make_plan
 from labelkit.errors import RegistryError, TrainingError
 from labelkit.plugins.catalog import Catalog
-from labelkit.registry import Home, PlanValue, Registry, RunRecord, SearchRecord
-from labelkit.registry.liveness import STALE_AFTER, now
-from labelkit.search import winner, worker
-from labelkit.search.domains import Choices, Range, Space
+from labelkit.registry import Home, Registry, SearchRecord
+from labelkit.search import worker
+from labelkit.search.domains import Choices
 from labelkit.search.overview import overview
 from labelkit.search.process import this_process
 from labelkit.search.recipe_file import recipe_text
-from labelkit.search.settings import SearchSettings, searched_plan
-from labelkit.search.study import SearchStudy
-from labelkit.search.trials import Surroundings, with_changes
+from labelkit.search.settings import SearchSettings
+from labelkit.search.trials import with_changes
 from labelkit.search.winner import Retraining, choose_winner
-from labelkit.search.worker import Worker
-from labelkit.train.preparation import PreparedRun
+from made_up_search import FINISHED, NAMES, SPACE, MadeUp, Process, ended_process, process, recorded, runs_of
 
+pytest_plugins = ("search_home",)
 pytestmark = pytest.mark.slow
-
-SPACE: Space = {
-    "train.learning_rate": Range(low=1e-5, high=1e-3, log=True),
-    "train.label_smoothing_factor": Choices(choices=(0.0, 0.1)),
-}
-LONG_AGO = (now() - 2 * STALE_AFTER).isoformat()
-
-
-@pytest.fixture(scope="module")
-def catalog() -> Catalog:
-    return Catalog.load()
-
-
-@dataclass
-class MadeUp:
-    """Records runs in place of training them; ``fails`` says which fail, and ``kills`` which kill their process."""
-
-    home: Home
-    fails: Mapping[str, Exception] = field(default_factory=dict)
-    kills: set[str] = field(default_factory=set)
-    started: list[str] = field(default_factory=list)
-    resumed: list[str] = field(default_factory=list)
-
-    def start(self, prepared: Any, around: Surroundings, *, run: str, group: str) -> None:
-        plan = prepared.plan
-        self.started.append(run)
-        record = RunRecord(
-            id=run, task="ner", kind="token", data="d", model="m", metric="seqeval", metric_key="f1", labelkit="0",
-            seed=plan.train.seed, group=group,
-            plan=tuple(PlanValue.of(key, *one) for key, one in plan.entries().items()),
-        )  # fmt: skip
-        with Registry.open(self.home, create=True) as registry:
-            registry.recorder.start(record)
-        if run in self.kills:
-            self.kills.discard(run)
-            raise KeyboardInterrupt
-        self.finish(run, plan.train.learning_rate, test=plan.train.score_test)
-
-    def resume(self, run: str, around: Surroundings, callbacks: tuple[Any, ...] = ()) -> None:
-        self.resumed.append(run)
-        with Registry.open(self.home, create=True) as registry:
-            (rate,) = (one.number for one in registry.runs.get(run).record.plan if one.key == "train.learning_rate")
-            registry.recorder.resume(run)
-        self.finish(run, rate or 0.0, test=False)
-
-    def finish(self, run: str, rate: float, *, test: bool) -> None:
-        with Registry.open(self.home, create=True) as registry:
-            if (error := self.fails.get(run)) is not None:
-                registry.recorder.resume(run) if run in self.resumed else None
-                registry.recorder.finish(run, "failed", seconds=1.0, error=str(error))
-                raise error
-            score: dict[str, Any] = {
-                "metrics": {"f1": rate * 100},
-                "task": "ner",
-                "step": 1,
-                "epoch": 1.0,
-                "chosen": True,
-            }
-            registry.recorder.log_metrics(run, split="validation", **score)
-            if test:
-                registry.recorder.log_metrics(run, split="test", **score)
-            registry.recorder.finish(run, "finished", seconds=1.0)
-
-
-@pytest.fixture
-def made_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MadeUp:
-    found = MadeUp(Home(root=tmp_path / "home"))
-    monkeypatch.setattr(Worker, "_callback", lambda self, trial: None)
-    monkeypatch.setattr(worker, "WAIT", 0.01)
-    monkeypatch.setattr(winner, "WAIT", 0.01)
-    for module in (worker, winner):
-        monkeypatch.setattr(module, "start_run", found.start)
-        monkeypatch.setattr(module, "resume_run", found.resume)
-    return found
-
-
-@dataclass
-class Process:
-    """What one process has of a search."""
-
-    settings: SearchSettings
-    prepared: Any
-    around: Surroundings
-    study: SearchStudy
-
-    def work(self, **options: Any) -> None:
-        Worker("s", self.settings, self.study, self.prepared, self.around, **options).work()
-
-
-def process(home: Home, catalog: Catalog, *, new: bool = True, **options: Any) -> Process:
-    """Return a process of a search called ``s``, which the first one records."""
-    plan = make_plan(Request(task="ner", overrides={"train.learning_rate": (2e-4, "--lr")}), catalog)
-    corpus = SimpleNamespace(splits={"test": SimpleNamespace(content_hash="f")})
-    prepared: Any = PreparedRun(plan=plan, corpus=corpus, encoder=None)  # type: ignore[arg-type]
-    chosen: dict[str, Any] = {"sampler": "tpe", "pruner": "none", "trials": 4, "seeds": 3, "space": SPACE, **options}
-    settings = SearchSettings.of(prepared, plan, chosen.pop("space"), **chosen)
-    prepared = replace(prepared, plan=searched_plan(plan))
-    if new:
-        with Registry.open(home, create=True) as registry:
-            registry.searches.start(SearchRecord(name="s", task="ner", settings=settings.to_json()))
-    around = Surroundings(catalog=catalog, environment=Environment(), home=home)
-    return Process(settings, prepared, around, SearchStudy.of(home, "s", settings))
-
-
-def ended_process() -> int:
-    child = os.fork()
-    if child == 0:
-        os._exit(0)
-    os.waitpid(child, 0)
-    return child
-
-
-def runs_of(home: Home, group: str = "s") -> list[tuple[str, str]]:
-    with Registry.open(home, create=False) as registry:
-        return sorted((run.id, run.shown) for run in registry.runs.search(group=group))
-
-
-NAMES = [f"s-{place:03d}" for place in range(4)]
-FINISHED = [(name, "finished") for name in NAMES]
 
 
 # -- trials -----------------------------------------------------------------------------------------------------------
@@ -173,11 +48,6 @@ def test_each_trial_is_a_run_of_the_group_the_first_by_the_default_recipe(made_u
             assert plan["train.score_test"].text == "false"
             assert trial.value == details.scores[0].value
             assert {score.split for score in details.scores} == {"validation"}
-
-
-def recorded(home: Home) -> SearchRecord:
-    with Registry.open(home, create=False) as registry:
-        return registry.searches.get("s")
 
 
 def test_what_is_sampled_depends_on_seed_and_place_only(made_up: MadeUp, catalog: Catalog, tmp_path: Path) -> None:
@@ -349,7 +219,7 @@ def test_a_failed_retraining_says_what_to_do(made_up: MadeUp, catalog: Catalog) 
     made_up.fails = {"s-default-seeds-43": TrainingError("out of memory")}
     with pytest.raises(TrainingError, match="out of memory"):
         Retraining("s", one.settings, best, one.prepared, one.around).train()
-    with pytest.raises(TrainingError, match="the run 's-default-seeds-43' failed: out of memory"):
+    with pytest.raises(TrainingError, match=r"the run 's-default-seeds-43' failed: out of memory"):
         Retraining("s", one.settings, best, one.prepared, one.around).train()
 
 
@@ -372,8 +242,13 @@ def test_a_name_is_used_once(made_up: MadeUp, catalog: Catalog) -> None:
 def test_of_two_results_the_first_is_recorded(made_up: MadeUp, catalog: Catalog) -> None:
     process(made_up.home, catalog)
     with Registry.open(made_up.home, create=False) as registry:
-        assert registry.searches.settle("s", {"winner": 1}) == {"winner": 1}
-        assert registry.searches.settle("s", {"winner": 2}) == {"winner": 1}
+        assert registry.searches.settle("s", {"winner": 1}, trials=3) is None
+        assert registry.searches.settle("s", {"winner": 1}, trials=4) == {"winner": 1}
+        assert registry.searches.settle("s", {"winner": 2}, trials=4) == {"winner": 1}
+        registry.searches.complete("s", {"winner": 2, "gain": 1})
+        assert registry.searches.get("s").result == {"winner": 1}
+        registry.searches.complete("s", {"winner": 1, "gain": 1})
+        assert registry.searches.get("s").result == {"winner": 1, "gain": 1}
         registry.searches.update("s", result=None)
         assert registry.searches.get("s").result is None
 

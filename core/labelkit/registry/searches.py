@@ -74,16 +74,32 @@ class Searches:
             raise RegistryError(f"no search '{name}' in the registry", hint=hint)
         return found
 
-    def settle(self, name: str, result: Mapping[str, Any]) -> Mapping[str, Any]:
+    def settle(self, name: str, result: Mapping[str, Any], *, trials: int) -> Mapping[str, Any] | None:
         """Record the result of a search that has none yet, and return the one that is recorded then.
 
+        :param trials: of which it is the result.
+        :return: None, and nothing is recorded, where the search has another number of trials by now.
         :raises RegistryError: there is no such search.
         """
         with self._database.session(alone=True) as connection:
-            known = connection.scalar(sa.select(_SEARCHES.result).where(_SEARCHES.name == name))
-            if known is None:
+            record = _read(connection, name)
+            if record.result is not None:
+                return record.result
+            if record.settings["trials"] != trials:
+                return None
+            _update(connection, name, result=result)
+        return result
+
+    def complete(self, name: str, result: Mapping[str, Any]) -> None:
+        """Add to the result of a search, unless it has another winner by now, or is continued with more trials.
+
+        :param result: with the same ``winner``.
+        :raises RegistryError: there is no such search.
+        """
+        with self._database.session(alone=True) as connection:
+            known = _read(connection, name).result
+            if known is not None and known["winner"] == result["winner"]:
                 _update(connection, name, result=result)
-        return result if known is None else dict(known)
 
     def update(self, name: str, **values: Mapping[str, Any] | None) -> None:
         """Record other ``settings`` of a search, or another ``result``.
@@ -92,6 +108,13 @@ class Searches:
         """
         with self._database.session(write=True) as connection:
             _update(connection, name, **values)
+
+
+def _read(connection: sa.Connection, name: str) -> SearchRecord:
+    row = connection.execute(sa.select(tables.searches).where(_SEARCHES.name == name)).mappings().one_or_none()
+    if row is None:
+        raise RegistryError(f"no search '{name}' in the registry")
+    return SearchRecord(**row)
 
 
 def _update(connection: sa.Connection, name: str, **values: Mapping[str, Any] | None) -> None:

@@ -117,13 +117,15 @@ def run_search(search: Search, around: Surroundings, *, minutes: float | None = 
     with Registry.open(around.home, create=False) as registry:
         result = registry.searches.get(search.name).result
     if result is None:
-        Worker(search.name, settings, study, search.prepared, around, minutes=minutes).work()
-        winner = choose_winner(study, settings)
-        with Registry.open(around.home, create=False) as registry:
-            result = registry.searches.settle(search.name, {"winner": winner})
+        worker = Worker(search.name, settings, study, search.prepared, around, minutes=minutes)
+        while result is None:  # again where another process has asked for more trials since
+            worker.work()
+            trials, winner = study.trials, choose_winner(study, settings)
+            with Registry.open(around.home, create=False) as registry:
+                result = registry.searches.settle(search.name, {"winner": winner}, trials=trials)
     if "retrained" not in result:
         retrained = Retraining(search.name, settings, result["winner"], search.prepared, around).train()
         result = {**result, "retrained": retrained, "importances": study.importances(settings.space)}
         with Registry.open(around.home, create=False) as registry:
-            registry.searches.update(search.name, result=result)
+            registry.searches.complete(search.name, result)
     return result

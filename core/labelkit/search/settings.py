@@ -131,6 +131,11 @@ class SearchSettings:
         return place == 0 and self.sampler != "grid"
 
 
+def recorded_trials(record: SearchRecord) -> int:
+    """Return how many trials a recorded search has in all."""
+    return int(record.settings["trials"])
+
+
 def searched_plan(plan: Plan) -> Plan:
     """Return the plan of trials: it never reads test, and has the same validation split for all seeds."""
     changes = {"train.score_test": Setting(False, ORIGIN)}

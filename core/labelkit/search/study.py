@@ -138,6 +138,20 @@ class SearchStudy:
                 if key not in left_out
             }
 
+    def keep(self, trial: Trial) -> bool:
+        """Return whether a trial still holds its place, and let it do so for the next minutes.
+
+        A process on another machine discards a trial that has no run for long: its preparation took too long.
+        """
+        from optuna.exceptions import UpdateFinishedTrialError
+
+        with self._errors():
+            try:
+                trial.set_user_attr(_PROCESS, this_process())
+            except UpdateFinishedTrialError:
+                return False
+        return True
+
     def discard(self, trial: FrozenTrial) -> None:
         """Let a trial count no more, so that its place is free."""
         self._finish(trial, "failed", {_DISCARDED: True})

@@ -76,6 +76,20 @@ def choose_winner(study: SearchStudy, settings: SearchSettings) -> dict[str, Any
     return {"place": best, "validation": _value(trial), "values": values, "default": default}
 
 
+def _score(run: RunSummary, split: str, search: str) -> float:
+    """Return the score of a finished run.
+
+    :raises TrainingError: it has none, for example because its metric is not defined on the data.
+    """
+    found: float | None = getattr(run, split)
+    if found is None:
+        raise TrainingError(
+            f"the run '{run.id}' has no score on {split}, so the gain is unknown",
+            hint=f"labelkit runs rm {run.id}, then labelkit search --resume {search} trains it again",
+        )
+    return found
+
+
 def _value(trial: Any) -> float:
     return float(trial.value)
 
@@ -134,6 +148,8 @@ class Retraining:
             changes = self._winner["values"] if recipe == WINNER else {}
             prepared = with_changes(self._prepared, self._settings, changes, self._around)
             fresh = {"train.seed": Setting(seed, ORIGIN), "train.score_test": Setting(True, ORIGIN)}
+            if recipe == DEFAULT and not self._winner["default"]:  # only the winner is used
+                fresh["train.onnx"] = Setting(False, ORIGIN)
             prepared = replace(prepared, plan=prepared.plan.updated(fresh))
             start_run(prepared, self._around, run=run, group=self.groups[recipe])
         except LabelkitError:
@@ -172,7 +188,8 @@ class Retraining:
         runs = self._runs()
         split = "test" if "test" in self._prepared.corpus.splits else "validation"
         scores = {
-            recipe: [getattr(runs[self._run_id(recipe, seed)], split) for seed in self._seeds] for recipe in self.groups
+            recipe: [_score(runs[self._run_id(recipe, seed)], split, self._name) for seed in self._seeds]
+            for recipe in self.groups
         }
         found: dict[str, Any] = {
             "split": split,

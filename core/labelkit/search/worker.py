@@ -7,10 +7,11 @@ import traceback
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from labelkit.config.plan import Setting
 from labelkit.errors import LabelkitError, RegistryError, StorageError, TrainingError
 from labelkit.registry import Registry, RunSummary
 from labelkit.search.process import is_gone, this_process
-from labelkit.search.settings import SearchSettings
+from labelkit.search.settings import ORIGIN, SearchSettings, recorded_trials
 from labelkit.search.study import SearchStudy, error_of, process_of, pruned_at
 from labelkit.search.trials import Surroundings, message_of, resume_run, start_run, with_changes
 from labelkit.train.preparation import PreparedRun
@@ -75,11 +76,13 @@ class Worker:
                 return
 
     def _claim(self) -> tuple[int, Trial] | None:
+        with Registry.open(self._around.home, create=False) as registry:
+            record = registry.searches.get(self._name)
+        if record.result is not None:  # another process has chosen the winner
+            return None
+        self._study.trials = recorded_trials(record)  # another process may have asked for more
         if self._deadline is not None and time.monotonic() > self._deadline:
             return None
-        with Registry.open(self._around.home, create=False) as registry:
-            if registry.searches.get(self._name).result is not None:  # another process has chosen the winner
-                return None
         return self._study.claim(self._settings.fixed)
 
     def _settle(self) -> tuple[list[tuple[int, FrozenTrial]], list[str]]:
@@ -125,21 +128,23 @@ class Worker:
         left_out = self._settings.unfit_defaults if default else frozenset[str]()
         values = self._study.sample(trial, self._settings.space, left_out)
         shown = ", ".join(f"{key.partition('.')[2] or key} {_short(value)}" for key, value in values.items())
-        self._around.on_stage(
-            f"trial {place + 1} of {self._settings.trials}", "the default recipe" if default else shown
-        )
+        self._around.on_stage(f"trial {place + 1} of {self._study.trials}", "the default recipe" if default else shown)
         run = trial_run(self._name, place)
         try:
             prepared = with_changes(self._prepared, self._settings, {} if default else values, self._around)
-            callbacks = (*prepared.callbacks, self._callback(trial))
-            start_run(replace(prepared, callbacks=callbacks), self._around, run=run, group=self._name)
+            # only the winner is used, so that no trial keeps an ONNX model
+            plan = prepared.plan.updated({"train.onnx": Setting(False, ORIGIN)})
+            prepared = replace(prepared, plan=plan, callbacks=(*prepared.callbacks, self._callback(trial)))
+            if not self._study.keep(trial):
+                return
+            start_run(prepared, self._around, run=run, group=self._name)
             self._note_pruning(run, trial)
         except Exception as error:
             self._failed(place, trial, error)
 
     def _resume(self, place: int, frozen: FrozenTrial) -> None:
         run = trial_run(self._name, place)
-        self._around.on_stage(f"trial {place + 1} of {self._settings.trials}", f"resumed: {run}")
+        self._around.on_stage(f"trial {place + 1} of {self._study.trials}", f"resumed: {run}")
         trial = self._study.trial(place, frozen)
         try:
             resume_run(run, self._around, (self._callback(trial),))
