@@ -14,6 +14,7 @@ from labelkit.plugins.catalog import Catalog
 from labelkit.registry import Registry
 from labelkit.search import worker
 from labelkit.search.search import Search, run_search
+from labelkit.search.trials import with_changes
 from labelkit.search.winner import Retraining, choose_winner
 from made_up_search import NAMES, MadeUp, process, recorded, runs_of
 
@@ -72,7 +73,7 @@ def test_a_trial_discarded_during_its_preparation_trains_no_run(
     made_up: MadeUp, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one = process(made_up.home, catalog)
-    real, slow = worker.with_changes, [True]
+    real, slow = with_changes, [True]
 
     def prepare_slowly(*args: Any) -> Any:
         if slow.pop() if slow else False:
