@@ -7,6 +7,7 @@ import contextlib
 import json
 import re
 import socket
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -324,6 +325,24 @@ def test_the_document_says_what_each_operation_returns(client: httpx.Client) -> 
     assert list(paths["/metrics"]["get"]["responses"]["200"]["content"]) == [media]
     refused = client.post("/tei/shared/predict", json={"inputs": "x"}).status_code
     assert str(refused) in paths["/tei/{model}/predict"]["post"]["responses"]
+
+
+def test_an_unexpected_error_is_json_without_its_message(
+    client: httpx.Client, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: object) -> None:
+        raise ZeroDivisionError("a text of somebody")
+
+    monkeypatch.setattr(served_models.ServedModel, "info", property(fail))
+    answer = client.get("/v1/models")
+    assert answer.status_code == 500
+    assert answer.json() == {"error": "unexpected ZeroDivisionError: a bug in labelkit"}
+    for _ in range(100):  # it is told of after the answer
+        if any("ZeroDivisionError at" in line for line in said):
+            break
+        time.sleep(0.01)
+    assert [line for line in said if "ZeroDivisionError at" in line]
+    assert not any("somebody" in line for line in said)
 
 
 def test_neither_metrics_nor_the_log_hold_a_text(client: httpx.Client, said: list[str]) -> None:

@@ -99,7 +99,7 @@ def _lifespan(models: ServedModels) -> Any:
 
 
 def _http_errors() -> dict[Any, Any]:
-    """Return handlers for paths and methods that no operation has."""
+    """Return handlers for paths and methods that no operation has, and for unexpected errors, each with JSON."""
 
     async def not_found(request: Request, error: Exception) -> Response:
         return json_response({"error": "unknown path; /docs lists all"}, 404)
@@ -107,4 +107,8 @@ def _http_errors() -> dict[Any, Any]:
     async def wrong_method(request: Request, error: Any) -> Response:
         return json_response({"error": "this path has other methods; /docs lists all"}, 405, error.headers)
 
-    return {404: not_found, 405: wrong_method}
+    async def unexpected(request: Request, error: Exception) -> Response:
+        # Starlette raises the error again afterwards, so that the gate prints its type and place
+        return json_response({"error": f"unexpected {type(error).__name__}: a bug in labelkit"}, 500)
+
+    return {404: not_found, 405: wrong_method, 500: unexpected}
