@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
+import hypothesis
 import pytest
 
 import labelkit
@@ -17,6 +18,9 @@ from postgres_server import NoServer, PostgresServer, postgres_server
 
 # as many processes as cores run the tests, and threads that spin while they wait would take cores from the others
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# a busy machine is no failure
+hypothesis.settings.register_profile("labelkit", deadline=None)
+hypothesis.settings.load_profile("labelkit")
 
 NAMES = ("Ada Lovelace", "Bob", "Cleo", "Marie Curie", "Tim")
 TOWNS = ("Rome", "New York", "Lima", "Paris")
