@@ -123,6 +123,14 @@ def damage_model(checkpoint: Path) -> None:
         (lambda folder: change(folder / "config.json", note="another"), "was made from another config.json"),
         (lambda folder: change(folder / "tokenizer_config.json", n="x"), "was made from another tokenizer_config.json"),
         (
+            lambda folder: (folder / "added_tokens.json").write_text("{}"),
+            "was made from other files: added_tokens.json is new",
+        ),
+        (
+            lambda folder: (folder / "tokenizer_config.json").unlink(),
+            "was made from other files: tokenizer_config.json is missing",
+        ),
+        (
             lambda folder: change(folder / FOLDER / "meta.json", tokenizer_input="text"),
             "was made for another input of the tokenizer",
         ),

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,7 @@ from labelkit.labels.schemes import convert, repair, tags_of
 from labelkit.labels.unknown import UNKNOWN, hide_unknown, keep_unknown
 from labelkit.metrics.scoring import score
 from labelkit.metrics.unknown_labels import known_part
+from labelkit.models.heads import BoundHead
 from labelkit.plugins.catalog import Catalog
 from labelkit.records import Example, Labels, LoadContext, Predictions, Schema
 from labelkit.records.heads import IGNORE_INDEX
@@ -254,6 +256,38 @@ def test_mistakes_and_label_errors_are_never_at_unknown_words() -> None:
     assert set(ranked.order[:2].tolist()) == {0, 2}
 
 
+def test_a_loss_is_told_which_words_are_unknown_and_not_which_subwords_continue_one() -> None:
+    from labelkit.train.trainer import unknown_words
+
+    words = [np.array([-1, 0, 0, 1, 1, -1], np.int32), np.array([-1, 3, -1], np.int32)]
+    labels = np.array([[-100, 4, -100, -100, -100, -100], [-100, 2, -100, -100, -100, -100]])
+    found = unknown_words(words, labels, left=False)
+    assert found is not None
+    assert np.argwhere(found).tolist() == [[0, 3]]
+    moved = unknown_words(words, np.array([[-100, 4, -100, -100, -100, -100], [-100] * 6]), left=True)
+    assert moved is not None
+    assert np.argwhere(moved).tolist() == [[0, 3], [1, 4]]
+    assert unknown_words(words[1:], labels[1:, :3], left=False) is None
+
+
+def test_a_loss_of_several_tasks_is_told_what_is_unknown_of_each() -> None:
+    from labelkit.train.joint_windows import JointCollator
+
+    special = SimpleNamespace(types=None)
+    encoding: Any = SimpleNamespace(pad_left=False, special_tokens=special, pad_id=0)
+    ids, words = np.array([2, 7, 8, 3], np.int32), np.array([-1, 0, 1, -1], np.int32)
+    both = {
+        "input_ids": ids, "second": -1,
+        "labels:ner": np.array([-100, 1, -100, -100], np.int32), "words:ner": words,
+        "labels:pos": np.array([-100, 0, 1, -100], np.int32), "words:pos": words,
+    }  # fmt: skip
+    alone = {name: value for name, value in both.items() if not name.endswith("ner")}
+    pos = Schema(name="pos", kind="token", labels=("A", "B"))
+    batch = JointCollator(encoding, {"ner": NER, "pos": pos})([alone, both])
+    assert batch["unknown:ner"].nonzero().tolist() == [[1, 2]]
+    assert "unknown:pos" not in batch
+
+
 @pytest.mark.slow
 def test_what_is_unknown_changes_no_weight(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import labelkit
@@ -262,8 +296,17 @@ def test_what_is_unknown_changes_no_weight(tmp_path: Path, monkeypatch: pytest.M
     text = "Ada B-PER\nran _\nhome O\n\nBob B-PER\nsat _\n\n" * 20
     (tmp_path / "train.conll").write_text(text + "dumb _\n\n" * 20)
     (tmp_path / "dev.conll").write_text(text)
+    told: list[Any] = []
+    losses = BoundHead.losses
+
+    def spy(head: BoundHead, outputs: Any, labels: Any, parameters: Any, unknown: Any = None) -> Any:
+        told.append(unknown)
+        return losses(head, outputs, labels, parameters, unknown)
+
+    monkeypatch.setattr(BoundHead, "losses", spy)
     result = labelkit.run("ner", data=tmp_path, model="tiny:bert", epochs=1, max_steps=3)
     assert result.status == "finished"
+    assert any(unknown is not None and int(unknown.sum()) for unknown in told)
     assert np.isfinite(result.metrics["validation"]["ner"]["loss"])
 
 

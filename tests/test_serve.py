@@ -478,6 +478,25 @@ def test_a_run_of_another_kind_is_not_served_in_its_place(aliased: tuple[ServedM
     assert "is of kind token" in lines[0]
 
 
+@pytest.mark.parametrize("pairs", [True, False])
+def test_a_labeller_of_pairs_and_one_of_single_texts_are_not_swapped(
+    aliased: tuple[ServedModel, list[Any], list[str]], monkeypatch: pytest.MonkeyPatch, pairs: bool
+) -> None:
+    model, refers, lines = aliased
+    model.info.pairs = pairs  # type: ignore[misc]
+    monkeypatch.setattr(Info, "pairs", not pairs)
+    refers.append("others")
+    model.refresh()
+    assert (model.run, model.swaps) == ("old", 0)
+    assert lines == [
+        "note: ner@prod: run old stays, because only one of ner@prod and run 'others' is a labeller of pairs of texts"
+    ]
+    monkeypatch.setattr(Info, "pairs", pairs)
+    refers.append("same")
+    model.refresh()
+    assert (model.run, model.swaps) == ("same", 1)
+
+
 # -- the command ------------------------------------------------------------------------------------------------------
 
 

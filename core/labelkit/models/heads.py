@@ -213,15 +213,20 @@ class BoundHead:
             ) from error
 
     def losses(
-        self, outputs: torch.Tensor, labels: torch.Tensor, parameters: Mapping[str, torch.Tensor]
+        self,
+        outputs: torch.Tensor,
+        labels: torch.Tensor,
+        parameters: Mapping[str, torch.Tensor],
+        unknown: torch.Tensor | None = None,
     ) -> torch.Tensor:
         """Return the losses of some windows: of any shape for words, of shape (windows,) for texts.
 
+        :param unknown: the first subword of each word whose label is unknown; None where all labels are known.
         :raises LabelkitError: the head fails, or returns another shape.
         """
         from labelkit.hardware import is_out_of_memory
 
-        batch = HeadBatch(outputs=outputs.float(), labels=labels, parameters=parameters)
+        batch = HeadBatch(outputs=outputs.float(), labels=labels, parameters=parameters, unknown=unknown)
         try:
             found = self.head.loss(batch, self.context)
         except Exception as error:

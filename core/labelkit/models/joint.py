@@ -233,6 +233,7 @@ def joint_loss(
     *,
     shares: Mapping[str, torch.Tensor] | None = None,
     counts: Mapping[str, torch.Tensor] | None = None,
+    unknown: Mapping[str, torch.Tensor] | None = None,
 ) -> torch.Tensor:
     """Return the weighted sum of the tasks' mean losses, each divided by the loss of chance.
 
@@ -243,11 +244,13 @@ def joint_loss(
     :param weights: task → its weight above 0, 1 where it has none.
     :param shares: task of texts → the share of each window in the loss of its text, of shape (windows,).
     :param counts: task → the labels of its whole optimizer step; those of the batch where it is None.
+    :param unknown: task → the first subword of each word whose label is unknown; no task where all are known.
     :raises LabelkitError: a head fails.
     """
     total: torch.Tensor | float = 0.0
     for task, head in heads.items():
-        found = head.losses(outputs[task]["logits"], labels[task], outputs[task].get(MODULE) or {})
+        output, unknown_here = outputs[task], (unknown or {}).get(task)
+        found = head.losses(output["logits"], labels[task], output.get(MODULE) or {}, unknown_here)
         known = labelled_rows(labels[task], head.context.schema)
         if head.context.schema.kind == "text":
             found = torch.where(known, found * (1.0 if shares is None else shares[task]), 0.0)

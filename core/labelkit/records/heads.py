@@ -45,11 +45,14 @@ class HeadBatch:
         (windows,), float32 where labels are numbers; where a text may have several labels float32 of shape (windows,
         labels), 1 for each label that it has and 0 for the others.
     :param parameters: the trained parameters of the head's module, by name.
+    :param unknown: the first subword of each word whose label is unknown, bool of the shape of :attr:`labels`: what
+        models a sentence as a whole passes through these words. None where all labels are known, and for texts.
     """
 
     outputs: torch.Tensor
     labels: torch.Tensor
     parameters: Mapping[str, torch.Tensor] = field(default_factory=dict)
+    unknown: torch.Tensor | None = None
 
     @property
     def mask(self) -> torch.Tensor:

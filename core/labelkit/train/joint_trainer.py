@@ -9,7 +9,7 @@ import torch
 
 from labelkit.models.heads import BoundHead
 from labelkit.models.joint import joint_loss, labelled_rows
-from labelkit.train.joint_windows import labels_key, shares_key
+from labelkit.train.joint_windows import labels_key, shares_key, unknown_key
 from labelkit.train.trainer import WordLevelTrainer
 
 
@@ -51,11 +51,12 @@ class JointTrainer(WordLevelTrainer):
         """Return the joint loss of a batch, with the labels of its optimizer step as denominators, in fp32."""
         labels = {task: inputs.pop(labels_key(task)) for task in self._heads}
         shares = {task: inputs.pop(key) for task in self._heads if (key := shares_key(task)) in inputs}
+        unknown = {task: inputs.pop(key) for task in self._heads if (key := unknown_key(task)) in inputs}
         outputs = model(**inputs)
         counts = None
         if isinstance(num_items_in_batch, torch.Tensor):
             counts = dict(zip(self._heads, num_items_in_batch, strict=True))
-        loss = joint_loss(outputs, labels, self._heads, self._weights, shares=shares, counts=counts)
+        loss = joint_loss(outputs, labels, self._heads, self._weights, shares=shares, counts=counts, unknown=unknown)
         if self.args.world_size > 1 and counts is not None:
             loss = loss * self.args.world_size  # the counts are of all processes, whose gradients are averaged
         if model.training:

@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from labelkit.encode.alignment import Encoding
+from labelkit.encode.alignment import NO_WORD, Encoding
 from labelkit.encode.batches import model_inputs
 from labelkit.encode.cache import WindowStore
 from labelkit.records import Schema
 from labelkit.records.heads import IGNORE_INDEX
-from labelkit.train.trainer import label_array
+from labelkit.train.trainer import label_array, unknown_words
 from labelkit.train.training_windows import Item, TrainingWindows
 
 #: stands in a table of windows where the corpus of a task has no such window
@@ -30,6 +30,16 @@ def labels_key(task: str) -> str:
 def shares_key(task: str) -> str:
     """Return the name of the shares of windows in their texts in a batch."""
     return f"shares:{task}"
+
+
+def words_key(task: str) -> str:
+    """Return the name of the words of a window's subwords, as the corpus of a task has them, in an item."""
+    return f"words:{task}"
+
+
+def unknown_key(task: str) -> str:
+    """Return the name of the words whose label of a task is unknown in a batch."""
+    return f"unknown:{task}"
 
 
 def merge_windows(stores: Sequence[WindowStore]) -> Table:
@@ -113,6 +123,7 @@ class JointWindows(TrainingWindows):
                     "second": window.second,
                     labels_key(task): store.labels(position),
                     shares_key(task): window.weight / store.mean_weight,
+                    words_key(task): window.words,
                 }
         return item
 
@@ -141,6 +152,10 @@ class JointCollator:
                 arrays[key][~here] = IGNORE_INDEX
                 shares = [item.get(shares_key(task), 0.0) for item in items]
                 arrays[shares_key(task)] = np.array(shares, np.float32)
+                continue
+            words = [item.get(words_key(task), np.full(len(item["input_ids"]), NO_WORD, np.int32)) for item in items]
+            unknown = unknown_words(words, arrays[key], left=left)
+            arrays.update({} if unknown is None else {unknown_key(task): unknown})
         return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
 

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 from transformers import PrinterCallback, TrainerCallback, TrainingArguments
 
-from labelkit.encode.alignment import Encoding
-from labelkit.encode.batches import model_inputs, pad_labels
+from labelkit.encode.alignment import Encoding, first_subword_mask
+from labelkit.encode.batches import model_inputs, pad_labels, pad_words
 from labelkit.encode.cache import WindowStore
 from labelkit.labels.label_sets import multi_hot
 from labelkit.models.heads import MODULE, BoundHead
@@ -37,7 +37,7 @@ class Collator:
         self._schema = schema
 
     def __call__(self, items: Sequence[Item]) -> dict[str, torch.Tensor]:
-        """Return the tensors of a batch; ``weights`` only for kind ``text``."""
+        """Return the tensors of a batch; ``weights`` only for kind ``text``, ``unknown`` only where a label is."""
         left = self._encoding.pad_left
         rows = [item["input_ids"] for item in items]
         arrays: dict[str, NDArray[Any]] = {}
@@ -47,6 +47,9 @@ class Collator:
         arrays["labels"] = label_array([item["labels"] for item in items], self._schema, left=left)
         if self._schema.kind == "text":
             arrays["weights"] = np.array([item["weight"] for item in items], np.float32)
+        else:
+            unknown = unknown_words([item["words"] for item in items], arrays["labels"], left=left)
+            arrays.update({} if unknown is None else {"unknown": unknown})
         return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
 
@@ -59,6 +62,16 @@ def label_array(rows: Sequence[NDArray[Any]], schema: Schema, *, left: bool) -> 
     if schema.kind == "token":
         return pad_labels(rows, left=left)
     return multi_hot(rows, len(schema.labels)) if schema.multilabel else text_labels([row[0] for row in rows])
+
+
+def unknown_words(rows: Sequence[NDArray[np.int32]], labels: NDArray[Any], *, left: bool) -> NDArray[np.bool_] | None:
+    """Return the first subword of each word whose label is unknown, of the shape of ``labels``; None for none.
+
+    :param rows: the word of each subword of the windows.
+    :param labels: their label ids, of shape (windows, subwords).
+    """
+    found: NDArray[np.bool_] = first_subword_mask(pad_words(rows, left=left)) & (labels == IGNORE_INDEX)
+    return found if found.any() else None
 
 
 def text_labels(labels: Sequence[np.integer[Any] | np.floating[Any]]) -> NDArray[Any]:
@@ -212,9 +225,9 @@ class WordLevelTrainer(OutOfMemoryTrainer):
         The weights of the windows of a text sum to one. They are divided by the mean weight of train, so that the
         gradient of a text does not depend on the other texts of its batch.
         """
-        labels, weights = inputs.pop("labels"), inputs.pop("weights", None)
+        labels, weights, unknown = inputs.pop("labels"), inputs.pop("weights", None), inputs.pop("unknown", None)
         outputs = model(**inputs)
-        losses = self._head.losses(outputs["logits"], labels, outputs.get(MODULE) or {})
+        losses = self._head.losses(outputs["logits"], labels, outputs.get(MODULE) or {}, unknown)
         if weights is not None:
             losses = losses * (weights / self._mean_weight)
         count = (labels != IGNORE_INDEX).sum() if num_items_in_batch is None else num_items_in_batch

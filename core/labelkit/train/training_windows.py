@@ -43,7 +43,8 @@ class TrainingWindows(Dataset[Item]):
 
     def _item(self, index: int, window: Window, weight: float) -> Item:
         labels = self._store.labels(index)
-        return {"input_ids": window.ids, "labels": labels, "weight": weight, "second": window.second}
+        words = {"words": window.words, "second": window.second}
+        return {"input_ids": window.ids, "labels": labels, "weight": weight, **words}
 
 
 class RandomTextWindows(TrainingWindows):

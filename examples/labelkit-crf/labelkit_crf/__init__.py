@@ -26,10 +26,11 @@ def transitions(ctx: labelkit.HeadContext) -> torch.nn.Module:
 
 
 def loss(batch: labelkit.HeadBatch, ctx: labelkit.HeadContext) -> torch.Tensor:
-    """Return the negative log-likelihood of the labels of each window."""
+    """Return the negative log-likelihood of the labels of each window; words of unknown label may have any."""
     from labelkit_crf.module import negative_log_likelihood
 
-    return negative_log_likelihood(batch.outputs, batch.labels, batch.mask, batch.parameters["transitions"])
+    transitions = batch.parameters["transitions"]
+    return negative_log_likelihood(batch.outputs, batch.labels, batch.mask, transitions, batch.unknown)
 
 
 def decode(scores: labelkit.Scores) -> NDArray[Any]:

@@ -21,31 +21,59 @@ class Transitions(torch.nn.Module):
 
 
 def negative_log_likelihood(
-    emissions: torch.Tensor, labels: torch.Tensor, mask: torch.Tensor, transitions: torch.Tensor
+    emissions: torch.Tensor,
+    labels: torch.Tensor,
+    known: torch.Tensor,
+    transitions: torch.Tensor,
+    unknown: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Return the negative log-likelihood of the labels of each window, of shape (windows,).
 
     :param emissions: of shape (windows, length, labels).
-    :param labels: label ids, of shape (windows, length); anything where ``mask`` is False.
-    :param mask: the subwords that carry a label, of shape (windows, length).
+    :param labels: label ids, of shape (windows, length); anything where ``known`` is False.
+    :param known: the subwords that carry a label, of shape (windows, length).
+    :param unknown: the first subwords of words whose label is unknown: a path goes through them, with any label. None
+        for none.
     """
-    emissions, labels, mask = gathered(emissions, labels, mask)
-    labels = labels.where(mask, 0)
+    words = known if unknown is None else known | unknown
+    emissions, labels, known, words = gathered(words, emissions, labels, known)
+    total = log_sum_of_paths(emissions, words, transitions)
+    if unknown is None:
+        gold = score_of_path(emissions, labels.where(words, 0), words, transitions)
+    else:
+        others = torch.arange(emissions.shape[2], device=labels.device) != labels[..., None]
+        allowed = emissions.masked_fill(known[..., None] & others, -torch.inf)
+        gold = log_sum_of_paths(allowed, words, transitions)
+    return (total - gold).where(words[:, 0], 0.0)
+
+
+def score_of_path(
+    emissions: torch.Tensor, labels: torch.Tensor, words: torch.Tensor, transitions: torch.Tensor
+) -> torch.Tensor:
+    """Return the score of the labels of each window, of shape (windows,)."""
     picked = emissions.gather(2, labels[..., None])[..., 0]
     steps = transitions[labels[:, :-1], labels[:, 1:]]
-    gold = (picked * mask).sum(1) + (steps * mask[:, 1:]).sum(1)
+    return (picked * words).sum(1) + (steps * words[:, 1:]).sum(1)
+
+
+def log_sum_of_paths(emissions: torch.Tensor, words: torch.Tensor, transitions: torch.Tensor) -> torch.Tensor:
+    """Return the log-sum of the scores of all paths through each window, of shape (windows,): the forward algorithm."""
     total = emissions[:, 0]
     for step in range(1, emissions.shape[1]):
         paths = torch.logsumexp(total[:, :, None] + transitions, dim=1) + emissions[:, step]
-        total = torch.where(mask[:, step, None], paths, total)
-    return (torch.logsumexp(total, dim=1) - gold) * mask[:, 0]
+        total = torch.where(words[:, step, None], paths, total)
+    return torch.logsumexp(total, dim=1)
 
 
-def gathered(
-    emissions: torch.Tensor, labels: torch.Tensor, mask: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Return the three without what no window has labels for: the labelled subwords of each stand first, in order."""
-    longest = max(1, int(mask.sum(1).max()))
-    order = torch.argsort(~mask, dim=1, stable=True)[:, :longest]
-    labels, mask = labels.gather(1, order), mask.gather(1, order)
-    return emissions.gather(1, order[..., None].expand(-1, -1, emissions.shape[2])), labels, mask
+def gathered(words: torch.Tensor, *tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """Return tensors of shape (windows, length, …), and ``words``, with only the words of each window, in order, first.
+
+    The length is that of the window with the most words.
+    """
+    longest = max(1, int(words.sum(1).max()))
+    order = torch.argsort(~words, dim=1, stable=True)[:, :longest]
+    found = []
+    for tensor in (*tensors, words):
+        index = order if tensor.dim() == 2 else order[..., None].expand(-1, -1, tensor.shape[2])
+        found.append(tensor.gather(1, index))
+    return tuple(found)

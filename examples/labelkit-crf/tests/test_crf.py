@@ -12,6 +12,7 @@ import torch
 from safetensors.numpy import load_file
 
 import labelkit
+import labelkit_crf.module
 from labelkit.testing import Check, contract
 from labelkit_crf.decoding import viterbi
 from labelkit_crf.module import negative_log_likelihood
@@ -38,6 +39,37 @@ def test_the_loss_is_that_of_all_paths() -> None:
         paths = [path(ids) for ids in itertools.product(range(3), repeat=len(words))]
         gold = path(tuple(int(labels[window, word]) for word in words))
         assert float(losses) == pytest.approx(float(np.logaddexp.reduce(paths)) - gold, abs=1e-5)
+
+
+def test_a_word_of_unknown_label_may_have_any() -> None:
+    emissions, transitions = torch.randn(2, 6, 3), torch.randn(3, 3)
+    labels = torch.tensor([[1, -100, -100, 2, -100, -100], [-100, -100, 0, -100, 1, -100]])
+    unknown = torch.tensor([[0, 0, 1, 0, 0, 1], [1, 0, 0, 0, 0, 0]]).bool()
+    found = negative_log_likelihood(emissions, labels, labels != -100, transitions, unknown)
+    for window, loss in enumerate(found):
+        words = [position for position in range(6) if labels[window, position] >= 0 or unknown[window, position]]
+        scores, fitting = [], []
+        for ids in itertools.product(range(3), repeat=len(words)):
+            steps = sum(float(transitions[a, b]) for a, b in itertools.pairwise(ids))
+            score = steps + sum(float(emissions[window, word, label]) for word, label in zip(words, ids, strict=True))
+            scores.append(score)
+            if all(labels[window, word] in (-100, label) for word, label in zip(words, ids, strict=True)):
+                fitting.append(score)
+        expected = np.logaddexp.reduce(scores) - np.logaddexp.reduce(fitting)
+        assert float(loss) == pytest.approx(float(expected), abs=1e-5)
+    given = emissions.requires_grad_(), transitions.requires_grad_()
+    negative_log_likelihood(given[0], labels, labels != -100, given[1], unknown).sum().backward()
+    assert all(one.grad is not None and one.grad.isfinite().all() for one in given)
+
+
+def test_words_that_are_all_unknown_teach_nothing() -> None:
+    emissions, transitions = torch.randn(1, 3, 3, requires_grad=True), torch.zeros(3, 3)
+    labels = torch.full((1, 3), -100)
+    loss = negative_log_likelihood(emissions, labels, labels != -100, transitions, torch.tensor([[True, False, True]]))
+    assert float(loss.detach()) == pytest.approx(0.0, abs=1e-6)
+    loss.sum().backward()
+    assert emissions.grad is not None
+    assert emissions.grad.abs().max() < 1e-6
 
 
 def test_the_decoder_finds_the_best_of_all_paths() -> None:
@@ -70,3 +102,22 @@ def test_a_labeller_learns_and_keeps_its_transitions(tmp_path: Path) -> None:
     assert labelkit.load(str(run.checkpoint)).label("Ada Lovelace lives in London .") == first
     found, _ = labeller.scores([labelkit.Example(id="1", words=("Ada", "lives"))])
     np.testing.assert_array_equal(found.parameters["transitions"], transitions)
+
+
+def test_a_labeller_learns_from_partly_annotated_sentences(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[int] = []
+    loss = labelkit_crf.module.negative_log_likelihood
+
+    def spy(*given: torch.Tensor | None) -> torch.Tensor:
+        told.append(0 if given[4] is None else int(given[4].sum()))
+        return loss(*given)
+
+    monkeypatch.setattr(labelkit_crf.module, "negative_log_likelihood", spy)
+    text = "Ada B-PER\nLovelace I-PER\nmet _\nBob B-PER\n\n" * 20
+    for split in ("train", "dev"):
+        (tmp_path / f"{split}.conll").write_text(text)
+    run = labelkit.run(
+        "ner", data=tmp_path, model="tiny:bert", max_steps=2, settings={"train.head": "crf"}, home=tmp_path / "home"
+    )
+    assert run.status == "finished"
+    assert max(told) > 0

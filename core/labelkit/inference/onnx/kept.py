@@ -27,7 +27,7 @@ from labelkit.inference.engine import Engine, Floats, fallback_of
 from labelkit.inference.onnx.export import META, MODEL, OnnxModel, find_model, require_runtime, write_model
 from labelkit.models.architectures import FP32_ONLY
 from labelkit.models.checkpoint import CheckpointInfo
-from labelkit.models.checkpoint_files import HEAD_WEIGHTS, Checksum, sha256_of, weights_of
+from labelkit.models.checkpoint_files import HEAD_WEIGHTS, INDEX, Checksum, sha256_of, weights_of
 from labelkit.models.heads import BoundHead, parameters_of
 from labelkit.models.tokenizer import ContentTokenizer, PairTokens, SpecialTokens
 from labelkit.records import Context, Head, HeadContext
@@ -39,7 +39,7 @@ TOKENIZER = "tokenizer.json"
 FORMAT = 1
 #: files of a checkpoint beside its weights on which its ONNX model and its encoding depend
 SOURCES = (
-    "config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
+    INDEX, "config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
     "vocab.json", "vocab.txt", "merges.txt", "*.model",
 )  # fmt: skip
 #: packages whose versions are recorded
@@ -94,12 +94,17 @@ class KeptModel:
 
         :param info: of the checkpoint.
         :param checksum: computes the SHA-256 of a file.
+        :raises ModelError: the weights of the checkpoint are damaged or missing.
         """
         if self.meta["encoding"].keys() != {*_ENCODING, "special_tokens"}:
             return "was made by another version of labelkit"
         if self.meta["tokenizer_input"] != info.tokenizer_input:
             return "was made for another input of the tokenizer"
         try:
+            # a file that came later may take the place of another, as model.safetensors does of the parts of an index
+            others = sorted(source_files(self.checkpoint) ^ self.sources.keys())
+            if others:
+                return f"was made from other files: {others[0]} {self._came_or_went(others[0])}"
             for name, digest in self.sources.items():
                 if checksum(self.checkpoint / name) != digest:
                     return f"was made from another {name}"
@@ -110,6 +115,9 @@ class KeptModel:
         except OSError as error:
             return f"cannot be read: {one_line(error)}"
         return None
+
+    def _came_or_went(self, name: str) -> str:
+        return "is missing" if name in self.sources else "is new"
 
     def encoding(self, info: CheckpointInfo) -> Encoding:
         """Return how examples become windows, with the max length and the stride of the checkpoint.
@@ -173,6 +181,15 @@ def read_kept_model(checkpoint: Path) -> KeptModel | None:
 _KEYS = {"special", "unknown", "tokenizer_input", "model_type", "encoding", "hidden_size", "head_parameters", "unfit"}
 
 
+def source_files(checkpoint: Path) -> set[str]:
+    """Return the names of the files of a checkpoint on which its ONNX model depends.
+
+    :raises ModelError: its weights are damaged or missing.
+    """
+    found = {*weights_of(checkpoint), *(file for pattern in SOURCES for file in checkpoint.glob(pattern))}
+    return {file.name for file in found if file.is_file()}
+
+
 def _frozen(value: Any) -> Any:
     """Return a value of JSON with tuples in place of lists."""
     if isinstance(value, dict):
@@ -211,9 +228,8 @@ def keep_model(engine: Engine, checkpoint: Path, info: CheckpointInfo, cache: Pa
 def _described(engine: Engine, checkpoint: Path, info: CheckpointInfo) -> dict[str, Any]:
     """Return what the meta file says of a checkpoint."""
     encoding, special = engine.encoding, engine.encoding.special_tokens
-    sources = {*weights_of(checkpoint), *(file for pattern in SOURCES for file in checkpoint.glob(pattern))}
     return {
-        "made_from": {file.name: sha256_of(file) for file in sorted(sources) if file.is_file()},
+        "made_from": {name: sha256_of(checkpoint / name) for name in sorted(source_files(checkpoint))},
         "tokenizer_input": info.tokenizer_input,
         "model_type": str(engine.torch_model.config.model_type),
         "hidden_size": engine.head.context.hidden_size,
