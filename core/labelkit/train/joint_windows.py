@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -142,7 +143,8 @@ class JointCollator:
         left, special = self._encoding.pad_left, self._encoding.special_tokens
         ids = [item["input_ids"] for item in items]
         seconds = [item["second"] for item in items]
-        arrays = dict(model_inputs(ids, special, self._encoding.pad_id, left=left, seconds=seconds))
+        arrays: dict[str, NDArray[Any]] = {}
+        arrays.update(model_inputs(ids, special, self._encoding.pad_id, left=left, seconds=seconds))
         for task, schema in self._schemas.items():
             key = labels_key(task)
             here = np.array([key in item for item in items])

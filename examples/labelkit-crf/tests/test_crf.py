@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -108,7 +109,7 @@ def test_a_labeller_learns_from_partly_annotated_sentences(tmp_path: Path, monke
     told: list[int] = []
     loss = labelkit_crf.module.negative_log_likelihood
 
-    def spy(*given: torch.Tensor | None) -> torch.Tensor:
+    def spy(*given: Any) -> Any:
         told.append(0 if given[4] is None else int(given[4].sum()))
         return loss(*given)
 
