@@ -359,6 +359,10 @@ def of_padding(batch: HeadBatch, ctx: HeadContext) -> Any:
     return cross_entropy(replace(batch, labels=batch.labels.clamp(min=0)), ctx)
 
 
+def with_penalty(batch: HeadBatch, ctx: HeadContext) -> Any:
+    return cross_entropy(batch, ctx) + 1e-3 * batch.outputs.square().mean()  # of windows without labels, too
+
+
 def mean_loss(batch: HeadBatch, ctx: HeadContext) -> Any:
     return cross_entropy(batch, ctx).sum() / batch.mask.sum()
 
@@ -791,5 +795,8 @@ BROKEN: dict[str, BrokenPlugin] = {
     "example out of the schema": task("schema", "label 'B-cow' of example 7", examples=(tagged("O B-cow"),)),
     "nothing left to read": task("learns", "there is nothing to learn", replace(PREPROCESSOR, apply=blank)),
     "reads the answers": task("saves", "there are none when it labels", replace(PREPROCESSOR, apply=peeking)),
+    "loss without labels": task(
+        "joins", "a batch without labels of task 'pets' changes", replace(HEAD, loss=with_penalty), head="house"
+    ),
     "parts that need a word": task("lossless", "a sentence without words", replace(DECODER, decode=without_empty)),
 }

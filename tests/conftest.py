@@ -56,10 +56,13 @@ SLOW = (
         for check in (
             "learns",
             "saves",
+            "joins",
             "lossless",
             "subprocess",
         )
     ),
+    *(f"test_{task}_plugin.py::test_contract[task-{task}-joins]" for task in ("ner", "textcls")),
+    "test_each_check_catches_its_broken_plugin_and_no_other_check_does[loss without labels]",
     "test_textcls_plugin.py::test_contract[task-textcls-subprocess]",
     "test_ner_plugin.py::test_contract[task-ner-subprocess]",
     "test_many_texts_that_are_all_alike_do_not_take_forever",

@@ -28,9 +28,10 @@ BEFORE = {
     "source": """These apply to each source, without a network and with an empty cache. Where its folder is absent, or
         it raises `labelkit.errors.MissingDataError`, or `labelkit.errors.NetworkError` because `ctx.offline` is set,
         only its record is checked.""",
-    "task": """These apply to each task. The last four train it for sixteen steps on its own examples, with a tiny
-        random encoder and through the same code as `labelkit run`. That run goes into a folder that is removed, and no
-        observer receives its events.""",
+    "task": """These apply to each task. The last five train it for sixteen steps on its own examples, with a tiny
+        random encoder and through the same code as `labelkit run`. `joins` trains it for eight steps together with
+        another task, which the kit makes up; each of the two has an example without labels of the other. These runs go into a folder that
+        is removed, and no observer receives their events.""",
 }
 
 

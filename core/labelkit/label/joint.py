@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from threading import Event
 
     from labelkit.inference.joint_engine import TaskOutputs
+    from labelkit.models.heads import BoundHead
     from labelkit.models.joint import JointModel
 
 _OF_ONE_TASK = "this is for the labels of one task, and the labeller has several"
@@ -92,6 +93,15 @@ class JointLabeller(Labeller):
     def tasks(self) -> tuple[str, ...]:
         """The names of its tasks, the first one first."""
         return tuple(self.info.of_tasks)
+
+    @property
+    def joint(self) -> JointModel:
+        """The classifiers of all tasks over their encoder."""
+        return self._joint
+
+    def head_of(self, task: str) -> BoundHead:
+        """Return the head of a task."""
+        return next(group.tasks[task].outputs.head for group in self._groups if task in group.tasks)
 
     def prepare(self, examples: Sequence[Example]) -> JointBatch:
         """Split, preprocess and encode examples as each group of tasks reads them."""

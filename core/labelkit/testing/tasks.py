@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -17,6 +18,7 @@ from labelkit.settings import SETTINGS
 from labelkit.testing import subprocess_checks
 from labelkit.testing.adversarial_texts import TEXTS, WORDS
 from labelkit.testing.framework import KIND, Broken, CheckSet, plugin_call, require, require_none
+from labelkit.testing.joint_trials import JointTrial
 from labelkit.testing.label_losses import find_losses, labels_of
 from labelkit.testing.trial_training import ADVICE, Trial
 
@@ -223,6 +225,31 @@ def check_lossless(trial: Trial) -> None:
     require_none(
         (f"{text!r:.60}: {loss}" for text in texts for loss in losses(text)),
         "let decoders and preprocessors take any text: empty, endless, of all scripts, with control characters",
+    )
+
+
+@CHECKS.check("joins", needs=("learns", "saves"))
+def check_joins(trial: Trial) -> None:
+    """It is trained together with another task over one encoder: both learn, and one pass gives the labels of both."""
+    joint = JointTrial(trial)
+    for name in joint.tasks:
+        losses = [one.loss for one in joint.evaluations if one.split == "validation" and one.task == name]
+        require(
+            min(losses[1:], default=math.inf) < losses[0],
+            f"trained together with another task, task '{name}' keeps the loss of {losses[0]:.4f} that it begins with",
+            "let no part of the task keep or change anything outside of what it is given: tasks share the process",
+        )
+    changed = joint.parameters_changed_without_labels()
+    require(
+        not changed,
+        f"a batch without labels of task '{trial.name}' changes parameter '{next(iter(changed), '')}'",
+        "let the loss of the head be exactly zero, without a gradient, where batch.mask marks nothing: examples of "
+        "other tasks have none of its labels",
+    )
+    best = [one for one in joint.evaluations if one.split == "validation" and one.best and one.task == trial.name][-1]
+    require_none(
+        label_differences(trial, best.labels, joint.predicted(), "in the run", "in one pass with another task"),
+        "let decoders depend on the scores that they are given alone",
     )
 
 

@@ -7,15 +7,16 @@ import math
 import shutil
 import tempfile
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from labelkit.config.environment import Environment
+from labelkit.config.joint import JOINED_BY
 from labelkit.events import Event, Scored
-from labelkit.plugins.catalog import Catalog
+from labelkit.plugins.catalog import Catalog, PluginInfo
 from labelkit.plugins.functions import with_context
 from labelkit.records import (
     Context,
@@ -53,12 +54,14 @@ class TrialEvaluation:
 
     :param loss: the mean negative log-likelihood of the gold labels, over all words.
     :param labels: the predicted labels of each example.
+    :param task: the task that is evaluated.
     """
 
     split: str
     best: bool
     loss: float
     labels: tuple[Labels, ...]
+    task: str = ""
 
 
 class Trial:
@@ -101,27 +104,14 @@ class Trial:
 
         :raises Broken: training stops.
         """
-        from labelkit.config.plan import Request
-        from labelkit.registry import Home
-        from labelkit.train.preparation import prepare
-        from labelkit.train.run import train
-
-        recording, home = RecordingCatalog(self.catalog), Home(root=self.folder / "home")
+        recording = RecordingCatalog(self.catalog)
+        settings = {
+            **self.setup.plugin_values,
+            "data": write_data(self.folder, self.task, self.task.examples),
+            "train.per_device_train_batch_size": len(self.task.examples),
+        }
         with plugin_call(f"training task '{self.name}' on its examples", ADVICE):
-            settings = {
-                **SETTINGS,
-                **self.setup.plugin_values,
-                "data": self._write_data(),
-                "data.format": "jsonl",
-                "data.unknown_label": "",  # all labels of a plugin's examples are labels
-                "model": str(tiny_encoder()),
-                "train.per_device_train_batch_size": len(self.task.examples),
-            }
-            overrides = {key: (value, "contract") for key, value in settings.items()}
-            request = Request(task=self.name, recipe="contract", overrides=overrides, frozen=True)
-            catalog, environment = cast(Catalog, recording), Environment(offline=True, trial=True)
-            prepared = prepare(request, catalog, environment, home, on_stage=lambda stage, detail: None)
-            checkpoint = train(prepared, catalog, home, listeners=[recording.record_evaluation]).checkpoint
+            checkpoint = train_trial(self.name, settings, recording, self.folder / "home")
         return checkpoint, recording.evaluations
 
     @cached_property
@@ -137,19 +127,42 @@ class Trial:
         with plugin_call(f"loading the checkpoint of task '{self.name}'", advice):
             return Labeller.open(f"{self.trained[0]}/", Home(root=self.folder / "home"), self.catalog, trial=True)
 
-    def _write_data(self) -> str:
-        """Write the examples as each of three splits, and return the data reference."""
-        from labelkit.data.convert import to_labelled
-        from labelkit.formats.jsonl import json_line
-        from labelkit.formats.labelled_json import to_record
 
-        layer = self.task.layer
-        examples = [bare_example(example, {layer: example.labels[layer]}) for example in self.task.examples]
-        lines = b"".join(json_line(to_record(to_labelled(example)), example.id) for example in examples)
-        files = {split: self.folder / f"{split}.jsonl" for split in ("train", "validation", "test")}
-        for file in files.values():
-            file.write_bytes(lines)
-        return ",".join(f"{split}={file}" for split, file in files.items())
+def write_data(folder: Path, task: Task, examples: Sequence[Example]) -> str:
+    """Write examples with the labels of a task as each of three splits, and return the data reference."""
+    from labelkit.data.convert import to_labelled
+    from labelkit.formats.jsonl import json_line
+    from labelkit.formats.labelled_json import to_record
+
+    bare = [bare_example(example, {task.layer: example.labels[task.layer]}) for example in examples]
+    lines = b"".join(json_line(to_record(to_labelled(example)), example.id) for example in bare)
+    files = {split: folder / f"{split}.jsonl" for split in ("train", "validation", "test")}
+    for file in files.values():
+        file.write_bytes(lines)
+    return ",".join(f"{split}={file}" for split, file in files.items())
+
+
+def train_trial(task: str, settings: Mapping[str, Any], catalog: RecordingCatalog, home: Path) -> Path:
+    """Train a task, or several joined by ``+``, as ``labelkit run`` does, and return the folder of the checkpoint.
+
+    :param settings: key → value, beside those that all trials have.
+    """
+    from labelkit.config.plan import Request
+    from labelkit.registry import Home
+    from labelkit.train.preparation import prepare
+    from labelkit.train.run import train
+
+    common = {
+        **SETTINGS,
+        "data.format": "jsonl",
+        "data.unknown_label": "",  # all labels of a plugin's examples are labels
+        "model": str(tiny_encoder()),
+    }
+    overrides = {key: (value, "contract") for key, value in {**common, **settings}.items()}
+    request = Request(task=task, recipe="contract", overrides=overrides, frozen=True)
+    recording, root, environment = cast(Catalog, catalog), Home(root=home), Environment(offline=True, trial=True)
+    prepared = prepare(request, recording, environment, root, on_stage=lambda stage, detail: None)
+    return train(prepared, recording, root, listeners=[catalog.record_evaluation]).checkpoint
 
 
 def bare_example(example: Example, labels: Mapping[str, Labels]) -> Example:
@@ -175,11 +188,15 @@ def tiny_encoder() -> Path:
 
 
 class RecordingCatalog:
-    """A catalog whose metrics record what they are given, and which has no observers."""
+    """A catalog whose metrics record what they are given, and which has no observers.
 
-    def __init__(self, catalog: Catalog) -> None:
+    :param companion: a task and its metric that the catalog has as well, in the name of core.
+    """
+
+    def __init__(self, catalog: Catalog, companion: tuple[Task, Metric] | None = None) -> None:
         self._catalog = catalog
-        self._last: tuple[float, tuple[Labels, ...]] = (math.nan, ())
+        self._companion = {} if companion is None else {"task": companion[0], "metric": companion[1]}
+        self._last: dict[bool, tuple[float, tuple[Labels, ...]]] = {}
         self.evaluations: list[TrialEvaluation] = []
 
     def __getattr__(self, name: str) -> Any:
@@ -187,25 +204,34 @@ class RecordingCatalog:
 
     def find(self, kind: str, name: str) -> Any:
         """Return a record as the catalog does; a metric records its predictions."""
-        found = self._catalog.find(kind, name)
+        of_companion = self._is_companion(kind, name)
+        found: Any = self._companion[kind] if of_companion else self._catalog.find(kind, name)
         if not isinstance(found, Metric):
             return found
 
         def compute(given: Predictions, ctx: Context) -> Mapping[str, Any]:
-            self._last = mean_loss(given), tuple(given.predictions)
+            self._last[of_companion] = mean_loss(given), tuple(given.predictions)
             result: Mapping[str, Any] = with_context(found, ctx).compute(given)
             return result
 
         return replace(found, compute=compute)
+
+    def owner(self, kind: str, name: str) -> PluginInfo:
+        """Return the plugin that yields a record; core for those of the companion."""
+        return self._catalog.plugins[0] if self._is_companion(kind, name) else self._catalog.owner(kind, name)
 
     def observers(self, ctx: RunContext) -> Mapping[str, Callable[[Event], None]]:
         """Return no observers."""
         return {}
 
     def record_evaluation(self, event: Event) -> None:
-        """Record an evaluation of the run."""
-        if isinstance(event, Scored):
-            self.evaluations.append(TrialEvaluation(event.split, event.best, *self._last))
+        """Record an evaluation of the run, but not the summary of several tasks."""
+        if isinstance(event, Scored) and JOINED_BY not in event.task:
+            last = self._last.get(self._is_companion("task", event.task), (math.nan, ()))
+            self.evaluations.append(TrialEvaluation(event.split, event.best, *last, task=event.task))
+
+    def _is_companion(self, kind: str, name: str) -> bool:
+        return kind in self._companion and self._companion[kind].name == name
 
 
 def mean_loss(given: Predictions) -> float:
