@@ -30,8 +30,8 @@ BEFORE = {
         only its record is checked.""",
     "task": """These apply to each task. The last five train it for sixteen steps on its own examples, with a tiny
         random encoder and through the same code as `labelkit run`. `joins` trains it for eight steps together with
-        another task, which the kit makes up; each of the two has an example without labels of the other. These runs go into a folder that
-        is removed, and no observer receives their events.""",
+        another task, which the kit makes up; each of the two has an example without labels of the other. These runs
+        go into a folder that is removed, and no observer receives their events.""",
 }
 
 
