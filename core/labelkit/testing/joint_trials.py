@@ -138,7 +138,7 @@ class JointTrial:
         with plugin_call(f"the loss of task '{name}' for a batch without its labels", ADVICE):
             loss = joint_loss(joint(**inputs), labels, {name: head}, {})
             if loss.requires_grad:
-                loss.backward()  # type: ignore[no-untyped-call]
+                loss.backward()
         found = [key for key, value in joint.named_parameters() if value.grad is not None and value.grad.ne(0).any()]
         joint.zero_grad()
         return found

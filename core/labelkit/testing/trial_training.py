@@ -195,7 +195,9 @@ class RecordingCatalog:
 
     def __init__(self, catalog: Catalog, companion: tuple[Task, Metric] | None = None) -> None:
         self._catalog = catalog
-        self._companion = {} if companion is None else {"task": companion[0], "metric": companion[1]}
+        self._companion: dict[str, Task | Metric] = (
+            {} if companion is None else {"task": companion[0], "metric": companion[1]}
+        )
         self._last: dict[bool, tuple[float, tuple[Labels, ...]]] = {}
         self.evaluations: list[TrialEvaluation] = []
 
