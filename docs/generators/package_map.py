@@ -21,6 +21,7 @@ CAPTIONS = {
     "report": "a run as HTML",
     "serve": "labellers over HTTP",
     "exports": "for other programs",
+    "search": "hyperparameters",
     "publish": "the Hub, with cards",
     "active_learning": "what to annotate next",
     "evaluation": "scores, errors, comparison",
