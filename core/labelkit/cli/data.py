@@ -15,6 +15,7 @@ from labelkit.settings import SETTINGS, DataSettings
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from labelkit.data.corpus import Corpus
     from labelkit.records import LoadContext
 
 
@@ -71,6 +72,7 @@ def reading_options(command: Command) -> Command:
 @data.command("show")
 @click.argument("reference", metavar="REF")
 @click.option("--layer", metavar="NAME", help="Show this layer of labels, e.g. ner, pos, chunk.")
+@click.option("--task", metavar="NAME[+NAME…]", help="Show the labels of this task, or of several, one after another.")
 @reading_options
 @click.option("--split", default="train", show_default=True, metavar="NAME", help="Show examples of this split.")
 @click.option(
@@ -82,6 +84,7 @@ def show(
     shell: Shell,
     reference: str,
     layer: str | None,
+    task: str | None,
     split: str,
     count: int,
     seed: int,
@@ -92,23 +95,44 @@ def show(
     \b
     labelkit data show sample
     labelkit data show train.conll --columns tokens=0,ner=3
+    labelkit data show ner=wnut17,pos=ud_ewt --task ner+pos
     """
     from labelkit.cli.data_display import corpus_document, print_corpus
     from labelkit.data import summary
-    from labelkit.data.show import load_without_task
     from labelkit.errors import DataError
 
     ctx = reading_context(shell, **reading)
     ctx = replace(ctx, settings=replace(ctx.settings, allow_new_labels=True))
-    corpus = load_without_task(reference, layer, shell.catalog, ctx)
-    if split not in corpus.splits:
-        raise DataError(f"'{reference}' has no {split} split", hint=f"it has: {', '.join(corpus.splits)}")
-    examples = summary.sample_examples(corpus.splits[split].examples, count, seed)
-    figures = summary.summarise(corpus)
+    documents = {}
+    for name, corpus in _shown_corpora(shell, reference, layer, task, ctx).items():
+        if split not in corpus.splits:
+            raise DataError(f"'{corpus.reference}' has no {split} split", hint=f"it has: {', '.join(corpus.splits)}")
+        examples = summary.sample_examples(corpus.splits[split].examples, count, seed)
+        figures = summary.summarise(corpus)
+        documents[name] = corpus_document(corpus, examples, figures)
+        if not shell.as_json:
+            print_corpus(shell.out, corpus, split, examples, figures)
     if shell.as_json:
-        shell.json(corpus_document(corpus, examples, figures))
-    else:
-        print_corpus(shell.out, corpus, split, examples, figures)
+        shell.json({"tasks": documents} if len(documents) > 1 else next(iter(documents.values())))
+
+
+def _shown_corpora(
+    shell: Shell, reference: str, layer: str | None, task: str | None, ctx: LoadContext
+) -> dict[str, Corpus]:
+    """Return task → its corpus; where no task is named, the corpus of the layer by an empty name.
+
+    :raises LabelkitError: layer and task are both given, a task is unknown, or its data cannot be read.
+    """
+    from labelkit.config.joint import joint_data, joint_tasks
+    from labelkit.data.show import load_for_task, load_without_task
+
+    if task is None:
+        return {"": load_without_task(reference, layer, shell.catalog, ctx)}
+    if layer is not None:
+        raise click.UsageError("--task cannot be combined with --layer: a task names its layer")
+    tasks = {one.name: one for one in joint_tasks(task, shell.catalog)}
+    references = joint_data(reference, list(tasks))
+    return {name: load_for_task(references[name], one, shell.catalog, ctx) for name, one in tasks.items()}
 
 
 @data.command("convert")

@@ -1,17 +1,17 @@
-"""Load a corpus without a task that says which layer and tagging scheme to read."""
+"""Load a corpus to be shown: for tasks, or without one that says which layer and tagging scheme to read."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from labelkit.data.corpus import Corpus, load_corpus
+from labelkit.data.corpus import Corpus, load_corpus, reading_settings
 from labelkit.data.label_notation import find_notation
 from labelkit.data.layer_schema import named_schema
 from labelkit.data.reading import kind_of
 from labelkit.data.resolved_splits import DataCatalog
 from labelkit.data.scheme_conversion import is_tag
 from labelkit.formats.columns import ROLES, usual_layer
-from labelkit.records import LoadContext, ReadingPolicy
+from labelkit.records import LoadContext, ReadingPolicy, Task
 
 
 def load_without_task(reference: str, layer: str | None, catalog: DataCatalog, ctx: LoadContext) -> Corpus:
@@ -38,3 +38,12 @@ def load_without_task(reference: str, layer: str | None, catalog: DataCatalog, c
         if find_notation(splits, layer, replace(ctx, policy=ReadingPolicy()), spans=None).style is None:
             return corpus
     return load_corpus(reference, layer=layer, kind=kind, scheme="IOB2", catalog=catalog, ctx=ctx)
+
+
+def load_for_task(reference: str, task: Task, catalog: DataCatalog, ctx: LoadContext) -> Corpus:
+    """Return the corpus behind ``reference`` as a task reads it.
+
+    :raises DataError: the data cannot be read, or has no such layer.
+    """
+    within = replace(ctx, settings=reading_settings(ctx.settings, task.kind, task.scheme))
+    return load_corpus(reference, layer=task.layer, kind=task.kind, scheme=task.scheme, catalog=catalog, ctx=within)
