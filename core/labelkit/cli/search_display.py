@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -21,6 +20,8 @@ if TYPE_CHECKING:
 
 def print_space(shell: Shell, search: Search) -> None:
     """Print what a search would try, without starting it."""
+    from labelkit.search.overview import setting_text
+
     settings = search.settings
     if shell.as_json:
         content = settings.to_json()
@@ -51,6 +52,8 @@ def show_search(shell: Shell, record: SearchRecord, recipe: Path | None = None) 
 
 def print_search(console: Console, found: SearchOverview) -> None:
     """Print the trials of a search, the importances of its settings, and its result."""
+    from labelkit.search.overview import result_lines, setting_text
+
     settings = found.settings
     title(console, f"{found.record.name}  {settings.task}, sampler {settings.sampler}, pruner {settings.pruner}")
     names = [key.removeprefix("train.") for key in settings.space]
@@ -76,33 +79,3 @@ def print_search(console: Console, found: SearchOverview) -> None:
         console.print()
         for text in result_lines(found.record.result, settings.metric):
             line(console, text)
-
-
-def result_lines(result: Mapping[str, Any], metric: str) -> list[str]:
-    """Return the result of a search in sentences."""
-    winner, retrained = result["winner"], result.get("retrained")
-    named = f"trial {winner['place']}, {metric} {winner['validation']:.4f} on validation"
-    if winner["default"]:
-        lines = [f"no better than the default: the winner is the default recipe ({named})"]
-    else:
-        lines = [f"winner: {named}"]
-    if retrained is None:
-        return [*lines, "it has not been retrained yet"]
-    seeds = ", ".join(map(str, retrained["seeds"]))
-    for recipe, scores in retrained["scores"].items():
-        mean = sum(scores) / len(scores)
-        lines.append(f"{recipe}: {metric} {mean:.4f} on {retrained['split']}, mean of seeds {seeds}")
-    if retrained["gain"] is not None:
-        low, high = retrained["interval"]
-        verdict = "better than the default" if retrained["better"] else "no better than the default"
-        lines.append(f"{verdict}: gain {retrained['gain']:+.4f}, 95% CI [{low:+.4f}, {high:+.4f}]")
-    if retrained["split"] != "test":
-        lines.append("the data has no test split: these are scores on validation, which chose the winner")
-    return lines
-
-
-def setting_text(value: object) -> str:
-    """Return the value of a setting, a number with three digits."""
-    if value is None:
-        return "–"
-    return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -63,6 +63,16 @@ def open_storage(home: Home) -> BaseStorage:
     return get_storage(storage)
 
 
+def close_storage(storage: BaseStorage) -> None:
+    """Close the connections of a storage of :func:`open_storage`: its cache has no method that does."""
+    from optuna.storages import RDBStorage
+
+    found = getattr(storage, "_backend", storage)
+    assert isinstance(found, RDBStorage)
+    found.remove_session()
+    found.engine.dispose()
+
+
 @contextlib.contextmanager
 def database_errors(home: Home) -> Iterator[None]:
     """Raise errors of the database as those of the registry, without passwords.

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 from labelkit.registry import Home
 from labelkit.search.domains import Space
 from labelkit.search.process import this_process
-from labelkit.search.storage import database_errors, open_storage
+from labelkit.search.storage import close_storage, database_errors, open_storage
 
 if TYPE_CHECKING:
     from optuna import Study, Trial
@@ -85,6 +85,10 @@ class SearchStudy:
             trials=settings.trials,
             evaluations=settings.evaluations,
         )
+
+    def close(self) -> None:
+        """Close the connections to the database, in the thread that made them."""
+        close_storage(self._storage)
 
     def held(self) -> dict[int, FrozenTrial]:
         """Return place → its trial."""

@@ -11,6 +11,7 @@ from labelkit.errors import RegistryError
 from labelkit.registry import Registry, RunSummary
 from labelkit.registry.filter_parser import split_names
 from labelkit.report import formatting, overview
+from labelkit.ui.search_page import show_search
 from labelkit.ui.site import PageAnswer, PageRequest, Site
 
 #: runs of a page
@@ -117,10 +118,13 @@ def cell_text(value: object, name: str = "") -> str:
 
 
 def show_group(site: Site, request: PageRequest) -> PageAnswer:
-    """Return the page of runs that differ in their seed only."""
+    """Return the page of a group: runs that differ in their seed only, or the trials of a search."""
     name = request.path["group"]
     quoted = name.replace('"', '""')
     with site.registry() as registry:
+        search = registry.searches.find(name)
+        if search is not None:
+            return show_search(site, request, search)
         group = registry.runs.group(name)
         found = registry.runs.search(group=name, sort="seed", columns=["seed"])
         rows = run_rows(registry, found, ["seed"])
