@@ -10,7 +10,7 @@ import pytest
 from labelkit.errors import LabelkitError
 from labelkit.plugins.catalog import Catalog
 from labelkit.registry import Home, Registry, SearchRecord
-from labelkit.search.domains import Choices, Range
+from labelkit.search.domains import Choices, Range, Space
 from labelkit.search.overview import SearchOverview, TrialOverview
 from labelkit.search.search import Search, run_search
 from labelkit.search.settings import SearchSettings
@@ -35,7 +35,7 @@ RESULT: dict[str, Any] = {
 
 
 def a_search(**result: Any) -> SearchOverview:
-    space = {"train.dropout": Range(low=0.0, high=0.3), "model": Choices(choices=("bundled", HOSTILE))}
+    space: Space = {"train.dropout": Range(low=0.0, high=0.3), "model": Choices(choices=("bundled", HOSTILE))}
     settings = SearchSettings(
         task="ner", recipe="r", plan=(), space=space, defaults={}, sampler="tpe", pruner="median", trials=4, seeds=3,
         splits={}, metric="f1", maximize=True,
