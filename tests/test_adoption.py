@@ -441,6 +441,57 @@ def test_an_adopted_model_is_a_run(foreign: Path, corpus: Path, command: Any, tm
 
 
 @pytest.mark.slow
+def test_the_commands_of_runs_take_an_adopted_one(
+    foreign: Path, trained: labelkit.RunResult, corpus: Path, command: Any, tmp_path: Path
+) -> None:
+    home, data = tmp_path / "home", ["--data", corpus, "--split", "validation"]
+    shutil.copytree(trained.checkpoint.parents[3], home)
+    command("adopt", foreign, "--name", "old", "--scheme", "IOB2")
+    assert "add --data REF" in command("errors", "old", status=1)
+    found = command("errors", "old", *data, "--json")
+    theirs = command("errors", trained.run, *data, "--json")
+    assert (found["content_hash"], found["examples"]) == (theirs["content_hash"], theirs["examples"])
+    gold = [{type_: row["gold"] for type_, row in one["mistakes"]["by_type"].items()} for one in (found, theirs)]
+    assert gold[0] == gold[1]
+    scored = command("evaluate", "old", *data, "--json")["metrics"]["validation"]["ner"]
+    compared = command("runs", "compare", "old", trained.run, "--json")
+    assert compared["statuses"] == ["adopted", "finished"]
+    assert f"{scored['f1']:.4f}" in command("runs", "compare", "old", trained.run)
+    assert "has no test split" in command("runs", "compare", "old", trained.run, "--significance", status=1)
+    assert "--data REF" in command("export", "old", "--to", "onnx", status=1)
+    assert command("export", "old", "--to", "onnx", *data, "--json")["accepted"]
+    assert "whole: " in command("runs", "verify")
+    labeller = labelkit.load("old", home=home)
+    torch = labelkit.load("old", home=home, engine="torch")
+    assert (labeller.engine.name, torch.engine.name) == ("onnx-fp32", "torch-fp32")
+    assert labeller.label(TEXT).labels == torch.label(TEXT).labels
+
+
+@pytest.mark.slow
+def test_an_adopted_run_is_exported_and_served(foreign: Path, command: Any, tmp_path: Path) -> None:
+    import httpx
+
+    from labelkit.registry import Home
+    from labelkit.serve.application import build_application
+    from labelkit.serve.limits import ServeLimits
+    from labelkit.serve.models import Opener, OpenOptions, ServedModels
+    from serve_stubs import running
+
+    command("adopt", foreign, "--name", "old", "--scheme", "IOB2")
+    expected = command("label", "old", "--text", TEXT, "--json")
+    assert expected["spans"]
+    command("export", "old", tmp_path / "out", "--to", "transformers")
+    exported = command("label", f"{tmp_path / 'out'}", "--text", TEXT, "--json")
+    assert (exported["labels"], exported["spans"]) == (expected["labels"], expected["spans"])
+    limits = ServeLimits(body=20_000, texts=500)
+    opener = Opener(Home(root=tmp_path / "home"), Catalog.load(), OpenOptions(engine="torch"), limits)
+    models = ServedModels.open(["old"], opener, lambda line: None)
+    with running(build_application(models, limits, say=lambda line: None)) as url, httpx.Client(base_url=url) as client:
+        (record,) = client.post("/v1/label", json={"texts": [TEXT]}).raise_for_status().json()["records"]
+    assert (record["labels"], record["spans"]) == (expected["labels"], expected["spans"])
+
+
+@pytest.mark.slow
 def test_what_is_assumed_is_told_in_python_and_may_be_said(
     foreign: Path, trained: labelkit.RunResult, corpus: Path, command: Any, tmp_path: Path
 ) -> None:
@@ -478,6 +529,18 @@ def test_what_cannot_label_leaves_nothing_behind(foreign: Path, command: Any, tm
     assert "2 labels are named, the model has 5" in command("adopt", foreign, "--labels", "O,B-X", status=1)
     assert "is for kind text, the labeller" in command("adopt", foreign, "--decoder", "argmax-text", status=1)
     assert not any((tmp_path / "home" / "runs").iterdir())
+
+
+def test_a_scheme_may_be_said_to_label(foreign: Path, trained: labelkit.RunResult, command: Any) -> None:
+    assumed = command("label", foreign, "--text", TEXT)
+    assert "the tags are IOB2, though they could be IOB1" in assumed
+    said = command("label", foreign, "--text", TEXT, "--scheme", "IOB1")
+    assert "IOB" not in said
+    with pytest.warns(UserWarning, match="assumed"):
+        assert labelkit.load(foreign, scheme="IOB1").label(TEXT).labels
+    known = command("label", trained.checkpoint, "--text", TEXT, "--scheme", "IOB1", status=1)
+    assert "has a tagging scheme of its own" in known
+    assert "'IOB' is not one of" in command("label", foreign, "--text", TEXT, "--scheme", "IOB", status=2)
 
 
 def test_a_folder_is_written_with_a_separator(foreign: Path, command: Any, monkeypatch: pytest.MonkeyPatch) -> None:

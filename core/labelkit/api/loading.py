@@ -24,6 +24,7 @@ def load(
     device: Literal["auto", "cpu", "cuda"] = "auto",
     precision: Literal["auto", "fp32", "bf16"] = "fp32",
     splitter: str | None = None,
+    scheme: str | None = None,
     verify: bool = False,
     task: str | None = None,
 ) -> Labeller:
@@ -41,6 +42,7 @@ def load(
     :param precision: ``"fp32"``; ``"bf16"``, faster where the hardware computes it natively, with another label now
         and then; or ``"auto"`` for the one that the hardware is good at.
     :param splitter: how raw text is split into words; None: the splitter of the run.
+    :param scheme: the tagging scheme of the labels of a model that labelkit did not train; None: by their names.
     :param verify: compute the checksums of the checkpoint's files again; otherwise those of files that have not changed
         since they were last computed are remembered.
     :param task: of a run of several tasks the one to label with; None: all of them, whose labels are in the ``layers``
@@ -58,6 +60,7 @@ def load(
         "engine": engine,
         "device": device,
         "splitter": splitter,
+        "scheme": scheme,
         "verify": verify,
         "task": task,
     }

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from labelkit.cli.adopt import SCHEMES
 from labelkit.cli.common import Shell, command_options, say_assumptions, with_safe_cells
 from labelkit.cli.data import reading_context, reading_options
 from labelkit.console.results import results
@@ -43,6 +44,7 @@ class LabelOptions:
     engine: str
     decoder: str | None
     splitter: str | None
+    scheme: str | None
     verify: bool
     task: str | None
     resume: bool
@@ -92,6 +94,7 @@ class LabelOptions:
             "engine": labeller.engines,
             "inputs": [*self.inputs, *self.texts],
             **({"pairs": list(self.pairs)} if self.pairs else {}),
+            **({"scheme": self.scheme} if self.scheme else {}),
             "reading": {**reading, "unit": self.unit},
             "min_score": self.min_score,
         }
@@ -129,6 +132,7 @@ class LabelOptions:
 )
 @click.option("--decoder", metavar="NAME", help="Decode scores with this decoder; default the run's own.")
 @click.option("--splitter", metavar="NAME", help="Split raw text into words with this splitter; default the run's own.")
+@click.option("--scheme", type=click.Choice(SCHEMES), help="Tagging scheme of the labels of a model not of labelkit.")
 @click.option("--verify", is_flag=True, help="Compute the checksums of the checkpoint again, changed or not.")
 @click.option("--task", metavar="TASK", help="Label with one task of a run of several; default all of them.")
 @click.option("--resume", is_flag=True, help="Continue FILE of an interrupted command.")
@@ -277,6 +281,7 @@ def _open(shell: Shell, options: LabelOptions) -> Labeller:
         options.decoder,
         options.engine,
         splitter=options.splitter,
+        scheme=options.scheme,
         verify=options.verify,
         task=options.task,
         all_tasks=True,
