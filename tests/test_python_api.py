@@ -129,7 +129,7 @@ def test_errors_and_checks_return_what_the_commands_show(trained: labelkit.RunRe
 
 
 @pytest.mark.slow
-def test_the_memory_for_labelling_a_dataset_does_not_grow_with_it(tmp_path: Path) -> None:
+def test_the_memory_for_labelling_a_dataset_does_not_grow_with_it(trained: labelkit.RunResult, tmp_path: Path) -> None:
     sizes: list[int] = []
 
     def label_all(texts: list[str], *, min_score: float | None) -> list[Labelled]:
@@ -138,8 +138,11 @@ def test_the_memory_for_labelling_a_dataset_does_not_grow_with_it(tmp_path: Path
         return [found] * len(texts)
 
     schema = Schema(name="label", kind="text", labels=("a",))
-    info = SimpleNamespace(kind="text", schema=schema, run="r", step=1, pairs=False)
-    stub: Any = SimpleNamespace(info=info, label_all=label_all)
+    info = SimpleNamespace(kind="text", schema=schema, task="textcls", splitter="words", pairs=False)
+    decoder = SimpleNamespace(name="argmax-text")
+    stub: Any = SimpleNamespace(
+        info=info, label_all=label_all, folder=trained.checkpoint, decoder=decoder, engines="torch-fp32"
+    )
     peaks = {}
     for rows in (4_000, 20_000):
         Dataset.from_dict({"text": ["x" * 2000] * rows}).save_to_disk(tmp_path / str(rows))
@@ -208,6 +211,9 @@ def test_rows_of_a_dataset_get_columns(labeller: Labeller, tmp_path: Path) -> No
     stored = labeller.label_dataset(Dataset.load_from_disk(tmp_path / "saved"), prefix="x_")
     assert stored.cache_files
     assert stored[4]["x_labels"] == found[4]["predicted_labels"]
+    other = labelkit.load(labeller.folder, decoder="argmax", engine="torch").label_dataset(dataset)
+    again = labeller.label_dataset(dataset)
+    assert (other._fingerprint == found._fingerprint, again._fingerprint == found._fingerprint) == (False, True)
     words = Dataset.from_dict({"words": [["Bob", "met", "Tim"]]})
     assert len(labeller.label_dataset(words)[0]["predicted_labels"]) == 3
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from labelkit.errors import LabelkitError, nearest
 from labelkit.formats.columns import USUAL
+from labelkit.models.checkpoint_files import sha256_of, weights_of
 from labelkit.records import TextPair
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def label_dataset(
         return {name: [row[name] for row in columns] for name in added}
 
     # the fingerprint of the result: datasets would pickle the model to make one
-    what = [dataset._fingerprint, labeller.info.run, labeller.info.step, chosen, second, prefix, min_score]
+    what = [dataset._fingerprint, *_identity(labeller), chosen, second, prefix, min_score]
     return dataset.map(
         label,
         with_indices=True,
@@ -66,6 +67,16 @@ def label_dataset(
         new_fingerprint=hashlib.sha256(repr(what).encode()).hexdigest()[:16],
         desc="labelling",
     )
+
+
+def _identity(labeller: Labeller) -> list[str]:
+    """Return what the labels of a text depend on.
+
+    A folder that labelkit did not train has no run, and a run labels otherwise with another decoder, splitter or
+    engine.
+    """
+    weights = sha256_of(*weights_of(labeller.folder))
+    return [weights, labeller.info.task, labeller.info.splitter, labeller.decoder.name, labeller.engines]
 
 
 def _column(names: Sequence[str], wanted: str | None, kind: str) -> str:
