@@ -18,6 +18,7 @@ from labelkit.formats.conllu_columns import COLUMNS, ConlluColumn, find_conllu_c
 from labelkit.formats.encoding import is_encodable
 from labelkit.formats.kept_columns import is_column
 from labelkit.formats.labelled_json import check_predictions_allowed, is_gold
+from labelkit.formats.layers import conllu_places
 from labelkit.formats.record_limit import limited_sentences
 from labelkit.records import Example, Format, Labelled, LoadContext, Output, Place
 from labelkit.records.examples import Offsets
@@ -65,6 +66,9 @@ def read(path: Path, ctx: LoadContext) -> Iterator[Example]:
 
 def write(records: Iterable[Labelled], output: Output) -> None:
     """Write each record as a sentence with its labels in the column UPOS; records without words are left out.
+
+    Of several tasks UPOS has the labels of ``pos``, or else of the first; those of the others are in MISC, as
+    ``NER=B-PER``.
 
     A text that the format cannot hold (of several lines, with white space at its ends) is left out. The comment
     ``predicted_by`` marks labels that were predicted, which are refused as gold data.
@@ -244,13 +248,32 @@ def _other_comments(labelled: Labelled) -> list[str]:
 
 
 def _columns(labelled: Labelled) -> list[Sequence[str]]:
-    """Return the columns of a record but for the numbers: its words, its labels in UPOS, and those that were kept."""
+    """Return the columns of a record but for the numbers: its words, its labels, and those that were kept."""
     words = labelled.words or ()
     kept = {name: labelled.extra.get(name) for name in COLUMNS}
     columns: dict[str, Sequence[str]] = dict.fromkeys(COLUMNS, ["_"] * len(words))
     columns |= {name: value for name, value in kept.items() if is_column(value, len(words))}
-    columns |= {"form": words, "upos": labelled.labels or ()}
+    upos, keyed = conllu_places(labelled)
+    columns |= {"form": words, "upos": upos}
+    if keyed:
+        rows = zip(*keyed.values(), strict=True)
+        columns["misc"] = [
+            _with_keys(misc, dict(zip(keyed, row, strict=True)), labelled)
+            for misc, row in zip(columns["misc"], rows, strict=True)
+        ]
     return [columns[name] for name in COLUMNS[1:]]
+
+
+def _with_keys(misc: str, labels: Mapping[str, str], labelled: Labelled) -> str:
+    """Return the column MISC of a word with further keys, in place of those of the same name.
+
+    :raises DataError: a label has the character that separates fields of MISC.
+    """
+    for label in labels.values():
+        if "|" in label:
+            raise _unwritable(label, labelled)
+    others = [one for one in misc.split("|") if one != "_" and one.partition("=")[0] not in labels]
+    return "|".join([*others, *(f"{key}={label}" for key, label in labels.items())])
 
 
 def is_writable(value: str) -> bool:
@@ -262,8 +285,12 @@ def is_writable(value: str) -> bool:
 
 def _checked(value: str, labelled: Labelled) -> str:
     if not is_writable(value):
-        raise DataError(
-            f"record '{labelled.id}': {value!a} cannot be written in CoNLL-U",
-            hint="another format can hold it, e.g. --to jsonl",
-        )
+        raise _unwritable(value, labelled)
     return value
+
+
+def _unwritable(value: str, labelled: Labelled) -> DataError:
+    return DataError(
+        f"record '{labelled.id}': {value!a} cannot be written in CoNLL-U",
+        hint="another format can hold it, e.g. --to jsonl",
+    )

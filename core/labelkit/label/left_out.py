@@ -9,24 +9,16 @@ from pathlib import Path
 from labelkit.errors import LabelkitError
 from labelkit.files.output import new_output
 from labelkit.formats.delimited import as_text
+from labelkit.formats.layers import held_layers
 from labelkit.records import Format, Labelled, LoadContext, ReadingPolicy
 
 _MARK = "labelkit0own0field"
 
 
-#: formats that hold the labels of all tasks
-_ALL_TASKS = frozenset({"json", "jsonl", "html"})
-#: formats that hold those of all tasks of words
-_ALL_OF_WORDS = frozenset({"conll"})
-
-
 def tasks_left_out(writer: Format, record: Labelled) -> tuple[str, ...]:
     """Return what a format does not hold of the tasks that labelled a record: every one but the first, for most."""
-    if writer.name in _ALL_TASKS:
-        return ()
-    held = writer.name in _ALL_OF_WORDS
-    others = list(record.layers.items())[1:]
-    return tuple(f"labels of {task}" for task, layer in others if not held or layer.words != record.words)
+    held = held_layers(writer.name, record)
+    return tuple(f"labels of {task}" for task in record.layers if task not in held)
 
 
 def fields_left_out(writer: Format, record: Labelled) -> tuple[str, ...]:
@@ -35,6 +27,7 @@ def fields_left_out(writer: Format, record: Labelled) -> tuple[str, ...]:
     None where the format cannot write or read this record: whoever writes it reports that.
     """
     assert writer.write is not None  # writer_for returns writers only
+    record = replace(record, layers={})  # the labels of further tasks may stand in a column that was kept
     suffix = writer.suffixes[0] if writer.suffixes else ".probe"
     with tempfile.TemporaryDirectory(prefix="labelkit-") as folder:
         path = Path(folder) / f"probe{suffix}"

@@ -33,6 +33,8 @@ def read(path: Path, ctx: LoadContext) -> Iterator[Example]:
 def write(records: Iterable[Labelled], output: Output) -> None:
     """Write a task per record: gold labels as an annotation, others as a prediction.
 
+    Of several tasks each has a control of its own, of the task's name.
+
     :raises DataError: a record cannot be written.
     """
     separator = b"[\n"
@@ -62,32 +64,55 @@ def to_task(labelled: Labelled) -> dict[str, Any]:
     :raises DataError: one of the user's own fields has a reserved name, or the spans cannot be written.
     """
     check_own_fields(labelled, ("text", METADATA), "Label Studio's data")
-    record = None if labelled.words is None else to_spans(labelled)
-    data = {"text": labelled.text, **labelled.extra, METADATA: record_metadata(labelled, record)}
-    if record is None:
-        chosen = [labelled.label] if labelled.labels is None else list(labelled.labels)
-        score = labelled.score if labelled.labels is None else least_certain(labelled)
-        result = [to_result(1, "choices", score, {"choices": chosen})] if chosen else []
-    else:
-        result = [
-            to_result(
-                number,
-                "labels",
-                span.score,
-                {
-                    "start": span.start,
-                    "end": span.end,
-                    "text": labelled.text[span.start : span.end],
-                    "labels": [span.label],
-                },
-            )
-            for number, span in enumerate(record.spans, start=1)
-        ]
-        score = min((span.score for span in record.spans if span.score is not None), default=None)
+    layers = labelled.layers or {FROM: labelled}
+    of_words = next((layer for layer in layers.values() if layer.words is not None), None)
+    metadata = {} if labelled.words is not None else record_metadata(labelled, None)
+    if of_words is not None:
+        metadata |= record_metadata(of_words, to_spans(of_words))
+    if len(layers) > 1:
+        metadata.pop("scheme", None)  # each control has one of its own, which its task knows
+    data = {"text": labelled.text, **labelled.extra, METADATA: metadata}
+    result: list[dict[str, Any]] = []
+    for tag, layer in layers.items():
+        result += layer_results(layer, tag, len(result) + 1)
     if is_gold(labelled):
         return {"data": data, "annotations": [{"result": result}]}
-    scored = {} if score is None else {"score": score}
+    scores = [score for layer in layers.values() if (score := layer_score(layer)) is not None]
+    scored = {"score": min(scores)} if scores else {}
     return {"data": data, "predictions": [{"model_version": labelled.run or "labelkit", **scored, "result": result}]}
+
+
+def layer_results(labelled: Labelled, tag: str, first: int) -> list[dict[str, Any]]:
+    """Return the results of one control of the labelling configuration.
+
+    :param tag: the name of the control.
+    :param first: the number of the first result.
+    """
+    if labelled.words is None:
+        chosen = [labelled.label] if labelled.labels is None else list(labelled.labels)
+        return [to_result(first, tag, "choices", layer_score(labelled), {"choices": chosen})] if chosen else []
+    return [
+        to_result(
+            number,
+            tag,
+            "labels",
+            span.score,
+            {
+                "start": span.start,
+                "end": span.end,
+                "text": labelled.text[span.start : span.end],
+                "labels": [span.label],
+            },
+        )
+        for number, span in enumerate(to_spans(labelled).spans, start=first)
+    ]
+
+
+def layer_score(labelled: Labelled) -> float | None:
+    """Return the lowest score of the labels of a task; None where there is none."""
+    if labelled.words is None:
+        return labelled.score if labelled.labels is None else least_certain(labelled)
+    return min((span.score for span in to_spans(labelled).spans if span.score is not None), default=None)
 
 
 def least_certain(labelled: Labelled) -> float | None:
@@ -97,10 +122,10 @@ def least_certain(labelled: Labelled) -> float | None:
     return min((score if label in chosen else 1 - score for label, score in scores), default=None)
 
 
-def to_result(number: int, type_: str, score: float | None, value: dict[str, Any]) -> dict[str, Any]:
+def to_result(number: int, tag: str, type_: str, score: float | None, value: dict[str, Any]) -> dict[str, Any]:
     """Return a result of an annotation or prediction."""
     scored = {} if score is None else {"score": score}
-    return {"id": f"r{number}", "from_name": FROM, "to_name": TO, "type": type_, **scored, "value": value}
+    return {"id": f"r{number}", "from_name": tag, "to_name": TO, "type": type_, **scored, "value": value}
 
 
 # -- reading ----------------------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from labelkit.errors import DataError, one_line
 from labelkit.files.reading import read_bytes, too_long
 from labelkit.formats.class_labels import MissingLabelError
 from labelkit.formats.columns import ROLES, listed
+from labelkit.formats.layers import spacy_places
 from labelkit.formats.tools.annotations import (
     AnnotatedText,
     as_mapping,
@@ -63,7 +64,7 @@ def read(path: Path, ctx: LoadContext) -> Iterator[Example]:
 
 
 def write(records: Iterable[Labelled], output: Output) -> None:
-    """Write a document per record.
+    """Write a document per record; of several tasks the first for each of entities, tags and categories.
 
     :raises DataError: spaCy is not installed, or it cannot hold a record.
     """
@@ -112,7 +113,10 @@ def to_doc(labelled: Labelled, vocab: Vocab) -> Doc:
 
     :raises DataError: spaCy cannot hold its text, or its spans are not whole words.
     """
-    record = None if labelled.words is None else to_spans(labelled)
+    parts = spacy_places(labelled)
+    # a document has one tagging scheme: that of its entities, as tags have none
+    main = parts.get("ents") or parts.get("tags") or parts["cats"]
+    record = None if main.words is None else to_spans(main)
     pieces, spaces, token_at = tokenize(labelled.text, split_words(labelled.text) if record is None else record.offsets)
     hint = "another format can hold it, e.g. --to jsonl"
     try:
@@ -121,20 +125,26 @@ def to_doc(labelled: Labelled, vocab: Vocab) -> Doc:
         raise DataError(f"record '{labelled.id}': spaCy cannot hold its text: {error}", hint=hint) from error
     if doc.text != labelled.text:
         raise DataError(f"record '{labelled.id}': spaCy cannot hold its text as it is", hint=hint)
-    metadata = {**record_metadata(labelled, record), "extra": dict(labelled.extra)}
-    if record is None and labelled.labels is not None:
-        metadata["labels"] = list(labelled.labels)
-        doc.cats = dict(labelled.scores or dict.fromkeys(labelled.labels, 1.0))
-    elif record is None:
-        # the label comes first, so that it is still chosen if another class has the same score
-        doc.cats = {str(labelled.label): 1.0 if labelled.score is None else labelled.score}
-        doc.cats |= {name: score for name, score in (labelled.scores or {}).items() if name != labelled.label}
-    else:
-        annotate(doc, record, token_at, labelled)
-        if record.scores is not None:
-            metadata["scores"] = record.scores
+    metadata = {**record_metadata(main, record), "extra": dict(labelled.extra)}
+    if "cats" in parts:
+        metadata |= categorize(doc, parts["cats"])
+    for layer in (parts[place] for place in ("ents", "tags") if place in parts):
+        annotate(doc, to_spans(layer), token_at, layer)
+    if record is not None and record.scores is not None:
+        metadata["scores"] = record.scores
     doc.user_data[METADATA] = json_bytes(metadata, labelled).decode()
     return doc
+
+
+def categorize(doc: Doc, labelled: Labelled) -> dict[str, Any]:
+    """Set the label of a text, or its labels, as categories; return what they do not hold."""
+    if labelled.labels is not None:
+        doc.cats = dict(labelled.scores or dict.fromkeys(labelled.labels, 1.0))
+        return {"labels": list(labelled.labels)}
+    # the label comes first, so that it is still chosen if another class has the same score
+    doc.cats = {str(labelled.label): 1.0 if labelled.score is None else labelled.score}
+    doc.cats |= {name: score for name, score in (labelled.scores or {}).items() if name != labelled.label}
+    return {}
 
 
 def tokenize(text: str, offsets: Offsets) -> tuple[list[str], list[bool], dict[tuple[int, int], int]]:
