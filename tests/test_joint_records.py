@@ -16,7 +16,7 @@ from labelkit.formats.labelled_json import to_json
 from labelkit.formats.tools import brat, html, label_studio, spacy_docbin
 from labelkit.label.journal import _from_json, _to_json
 from labelkit.label.left_out import tasks_left_out
-from labelkit.records import Coverage, DataSettings, Labelled, LoadContext, Span
+from labelkit.records import Coverage, DataSettings, Kind, Labelled, LoadContext, Span
 
 WORDS, TEXT = ("Ada", "slept"), "Ada slept"
 NER = Labelled(
@@ -106,7 +106,8 @@ def test_each_task_is_read_back(format_: Any, columns: Any, first: str, tmp_path
     path = tmp_path / f"predicted{next(iter(format_.suffixes), '.json')}"
     path.write_bytes(written_bytes(format_.write, record))
     for task, of_task in columns.items():
-        layer, kind = ("label", "text") if task == "tone" else (task, "token")
+        layer = "label" if task == "tone" else task
+        kind: Kind = "text" if task == "tone" else "token"
         settings = DataSettings(predictions_as_gold=True, plain_labels=True if task == "pos" else None)
         ctx = LoadContext(columns=of_task, settings=settings, layer=layer, kind=kind)
         (example,) = format_.read(path, ctx)
