@@ -13,14 +13,14 @@ import pytest
 from labelkit.cli import main
 from labelkit.errors import LabelkitError, RegistryError, StorageError
 from labelkit.models.checkpoint_files import sha256_of
-from labelkit.registry import Home, Registry, RunRecord
+from labelkit.registry import Home, Registry, RunRecord, SearchRecord
 from labelkit.registry.checkpoint_folders import find_checkpoint
 from labelkit.registry.remote_store import RemoteStore
 
 CONTENT = {"config.json": b"{}", "model.safetensors": b"weights" * 100, "labelkit.json": b"[]"}
 
 
-def record(home: Home, run: str, content: dict[str, bytes] = CONTENT) -> Path:
+def record(home: Home, run: str, content: dict[str, bytes] = CONTENT, group: str | None = None) -> Path:
     """Record a finished run with a made-up checkpoint, and return its folder."""
     folder = home.runs / run / "checkpoints" / "step-000001"
     folder.mkdir(parents=True)
@@ -28,7 +28,16 @@ def record(home: Home, run: str, content: dict[str, bytes] = CONTENT) -> Path:
         (folder / name).write_bytes(text)
     files = {name: (len(text), sha256_of(folder / name)) for name, text in content.items()}
     record = RunRecord(
-        id=run, task="ner", kind="token", data="d", model="m", metric="s", metric_key="f1", labelkit="0", seed=1
+        id=run,
+        task="ner",
+        kind="token",
+        data="d",
+        model="m",
+        metric="s",
+        metric_key="f1",
+        labelkit="0",
+        seed=1,
+        group=group,
     )
     with Registry.open(home, create=True) as registry:
         registry.recorder.start(record)
@@ -167,6 +176,110 @@ def test_credentials_are_masked_in_what_a_store_says(shared: Path, monkeypatch: 
     assert caught.value.message == f"the store {store.url} cannot be listed: ValueError: denied: ***"
 
 
+def test_an_old_file_that_no_manifest_names_is_sent_again(first: Home, shared: Path) -> None:
+    upload(first)
+    for path in (shared / "runs").rglob("*.json"):
+        path.unlink()
+    old = blob(shared, CONTENT["config.json"])
+    os.utime(old, (0, 0))  # garbage collection may be about to remove it
+    assert upload(first) == len(CONTENT["config.json"])
+    assert old.stat().st_mtime > 0
+
+
+def test_a_file_that_was_stored_again_since_it_was_listed_is_not_collected(shared: Path) -> None:
+    store = RemoteStore(shared.as_uri())
+    for name in ("aa" * 32, "bb" * 32):
+        path = shared / "files" / name[:2] / name
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"x")
+        os.utime(path, (0, 0))
+    listed = store.unreferenced()
+    os.utime(shared / "files" / "aa" / ("aa" * 32))
+    assert [one.name for one in store.remove_files(listed, 60.0)] == ["bb" * 32]
+    assert stored(shared) == [f"files/aa/{'aa' * 32}"]
+
+
+def test_a_damaged_manifest_stops_garbage_collection(shared: Path) -> None:
+    manifest = shared / "runs" / "ner-1" / "1.json"
+    manifest.parent.mkdir(parents=True)
+    for content in ("{", "[]", '{"files": [1]}', '{"files": {"a": 1}}'):
+        manifest.write_text(content)
+        with pytest.raises(StorageError, match=r"the manifest .*1\.json in file://.* is damaged"):
+            RemoteStore(shared.as_uri()).unreferenced()
+
+
+@pytest.mark.parametrize("run", [".", "..", "", "ner-1/..", "/"])
+def test_no_run_removes_the_manifests_of_others(shared: Path, run: str) -> None:
+    manifest = shared / "runs" / "ner-1" / "1.json"
+    manifest.parent.mkdir(parents=True)
+    manifest.write_text("{}")
+    assert RemoteStore(shared.as_uri()).remove(run) == 0
+    assert RemoteStore(shared.as_uri()).remove("ner-") == 0
+    assert manifest.exists()
+    assert RemoteStore(shared.as_uri()).remove("ner-1") == 1
+
+
+@pytest.mark.slow
+def test_two_processes_may_fetch_the_same_at_once(first: Home, second: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    upload(first)
+    real = RemoteStore._fetch_files
+
+    def fetch_twice(self: RemoteStore, *args: Any) -> None:
+        monkeypatch.setattr(RemoteStore, "_fetch_files", real)
+        real(self, *args)
+        find_checkpoint("ner-1", second)  # the other process, which is faster
+
+    monkeypatch.setattr(RemoteStore, "_fetch_files", fetch_twice)
+    folder, _ = find_checkpoint("ner-1", second)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == CONTENT
+    assert len(list(folder.parent.iterdir())) == 1
+
+
+def test_a_run_is_not_deleted_where_its_manifest_cannot_be(
+    first: Home, shared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload(first)
+
+    def fail(*_: object) -> None:
+        raise PermissionError("denied")
+
+    with Registry.open(first, create=False) as registry:
+        with monkeypatch.context() as patch:
+            patch.setattr("fsspec.implementations.local.LocalFileSystem.rm_file", fail)
+            with pytest.raises(StorageError, match="cannot be changed: PermissionError"):
+                registry.storage.delete_runs("ner-1")
+        assert registry.runs.get("ner-1").best
+        registry.storage.delete_runs("ner-1")
+    assert not [name for name in stored(shared) if name.startswith("runs/")]
+
+
+@pytest.mark.slow
+def test_checkpoints_that_another_home_still_has_stay_in_the_store(first: Home, second: Home) -> None:
+    upload(first)
+    with Registry.open(second, create=False) as registry:
+        registry.storage.delete_runs("ner-1", checkpoints_only=True)
+    find_checkpoint("ner-1", second)
+
+
+@pytest.mark.slow
+def test_what_is_complete_is_shared_but_no_trials(first: Home, shared: Path) -> None:
+    warned: list[str] = []
+    with Registry.open(first, create=False) as registry:
+        registry.searches.start(SearchRecord(name="tune", task="ner", settings={}))
+        record(first, "tune-000", group="tune")
+        record(first, "ner-2", group="seeds")
+        for run in ("ner-2", "tune-000"):
+            registry.storage.share(run, warned.append)
+        assert registry.storage.complete_runs() == ["ner-1", "ner-2"]
+    assert [name for name in stored(shared) if name.startswith("runs/")] == ["runs/ner-2/1.json"]
+    (first.runs / "ner-1/checkpoints/step-000001/config.json").write_bytes(b"[]")
+    with Registry.open(first, create=False) as registry:
+        registry.storage.share("ner-1", warned.append)
+    (line,) = warned
+    assert line.startswith("the checkpoint was not uploaded: ")
+    assert line.endswith("; labelkit runs upload ner-1 does it again")
+
+
 # -- commands ---------------------------------------------------------------------------------------------------------
 
 
@@ -182,6 +295,7 @@ def use(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(f"LABELKIT_{name}", value)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("commands")
 def test_commands_know_the_store(
     first: Home, shared: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, second: Home
@@ -206,6 +320,7 @@ def test_commands_know_the_store(
     assert "1 of 2 checkpoints do not match" in shown.err
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("commands")
 def test_files_of_deleted_runs_are_collected_once_they_are_old(
     first: Home, shared: Path, capsys: pytest.CaptureFixture[str]

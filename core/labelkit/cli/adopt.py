@@ -43,7 +43,7 @@ def adopt(shell: Shell, reference: str, name: str | None, labels: str | None, **
 
     names = None if labels is None else tuple(label.strip() for label in labels.split(","))
     options = AdoptionOptions(labels=names, **said)
-    print_adopted(shell, adopt_model(reference, shell.home, shell.catalog, name=name, options=options))
+    print_adopted(shell, adopt_model(reference, shell.home, shell.catalog, name=name, options=options, warn=shell.say))
 
 
 def print_adopted(shell: Shell, adopted: AdoptedRun) -> None:

@@ -132,7 +132,7 @@ def pull(shell: Shell, repository: str, name: str | None) -> None:
     from labelkit.models.references import HUB_PREFIX
 
     reference = f"{HUB_PREFIX}{repository.removeprefix(HUB_PREFIX)}"
-    print_adopted(shell, adopt(reference, shell.home, shell.catalog, name=name))
+    print_adopted(shell, adopt(reference, shell.home, shell.catalog, name=name, warn=shell.say))
 
 
 def push_lines(result: PushResult) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -62,12 +62,14 @@ def adopt(
     *,
     name: str | None = None,
     options: AdoptionOptions | None = None,
+    warn: Callable[[str], object] = lambda line: None,
 ) -> AdoptedRun:
     """Copy a model into the home, with a ``labelkit.json``, and record it as a run of status ``adopted``.
 
     :param reference: a folder written with a separator, or ``hub:org/name[@REVISION]``.
     :param name: of the run; it must be unused.
     :param options: what the user says of the model.
+    :param warn: called with warnings, for example that it cannot be uploaded to the shared store.
     :raises LabelkitError: it is no model that can label, or the name is in use; nothing is left behind.
     """
     if name is not None:
@@ -89,6 +91,7 @@ def adopt(
         except BaseException:
             shutil.rmtree(checkpoint.parent.parent, ignore_errors=True)
             raise
+        registry.storage.share(run, warn)
     return AdoptedRun(run=run, name=name, model=found.reference, checkpoint=checkpoint, info=info)
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from urllib.parse import urlsplit
 from labelkit.errors import LabelkitError, RegistryError, StorageError, one_line
 from labelkit.files.atomic import new_folder
 from labelkit.models.checkpoint_files import sha256_of
+from labelkit.registry import disk
 from labelkit.registry.entities import CheckpointRecord
 from labelkit.registry.home import Home, store_secrets
 from labelkit.registry.liveness import now
@@ -32,6 +32,8 @@ _EXAMPLES = "for example s3://bucket/prefix, gs://bucket/prefix or file:///folde
 _FILES, _RUNS = "files", "runs"
 #: the folder of fetched checkpoints in the cache
 FETCHED = "fetched"
+#: seconds; garbage collection takes files of twice that age
+_YOUNG = 43_200.0
 Files = Mapping[str, tuple[int, str]]
 
 
@@ -92,13 +94,15 @@ class RemoteStore:
         folder = checkpoint.folder
         if folder is None or not folder.is_dir():
             raise StorageError(f"the checkpoint of '{checkpoint.run}' is not here: {checkpoint.place}")
-        sent = 0
+        sent, known = 0, self.holds(checkpoint)
         for name, (size, sha256) in checkpoint.files.items():
             if sha256_of(folder / name) != sha256:
                 raise StorageError(
                     f"{folder / name} is not what was recorded, and is not uploaded", hint="labelkit runs verify"
                 )
-            if again or self._size(self._file(sha256)) != size:
+            stored = self._stored(sha256)
+            # an old file that no manifest names may be removed at this moment: sent again it is young
+            if again or stored is None or stored.size != size or not (known or self._is_young(stored)):
                 self._put(folder / name, self._file(sha256))
                 sent += size
         manifest = {"run": checkpoint.run, "step": checkpoint.step, "files": checkpoint.files}
@@ -107,14 +111,15 @@ class RemoteStore:
             json.dumps(manifest, sort_keys=True, allow_nan=False).encode(),
         )
         for name, (size, sha256) in checkpoint.files.items():
-            # garbage collection may have taken an old file that no manifest named until now
-            if self._size(self._file(sha256)) != size:
+            # garbage collection may have removed an old file at the very moment in which it was sent again
+            stored = self._stored(sha256)
+            if stored is None or stored.size != size:
                 self._put(folder / name, self._file(sha256))
         return sent
 
     def holds(self, checkpoint: CheckpointRecord) -> bool:
         """Return whether a checkpoint was uploaded completely."""
-        return self._size(self._manifest(checkpoint.run, checkpoint.step)) is not None
+        return self._info(self._manifest(checkpoint.run, checkpoint.step)) is not None
 
     def fetch(self, checkpoint: CheckpointRecord, cache: Path) -> Path:
         """Return a folder with the files of a checkpoint, fetched unless they are in the cache, and verified.
@@ -125,31 +130,37 @@ class RemoteStore:
         if folder.is_dir():
             if _matches(folder, checkpoint.files):
                 return folder
-            shutil.rmtree(folder)  # of a cache: it is fetched again
+            disk.delete(folder)  # of a cache: it is fetched again
         if not self.holds(checkpoint):
             raise StorageError(
                 f"the checkpoint of '{checkpoint.run}' is not in {self.url}; it is {checkpoint.place}",
                 hint=f"there: labelkit runs upload {checkpoint.run}",
             )
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with new_folder(folder) as temporary:
-            for name, (size, sha256) in checkpoint.files.items():
-                target = temporary / _inside(name)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                with self._errors("be read"):
-                    self._fs.get_file(self._file(sha256), str(target))
-                if target.stat().st_size != size or sha256_of(target) != sha256:
-                    raise StorageError(
-                        f"{name} of '{checkpoint.run}' is damaged in {self.url}",
-                        hint=f"on {checkpoint.host}: labelkit runs upload {checkpoint.run} --force",
-                    )
+        try:
+            with new_folder(folder) as temporary:
+                self._fetch_files(checkpoint, temporary)
+        except StorageError:
+            if not _matches(folder, checkpoint.files):  # else another process has fetched it meanwhile
+                raise
         return folder
+
+    def _fetch_files(self, checkpoint: CheckpointRecord, folder: Path) -> None:
+        for name, (size, sha256) in checkpoint.files.items():
+            target = folder / _inside(name)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with self._errors("be read"):
+                self._fs.get_file(self._file(sha256), str(target))
+            if target.stat().st_size != size or sha256_of(target) != sha256:
+                raise StorageError(
+                    f"{name} of '{checkpoint.run}' is damaged in {self.url}",
+                    hint=f"on {checkpoint.host}: labelkit runs upload {checkpoint.run} --force",
+                )
 
     def file_states(self, checkpoint: CheckpointRecord) -> dict[str, str]:
         """Return name → the actual SHA-256 of the files of an uploaded checkpoint, without those that are missing."""
         found = {}
         for name, (_, sha256) in checkpoint.files.items():
-            if self._size(self._file(sha256)) is None:
+            if self._stored(sha256) is None:
                 continue
             digest = hashlib.sha256()
             with self._errors("be read"), self._fs.open(self._file(sha256), "rb") as stream:
@@ -160,7 +171,9 @@ class RemoteStore:
 
     def remove(self, run: str) -> int:
         """Remove the manifests of a run, and return their number: files are removed by garbage collection."""
-        paths = [path for path, _ in self._manifests() if PurePosixPath(path).parent.name == run]
+        if PurePosixPath(run).parts != (run,) or run == "..":
+            return 0  # no such run was ever uploaded, and its folder would be another one
+        paths = [path for path in self._find(f"{_RUNS}/{run}") if PurePosixPath(path).parent.name == run]
         with self._errors("be changed"):
             for path in paths:
                 self._fs.rm_file(path)
@@ -168,24 +181,47 @@ class RemoteStore:
 
     def unreferenced(self) -> list[StoredFile]:
         """Return the files that no manifest names: of removed runs, of killed uploads, or of uploads that go on."""
-        named = {sha256 for _, content in self._manifests() for _, sha256 in content["files"].values()}
+        named = {sha256 for manifest in self._manifests() for sha256 in manifest}
         return [
             StoredFile(name=PurePosixPath(path).name, size=int(info["size"]), modified=_modified(info))
             for path, info in self._find(_FILES).items()
             if PurePosixPath(path).name not in named
         ]
 
-    def remove_files(self, files: list[StoredFile]) -> None:
-        """Remove unreferenced files."""
-        with self._errors("be changed"):
-            for one in files:
-                self._fs.rm_file(self._file(one.name))
+    def remove_files(self, files: list[StoredFile], age: float) -> list[StoredFile]:
+        """Remove unreferenced files, and return them, without those that were stored again since they were listed.
 
-    def _manifests(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        :param age: seconds; a younger file stays.
+        """
+        removed = []
+        for one in files:
+            now_stored = self._stored(one.name)
+            if now_stored is not None and is_old(now_stored, age):
+                with self._errors("be changed"):
+                    self._fs.rm_file(self._file(one.name))
+                removed.append(one)
+        return removed
+
+    def _manifests(self) -> Iterator[list[str]]:
+        """Yield the SHA-256 of the files of each uploaded checkpoint.
+
+        :raises StorageError: a manifest is damaged; to go on would be to think its files unreferenced.
+        """
         for path in self._find(_RUNS):
-            if path.endswith(".json"):
-                with self._errors("be read"):
-                    yield path, json.loads(self._fs.cat_file(path))
+            if not path.endswith(".json"):
+                continue
+            with self._errors("be read"):
+                try:
+                    content = self._fs.cat_file(path)
+                except FileNotFoundError:  # its run was removed meanwhile
+                    continue
+            try:
+                yield [sha256 for _, sha256 in json.loads(content)["files"].values()]
+            except (ValueError, KeyError, TypeError, AttributeError):
+                raise StorageError(
+                    f"the manifest {path} in {self.url} is damaged",
+                    hint="labelkit runs upload RUN --force writes it again",
+                ) from None
 
     def _find(self, folder: str) -> dict[str, Mapping[str, Any]]:
         with self._errors("be listed"):
@@ -201,13 +237,22 @@ class RemoteStore:
     def _manifest(self, run: str, step: int) -> str:
         return f"{self._root}/{_RUNS}/{run}/{step}.json"
 
-    def _size(self, path: str) -> int | None:
-        """Return the size of a file, None if it is missing."""
+    def _info(self, path: str) -> Mapping[str, Any] | None:
+        """Return what is known of a file, None if it is missing."""
         with self._errors("be read"):
             try:
-                return int(self._fs.info(path)["size"])
+                found: Mapping[str, Any] = self._fs.info(path)
             except FileNotFoundError:
                 return None
+        return found
+
+    def _stored(self, sha256: str) -> StoredFile | None:
+        info = self._info(self._file(sha256))
+        return None if info is None else StoredFile(name=sha256, size=int(info["size"]), modified=_modified(info))
+
+    @staticmethod
+    def _is_young(file: StoredFile) -> bool:
+        return file.modified is not None and not is_old(file, _YOUNG)
 
     def _put(self, source: Path, path: str) -> None:
         """Upload a file that appears complete or not at all, as objects of clouds do."""
@@ -267,7 +312,9 @@ def _digest(files: Files) -> str:
 
 
 def _matches(folder: Path, files: Files) -> bool:
-    return all((folder / name).is_file() and sha256_of(folder / name) == sha256 for name, (_, sha256) in files.items())
+    return folder.is_dir() and all(
+        (folder / name).is_file() and sha256_of(folder / name) == sha256 for name, (_, sha256) in files.items()
+    )
 
 
 def _inside(name: str) -> str:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import sqlalchemy as sa
 
-from labelkit.errors import RegistryError, StorageError
+from labelkit.errors import LabelkitError, RegistryError, StorageError
 from labelkit.registry import attempts, deletion, disk, garbage_collection, statements, tables, verification
 from labelkit.registry.database import Database
 from labelkit.registry.entities import CheckpointRecord, RunSummary
@@ -20,6 +20,11 @@ from labelkit.registry.queries import checkpoints, summaries
 from labelkit.registry.remote_store import RemoteStore, StoredFile, is_old
 
 _RUNS = tables.runs.c
+
+
+def _is_trial() -> sa.ColumnElement[bool]:
+    """Return the condition that a run is a trial of a search."""
+    return sa.exists().where(tables.searches.c.name == _RUNS.group_id)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -103,6 +108,11 @@ class Storage:
         :raises RegistryError: a run is unknown, running, aliased or elsewhere.
         :raises StorageError: a folder cannot be deleted; :meth:`collect_garbage` deletes what is left.
         """
+        store = RemoteStore.of(self._home)
+        if store is not None and not dry_run:  # first: once the records are gone, nothing says what else to remove
+            for one in self.delete_runs(*runs, checkpoints_only=checkpoints_only, force=force, dry_run=True):
+                if not (checkpoints_only and one.elsewhere):  # else the record still promises a checkpoint
+                    store.remove(one.run)
         with self._database.session(alone=not dry_run) as connection:
             plan = deletion.plan_deletion(
                 connection, self._store, self._home.runs, runs, checkpoints_only=checkpoints_only, force=force
@@ -115,10 +125,6 @@ class Storage:
                 disk.delete(folder)
             except StorageError as error:
                 errors.append(error)
-        store = None if dry_run else RemoteStore.of(self._home)
-        if store is not None:
-            for one in plan:
-                store.remove(one.run)
         if errors:
             raise errors[0]
         return plan
@@ -136,13 +142,27 @@ class Storage:
             return None
         return store.upload(self._best(run), again=again)
 
+    def share(self, run: str, warn: Callable[[str], object]) -> None:
+        """Upload the best checkpoint of a run to the shared store, if there is one; that of a trial of a search stays.
+
+        :param warn: called where it cannot be uploaded: the run is complete all the same.
+        """
+        if self._home.remote is None:
+            return
+        try:
+            with self._database.session() as connection:
+                trial = connection.scalar(sa.select(_RUNS.id).where(_RUNS.id == run, _is_trial())) is not None
+            if not trial:
+                self.upload(run)
+        except LabelkitError as error:
+            warn(f"the checkpoint was not uploaded: {error.message}; labelkit runs upload {run} does it again")
+
     def complete_runs(self) -> list[str]:
         """Return the complete runs whose best checkpoint is in this home, oldest first; no trials of searches."""
-        columns, plan = tables.checkpoints.c, tables.plan_values.c
-        trial = sa.exists().where(plan.run == _RUNS.id, plan.key == "train.score_test", plan.text == "false")
+        columns = tables.checkpoints.c
         query = sa.select(_RUNS.id).join(tables.checkpoints, columns.run == _RUNS.id).order_by(_RUNS.started, _RUNS.id)
         query = query.where(
-            *verification.present(None, self._store), columns.is_best, _RUNS.status.in_(COMPLETE), ~trial
+            *verification.present(None, self._store), columns.is_best, _RUNS.status.in_(COMPLETE), ~_is_trial()
         )
         with self._database.session() as connection:
             return list(connection.scalars(query))
@@ -192,10 +212,9 @@ class Storage:
         store = RemoteStore.of(self._home)
         if store is None:
             return []
-        found = [one for one in store.unreferenced() if is_old(one, garbage_collection.UNTOUCHED.total_seconds())]
-        if not dry_run:
-            store.remove_files(found)
-        return found
+        age = garbage_collection.UNTOUCHED.total_seconds()
+        found = [one for one in store.unreferenced() if is_old(one, age)]
+        return found if dry_run else store.remove_files(found, age)
 
     def collect_garbage(
         self,

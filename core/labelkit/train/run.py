@@ -137,7 +137,8 @@ def train(
             with explain_out_of_memory():
                 training = TrainingRun(resolved, emit, state, at_step=at_step, check_writable=check)
                 best, metrics = training.fit_and_test()
-            check_and_share(registry, run, best.path, prepared.plan, warn)
+            registry.check_in_place(best.path)
+            registry.storage.share(run, warn)
     return RunResult(
         run=run,
         task=prepared.task,
@@ -183,21 +184,6 @@ def _start_or_resume(
     if state is None:
         warn("no state of this run was saved: it starts from its beginning")
     registry.recorder.resume(record.id, lock=lock.before)
-
-
-def check_and_share(registry: Registry, run: str, checkpoint: Path, plan: Plan, warn: Callable[[str], object]) -> None:
-    """Check that the registry is in place, and upload the checkpoint to the shared store, if there is one.
-
-    Checkpoints of the trials of a search stay here. A run whose checkpoint cannot be uploaded finishes all the same.
-
-    :raises RegistryError: the file of the registry was deleted, moved or replaced.
-    """
-    registry.check_in_place(checkpoint)
-    if plan.train.score_test:
-        try:
-            registry.storage.upload(run)
-        except LabelkitError as error:
-            warn(f"the checkpoint was not uploaded: {error.message}; labelkit runs upload {run} does it again")
 
 
 def check_writable(registry: Registry, run: str, lock: RunLock) -> None:
