@@ -135,8 +135,7 @@ def train(
             resolved = encode_splits(run, device, prepared, home, emit, record.suppliers)
             check = partial(check_writable, registry, run, lock)
             with explain_out_of_memory():
-                training = TrainingRun(resolved, emit, state, at_step=at_step, check_writable=check)
-                best, metrics = training.fit_and_test()
+                best, metrics = TrainingRun(resolved, emit, state, at_step=at_step, check_writable=check).fit_and_test()
             registry.check_in_place(best.path)
             registry.storage.share(run, warn)
     return RunResult(
