@@ -113,6 +113,28 @@ def test_the_command_prints_the_layers(
     assert "the checkpoint has no task 'chunks'" in capfd.readouterr().err
 
 
+def test_a_server_gives_the_labels_of_all_tasks(done: labelkit.RunResult, joint_home: Path) -> None:
+    import asyncio
+
+    from labelkit.formats.labelled_json import to_json
+    from labelkit.plugins.catalog import Catalog
+    from labelkit.records import Example
+    from labelkit.serve.limits import ServeLimits
+    from labelkit.serve.models import Opener, OpenOptions
+    from labelkit.serve.native import _above
+
+    batcher = Opener(Home(root=joint_home), Catalog.load(), OpenOptions(), ServeLimits()).open("three")
+    (record,) = asyncio.run(batcher.label([Example(id="1", text=TEXT)], 60))
+    batcher.drain()
+    assert set(to_json(record)["layers"]) == set(TASKS)
+    assert record.labels == labelkit.load("three", home=joint_home).label(TEXT).labels
+    above = _above(1.0, record, batcher.labeller.info)
+    assert all(not [span for span in layer.spans or () if (span.score or 0) < 1] for layer in above.layers.values())
+    first = Opener(Home(root=joint_home), Catalog.load(), OpenOptions(decoder="argmax"), ServeLimits()).open("three")
+    first.drain()
+    assert not first.labeller.label(TEXT).layers
+
+
 def test_evaluate_and_errors_take_a_task(
     done: labelkit.RunResult, joint_home: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
+    from labelkit.models.checkpoint import CheckpointInfo
     from labelkit.serve.models import ServedModel
 
 
@@ -69,7 +70,7 @@ def native_operations(labelling: Labelling) -> list[Operation]:
         examples = _examples(body, model)
         records, info = await labelling.label(model, examples)
         if body.min_score is not None:
-            records = [drop_low_scores(record, body.min_score, info.schema.scheme) for record in records]
+            records = [_above(body.min_score, record, info) for record in records]
         return json_response({"model": model.name, "run": info.run, "records": [to_json(one) for one in records]})
 
     async def models(request: Request) -> Response:
@@ -88,6 +89,14 @@ def native_operations(labelling: Labelling) -> list[Operation]:
     ]  # fmt: skip
 
 
+def _above(min_score: float, record: Labelled, info: CheckpointInfo) -> Labelled:
+    """Return a record without what is scored lower, of any task."""
+    found = drop_low_scores(record, min_score, info.schema.scheme)
+    schemes = {task: one.schema.scheme for task, one in info.of_tasks.items()}
+    layers = {task: drop_low_scores(layer, min_score, schemes[task]) for task, layer in record.layers.items()}
+    return replace(found, layers=layers)
+
+
 def _examples(body: LabelBody, model: ServedModel) -> list[Example]:
     """Return the examples of a body.
 
@@ -99,7 +108,8 @@ def _examples(body: LabelBody, model: ServedModel) -> list[Example]:
         raise RequestError(422, f"{given[0]}: {what}" if given else f"texts: {what}")
     if body.min_score is not None:
         try:
-            refuse_numbers(model.info.schema, "min_score")
+            for info in model.info.of_tasks.values():
+                refuse_numbers(info.schema, "min_score")
         except LabelkitError as error:
             raise RequestError(422, f"min_score: {error.message}") from None
     if body.texts is not None:
