@@ -105,6 +105,7 @@ def test_a_labeller_learns_and_keeps_its_transitions(tmp_path: Path) -> None:
     np.testing.assert_array_equal(found.parameters["transitions"], transitions)
 
 
+@pytest.mark.filterwarnings("ignore:.*unknown", "ignore:assumed")  # the labels of some words are, which is said
 def test_a_labeller_learns_from_partly_annotated_sentences(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[int] = []
     loss = labelkit_crf.module.negative_log_likelihood
