@@ -24,6 +24,7 @@ from labelkit.files.small import read_json, read_small, read_toml
 from labelkit.formats import parquet_pages
 from labelkit.formats.builtin import FORMATS
 from labelkit.formats.jsonl import json_line
+from labelkit.formats.tables import read_parquet
 from labelkit.label.inputs import text_format
 from labelkit.models.architectures import check_layers
 from labelkit.models.checkpoint import CheckpointInfo
@@ -148,13 +149,37 @@ def test_the_pages_of_a_parquet_file_are_all_found(version: str, compression: st
     pq.write_table(table, path, data_page_size=10_000, row_group_size=700, **given)
     with path.open("rb") as stream:
         file = pq.ParquetFile(stream)
+        chunks = parquet_pages.read_footer(stream)
+        assert [len(group) for group in chunks] == [2, 2, 2]
         for group in range(3):
             for index in range(2):
                 column = file.metadata.row_group(group).column(index)
-                found = list(parquet_pages.pages(stream, column))
+                assert chunks[group][index].path == column.path_in_schema
+                found = list(parquet_pages.pages(stream, chunks[group][index]))
                 assert sum(page.values for page in found if page.kind == "data") == column.num_values
                 assert sum(page.size for page in found) == column.total_compressed_size
         assert parquet_pages.check_pages(path, stream, file, 10_000) == 1000
+
+
+def test_a_damaged_footer_of_a_parquet_file_does_not_end_the_process(tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"tokens": [["Ada", "lives"]], "ner": [["B-PER", "O"]]}), path)
+    content = path.read_bytes()
+    start = len(content) - 8 - int.from_bytes(content[-8:-4], "little")
+    refused = 0
+    for position in range(start, start + 80):  # some of these make pyarrow throw where nothing catches it
+        for step in (1, 17):
+            damaged = bytearray(content)
+            damaged[position] = (damaged[position] + step) % 256
+            path.write_bytes(damaged)
+            try:
+                list(read_parquet(path, LoadContext(layer="ner", kind="token")))
+            except LabelkitError:
+                refused += 1
+    assert refused > 80
 
 
 @pytest.mark.parametrize("size", [LIMIT - 1, LIMIT])

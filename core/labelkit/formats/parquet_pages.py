@@ -1,14 +1,16 @@
 """The pages of a Parquet file, before they are unpacked: a few bytes may stand for gigabytes.
 
-A page header is a struct in Thrift's compact protocol, of which only the sizes are read. pyarrow does not show them.
+Page headers and the footer are structs in Thrift's compact protocol, of which only places and sizes are read. pyarrow
+does not show the pages, and to ask it for the place of a column ends the process where the footer is damaged.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from labelkit.errors import DataError
 
@@ -27,8 +29,25 @@ _FIRST_READ = 1 << 10
 #: fields of a page header: sizes, and the structs that hold the number of values
 _UNPACKED, _PACKED = 2, 3
 _KINDS = {5: "data", 7: "dictionary", 8: "data"}
+#: fields of the footer: file → row groups → columns → their chunk, and what is read of that
+_ROW_GROUPS, _COLUMNS, _CHUNK = 4, 1, 3
+_PATH, _COMPRESSED, _DATA, _DICTIONARY = 3, 7, 9, 11
 #: types of Thrift's compact protocol
 _TRUE, _FALSE, _BYTE, _DOUBLE, _BINARY, _LIST, _SET, _MAP, _STRUCT = 1, 2, 3, 7, 8, 9, 10, 11, 12
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Where the pages of a column in a row group are.
+
+    :param path: names of the column and of what it is in.
+    :param start: the first byte in the file.
+    :param size: bytes in the file.
+    """
+
+    path: str
+    start: int
+    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,33 +72,46 @@ def check_pages(path: Path, stream: BinaryIO, file: pq.ParquetFile, max_values: 
     :raises ValueError: a header is damaged.
     """
     longest = 0
-    for number in range(file.metadata.num_row_groups):
-        group = file.metadata.row_group(number)
+    for chunks in read_footer(stream):
+        if len(chunks) != len(file.schema):
+            raise ValueError("a row group has other columns than the file")
         of_dictionaries = 0
-        for index in range(group.num_columns):
-            column, values, dictionary = group.column(index), 0, 0
-            for page in pages(stream, column):
+        for index, chunk in enumerate(chunks):
+            values, dictionary = 0, 0
+            for page in pages(stream, chunk):
                 if page.unpacked > MAX_PAGE:
-                    raise _too_large(path, column, f"a page that unpacks to {page.unpacked:,} bytes", MAX_PAGE)
+                    raise _too_large(path, chunk, f"a page that unpacks to {page.unpacked:,} bytes", MAX_PAGE)
                 if page.kind == "dictionary":
                     dictionary = max(dictionary, page.unpacked)
                 else:
                     values += page.values
             if file.schema.column(index).max_repetition_level and values > max_values:
-                raise _too_large(path, column, f"lists of {values:,} values in one row group", max_values)
+                raise _too_large(path, chunk, f"lists of {values:,} values in one row group", max_values)
             of_dictionaries += dictionary
         longest = max(longest, of_dictionaries)
     return max(1, min(1000, MAX_BATCH // max(longest, 1)))
 
 
-def pages(stream: BinaryIO, column: Any) -> Iterator[Page]:
+def read_footer(stream: BinaryIO) -> list[list[Chunk]]:
+    """Return row group → its columns, from the footer of a file that pyarrow has opened.
+
+    :raises ValueError: it is damaged.
+    """
+    stream.seek(-8, os.SEEK_END)
+    size = int.from_bytes(stream.read(4), "little")
+    stream.seek(-8 - size, os.SEEK_END)
+    try:
+        return _Thrift(stream.read(size)).row_groups()
+    except IndexError:
+        raise ValueError("the footer is damaged") from None
+
+
+def pages(stream: BinaryIO, chunk: Chunk) -> Iterator[Page]:
     """Yield the pages of a column chunk.
 
     :raises ValueError: a header is damaged.
     """
-    starts = (column.dictionary_page_offset, column.data_page_offset)
-    position = min(start for start in starts if start)
-    end = position + column.total_compressed_size
+    position, end = chunk.start, chunk.start + chunk.size
     while position < end:
         page = read_header(stream, position, end)
         yield page
@@ -96,17 +128,18 @@ def read_header(stream: BinaryIO, position: int, end: int) -> Page:
         stream.seek(position)
         content = stream.read(min(size, end - position))
         try:
-            return _Header(content).page()
+            return _Thrift(content).page()
         except IndexError:
             if size > min(_MAX_HEADER, end - position):
                 raise ValueError("the header of a page is damaged") from None
             size *= 16
 
 
-class _Header:
-    """Reads a page header.
+class _Thrift:
+    """Reads a page header or a footer.
 
     :raises IndexError: more bytes are needed.
+    :raises ValueError: it is damaged.
     """
 
     def __init__(self, content: bytes) -> None:
@@ -130,6 +163,59 @@ class _Header:
             raise ValueError("the header of a page is damaged")
         return Page(kind, sizes[_UNPACKED], self._at + sizes[_PACKED], values)
 
+    def row_groups(self) -> list[list[Chunk]]:
+        found: list[list[Chunk]] = []
+        for field, type_ in self._fields():
+            if field == _ROW_GROUPS and type_ == _LIST:
+                found += [self._row_group() for _ in self._elements()]
+            else:
+                self._skip(type_)
+        return found
+
+    def _row_group(self) -> list[Chunk]:
+        found: list[Chunk] = []
+        for field, type_ in self._fields():
+            if field == _COLUMNS and type_ == _LIST:
+                found += [self._column() for _ in self._elements()]
+            else:
+                self._skip(type_)
+        return found
+
+    def _column(self) -> Chunk:
+        found: Chunk | None = None
+        for field, type_ in self._fields():
+            if field == _CHUNK and type_ == _STRUCT:
+                found = self._chunk()
+            else:
+                self._skip(type_)
+        if found is None:
+            raise ValueError("a column has no place in the file")
+        return found
+
+    def _chunk(self) -> Chunk:
+        places, names = {_COMPRESSED: 0, _DATA: 0, _DICTIONARY: 0}, [""]
+        for field, type_ in self._fields():
+            if field in places:
+                places[field] = self._zigzag()
+            elif field == _PATH and type_ == _LIST:
+                names = [self._binary().decode(errors="replace") for _ in self._elements()]
+            else:
+                self._skip(type_)
+        starts = [start for start in (places[_DATA], places[_DICTIONARY]) if start]
+        if min(places.values()) < 0 or not starts:
+            raise ValueError("the place of a column is damaged")
+        return Chunk(".".join(names), min(starts), places[_COMPRESSED])
+
+    def _elements(self) -> range:
+        """Return one number for each element of a list; their content is read by the caller."""
+        byte = self._byte()
+        return range(byte >> 4 if byte >> 4 < 15 else self._varint())
+
+    def _binary(self) -> bytes:
+        length = self._varint()
+        self._at += length
+        return self._content[self._at - length : self._at]
+
     def _fields(self) -> Iterator[tuple[int, int]]:
         """Yield number and type of each field of a struct; its value is read by the caller."""
         field = 0
@@ -150,15 +236,15 @@ class _Header:
             if not byte & 128:
                 return value
             if shift > 63:
-                raise ValueError("the header of a page is damaged")
+                raise ValueError("a header is damaged")
 
     def _zigzag(self) -> int:
         value = self._varint()
         return (value >> 1) ^ -(value & 1)
 
     def _skip(self, type_: int, depth: int = 0) -> None:
-        if depth > 8 or type_ in (_SET, _MAP) or type_ > _STRUCT:  # page headers have none
-            raise ValueError("the header of a page is damaged")
+        if depth > 8 or type_ in (_SET, _MAP) or type_ > _STRUCT:  # neither headers nor footers have any
+            raise ValueError("a header is damaged")
         if type_ in (_BYTE, _DOUBLE):
             self._at += 1 if type_ == _BYTE else 8
         elif type_ == _BINARY:
@@ -176,8 +262,8 @@ class _Header:
             self._varint()
 
 
-def _too_large(path: Path, column: Any, what: str, limit: int) -> DataError:
+def _too_large(path: Path, column: Chunk, what: str, limit: int) -> DataError:
     return DataError(
-        f"{path}: column '{column.path_in_schema}' has {what}, more than {limit:,}",
+        f"{path}: column '{column.path}' has {what}, more than {limit:,}",
         hint="write it with smaller pages and row groups, or in another format",
     )
