@@ -208,7 +208,7 @@ def test_what_is_in_no_line_of_a_file_is_one_line(tmp_path: Path) -> None:
     path.write_bytes(COLUMNS.encode("utf-16"))
     assert "compressed, or not in utf-8" in says(data, change)
     path.unlink()
-    assert "is no file on this machine" in says(data, change)
+    assert "is not a file on this machine" in says(data, change)
     records = gold_of(write(tmp_path / "a.jsonl", '{"words": ["Ada"], "labels": ["O"], "tags": ["O"]}\n'))
     assert "the fields labels and tags hold its labels" in says(records, relabelled(records[0], "B-PER"))
 

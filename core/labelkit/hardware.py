@@ -82,7 +82,7 @@ def torch_installed() -> bool:
 
 
 def may_have_gpu() -> bool:
-    """Return whether torch may find a GPU, told without importing it: False only where it certainly finds none."""
+    """Return whether torch may find a GPU, without importing it; False only where there is none."""
     if not torch_installed():
         return False
     try:

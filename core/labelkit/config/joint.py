@@ -142,7 +142,7 @@ def _task_of(key: str, tasks: Sequence[str]) -> str | None:
 def _split_sets(sets: Sequence[str], tasks: Sequence[str]) -> tuple[dict[str, tuple[str, ...]], dict[str, float]]:
     """Return task → its ``--set``, and task → its weight in the loss.
 
-    :raises LabelkitError: a weight is no number.
+    :raises LabelkitError: a weight is not a number.
     """
     own: dict[str, list[str]] = {task: [] for task in tasks}
     weights: dict[str, float] = {}

@@ -123,7 +123,7 @@ class _LinesOfFile:
     def __init__(self, path: Path, encoding: str) -> None:
         self.path, self._codec = path, text_codec(encoding)
         if not path.is_file():
-            raise DataError(f"{path} is no file on this machine, so no line of it can be corrected", hint=_CONVERT)
+            raise DataError(f"{path} is not a file on this machine, so its lines cannot be corrected", hint=_CONVERT)
         with reading_errors(path):
             content = path.read_bytes()
         if self._codec.startswith(("utf-16", "utf-32")):

@@ -95,7 +95,7 @@ def detect_style(
     if form is not None:
         return _style_of_form(form, marked, outside, sequences, scheme, default_type)
     if scheme == "IO" or (scheme is None and _is_io(counts, marked, spans=spans)):
-        return _io_style(marked, outside, told=scheme == "IO")
+        return _io_style(marked, outside, stated=scheme == "IO")
     return None
 
 
@@ -290,11 +290,11 @@ def _is_io(counts: Mapping[str, int], marked: Mapping[str, int], *, spans: bool 
     return spans is True or counts["O"] >= max(counts.values())
 
 
-def _io_style(marked: Mapping[str, int], outside: Sequence[str], *, told: bool) -> TagStyle:
+def _io_style(marked: Mapping[str, int], outside: Sequence[str], *, stated: bool) -> TagStyle:
     """Return the translation of types without prefix into IOB1, where only I- is needed."""
     tags = {label: f"I-{label}" for label in marked if label}
     said: list[str] = []
-    if not told:
+    if not stated:
         shown = ", ".join(f"'{label}'" for label in sorted(marked, key=lambda label: (-marked[label], label))[:3])
         said.append(
             f"labels such as {shown} have no prefix (IO): neighbouring words of one type are one span: "
