@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -255,21 +255,24 @@ class RemoteStore:
         return file.modified is not None and not is_old(file, _YOUNG)
 
     def _put(self, source: Path, path: str) -> None:
-        """Upload a file that appears complete or not at all, as objects of clouds do."""
-        with self._errors("be written"):
-            target = f"{path}.{uuid.uuid4().hex}" if self._local else path
-            self._fs.makedirs(path.rpartition("/")[0], exist_ok=True) if self._local else None
-            self._fs.put_file(str(source), target)
-            if self._local:
-                os.replace(target, path)
+        self._store(path, lambda target: self._fs.put_file(str(source), target))
 
     def _write(self, path: str, content: bytes) -> None:
+        self._store(path, lambda target: self._fs.pipe_file(target, content))
+
+    def _store(self, path: str, send: Callable[[str], object]) -> None:
+        """Store a file that appears complete or not at all, as objects of clouds do.
+
+        :param send: writes it under the given name.
+        """
         with self._errors("be written"):
-            target = f"{path}.{uuid.uuid4().hex}" if self._local else path
-            self._fs.makedirs(path.rpartition("/")[0], exist_ok=True) if self._local else None
-            self._fs.pipe_file(target, content)
-            if self._local:
-                os.replace(target, path)
+            if not self._local:
+                send(path)
+                return
+            self._fs.makedirs(path.rpartition("/")[0], exist_ok=True)
+            temporary = f"{path}.{uuid.uuid4().hex}"
+            send(temporary)
+            os.replace(temporary, path)
 
     @contextmanager
     def _errors(self, what: str) -> Iterator[None]:
