@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
@@ -18,6 +19,9 @@ from postgres_server import NoServer, PostgresServer, postgres_server
 
 # as many processes as cores run the tests, and threads that spin while they wait would take cores from the others
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# nohup ignores the signal in all that it starts; what tests start shall get it, and a handler is not inherited
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, lambda number, frame: None)
 # a busy machine is no failure
 hypothesis.settings.register_profile("labelkit", deadline=None)
 hypothesis.settings.load_profile("labelkit")

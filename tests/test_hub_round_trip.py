@@ -206,7 +206,7 @@ def test_accepted_onnx_models_of_a_trained_encoder_go_up_in_the_same_commit(
         repository = hub.models["me/real"]
         files = repository.commits[repository.branches["main"]]
         assert len(repository.messages) == 1
-        assert {file.name for file in result.checkpoint.iterdir()} < set(files)
+        assert {file.name for file in result.checkpoint.iterdir() if file.is_file()} < set(files)
         assert {"onnx/model.onnx", "onnx/model_quantized.onnx"} <= set(files)
         assert {Path(name).suffix for name in files if name.startswith("onnx/")} <= {".onnx", ".data"}
         assert "onnx/model.onnx" in files["README.md"].decode()
