@@ -144,6 +144,56 @@ def test_words_and_texts_share_an_encoder(order: tuple[str, str], tiny: Path, tm
     assert torch.equal(mixed(**a_batch())["ner"].logits, before["ner"].logits)
 
 
+SENTENCES = [["Ada", "slept", "in", "New", "York", "."], ["\u200b"], ["It", "rained"] * 40, []]
+TEXTS = {
+    "tone": BoundHead.linear(Schema(name="tone", kind="text", labels=("bad", "good"))),
+    "topic": BoundHead.linear(Schema(name="topic", kind="text", labels=("war", "art", "sport"))),
+}
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("heads", [HEADS, TEXTS], ids=["words", "texts"])
+def test_one_pass_gives_the_scores_of_each_task_bit_by_bit(
+    heads: dict[str, BoundHead], precision: str, tiny: Path
+) -> None:
+    import numpy as np
+    import torch
+
+    from labelkit.encode.alignment import Encoding, encode, encode_texts
+    from labelkit.inference.engine import Engine, fallback_of
+    from labelkit.inference.joint_engine import joined_torch_engine, outputs_of, split_scores
+    from labelkit.inference.prediction import score_windows
+    from labelkit.models.joint import load_joint
+    from labelkit.models.tokenizer import load_tokenizer
+
+    torch.manual_seed(3)
+    joint, encoding = load_joint(tiny, heads).train(), Encoding.of(load_tokenizer(tiny), 24, 4)
+    kind = next(iter(heads.values())).context.schema.kind
+    encoded = encode(encoding, SENTENCES) if kind == "token" else encode_texts(encoding, list(map(" ".join, SENTENCES)))
+    lengths = np.array([len(words) if kind == "token" else 1 for words in SENTENCES])
+    fallback = {task: head.context.schema.label_names[-1] for task, head in heads.items()}
+    parts = {task: outputs_of(head, fallback[task], joint.models[task]) for task, head in heads.items()}
+    engine = joined_torch_engine(joint, parts, encoding, precision, 64)
+    calls: list[int] = []
+    hook = joint.first.base_model.register_forward_hook(lambda *args: calls.append(1))
+    together = split_scores(score_windows(engine, encoded.windows, lengths, engine.head.context.schema), parts)
+    hook.remove()
+    assert joint.training  # as before
+    for task, head in heads.items():
+        own: list[int] = []
+        with joint.plain(task) as model:
+            hook = joint.first.base_model.register_forward_hook(lambda *args, own=own: own.append(1))
+            single = Engine(
+                model, encoding, precision, 64, head=head, **fallback_of(head.context.schema, fallback[task])
+            )
+            alone = score_windows(single, encoded.windows, lengths, head.context.schema)
+            hook.remove()
+        assert len(own) == len(calls) > 1
+        assert np.array_equal(together[task].values, alone.values)
+        assert np.array_equal(together[task].covered, alone.covered)
+        assert not alone.covered.all()
+
+
 def test_tasks_whose_encoders_differ_inside_are_refused(joint: Any, tmp_path: Path) -> None:
     from labelkit.models.joint import JointModel
     from labelkit.models.loading import load_classifier

@@ -73,6 +73,29 @@ def test_one_run_has_the_scores_of_each_task_and_of_all(done: labelkit.RunResult
     assert {one.split for one in details.record.splits} >= {"train", "validation", "test", "pos.test"}
 
 
+def test_tasks_of_one_corpus_are_evaluated_in_one_pass_with_the_scores_of_each_alone(
+    layered: Path, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from labelkit.inference.engine import Engine
+    from labelkit.train import scoring
+
+    passes: list[int] = []
+    score = Engine.score
+
+    def counted(engine: Engine, *args: Any, **options: Any) -> Any:
+        passes.append(1)
+        return score(engine, *args, **options)
+
+    monkeypatch.setattr(Engine, "score", counted)
+    options: dict[str, Any] = {"data": str(layered), "columns": COLUMNS, "settings": {"train.onnx": False}}
+    together = run("ner+pos+chunk", tmp_path, tiny, **options)
+    assert len(passes) == 3  # validation after each of two epochs, test
+    monkeypatch.setattr(scoring, "tasks_by_windows", lambda runs, split: [[one] for one in runs])
+    apart = run("ner+pos+chunk", tmp_path, tiny, **options)
+    assert len(passes) == 3 + 9
+    assert together.metrics == apart.metrics
+
+
 def test_the_folder_is_a_plain_one_of_the_first_task(done: labelkit.RunResult) -> None:
     from transformers import pipeline
 

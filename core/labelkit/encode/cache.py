@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
 import pyarrow as pa
@@ -109,6 +109,11 @@ class _Block:
     weight: NDArray[np.float32]
     second: Ints
 
+    @property
+    def inputs(self) -> tuple[NDArray[Any], ...]:
+        """All but the labels."""
+        return (*self.ids, *self.words, self.example, self.weight, self.second)
+
 
 class WindowStore(Sequence[Window]):
     """The windows of a split, by position, and their label ids.
@@ -157,6 +162,14 @@ class WindowStore(Sequence[Window]):
     def mean_weight(self) -> float:
         """Return the mean weight of a window: texts divided by windows, for kind ``text``."""
         return float(np.mean(np.concatenate([block.weight for block in self._blocks]))) if self._size else 1.0
+
+    def has_same_windows(self, other: WindowStore) -> bool:
+        """Return whether another store has the same windows of the same examples; their labels may differ."""
+        return len(self._blocks) == len(other._blocks) and all(
+            np.array_equal(one, two)
+            for mine, theirs in zip(self._blocks, other._blocks, strict=True)
+            for one, two in zip(mine.inputs, theirs.inputs, strict=True)
+        )
 
     def lengths(self) -> list[int]:
         """Return the number of subwords of each window, special tokens included."""

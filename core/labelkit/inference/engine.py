@@ -104,29 +104,86 @@ class RuntimeSession(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class HeadOutputs:
+    """A head of an engine, and what it predicts where no window covers a word or a text.
+
+    :param fallback: id of the label.
+    :param fallback_number: the number, where labels are numbers.
+    :param parameters: the trained parameters of the head's module, for the decoder.
+    """
+
+    head: BoundHead
+    fallback: int = 0
+    fallback_number: float = 0.0
+    parameters: Mapping[str, Floats] = field(default_factory=dict)
+
+    @property
+    def width(self) -> int:
+        """The number of its outputs."""
+        return len(self.head.output_names)
+
+    def of_windows(self, outputs: Floats | torch.Tensor, *, pooled: bool) -> Floats:
+        """Return what its outputs for some words, or some windows of texts, say.
+
+        :param outputs: of shape (n, outputs), float32; log-probabilities are computed where a tensor lies.
+        :param pooled: of windows, over which :meth:`of_texts` needs the mean.
+        """
+        if isinstance(outputs, np.ndarray):
+            return outputs if pooled and self.head.head.scores is not None else self.head.scores(outputs)
+        if self.head.head.scores is not None:
+            return self.of_windows(outputs.cpu().numpy(), pooled=pooled)
+        found: Floats = outputs.log_softmax(dim=-1).cpu().numpy()
+        return found
+
+    def of_texts(self, values: Floats, covered: NDArray[np.bool_]) -> Floats:
+        """Return the scores of texts: those of the mean over their windows, normalised.
+
+        :param values: weighted means of :meth:`of_windows`, of shape (texts, outputs); changed.
+        :param covered: whether a text has windows, of shape (texts,).
+        """
+        if self.head.head.scores is None:
+            values[~covered, self.fallback] = BLANK_TEXT_BIAS
+            normalised: Floats = values - np.logaddexp.reduce(values, axis=1, keepdims=True)
+            return normalised
+        normalised = self.head.scores(values)
+        if self.head.context.schema.numeric:
+            normalised[~covered] = self.fallback_number
+        elif self.head.context.schema.multilabel:
+            normalised[~covered] = IMPOSSIBLE  # nothing says that a text without subwords has a label
+        return normalised
+
+
+@dataclass(frozen=True, slots=True)
 class Engine:
     """A model ready for inference.
 
     :param model: torch's; None where only ``session`` computes, without torch.
     :param precision: ``"fp32"``, ``"bf16"``, or ``"int8"`` with an ONNX model.
     :param budget: batch size in subwords, padding included; halved whenever the device runs out of memory.
-    :param fallback: id of the label for words that no window covers; several for outputs of several tasks.
+    :param fallback: id of the label for words that no window covers.
     :param fallback_number: the number of texts that no window covers, where labels are numbers.
     :param head: what makes scores of the model's outputs.
     :param session: the runtime that computes in place of torch; None: torch computes.
     :param stored_parameters: the trained parameters of the head's module, where there is no torch model.
+    :param joined: the heads of several tasks whose outputs stand side by side, as those of ``head`` do; empty for one.
     """
 
     model: PreTrainedModel | None
     encoding: Encoding
     precision: str
     budget: int
-    fallback: int | list[int]
+    fallback: int
     head: BoundHead
     fallback_number: float = 0.0
     memory: OutOfMemoryState = field(default_factory=OutOfMemoryState)
     session: RuntimeSession | None = None
     stored_parameters: Mapping[str, Floats] = field(default_factory=dict)
+    joined: tuple[HeadOutputs, ...] = ()
+
+    @property
+    def heads(self) -> tuple[HeadOutputs, ...]:
+        """Its heads, in the order of their outputs: one, but for several tasks."""
+        return self.joined or (HeadOutputs(self.head, self.fallback, self.fallback_number),)
 
     @property
     def device(self) -> str:
@@ -165,7 +222,8 @@ class Engine:
         starts = np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
         values = new_scores(int(starts[-1]), self.head.labels)
         values[:] = IMPOSSIBLE
-        values[:, self.fallback] = 0.0
+        for columns, head in zip(_columns([head.head.labels for head in self.heads]), self.heads, strict=True):
+            values[:, columns.start + head.fallback] = 0.0
         covered = np.zeros(len(values), np.bool_)
         for batch, found in self._batches(windows, self.forward, stop):
             rows = np.concatenate([starts[window.example] + window.words[window.first] for window in batch])
@@ -183,7 +241,7 @@ class Engine:
         :param stop: event that cancels inference.
         :raises InferenceStoppedError: if ``stop`` is set before the last batch.
         """
-        values = np.zeros((texts, len(self.head.output_names)), np.float32)
+        values = np.zeros((texts, sum(head.width for head in self.heads)), np.float32)
         covered = np.zeros(texts, np.bool_)
         pairs = [window for window in windows if window.second != NO_PAIR]
         single = [window for window in windows if window.second == NO_PAIR] if pairs else windows
@@ -195,15 +253,12 @@ class Engine:
             weights = np.array([window.weight for window in batch], np.float32)
             np.add.at(values, rows, found * weights[:, None])
             covered[rows] = True
-        if self.head.head.scores is None:
-            values[~covered, self.fallback] = BLANK_TEXT_BIAS
-            normalised: Floats = values - np.logaddexp.reduce(values, axis=1, keepdims=True)
-        else:
-            normalised = self.head.scores(values)
-            if self.head.context.schema.numeric:
-                normalised[~covered] = self.fallback_number
-            elif self.head.context.schema.multilabel:
-                normalised[~covered] = IMPOSSIBLE  # nothing says that a text without subwords has a label
+        widths = [head.width for head in self.heads]
+        parts = [
+            head.of_texts(np.ascontiguousarray(values[:, columns]), covered)
+            for columns, head in zip(_columns(widths), self.heads, strict=True)
+        ]
+        normalised = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
         return WordScores(normalised, np.ones(texts, np.int64), covered, self.parameters)
 
     def _batches(
@@ -265,31 +320,28 @@ class Engine:
             wanted = np.ones(len(windows), np.bool_)
         else:
             wanted = first_subword_mask(pad_words([window.words for window in windows], left=left))
-        raw = pooled and self.head.head.scores is not None
-        if self.session is not None:
-            # softmax without torch, whose threads would spin on the cores that the session needs
-            found = self.session.logits(inputs, wanted)
-            return found if raw else self.head.scores(found)
-        result = self._torch_outputs(inputs, wanted)
-        return result if raw or self.head.head.scores is None else self.head.scores(result)
+        # in a session softmax is computed without torch, whose threads would spin on the cores that the session needs
+        outputs = self.session.logits(inputs, wanted) if self.session else self._torch_outputs(inputs, wanted)
+        parts = zip(_columns([head.width for head in self.heads]), self.heads, strict=True)
+        found = [head.of_windows(outputs[:, columns], pooled=pooled) for columns, head in parts]
+        return found[0] if len(found) == 1 else np.concatenate(found, axis=1)
 
-    def _torch_outputs(self, inputs: Mapping[str, NDArray[np.int64]], wanted: NDArray[np.bool_]) -> Floats:
-        """Return what torch computes for the wanted subwords or windows: log-probabilities, or outputs for a head that
-        makes scores of its own.
-        """
+    def _torch_outputs(self, inputs: Mapping[str, NDArray[np.int64]], wanted: NDArray[np.bool_]) -> torch.Tensor:
+        """Return the outputs that torch computes for the wanted subwords or windows, float32 on its device."""
         import torch
 
         model = self.torch_model
         tensors: dict[str, Any] = {name: torch.from_numpy(array).to(model.device) for name, array in inputs.items()}
-        result: Floats
         with torch.inference_mode():
             with autocast(self.precision, model.device.type), eval_mode(model):
                 logits: torch.Tensor = model(**tensors).logits
-            chosen = logits[torch.from_numpy(wanted).to(model.device)].float()
-            if self.head.head.scores is None:
-                chosen = torch.log_softmax(chosen, dim=-1)
-            result = chosen.cpu().numpy()
-        return result
+            return logits[torch.from_numpy(wanted).to(model.device)].float()
+
+
+def _columns(widths: Sequence[int]) -> list[slice]:
+    """Return the columns of parts of these widths that stand side by side."""
+    ends = np.cumsum(widths).tolist()
+    return [slice(end - width, end) for width, end in zip(widths, ends, strict=True)]
 
 
 def fallback_of(schema: Schema, label: str) -> dict[str, Any]:

@@ -3,62 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from labelkit.encode.alignment import Encoding
-from labelkit.inference.engine import BLANK_TEXT_BIAS, IMPOSSIBLE, Engine, WordScores, fallback_of
+from labelkit.inference.engine import Engine, HeadOutputs, WordScores, fallback_of
+from labelkit.inference.score_blocks import new_scores
 from labelkit.models.heads import LINEAR, BoundHead, parameters_of
-from labelkit.models.joint import JointModel
 from labelkit.records import Head, HeadContext, Schema
 
-
-class JoinedClassifiers(torch.nn.Module):
-    """Classifiers of several tasks of one kind as one classifier, whose outputs stand side by side.
-
-    :param tasks: in the order of their outputs.
-    """
-
-    def __init__(self, joint: JointModel, tasks: tuple[str, ...]) -> None:
-        super().__init__()
-        self.joint = joint
-        self._tasks = tasks
-
-    @property
-    def config(self) -> Any:
-        """The configuration of the first task's classifier."""
-        return self.joint.config
-
-    @property
-    def device(self) -> torch.device:
-        """The device of the encoder."""
-        return self.joint.device
-
-    def forward(self, **inputs: torch.Tensor) -> SimpleNamespace:
-        """Return the outputs of all tasks as ``logits``, from one pass of the encoder."""
-        outputs = self.joint(**inputs)
-        return SimpleNamespace(logits=torch.cat([outputs[task]["logits"] for task in self._tasks], dim=-1))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskOutputs:
-    """The head of a task in a joined engine.
-
-    :param fallback: the arguments of an engine for what no window covers.
-    """
-
-    head: BoundHead
-    fallback: Mapping[str, Any]
-
-    @classmethod
-    def of(cls, head: BoundHead, fallback: str) -> TaskOutputs:
-        """Return the outputs of a head with the label of words and texts that no window covers."""
-        return cls(head=head, fallback=fallback_of(head.context.schema, fallback))
+if TYPE_CHECKING:
+    from labelkit.models.joint import JointModel
 
 
 def joined_head(heads: Mapping[str, BoundHead]) -> BoundHead:
@@ -75,41 +34,80 @@ def joined_head(heads: Mapping[str, BoundHead]) -> BoundHead:
     return BoundHead(joined, HeadContext(schema=Schema(name="joined", kind=kind, labels=names), hidden_size=0))
 
 
-def joined_engine(
-    joint: JointModel, parts: Mapping[str, TaskOutputs], encoding: Encoding, precision: str, budget: int
-) -> Engine:
+def joined_engine(engine: Engine, heads: Mapping[str, HeadOutputs]) -> Engine:
     """Return an engine that computes the scores of several tasks of one kind side by side.
 
-    :param parts: task → its head.
+    :param engine: whose model or session gives the outputs of the tasks side by side.
+    :param heads: task → its head, in the order of their outputs.
     """
-    head = joined_head({task: part.head for task, part in parts.items()})
-    starts = np.concatenate(([0], np.cumsum([part.head.labels for part in parts.values()])))
-    fallback = [int(start) + part.fallback["fallback"] for start, part in zip(starts, parts.values(), strict=False)]
-    model: Any = JoinedClassifiers(joint, tuple(parts))
-    return Engine(model, encoding, precision, budget, fallback=fallback, head=head)
+    head = joined_head({task: one.head for task, one in heads.items()})
+    return replace(engine, head=head, joined=tuple(heads.values()))
 
 
-def split_scores(found: WordScores, parts: Mapping[str, TaskOutputs], joint: JointModel) -> dict[str, WordScores]:
+def joined_torch_engine(
+    joint: JointModel, heads: Mapping[str, HeadOutputs], encoding: Encoding, precision: str, budget: int
+) -> Engine:
+    """Return an engine on torch that computes the scores of several tasks of one kind side by side.
+
+    Each score has the same bits as that of an engine of the task alone, except where batches are smaller as there are
+    so many labels together.
+
+    :param heads: task → its head.
+    """
+    model: Any = joined_classifiers(joint, tuple(heads))
+    first = next(iter(heads.values())).head
+    return joined_engine(Engine(model, encoding, precision, budget, fallback=0, head=first), heads)
+
+
+def joined_classifiers(joint: JointModel, tasks: tuple[str, ...]) -> Any:
+    """Return the classifiers of several tasks of one kind as one classifier, whose outputs stand side by side.
+
+    :param tasks: in the order of their outputs.
+    """
+    import torch
+
+    class JoinedClassifiers(torch.nn.Module):
+        """The classifiers of some tasks of a joint model."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.joint = joint
+            self.train(joint.training)  # a new module is in training mode, and evaluation goes back to its mode
+
+        @property
+        def config(self) -> Any:
+            return joint.config
+
+        @property
+        def device(self) -> torch.device:
+            return joint.device
+
+        def set_attn_implementation(self, name: str) -> None:
+            joint.first.set_attn_implementation(name)
+
+        def forward(self, **inputs: torch.Tensor) -> SimpleNamespace:
+            outputs = self.joint(**inputs)
+            return SimpleNamespace(logits=torch.cat([outputs[task]["logits"] for task in tasks], dim=-1))
+
+    return JoinedClassifiers()
+
+
+def outputs_of(head: BoundHead, fallback: str, classifier: Any = None) -> HeadOutputs:
+    """Return a head with what it predicts for words and texts that no window covers.
+
+    :param fallback: their label.
+    :param classifier: holds the trained module of the head.
+    """
+    parameters = {} if classifier is None else parameters_of(classifier)
+    return HeadOutputs(head, **fallback_of(head.context.schema, fallback), parameters=parameters)
+
+
+def split_scores(found: WordScores, heads: Mapping[str, HeadOutputs]) -> dict[str, WordScores]:
     """Return task → its scores, of those that a joined engine computed."""
-    ends = np.cumsum([part.head.labels for part in parts.values()])[:-1]
-    columns = np.split(found.values, ends, axis=1)
-    scores = {}
-    for (task, part), values in zip(parts.items(), columns, strict=True):
-        own = np.ascontiguousarray(values)
-        if part.head.context.schema.kind == "text":
-            own[~found.covered] = _blank_scores(part)
-        scores[task] = WordScores(own, found.lengths, found.covered, parameters_of(joint.models[task]))
+    scores, start = {}, 0
+    for task, one in heads.items():
+        own = new_scores(len(found.values), one.head.labels)
+        own[:] = found.values[:, start : start + one.head.labels]
+        scores[task] = WordScores(own, found.lengths, found.covered, one.parameters)
+        start += one.head.labels
     return scores
-
-
-def _blank_scores(part: TaskOutputs) -> NDArray[np.float32]:
-    """Return the scores of a text without subwords, as :meth:`Engine.score_texts` gives them."""
-    schema = part.head.context.schema
-    if schema.numeric:
-        return np.array([part.fallback["fallback_number"]], np.float32)
-    if schema.multilabel:
-        return np.full(part.head.labels, IMPOSSIBLE, np.float32)
-    values = np.zeros(part.head.labels, np.float32)
-    values[part.fallback["fallback"]] = BLANK_TEXT_BIAS
-    normalised: NDArray[np.float32] = values - np.logaddexp.reduce(values)
-    return normalised

@@ -149,9 +149,13 @@ def score_split(
     engine: Engine, windows: Sequence[Window], examples: Sequence[Example], scoring: ScoringOptions
 ) -> SplitScores:
     """Run the model over a split and score it: see :meth:`ScoredPredictions.figures`."""
+    gold, lengths = gold_ids(examples, scoring.layer, scoring.schema)
+    return score_examples(score_windows(engine, windows, lengths, scoring.schema), gold, examples, scoring)
+
+
+def score_examples(found: WordScores, gold: Ids, examples: Sequence[Example], scoring: ScoringOptions) -> SplitScores:
+    """Score what the model found in a split: see :meth:`ScoredPredictions.figures`."""
     schema = scoring.schema
-    gold, lengths = gold_ids(examples, scoring.layer, schema)
-    found = score_windows(engine, windows, lengths, schema)
     thresholds = scoring.thresholds
     if thresholds is None:
         thresholds = tune_thresholds(found.values, gold, schema) if schema.multilabel else {}

@@ -27,7 +27,7 @@ from labelkit.records import Decoder, Example, Labelled, Preprocessor
 if TYPE_CHECKING:
     from threading import Event
 
-    from labelkit.inference.joint_engine import TaskOutputs
+    from labelkit.inference.engine import HeadOutputs
     from labelkit.models.heads import BoundHead
     from labelkit.models.joint import JointModel
 
@@ -44,7 +44,7 @@ class LabelledTask:
     info: CheckpointInfo
     decoder: Decoder
     preprocessors: Sequence[Preprocessor]
-    outputs: TaskOutputs
+    outputs: HeadOutputs
 
     @property
     def reads(self) -> tuple[Any, ...]:
@@ -127,7 +127,7 @@ class JointLabeller(Labeller):
         found: dict[str, list[Labelled]] = {}
         for group, prepared, scores in zip(self._groups, batch.groups, scored.groups, strict=True):
             parts = {task: one.outputs for task, one in group.tasks.items()}
-            for task, own in split_scores(scores.scores, parts, self._joint).items():
+            for task, own in split_scores(scores.scores, parts).items():
                 one = group.tasks[task]
                 found[task] = assemble_records(prepared, ScoredBatch(own, scores.engine), one.info, one.decoder)
         ordered = [found[task] for task in self.tasks]
@@ -182,7 +182,7 @@ def load_joint_labeller(folder: Path, info: CheckpointInfo, catalog: Catalog, ho
     require_torch(folder, "torch", "")
     from labelkit.encode.alignment import Encoding
     from labelkit.hardware import detect
-    from labelkit.inference.joint_engine import TaskOutputs, joined_engine
+    from labelkit.inference.joint_engine import joined_torch_engine, outputs_of
     from labelkit.inference.torch_engine import BATCH_SIZES, check_device, inference_precision
     from labelkit.models.joint import load_joint
     from labelkit.models.loading import bind_head, silence_transformers
@@ -207,7 +207,7 @@ def load_joint_labeller(folder: Path, info: CheckpointInfo, catalog: Catalog, ho
             info=replace(one, others=()),
             decoder=find_decoder(catalog, one.decoder, one, contexts[task].context),
             preprocessors=find_preprocessors(catalog, one, contexts[task].context),
-            outputs=TaskOutputs.of(heads[task], one.fallback),
+            outputs=outputs_of(heads[task], one.fallback, joint.models[task]),
         )
         for task, one in infos.items()
     }
@@ -215,7 +215,7 @@ def load_joint_labeller(folder: Path, info: CheckpointInfo, catalog: Catalog, ho
     groups = []
     for members in _grouped(tasks):
         outputs = {task: one.outputs for task, one in members.items()}
-        joined = joined_engine(joint, outputs, encoding, precision, BATCH_SIZES[hardware.type])
+        joined = joined_torch_engine(joint, outputs, encoding, precision, BATCH_SIZES[hardware.type])
         groups.append(TaskGroup(members, _group_labeller(folder, members, joined, contexts)))
     return JointLabeller(folder, info, groups, joint)
 

@@ -77,6 +77,11 @@ class JointModel(torch.nn.Module):
         self.models = torch.nn.ModuleDict(models)
 
     @property
+    def first(self) -> PreTrainedModel:
+        """The classifier of the first task, which holds the encoder."""
+        return self._first
+
+    @property
     def config(self) -> Any:
         """The configuration of the first task's classifier."""
         return self._first.config
