@@ -70,6 +70,19 @@ def test_an_unknown_run_is_one_line(
     assert error.value.hint
 
 
+def test_what_several_tasks_take_up_is_said_in_one_line(
+    trained: labelkit.RunResult, home: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "train.jsonl").write_text(
+        '{"tokens": ["Ada", "slept"], "ner": ["B-PER", "O"], "pos": ["N", "V"]}\n' * 9, encoding="utf-8"
+    )
+    found = prepared("shared", tmp_path, home, "pos+ner")
+    assert found.continued is not None
+    assert found.continued.startswith(f"continues from run {trained.run} at step ")
+    assert "its encoder" in found.continued
+    assert "; a new head for pos, since its task is ner" in found.continued
+
+
 def test_the_output_layer_is_kept_only_for_the_same_labels(trained: labelkit.RunResult) -> None:
     from safetensors.torch import load_file
 

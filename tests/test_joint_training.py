@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 from pathlib import Path
 from typing import Any
@@ -142,12 +143,20 @@ def test_a_server_gives_the_labels_of_all_tasks(done: labelkit.RunResult, joint_
     from labelkit.formats.labelled_json import to_json
     from labelkit.plugins.catalog import Catalog
     from labelkit.records import Example
+    from labelkit.serve.errors import RequestError
     from labelkit.serve.limits import ServeLimits
-    from labelkit.serve.models import Opener, OpenOptions
+    from labelkit.serve.models import Opener, OpenOptions, ServedModel
     from labelkit.serve.native import _above
 
-    batcher = Opener(Home(root=joint_home), Catalog.load(), OpenOptions(), ServeLimits()).open("three")
+    opener = Opener(Home(root=joint_home), Catalog.load(), OpenOptions(), ServeLimits())
+    batcher = opener.open("three")
     (record,) = asyncio.run(batcher.label([Example(id="1", text=TEXT)], 60))
+    served = ServedModel("three", "three", batcher, opener, print)
+    (own,), info = asyncio.run(served.of_task("pos").label([Example(id="1", text=TEXT)], 60))
+    assert own.labels == record.layers["pos"].labels
+    assert (info.task, info.schema.label_names) == ("pos", served.of_task("pos").info.schema.label_names)
+    with pytest.raises(RequestError, match="task: unknown task; three serves ner, pos, chunk"):
+        served.of_task("parts")
     batcher.drain()
     assert set(to_json(record)["layers"]) == set(TASKS)
     assert record.labels == labelkit.load("three", home=joint_home).label(TEXT).labels
@@ -241,6 +250,56 @@ def test_tasks_with_a_corpus_each_share_the_sentences_that_both_have(apart: str,
         labelkit.evaluate(done.run, home=tmp_path, task="pos").metrics["accuracy"]
         == (done.metrics["test"]["pos"]["accuracy"])
     )
+
+
+def test_a_text_that_one_task_trains_on_is_known_in_the_scores_of_another(
+    apart: str, tiny: Path, tmp_path: Path, done: labelkit.RunResult, joint_home: Path
+) -> None:
+    from labelkit.evaluation.leakage import encoder_lineage
+    from labelkit.registry.task_view import details_of_task
+
+    with pytest.warns(UserWarning, match=r"of the 2 different texts in test of 'ner', 'pos' has 1 in train"):
+        other = run("ner+pos", tmp_path, tiny, data=apart, max_steps=1, settings={"train.onnx": False})
+    for home, found, known in ((tmp_path, other, ["pos", "ner"]), (joint_home, done, ["pos"])):
+        with Registry.open(Home(root=home), create=False) as registry:
+            details = details_of_task(registry.runs.get(found.run), "pos")
+        assert [one.record.task for one in encoder_lineage(details, Home(root=home))] == known
+
+
+def test_a_run_continues_with_the_heads_of_the_same_tasks(
+    done: labelkit.RunResult, layered: Path, joint_home: Path, tmp_path: Path
+) -> None:
+    from labelkit.events import Noted
+
+    notes: list[str] = []
+
+    def listen(event: Any) -> None:
+        if isinstance(event, Noted):
+            notes.append(event.text)
+
+    home = shutil.copytree(joint_home, tmp_path / "home")
+
+    def continued(task: str) -> labelkit.RunResult:
+        return labelkit.run(
+            task,
+            model="three",
+            data=str(layered),
+            columns=COLUMNS,
+            recipe=PLAIN,
+            lr=1e-12,
+            max_steps=1,
+            home=home,
+            settings={"train.precision": "fp32", "train.onnx": False},
+            listeners=[listen],
+        )
+
+    alone = continued("chunk")
+    assert alone.metrics["test"]["chunk"]["f1"] == done.metrics["test"]["chunk"]["f1"]
+    assert any(note.endswith("its encoder and head are taken up") for note in notes)
+    again = continued("chunk+ner")
+    for task in ("chunk", "ner"):
+        assert again.metrics["test"][task]["f1"] == done.metrics["test"][task]["f1"]
+    assert any(note.endswith("its encoder and the heads of chunk, ner are taken up") for note in notes)
 
 
 def test_words_and_texts_are_trained_together(tiny: Path, tmp_path: Path) -> None:

@@ -33,8 +33,8 @@ def test_a_lone_process_agrees_with_itself() -> None:
     assert [distributed.broadcast(word, "cpu") for word in (distributed.CONTINUE, distributed.STOP)] == [0, 1]
 
 
-def launched(launcher: str, home: Path, *arguments: str) -> subprocess.Popen[str]:
-    """Start ``labelkit run ner`` in two processes."""
+def launched(launcher: str, home: Path, *arguments: str, task: str = "ner") -> subprocess.Popen[str]:
+    """Start ``labelkit run TASK`` in two processes."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
@@ -45,7 +45,7 @@ def launched(launcher: str, home: Path, *arguments: str) -> subprocess.Popen[str
         start = ["-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--num_machines", "1"]
         start += ["--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", port, "-m", "labelkit"]
     return subprocess.Popen(
-        [sys.executable, *start, "run", "ner", *arguments],
+        [sys.executable, *start, "run", task, *arguments],
         env={**os.environ, "LABELKIT_HOME": str(home), "OMP_NUM_THREADS": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -82,6 +82,34 @@ def test_two_processes_train_one_run_as_one_does(launcher: str, tiny: Path, corp
         for figure in ("loss", "f1", "accuracy"):
             expected = alone.metrics[split]["ner"][figure]
             assert result["metrics"][split]["ner"][figure] == pytest.approx(expected, rel=1e-3), (split, figure)
+
+
+@pytest.mark.slow
+def test_two_processes_train_several_tasks_as_one_does(tiny: Path, tmp_path: Path) -> None:
+    """A corpus for each task, so that batches of a process may lack the labels of one."""
+    for task, tags in (("ner", ("B-PER", "O")), ("pos", ("NOUN", "VERB"))):
+        lines = "".join(f"Ada{n} {tags[0]}\n{task} {tags[1]}\n\n" for n in range(12))
+        (tmp_path / task).mkdir()
+        for split in ("train", "validation", "test"):
+            (tmp_path / task / f"{split}.conll").write_text(lines, encoding="utf-8")
+    data = f"ner={tmp_path / 'ner'},pos={tmp_path / 'pos'}"
+    same = {"train.precision": "fp32", "train.dropout": 0.0, "train.train_sampling_strategy": "random"}
+    alone = labelkit.run(
+        "ner+pos", data=data, model=str(tiny), recipe=PLAIN, epochs=2, lr=5e-3, settings=same, home=tmp_path / "one"
+    )
+    given = ["--data", data, "--model", str(tiny), "--recipe", PLAIN, "--epochs", "2", "--lr", "5e-3"]
+    sets = [f"--set={key}={value}" for key, value in {**same, "train.per_device_train_batch_size": 8}.items()]
+    process = launched("torchrun", tmp_path / "two", *given, *sets, "--json", task="ner+pos")
+    out, err = process.communicate(timeout=900)
+    assert process.returncode == 0, err[-3000:]
+    result = json.loads(out)
+    details = only_run(tmp_path / "two")
+    assert (details.status, details.record.id, details.record.task) == ("finished", result["run"], "ner+pos")
+    assert "2 processes train together" in err
+    for split in ("validation", "test"):
+        for task, figure in (("ner", "f1"), ("pos", "accuracy"), ("ner", "loss"), ("pos", "loss")):
+            expected = alone.metrics[split][task][figure]
+            assert result["metrics"][split][task][figure] == pytest.approx(expected, rel=1e-3), (split, task, figure)
 
 
 @pytest.mark.slow

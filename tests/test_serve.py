@@ -187,6 +187,8 @@ BAD: list[tuple[str, Any, int, str]] = [
     ("/v1/label", b"[" * 10_000, 400, "the body is invalid JSON: recursion limit exceeded"),
     ("/v1/label", b'{"texts": [], "min_score": NaN}', 422, "min_score: must be a finite number"),
     ("/hf/nonesuch", {"inputs": "x"}, 404, "model: unknown model"),
+    ("/hf/shared?task=pos", {"inputs": "x"}, 404, "task: unknown task; shared serves ner"),
+    ("/v2/models/shared/infer?task=pos", {"inputs": []}, 404, "task: unknown task; shared serves ner"),
     ("/hf/shared", {"inputs": 5}, 422, "inputs: must be text or must be an object or must be a list"),
     ("/hf/shared", {"inputs": ["x", 5]}, 422, "inputs[1]: must be text"),
     ("/hf/shared", {"inputs": "x", "parameters": {"topk": 1}}, 422, "parameters.topk: unknown field; did you mean"),

@@ -34,7 +34,7 @@ def print_plan(console: Console, prepared: PreparedRun) -> None:
     ]
     table(console, columns, counts)
     console.print()
-    continued = [prepared.continues.note] if prepared.continues else []
+    continued = [prepared.continued] if prepared.continued else []
     notes = (f"note: {note}" for note in (*continued, *prepared.notes))
     for line in (*notes, *assumed_lines(prepared.assumptions)):
         console.print(cell(line), soft_wrap=True)

@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from labelkit.config.joint import JOINED_BY
 from labelkit.data.fingerprints import fingerprints, same_examples
 from labelkit.errors import LabelkitError
 from labelkit.evaluation.recorded_data import check_unchanged, read_run_corpus, recorded_hashes
+from labelkit.registry.task_view import details_of_task
 
 if TYPE_CHECKING:
     from labelkit.config.environment import Environment
@@ -92,7 +94,8 @@ def detect_leakage(
         if same := [split for split in FITTED_SPLITS if gold.content_hash in hashes[split]]:
             return Leakage(examples=examples, shared=dict.fromkeys(same, examples), either=examples)
         return Leakage(examples=examples, unknown=error.message)
-    return count_overlap(gold, details, corpora)
+    own_only = {one.record.id for one in runs} == {details.record.id}
+    return count_overlap(gold, details, corpora, own_only=own_only)
 
 
 def is_own_test(gold: Gold, details: RunDetails) -> bool:
@@ -119,17 +122,34 @@ def identify_own_test(
 
 
 def encoder_lineage(details: RunDetails, home: Home) -> list[RunDetails]:
-    """Return a run and the recorded runs that trained its encoder before, the nearest first."""
+    """Return a run and the recorded runs that trained its encoder before, the nearest first.
+
+    A run of several tasks is returned as one of each task that has texts of its own, as all trained the encoder.
+
+    :param details: of several tasks those of one, which comes first.
+    """
     from labelkit.registry import Registry
 
     with Registry.open(home, create=False) as registry:
-        return [details, *map(registry.runs.get, registry.lineage.ancestors(details.record.id))]
+        whole = map(registry.runs.get, [details.record.id, *registry.lineage.ancestors(details.record.id)])
+        parts = [details, *(details_of_task(one, task) for one in whole for task in one.record.task.split(JOINED_BY))]
+    found: dict[object, RunDetails] = {}
+    for one in parts:
+        found.setdefault(_texts_of(one), one)
+    return list(found.values())
 
 
-def count_overlap(gold: Gold, details: RunDetails, corpora: Sequence[Corpus]) -> Leakage:
+def _texts_of(details: RunDetails) -> tuple[object, ...]:
+    """Return what tells whether two runs, or two tasks of one, read the same texts."""
+    splits = [(one.split, one.ref, one.examples, one.words) for one in details.record.splits]
+    return (details.record.id, details.record.data, *sorted(splits))
+
+
+def count_overlap(gold: Gold, details: RunDetails, corpora: Sequence[Corpus], *, own_only: bool = True) -> Leakage:
     """Return how many gold examples are in the train and validation splits of ``corpora``.
 
     :param corpora: the data of the run, then that of the runs that its encoder came from.
+    :param own_only: all of it is data of the run.
     """
     wanted = fingerprints(gold.examples)
     known: dict[str, set[bytes]] = {}
@@ -142,5 +162,5 @@ def count_overlap(gold: Gold, details: RunDetails, corpora: Sequence[Corpus]) ->
         shared={split: sum(one in hashes for one in wanted) for split, hashes in known.items()},
         either=sum(any(one in hashes for hashes in known.values()) for one in wanted),
         own_test=is_own_test(gold, details),
-        owner="the run" if len(corpora) == 1 else "the run, or one that its encoder came from,",
+        owner="the run" if own_only else "the run, or one that its encoder came from,",
     )

@@ -132,6 +132,18 @@ def log_softmax(values: NDArray[np.float32]) -> NDArray[np.float32]:
     return normalised
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeadSource:
+    """Where the weights of the head of a new run come from.
+
+    :param takes: the folder of the encoder holds a head that is taken up; None: if it has the same labels.
+    :param further: it is that of a further task of a checkpoint of several.
+    """
+
+    takes: bool | None = None
+    further: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class BoundHead:
     """A head with the context that its functions are called in. Errors name the head."""

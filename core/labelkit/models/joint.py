@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
 
-from labelkit.errors import ModelError, one_line
+from labelkit.errors import LabelkitError, ModelError, one_line
 from labelkit.models.checkpoint_files import JOINT_WEIGHTS
-from labelkit.models.heads import MODULE, BoundHead, plain_state, save_module
+from labelkit.models.heads import MODULE, BoundHead, HeadSource, plain_state, save_module
 from labelkit.models.loading import load_classifier
 from labelkit.records import Schema
 from labelkit.records.heads import IGNORE_INDEX
@@ -155,19 +155,53 @@ def shares_encoder(first: PreTrainedModel, other: PreTrainedModel) -> bool:
     return first.base_model_prefix == other.base_model_prefix and shapes[0] == shapes[1]
 
 
-def load_joint(folder: Path, heads: Mapping[str, BoundHead], *, trained: bool = False) -> JointModel:
+def load_joint(
+    folder: Path,
+    heads: Mapping[str, BoundHead],
+    *,
+    trained: bool = False,
+    sources: Mapping[str, HeadSource] | None = None,
+) -> JointModel:
     """Load the model in ``folder`` with a classifier for each task.
 
     :param heads: task → its head; the folder of a checkpoint is a plain one of the first.
     :param trained: the folder is a checkpoint, which must have the weights of all classifiers.
+    :param sources: task → where the weights of a new run's head come from.
     :raises ModelError: weights are missing or of other shapes, or the encoder cannot be shared.
     """
     first = next(iter(heads))
-    models = {task: load_classifier(folder, head, trained=trained and task == first) for task, head in heads.items()}
+    if not trained:
+        own = sources or {}
+        return JointModel(
+            {task: load_new(folder, task, head, own.get(task, HeadSource())) for task, head in heads.items()}
+        )
+    models = {task: load_classifier(folder, head, trained=task == first) for task, head in heads.items()}
     joint = JointModel(models)
-    if trained:
-        _load_others(joint, folder / JOINT_WEIGHTS)
+    _load_others(joint, folder / JOINT_WEIGHTS)
     return joint
+
+
+def load_new(folder: Path, task: str, head: BoundHead, source: HeadSource) -> PreTrainedModel:
+    """Load the encoder in ``folder`` with the classifier of a task that is to be trained.
+
+    :param source: where the weights of its head come from.
+    :raises ModelError: they are missing or of other shapes.
+    """
+    if not (source.takes and source.further):
+        return load_classifier(folder, head, take_head=source.takes)
+    model = load_classifier(folder, head, take_head=False)
+    own = {
+        name.removeprefix(f"{task}."): value
+        for name, value in _read_weights(folder / JOINT_WEIGHTS).items()
+        if name.startswith(f"{task}.")
+    }
+    try:
+        unexpected = model.load_state_dict(own, strict=False).unexpected_keys
+    except RuntimeError as error:
+        raise _unfit(folder / JOINT_WEIGHTS, [task], error) from error
+    if unexpected or not own:
+        raise _unfit(folder / JOINT_WEIGHTS, [task], LabelkitError(f"it has no weights of '{task}' for this encoder"))
+    return model
 
 
 def load_task(folder: Path, first: BoundHead, task: str, head: BoundHead) -> PreTrainedModel:
@@ -184,18 +218,36 @@ def load_task(folder: Path, first: BoundHead, task: str, head: BoundHead) -> Pre
 
 def _load_others(joint: JointModel, file: Path) -> None:
     """Load the classifiers of all tasks of a model but the first; the file may hold those of more tasks."""
+    try:
+        tensors = _read_weights(file)
+        own = {name: value for name, value in tensors.items() if name.partition(".")[0] in joint.tasks[1:]}
+        _others(joint).load_state_dict(own)
+    except RuntimeError as error:
+        raise _unfit(file, joint.tasks[1:], error) from error
+
+
+def _read_weights(file: Path) -> dict[str, torch.Tensor]:
+    """Return the tensors of the classifiers of all tasks but the first.
+
+    :raises ModelError: the file is missing or damaged.
+    """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     try:
-        tensors = load_file(file)
-        own = {name: value for name, value in tensors.items() if name.partition(".")[0] in joint.tasks[1:]}
-        _others(joint).load_state_dict(own)
-    except (OSError, RuntimeError, SafetensorError) as error:
+        found: dict[str, torch.Tensor] = load_file(file)
+    except (OSError, SafetensorError) as error:
         raise ModelError(
-            f"{file} does not fit the tasks {', '.join(joint.tasks[1:])}: {one_line(error)}",
-            hint="restore the folder, or train again",
+            f"{file} cannot be read: {one_line(error)}", hint="restore the folder, or train again"
         ) from error
+    return found
+
+
+def _unfit(file: Path, tasks: Sequence[str], error: Exception) -> ModelError:
+    return ModelError(
+        f"{file} does not fit the tasks {', '.join(tasks)}: {one_line(error)}",
+        hint="restore the folder, or train again",
+    )
 
 
 def _others(joint: JointModel) -> torch.nn.ModuleDict:

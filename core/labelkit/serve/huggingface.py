@@ -10,7 +10,7 @@ from labelkit.records import Labelled, TextPair
 from labelkit.serve.bodies import Body, OpenBody
 from labelkit.serve.errors import RequestError
 from labelkit.serve.native import ranked
-from labelkit.serve.operations import Labelling, Operation, json_response, path_parameter, text_examples
+from labelkit.serve.operations import TASK_QUERY, Labelling, Operation, json_response, text_examples
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -50,7 +50,7 @@ def huggingface_operations(labelling: Labelling) -> list[Operation]:
     """Return the operation below ``/hf``."""
 
     async def infer(request: Request) -> Response:
-        model = labelling.models.find(path_parameter(request, "model"))
+        model = labelling.model(request)
         body = await labelling.body(request, InferenceBody)
         parameters = body.parameters or Parameters()
         _check(parameters, model.info.kind)
@@ -64,7 +64,7 @@ def huggingface_operations(labelling: Labelling) -> list[Operation]:
     return [
         Operation(
             method="POST", path="/hf/{model}", group="Hugging Face", body=InferenceBody, handle=infer,
-            summary="Token or text classification, as InferenceClient(model=URL) asks for it.",
+            query=TASK_QUERY, summary="Token or text classification, as InferenceClient(model=URL) asks for it.",
         )
     ]  # fmt: skip
 

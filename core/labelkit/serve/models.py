@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -125,6 +125,15 @@ class ServedModel:
                 continue
         raise overloaded("the server is ending", 503, 1)
 
+    def of_task(self, task: str) -> ServedTask:
+        """Return the model as a labeller of one of its tasks.
+
+        :raises RequestError: it does not serve this task.
+        """
+        served = ServedTask(self, task)
+        served.info  # noqa: B018 - raises if there is no such task
+        return served
+
     def replace(self, reference: str) -> None:
         """Serve another run from now on; what the one before has begun it finishes.
 
@@ -185,6 +194,34 @@ class ServedModel:
 
     def _current_folder(self) -> Path | None:
         return None if self._pinned else find_checkpoint(self.reference, self._opener.home)[0]
+
+
+class ServedTask:
+    """A served model of several tasks as a labeller of one of them, for protocols whose answers have one layer."""
+
+    def __init__(self, model: ServedModel, task: str) -> None:
+        self._model, self.task = model, task
+        self.name, self.run, self.labeller = model.name, model.run, model.labeller
+
+    @property
+    def info(self) -> CheckpointInfo:
+        """The content of its checkpoint's ``labelkit.json`` for the task.
+
+        :raises RequestError: the model does not serve this task.
+        """
+        return self._info_of(self._model.info)
+
+    async def label(self, examples: Sequence[Example], seconds: float) -> tuple[list[Labelled], CheckpointInfo]:
+        """Return the records with the labels of the task; see :meth:`ServedModel.label`."""
+        records, info = await self._model.label(examples, seconds)
+        own = self._info_of(info)  # another run may have taken the place of the one before
+        return [record.layers.get(self.task, record) for record in records], own
+
+    def _info_of(self, info: CheckpointInfo) -> CheckpointInfo:
+        served = info.of_tasks if info.others else {info.task: info}
+        if self.task not in served:
+            raise RequestError(404, f"task: unknown task; {self.name} serves {', '.join(served)}", kind="NotFound")
+        return replace(served[self.task], others=())
 
 
 class ServedModels:

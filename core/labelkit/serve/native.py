@@ -138,6 +138,7 @@ def _description(model: ServedModel) -> dict[str, Any]:
         "name": model.name,
         "run": info.run,
         "task": info.task,
+        "tasks": list(info.of_tasks),
         "kind": info.kind,
         "pairs": info.pairs,
         "labels": list(info.schema.label_names),

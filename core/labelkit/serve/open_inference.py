@@ -12,13 +12,13 @@ from pydantic_core import to_json
 from labelkit.serve.bodies import OpenBody
 from labelkit.serve.errors import RequestError
 from labelkit.serve.huggingface import Parameters, shaped
-from labelkit.serve.operations import Labelling, Operation, json_response, path_parameter, text_examples
+from labelkit.serve.operations import TASK_QUERY, Labelling, Operation, json_response, text_examples
 
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from labelkit.serve.models import ServedModel
+    from labelkit.serve.models import ServedModel, ServedTask
 
 _GROUP = "Open Inference Protocol"
 
@@ -74,25 +74,31 @@ def open_inference_operations(labelling: Labelling) -> list[Operation]:
             Operation(method="GET", path=path, group=_GROUP, summary="Describe the model.", handle=describe),
             Operation(method="GET", path=f"{path}/ready", group=_GROUP, summary="Is the model ready?", handle=ready),
             Operation(
-                method="POST", path=f"{path}/infer", group=_GROUP, summary="Label texts.", handle=infer, body=InferBody
+                method="POST",
+                path=f"{path}/infer",
+                group=_GROUP,
+                summary="Label texts.",
+                handle=infer,
+                body=InferBody,
+                query=TASK_QUERY,
             ),
         ]
     return found
 
 
-def _model(request: Request, labelling: Labelling) -> ServedModel:
+def _model(request: Request, labelling: Labelling) -> ServedModel | ServedTask:
     """Return the model of the path of a request.
 
     :raises RequestError: there is none, or not in this version.
     """
-    model = labelling.models.find(path_parameter(request, "model"))
+    model = labelling.model(request)
     wanted = request.path_params.get("version", model.run)
     if wanted != model.run:
         raise RequestError(404, f"version: unknown version; {model.name} is served in version {model.run}")
     return model
 
 
-def _metadata(model: ServedModel) -> dict[str, Any]:
+def _metadata(model: ServedModel | ServedTask) -> dict[str, Any]:
     tensor = {"datatype": "BYTES", "shape": [-1]}
     return {
         "name": model.name,

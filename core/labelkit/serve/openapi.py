@@ -63,9 +63,16 @@ def _operation(operation: Operation, references: Any, *, token: bool) -> dict[st
         "responses": {"200": {"description": "OK", "content": {operation.media: {"schema": answer}}}},
     }
     names = re.findall(r"{(\w+)}", operation.shown)
-    if names:
-        text = {"type": "string"}
-        found["parameters"] = [{"name": name, "in": "path", "required": True, "schema": text} for name in names]
+    text = {"type": "string"}
+    parameters = [
+        *({"name": name, "in": "path", "required": True, "schema": text} for name in names),
+        *(
+            {"name": name, "in": "query", "required": False, "description": what, "schema": text}
+            for name, what in operation.query.items()
+        ),
+    ]
+    if parameters:
+        found["parameters"] = parameters
     if operation.body:
         schema = references[operation.body, "validation"]
         found["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
     from labelkit.models.checkpoint import CheckpointInfo
-    from labelkit.serve.models import ServedModel, ServedModels
+    from labelkit.serve.models import ServedModel, ServedModels, ServedTask
 
 Handle = Callable[["Request"], Awaitable[Response]]
 ErrorShape = Callable[[RequestError], object]
@@ -42,6 +42,7 @@ class Operation:
     :param media: the type of what it returns.
     :param refusals: statuses that this operation has beside those of all, and why.
     :param route: its path as metrics and documentation show it, where the path itself is a secret.
+    :param query: name → description of the parameters of its query, all of them optional.
     """
 
     method: str
@@ -56,6 +57,7 @@ class Operation:
     media: str = "application/json"
     refusals: Mapping[str, str] = field(default_factory=dict)
     route: str = ""
+    query: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def shown(self) -> str:
@@ -81,6 +83,15 @@ class Labelling:
     models: ServedModels
     limits: ServeLimits
 
+    def model(self, request: Request) -> ServedModel | ServedTask:
+        """Return the model that the path of a request names, as a labeller of the task in its query if there is one.
+
+        :raises RequestError: there is no such model, or it does not serve this task.
+        """
+        model = self.models.find(path_parameter(request, "model"))
+        task = request.query_params.get("task")
+        return model if task is None else model.of_task(task)
+
     async def body(self, request: Request, model: type[B]) -> B:
         """Return the validated body of a request.
 
@@ -88,7 +99,9 @@ class Labelling:
         """
         return parse_body(await read_body(request, self.limits), model)
 
-    async def label(self, model: ServedModel, examples: list[Example]) -> tuple[list[Labelled], CheckpointInfo]:
+    async def label(
+        self, model: ServedModel | ServedTask, examples: list[Example]
+    ) -> tuple[list[Labelled], CheckpointInfo]:
         """Return the records of some examples, and the checkpoint that labelled them.
 
         :raises RequestError: they are too many, too much waits already, time is over, or one cannot be labelled, as a
@@ -102,6 +115,10 @@ class Labelling:
         except LabelkitError as error:
             raise RequestError(422, f"the body: {error.message}") from None
         return await model.label(examples, self.limits.seconds)
+
+
+#: the parameter that chooses a layer of a model of several tasks
+TASK_QUERY = {"task": "of a model of several tasks, answer with the labels of this one; default the first"}
 
 
 def json_response(content: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

@@ -9,13 +9,13 @@ from labelkit.records import TextPair
 from labelkit.serve.bodies import OpenBody
 from labelkit.serve.errors import RequestError
 from labelkit.serve.native import ranked
-from labelkit.serve.operations import Labelling, Operation, json_response, path_parameter, text_examples
+from labelkit.serve.operations import TASK_QUERY, Labelling, Operation, json_response, text_examples
 
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from labelkit.serve.models import ServedModel
+    from labelkit.serve.models import ServedModel, ServedTask
 
 
 class PredictBody(OpenBody):
@@ -30,7 +30,7 @@ def tei_operations(labelling: Labelling) -> list[Operation]:
     """Return the operations below ``/tei``."""
 
     async def predict(request: Request) -> Response:
-        model = labelling.models.find(path_parameter(request, "model"))
+        model = labelling.model(request)
         if model.info.kind != "text":
             message = f"{model.name} labels words: TEI classifies texts only; see /hf/{model.name}"
             raise RequestError(424, message, kind="Backend")
@@ -41,7 +41,7 @@ def tei_operations(labelling: Labelling) -> list[Operation]:
         return json_response(found[0] if single else found)
 
     async def info(request: Request) -> Response:
-        return json_response(_info(labelling.models.find(path_parameter(request, "model")), labelling))
+        return json_response(_info(labelling.model(request), labelling))
 
     def shape(error: RequestError) -> object:
         return {"error": error.message, "error_type": error.kind}
@@ -50,11 +50,11 @@ def tei_operations(labelling: Labelling) -> list[Operation]:
     return [
         Operation(
             method="POST", path="/tei/{model}/predict", group=group, summary="Classify texts.", handle=predict,
-            body=PredictBody, shape=shape, refusals={"424": "the model labels words"},
+            query=TASK_QUERY, body=PredictBody, shape=shape, refusals={"424": "the model labels words"},
         ),
         Operation(
             method="GET", path="/tei/{model}/info", group=group, summary="Describe the model.", handle=info,
-            shape=shape,
+            query=TASK_QUERY, shape=shape,
         ),
     ]  # fmt: skip
 
@@ -80,7 +80,7 @@ def _texts(body: PredictBody) -> list[str | TextPair]:
     return texts
 
 
-def _info(model: ServedModel, labelling: Labelling) -> dict[str, Any]:
+def _info(model: ServedModel | ServedTask, labelling: Labelling) -> dict[str, Any]:
     info, labels = model.info, model.info.schema.label_names
     ids = {"id2label": {str(index): label for index, label in enumerate(labels)}}
     return {

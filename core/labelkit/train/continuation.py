@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from labelkit.config.plan import Plan
@@ -20,16 +21,19 @@ class Continuation:
     """The checkpoint that a run continues from.
 
     :param difference: why its head is not taken up; empty where it is.
+    :param further: the head is that of a further task of a checkpoint of several.
     """
 
     run: str
     step: int
     difference: str
+    further: bool = False
 
     @classmethod
     def of(cls, info: CheckpointInfo, plan: Plan, schema: Schema) -> Continuation:
         """Return the continuation of a plan with labels in ``schema`` from the checkpoint of ``info``."""
-        return cls(run=info.run, step=info.step, difference=_difference(info, plan, schema))
+        further = plan.task.name in info.of_tasks and plan.task.name != info.task
+        return cls(run=info.run, step=info.step, difference=_difference(info, plan, schema), further=further)
 
     @property
     def takes_head(self) -> bool:
@@ -44,10 +48,25 @@ class Continuation:
         return f"continues from run {self.run} at step {self.step:,}: {taken}{why}"
 
 
-def _difference(info: CheckpointInfo, plan: Plan, schema: Schema) -> str:
-    """Return why the head of a checkpoint does not fit a plan; empty where it does."""
-    if info.task != plan.task.name:
-        return f"its task is {info.task}"
+def joint_note(parts: Mapping[str, Continuation]) -> str:
+    """Return what several tasks take up of a checkpoint, for the user and the record.
+
+    :param parts: task → its continuation.
+    """
+    first = next(iter(parts.values()))
+    taken = [task for task, one in parts.items() if one.takes_head]
+    heads = f" and the head{'s' if len(taken) > 1 else ''} of {', '.join(taken)}" if taken else ""
+    new = [f"; a new head for {task}, since {one.difference}" for task, one in parts.items() if not one.takes_head]
+    verb = "are" if taken else "is"
+    return f"continues from run {first.run} at step {first.step:,}: its encoder{heads} {verb} taken up{''.join(new)}"
+
+
+def _difference(checkpoint: CheckpointInfo, plan: Plan, schema: Schema) -> str:
+    """Return why no head of a checkpoint fits a plan; empty where one does."""
+    info = checkpoint.of_tasks.get(plan.task.name)
+    if info is None:
+        names = list(checkpoint.of_tasks)
+        return f"its task is {names[0]}" if len(names) == 1 else f"its tasks are {', '.join(names)}"
     if info.head != plan.head.name:
         return f"its head is {info.head}"
     if info.schema.label_names != schema.label_names or info.schema.multilabel != schema.multilabel:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from labelkit.events import Noted
 from labelkit.models.adapters import Adapters, add_adapters
-from labelkit.models.joint import JointModel, load_joint
+from labelkit.models.joint import JointModel, load_joint, load_new
 from labelkit.models.loading import freeze_embeddings, load_classifier
 from labelkit.settings import AUTO, TrainSettings
 from labelkit.train.joint_trainer import JointTrainer
@@ -27,9 +27,10 @@ def new_model(run: ResolvedRun) -> PreTrainedModel | JointModel:
     train = run.plan.train
     model: Any
     if run.others:
-        model = load_joint(run.encoder, {one.task: one.head for one in run.of_tasks})
+        sources = {one.task: one.head_source for one in run.of_tasks}
+        model = load_joint(run.encoder, {one.task: one.head for one in run.of_tasks}, sources=sources)
     else:
-        model = load_classifier(run.encoder, run.head, take_head=run.takes_head)
+        model = load_new(run.encoder, run.task, run.head, run.head_source)
     if train.freeze_embeddings:
         freeze_embeddings(classifier_of(model))
     if train.lora_rank is not None:

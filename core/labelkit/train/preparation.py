@@ -27,8 +27,9 @@ from labelkit.registry import RunDetails, names
 from labelkit.registry.home import Home
 from labelkit.train.annotations import with_provenance
 from labelkit.train.class_weights import describe_weights, resolve_class_weights
-from labelkit.train.continuation import Continuation, resolve_model
+from labelkit.train.continuation import Continuation, joint_note, resolve_model
 from labelkit.train.corpora import plan_context, read_corpus
+from labelkit.train.joint_leakage import joint_leakage_notes
 from labelkit.train.resumption import check_data_unchanged, check_resumable, recorded_request
 from labelkit.train.split_records import split_records
 from labelkit.train.trials import try_parts
@@ -84,6 +85,14 @@ class PreparedRun:
         if len(set(references.values())) == 1:
             return self.plan.settings.reference
         return ",".join(f"{task}={reference}" for task, reference in references.items())
+
+    @property
+    def continued(self) -> str | None:
+        """What is taken up of the checkpoint that the model comes from; None where labelkit did not train it."""
+        parts = {one.plan.task.name: one.continues for one in self.of_tasks if one.continues}
+        if not parts:
+            return None
+        return joint_note(parts) if self.others else next(iter(parts.values())).note
 
     @property
     def synthetic(self) -> bool:
@@ -152,6 +161,8 @@ def prepare(
     first = found[0]
     others = [replace(one, plan=with_shared_settings(one.plan, first.plan)) for one in found[1:]]
     check_joint_settings([one.plan for one in (first, *others)])
+    if others and resumes is None and (notes := joint_leakage_notes({one.task: one.corpus for one in found})):
+        first = replace(first, corpus=replace(first.corpus, notes=(*first.corpus.notes, *notes)))
     return replace(first, others=tuple(others))
 
 

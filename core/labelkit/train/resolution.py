@@ -30,7 +30,7 @@ from labelkit.labels.unknown import UNKNOWN
 from labelkit.models import adapters, architectures
 from labelkit.models.checkpoint import CheckpointInfo, Supplier
 from labelkit.models.head_trial import try_head
-from labelkit.models.heads import BoundHead
+from labelkit.models.heads import BoundHead, HeadSource
 from labelkit.models.loading import bind_head, load_config, silence_transformers
 from labelkit.models.tokenizer import load_tokenizer, max_length_of
 from labelkit.registry import Home
@@ -51,6 +51,7 @@ class ResolvedRun:
     :param windows: by split.
     :param fallback: the label of words without subwords.
     :param takes_head: whether the head of ``encoder`` is taken up; None: where its labels are the same.
+    :param further_head: the head that is taken up is that of a further task of a checkpoint of several.
     :param suppliers: the plugins of the parts of the plan.
     :param callbacks: further callbacks of its Trainer, given in Python.
     :param others: the further tasks that are trained together with the task of ``plan``.
@@ -68,6 +69,7 @@ class ResolvedRun:
     fallback: str
     device: Hardware
     takes_head: bool | None = None
+    further_head: bool = False
     suppliers: tuple[Supplier, ...] = ()
     callbacks: tuple[TrainerCallback, ...] = ()
     others: tuple[ResolvedRun, ...] = ()
@@ -76,6 +78,11 @@ class ResolvedRun:
     def task(self) -> str:
         """The name of the task of ``plan``."""
         return self.plan.task.name
+
+    @property
+    def head_source(self) -> HeadSource:
+        """Where the weights of its head come from."""
+        return HeadSource(takes=self.takes_head, further=self.further_head)
 
     @property
     def of_tasks(self) -> tuple[ResolvedRun, ...]:
@@ -253,6 +260,7 @@ def encode_splits(
         fallback=fallback_label(corpus),
         device=device,
         takes_head=prepared.continues.takes_head if prepared.continues else None,
+        further_head=bool(prepared.continues and prepared.continues.further),
         suppliers=suppliers,
         callbacks=prepared.callbacks,
         others=tuple(encode_splits(run, device, one, home, emit, suppliers) for one in prepared.others),

@@ -200,10 +200,9 @@ def _emit_start(run: str, prepared: PreparedRun, note: str | None, emit: Emitter
     emit(RunStarted(run=run, task=prepared.task, plan=plan))
     processes = distributed.world_size()
     together = f"{processes} processes train together" if processes > 1 else None
-    continued = prepared.continues.note if prepared.continues else None
     kinds = dict.fromkeys(one.plan.task.kind for one in prepared.of_tasks)
     warned = dict.fromkeys(line for kind in kinds for line in warnings(prepared.encoder.folder, kind))
-    for text in (note, continued, together, *warned):
+    for text in (note, prepared.continued, together, *warned):
         if text:
             emit(Noted(run=run, text=text))
 
