@@ -117,7 +117,8 @@ def test_the_columns_are_named_with_three_values(path: Path) -> None:
     ]
     assert read(path, CONLL2003, columns={"ner": "3"})[1] == []
     _, assumed = read(path, INDEXED, columns={"tokens": "0", "ner": "2"})
-    assert assumed == ["the words are read from column 0 (1, 2, 3), which holds running numbers"]
+    said = "the words are read from column 0 (1, 2, 3), which holds running numbers"
+    assert assumed == [f"{said}: --columns tokens=… names another column"]
 
 
 @pytest.mark.parametrize(
@@ -180,7 +181,7 @@ def test_settings_say_otherwise(path: Path, content: str, how: dict[str, Any], w
 def test_a_file_without_blank_lines_is_said_to_be_one_sentence(path: Path) -> None:
     examples, assumed = read(path, "a O\nb O\n" * 150)
     assert len(examples) == 1
-    assert assumed[-1] == f"{path} is one sentence of 300 words: separate sentences by blank lines"
+    assert assumed[-1] == f"{path} is one sentence of 300 words: separate sentences by blank lines to say otherwise"
 
 
 def test_outer_spans_in_brackets_are_kept_and_the_others_counted(path: Path) -> None:

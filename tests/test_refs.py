@@ -231,7 +231,7 @@ def test_whatever_lies_in_a_folder_is_read_or_named(
     assert " ".join(str(file.relative_to(tmp_path)) for file in found.files.values()) == files
     assert list(found.files) == [split for split in SPLITS if split in found.files]
     assert (" ".join(found.unclear), " ".join(found.unread)) == (unclear, unread)
-    said = " ".join(found.assumptions(tmp_path))
+    said = " ".join(map(str, found.assumptions(tmp_path)))
     assert all(name in said for name in unread.split())
     assert bool(said) == bool(unread or unclear)
 

@@ -225,7 +225,7 @@ def test_assumptions_are_repeated_by_stored_examples(tmp_path: Path, file: str, 
         request.getfixturevalue("small")
 
     def read_assuming(path: Path, ctx: LoadContext) -> Iterable[Example]:
-        ctx.policy.assume("words are words: --set data.format=other")
+        ctx.policy.assume("words are words", "--set data.format=other")
         yield from conll.read(path, ctx)
 
     shelf = Shelf()

@@ -24,8 +24,8 @@ class _MemberPolicy(ReadingPolicy):
 
     names: ArchiveNames
 
-    def assume(self, statement: str) -> None:
-        ReadingPolicy.assume(self, self.names.shown(statement))
+    def note_assumption(self, line: str) -> None:
+        ReadingPolicy.note_assumption(self, self.names.shown(line))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ def unpack_archive(path: Path, ctx: LoadContext, formats: Mapping[str, Format]) 
     limits = ExpansionLimits(size=settings.max_unpacked, ratio=settings.max_ratio, members=settings.max_members)
     archive = unpack(path, ctx.cache, limits)
     if archive.ignored_line:
-        ctx.policy.assume(archive.ignored_line)
+        ctx.policy.assume(archive.ignored_line, "unpack the archive, and give its folder, to read them")
     return archive
 
 

@@ -180,7 +180,10 @@ def _is_multilabel(raw: RawCorpus, named: Schema | None, kind: Kind, ctx: LoadCo
         hint = "learn them with --set train.head=multilabel, and leave out data.multilabel"
         raise DataError(f"texts have any number of labels of '{ctx.layer}', by schema '{named.name}'", hint=hint)
     if ctx.settings.multilabel is None:
-        ctx.policy.assume(f"texts have any number of labels, by schema '{named.name}' of the source")
+        ctx.policy.assume(
+            f"texts have any number of labels, by schema '{named.name}' of the source",
+            "--set data.multilabel=false refuses them",
+        )
     return True
 
 

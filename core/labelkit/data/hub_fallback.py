@@ -53,7 +53,8 @@ def load_with_datasets(
     if not found:
         raise DataError(reason.message, hint=reason.hint)
     ctx.policy.assume(
-        f"hub:{repository.name} is loaded by datasets.load_dataset, as its files name no splits of a known format"
+        f"hub:{repository.name} is loaded by datasets.load_dataset, as its files name no splits of a known format",
+        "download its files, and give them as --data train=PATH,test=PATH",
     )
     return folder.name, {split: found[split] for split in SPLITS if split in found}, tuple(notes)
 

@@ -141,8 +141,8 @@ def find_notation(
         default_type=ctx.settings.default_type,
         spans=spans or (True if layer in _SPAN_LAYERS else None),
     )
-    for statement in style.assumptions if style else ():
-        ctx.policy.assume(statement)
+    for assumption in style.assumptions if style else ():
+        ctx.policy.assume(*assumption)
     return LabelNotation(layer=layer, names=names, style=style, unknown=unknown)
 
 
@@ -206,6 +206,6 @@ def _note_tags(counts: Mapping[str, int], layer: str, policy: ReadingPolicy) -> 
     marked = [label for label in counts if label != "O"]
     if marked and all(map(is_tag, marked)):
         policy.assume(
-            f"the plain labels of '{layer}' look like tags of spans ({', '.join(sorted(marked)[:3])}): "
-            f"choose another column with --columns {layer}=…"
+            f"the plain labels of '{layer}' look like tags of spans ({', '.join(sorted(marked)[:3])})",
+            f"choose another column with --columns {layer}=…",
         )

@@ -57,6 +57,7 @@ def _read_several(ctx: LoadContext, read: Callable[[LoadContext], Result], sever
     """Return ``read(ctx)`` with any number of labels of a text, and note that as assumed."""
     reason = several.message.replace("one label is needed, this text has ", "")
     ctx.policy.assume(
-        f"texts have any number of labels, some have several ({reason}): --set data.multilabel=false refuses them"
+        f"texts have any number of labels, some have several ({reason})",
+        "--set data.multilabel=false refuses them",
     )
     return read(with_multilabel(ctx))

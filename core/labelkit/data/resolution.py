@@ -125,8 +125,8 @@ def _local_splits(reference: DataReference, kind: Kind | None, catalog: DataCata
         else:
             path = corpus_path(archives[""]) if archives else path
             found = files_of_path(path, readable_suffixes(catalog.formats, kind), kind)
-            for statement in found.assumptions(path):
-                ctx.policy.assume(names.shown(statement))
+            for assumption in found.assumptions(path):
+                ctx.policy.assume(*map(names.shown, assumption))
     files = found.files
     if repeated := [file for file, times in Counter(map(os.path.realpath, files.values())).items() if times > 1]:
         splits = [split for split, file in files.items() if os.path.realpath(file) == repeated[0]]
@@ -150,7 +150,7 @@ def resolve_source(source: Source, kind: Kind | None, catalog: DataCatalog, ctx:
     """Return the splits of a named corpus; see :func:`resolve_reference`."""
     name = source.name
     if Path(name).exists():
-        ctx.policy.assume(f"'{name}' is the corpus of that name: --data ./{name} means what lies in this folder")
+        ctx.policy.assume(f"'{name}' is the corpus of that name", f"--data ./{name} means what lies in this folder")
     if kind not in (None, source.kind):
         raise DataError(f"source '{name}' holds {source.kind} examples, the task needs {kind} examples")
     schemas = ((layer, catalog.schemas.get(schema or "")) for layer, schema in source.layers.items())

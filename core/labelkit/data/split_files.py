@@ -11,6 +11,7 @@ from labelkit.errors import DataError
 from labelkit.files.compression import uncompressed_name
 from labelkit.files.reading import reading_errors
 from labelkit.files.split_names import SPLIT_ALIASES, SPLITS, UNCLEAR_SPLITS, canonical_split
+from labelkit.records import Assumption
 
 # a split name is a word of a file name or follows a digit (wnut17train), it is never part of a longer word
 _IN_NAME = re.compile(rf"(?<![a-z])({'|'.join(sorted(SPLIT_ALIASES, key=len, reverse=True))})(?![a-z])")
@@ -46,14 +47,16 @@ class SplitFiles:
     unread: Sequence[str] = ()
     unclear: Mapping[str, Path] = field(default_factory=dict)
 
-    def assumptions(self, folder: Path) -> Iterator[str]:
+    def assumptions(self, folder: Path) -> Iterator[Assumption]:
         """Yield what was assumed of the folder, for users."""
         for split, file in self.unclear.items():
-            yield f"{file} is read as the {split} split: --data train=PATH,validation=PATH,test=PATH says otherwise"
+            otherwise = "--data train=PATH,validation=PATH,test=PATH says otherwise"
+            yield Assumption(f"{file} is read as the {split} split", otherwise)
         if self.unread:
             names = ", ".join(self.unread[:_LISTED])
             more = f" and {len(self.unread) - _LISTED:,} more" if len(self.unread) > _LISTED else ""
-            yield f"in {folder} these are not read: {names}{more}; splits can be named: --data train=PATH,test=PATH"
+            otherwise = "splits can be named: --data train=PATH,test=PATH"
+            yield Assumption(f"in {folder} these are not read: {names}{more}", otherwise)
 
 
 def find_splits(folder: Path, suffixes: Collection[str] = _DATA_SUFFIXES) -> SplitFiles:

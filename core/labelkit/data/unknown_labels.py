@@ -89,12 +89,12 @@ def _mark(
         return examples
     shown = ", ".join(f"'{label}'" for label in sorted(found))
     kind = "texts" if texts else "words"
-    ctx.policy.assume(f"{shown} of '{layer}' means {kind} whose label is unknown: {_OPTION}")
+    ctx.policy.assume(f"{shown} of '{layer}' means {kind} whose label is unknown", _OPTION)
     if not texts:
         return map_examples(examples, partial(_mark_words, layer=layer, written=written))
     if len(texts) == len(examples):
         raise DataError(f"no text of {name} has a label, all are {shown}", hint=_OPTION)
-    ctx.policy.assume(f"{name}: {len(texts):,} texts are left out, as their label is unknown: {_OPTION}")
+    ctx.policy.assume(f"{name}: {len(texts):,} texts are left out, as their label is unknown", _OPTION)
     left_out = set(texts)
     return select_examples(examples, [index for index in range(len(examples)) if index not in left_out])
 

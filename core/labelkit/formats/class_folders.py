@@ -56,11 +56,14 @@ def read(path: Path, ctx: LoadContext) -> Iterator[Example]:
         raise DataError(f"{path} is not a folder of classes", hint="put texts in NAME.txt, in a folder for each class")
     names = ", ".join(one.name for one in classes[:_LISTED]) + (", …" if len(classes) > _LISTED else "")
     ctx.policy.assume(
-        f"in {path} each file is a text, and the name of its folder its class ({names}): data.format says otherwise"
+        f"in {path} each file is a text, and the name of its folder its class ({names})",
+        "--set data.format=NAME says otherwise",
     )
     if left := beside_classes(path):
         more = f" and {len(left) - _LISTED:,} more" if len(left) > _LISTED else ""
-        ctx.policy.assume(f"in {path} these are not read: {', '.join(left[:_LISTED])}{more}")
+        ctx.policy.assume(
+            f"in {path} these are not read: {', '.join(left[:_LISTED])}{more}", "name texts NAME.txt to read them"
+        )
     layer, within = ctx.layer or usual_layer("text"), replace(ctx, columns={})
     for folder in classes:
         for file in sorted(filter(_is_text, folder.iterdir())):

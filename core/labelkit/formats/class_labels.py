@@ -113,13 +113,13 @@ class LabelParser:
         tags = {part for label in self.classes for part in label.split()}
         if any(map(_TAG.match, tags)) and all(_TAG.match(tag) or tag == "O" for tag in tags):
             self._ctx.policy.assume(
-                f"the classes of {path.name} look like tags of words, each row is read as a text: "
-                "labelkit run ner reads words, from .conll files or with --set data.format=conll"
+                f"the classes of {path.name} look like tags of words, each row is read as a text",
+                "labelkit run ner reads words, from .conll files or with --set data.format=conll",
             )
         settings, layer = self._ctx.settings, self._ctx.layer or "label"
         settled = settings.unknown_label is not None
         for said in doubtful_classes(list(self.classes), self._texts, path.name, layer=layer, settled=settled):
-            self._ctx.policy.assume(said)
+            self._ctx.policy.assume(*said)
         for label in self.classes if self._separator is None else ():
             if parts := joined_classes(label, self.classes):
                 listed = ", ".join(f"'{part}'" for part in parts)
@@ -161,7 +161,7 @@ class LabelParser:
         if whole is None:
             raise fraction_error(label)
         self._ctx.policy.assume(
-            "labels such as 1.0 are read as the class 1: --set data.number_classes=true keeps them as they are"
+            "labels such as 1.0 are read as the class 1", "--set data.number_classes=true keeps them as they are"
         )
         return sys.intern(whole[0])
 

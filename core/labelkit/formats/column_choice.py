@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from labelkit.errors import DataError, nearest
 from labelkit.formats.column_profiles import CONTENTS, ColumnKind, ColumnProfile
-from labelkit.records import LoadContext
+from labelkit.records import Assumption, LoadContext
 
 #: what may stand where words are expected, or labels, and never is
 _NO_WORDS: Collection[ColumnKind] = ("running", "sentence", "constant", "tags", "O")
@@ -54,7 +54,7 @@ class ChosenColumns:
 
     words: int
     layers: Mapping[str, int] = field(default_factory=dict)
-    assumed: tuple[str, ...] = ()
+    assumed: tuple[Assumption, ...] = ()
 
 
 def header_of(rows: Sequence[Sequence[str]], ctx: LoadContext) -> tuple[str, ...]:
@@ -102,22 +102,29 @@ def choose_columns(
     :raises DataError: a column of ``--columns`` does not exist, or no column fits; names ``place``.
     """
     given = {name: column_number(name, value, len(profiles), header, place) for name, value in ctx.columns.items()}
-    assumed: list[str] = []
+    assumed: list[Assumption] = []
     words = given.pop("tokens", None)
     if words is None:
         words = _choose_words(profiles, header, taken=set(given.values()))
     elif profiles and profiles[words].kind in ("running", "sentence"):
-        assumed.append(f"the words are read from {profiles[words]}, which holds {CONTENTS[profiles[words].kind]}")
+        read = f"the words are read from {profiles[words]}, which holds {CONTENTS[profiles[words].kind]}"
+        assumed.append(Assumption(read, "--columns tokens=… names another column"))
     if clash := [name for name, number in given.items() if number == words]:
         raise DataError(
             f"{place}: 'tokens' and '{clash[0]}' are both read from column {words}",
             hint=f"say where each is: --columns tokens=…,{clash[0]}=…",
         )
     if given or ctx.policy.labels == "ignored" or len(profiles) < 2:
-        odd = [f"'{name}' is read from {profiles[at]}, which holds {CONTENTS[profiles[at].kind]}"
-               for name, at in given.items() if profiles[at].kind in _NO_LABELS]  # fmt: skip
+        odd = [
+            Assumption(
+                f"'{name}' is read from {profiles[at]}, which holds {CONTENTS[profiles[at].kind]}",
+                f"--columns {name}=… names another column",
+            )
+            for name, at in given.items()
+            if profiles[at].kind in _NO_LABELS
+        ]
         if "tokens" not in ctx.columns and words:
-            assumed.append(f"the words are in {profiles[words]}: --columns tokens=… says otherwise")
+            assumed.append(Assumption(f"the words are in {profiles[words]}", "--columns tokens=… says otherwise"))
         return ChosenColumns(words=words, layers=given, assumed=(*assumed, *odd))
     layer = ctx.layer or "labels"
     others = [profile for profile in profiles if profile.number != words]
@@ -132,7 +139,7 @@ def choose_columns(
     said += f"words in {profiles[words]}, '{layer}' in {chosen}"
     said += f"; other columns: {', '.join(unread)}" if unread else ""
     said += f"; {why}" if why else ""
-    assumed.append(f"{said}: --columns tokens={words},{layer}={chosen.number} says otherwise")
+    assumed.append(Assumption(said, f"--columns tokens={words},{layer}={chosen.number} says otherwise"))
     return ChosenColumns(words=words, layers={layer: chosen.number}, assumed=tuple(assumed))
 
 

@@ -25,14 +25,16 @@ from labelkit.formats.column_lines import (
 from labelkit.formats.column_profiles import ColumnProfile, profile_columns
 from labelkit.formats.record_limit import limited_sentences
 from labelkit.labels.tag_styles import find_form
-from labelkit.records import LoadContext
+from labelkit.records import Assumption, LoadContext
 
 #: lines that decide about the layout of a file
 SAMPLE = 5000
 _LANGUAGE = re.compile(r"([a-z]{2,3}(?:[-_][a-z]{2,8}){0,2}:)(?=.)", re.DOTALL)
 _LABELS = ("tags", "types", "O", "brackets")
 _FEW = 3  # columns of a word, where none of them shows what it is
-_COMMENTS = "lines that begin with # before a sentence are comments: --set data.comments=false reads them as words"
+_COMMENTS = Assumption(
+    "lines that begin with # before a sentence are comments", "--set data.comments=false reads them as words"
+)
 
 
 class ColumnSentence(NamedTuple):
@@ -89,7 +91,7 @@ class ColumnFile:
         elif odd := [value for value in ctx.columns.values() if not re.fullmatch(r"-?[0-9]{1,9}", value)]:
             choose_columns((), (), ctx, f"{path}:1 ({odd[0]})")
         for statement in filter(None, (found.separation.assumed, *found.columns.assumed)):
-            ctx.policy.assume(statement)
+            ctx.policy.assume(*statement)
         return found, chain(seen, lines)
 
     def rows(self, number: int, line: str, *, inside: bool) -> list[list[str]]:
@@ -149,7 +151,7 @@ class ColumnFile:
         label = fields[column] if len(fields) == self.width else fields[-1]
         if label == "#" or self._is_label(label.strip(BLANKS), column):
             return False
-        self.ctx.policy.assume(_COMMENTS)
+        self.ctx.policy.assume(*_COMMENTS)
         return True
 
     def _is_label(self, value: str, column: int) -> bool:
@@ -188,7 +190,7 @@ class ColumnFile:
             if ctx.settings.header is None:
                 names = ", ".join(self.header)
                 ctx.policy.assume(
-                    f"the first row names the columns ({names}): --set data.header=false reads it as a word"
+                    f"the first row names the columns ({names})", "--set data.header=false reads it as a word"
                 )
         if len(sentences) == 1 and len(sentences[0]) > 1 and not self.separation.sentences:
             self._find_sentences(sentences[0])
@@ -207,8 +209,8 @@ class ColumnFile:
             self.sentence_column, self.counting = found[0], not named and not numbered
             self.ctx.policy.assume(
                 f"no blank lines: a sentence begins where column {self.sentence_column} "
-                + ("starts again: " if self.counting else "changes: ")
-                + "separate sentences by blank lines to say otherwise"
+                + ("starts again" if self.counting else "changes"),
+                "separate sentences by blank lines to say otherwise",
             )
 
     def _cut(self, rows: Iterable[list[str]]) -> list[list[list[str]]]:
@@ -236,8 +238,8 @@ class ColumnFile:
             return frozenset()
         shown = ", ".join(f"'{prefix}'" for prefix in sorted(found)[:3])
         self.ctx.policy.assume(
-            f"every word begins with a code of its language ({shown}), which is left out: "
-            "--set data.word_prefix='' keeps it"
+            f"every word begins with a code of its language ({shown}), which is left out",
+            "--set data.word_prefix='' keeps it",
         )
         return found
 

@@ -11,12 +11,14 @@ from pathlib import Path
 
 from labelkit.formats.labelled_json import check_predictions_allowed
 from labelkit.labels.tag_styles import find_form, outside_label
-from labelkit.records import LoadContext
+from labelkit.records import Assumption, LoadContext
 
 BLANKS = " \t"
 BOM = "\ufeff"
 #: what is assumed of byte order marks within a file
-MARKS_LEFT_OUT = "byte order marks at the start of lines, as joined files have, are left out: double them to keep one"
+MARKS_LEFT_OUT = Assumption(
+    "byte order marks at the start of lines, as joined files have, are left out", "double them to keep one"
+)
 DOCUMENT_START = "-DOCSTART-"
 Line = tuple[int, str]
 """The number of a line, from 1, and the line."""
@@ -41,13 +43,13 @@ class Separation:
 
     :param name: what separates the fields, for messages.
     :param sentences: a line is a sentence, its words with their labels separated by blanks.
-    :param assumed: what was assumed; empty for tabs, and for blanks.
+    :param assumed: what was assumed; None for tabs, and for blanks.
     """
 
     name: str
     split: Split
     sentences: bool = False
-    assumed: str = ""
+    assumed: Assumption | None = None
 
     @property
     def tabs(self) -> bool:
@@ -72,7 +74,7 @@ def find_separation(lines: Sequence[str], ctx: LoadContext) -> Separation:
         widths = {line.count("\t") for line in words}
         mixed = {len(split_blanks(line)) for line in words}
         if len(widths) > 1 and len(mixed) == 1:
-            said = f"fields are separated by tabs and by blanks: {_SAID}"
+            said = Assumption("fields are separated by tabs and by blanks", _SAID)
             return Separation(name="tabs and blanks", split=split_blanks, assumed=said)
         return Separation(name="tabs", split=split_tabs)
     return _other_separation(words) or Separation(name="spaces", split=split_blanks)
@@ -142,7 +144,7 @@ def _other_separation(lines: Sequence[str]) -> Separation | None:
             continue
         what = "each line is a sentence, its words and labels" if several else "words and labels"
         name = _INVISIBLE.get(separator, f"'{separator}'")
-        said = f"{what} are separated by {name}: {_SAID}"
+        said = Assumption(f"{what} are separated by {name}", _SAID)
         return Separation(name=name, split=split, sentences=several, assumed=said)
     return None
 
@@ -189,7 +191,7 @@ def without_marks(lines: Iterator[Line], ctx: LoadContext) -> Iterator[Line]:
     """Yield lines without a byte order mark at their start, as files have that were joined."""
     for number, line in lines:
         if number > 1 and line.startswith(BOM):
-            ctx.policy.assume(MARKS_LEFT_OUT)
+            ctx.policy.assume(*MARKS_LEFT_OUT)
             yield number, line[1:]
         else:
             yield number, line

@@ -206,7 +206,8 @@ def _role_columns(names: Sequence[str], kind: Kind, ctx: LoadContext) -> dict[st
             roles[role] = found[0]
     if "pair" in roles and "pair" not in given and "text" in roles:
         ctx.policy.assume(
-            f"pairs of texts: the second text is '{roles['pair']}': --columns text={roles['text']} reads single texts"
+            f"pairs of texts: the second text is '{roles['pair']}'",
+            f"--columns text={roles['text']} reads single texts",
         )
     elif "pair" not in given:
         roles.pop("pair", None)  # no pair without a text

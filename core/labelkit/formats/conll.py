@@ -51,7 +51,9 @@ def read(path: Path, ctx: LoadContext) -> Iterator[Example]:
             words += len(sentence.rows)
             yield example
     if number == 1 and words > _LONG_SENTENCE:
-        ctx.policy.assume(f"{path} is one sentence of {words:,} words: separate sentences by blank lines")
+        ctx.policy.assume(
+            f"{path} is one sentence of {words:,} words", "separate sentences by blank lines to say otherwise"
+        )
 
 
 def write(records: Iterable[Labelled], output: Output) -> None:

@@ -95,7 +95,7 @@ def find_conllu_columns(sample: Sequence[Sequence[str]], ctx: LoadContext, path:
     if column.key is not None:
         outside = "" if column.without is None else ", words without it are O"
         ctx.policy.assume(
-            f"'{layer}' is read from {column.key}= in MISC{outside}: --columns {layer}=… names another column"
+            f"'{layer}' is read from {column.key}= in MISC{outside}", f"--columns {layer}=… names another column"
         )
     return {**found, layer: column}
 

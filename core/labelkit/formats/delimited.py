@@ -58,10 +58,13 @@ def read(path: Path, ctx: LoadContext, *, separator: str, quotes: bool) -> Itera
     if first is None:
         return
     rows = chain([first], rows)
-    if {"annotation_id", "lead_time"} <= first[1].keys():
+    if {"annotation_id", "lead_time"} <= first[1].keys() and ctx.settings.format is None:
         if "pair" in ctx.columns:
             raise DataError(f"{path}: an export of Label Studio cannot hold pairs of texts", hint="write a plain table")
-        ctx.policy.assume(f"{path.name} is read as a CSV export of Label Studio")
+        ctx.policy.assume(
+            f"{path.name} is read as a CSV export of Label Studio",
+            f"--set data.format={'csv' if quotes else 'tsv'} reads a plain table",
+        )
         yield from read_tasks(path, ctx, label_studio_rows(rows, ctx))
     else:
         yield from read_records(path, ctx, parse_lists(path, rows, ctx) if quotes else rows, cells=True)
@@ -164,7 +167,7 @@ class _RowLines:
         """Yield the lines; :attr:`starts_row` says that the next one starts a row."""
         for line in self._lines:
             if self.starts_row and line.startswith(BOM):
-                self._policy.assume(MARKS_LEFT_OUT)
+                self._policy.assume(*MARKS_LEFT_OUT)
                 line = line[1:]
             self.starts_row = False
             yield line

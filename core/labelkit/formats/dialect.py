@@ -57,11 +57,13 @@ def find_dialect(path: Path, ctx: LoadContext, separator: str, *, quotes: bool) 
     elif first == 1 and (found := _other_separator(lines, separator)):
         separator = found
         shown = _NAMES.get(found, found)
-        ctx.policy.assume(f"{path.name}: fields are separated by '{shown}': --set data.separator=… says otherwise")
+        ctx.policy.assume(f"{path.name}: fields are separated by '{shown}'", "--set data.separator=… says otherwise")
     quoted = quotes if ctx.settings.quotes is None else ctx.settings.quotes
     if ctx.settings.quotes is None and not quotes and _shows_quotes(lines, separator):
         quoted = True
-        ctx.policy.assume(f"{path.name}: quotes enclose fields: --set data.quotes=false reads them as part of the text")
+        ctx.policy.assume(
+            f"{path.name}: quotes enclose fields", "--set data.quotes=false reads them as part of the text"
+        )
     rows = _rows(lines, separator, quotes=quoted)
     header, names = _find_header(path, ctx, rows, guess=ctx.kind == "text" or (ctx.kind is None and quotes))
     return Dialect(separator=separator, quotes=quoted, first=first, header=header, names=names)
@@ -151,8 +153,8 @@ def _find_header(
         header = _names_columns(first, ctx) if by_number else not (guess and _is_record(first, rows[1:], ctx))
         if not header:
             ctx.policy.assume(
-                f"{path.name} has no header row, '{','.join(first)[:60]}' is its first record: "
-                "--set data.header=true says otherwise"
+                f"{path.name} has no header row, '{','.join(first)[:60]}' is its first record",
+                "--set data.header=true says otherwise",
             )
     if header:
         return True, numbers if by_number else ()

@@ -178,7 +178,7 @@ class _RecordReader:
         if unit != "characters":
             ends = "with inclusive ends" if unit == "words-inclusive" else "with exclusive ends"
             self._ctx.policy.assume(
-                f"offsets of spans count words, {ends}: --set data.span_offsets=characters says otherwise"
+                f"offsets of spans count words, {ends}", "--set data.span_offsets=characters says otherwise"
             )
 
     def _bare_spans(self, records: Iterable[Record]) -> Iterator[tuple[Sequence[str], Sequence[Any]]]:

@@ -12,6 +12,7 @@ from labelkit.records import LoadContext
 #: fields of records, of which the first is meant where there are several
 RECORD_FIELDS = ("data", "annotations", "records", "examples", "rows", "items", "common_examples")
 _WRITE_LINES = "write a record per line: table.to_json(path, orient='records', lines=True)"
+_OTHERWISE = "write a record per line to say otherwise"
 
 
 def contained_records(value: Mapping[str, Any], ctx: LoadContext) -> Sequence[Any] | None:
@@ -21,7 +22,9 @@ def contained_records(value: Mapping[str, Any], ctx: LoadContext) -> Sequence[An
     """
     names, rows = value.get("columns"), value.get("data")
     if isinstance(names, list) and isinstance(rows, list) and all(isinstance(row, list) for row in rows):
-        ctx.policy.assume("the object holds the names of columns and rows, as pandas writes with orient='split'")
+        ctx.policy.assume(
+            "the object holds the names of columns and rows, as pandas writes with orient='split'", _OTHERWISE
+        )
         if uneven := next((row for row in rows if len(row) != len(names)), None):
             raise DataError(f"{len(names)} columns are named, a row has {len(uneven)}", hint=_WRITE_LINES)
         return [dict(zip(map(str, names), row, strict=True)) for row in rows]
@@ -40,8 +43,9 @@ def contained_records(value: Mapping[str, Any], ctx: LoadContext) -> Sequence[An
             )
         name = (usual or fields)[0]
         others = [other for other in fields if other != name]
-        left = f", not those in {listed(others)}: write these into a file of their own" if others else ""
-        ctx.policy.assume(f"the records are those in the field '{name}' of the file's object{left}")
+        left = f", not those in {listed(others)}" if others else ""
+        otherwise = "write these into a file of their own" if others else _OTHERWISE
+        ctx.policy.assume(f"the records are those in the field '{name}' of the file's object{left}", otherwise)
         return [_inner(record) for record in value[name]]
     if len(value) > 1 and len(inner) == len(value) and all(name.isdecimal() for name in value):
         raise DataError("the object holds numbered records", hint=_WRITE_LINES)
@@ -61,7 +65,7 @@ def records_of_columns(value: Mapping[str, Any], ctx: LoadContext) -> Sequence[A
     table = isinstance(text, list) or (isinstance(tokens, list) and all(isinstance(one, list) for one in tokens))
     if not table or not all(isinstance(column, list) and 0 < len(column) == len(columns[0]) for column in columns):
         return None
-    ctx.policy.assume("the fields of the file's object are columns of records")
+    ctx.policy.assume("the fields of the file's object are columns of records", _OTHERWISE)
     return [dict(zip(value, row, strict=True)) for row in zip(*columns, strict=True)]
 
 

@@ -34,12 +34,23 @@ class Shape:
     :param fits: whether a value shows that the file is of this shape.
     :param read: yields the examples of the values.
     :param tool: a format of its own reads it too, so that the names ``json`` and ``jsonl`` mean plain records.
+    :param records: its values are objects, so that ``--columns text=…`` or ``tokens=…`` means plain records.
     """
 
     name: str
     fits: Callable[[Any], bool]
     read: Callable[[Path, LoadContext, Values], Iterator[Example]]
     tool: str | None = None
+    records: bool = False
+
+    @property
+    def otherwise(self) -> str:
+        """Return how to say that a file is not of this shape."""
+        if self.tool:
+            return f"--set data.format={self.tool} says the same, --set data.format=jsonl reads plain records"
+        if self.records:
+            return "--columns text=… or tokens=… reads plain records"
+        return "write a record per line, with the fields text and spans, or text and label, to say otherwise"
 
 
 def read_lines(path: Path, ctx: LoadContext) -> Iterator[Example]:
@@ -49,13 +60,13 @@ def read_lines(path: Path, ctx: LoadContext) -> Iterator[Example]:
     """
     layout: Layout = "lines"
     if (found := find_layout(path, ctx)) == "array":
-        ctx.policy.assume(f"{path.name} is read as a JSON array: --set data.format=json says the same")
+        ctx.policy.assume(f"{path.name} is read as a JSON array", "write a record per line to say otherwise")
         layout = "array"
     elif found == "values" and _holds_records(path, ctx):
         layout = "values"
     elif found == "values" and _first_line(path, ctx).strip() == "{":
         ctx.policy.assume(
-            f"{path.name} is read as objects over several lines each: --set data.format=json says the same"
+            f"{path.name} is read as objects over several lines each", "write a record per line to say otherwise"
         )
         layout = "values"
     yield from read_values(path, ctx, layout)
@@ -102,15 +113,15 @@ def read_values(path: Path, ctx: LoadContext, layout: Layout) -> Iterator[Exampl
         return
     if "pair" in ctx.columns:
         raise DataError(f"{path}: {shape.name} cannot hold pairs of texts", hint="write records of text, pair, label")
-    other = f": --set data.format={shape.tool} says the same, jsonl plain records" if shape.tool else ""
-    ctx.policy.assume(f"{path.name} is read as {shape.name}{other}")
+    ctx.policy.assume(f"{path.name} is read as {shape.name}", shape.otherwise)
     yield from shape.read(path, ctx, values)
 
 
 def find_shape(values: Iterable[Any], ctx: LoadContext) -> Shape | None:
     """Return the shape that one of the first values shows; None for plain records."""
     plain = ctx.settings.format in ("json", "jsonl")
-    shapes = [shape for shape in SHAPES if shape.tool is None or not plain]
+    named = not {"text", "tokens"}.isdisjoint(ctx.columns)
+    shapes = [shape for shape in SHAPES if not (plain if shape.tool else named and shape.records)]
     return next((shape for value in values for shape in shapes if shape.fits(value)), None)
 
 
@@ -137,8 +148,8 @@ def _read_v2(path: Path, ctx: LoadContext, values: Values) -> Iterator[Example]:
 
 SHAPES = (
     Shape(name="training tuples of spaCy", fits=spacy_json.is_tuple, read=_annotations(spacy_json.parse_value)),
-    Shape(name="documents of spaCy", fits=spacy_json.is_doc, read=_annotations(spacy_json.parse_value)),
-    Shape(name="training documents of spaCy v2", fits=spacy_json.is_v2_doc, read=_read_v2),
+    Shape(name="documents of spaCy", records=True, fits=spacy_json.is_doc, read=_annotations(spacy_json.parse_value)),
+    Shape(name="training documents of spaCy v2", records=True, fits=spacy_json.is_v2_doc, read=_read_v2),
     Shape(name="an export of Label Studio", tool="label-studio", fits=looks_like_task, read=read_tasks),
     Shape(
         name="an export of Prodigy",

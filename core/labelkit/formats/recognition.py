@@ -79,7 +79,7 @@ def _reader_of(
     if found.name in ("text", "conll", "tsv") if found else suffix not in FOREIGN_SUFFIXES:
         guess = _guess(path, ctx, sure=found is not None, kind=kind)
         if guess in readers and readers[guess] != found:
-            ctx.policy.assume(f"{path} is read as {guess}, by its content: {option} says otherwise")
+            ctx.policy.assume(f"{path} is read as {guess}, by its content", f"{option} says otherwise")
             return readers[guess]
         if guess in formats and (found is None or guess == "fasttext"):
             raise DataError(f"{path} is {guess}, which holds no {kind} examples", hint="check the task and the file")
@@ -89,7 +89,7 @@ def _reader_of(
     if fallback in readers and suffix not in FOREIGN_SUFFIXES and not prose:
         if path.is_file() or path == STDIN:
             what = "plain text, a record per line" if fallback == "text" else fallback
-            ctx.policy.assume(f"{path} is read as {what}: {option} says otherwise")
+            ctx.policy.assume(f"{path} is read as {what}", f"{option} says otherwise")
         return readers[fallback]
     if suffix in ARCHIVES:
         raise DataError(f"{path} is an archive", hint="unpack it, and give the files that are in it")

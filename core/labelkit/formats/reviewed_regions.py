@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from labelkit.errors import DataError
-from labelkit.records import LoadContext
+from labelkit.records import Assumption, LoadContext
 
 #: the field of a record that lists them
 FIELD = "reviewed"
-_SAID = f"words outside the regions in '{FIELD}' have an unknown label: rename the field if it means something else"
+_SAID = Assumption(
+    f"words outside the regions in '{FIELD}' have an unknown label", "rename the field if it means something else"
+)
 
 
 def reviewed_regions(record: Mapping[str, Any], text: str, ctx: LoadContext) -> list[tuple[int, int]] | None:
@@ -32,7 +34,7 @@ def reviewed_regions(record: Mapping[str, Any], text: str, ctx: LoadContext) -> 
                 f"the reviewed region {start} to {end} is not in the text of {len(text)} characters",
                 hint="start and end count characters, and end is exclusive",
             )
-    ctx.policy.assume(_SAID)
+    ctx.policy.assume(*_SAID)
     return regions
 
 

@@ -24,5 +24,6 @@ def noting_splits(path: Path, records: Iterable[tuple[int, Record]], ctx: LoadCo
         if len(values) > 1 and ctx.policy.labels == "required":
             ctx.policy.assume(
                 f"all records of {path.name} are of one split, whatever their field '{name}' says "
-                f"({', '.join(values)}): a file for each split says otherwise"
+                f"({', '.join(values)})",
+                "a file for each split says otherwise",
             )

@@ -60,8 +60,8 @@ def with_whole_sentences(
         yield from everything
         return
     ctx.policy.assume(
-        f"each row is a word ('{columns.word}'), sentences are those of '{columns.sentence}': "
-        "--columns tokens=…,sentence=… says otherwise"
+        f"each row is a word ('{columns.word}'), sentences are those of '{columns.sentence}'",
+        "--columns tokens=…,sentence=… says otherwise",
     )
     yield from sentences(everything, columns, ctx, cells=cells)
 

@@ -23,8 +23,8 @@ def with_word_lists(record: Record, columns: Columns, ctx: LoadContext) -> Recor
     if not found or not isinstance(words, Sequence) or any(len(tags) != len(words) for tags in found.values()):
         return record
     ctx.policy.assume(
-        f"labels in one string ('{next(iter(found))}') are separated by blanks or commas, and their words by blanks: "
-        "write lists to say otherwise"
+        f"labels in one string ('{next(iter(found))}') are separated by blanks or commas, and their words by blanks",
+        "write lists to say otherwise",
     )
     if isinstance(held, str) and "tokens" in columns.roles:
         found[columns.roles["tokens"]] = held.split()
@@ -51,6 +51,7 @@ def words_of_labels(text: str, record: Record, columns: Columns, ctx: LoadContex
     if not lists or not words or not fits:
         return None
     ctx.policy.assume(
-        "words of a text with a list of labels are those between blanks: a field 'tokens' with the words says otherwise"
+        "words of a text with a list of labels are those between blanks",
+        "a field 'tokens' with the words says otherwise",
     )
     return words

@@ -80,7 +80,7 @@ def _read_tags(names: Sequence[str], scheme: FileScheme | None) -> ModelLabels |
     for prefix, type_ in parts.values():
         prefixes.setdefault(type_, set()).add(prefix)
     chosen, assumptions = _scheme_of(prefixes, scheme)
-    said = tuple(one.partition(": --set")[0] + ": --scheme says otherwise" for one in style.assumptions)
+    said = tuple(f"{one.statement}: --scheme says otherwise" for one in style.assumptions)
     output = {tag: index for index, tag in enumerate(tags)}
     schema = Schema(name="model", kind="token", types=tuple(prefixes), scheme=chosen)
     outputs = tuple(output.get(label, NO_OUTPUT) for label in schema.label_names)

@@ -90,7 +90,10 @@ class SpanTagger:
         :raises DataError: there were spans that cut words, or words without a label.
         """
         if self._aligned:
-            self._policy.assume(f"data.align_spans={self._settings.align_spans}: {'; '.join(self._aligned)}")
+            self._policy.assume(
+                f"spans that cut words were changed ({'; '.join(self._aligned)})",
+                f"data.align_spans={self._settings.align_spans} does that, --set data.align_spans=error refuses them",
+            )
         if count := self._count:
             more = f"; and {count - _LISTED} more" if count > _LISTED else ""
             raise DataError(

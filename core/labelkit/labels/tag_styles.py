@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from labelkit.labels import schemes
-from labelkit.records import Scheme
+from labelkit.records import Assumption, Scheme
 from labelkit.settings import FileScheme
 
+_SCHEME = "--set data.scheme=… says otherwise"
 #: the type of spans whose tags name none, unless ``data.default_type`` names it
 DEFAULT_TYPE = "ENTITY"
 Form = Literal["hyphen", "loose", "suffix", "bare"]
@@ -54,7 +55,7 @@ class TagStyle:
 
     tags: Mapping[str, str]
     mirrored: FileScheme | None = None
-    assumptions: tuple[str, ...] = ()
+    assumptions: tuple[Assumption, ...] = ()
 
     def translate(self, labels: Sequence[str]) -> tuple[str, ...]:
         """Return tags of one of the four schemes for the labels of a sentence."""
@@ -189,10 +190,12 @@ def _outside_tags(counts: Mapping[str, int]) -> tuple[str, ...]:
     return () if "O" in counts else tuple(label for label in counts if re.fullmatch(r"[BIESLU]-[Oo]", label))
 
 
-def _said_of_outside(outside: Sequence[str]) -> str:
+def _said_of_outside(outside: Sequence[str]) -> Assumption:
     shown = " and ".join(f"'{label}'" for label in outside)
     verb = "is" if len(outside) == 1 else "are"
-    return f"{shown} {verb} read as O: there is no O: --set data.unknown_label={outside[0]} reads it as unknown"
+    return Assumption(
+        f"{shown} {verb} read as O: there is no O", f"--set data.unknown_label={outside[0]} reads it as unknown"
+    )
 
 
 def _tag(prefix: str, type_: str) -> str:
@@ -232,12 +235,12 @@ def _style_of_form(
             names = ", ".join(sorted(matches))
             said = f"the tags {names} name no type, their spans are of type '{type_without}'"
         otherwise = "data.default_type=NAME names it" if form == "bare" else "data.scheme=IO reads labels as types"
-        assumptions.append(f"{said}: --set {otherwise}")
+        assumptions.append(Assumption(said, f"--set {otherwise}"))
     if renamed and scheme is None:
         letters = " and ".join(f"{old} read as {new}" for old, new in renamed.items())
-        assumptions.append(f"the tags are {_name(renamed)}, with {letters}: --set data.scheme=… says otherwise")
+        assumptions.append(Assumption(f"the tags are {_name(renamed)}, with {letters}", _SCHEME))
     if mirrored and scheme is None:
-        assumptions.append(f"the tags are {mirrored}, where E- ends a span: --set data.scheme=… says otherwise")
+        assumptions.append(Assumption(f"the tags are {mirrored}, where E- ends a span", _SCHEME))
     if outside:
         tags.update(dict.fromkeys(outside, "O"))
         assumptions.append(_said_of_outside(outside))
@@ -245,7 +248,7 @@ def _style_of_form(
     if not changed and not mirrored:
         return None
     if form == "bare" and default_type:
-        assumptions = [one for one in assumptions if "name no type" not in one]
+        assumptions = [one for one in assumptions if "name no type" not in one.statement]
     return TagStyle(tags=changed, mirrored=mirrored, assumptions=tuple(assumptions))
 
 
@@ -293,12 +296,13 @@ def _is_io(counts: Mapping[str, int], marked: Mapping[str, int], *, spans: bool 
 def _io_style(marked: Mapping[str, int], outside: Sequence[str], *, stated: bool) -> TagStyle:
     """Return the translation of types without prefix into IOB1, where only I- is needed."""
     tags = {label: f"I-{label}" for label in marked if label}
-    said: list[str] = []
+    said: list[Assumption] = []
     if not stated:
         shown = ", ".join(f"'{label}'" for label in sorted(marked, key=lambda label: (-marked[label], label))[:3])
         said.append(
-            f"labels such as {shown} have no prefix (IO): neighbouring words of one type are one span: "
-            "--set data.scheme=… says otherwise"
+            Assumption(
+                f"labels such as {shown} have no prefix (IO): neighbouring words of one type are one span", _SCHEME
+            )
         )
     if outside:
         tags.update(dict.fromkeys(outside, "O"))

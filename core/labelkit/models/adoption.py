@@ -133,7 +133,7 @@ def _assumptions_of_head(head: Head, config: Mapping[str, Any]) -> Iterator[str]
     if head.multilabel:
         yield "a text has each label whose probability is 0.5 or more, as config.json names no thresholds"
     if head.numeric and config.get("problem_type") is None:
-        yield "its only output is a number, as no problem_type says otherwise"
+        yield "its only output is a number: problem_type in config.json says otherwise"
 
 
 def check_safe(folder: Path, config: Mapping[str, Any]) -> None:

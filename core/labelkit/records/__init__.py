@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from labelkit.records.contexts import Context, RunContext, Settings
 from labelkit.records.examples import (
+    Assumption,
     Example,
     Kind,
     Labels,
@@ -40,6 +41,7 @@ from labelkit.records.parts import (
 from labelkit.settings import DataSettings, Scheme
 
 __all__ = [
+    "Assumption",
     "Context",
     "Counts",
     "Coverage",

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Container, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from labelkit.errors import DataError
 from labelkit.files.reading import corpus_folder, lines_with_ends
@@ -18,6 +18,20 @@ if TYPE_CHECKING:
     from labelkit.records.parts import Format
 
 _EXAMPLES = re.compile(r" \(.*?\)(?![^\s,;:])")
+
+
+class Assumption(NamedTuple):
+    """An automatic decision about data that no setting made.
+
+    ``statement`` says what was assumed, and ``otherwise`` the option or change of the file that says otherwise.
+    """
+
+    statement: str
+    otherwise: str
+
+    def __str__(self) -> str:
+        return f"{self.statement}: {self.otherwise}"
+
 
 Kind = Literal["token", "text"]
 Labels = tuple[str, ...] | str
@@ -176,14 +190,26 @@ class ReadingPolicy:
     counts: Counter[str] = field(default_factory=Counter)
     assumptions: dict[str, None] = field(default_factory=dict)
 
-    def assume(self, statement: str) -> None:
-        """Note ``statement``: an automatic decision about the data and how to say otherwise.
+    def assume(self, statement: str, otherwise: str) -> None:
+        """Note an automatic decision about the data, and how to say otherwise.
 
-        Of statements that differ only in parentheses, which hold examples, the first one is kept.
+        :param statement: what was assumed, such as ``each line is a text``.
+        :param otherwise: the option, or the change of the file, that says otherwise, such as ``--set data.format=csv
+            reads a table``.
+        :raises ValueError: nothing says otherwise.
         """
-        plain = _EXAMPLES.sub("", statement)
+        if not otherwise.strip():
+            raise ValueError(f"an assumption needs how to say otherwise: {statement}")
+        self.note_assumption(str(Assumption(statement, otherwise)))
+
+    def note_assumption(self, line: str) -> None:
+        """Note the ``line`` that :meth:`assume` made under another policy.
+
+        Of lines that differ only in parentheses, which hold examples, the first one is kept.
+        """
+        plain = _EXAMPLES.sub("", line)
         if all(_EXAMPLES.sub("", known) != plain for known in self.assumptions):
-            self.assumptions[statement] = None
+            self.assumptions[line] = None
 
     def renewed(self) -> ReadingPolicy:
         """Return this policy with counts and assumptions of its own, none so far."""
@@ -192,8 +218,8 @@ class ReadingPolicy:
     def add(self, other: ReadingPolicy) -> None:
         """Add what was counted and assumed under another policy."""
         self.counts.update(other.counts)
-        for statement in other.assumptions:
-            self.assume(statement)
+        for line in other.assumptions:
+            self.note_assumption(line)
 
     def skip_record(self, error: DataError) -> None:
         """Report ``error`` of a record that the reader then skips.

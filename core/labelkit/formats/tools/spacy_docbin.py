@@ -325,7 +325,10 @@ class EntitySource:
                 found[-1] = (found[-1][0], end)
             else:
                 found.append((token.idx, end))
-        self._ctx.policy.assume("words without entity annotation of spaCy have an unknown label, which is not O")
+        self._ctx.policy.assume(
+            "words without entity annotation of spaCy have an unknown label, which is not O",
+            "doc.set_ents(spans, default='outside') writes O",
+        )
         return found
 
     def _choose_group(self, groups: Sequence[str]) -> None:
@@ -334,13 +337,13 @@ class EntitySource:
             raise DataError(f"no entities, but several span groups: {listed(groups)}", hint=hint)
         self._chosen = groups[0]
         self._ctx.policy.assume(
-            f"the span group '{groups[0]}' of spaCy is read: --columns {self._layer}={ENTITIES} reads entities"
+            f"the span group '{groups[0]}' of spaCy is read", f"--columns {self._layer}={ENTITIES} reads entities"
         )
 
     def _choose_entities(self, groups: Sequence[str]) -> None:
         self._chosen = ENTITIES
         if groups and not self._named:
             self._ctx.policy.assume(
-                f"entities of spaCy are read, not its span groups ({listed(groups)}): "
-                f"--columns {self._layer}={groups[0]} reads one"
+                f"entities of spaCy are read, not its span groups ({listed(groups)})",
+                f"--columns {self._layer}={groups[0]} reads one",
             )

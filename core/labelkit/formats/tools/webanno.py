@@ -116,7 +116,10 @@ def _choose(features: Sequence[Feature], ctx: LoadContext, path: Path) -> dict[s
             raise DataError(f"{path}: no feature '{name}' for '{layer}'", hint=f"the features are {known}")
         chosen[layer] = found[0]
     if ctx.policy.labels == "ignored" and features:
-        ctx.policy.assume(f"the annotations of {path.name} are not kept ({known}): labels are ignored")
+        ctx.policy.assume(
+            f"the annotations of {path.name} are not kept ({known})",
+            "labelkit data convert writes them into a file of their own",
+        )
     if given or ctx.policy.labels == "ignored":
         return chosen
     if not features:
@@ -125,7 +128,7 @@ def _choose(features: Sequence[Feature], ctx: LoadContext, path: Path) -> dict[s
     best = max(features, key=lambda one: (_fit(one, layer), -one.column))
     others = [str(one) for one in features if one is not best and one.name != "identifier"]
     more = f", not from {', '.join(others)}" if others else ""
-    ctx.policy.assume(f"'{layer}' is read from the feature {best}{more}: --columns {layer}=… names another one")
+    ctx.policy.assume(f"'{layer}' is read from the feature {best}{more}", f"--columns {layer}=… names another one")
     return {layer: best}
 
 
@@ -197,8 +200,9 @@ def _cells(sentence: _Sentence, feature: Feature, path: Path, ctx: LoadContext) 
     ctx.policy.counts.update(counts)
     word = _unescaped(sentence.rows[parts[0].word][2])
     ctx.policy.assume(
-        f"data.align_spans={mode} changes parts of words (the first: {path}:{parts[0].line} "
-        f"'{_unescaped(parts[0].row[2])}' of '{word}')"
+        f"annotations of parts of words were changed (the first: {path}:{parts[0].line} "
+        f"'{_unescaped(parts[0].row[2])}' of '{word}')",
+        f"data.align_spans={mode} does that, --set data.align_spans=error refuses them",
     )
     return align_parts(cells, parts, feature.column, mode)
 
