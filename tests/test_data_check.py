@@ -174,6 +174,17 @@ def odd_characters(corpus: Words, folder: Path) -> Placed:
     return {("characters", "test", None): [corpus.place(folder, "test", number, 3) for number in range(len(odd))]}
 
 
+def markup_of_web_pages(corpus: Words, folder: Path) -> Placed:
+    marked = ["R&amp;D", "<br", "&#39;s", "&quot;", "</p>"]
+    for number, word in enumerate(marked):
+        corpus.splits["train"][number][3] = (word, "O")
+    corpus.splits["train"][1][4] = ("/>", "O")
+    fine = ["<3", "AT&T;", "List<int>", "&", "a<b>c", "<br>", "&nosuch;", "x&y;z"]  # two with tags are too few
+    for number, word in enumerate(fine):
+        corpus.splits["test"][number][3] = (word, "O")
+    return {("markup", "train", None): [corpus.place(folder, "train", number, 0) for number in range(len(marked))]}
+
+
 def a_word_that_shows_nothing(corpus: Words, folder: Path) -> Placed:
     corpus.splits["validation"][2][3] = ("\ufe0f", "O")
     place = [corpus.place(folder, "validation", 2, 3)]
@@ -281,6 +292,7 @@ def a_word_longer_than_a_window(corpus: Words, folder: Path) -> Placed:
         a_byte_that_is_none,
         text_decoded_wrongly,
         odd_characters,
+        markup_of_web_pages,
         a_word_that_shows_nothing,
         a_word_without_sub_tokens,
         a_type_that_train_lacks,

@@ -17,6 +17,7 @@ CHECKS: Mapping[str, str] = {
     "columns": "signs of a wrong column: numbers or one prefix as words, labels that are not filled",
     "empty": "empty splits, examples without words, blank texts, invisible words",
     "characters": "control and invisible characters, private use, white space within words",
+    "markup": "HTML markup in texts: tags such as <br />, entities such as &amp;",
     "scheme": "invalid tags, and splits in different tagging schemes",
     "transitions": "tags that the tagging scheme does not allow after the tag before",
     "types": "types and labels of one split that another split lacks",

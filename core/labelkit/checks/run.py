@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 
-from labelkit.checks import characters, columns, duplicates, encoder, tags, types
+from labelkit.checks import characters, columns, duplicates, encoder, markup, tags, types
 from labelkit.checks.findings import CHECKS, Finding
 from labelkit.checks.loading import CheckedDataset
 from labelkit.encode.alignment import Encoding
@@ -75,7 +75,7 @@ def check(
 
 def _check_content(data: CheckedDataset, options: CheckOptions, progress: CheckProgress) -> Iterator[Finding]:
     progress("characters", None, None)
-    for check_ in (columns.words, characters.encoding, characters.empty, characters.characters):
+    for check_ in (columns.words, characters.encoding, characters.empty, characters.characters, markup.markup):
         yield from check_(data.splits, options.limit)
 
 

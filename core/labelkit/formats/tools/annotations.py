@@ -10,7 +10,7 @@ from typing import Any, TypeVar, get_args
 from labelkit.errors import DataError
 from labelkit.formats.class_labels import LabelParser, MissingLabelError, report_several
 from labelkit.formats.columns import listed
-from labelkit.formats.examples import NOT_KEPT
+from labelkit.formats.examples import NOT_KEPT, free_name
 from labelkit.formats.labelled_json import prediction_error
 from labelkit.formats.reviewed_regions import reviewed_regions
 from labelkit.labels.label_sets import SeveralLabelsError
@@ -41,6 +41,7 @@ class AnnotatedText:
     :param reviewed: start and end of the regions of the text that somebody has annotated; None for those that the field
         of :data:`labelkit.formats.reviewed_regions.FIELD` gives, or else all of it.
     :param predicted_by: who predicted its labels, if nobody has reviewed them.
+    :param given: where labels are ignored: the labels that it has, by their field, as the tool writes them.
     """
 
     text: str
@@ -54,6 +55,7 @@ class AnnotatedText:
     errors: Sequence[DataError] = ()
     predicted_by: str | None = None
     reviewed: Sequence[tuple[int, int]] | None = None
+    given: Mapping[str, Any] = field(default_factory=dict)
 
     def example(
         self, number: int, place: Place, ctx: LoadContext, tagger: SpanTagger, parser: LabelParser
@@ -74,8 +76,9 @@ class AnnotatedText:
             "place": place,
         }
         if ctx.policy.labels == "ignored":
-            given = "words" in self.metadata or self.words is not None
-            words, offsets = self.split_words(ctx) if given else (None, None)
+            known = "words" in self.metadata or self.words is not None
+            words, offsets = self.split_words(ctx) if known else (None, None)
+            self._carry_labels(common["extra"], ctx)
             return Example(words=words, offsets=offsets, **common)
         if self.predicted_by and not ctx.settings.predictions_as_gold:
             raise prediction_error(self.predicted_by)
@@ -91,6 +94,14 @@ class AnnotatedText:
         if regions is not None:
             labels = unknown_outside(labels, offsets, regions)
         return Example(words=words, offsets=offsets, labels={ctx.layer or "labels": labels}, **common)
+
+    def _carry_labels(self, extra: dict[str, Any], ctx: LoadContext) -> None:
+        """Add the labels of the input to the own fields; those that were predicted are not kept, and counted."""
+        for name, value in self.given.items():
+            if self.predicted_by or is_predicted(self.metadata):
+                ctx.policy.counts[NOT_KEPT.format(name)] += 1
+            else:
+                extra[free_name(name, extra)] = value
 
     def split_words(self, ctx: LoadContext) -> tuple[tuple[str, ...], Offsets]:
         """Return words and offsets: those that labelkit wrote, those of the tool, or else those of the splitter.
@@ -158,10 +169,14 @@ def read_annotations(
         raise unlabelled
 
 
-def count_ignored(ctx: LoadContext, field: str | None, held: Any) -> None:
-    """Count labels of the input that are not kept, where labels are ignored, by the field that holds them."""
-    if field is not None and held:
-        ctx.policy.counts[NOT_KEPT.format(field)] += 1
+def filled_fields(record: Mapping[str, Any], *names: str | None) -> dict[str, Any]:
+    """Return those of the fields ``names`` that a record has and that hold something: its labels."""
+    return {name: record[name] for name in names if name is not None and record.get(name)}
+
+
+def span_objects(spans: Iterable[TextSpan]) -> list[dict[str, Any]]:
+    """Return spans as objects for JSON, as in the own field of labels that the input has."""
+    return [{"start": span.start, "end": span.end, "label": span.label} for span in spans]
 
 
 def text_field(record: Mapping[str, Any], name: str) -> str:

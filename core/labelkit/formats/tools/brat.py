@@ -20,7 +20,7 @@ from labelkit.files.reading import read_bytes
 from labelkit.files.split_names import canonical_split
 from labelkit.formats.encoding import encode_text
 from labelkit.formats.span_locator import SpanLocator
-from labelkit.formats.tools.annotations import AnnotatedText, count_ignored, read_annotations
+from labelkit.formats.tools.annotations import AnnotatedText, read_annotations, span_objects
 from labelkit.formats.tools.span_records import to_spans
 from labelkit.labels.spans import TextSpan
 from labelkit.records import Example, Format, Labelled, LoadContext, Output, Span
@@ -170,8 +170,6 @@ def _read_pair(path: Path, ctx: LoadContext, document: str | None = None) -> Ite
     predicted_by = "labelkit" if annotations.scored else None
 
     def parse(index: int) -> AnnotatedText:
-        if ctx.policy.labels == "ignored":
-            count_ignored(ctx, path.name, spans_of_units[index])
         identifier = None if document is None else f"{document}:{index + 1}"
         unit = units[index]
         return AnnotatedText(
@@ -180,6 +178,7 @@ def _read_pair(path: Path, ctx: LoadContext, document: str | None = None) -> Ite
             id=identifier,
             document=document,
             predicted_by=predicted_by,
+            given={"spans": span_objects(spans_of_units[index])} if spans_of_units[index] else {},
         )
 
     yield from read_annotations(source, ctx, ((unit.line, index) for index, unit in enumerate(units)), parse)

@@ -19,7 +19,7 @@ from labelkit.formats.span_locator import SpanLocator
 from labelkit.formats.tools.annotations import (
     AnnotatedText,
     as_mapping,
-    count_ignored,
+    filled_fields,
     is_predicted,
     read_annotations,
     text_field,
@@ -104,8 +104,7 @@ def parse_record(record: Mapping[str, Any], ctx: LoadContext) -> AnnotatedText |
         predicted_by="labelkit" if is_predicted(metadata) and "id" not in record else None,
     )
     if ctx.policy.labels == "ignored":
-        count_ignored(ctx, key, record.get(key or ""))
-        return annotated()
+        return annotated(given=filled_fields(record, key))
     value = labels_of_record(record, key)
     guess: Kind = "token" if "words" in metadata or is_spans(value) else "text"
     if (ctx.kind or guess) == "text":

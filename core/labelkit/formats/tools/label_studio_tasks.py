@@ -20,7 +20,7 @@ from labelkit.formats.span_locator import SpanLocator
 from labelkit.formats.tools.annotations import (
     AnnotatedText,
     as_mapping,
-    count_ignored,
+    filled_fields,
     is_predicted,
     read_annotations,
     text_field,
@@ -112,8 +112,8 @@ class _TaskParser:
             AnnotatedText, text=text, metadata=metadata, id=task.get("id"), extra=extra, predicted_by=predicted_by
         )
         if self._ctx.policy.labels == "ignored":
-            count_ignored(self._ctx, "annotations", any(annotations))
-            return annotated()
+            given = {"annotations": annotations} if any(annotations) else {}
+            return annotated(given=given)
         values = [self.values_of_kind(results, kind, data) for results in annotations]
         if values and kind == "token":
             locator = SpanLocator(text, self._ctx)
@@ -206,8 +206,7 @@ class _TaskParser:
         predicted_by = "labelkit" if is_predicted(metadata) and not set(_MIN_FIELDS) & set(task) else None
         annotated = partial(AnnotatedText, text=text, metadata=metadata, id=id_, extra=extra, predicted_by=predicted_by)
         if ignored:
-            count_ignored(self._ctx, key, True)
-            return annotated()
+            return annotated(given=filled_fields(task, key))
         value = task[key] if key else None
         if kind == "text":
             return annotated(label=value)

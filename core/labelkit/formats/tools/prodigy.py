@@ -21,7 +21,7 @@ from labelkit.formats.span_locator import SpanLocator
 from labelkit.formats.tools.annotations import (
     AnnotatedText,
     as_mapping,
-    count_ignored,
+    filled_fields,
     is_predicted,
     read_annotations,
     text_field,
@@ -144,9 +144,7 @@ def parse_record(record: Mapping[str, Any], ctx: LoadContext) -> AnnotatedText |
         predicted_by="labelkit" if is_predicted(metadata) and "answer" not in record else None,
     )
     if ignored:
-        field = next((name for name in ("spans", "label", "accept") if record.get(name)), None)
-        count_ignored(ctx, field, True)
-        return annotated()
+        return annotated(given=filled_fields(record, "spans", "label", "accept"))
     if (ctx.kind or ("token" if {"tokens", "spans"} & set(record) else "text")) == "text":
         label = record.get("label") if "accept" not in record else record["accept"]
         if label == [] and not ctx.settings.multilabel:

@@ -22,9 +22,10 @@ from labelkit.formats.layers import spacy_places
 from labelkit.formats.tools.annotations import (
     AnnotatedText,
     as_mapping,
-    count_ignored,
+    filled_fields,
     is_predicted,
     read_annotations,
+    span_objects,
 )
 from labelkit.formats.tools.spacy_categories import category
 from labelkit.formats.tools.span_records import (
@@ -248,8 +249,10 @@ def parse_doc(doc: Doc, ctx: LoadContext, source: EntitySource) -> AnnotatedText
         predicted_by="labelkit" if is_predicted(metadata) else None,
     )
     if ctx.policy.labels == "ignored":
-        count_ignored(ctx, "ents" if doc.ents else "cats", doc.ents or doc.cats)
-        return annotated(metadata=metadata)
+        ents = [TextSpan(ent.start_char, ent.end_char, ent.label_) for ent in doc.ents]
+        return annotated(
+            metadata=metadata, given=filled_fields({"ents": span_objects(ents), "cats": doc.cats}, "ents", "cats")
+        )
     entities, tags = doc.has_annotation("ENT_IOB"), doc.has_annotation("TAG")
     if (ctx.kind or ("text" if doc.cats and not entities and not tags and not doc.spans else "token")) == "text":
         written = metadata.get("labels") if ctx.settings.multilabel else None

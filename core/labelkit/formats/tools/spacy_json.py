@@ -10,7 +10,7 @@ from labelkit.errors import DataError
 from labelkit.formats.class_labels import MissingLabelError
 from labelkit.formats.columns import listed
 from labelkit.formats.span_fields import parse_fields, span_items
-from labelkit.formats.tools.annotations import AnnotatedText, as_mapping, count_ignored
+from labelkit.formats.tools.annotations import AnnotatedText, as_mapping, filled_fields
 from labelkit.formats.tools.spacy_categories import category
 from labelkit.labels.spans import TextSpan
 from labelkit.records import Kind, LoadContext
@@ -80,8 +80,7 @@ def annotated_text(
     """
     annotated = partial(AnnotatedText, text=text, **common)
     if ctx.policy.labels == "ignored":
-        count_ignored(ctx, next((name for name in (field, "cats") if annotations.get(name)), None), True)
-        return annotated()
+        return annotated(given=filled_fields(annotations, field, "cats"))
     guess: Kind = "token" if field in annotations else "text"
     if (ctx.kind or guess) == "text":
         return annotated(label=category(as_mapping(annotations.get("cats")), ctx))

@@ -7,11 +7,12 @@ Annotations of several words share a number in brackets (``PER[1]``); those of a
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from labelkit.errors import DataError
+from labelkit.formats.examples import free_name
 from labelkit.formats.record_limit import limited_sentences
 from labelkit.formats.tools.webanno_parts import CUT, EMPTY, WordPart, align_parts, count_parts
 from labelkit.labels.brackets import outer_spans
@@ -68,7 +69,8 @@ def read(path: Path, ctx: LoadContext) -> Iterator[Example]:
     chosen = _choose(features, ctx, path)
     for number, sentence in enumerate(_sentences(rest, path, ctx), start=1):
         try:
-            yield _example(sentence, str(number), chosen, path, ctx)
+            example = _example(sentence, str(number), chosen, path, ctx)
+            yield replace(example, extra=_kept(sentence, features, chosen, ctx)) if ctx.policy.keep_columns else example
         except DataError as error:
             ctx.policy.skip_record(error)
 
@@ -115,7 +117,7 @@ def _choose(features: Sequence[Feature], ctx: LoadContext, path: Path) -> dict[s
         if not found:
             raise DataError(f"{path}: no feature '{name}' for '{layer}'", hint=f"the features are {known}")
         chosen[layer] = found[0]
-    if ctx.policy.labels == "ignored" and features:
+    if ctx.policy.labels == "ignored" and features and not ctx.policy.keep_columns:
         ctx.policy.assume(
             f"the annotations of {path.name} are not kept ({known})",
             "labelkit data convert writes them into a file of their own",
@@ -180,6 +182,21 @@ def _example(sentence: _Sentence, number: str, chosen: dict[str, Feature], path:
             labels[layer] = tags_of(_without_overlaps(spans, place, ctx), len(words), "IOB2")
     offsets = None if text is None else offsets_of(words, text)
     return Example(id=number, words=words, text=text if offsets else None, labels=labels, offsets=offsets, place=place)
+
+
+def _kept(
+    sentence: _Sentence, features: Sequence[Feature], chosen: Mapping[str, Feature], ctx: LoadContext
+) -> dict[str, list[str]]:
+    """Return the cells of each feature that is not read, by its name; annotations of parts of words are counted."""
+    ignored, kept = ctx.policy.labels == "ignored", {}
+    for feature in features:
+        if feature in chosen.values():
+            continue
+        cells = [row[feature.column] if feature.column < len(row) else "_" for row in sentence.rows]
+        kept[free_name(str(feature), ()) if ignored else str(feature)] = cells
+        lost = sum(part.cell(feature.column) not in EMPTY for part in sentence.parts)
+        ctx.policy.counts.update({f"annotations of parts of words in {feature} were not kept": lost} if lost else {})
+    return kept
 
 
 def _cells(sentence: _Sentence, feature: Feature, path: Path, ctx: LoadContext) -> list[str]:
