@@ -263,6 +263,17 @@ def test_a_plugin_that_loses_labels_is_found_out(tmp_path: Path) -> None:
     assert (tmp_path / "b.more").read_bytes() == b"more"
 
 
+def test_a_plugin_whose_writer_raises_is_named(tmp_path: Path) -> None:
+    def write_(records: Any, output: Any) -> None:
+        raise ValueError(f"no such {next(iter(records)).id}")
+
+    broken = Format(name="broken", kinds=("token",), suffixes=(".broken",), read=lambda path, ctx: [], write=write_)
+    start = write(tmp_path / "a.jsonl", {"words": ["a"], "labels": ["B-x"]})
+    error = failure(start, tmp_path / "b.broken", "broken", Shelf(broken))
+    assert error.message == "format 'broken' (package test_convert): write() failed with ValueError: no such 1"
+    assert not (tmp_path / "b.broken").exists()
+
+
 def test_a_labelled_record_keeps_scores_and_coverage(tmp_path: Path) -> None:
     known = next(f for f in FORMATS if f.name == "jsonl")
     assert known.write is not None

@@ -272,7 +272,7 @@ def test_a_head_that_fails_is_found_before_training() -> None:
     def fails(batch: HeadBatch, ctx: HeadContext) -> Any:
         raise ValueError("no")
 
-    with pytest.raises(LabelkitError, match=r"loss\(\) of head 'broken' failed: ValueError: no"):
+    with pytest.raises(LabelkitError, match=r"loss\(\) of head 'broken' \(package test_heads\) failed: ValueError: no"):
         try_head(
             BoundHead(Head(name="broken", kinds=("token",), loss=fails), HeadContext(schema=TAGS, hidden_size=4)), [[1]]
         )

@@ -176,8 +176,11 @@ def test_a_record_that_cannot_be_labelled_is_told_and_the_others_go_on(trained: 
     assert isinstance(four, Labelled)
     assert (one.text, four.text, two) == ("Ada sleeps", "Cleo", FailedRecord("a.txt:1: broken"))
     assert isinstance(three, FailedRecord)
-    assert three.message == "a.txt:2: preprocessor 'picky' failed on example 2: ValueError: not Bob"
-    with pytest.raises(LabelkitError, match="preprocessor 'picky' failed on example 2"):
+    assert (
+        three.message
+        == "a.txt:2: preprocessor 'picky' (package test_label_stream) failed on example 2: ValueError: not Bob"
+    )
+    with pytest.raises(LabelkitError, match=r"preprocessor 'picky' \(package test_label_stream\) failed on example 2"):
         list(label_stream(labeller, items, strict=True))
 
 

@@ -53,7 +53,7 @@ def wrong(given: Predictions) -> Mapping[str, Any]:
 
 
 BROKEN_METRICS: dict[str, tuple[Metric, str]] = {
-    "raises": (metric(wrong), "metric 'exact' failed: RuntimeError: no such luck"),
+    "raises": (metric(wrong), "metric 'exact' (package test_trials) failed: RuntimeError: no such luck"),
     "no mapping": (metric(lambda given: 0.5), "metric 'exact': it returned float, not a mapping of names and figures"),
     "no key": (metric(lambda given: {"y": 1.0}), "returned no number called 'exact_match' (it returned: y; tried on"),
     "text": (metric(lambda given: {"exact_match": "1.0"}), "returned no number called 'exact_match'"),
@@ -65,7 +65,7 @@ BROKEN_METRICS: dict[str, tuple[Metric, str]] = {
     ),
     "counts": (
         dataclasses.replace(METRIC, counts=lambda given: Counts(rows=np.zeros((1, 2)), figures=lambda sums: {})),
-        "metric 'exact' failed: ValueError",
+        "metric 'exact' (package broken_plugins) failed: ValueError",
     ),
 }  # fmt: skip
 
@@ -79,7 +79,7 @@ def test_a_broken_metric_is_refused(part: Metric, said: str) -> None:
 
 
 BROKEN_DECODERS: dict[str, tuple[Callable[[Scores], Any], str]] = {
-    "raises": (lambda scores: [][1], "decoder 'likeliest' failed: IndexError"),
+    "raises": (lambda scores: [][1], "decoder 'likeliest' (package test_trials) failed: IndexError"),
     "a label short": (lambda scores: scores.values.argmax(axis=1)[1:], "label ids for each of 7 words"),
     "one for each sentence": (lambda scores: np.zeros(len(scores.lengths), int), "label ids for each of 7 words"),
     "names": (lambda scores: ["O"] * len(scores.values), "label ids for each of 7 words"),
@@ -174,6 +174,6 @@ def test_the_examples_are_the_tasks_own_or_have_many_labels() -> None:
 def test_a_run_refuses_them_before_torch_is_loaded(tiny: Path, tmp_path: Path) -> None:
     catalog = a_catalog(SCHEMA, SOURCE, GOOD_DECODER, FORMAT, TASK_OF_PARTS, metric(wrong))
     request = request_of("pets", recipe=None, name=None, sets=(), data="tales", model=str(tiny))
-    with pytest.raises(PlanError, match="plugin 'mine': metric 'exact' failed"):
+    with pytest.raises(PlanError, match=r"plugin 'mine': metric 'exact' \(package test_trials\) failed"):
         prepare(request, catalog, Environment(), Home(root=tmp_path / "home"), on_stage=lambda *stage: None)
     assert not (tmp_path / "home").exists()

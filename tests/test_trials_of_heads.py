@@ -107,7 +107,7 @@ def test_good_parts_get_scores_near_the_gold_labels(head: str, tmp_path: Path) -
         ("regression", lambda scores: scores.values[1:, 0], "must return a number for each of 16 texts"),
         ("multilabel", lambda scores: scores.values.argmax(axis=1), "a bool array of that shape"),
         ("multilabel", lambda scores: scores.values, "a bool array of that shape"),
-        ("multilabel", lambda scores: [][1], "decoder 'mine' failed: IndexError"),
+        ("multilabel", lambda scores: [][1], "decoder 'mine' (package test_trials_of_heads) failed: IndexError"),
     ],
 )
 def test_a_broken_decoder_is_refused(head: str, decode: Callable[..., Any], said: str, tmp_path: Path) -> None:
@@ -129,7 +129,7 @@ def squared(given: Predictions) -> dict[str, float]:
 @pytest.mark.parametrize(("head", "compute"), [("multilabel", by_name), ("regression", squared)])
 def test_a_metric_that_expects_other_labels_is_refused(head: str, compute: Any, tmp_path: Path) -> None:
     (fault,) = faults(*prepared(head, GOOD[head], compute, tmp_path))
-    assert fault.startswith("plugin 'mine': metric 'mine' failed")
+    assert fault.startswith("plugin 'mine': metric 'mine' (package test_trials_of_heads) failed")
     assert "tried on 16 examples before training" in fault
 
 
@@ -170,7 +170,7 @@ def test_a_decoder_is_tried_with_the_parameters_of_the_head() -> None:
     assert said_of(SCALED, decode) == []
     assert [*seen[0]] == ["factors"]
     (fault,) = said_of(SCALED, lambda scores: scores.parameters["factor"])
-    assert "decoder 'scaled' failed: KeyError: 'factor'" in fault
+    assert "decoder 'scaled' (package test_trials_of_heads) failed: KeyError: 'factor'" in fault
 
 
 def test_a_module_that_cannot_be_made_is_an_error() -> None:
@@ -179,7 +179,7 @@ def test_a_module_that_cannot_be_made_is_an_error() -> None:
 
     found = said_of(replace(SCALED, module=fails), lambda scores: scores.values.argmax(axis=1))
     assert found
-    assert "module() of head 'scaled' failed: ValueError: no room" in found[0]
+    assert "module() of head 'scaled' (package test_trials_of_heads) failed: ValueError: no room" in found[0]
 
 
 TAGS = HeadContext(schema=SCHEMA, hidden_size=4)
@@ -206,9 +206,12 @@ def detached(batch: Any, ctx: HeadContext) -> Any:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"module": lambda ctx: Failing(5)}, r"forward\(\) of head 'scaled' failed: ValueError: no"),
+        (
+            {"module": lambda ctx: Failing(5)},
+            r"forward\(\) of head 'scaled' \(package test_trials_of_heads\) failed: ValueError: no",
+        ),
         ({"module": lambda ctx: Shortened(5)}, r"forward\(\) of head 'scaled' returned shape \(2, 4, 5\)"),
-        ({"loss": detached}, r"loss\(\) of head 'scaled' failed"),
+        ({"loss": detached}, r"loss\(\) of head 'scaled' \(package test_trials_of_heads\) failed"),
     ],
 )
 def test_a_module_or_loss_that_cannot_be_trained_is_found(changes: Any, said: str) -> None:
@@ -239,7 +242,9 @@ def test_numbers_and_sets_are_given_to_a_loss_as_training_gives_them() -> None:
         seen.append(batch.labels)
         raise ValueError("no")
 
-    with pytest.raises(LabelkitError, match=r"loss\(\) of head 'multilabel' failed: ValueError: no"):
+    with pytest.raises(
+        LabelkitError, match=r"loss\(\) of head 'multilabel' \(package test_trials_of_heads\) failed: ValueError: no"
+    ):
         try_head(replace(several, head=replace(MULTILABEL, loss=spy)), [[]])
     assert seen[0].tolist() == [[0, 0, 0]]
 

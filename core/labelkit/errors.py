@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache, partial
 from importlib.util import find_spec
 from typing import Self
 
@@ -161,6 +162,27 @@ def explanation(error: BaseException) -> str:
     except Exception:  # the __str__ of a plugin's own class may raise
         text = ""
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def package_of(function: object) -> str:
+    """Return which package a plugin's function is of, to follow the name of its part; empty for labelkit's own.
+
+    >>> package_of(nearest)
+    ''
+    """
+    while isinstance(function, partial):
+        function = function.func
+    module = getattr(function, "__module__", None) or type(function).__module__
+    top = module.partition(".")[0]
+    return "" if top == "labelkit" else f" (package {_distribution_of(top)})"
+
+
+@cache
+def _distribution_of(module: str) -> str:
+    """Return the name under which a module was installed, or else its own."""
+    from importlib.metadata import packages_distributions  # reads the files of all that is installed
+
+    return next(iter(packages_distributions().get(module, ())), module)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -98,11 +98,11 @@ def _writer(shell: Shell, labeller: Labeller, output: Path, name: str | None) ->
 
 def _write(writer: Format, found: Suggestions, output: Path, *, force: bool) -> None:
     from labelkit.console.output import open_output
+    from labelkit.data.plugin_errors import write_format
     from labelkit.formats.own_fields import with_same_fields
 
-    assert writer.write is not None  # writer_for returns writers only
     with open_output(output, writer.name, force=force) as target:
-        writer.write(with_same_fields(writer, lambda: iter(found.records)), target)
+        write_format(writer, with_same_fields(writer, lambda: iter(found.records)), target)
 
 
 def _report(shell: Shell, run: str, found: Suggestions, output: Path, strategy: str) -> None:

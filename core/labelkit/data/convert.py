@@ -19,6 +19,7 @@ from labelkit.console.output import open_output
 from labelkit.data.label_notation import LabelNotation, find_notation
 from labelkit.data.layer_schema import check_examples
 from labelkit.data.multilabel import reading_several
+from labelkit.data.plugin_errors import write_format
 from labelkit.data.reading import kind_of, reading_notes
 from labelkit.data.references import files_read
 from labelkit.data.resolution import resolve_reference
@@ -158,8 +159,7 @@ def _convert_kind(conversion: Conversion, catalog: DataCatalog, ctx: LoadContext
         first_pass, silent = (replace(ctx, policy=ctx.policy.renewed()) for _ in range(2))
         records = GoldRecords(read_examples(first_pass))
         passes = iter((GoldRecords(read_examples(silent)), records) if writer.same_fields else (records,))
-        assert writer.write is not None  # writer_for returns writers
-        writer.write(with_same_fields(writer, lambda: next(passes)), output)
+        write_format(writer, with_same_fields(writer, lambda: next(passes)), output)
         if not records.count:
             raise DataError(f"'{conversion.reference}' is empty: it holds no examples", hint="check the file")
         output.close()

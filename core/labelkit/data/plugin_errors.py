@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from labelkit.data.example_validation import example_fault, layer_fault
-from labelkit.errors import DataError, LabelkitError, explanation
-from labelkit.records import Example, Format, LoadContext
+from labelkit.errors import DataError, LabelkitError, explanation, package_of
+from labelkit.records import Example, Format, Labelled, LoadContext, Output
 
 
 def read_by_plugin(read: Callable[[], Iterable[Example]], what: str) -> Iterator[Example]:
@@ -51,10 +51,40 @@ def read_format(chosen: Format, path: Path, ctx: LoadContext) -> Iterable[Exampl
     return _checked(chosen, path, ctx) if is_foreign(chosen) else chosen.read(path, ctx)
 
 
+def write_format(chosen: Format, records: Iterable[Labelled], output: Output) -> None:
+    """Write records with a format.
+
+    :raises DataError: the format cannot hold a record; or that of a plugin raises what is no error of labelkit or of
+        the system about a file, which names the format and the package.
+    """
+    assert chosen.write is not None  # writer_for returns only formats that write
+    own: list[BaseException] = []
+
+    def tracked() -> Iterator[Labelled]:
+        try:
+            yield from records
+        except BaseException as error:  # not the format's: what makes the records has failed
+            own.append(error)
+            raise
+
+    try:
+        chosen.write(tracked(), output)
+    except (LabelkitError, OSError, MemoryError):
+        raise
+    except Exception as error:
+        package = package_of(chosen.write)
+        if error in own or not package:
+            raise
+        raise DataError(
+            f"format '{chosen.name}'{package}: write() failed with {explanation(error)}",
+            hint="the plugin has to be corrected; --debug shows where",
+        ) from error
+
+
 def _checked(chosen: Format, path: Path, ctx: LoadContext) -> Iterator[Example]:
     read = chosen.read
     assert read is not None
-    what = f"format '{chosen.name}', {path}"
+    what = f"format '{chosen.name}'{package_of(read)}, {path}"
     for number, example in enumerate(read_by_plugin(lambda: read(path, ctx), what), start=1):
         if fault := _fault(example, required=ctx.policy.labels == "required"):
             message = f"{what}, record {number}: {fault}"

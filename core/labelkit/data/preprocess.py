@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 from labelkit.data.views import map_examples
-from labelkit.errors import LabelkitError
+from labelkit.errors import LabelkitError, explanation, package_of
 from labelkit.records import Example, Preprocessor
 
 
@@ -32,7 +32,8 @@ def apply_one(preprocessor: Preprocessor, example: Example) -> Example:
         changed = preprocessor.apply(example)
     except Exception as error:
         raise LabelkitError(
-            f"preprocessor '{preprocessor.name}' failed on example {example.id}: {type(error).__name__}: {error}"
+            f"preprocessor '{preprocessor.name}'{package_of(preprocessor.apply)} failed on example {example.id}: "
+            f"{explanation(error)}"
         ) from error
     if not isinstance(changed, Example):
         raise LabelkitError(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labelkit.data.gold import Gold
+from labelkit.data.plugin_errors import write_format
 from labelkit.errors import LabelkitError
 from labelkit.evaluation.label_mapping import LabelMap
 from labelkit.evaluation.recorded_data import run_metrics
@@ -124,9 +125,8 @@ def write_records(
     from labelkit.console.output import open_output
     from labelkit.label.left_out import fields_left_out
 
-    assert writer.write is not None  # writer_for returns only formats that write
     with open_output(path, writer.name, force=force) as output:
-        writer.write(with_same_fields(writer, records), output)
+        write_format(writer, with_same_fields(writer, records), output)
     return fields_left_out(writer, first) if (first := next(iter(records()), None)) else ()
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from labelkit.errors import LabelkitError
+from labelkit.errors import LabelkitError, explanation, package_of
 from labelkit.labels.schemes import split_tag
 from labelkit.records import Decoder, Schema, Scores
 
@@ -23,7 +23,9 @@ def decode(decoder: Decoder, scores: Scores) -> NDArray[Any]:
     try:
         ids = np.asarray(decoder.decode(scores))
     except Exception as error:
-        raise LabelkitError(f"decoder '{decoder.name}' failed: {type(error).__name__}: {error}") from error
+        raise LabelkitError(
+            f"decoder '{decoder.name}'{package_of(decoder.decode)} failed: {explanation(error)}"
+        ) from error
     if scores.schema.numeric:
         if ids.shape != (len(scores.values),) or ids.dtype.kind not in "fiu":
             raise LabelkitError(f"decoder '{decoder.name}' must return a number for each of {len(scores.values)} texts")

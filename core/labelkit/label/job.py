@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labelkit.console.output import open_output
+from labelkit.data.plugin_errors import write_format
 from labelkit.errors import DataError, LabelkitError, RegistryError
 from labelkit.files.output import new_output
 from labelkit.files.targets import check_target
@@ -101,8 +102,7 @@ class LabellingJob:
                     yield from self._check_fields(self.total.records_of(chunk))
                     output.stream.flush()
 
-            assert self.writer.write is not None  # writer_for returns writers only
-            self.writer.write(records(), output)
+            write_format(self.writer, records(), output)
         self._check_any_record()
 
     def write_file(self, path: Path, header: Mapping[str, Any], *, resume: bool = False, force: bool = False) -> None:
@@ -115,7 +115,6 @@ class LabellingJob:
         :raises StorageError: if the disk cannot be written; the journal stays.
         """
         check_target(path, force=force)
-        assert self.writer.write is not None  # writer_for returns writers only
         with Journal.open(journal_path(path), header, resume=resume, force=force) as journal:
             empty = False
             try:
@@ -129,7 +128,7 @@ class LabellingJob:
                 self._check_any_record()
                 with new_output(path, force=force) as output:
                     try:
-                        self.writer.write(chain(first, records), output)
+                        write_format(self.writer, chain(first, records), output)
                     except DataError as error:
                         labelled = sum(isinstance(result, Labelled) for result in journal.results())
                         kept = f"{labelled:,} labelled records are kept"

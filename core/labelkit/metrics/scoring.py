@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from labelkit.errors import LabelkitError
+from labelkit.errors import LabelkitError, explanation, package_of
 from labelkit.metrics import intervals
 from labelkit.records import Metric, Predictions
 
@@ -80,7 +80,8 @@ def _metric_errors(metric: Metric) -> Iterator[None]:
     except LabelkitError as error:
         raise LabelkitError(f"metric '{metric.name}': {error.message}", hint=error.hint) from error
     except Exception as error:
-        raise LabelkitError(f"metric '{metric.name}' failed: {type(error).__name__}: {error}") from error
+        package = package_of(metric.compute)
+        raise LabelkitError(f"metric '{metric.name}'{package} failed: {explanation(error)}") from error
 
 
 def _computed(metric: Metric, predictions: Predictions) -> dict[str, Any]:

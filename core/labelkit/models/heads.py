@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from labelkit.errors import LabelkitError, ModelError, one_line
+from labelkit.errors import LabelkitError, ModelError, explanation, one_line, package_of
 from labelkit.models.adapters import plain_weights
 from labelkit.models.checkpoint_files import HEAD_WEIGHTS
 from labelkit.records import Head, HeadBatch, HeadContext, Schema
@@ -274,8 +274,9 @@ class BoundHead:
 
     def failure(self, function: str, error: BaseException) -> LabelkitError:
         """Return the error of a function of the head that raised ``error``."""
-        reason = f"{type(error).__name__}: {one_line(error)}"
-        return LabelkitError(f"{function}() of head '{self.head.name}' failed: {reason}")
+        failing = getattr(self.head, "module" if function == "forward" else function, None)
+        package = package_of(failing or self.head.loss)
+        return LabelkitError(f"{function}() of head '{self.head.name}'{package} failed: {explanation(error)}")
 
 
 class _HeadErrors:
