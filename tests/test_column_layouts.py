@@ -14,7 +14,7 @@ from labelkit.formats import conll, conllu
 from labelkit.formats.content import guess_format
 from labelkit.formats.tools import webanno
 from labelkit.records import Example
-from reading_contexts import reading
+from reading_contexts import Found, reading, saved
 
 Read = tuple[list[Example], list[str]]
 ADA = [("Ada", "B-PER"), ("ran", "O"), ("home", "O")]
@@ -337,3 +337,52 @@ def test_webanno_that_cannot_be_read(path: Path, before: str, after: str, messag
 )
 def test_column_files_are_told_from_tables(content: str, name: str) -> None:
     assert guess_format(content, complete=True) == name
+
+
+PLUS = """# global.columns = ID FORM UPOS XX:NER MWE
+# text = Ada don't run
+1\tAda\tPROPN\tB-PER\t*
+2-3\tdon't\t_\t_\t_
+2\tdo\tAUX\tO\t1:x
+3\tn't\tPART\tO\t*
+4\trun\tVERB\tO\t1
+"""
+
+
+@pytest.mark.parametrize(
+    ("layer", "columns", "labels", "assumed"),
+    [
+        ("ner", {}, ("B-PER", "O", "O", "O"), "the column XX:NER: --columns ner=… names another one"),
+        ("pos", {}, ("PROPN", "AUX", "PART", "VERB"), ""),
+        ("ner", {"ner": "MWE"}, ("*", "1:x", "*", "1"), ""),
+    ],
+)
+def test_the_columns_of_conllu_plus_are_read_by_name(
+    tmp_path: Path, layer: str, columns: dict[str, str], labels: tuple[str, ...], assumed: str
+) -> None:
+    found = Found(saved(tmp_path / "a.conllup", PLUS), kind="token", layer=layer, columns=columns, keep_columns=True)
+    (example,) = found.examples
+    assert (example.words, example.labels) == (("Ada", "do", "n't", "run"), {layer: labels})
+    assert example.offsets == ((0, 3), (4, 6), (6, 9), (10, 13))
+    assert {"upos", "xx:ner", "mwe"} - example.extra.keys() == {"pos": {"upos"}}.get(
+        layer, {"mwe"} if columns else {"xx:ner"}
+    )
+    assert assumed in found.assumed
+    assert bool(found.assumed) == bool(assumed)
+
+
+@pytest.mark.parametrize(
+    ("content", "message", "hint"),
+    [
+        ("# global.columns = ID UPOS\n1\tX\n", "must name each column once, the words as FORM", "correct"),
+        (
+            PLUS.replace("\t1:x", ""),
+            ":5: 5 columns separated by tabs expected, 4 found",
+            "'# global.columns' names one",
+        ),
+    ],
+)
+def test_columns_of_conllu_plus_that_do_not_fit(tmp_path: Path, content: str, message: str, hint: str) -> None:
+    found = Found(saved(tmp_path / "a.txt", content), kind="token", layer="ner")
+    assert message in found.error
+    assert hint in found.hint

@@ -1,7 +1,8 @@
 """CoNLL-U: ten columns separated by tabs, a blank line after each sentence, comments before it.
 
 Multi-word tokens (``3-4``) and empty nodes (``8.1``) are not words. ``# newdoc`` starts a document, ``# text`` holds
-the original text of the sentence, ``# sent_id`` its id.
+the original text of the sentence, ``# sent_id`` its id. In CoNLL-U Plus ``# global.columns`` names the columns, which
+may be others.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pathlib import Path
 
 from labelkit.errors import DataError
 from labelkit.formats.column_lines import without_marks
-from labelkit.formats.conllu_columns import COLUMNS, ConlluColumn, find_conllu_columns
+from labelkit.formats.conllu_columns import COLUMNS, ConlluColumn, all_columns, find_conllu_columns
 from labelkit.formats.encoding import is_encodable
 from labelkit.formats.kept_columns import is_column
 from labelkit.formats.labelled_json import check_predictions_allowed, is_gold
@@ -27,6 +28,7 @@ from labelkit.records.examples import Offsets
 _SAMPLE = 500
 _WORD, _RANGE, _EMPTY = re.compile(r"[0-9]+"), re.compile(r"([0-9]+)-([0-9]+)"), re.compile(r"[0-9]+\.[0-9]+")
 _COMMENT = re.compile(r"#\s*([^=]*?)\s*(?:=\s?(.*))?")
+_COLUMN_NAMES = re.compile(r"#\s*global\.columns\s*=\s*(\S.*)")
 #: the comment that says who predicted the labels of a sentence
 PREDICTED_BY = "predicted_by"
 #: comments that an example holds in fields of its own
@@ -46,7 +48,8 @@ def read(path: Path, ctx: LoadContext) -> Iterator[Example]:
     """
     sentences = parse(path, ctx)
     first = list(islice(sentences, _SAMPLE))
-    columns = find_conllu_columns([row for sentence in first for row in sentence.rows], ctx, path)
+    more = first[0].names if first else ()
+    columns = find_conllu_columns([row for sentence in first for row in sentence.rows], ctx, path, more)
     document: str | None = None
     documents = 0
     for number, sentence in enumerate(chain(first, sentences), start=1):
@@ -96,7 +99,7 @@ def write(records: Iterable[Labelled], output: Output) -> None:
 FORMAT = Format(
     name="conllu",
     kinds=("token",),
-    suffixes=(".conllu",),
+    suffixes=(".conllu", ".conllup"),
     read=read,
     write=write,
     summary="CoNLL-U of Universal Dependencies: UPOS, XPOS, FEATS or LEMMA as labels",
@@ -107,7 +110,8 @@ FORMAT = Format(
 class ConlluSentence:
     """A sentence as parsed.
 
-    :param rows: the columns of each word.
+    :param names: of the columns in the file.
+    :param rows: the ten columns of each word, and then those that only CoNLL-U Plus has.
     :param lines: the line of each word.
     :param surfaces: words and multi-word tokens as they are in the text, each with the number of its words.
     :param comments: name → value.
@@ -115,6 +119,7 @@ class ConlluSentence:
     :param pending: words still to come of the last multi-word token.
     """
 
+    names: Sequence[str] = COLUMNS
     rows: list[list[str]] = field(default_factory=list)
     lines: list[int] = field(default_factory=list)
     surfaces: list[tuple[str, int]] = field(default_factory=list)
@@ -127,20 +132,13 @@ class ConlluSentence:
 
         :raises DataError: the line is invalid; names file and line.
         """
-        fields = line.split("\t")
-        if len(fields) != len(COLUMNS):
-            hint = "files with other columns are read with --set data.format=conll"
-            if len(line.split()) == len(COLUMNS):
-                hint = "these are separated by blanks: write tabs between them"
-            elif len(fields) > len(COLUMNS):
-                hint = "leave out what follows the tenth column: cut -f1-10 FILE"
-            raise DataError(f"{path}:{number}: 10 columns separated by tabs expected, {len(fields)} found", hint=hint)
+        fields = self._fields(line, f"{path}:{number}")
         if match := _RANGE.fullmatch(fields[0]):
             self.pending = int(match[2]) - int(match[1]) + 1
             self.surfaces.append((fields[1], self.pending))
         elif _WORD.fullmatch(fields[0]):
             if "" in fields:
-                name = COLUMNS[fields.index("")].upper()
+                name = all_columns(self.names)[fields.index("")].upper()
                 raise DataError(
                     f"{path}:{number}: the column {name} is empty", hint="what is not known is written as _"
                 )
@@ -153,6 +151,26 @@ class ConlluSentence:
         elif not _EMPTY.fullmatch(fields[0]):
             message = f"{path}:{number}: invalid word number '{fields[0]}'"
             raise DataError(message, hint="the first column counts words")
+
+    def _fields(self, line: str, place: str) -> list[str]:
+        """Return the fields of a line: the ten columns, ``_`` for those that are not there, and then the others.
+
+        :raises DataError: there are more or fewer of them than columns; names ``place``.
+        """
+        fields, width = line.split("\t"), len(self.names)
+        if len(fields) != width:
+            hint = "files with other columns are read with --set data.format=conll"
+            if len(line.split()) == width:
+                hint = "these are separated by blanks: write tabs between them"
+            elif self.names != COLUMNS:
+                hint = "the comment '# global.columns' names one for each"
+            elif len(fields) > width:
+                hint = "leave out what follows the tenth column: cut -f1-10 FILE"
+            raise DataError(f"{place}: {width} columns separated by tabs expected, {len(fields)} found", hint=hint)
+        if self.names == COLUMNS:
+            return fields
+        held = {"id": str(len(self.rows) + 1), **dict(zip(self.names, fields, strict=True))}
+        return [held.get(name, "_") for name in all_columns(self.names)]
 
     def example(self, file: str, number: str, columns: Mapping[str, ConlluColumn], document: str | None) -> Example:
         """Return the example with the layers of ``columns``; its id is ``number`` if the sentence has none.
@@ -187,8 +205,9 @@ class ConlluSentence:
     def kept(self, used: Mapping[str, ConlluColumn]) -> dict[str, list[str]]:
         """Return the columns that are not ``used`` and not empty, by name, and the other comments."""
         whole = {column.index for column in used.values() if column.key is None}
-        left = [number for number in range(2, len(COLUMNS)) if number not in whole]
-        columns = {COLUMNS[number]: [row[number] for row in self.rows] for number in left}
+        names = all_columns(self.names)
+        left = [number for number in range(2, len(names)) if number not in whole]
+        columns = {names[number]: [row[number] for row in self.rows] for number in left}
         found = {name: values for name, values in columns.items() if set(values) != {"_"}}
         return {**found, COMMENTS: self.others} if self.others else found
 
@@ -219,10 +238,12 @@ def parse(path: Path, ctx: LoadContext) -> Iterator[ConlluSentence]:
 
     :raises DataError: a line is invalid, and ``ctx.policy`` does not skip its sentence; names file and line.
     """
-    sentence, invalid = ConlluSentence(), False
+    sentence, invalid, names = ConlluSentence(), False, COLUMNS
     lines = without_marks(limited_sentences(path, ctx.lines(path), ctx.settings.max_record), ctx)
     for number, line in chain(lines, [(0, "")]):
-        if line.startswith("#") and not sentence.rows:
+        if not sentence.rows and (named := _COLUMN_NAMES.fullmatch(line)):
+            sentence.names = names = _checked_names(named[1].lower().split(), f"{path}:{number}")
+        elif line.startswith("#") and not sentence.rows:
             sentence.comment(line)
         elif line.strip():
             try:
@@ -235,7 +256,19 @@ def parse(path: Path, ctx: LoadContext) -> Iterator[ConlluSentence]:
             if sentence.rows and not invalid:
                 yield sentence
             if sentence.rows or invalid:
-                sentence, invalid = ConlluSentence(), False
+                sentence, invalid = ConlluSentence(names=names), False
+
+
+def _checked_names(names: Sequence[str], place: str) -> tuple[str, ...]:
+    """Return the names of the columns of CoNLL-U Plus.
+
+    :raises DataError: a name is repeated, or there are no words; names ``place``.
+    """
+    if "form" not in names or len(set(names)) < len(names):
+        raise DataError(
+            f"{place}: '# global.columns' must name each column once, the words as FORM", hint="correct the comment"
+        )
+    return tuple(names)
 
 
 def _other_comments(labelled: Labelled) -> list[str]:

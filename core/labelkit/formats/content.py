@@ -39,6 +39,8 @@ def guess_format(text: str, *, complete: bool, sure: bool = False) -> str | None
         return None
     if filled[0].startswith("#FORMAT=WebAnno TSV 3"):
         return "webanno-tsv"
+    if filled[0].startswith("# global.columns = "):
+        return "conllu"
     if filled[0].lstrip()[0] in "[{":
         return _json_format(filled)
     if all(line.lstrip().startswith("__label__") for line in filled):
