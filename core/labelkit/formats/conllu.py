@@ -238,7 +238,8 @@ def parse(path: Path, ctx: LoadContext) -> Iterator[ConlluSentence]:
 
     :raises DataError: a line is invalid, and ``ctx.policy`` does not skip its sentence; names file and line.
     """
-    sentence, invalid, names = ConlluSentence(), False, COLUMNS
+    sentence, invalid = ConlluSentence(), False
+    names: Sequence[str] = COLUMNS
     lines = without_marks(limited_sentences(path, ctx.lines(path), ctx.settings.max_record), ctx)
     for number, line in chain(lines, [(0, "")]):
         if not sentence.rows and (named := _COLUMN_NAMES.fullmatch(line)):
