@@ -57,6 +57,7 @@ PRODIGY: dict[str, Any] = {
     "text": ADA, "spans": [{"start": 0, "end": 12, "label": "PER"}, {"start": 22, "end": 28, "label": "LOC"}],
     "_task_hash": 1, "answer": "accept",
 }  # fmt: skip
+ANSWERED = {name: value for name, value in PRODIGY.items() if name != "_task_hash"}
 
 
 @pytest.mark.parametrize(
@@ -80,6 +81,8 @@ PRODIGY: dict[str, Any] = {
                      {"id": 2, "text": ADA, "x": [PER, LOC], "annotator": 1, "lead_time": 2}],), "Label Studio"),
         ("a.jsonl", (DOCCANO, DOCCANO), "an export of doccano"),
         ("a.jsonl", (PRODIGY, {**PRODIGY, "answer": "reject"}, PRODIGY), "an export of Prodigy"),
+        ("a.jsonl", (ANSWERED, {**ANSWERED, "answer": "reject"}, ANSWERED), "an export of Prodigy"),
+        ("a.jsonl", ({"text": ADA, "entities": {"start": [0, 22], "end": [12, 28], "label": ["PER", "LOC"]}},) * 2, ""),
     ],
 )  # fmt: skip
 def test_json_of_any_shape(tmp_path: Path, name: str, content: tuple[Any, ...], assumed: str) -> None:
@@ -653,3 +656,11 @@ def test_fasttext_is_written_as_it_is_read(tmp_path: Path) -> None:
         source.write_text(json.dumps(record) + "\n")
         with pytest.raises(DataError, match=said):
             convert(Conversion(reference=str(source), target=tmp_path / "c.ft", to="fasttext"), catalog, ctx)
+
+
+def test_texts_with_the_scores_of_spacy(tmp_path: Path) -> None:
+    records = [{"text": "a fine day", "cats": {"good": 1.0, "bad": 0}}, {"text": "rain", "cats": {"good": 0, "bad": 1}}]
+    found = Found(saved(tmp_path / "a.jsonl", *records), kind="text", layer="label")
+    assert (found.labels, "documents of spaCy" in found.assumed) == (["good", "bad"], True)
+    found = Found(saved(tmp_path / "a.jsonl", {"text": "a", "cats": {"x": "y"}}), kind="text", layer="label")
+    assert not found.assumed

@@ -84,10 +84,12 @@ def span_items(value: Any, ctx: LoadContext) -> Sequence[Any]:
     if value is None:
         hint = f"write an empty list where a text has none; {SKIP_HINT}"
         raise MissingLabelError("spans must be a list, not None", hint=hint)
-    if isinstance(value, Mapping) and value and all(isinstance(group, list) for group in value.values()):
+    if isinstance(value, Mapping) and (rows := _rows(value)) is not None:
+        value = rows
+    elif isinstance(value, Mapping) and value and all(isinstance(group, list) for group in value.values()):
         names = ", ".join(f"'{name}'" for name in value)
         hint = "write the list of the group to be read as the field of the spans"
-        if all(not isinstance(item, Mapping) and len(item) == 2 for group in value.values() for item in group):
+        if all(isinstance(item, list) and len(item) == 2 for group in value.values() for item in group):
             hint = 'if these are labels, write each span as [0, 5, "PER"], in one list'
         raise DataError(f"spans must be a list, these are groups of spans: {names}"[:300], hint=hint)
     if not isinstance(value, list | tuple):
@@ -96,6 +98,20 @@ def span_items(value: Any, ctx: LoadContext) -> Sequence[Any]:
     if len(kept) < len(value):
         ctx.policy.counts[REJECTED_SPANS] += len(value) - len(kept)
     return kept
+
+
+def _rows(value: Mapping[str, Any]) -> list[dict[str, Any]] | None:
+    """Return the spans whose fields are lists, as ``datasets`` holds a sequence of objects; None for anything else.
+
+    >>> _rows({"start": [0, 9], "end": [3, 12], "label": ["PER", "LOC"]})[1]
+    {'start': 9, 'end': 12, 'label': 'LOC'}
+    """
+    columns = list(value.values())
+    if not {"start", "end"} <= value.keys() or not all(isinstance(one, list) for one in columns):
+        return None
+    if len({len(one) for one in columns}) > 1:
+        return None
+    return [dict(zip(value, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
 def parse_fields(

@@ -117,8 +117,12 @@ def token_fields(labelled: Labelled, record: SpanRecord) -> dict[str, Any]:
 
 
 def looks_like_record(record: Any) -> bool:
-    """Return whether a JSON value is an example of ``db-out``, which has hashes and an answer."""
-    return isinstance(record, Mapping) and "text" in record and bool(set(_INTERNAL) & record.keys())
+    """Return whether a JSON value is an example of ``db-out``, which has hashes, or at least an answer."""
+    if not isinstance(record, Mapping) or "text" not in record:
+        return False
+    spans = record.get("spans") or ()
+    answered = record.get("answer") in ("accept", "reject", "ignore")
+    return bool(set(_INTERNAL) & record.keys()) or (answered and all(isinstance(span, Mapping) for span in spans))
 
 
 def parse_record(record: Mapping[str, Any], ctx: LoadContext) -> AnnotatedText | None:

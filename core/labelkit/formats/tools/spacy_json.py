@@ -29,8 +29,11 @@ def is_tuple(value: Any) -> bool:
 
 
 def is_doc(value: Any) -> bool:
-    """Return whether a JSON value is a document as ``Doc.to_json`` writes it."""
-    return isinstance(value, Mapping) and "text" in value and ("ents" in value or {"cats", "tokens"} <= value.keys())
+    """Return whether a JSON value is a document as ``Doc.to_json`` writes it, or a text with scores in ``cats``."""
+    if not isinstance(value, Mapping) or "text" not in value:
+        return False
+    scores = as_mapping(value.get("cats")).values()
+    return "ents" in value or (bool(scores) and all(isinstance(score, int | float) for score in scores))
 
 
 def is_v2_doc(value: Any) -> bool:
