@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
 import signal
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,6 +24,14 @@ pytestmark = pytest.mark.slow  # trains
 PLAIN = str(Path(__file__).parent / "plain.toml")
 TASKS = ("ner", "pos", "chunk")
 TEXT = "Ada Lovelace lives in New York ."
+
+
+@contextlib.contextmanager
+def keeping_onnx_models() -> Iterator[None]:
+    """Keep the ONNX models of runs, which the other tests do without."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("labelkit.train.kept_model.onnx_installed", lambda: True)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +65,8 @@ COLUMNS = "tokens=0,ner=1,pos=2,chunk=3"
 
 @pytest.fixture(scope="module")
 def done(layered: Path, tiny: Path, joint_home: Path) -> labelkit.RunResult:
-    return run("ner+pos+chunk", joint_home, tiny, data=str(layered), columns=COLUMNS, name="three", epochs=6)
+    with keeping_onnx_models():
+        return run("ner+pos+chunk", joint_home, tiny, data=str(layered), columns=COLUMNS, name="three", epochs=6)
 
 
 def test_one_run_has_the_scores_of_each_task_and_of_all(done: labelkit.RunResult, joint_home: Path) -> None:
@@ -108,7 +121,7 @@ def test_the_folder_is_a_plain_one_of_the_first_task(done: labelkit.RunResult) -
 
 
 def test_one_pass_gives_the_labels_of_all_tasks(done: labelkit.RunResult, joint_home: Path) -> None:
-    labeller = labelkit.load("three", home=joint_home)
+    labeller = labelkit.load("three", home=joint_home, engine="torch")
     calls: list[int] = []
     joined: Any = labeller.engine.torch_model
     joined.joint.models["ner"].base_model.register_forward_hook(lambda *args: calls.append(1))
@@ -117,10 +130,97 @@ def test_one_pass_gives_the_labels_of_all_tasks(done: labelkit.RunResult, joint_
     assert tuple(record.layers) == TASKS
     assert record.labels == record.layers["ner"].labels
     for task in TASKS:
-        alone = labelkit.load("three", home=joint_home, task=task).label(TEXT)
+        alone = labelkit.load("three", home=joint_home, task=task, engine="torch").label(TEXT)
         assert alone.labels == record.layers[task].labels
         assert [span.label for span in alone.spans or ()] == [span.label for span in record.layers[task].spans or ()]
         assert not alone.layers
+
+
+TEXTS = [TEXT, "", "It rained in Lima . " * 60, "\u200b", "Zoë Müller lives in Rome ."]
+
+
+@pytest.mark.parametrize("engine", ["auto", "onnx", "openvino"])
+def test_the_model_beside_the_checkpoint_gives_all_layers_without_torch(
+    engine: str, done: labelkit.RunResult, joint_home: Path
+) -> None:
+    labeller = labelkit.load("three", home=joint_home, engine=engine)
+    assert labeller.engine.model is None
+    expected = labelkit.load("three", home=joint_home, engine="torch").label_all(TEXTS)
+    for record, other in zip(labeller.label_all(TEXTS), expected, strict=True):
+        assert tuple(record.layers) == TASKS
+        for task in TASKS:
+            assert record.layers[task].labels == other.layers[task].labels
+            assert record.layers[task].coverage == other.layers[task].coverage
+    alone = labelkit.load("three", home=joint_home, engine=engine, task="pos")
+    assert alone.engine.model is None
+    assert [one.labels for one in alone.label_all(TEXTS)] == [one.layers["pos"].labels for one in expected]
+
+
+def test_another_model_than_that_beside_the_checkpoint_is_exported_with_all_heads(
+    done: labelkit.RunResult, joint_home: Path, tmp_path: Path
+) -> None:
+    home = Home(root=Path(shutil.copytree(joint_home, tmp_path / "home")))
+    checkpoint = home.runs / done.run / "checkpoints" / done.checkpoint.name
+    shutil.rmtree(checkpoint / "onnx")
+    expected = labelkit.load("three", home=home.root, engine="torch").label_all(TEXTS)
+    labeller = labelkit.load("three", home=home.root, engine="onnx")
+    assert labeller.engine.name == "onnx-fp32"
+    for record, other in zip(labeller.label_all(TEXTS), expected, strict=True):
+        assert {task: record.layers[task].labels for task in TASKS} == {
+            task: other.layers[task].labels for task in TASKS
+        }
+
+
+def test_a_model_of_all_tasks_is_exported_and_each_is_compared(
+    done: labelkit.RunResult,
+    joint_home: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("LABELKIT_HOME", str(joint_home))
+    assert main(["export", "three", str(tmp_path / "all"), "--to", "onnx", "--json"]) == 0
+    document = json.loads(capfd.readouterr().out)
+    assert document["accepted"]
+    assert {task: one["same_share"] for task, one in document["tasks"].items()} == dict.fromkeys(TASKS, 1.0)
+    assert (tmp_path / "all" / "model.onnx").is_file()
+    assert main(["export", "three", "--to", "onnx", "--int8", "--threshold", "1", "--json"]) == 0
+    document = json.loads(capfd.readouterr().out)
+    assert document["tasks"]["chunk"]["engine"] in ("openvino-int8", "onnx-int8")
+    for engine in ("openvino-int8", "onnx-int8"):
+        labeller = labelkit.load("three", home=joint_home, engine=engine)
+        assert labeller.engine.precision == "int8"
+        layers = labeller.label(TEXT).layers
+        assert {task: len(layers[task].labels or ()) for task in TASKS} == dict.fromkeys(TASKS, 7)
+
+
+def test_the_heads_of_all_tasks_stay_in_fp32(done: labelkit.RunResult) -> None:
+    import onnx
+
+    from labelkit.inference.onnx.quantization import fp32_products
+
+    model = onnx.load(str(done.checkpoint / "onnx" / "model.onnx"))
+    weights = {one.name for one in model.graph.initializer}
+    products = [node for node in model.graph.node if node.op_type in {"MatMul", "Gemm"} and node.input[1] in weights]
+    heads = {node.name for node in products} & set(fp32_products(model, 0))
+    assert heads == {node.name for node in products[-len(TASKS) :]}
+
+
+def test_a_model_that_one_task_does_not_accept_is_refused(
+    done: labelkit.RunResult, joint_home: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from labelkit.evaluation import onnx_export
+
+    compare = onnx_export.compare
+
+    def worse(torch: Any, *rest: Any) -> Any:
+        found = compare(torch, *rest)
+        return replace(found, onnx={**found.onnx, found.key: -1.0}) if torch.info.task == "chunk" else found
+
+    monkeypatch.setattr(onnx_export, "compare", worse)
+    monkeypatch.setenv("LABELKIT_HOME", str(joint_home))
+    assert main(["export", "three", "--to", "onnx"]) == 1
+    assert "for 'chunk', 0.001 is allowed" in capfd.readouterr().err
 
 
 def test_the_command_prints_the_layers(
@@ -165,6 +265,23 @@ def test_a_server_gives_the_labels_of_all_tasks(done: labelkit.RunResult, joint_
     first = Opener(Home(root=joint_home), Catalog.load(), OpenOptions(decoder="argmax"), ServeLimits()).open("three")
     first.drain()
     assert not first.labeller.label(TEXT).layers
+
+
+def test_the_playground_shows_the_labels_of_all_tasks(done: labelkit.RunResult, joint_home: Path) -> None:
+    from labelkit.plugins.catalog import Catalog
+    from labelkit.ui.labellers import Labellers
+    from labelkit.ui.playground import labelled_by
+
+    site: Any = SimpleNamespace(home=Home(root=joint_home), catalog=Catalog.load())
+    site.labellers = Labellers(site)
+    with Registry.open(site.home, create=False) as registry:
+        found = labelled_by(site, registry.runs.find("three"), TEXT)
+    assert [one.title for one in found] == ["three: ner", "three: pos", "three: chunk"]
+    record = labelkit.load("three", home=joint_home, engine="torch").label(TEXT)
+    for one, task in zip(found, TASKS, strict=True):
+        assert [word.label for word in one.words] == list(record.layers[task].labels or ())
+        assert [label for label, _ in one.labels]
+        assert json.loads(one.document)["layers"].keys() == set(TASKS)
 
 
 def test_evaluate_and_errors_take_a_task(
@@ -303,11 +420,17 @@ def test_a_run_continues_with_the_heads_of_the_same_tasks(
 
 
 def test_words_and_texts_are_trained_together(tiny: Path, tmp_path: Path) -> None:
-    done = run("ner+textcls", tmp_path, tiny, max_steps=3)
+    with keeping_onnx_models():
+        done = run("ner+textcls", tmp_path, tiny, max_steps=3)
     assert set(done.metrics["test"]) == {"ner", "textcls", "ner+textcls"}
     record = labelkit.load(done.run, home=tmp_path).label("A lovely film from Rome .")
     assert record.layers["textcls"].label
     assert len(record.layers["ner"].labels or ()) == 6
+    labeller = labelkit.load(done.run, home=tmp_path)
+    assert labeller.engine.model is None
+    other = labelkit.load(done.run, home=tmp_path, engine="torch").label("A lovely film from Rome .")
+    assert other.layers["ner"].labels == record.layers["ner"].labels
+    assert other.layers["textcls"].scores == pytest.approx(record.layers["textcls"].scores, abs=1e-4)
     alone = labelkit.load(done.run, home=tmp_path, task="textcls").label("A lovely film from Rome .")
     assert alone.scores == pytest.approx(record.layers["textcls"].scores, abs=1e-4)
     blank = labelkit.load(done.run, home=tmp_path).label("")

@@ -294,7 +294,7 @@ def test_a_run_ends_well_where_no_model_can_be_kept(
         monkeypatch.setattr(kept_model, "onnx_installed", lambda: True)
         monkeypatch.setattr(kept_model, "load_torch_engine", broken)
         events.clear()
-        kept_model.keep_onnx_model("run", plan, trained.checkpoint, events.append)  # type: ignore[arg-type]
+        kept_model.keep_onnx_model("run", [plan], trained.checkpoint, events.append)  # type: ignore[list-item]
         return events
 
     for error, text in (
@@ -356,7 +356,7 @@ def test_the_info_of_a_checkpoint_decides_precision(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(loading, "runs_models", lambda runtime: True)
 
     def chosen(info: CheckpointInfo, precision: str, engine: str = "auto") -> tuple[str, str] | None:
-        found = loading.choose_torchless(info, precision, engine, "auto")
+        found = loading.choose_torchless([info], precision, engine, "auto")
         return None if found is None else (found.runtime, found.precision)
 
     assert chosen(info, "auto") is None  # torch computes in bf16

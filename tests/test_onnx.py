@@ -7,7 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -102,9 +102,9 @@ def exports(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     made: list[Path] = []
     trace = onnx_export.trace
 
-    def counted(engine: Engine, path: Path) -> None:
+    def counted(engine: Engine, path: Path, further: Sequence[Engine]) -> None:
         made.append(path)
-        trace(engine, path)
+        trace(engine, path, further)
 
     monkeypatch.setattr(onnx_export, "trace", counted)
     return made
@@ -167,8 +167,8 @@ def test_a_model_that_differs_from_torch_is_refused(tmp_path: Path, monkeypatch:
     engine, checkpoint = tiny_engine("bert", "token", tmp_path)
     trace = onnx_export.trace
 
-    def other_weights(engine: Engine, path: Path) -> None:
-        trace(engine, path)
+    def other_weights(engine: Engine, path: Path, further: Sequence[Engine]) -> None:
+        trace(engine, path, further)
         with torch.no_grad():
             for weight in engine.torch_model.parameters():
                 weight.mul_(1.5)

@@ -68,7 +68,9 @@ class ExportOptions:
 @click.argument("run")
 @click.argument("folder", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
 @click.option("--to", "target", type=click.Choice(TARGETS), required=True, help="Export for this program.")
-@click.option("--task", metavar="TASK", help="Of a run of several tasks, export this one; default the first.")
+@click.option(
+    "--task", metavar="TASK", help="Of a run of several tasks, export this one; default the first, to ONNX all."
+)
 @click.option(
     "--accept",
     "accepted",
@@ -96,6 +98,8 @@ def export(shell: Shell, run: str, folder: Path | None, target: Target, task: st
     labelkit export latest my-model --to transformers.js
     labelkit export latest --to onnx --int8
     labelkit export latest my-model --to transformers --task pos
+
+    Of a run of several tasks --to onnx exports all tasks in one graph, or with --task the first one.
     """
     from labelkit.exports.limits import check_limits, limits_of
     from labelkit.label.labeller import Labeller
@@ -113,7 +117,7 @@ def export(shell: Shell, run: str, folder: Path | None, target: Target, task: st
     if folder is None or target == "onnx":
         if folder is not None:
             shell.say(f"note: the model computes logits; labelkit decodes them with '{labeller.info.decoder}'")
-        write_onnx(shell, labeller, options.comparison)
+        write_onnx(shell, labeller, options.comparison, all_tasks=task is None)
         return
     write = _write_javascript if target == "transformers.js" else _write_transformers
     _show(shell, labeller, options, limits, write(shell, labeller, options, [limit.name for limit in limits]))

@@ -15,7 +15,8 @@ from labelkit.errors import LabelkitError
 
 if TYPE_CHECKING:
     from labelkit.data.gold import Gold
-    from labelkit.evaluation.onnx_export import OnnxExport
+    from labelkit.evaluation.onnx_export import ComparedTask, OnnxExport
+    from labelkit.inference.engine import Engine
     from labelkit.inference.onnx.export import OnnxModel
     from labelkit.label.labeller import Labeller
     from labelkit.records import Example
@@ -88,25 +89,45 @@ def onnx(shell: Shell, **given: Any) -> None:
     write_onnx(shell, Labeller.open(options.run, shell.home, shell.catalog, engine="torch"), options)
 
 
-def write_onnx(shell: Shell, labeller: Labeller, options: OnnxOptions) -> None:
+def write_onnx(shell: Shell, labeller: Labeller, options: OnnxOptions, *, all_tasks: bool = False) -> None:
     """Make the ONNX model of a labeller, compare, record and show its scores, and accept it if it is as good.
 
     :param labeller: on torch, in fp32.
+    :param all_tasks: make the model of all tasks, where the checkpoint has several.
     :raises LabelkitError: the model is not as good, or cannot be made.
     """
     from labelkit.console.text import literal
+    from labelkit.evaluation.onnx_export import accept_or_delete, document_of
 
-    export = compared_model(shell, labeller, options)
-    document = export.to_json()
-    export.accept_or_delete(options.output)
-    if export.accepted and options.output is None and not options.int8:
-        _keep_beside(shell, labeller)
+    labellers, engines = _of_all_tasks(shell, labeller, options.run) if all_tasks else ([labeller], [labeller.engine])
+    exports = compared_model(shell, labellers, engines, options)
+    document = document_of(exports)
+    accept_or_delete(exports, options.output)
+    if document["accepted"] and options.output is None and not options.int8:
+        _keep_beside(shell, labeller, engines)
     if shell.as_json:
         shell.json(document)
     else:
-        for line in _summary_lines(document, options.output):
-            shell.print(literal(line))
-    export.check_accepted()
+        for one in exports:
+            for line in _summary_lines(one.to_json(), options.output, named=len(exports) > 1):
+                shell.print(literal(line))
+    for one in exports:
+        one.check_accepted()
+
+
+def _of_all_tasks(shell: Shell, labeller: Labeller, run: str) -> tuple[list[Labeller], list[Engine]]:
+    """Return the labeller of each task of a checkpoint, and the engine of each group of tasks."""
+    from labelkit.label.joint import JointLabeller
+    from labelkit.label.labeller import Labeller
+    from labelkit.models.checkpoint import read_checkpoint
+
+    tasks = read_checkpoint(labeller.folder).of_tasks
+    if len(tasks) == 1:
+        return [labeller], [labeller.engine]
+    joint = Labeller.open(run, shell.home, shell.catalog, engine="torch", all_tasks=True)
+    assert isinstance(joint, JointLabeller)
+    others = [Labeller.open(run, shell.home, shell.catalog, engine="torch", task=task) for task in list(tasks)[1:]]
+    return [labeller, *others], joint.group_engines
 
 
 def accepted_model(shell: Shell, labeller: Labeller, options: OnnxOptions) -> OnnxModel:
@@ -114,15 +135,17 @@ def accepted_model(shell: Shell, labeller: Labeller, options: OnnxOptions) -> On
 
     :raises LabelkitError: it is not as good as torch, or cannot be made.
     """
-    export = compared_model(shell, labeller, options)
-    export.accept_or_delete(None)
-    export.check_accepted()
-    for line in _summary_lines(export.to_json(), None):
+    from labelkit.evaluation.onnx_export import accept_or_delete
+
+    exports = compared_model(shell, [labeller], [labeller.engine], options)
+    accept_or_delete(exports, None)
+    exports[0].check_accepted()
+    for line in _summary_lines(exports[0].to_json(), None):
         shell.say(line)
-    return export.model
+    return exports[0].model
 
 
-def _keep_beside(shell: Shell, labeller: Labeller) -> None:
+def _keep_beside(shell: Shell, labeller: Labeller, engines: Sequence[Engine]) -> None:
     """Keep the model beside the checkpoint, too, if that lies in the home: labelling then starts without torch."""
     from labelkit.errors import StorageError
     from labelkit.inference.onnx.kept import keep_model
@@ -130,17 +153,42 @@ def _keep_beside(shell: Shell, labeller: Labeller) -> None:
     if shell.home.runs.resolve() not in labeller.folder.resolve().parents:
         return
     try:
-        keep_model(labeller.engine, labeller.folder, labeller.info, shell.home.cache)
+        keep_model(engines[0], labeller.folder, labeller.info, shell.home.cache, engines[1:])
     except StorageError as error:
         shell.say(f"note: not kept beside the checkpoint: {error.message}")
 
 
-def compared_model(shell: Shell, labeller: Labeller, options: OnnxOptions) -> OnnxExport:
-    """Make the ONNX model of a labeller, compare it with torch, and record the scores.
+def compared_model(
+    shell: Shell, labellers: Sequence[Labeller], engines: Sequence[Engine], options: OnnxOptions
+) -> list[OnnxExport]:
+    """Make the ONNX model of a labeller, compare each of its tasks with torch, and record the scores.
 
+    :param labellers: one for each task.
+    :param engines: one for each group of tasks.
     :raises LabelkitError: the model cannot be made, or there is no gold data.
     """
     from labelkit.evaluation.onnx_export import export_labeller
+
+    exports = export_labeller(
+        [_compared_task(shell, one, options) for one in labellers],
+        engines,
+        shell.home.cache,
+        int8=options.int8,
+        threshold=options.threshold,
+        force=options.force,
+        # other programs run what is copied in ONNX Runtime
+        runtime="onnx" if options.output is not None else None,
+        say=shell.say,
+    )
+    for one in exports:
+        if error := one.record(shell.home):
+            shell.say(f"note: not recorded: {error.message}")
+    return exports
+
+
+def _compared_task(shell: Shell, labeller: Labeller, options: OnnxOptions) -> ComparedTask:
+    """Return a task with the data that its model is compared on."""
+    from labelkit.evaluation.onnx_export import ComparedTask
     from labelkit.evaluation.recorded_data import run_metrics
     from labelkit.evaluation.train_mentions import train_mentions
     from labelkit.registry.task_view import details_of_task
@@ -149,22 +197,8 @@ def compared_model(shell: Shell, labeller: Labeller, options: OnnxOptions) -> On
     details = details_of_task(recorded, info.task) if recorded else None
     gold, train = _read_data(shell, options, labeller, details)
     mentions = train_mentions(labeller.folder, info.kind, details, shell.catalog, shell.environment, shell.home)
-    export = export_labeller(
-        labeller,
-        gold,
-        run_metrics(info.task, details, shell.catalog, info.suppliers, labeller.context, info.head),
-        shell.home.cache,
-        train=train if options.int8 else None,
-        threshold=options.threshold,
-        force=options.force,
-        # other programs run what is copied in ONNX Runtime
-        runtime="onnx" if options.output is not None else None,
-        train_mentions=mentions,
-        say=shell.say,
-    )
-    if error := export.record(shell.home):
-        shell.say(f"note: not recorded: {error.message}")
-    return export
+    metrics = run_metrics(info.task, details, shell.catalog, info.suppliers, labeller.context, info.head)
+    return ComparedTask(labeller=labeller, gold=gold, metrics=metrics, train=train, train_mentions=mentions)
 
 
 def _recorded_run(shell: Shell, run: str) -> RunDetails | None:
@@ -197,11 +231,17 @@ def _read_data(
     return read_recorded_splits(details, shell.catalog, shell.environment, shell.home)
 
 
-def _summary_lines(document: dict[str, Any], output: Path | None) -> Iterator[str]:
+def _summary_lines(document: dict[str, Any], output: Path | None, *, named: bool = False) -> Iterator[str]:
+    """Yield the lines on a comparison.
+
+    :param named: with the name of the task.
+    """
     key, engine, model = document["metric"], document["engine"], Path(document["model"])
     before, after = (document["metrics"][name][key] for name in ("torch-fp32", engine))
     units = "words" if document["words"] != document["examples"] else "examples"
-    yield f"{engine}: {document['size'] / 1e6:,.1f} MB, {'exported' if document['written'] else 'found in the cache'}"
+    what = f"{document['task']}, {engine}" if named else engine
+    origin = "exported" if document["written"] else "found in the cache"
+    yield f"{what}: {document['size'] / 1e6:,.1f} MB, {origin}"
     yield f"{document['data']} ({document['split']}, {document['examples']:,} examples)"
     yield f"{key} {after:.4f}, torch-fp32 {before:.4f}, difference {document['difference']:+.4f}"
     yield f"the same label on {document['same']:,} of {document['words']:,} {units} ({document['same_share']:.3%})"

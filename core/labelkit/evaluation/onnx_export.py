@@ -19,7 +19,9 @@ from labelkit.records import Example, LoadContext, Metric
 
 if TYPE_CHECKING:
     from labelkit.config.environment import Environment
+    from labelkit.encode.alignment import Window
     from labelkit.evaluation.train_mentions import TrainMentions
+    from labelkit.inference.engine import Engine
     from labelkit.label.labeller import Labeller
     from labelkit.plugins.catalog import Catalog
     from labelkit.registry import Home, RunDetails
@@ -131,75 +133,123 @@ class OnnxExport:
         """
         if not self.accepted:
             raise LabelkitError(
-                f"the ONNX model was refused: its {self.comparison.key} is {self.comparison.loss:.4f} worse, "
-                f"{self.threshold:g} is allowed",
+                f"the ONNX model was refused: its {self.comparison.key} is {self.comparison.loss:.4f} worse"
+                f"{f' for {self.labeller.info.task!r}' if self.model.columns else ''}, {self.threshold:g} is allowed",
                 hint="allow more with --threshold X, or accept it with --force",
             )
 
-    def accept_or_delete(self, folder: Path | None) -> None:
-        """Make an accepted model usable for labelling, and copy it to ``folder``; delete one that is not accepted.
 
-        :param folder: a new folder for the model with configuration, tokenizer and labels; None for no copy.
+def document_of(exports: Sequence[OnnxExport]) -> dict[str, Any]:
+    """Return the comparison of an exported model as a JSON document.
+
+    Of several tasks it has those of each in ``tasks``, beside the fields of the first one; all must be accepted.
+
+    :param exports: one for each task.
+    """
+    first = exports[0].to_json()
+    if len(exports) == 1:
+        return first
+    tasks = {one.labeller.info.task: one.to_json() for one in exports}
+    return {**first, "accepted": all(one.accepted for one in exports), "tasks": tasks}
+
+
+def accept_or_delete(exports: Sequence[OnnxExport], folder: Path | None) -> None:
+    """Make a model usable for labelling that all tasks accept, and copy it to ``folder``; delete any other.
+
+    :param exports: one for each task.
+    :param folder: a new folder for the model with configuration, tokenizer and labels; None for no copy.
+    """
+    first = exports[0]
+    if not all(one.accepted for one in exports):
+        first.model.remove()
+        return
+    first.model.write_check({name: value for name, value in document_of(exports).items() if name != "model"})
+    if folder is None:
+        return
+    with new_folder(folder) as beside:
+        copy_checkpoint(first.labeller.folder, beside, weights=False)
+        for file in sorted(first.model.folder.iterdir()):
+            # hidden files are leftovers of a killed command
+            if file.is_file() and not file.name.startswith("."):
+                shutil.copyfile(file, beside / file.name)
+        run_once(replace(first.model, folder=beside), first.labeller.encoding)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ComparedTask:
+    """A task of an exported model, and the data that the model is compared with torch on.
+
+    :param labeller: of the task, on torch, in fp32.
+    :param metrics: the deciding one first.
+    :param train: examples of the training data, to calibrate an int8 model.
+    :param train_mentions: see :func:`labelkit.evaluation.train_mentions.train_mentions`.
+    """
+
+    labeller: Labeller
+    gold: Gold
+    metrics: Sequence[Metric]
+    train: Sequence[Example] = ()
+    train_mentions: TrainMentions | None = None
+
+    def calibration(self) -> list[Window]:
+        """Return the windows of some examples of the training data."""
+        chosen = [replace(one, labels={}) for one in self.train[:: max(1, len(self.train) // EXAMPLES)]]
+        return list(self.labeller.prepare(chosen).encoded.windows)
+
+    def compared(self, model: OnnxModel, runtime: str, **options: Any) -> OnnxExport:
+        """Return the comparison of an exported model with torch.
+
+        :param model: of the task, or of all tasks.
+        :param options: further fields of the comparison.
         """
-        if not self.accepted:
-            self.model.remove()
-            return
-        self.model.write_check({name: value for name, value in self.to_json().items() if name != "model"})
-        if folder is None:
-            return
-        with new_folder(folder) as beside:
-            copy_checkpoint(self.labeller.folder, beside, weights=False)
-            for file in sorted(self.model.folder.iterdir()):
-                # hidden files are leftovers of a killed command
-                if file.is_file() and not file.name.startswith("."):
-                    shutil.copyfile(file, beside / file.name)
-            run_once(replace(self.model, folder=beside), self.labeller.encoding)
+        view = model.of_tasks([self.labeller.info.task]) if model.tasks else model
+        other = self.labeller.with_onnx_model(view, runtime)
+        found = compare(self.labeller, other, self.gold.examples, self.metrics, self.train_mentions)
+        return OnnxExport(labeller=self.labeller, model=view, gold=self.gold, comparison=found, **options)
 
 
 def export_labeller(
-    labeller: Labeller,
-    gold: Gold,
-    metrics: Sequence[Metric],
+    tasks: Sequence[ComparedTask],
+    engines: Sequence[Engine],
     cache: Path,
     *,
-    train: Sequence[Example] | None = None,
+    int8: bool,
     threshold: float | None = None,
     force: bool = False,
     runtime: str | None = None,
-    train_mentions: TrainMentions | None = None,
     say: Callable[[str], None],
-) -> OnnxExport:
-    """Export a labeller and compare the model with it; with int8 keep more layers in fp32 until it is accepted.
+) -> list[OnnxExport]:
+    """Export a labeller and compare each task with it; with int8 keep more layers in fp32 until all are accepted.
 
-    :param labeller: on torch, in fp32.
-    :param metrics: the deciding one first.
-    :param train: examples of the training data, to calibrate an int8 model; None for a model in fp32.
+    :param engines: the labeller's, on torch, in fp32: one, or of several tasks one for each group.
+    :param int8: export a model in int8, calibrated on the training data, in place of fp32.
     :param threshold: the largest accepted loss; None for that of :data:`THRESHOLDS`.
     :param force: accept any loss.
     :param runtime: that computes in the comparison; None: OpenVINO for int8 where it is installed, else ONNX Runtime.
-    :param train_mentions: see :func:`labelkit.evaluation.train_mentions.train_mentions`.
     :raises LabelkitError: if the model cannot be exported, or a metric fails.
     """
-    precision = "fp32" if train is None else "int8"
-    runtime = runtime or ("openvino" if precision == "int8" and openvino_installed() else "onnx")
+    precision = "int8" if int8 else "fp32"
+    runtime = runtime or ("openvino" if int8 and openvino_installed() else "onnx")
     limit = THRESHOLDS[precision] if threshold is None else threshold
-    written = find_model(labeller.folder, precision, cache) is None
-    chosen = [replace(one, labels={}) for one in (train or ())[:: max(1, len(train or ()) // EXAMPLES)]]
-    calibration = labeller.prepare(chosen).encoded.windows
-    last = len(FP32_LEVELS) - 1 if precision == "int8" and not force else 0
+    folder, joint = tasks[0].labeller.folder, bool(engines[0].joined)
+    written = find_model(folder, precision, cache, joint=joint) is None
+    calibration = [window for one in tasks for window in one.calibration()] if int8 else []
+    last = len(FP32_LEVELS) - 1 if int8 and not force else 0
+    found: list[OnnxExport] = []
     for level in range(last + 1):
         model = export_model(
-            labeller.engine, labeller.folder, precision, cache, fp32_level=level, calibration=calibration
+            engines[0], folder, precision, cache, fp32_level=level, calibration=calibration, further=engines[1:]
         )
-        other = labeller.with_onnx_model(model, runtime)
-        result = compare(labeller, other, gold.examples, metrics, train_mentions)
-        if result.accepts(limit) or level == last:
+        options: dict[str, Any] = {"engine": f"{runtime}-{precision}", "threshold": limit, "forced": force}
+        found = [one.compared(model, runtime, written=written, **options) for one in tasks]
+        worse = next((one for one in found if not one.comparison.accepts(limit)), None)
+        if worse is None or level == last:
             break
-        layers = ", ".join(FP32_LEVELS[: level + 2])
-        say(f"{result.key} is {result.loss:.4f} worse with int8: exporting again with {layers} in fp32")
+        layers, result = ", ".join(FP32_LEVELS[: level + 2]), worse.comparison
+        task = f" for '{worse.labeller.info.task}'" if joint else ""
+        say(f"{result.key} is {result.loss:.4f} worse with int8{task}: exporting again with {layers} in fp32")
         model.remove()
-    found: dict[str, Any] = {"gold": gold, "comparison": result, "engine": f"{runtime}-{precision}", "threshold": limit}
-    return OnnxExport(labeller=labeller, model=model, forced=force, written=written, **found)
+    return found
 
 
 def compare(

@@ -17,6 +17,7 @@ from labelkit.models.heads import LINEAR, BoundHead, parameters_of
 from labelkit.records import Head, HeadContext, Schema
 
 if TYPE_CHECKING:
+    from labelkit.models.checkpoint import CheckpointInfo
     from labelkit.models.joint import JointModel
 
 
@@ -71,7 +72,7 @@ def joined_classifiers(joint: JointModel, tasks: tuple[str, ...]) -> Any:
 
         def __init__(self) -> None:
             super().__init__()
-            self.joint = joint
+            self.joint, self.tasks = joint, tasks
             self.train(joint.training)  # a new module is in training mode, and evaluation goes back to its mode
 
         @property
@@ -86,10 +87,23 @@ def joined_classifiers(joint: JointModel, tasks: tuple[str, ...]) -> Any:
             joint.first.set_attn_implementation(name)
 
         def forward(self, **inputs: torch.Tensor) -> SimpleNamespace:
-            outputs = self.joint(**inputs)
-            return SimpleNamespace(logits=torch.cat([outputs[task]["logits"] for task in tasks], dim=-1))
+            return SimpleNamespace(logits=self.side_by_side(self.joint(**inputs)))
+
+        def side_by_side(self, outputs: Mapping[str, Any]) -> torch.Tensor:
+            return torch.cat([outputs[task]["logits"] for task in tasks], dim=-1)
 
     return JoinedClassifiers()
+
+
+def grouped_tasks(info: CheckpointInfo) -> list[list[str]]:
+    """Return the tasks that read the same windows together, of one kind and with the same preprocessors.
+
+    The group of the first task is the first.
+    """
+    groups: dict[object, list[str]] = {}
+    for task, one in info.of_tasks.items():
+        groups.setdefault((one.kind, one.preprocessors), []).append(task)
+    return list(groups.values())
 
 
 def outputs_of(head: BoundHead, fallback: str, classifier: Any = None) -> HeadOutputs:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,10 +11,11 @@ from transformers import PreTrainedConfig
 from labelkit.encode.alignment import Encoding
 from labelkit.errors import LabelkitError, nearest
 from labelkit.hardware import Hardware, detect, precision_for
-from labelkit.inference.engine import Engine, fallback_of
+from labelkit.inference.engine import Engine, HeadOutputs, fallback_of
+from labelkit.inference.joint_engine import grouped_tasks, joined_torch_engine, outputs_of
 from labelkit.models import architectures
 from labelkit.models.checkpoint import CheckpointInfo
-from labelkit.models.joint import load_task
+from labelkit.models.joint import JointModel, load_joint, load_task
 from labelkit.models.loading import bind_head, load_classifier, silence_transformers
 from labelkit.models.tokenizer import load_tokenizer
 from labelkit.records import Context, Head
@@ -65,6 +66,39 @@ def load_torch_engine(
     fallback = fallback_of(info.schema, info.fallback)
     chosen = inference_precision(model.config, [info], precision, hardware)
     return Engine(model, encoding, chosen, BATCH_SIZES[hardware.type], head=bound, **fallback)
+
+
+def load_joint_engines(
+    folder: Path,
+    info: CheckpointInfo,
+    heads: Mapping[str, Head],
+    precision: str,
+    contexts: Mapping[str, Context],
+    device: str = "auto",
+) -> tuple[list[Engine], dict[str, HeadOutputs], JointModel]:
+    """Load the model of a checkpoint of several tasks onto the device.
+
+    :param heads: task → the head that it was trained with.
+    :param contexts: task → that of the checkpoint, for the functions of its head.
+    :returns: an engine for each group of tasks, see :func:`labelkit.inference.joint_engine.grouped_tasks`; task → its
+        head; and the model.
+    :raises LabelkitError: the device is unknown or not there, or the model cannot be loaded.
+    """
+    infos = info.of_tasks
+    with silence_transformers():
+        bound = {task: bind_head(heads[task], folder, one.schema, contexts[task]) for task, one in infos.items()}
+        joint = load_joint(folder, bound, trained=True)
+        encoding = Encoding.of(load_tokenizer(folder), info.max_length, info.overlap)
+    hardware = detect(cpu=device == "cpu")
+    check_device(device, hardware.type)
+    joint = joint.to(hardware.type).eval()
+    outputs = {task: outputs_of(bound[task], one.fallback, joint.models[task]) for task, one in infos.items()}
+    chosen, budget = (
+        inference_precision(joint.config, list(infos.values()), precision, hardware),
+        BATCH_SIZES[hardware.type],
+    )
+    groups = [{task: outputs[task] for task in names} for names in grouped_tasks(info)]
+    return [joined_torch_engine(joint, group, encoding, chosen, budget) for group in groups], outputs, joint
 
 
 def inference_precision(

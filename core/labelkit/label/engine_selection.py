@@ -10,7 +10,7 @@ from labelkit.errors import LabelkitError
 
 if TYPE_CHECKING:
     from labelkit.inference.engine import Engine, WordScores
-    from labelkit.inference.onnx.kept import KeptModel
+    from labelkit.inference.onnx.export import OnnxModel
 
 
 class EngineSelector:
@@ -24,7 +24,7 @@ class EngineSelector:
     :ivar notes: failures of the faster engine, one line each.
     """
 
-    def __init__(self, engine: Engine, folder: Path, cache: Path | None, kept: KeptModel | None = None) -> None:
+    def __init__(self, engine: Engine, folder: Path, cache: Path | None, kept: OnnxModel | None = None) -> None:
         self.loaded = self.current = engine
         self.notes: list[str] = []
         self._folder, self._cache, self._kept = folder, cache, kept
@@ -63,7 +63,7 @@ class EngineSelector:
         if runtime is not None and self._cache is not None:
             try:
                 if self._kept is not None:
-                    self._faster = with_onnx_model(self.loaded, self._kept.onnx, runtime)
+                    self._faster = with_onnx_model(self.loaded, self._kept, runtime)
                 else:
                     self._faster = load_onnx_engine(self.loaded, self._folder, runtime, self._cache)
             except LabelkitError as error:

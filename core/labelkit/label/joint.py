@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,24 +10,15 @@ from typing import TYPE_CHECKING, Any
 from labelkit.errors import LabelkitError
 from labelkit.label.assembly import PreparedBatch, ScoredBatch, assemble_records
 from labelkit.label.labeller import Labeller
-from labelkit.label.loading import (
-    EngineOptions,
-    find_decoder,
-    find_head,
-    find_preprocessors,
-    require_torch,
-)
-from labelkit.label.plugin_settings import CheckpointContext, checkpoint_context
 from labelkit.label.records import drop_low_scores
 from labelkit.labels.numbers import refuse_numbers
 from labelkit.models.checkpoint import CheckpointInfo
-from labelkit.plugins.catalog import Catalog
 from labelkit.records import Decoder, Example, Labelled, Preprocessor
 
 if TYPE_CHECKING:
     from threading import Event
 
-    from labelkit.inference.engine import HeadOutputs
+    from labelkit.inference.engine import Engine, HeadOutputs
     from labelkit.models.heads import BoundHead
     from labelkit.models.joint import JointModel
 
@@ -46,11 +37,6 @@ class LabelledTask:
     preprocessors: Sequence[Preprocessor]
     outputs: HeadOutputs
 
-    @property
-    def reads(self) -> tuple[Any, ...]:
-        """What tells whether two tasks read the same windows: the kind and the preprocessors."""
-        return (self.info.kind, self.info.preprocessors)
-
 
 @dataclass(frozen=True, slots=True)
 class TaskGroup:
@@ -58,6 +44,16 @@ class TaskGroup:
 
     tasks: Mapping[str, LabelledTask]
     labeller: Labeller
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredTask:
+    """A batch as one task of a labeller reads it, with its scores."""
+
+    info: CheckpointInfo
+    decoder: Decoder
+    batch: PreparedBatch
+    scored: ScoredBatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +77,16 @@ class JointLabeller(Labeller):
     different ways, and take a pass each.
     """
 
-    def __init__(self, folder: Path, info: CheckpointInfo, groups: Sequence[TaskGroup], joint: JointModel) -> None:
+    def __init__(
+        self, folder: Path, info: CheckpointInfo, groups: Sequence[TaskGroup], joint: JointModel | None
+    ) -> None:
         self._groups = groups
         self._joint = joint
         first = groups[0].labeller
         super().__init__(
             folder, info, first.decoder, first.preprocessors, first.engine, None, context=first.checkpoint_context
         )
+        self._selector = first._selector
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -96,8 +95,23 @@ class JointLabeller(Labeller):
 
     @property
     def joint(self) -> JointModel:
-        """The classifiers of all tasks over their encoder."""
+        """The classifiers of all tasks over their encoder.
+
+        :raises LabelkitError: the labeller was loaded without torch.
+        """
+        if self._joint is None:
+            raise LabelkitError("this labeller was loaded without torch", hint="load it with engine='torch'")
         return self._joint
+
+    @property
+    def notes(self) -> list[str]:
+        """The notes of the labellers of all groups, the same line once."""
+        return list(dict.fromkeys(note for group in self._groups for note in group.labeller.notes))
+
+    @property
+    def group_engines(self) -> list[Engine]:
+        """The engine of each group of tasks that read the same windows, that of the first task first."""
+        return [group.labeller.engine for group in self._groups]
 
     def head_of(self, task: str) -> BoundHead:
         """Return the head of a task."""
@@ -119,22 +133,26 @@ class JointLabeller(Labeller):
 
     def finish(self, batch: PreparedBatch, scored: ScoredBatch | None = None) -> list[Labelled]:
         """Decode a batch and return its records in order, with the labels of each task in ``layers``."""
-        from labelkit.inference.joint_engine import split_scores
-
-        scored = scored or self.compute(batch)
-        assert isinstance(batch, JointBatch)
-        assert isinstance(scored, JointScores)
-        found: dict[str, list[Labelled]] = {}
-        for group, prepared, scores in zip(self._groups, batch.groups, scored.groups, strict=True):
-            parts = {task: one.outputs for task, one in group.tasks.items()}
-            for task, own in split_scores(scores.scores, parts).items():
-                one = group.tasks[task]
-                found[task] = assemble_records(prepared, ScoredBatch(own, scores.engine), one.info, one.decoder)
-        ordered = [found[task] for task in self.tasks]
+        parts = self.by_task(batch, scored or self.compute(batch))
+        ordered = [assemble_records(one.batch, one.scored, one.info, one.decoder) for one in parts.values()]
         return [
             replace(layers[0], layers=dict(zip(self.tasks, layers, strict=True)))
             for layers in zip(*ordered, strict=True)
         ]
+
+    def by_task(self, batch: PreparedBatch, scored: ScoredBatch) -> dict[str, ScoredTask]:
+        """Return task → the batch as it reads it, with its own scores; the first task first."""
+        from labelkit.inference.joint_engine import split_scores
+
+        assert isinstance(batch, JointBatch)
+        assert isinstance(scored, JointScores)
+        found: dict[str, ScoredTask] = {}
+        for group, prepared, scores in zip(self._groups, batch.groups, scored.groups, strict=True):
+            outputs = {task: one.outputs for task, one in group.tasks.items()}
+            for task, own in split_scores(scores.scores, outputs).items():
+                one = group.tasks[task]
+                found[task] = ScoredTask(one.info, one.decoder, prepared, ScoredBatch(own, scores.engine))
+        return {task: found[task] for task in self.tasks}
 
     def above(self, min_score: float, record: Labelled) -> Labelled:
         """Return a record without what is scored lower, of any task.
@@ -171,79 +189,3 @@ class JointLabeller(Labeller):
     def _one_task(self) -> LabelkitError:
         names = ", ".join(self.tasks)
         return LabelkitError(_OF_ONE_TASK, hint=f"choose one: labelkit.load(…, task=NAME) with {names}")
-
-
-def load_joint_labeller(folder: Path, info: CheckpointInfo, catalog: Catalog, how: EngineOptions) -> JointLabeller:
-    """Load the labeller of a checkpoint of several tasks; see :meth:`Labeller.open`.
-
-    :raises LabelkitError: the checkpoint is damaged, a plugin that it needs is missing, or an option is for one task.
-    """
-    check_options(info, how)
-    require_torch(folder, "torch", "")
-    from labelkit.encode.alignment import Encoding
-    from labelkit.hardware import detect
-    from labelkit.inference.joint_engine import joined_torch_engine, outputs_of
-    from labelkit.inference.torch_engine import BATCH_SIZES, check_device, inference_precision
-    from labelkit.models.joint import load_joint
-    from labelkit.models.loading import bind_head, silence_transformers
-    from labelkit.models.tokenizer import load_tokenizer
-
-    infos = info.of_tasks
-    contexts = {
-        task: checkpoint_context(one, catalog, offline=how.offline, trial=how.trial) for task, one in infos.items()
-    }
-    with silence_transformers():
-        heads = {
-            task: bind_head(find_head(catalog, one), folder, one.schema, contexts[task].context)
-            for task, one in infos.items()
-        }
-        joint = load_joint(folder, heads, trained=True)
-        encoding = Encoding.of(load_tokenizer(folder), info.max_length, info.overlap)
-    hardware = detect(cpu=how.device == "cpu")
-    check_device(how.device, hardware.type)
-    joint = joint.to(hardware.type).eval()
-    tasks = {
-        task: LabelledTask(
-            info=replace(one, others=()),
-            decoder=find_decoder(catalog, one.decoder, one, contexts[task].context),
-            preprocessors=find_preprocessors(catalog, one, contexts[task].context),
-            outputs=outputs_of(heads[task], one.fallback, joint.models[task]),
-        )
-        for task, one in infos.items()
-    }
-    precision = inference_precision(joint.config, list(infos.values()), how.precision, hardware)
-    groups = []
-    for members in _grouped(tasks):
-        outputs = {task: one.outputs for task, one in members.items()}
-        joined = joined_torch_engine(joint, outputs, encoding, precision, BATCH_SIZES[hardware.type])
-        groups.append(TaskGroup(members, _group_labeller(folder, members, joined, contexts)))
-    return JointLabeller(folder, info, groups, joint)
-
-
-def check_options(info: CheckpointInfo, how: EngineOptions) -> None:
-    """Raise if an option is for the labeller of one task.
-
-    :raises LabelkitError: one is.
-    """
-    for what, value, general in (("decoder", how.decoder, (None,)), ("engine", how.engine, ("auto", "torch"))):
-        if value not in general:
-            raise LabelkitError(
-                f"{what} '{value}' is for one task, and the labeller has several: {', '.join(info.of_tasks)}",
-                hint="choose the task, too",
-            )
-
-
-def _grouped(tasks: Mapping[str, LabelledTask]) -> Iterable[dict[str, LabelledTask]]:
-    """Return the tasks that read the same windows together, the group of the first task first."""
-    groups: dict[Any, dict[str, LabelledTask]] = {}
-    for task, one in tasks.items():
-        groups.setdefault(one.reads, {})[task] = one
-    return groups.values()
-
-
-def _group_labeller(
-    folder: Path, members: Mapping[str, LabelledTask], engine: Any, contexts: Mapping[str, CheckpointContext]
-) -> Labeller:
-    """Return the labeller that prepares the windows of a group and computes its scores."""
-    task, first = next(iter(members.items()))
-    return Labeller(folder, first.info, first.decoder, first.preprocessors, engine, None, contexts[task])

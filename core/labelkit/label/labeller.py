@@ -125,9 +125,11 @@ class Labeller:
         )
         how = EngineOptions(precision, decoder, engine, device, offline, trial)
         if all_tasks and task is None and resolved.info.others:
-            from labelkit.label.joint import load_joint_labeller
+            from labelkit.label.joint_loading import load_joint_labeller
 
-            return load_joint_labeller(resolved.folder, resolved.info, catalog, how)
+            labeller = load_joint_labeller(resolved.folder, resolved.info, catalog, how, home.cache, checksums.sha256)
+            checksums.save()
+            return labeller
         return cls._of_task(resolved, task or resolved.info.task, catalog, home, how, checksums)
 
     @classmethod
@@ -160,7 +162,7 @@ class Labeller:
         )
         checksums.save()
         labeller = cls(folder, info, chosen, preprocessors, loaded.engine, context=found)
-        if how.engine == "auto" and first is None:  # the ONNX models of a checkpoint are those of its first task
+        if how.engine == "auto" and (first is None or loaded.kept):  # other ONNX models are those of the first task
             labeller._selector = EngineSelector(loaded.engine, folder, home.cache, loaded.kept)
         labeller._selector.notes += [loaded.note] if loaded.note else []
         return labeller

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from labelkit.errors import LabelkitError, MissingPackageError, nearest, require_extra
 from labelkit.hardware import has_native_bf16, may_have_gpu, torch_installed
-from labelkit.inference.onnx.export import runs_models
+from labelkit.inference.onnx.export import OnnxModel, runs_models
 from labelkit.inference.onnx.kept import KeptModel, read_kept_model
 from labelkit.models.checkpoint import CheckpointInfo
 from labelkit.models.checkpoint_files import Checksum, sha256_of
@@ -44,7 +45,7 @@ class LoadedEngine:
     """
 
     engine: Engine
-    kept: KeptModel | None = None
+    kept: OnnxModel | None = None
     note: str = ""
 
 
@@ -70,17 +71,16 @@ def load_engine(
     :param ctx: that of the checkpoint, for the functions of the head.
     :param device: ``"cpu"``, ``"cuda"``, or ``"auto"`` for a GPU where there is one.
     :param checksum: computes the SHA-256 of a file.
-    :param first: the first task, where ``info`` is that of a further one of several: torch labels.
+    :param first: the first task, where ``info`` is that of a further one of several.
     :raises LabelkitError: if the engine is unknown, a package is missing, or the model cannot be loaded.
     """
     from labelkit.inference.onnx.engine import ENGINES
 
     if name not in ENGINES:
         raise LabelkitError(f"unknown engine '{name}'", hint=nearest(name, ENGINES))
-    if first is not None:
-        return LoadedEngine(_load_further(folder, info, head, precision, name, ctx, device, first))
     note = ""
-    if (chosen := choose_torchless(info, precision, name, device)) and (kept := read_kept_model(folder)):
+    chosen, kept = choose_torchless([info], precision, name, device), read_kept_model(folder)
+    if chosen and kept and (first is None or info.task in kept.tasks):
         problem = kept.mismatch(info, checksum)
         try:
             if problem is None:
@@ -91,10 +91,11 @@ def load_engine(
             problem = f"cannot be used: {error.message}"
         note = f"the ONNX model beside the checkpoint {problem}"
     require_torch(folder, name, note)
-    return LoadedEngine(
-        _load_with_torch(folder, info, head, precision, name, cache, ctx, device),
-        note=note and f"torch labels, as {note}",
-    )
+    if first is not None:
+        engine = _load_further(folder, info, head, precision, name, ctx, device, first)
+    else:
+        engine = _load_with_torch(folder, info, head, precision, name, cache, ctx, device)
+    return LoadedEngine(engine, note=note and f"torch labels, as {note}")
 
 
 def _load_further(
@@ -107,11 +108,11 @@ def _load_further(
     device: str,
     first: FirstTask,
 ) -> Engine:
-    """Load a further task of several on torch; the ONNX models of a checkpoint are those of its first task."""
+    """Load a further task of several on torch; an ONNX model of all tasks is only used beside the checkpoint."""
     if name not in ("auto", "torch"):
         raise LabelkitError(
             f"engine '{name}' is for the first task of a checkpoint, '{first.info.task}'",
-            hint=f"labelkit export … --task {info.task} gives this one a folder of its own; or label with torch",
+            hint="labelkit export RUN --to onnx keeps a model of all tasks beside the checkpoint; or label with torch",
         )
     require_torch(folder, "torch", "")
     from labelkit.inference.torch_engine import load_torch_engine
@@ -125,9 +126,12 @@ def _load_kept(
     from labelkit.inference.onnx.engine import load_onnx_engine, with_onnx_model
 
     engine = replace(kept.engine(info, head, ctx), precision="fp32" if kept.fp32_only else chosen.precision)
+    tasks = [info.task] if kept.tasks else []
     if chosen.int8:
-        return LoadedEngine(load_onnx_engine(engine, kept.checkpoint, f"{chosen.runtime}-int8", cache))
-    return LoadedEngine(with_onnx_model(engine, kept.onnx, chosen.runtime), kept)
+        wanted = f"{chosen.runtime}-int8"
+        return LoadedEngine(load_onnx_engine(engine, kept.checkpoint, wanted, cache, tasks=tasks))
+    model = kept.onnx.of_tasks(tasks) if tasks else kept.onnx
+    return LoadedEngine(with_onnx_model(engine, model, chosen.runtime), model)
 
 
 def _load_with_torch(
@@ -158,17 +162,20 @@ class TorchlessChoice:
     int8: bool = False
 
 
-def choose_torchless(info: CheckpointInfo, precision: str, name: str, device: str) -> TorchlessChoice | None:
+def choose_torchless(infos: Sequence[CheckpointInfo], precision: str, name: str, device: str) -> TorchlessChoice | None:
     """Return how an ONNX model computes what was asked for; None where torch does.
 
     Decided by the hardware and the installed packages. Torch computes on a GPU and, where it is installed, in bf16.
+
+    :param infos: of the tasks that are labelled.
 
     :param name: one of :data:`labelkit.inference.onnx.engine.ENGINES`.
     """
     runtime, _, kind = name.partition("-")
     if runtime == "torch" or device not in ("auto", "cpu"):
         return None
-    wanted = "fp32" if info.schema.numeric and precision == "auto" else precision
+    numeric = any(info.schema.numeric for info in infos)
+    wanted = "fp32" if numeric and precision == "auto" else precision
     bf16 = wanted == "bf16" or (wanted == "auto" and has_native_bf16())
     if runtime != "auto":
         if not runs_models(runtime):

@@ -66,8 +66,7 @@ class Opener:
             options.decoder,
             options.engine,
             verify=options.verify,
-            # a decoder, and an engine other than torch, are for the first task
-            all_tasks=options.decoder is None and options.engine in ("auto", "torch"),
+            all_tasks=options.decoder is None,  # which is for the first task
         )
         pair = "Ada lives ." if labeller.info.pairs else None
         batch = labeller.prepare([Example(id="1", text="Ada Lovelace lives in London .", pair=pair)])

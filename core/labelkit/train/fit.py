@@ -83,7 +83,7 @@ class TrainingRun(TrainerCallback):
         """Train, evaluate the best checkpoint on test, and keep its ONNX model: :meth:`fit`, then :meth:`test`."""
         self.fit()
         best, metrics = self.test()
-        keep_onnx_model(self._run.id, self._run.plan, best.path, self._emit)
+        keep_onnx_model(self._run.id, [one.plan for one in self._run.of_tasks], best.path, self._emit)
         return best, metrics
 
     def fit(self) -> None:

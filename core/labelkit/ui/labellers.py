@@ -25,24 +25,28 @@ class Labellers:
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        self._open: OrderedDict[str, Labeller] = OrderedDict()
+        self._open: OrderedDict[tuple[str, bool], Labeller] = OrderedDict()
         self._inspected: OrderedDict[tuple[str, str], Inspection] = OrderedDict()
 
-    def open(self, run: str) -> Labeller:
+    def open(self, run: str, *, all_tasks: bool = False) -> Labeller:
         """Return the labeller of a run.
 
         :param run: its id.
+        :param all_tasks: of a run of several tasks, label with all; else with the first.
         :raises LabelkitError: it has no checkpoint, or that cannot be opened.
         """
         from labelkit.label.labeller import Labeller
 
-        if run not in self._open:
+        key = (run, all_tasks)
+        if key not in self._open:
             engine = "torch" if torch_installed() else "auto"  # what pages show was scored by torch
-            self._open[run] = Labeller.open(run, self._site.home, self._site.catalog, engine=engine)
+            self._open[key] = Labeller.open(
+                run, self._site.home, self._site.catalog, engine=engine, all_tasks=all_tasks
+            )
             if len(self._open) > KEPT:
                 self._open.popitem(last=False)
-        self._open.move_to_end(run)
-        return self._open[run]
+        self._open.move_to_end(key)
+        return self._open[key]
 
     def inspect(self, details: RunDetails, split: str, say: Say) -> Inspection:
         """Return the mistakes and likely label errors of a run in one of its splits.

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from labelkit.config.joint import JOINED_BY
 from labelkit.errors import LabelkitError
 from labelkit.records.contents import shown_texts
 from labelkit.report.formatting import truncate
@@ -15,9 +16,11 @@ from labelkit.report.score_tables import label_colours
 from labelkit.ui.site import PageAnswer, PageRequest, Site
 
 if TYPE_CHECKING:
+    from labelkit.encode.alignment import Encoding
     from labelkit.label.assembly import PreparedBatch, ScoredBatch
-    from labelkit.label.labeller import Labeller
+    from labelkit.models.checkpoint import CheckpointInfo
     from labelkit.records import Labelled, Schema
+    from labelkit.registry import RunSummary
 
 #: runs that are offered, and that can be asked at once
 OFFERED, MOST = 8, 6
@@ -103,7 +106,7 @@ def label_text(site: Site, request: PageRequest) -> PageAnswer:
     with site.registry() as registry:
         found = {one.id: one for one in (registry.runs.find(name, finished=True) for name in names)}
     results = site.background.call(
-        lambda: [labelled_by(site, one.id, one.name or one.id, text, pair) for one in found.values()]
+        lambda: [each for one in found.values() for each in labelled_by(site, one, text, pair)]
     )
     template = "playground_results.html" if request.fragment else "playground.html"
     choices = {} if request.fragment else _choices(site, request)
@@ -126,29 +129,46 @@ def _choices(site: Site, request: PageRequest) -> dict[str, Any]:
     return {"offered": list(offered.values()), "chosen": chosen, "more": request.word("more")}
 
 
-def labelled_by(site: Site, run: str, title: str, text: str, pair: str | None = None) -> LabelledText:
-    """Return what a run makes of a text, or of a pair of texts; in the thread of background work."""
+def labelled_by(site: Site, run: RunSummary, text: str, pair: str | None = None) -> list[LabelledText]:
+    """Return what a run makes of a text, or of a pair of texts, for each task; in the thread of background work."""
+    from labelkit.label.joint import JointLabeller
     from labelkit.records import Example
 
+    title = run.name or run.id
     try:
-        labeller = site.labellers.open(run)
+        labeller = site.labellers.open(run.id, all_tasks=JOINED_BY in run.task)
         batch = labeller.prepare([Example(id="1", text=text, pair=pair)])
         scored = labeller.compute(batch)
         (record,) = labeller.finish(batch, scored)
+        if not isinstance(labeller, JointLabeller):
+            words = words_of(labeller.info, labeller.encoding, batch, scored, record)
+            return [described(labeller.info, batch, record, title, words, record)]
+        found = []
+        for task, one in labeller.by_task(batch, scored).items():
+            layer = record.layers[task]
+            words = words_of(one.info, labeller.encoding, one.batch, one.scored, layer)
+            found.append(described(one.info, one.batch, layer, f"{title}: {task}", words, record))
     except LabelkitError as error:
-        return LabelledText(run=run, title=title, error=error)
-    return described(labeller, batch, scored, record, title)
+        return [LabelledText(run=run.id, title=title, error=error)]
+    return found
 
 
 def described(
-    labeller: Labeller, batch: PreparedBatch, scored: ScoredBatch, record: Labelled, title: str
+    info: CheckpointInfo,
+    batch: PreparedBatch,
+    record: Labelled,
+    title: str,
+    words: Sequence[WordLabel],
+    whole: Labelled,
 ) -> LabelledText:
-    """Return a record as the page shows it."""
+    """Return the record of a task as the page shows it.
+
+    :param whole: the record with the layers of all tasks.
+    """
     from labelkit.formats.labelled_json import to_json
 
-    info = labeller.info
     colours = label_colours(info.schema)
-    document = json.dumps(to_json(record), ensure_ascii=False, allow_nan=False, indent=1)
+    document = json.dumps(to_json(whole), ensure_ascii=False, allow_nan=False, indent=1)
     pair = {"records": [{"text": record.text, "pair": record.pair}]}
     body = json.dumps({"texts": [record.text]} if record.pair is None else pair, ensure_ascii=False, allow_nan=False)
     curl = f"curl http://127.0.0.1:8000/v1/label -H 'Content-Type: application/json' -d {shlex.quote(body)}"
@@ -159,7 +179,7 @@ def described(
         title=title,
         record=record,
         segments=segments_of(record, info.schema, colours),
-        words=words_of(labeller, batch, scored, record),
+        words=words,
         windows=windows_of(batch),
         scores=[(label, score, colours.get(label, 0)) for label, score in scores],
         chosen=chosen,
@@ -194,7 +214,9 @@ def segments_of(record: Labelled, schema: Schema, colours: dict[str, int]) -> li
     return [*pieces, Segment(record.text[at:], at)] if at < len(record.text) else pieces
 
 
-def words_of(labeller: Labeller, batch: PreparedBatch, scored: ScoredBatch, record: Labelled) -> list[WordLabel]:
+def words_of(
+    info: CheckpointInfo, encoding: Encoding, batch: PreparedBatch, scored: ScoredBatch, record: Labelled
+) -> list[WordLabel]:
     """Return the words with their labels, confidences and subwords; nothing for whole texts."""
     import numpy as np
 
@@ -202,18 +224,18 @@ def words_of(labeller: Labeller, batch: PreparedBatch, scored: ScoredBatch, reco
 
     if record.words is None or record.labels is None:
         return []
-    names = {label: number for number, label in enumerate(labeller.info.schema.label_names)}
-    values = np.exp(apply_temperature(scored.scores.values[:WORDS], labeller.info.temperature))
-    subwords = subwords_of(labeller, batch)
+    names = {label: number for number, label in enumerate(info.schema.label_names)}
+    values = np.exp(apply_temperature(scored.scores.values[:WORDS], info.temperature))
+    subwords = subwords_of(encoding, batch)
     return [
         WordLabel(truncate(word, 80), label, f"{values[number, names[label]]:.3f}", subwords.get(number, ()))
         for number, (word, label) in enumerate(zip(record.words[:WORDS], record.labels, strict=False))
     ]
 
 
-def subwords_of(labeller: Labeller, batch: PreparedBatch) -> dict[int, list[str]]:
+def subwords_of(encoding: Encoding, batch: PreparedBatch) -> dict[int, list[str]]:
     """Return the subwords of each of the first words, by the window that the word took its label from."""
-    backend = labeller.encoding.content.backend
+    backend = encoding.content.backend
     found: dict[int, list[str]] = {}
     for window in batch.encoded.windows:
         for id_, word in zip(window.ids.tolist(), window.words.tolist(), strict=True):

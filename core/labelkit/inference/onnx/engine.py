@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from queue import SimpleQueue
@@ -63,6 +63,7 @@ class OnnxSession:
         except Exception as error:
             raise _failed(error, "ONNX Runtime") from error
         self.precision = model.precision
+        self._output, self._columns = self._session.get_outputs()[model.output].name, columns_of(model)
 
     def logits(self, inputs: Mapping[str, NDArray[np.int64]], wanted: NDArray[np.bool_]) -> NDArray[np.float32]:
         """Return the logits of some subwords of padded windows, or of some windows, in order.
@@ -74,10 +75,10 @@ class OnnxSession:
         :raises OnnxError: if ONNX Runtime fails otherwise.
         """
         try:
-            found: NDArray[np.float32] = self._session.run(["logits"], dict(inputs))[0]
+            found: NDArray[np.float32] = self._session.run([self._output], dict(inputs))[0]
         except Exception as error:
             raise _failed(error, "ONNX Runtime") from error
-        return found[wanted]
+        return found[wanted][:, self._columns]
 
 
 class OpenvinoSession:
@@ -114,6 +115,7 @@ class OpenvinoSession:
         except Exception as error:
             raise _failed(error, "OpenVINO") from error
         self.precision = "bf16" if bf16 else model.precision
+        self._output, self._columns = model.output, columns_of(model)
 
     def logits(self, inputs: Mapping[str, NDArray[np.int64]], wanted: NDArray[np.bool_]) -> NDArray[np.float32]:
         """Return the logits of some subwords of padded windows, or of some windows, in order; thread-safe.
@@ -131,13 +133,19 @@ class OpenvinoSession:
         request = self._requests.get()
         try:
             request.infer(given, share_inputs=True)
-            output = request.get_output_tensor(0).data
-            found: NDArray[np.float32] = (output[0, :count] if self._gathers else output[wanted]).astype(np.float32)
+            output = request.get_output_tensor(self._output).data
+            rows = output[0, :count] if self._gathers else output[wanted]
+            found: NDArray[np.float32] = rows[:, self._columns].astype(np.float32)
         except Exception as error:
             raise _failed(error, "OpenVINO") from error
         finally:
             self._requests.put(request)
         return found
+
+
+def columns_of(model: OnnxModel) -> slice:
+    """Return the columns that are read of the output of a model."""
+    return slice(*model.columns) if model.columns is not None else slice(None)
 
 
 #: out-of-memory messages of the runtimes
@@ -152,20 +160,33 @@ def _failed(error: Exception, runtime: str) -> Exception:
     return OnnxError(f"{runtime} failed: {text}", hint="label with torch: --engine torch")
 
 
-def load_onnx_engine(engine: Engine, checkpoint: Path, wanted: str, cache: Path) -> Engine:
+def load_onnx_engine(
+    engine: Engine,
+    checkpoint: Path,
+    wanted: str,
+    cache: Path,
+    further: Sequence[Engine] = (),
+    tasks: Sequence[str] = (),
+) -> Engine:
     """Return ``engine`` with the checkpoint's ONNX model, exported unless the cache holds it.
 
     :param wanted: one of :data:`ENGINES` except the first two. An int8 model must have been accepted before.
+    :param further: of several tasks the engines of the groups other than that of the first.
+    :param tasks: read the outputs of these tasks of the model of all tasks; empty: all outputs.
     :raises LabelkitError: if a package is missing, the model cannot be exported, or no int8 model was accepted.
     """
     runtime, _, precision = wanted.partition("-")
     require_runtime(runtime)
     if precision != "int8":
-        return with_onnx_model(engine, export_model(engine, checkpoint, "fp32", cache), runtime)
-    model = find_model(checkpoint, "int8", cache)
-    if model is None or not (model.check or {}).get("accepted"):
-        raise LabelkitError("no accepted int8 model of this checkpoint", hint="labelkit export RUN --to onnx --int8")
-    return with_onnx_model(engine, model, runtime)
+        model = export_model(engine, checkpoint, "fp32", cache, further=further)
+    else:
+        found = find_model(checkpoint, "int8", cache, joint=bool(engine.joined or tasks))
+        if found is None or not (found.check or {}).get("accepted"):
+            raise LabelkitError(
+                "no accepted int8 model of this checkpoint", hint="labelkit export RUN --to onnx --int8"
+            )
+        model = found
+    return with_onnx_model(engine, model.of_tasks(tasks) if tasks else model, runtime)
 
 
 def with_onnx_model(engine: Engine, model: OnnxModel, runtime: str) -> Engine:

@@ -9,7 +9,7 @@ import platform
 import shutil
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -48,11 +48,15 @@ class OnnxModel:
 
     :param precision: ``"fp32"`` or ``"int8"``.
     :param name: of the ONNX file.
+    :param output: the number of the output that is read.
+    :param columns: the first and the last but one of the columns that are read of it; None: all.
     """
 
     folder: Path
     precision: str
     name: str = MODEL
+    output: int = 0
+    columns: tuple[int, int] | None = None
 
     @property
     def path(self) -> Path:
@@ -71,9 +75,19 @@ class OnnxModel:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What its comparison with torch found, see :func:`compare_runtimes`."""
+        """What its comparison with torch found, see :func:`write_model`."""
         meta = _read(self.folder / META)
-        return {name: meta.get(name, {}) for name in ("difference", "unfit")}
+        return {name: meta.get(name, {}) for name in ("difference", "unfit", "tasks")}
+
+    @property
+    def tasks(self) -> Mapping[str, tuple[int, int, int]]:
+        """Task → its output, and the columns of it, see :func:`columns_of_tasks`; empty for a model of one task."""
+        return {task: (place[0], place[1], place[2]) for task, place in self.facts["tasks"].items()}
+
+    def of_tasks(self, tasks: Sequence[str]) -> OnnxModel:
+        """Return the same model, of which only the outputs of these tasks are read, which stand side by side in it."""
+        places = [self.tasks[task] for task in tasks]
+        return replace(self, output=places[0][0], columns=(places[0][1], places[-1][2]))
 
     @property
     def unusable_runtimes(self) -> dict[str, str]:
@@ -123,21 +137,26 @@ def require_runtime(runtime: str = "onnx") -> None:
         raise LabelkitError("OpenVINO is not installed", hint="pip install 'labelkit[fast]'")
 
 
-def model_folder(checkpoint: Path, precision: str, cache: Path) -> Path:
+def model_folder(checkpoint: Path, precision: str, cache: Path, *, joint: bool = False) -> Path:
     """Return the folder of a checkpoint's ONNX model in the cache, whether it exists or not.
 
     Its name is a fingerprint of all that the model depends on: weights, configuration and the versions of packages.
+
+    :param joint: the model of all tasks of a checkpoint of several, not that of the first.
     """
     packages = ("torch", "transformers", "onnxruntime", "openvino", "nncf")
     names = [f"{name}{version(name)}" for name in packages if find_spec(name) is not None]
     kind = f"{precision}-reduced" if precision == "int8" and lacks_vnni() else precision
     digest = sha256_of(*weights_of(checkpoint), checkpoint / "config.json")
-    return cache / "onnx" / digest / "-".join([kind, str(EXPORTER), *names])
+    return cache / "onnx" / digest / "-".join([kind, *(["joint"] if joint else []), str(EXPORTER), *names])
 
 
-def find_model(checkpoint: Path, precision: str, cache: Path) -> OnnxModel | None:
-    """Return the cached ONNX model of a checkpoint; None if it is missing or damaged."""
-    model = OnnxModel(model_folder(checkpoint, precision, cache), precision)
+def find_model(checkpoint: Path, precision: str, cache: Path, *, joint: bool = False) -> OnnxModel | None:
+    """Return the cached ONNX model of a checkpoint; None if it is missing or damaged.
+
+    :param joint: the model of all tasks of a checkpoint of several, not that of the first.
+    """
+    model = OnnxModel(model_folder(checkpoint, precision, cache, joint=joint), precision)
     files = _read(model.folder / META).get("files", {})
     if MODEL not in files:
         return None
@@ -156,10 +175,12 @@ def export_model(
     *,
     fp32_level: int = 0,
     calibration: Sequence[Window] = (),
+    further: Sequence[Engine] = (),
 ) -> OnnxModel:
     """Return the ONNX model of a checkpoint, exported unless the cache holds it.
 
-    :param engine: the checkpoint's, on the processor.
+    :param engine: the checkpoint's, on the processor; of several tasks that of the group of the first one.
+    :param further: of several tasks the engines of the other groups.
     :param fp32_level: for int8, as in :func:`labelkit.inference.onnx.quantization.quantize`.
     :param calibration: for int8, calibration data, preferably windows of the training data.
     :raises LabelkitError: if a package is missing, the architecture cannot be exported, or the model differs from
@@ -167,38 +188,76 @@ def export_model(
     :raises StorageError: if the cache cannot be written.
     """
     require_runtime()
-    if (found := find_model(checkpoint, precision, cache)) is not None:
+    joint = bool(engine.joined)
+    if (found := find_model(checkpoint, precision, cache, joint=joint)) is not None:
         return found
-    source = export_model(engine, checkpoint, "fp32", cache) if precision == "int8" else None
-    model = OnnxModel(model_folder(checkpoint, precision, cache), precision)
+    source = export_model(engine, checkpoint, "fp32", cache, further=further) if precision == "int8" else None
+    model = OnnxModel(model_folder(checkpoint, precision, cache, joint=joint), precision)
     model.remove()  # it may be damaged
     try:
         with new_folder(model.folder) as beside:
             if source is None:
-                facts = write_model(engine, beside)
+                facts = write_model(engine, beside, further)
             else:
                 from labelkit.inference.onnx.quantization import quantize
 
                 quantize(source, beside / MODEL, engine.encoding, calibration, fp32_level)
-                facts = {"spared": fp32_level, "unfit": source.unusable_runtimes}
+                facts = {"spared": fp32_level, **{name: source.facts[name] for name in ("unfit", "tasks")}}
             files = {file.name: (file.stat().st_size, sha256_of(file)) for file in sorted(beside.iterdir())}
             meta = {"precision": precision, "files": files, **facts}
             (beside / META).write_text(to_json(meta) + "\n", encoding="utf-8")
     except (OSError, StorageError):
-        if (found := find_model(checkpoint, precision, cache)) is None:
+        if (found := find_model(checkpoint, precision, cache, joint=joint)) is None:
             raise
         return found  # another process exported it at the same time
     return model
 
 
-def write_model(engine: Engine, folder: Path) -> dict[str, Any]:
+def write_model(engine: Engine, folder: Path, further: Sequence[Engine] = ()) -> dict[str, Any]:
     """Write the model of an engine to a folder in fp32, and return what its comparison with torch found.
 
     :param engine: on torch, on the processor.
+    :param further: the engines of further groups of tasks over the same encoder.
     :raises ModelError: the architecture cannot be exported, or the model differs from torch.
     """
-    trace(engine, folder / MODEL)
-    return compare_runtimes(engine, OnnxModel(folder, "fp32"))
+    engines = (engine, *further)
+    trace(engine, folder / MODEL, further)
+    found: dict[str, Any] = {"difference": {}, "unfit": {}, "tasks": columns_of_tasks(engines)}
+    for output, one in enumerate(engines):
+        facts = compare_runtimes(one, OnnxModel(folder, "fp32", output=output))
+        for runtime, difference in facts["difference"].items():
+            found["difference"][runtime] = max(difference, found["difference"].get(runtime, 0.0))
+        found["unfit"] |= facts["unfit"]
+    return found
+
+
+def columns_of_tasks(engines: Sequence[Engine]) -> dict[str, tuple[int, int, int]]:
+    """Return where the outputs of each task are in the model of several: output, first column, last column but one.
+
+    :param engines: one for each output; empty is returned for an engine of one task.
+    """
+    found = {}
+    for output, engine in enumerate(engines):
+        start = 0
+        for task, head in zip(tasks_of(engine), engine.joined, strict=True):
+            found[task] = (output, start, start + head.width)
+            start += head.width
+    return found
+
+
+def tasks_of(engine: Engine) -> tuple[str, ...]:
+    """Return the tasks of an engine of several on torch; none for an engine of one task."""
+    model: Any = engine.torch_model
+    return model.tasks if engine.joined else ()
+
+
+def output_names(count: int) -> list[str]:
+    """Return the names of the outputs of a model.
+
+    >>> output_names(2)
+    ['logits', 'logits_1']
+    """
+    return ["logits", *(f"logits_{number}" for number in range(1, count))]
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -217,9 +276,10 @@ def lacks_vnni() -> bool:
     return platform.machine().lower() in {"x86_64", "amd64"} and not {"avx512_vnni", "avx_vnni"} & cpu_flags()
 
 
-def trace(engine: Engine, path: Path) -> None:
+def trace(engine: Engine, path: Path, further: Sequence[Engine] = ()) -> None:
     """Export the model with torch's tracing exporter, which takes a second and needs no other package.
 
+    :param further: the engines of further groups of tasks: their outputs are computed from the same pass.
     :raises ModelError: if the architecture cannot be exported.
     """
     import torch
@@ -230,29 +290,19 @@ def trace(engine: Engine, path: Path) -> None:
     inputs = random_batches(engine.encoding, ((24, 15),))[0]
     names = list(inputs)
 
-    class Logits(torch.nn.Module):
-        """The model with positional inputs and the logits as its only output."""
-
-        def __init__(self) -> None:
-            super().__init__()
-            self.model = model
-
-        def forward(self, *tensors: torch.Tensor) -> torch.Tensor:
-            logits: torch.Tensor = self.model(**dict(zip(names, tensors, strict=True))).logits
-            return logits
-
-    axes = {name: {0: "windows", 1: "length"} for name in (*names, "logits")}
+    outputs = output_names(1 + len(further))
+    axes = {name: {0: "windows", 1: "length"} for name in (*names, *outputs)}
     # torch's fused attention is exported with a guard against rows that attend to nothing. No window has such rows, the
     # guard costs a tenth of the time of long windows, and runtimes cannot fuse attention around it
     with quiet_exporters(), attention_implementation(model, "eager"), torch.no_grad():
         try:
             torch.onnx.export(
-                Logits().eval(),
+                positional_model(engine, further, names),
                 tuple(torch.from_numpy(array) for array in inputs.values()),
                 str(path),
                 dynamo=False,
                 input_names=names,
-                output_names=["logits"],
+                output_names=outputs,
                 dynamic_axes=axes,
                 opset_version=OPSET,
             )
@@ -262,6 +312,33 @@ def trace(engine: Engine, path: Path) -> None:
                 f"the architecture '{kind}' cannot be exported to ONNX: {one_line(error)}",
                 hint="label with torch: --engine torch",
             ) from error
+
+
+def positional_model(engine: Engine, further: Sequence[Engine], names: Sequence[str]) -> Any:
+    """Return the model of an engine with positional inputs and the logits as its only outputs, ready for a trace.
+
+    :param further: the engines of further groups of tasks: their outputs are computed from the same pass.
+    :param names: of the inputs, in order.
+    """
+    import torch
+
+    joined: list[Any] = [one.torch_model for one in (engine, *further)]
+
+    class Logits(torch.nn.Module):
+        """The model as it is exported."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = joined[0]
+
+        def forward(self, *tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
+            given = dict(zip(names, tensors, strict=True))
+            if not engine.joined:
+                return (self.model(**given).logits,)
+            found = self.model.joint(**given)
+            return tuple(one.side_by_side(found) for one in joined)
+
+    return Logits().eval()
 
 
 def compare_runtimes(engine: Engine, model: OnnxModel) -> dict[str, Any]:

@@ -8,7 +8,7 @@ checksums of the files that it was made from: a checkpoint that has changed sinc
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from dataclasses import fields as fields_of
 from importlib.metadata import version
@@ -23,20 +23,20 @@ from labelkit.errors import ModelError, StorageError, explanation, one_line
 from labelkit.files.atomic import new_folder
 from labelkit.files.json_text import to_json
 from labelkit.files.small import read_json
-from labelkit.inference.engine import Engine, Floats, fallback_of
-from labelkit.inference.onnx.export import META, MODEL, OnnxModel, find_model, require_runtime, write_model
+from labelkit.inference.engine import Engine, Floats, HeadOutputs, fallback_of
+from labelkit.inference.onnx.export import META, MODEL, OnnxModel, find_model, require_runtime, tasks_of, write_model
 from labelkit.models.architectures import FP32_ONLY
 from labelkit.models.checkpoint import CheckpointInfo
-from labelkit.models.checkpoint_files import HEAD_WEIGHTS, INDEX, Checksum, sha256_of, weights_of
-from labelkit.models.heads import BoundHead, parameters_of
+from labelkit.models.checkpoint_files import HEAD_WEIGHTS, INDEX, JOINT_WEIGHTS, Checksum, sha256_of, weights_of
+from labelkit.models.heads import MODULE, BoundHead
 from labelkit.models.tokenizer import ContentTokenizer, PairTokens, SpecialTokens
 from labelkit.records import Context, Head, HeadContext
 
 #: the folder in a checkpoint
 FOLDER = "onnx"
 TOKENIZER, WEIGHTS = "tokenizer.json", "model.onnx.data"
-#: version of the meta file; what a newer labelkit wrote is not used
-FORMAT = 1
+#: version of the meta file of a model of one task, and of several; what a newer labelkit wrote is not used
+FORMAT, JOINT_FORMAT = 1, 2
 #: files of a checkpoint beside its weights on which its ONNX model and its encoding depend
 SOURCES = (
     INDEX, "config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
@@ -69,6 +69,11 @@ class KeptModel:
     def onnx(self) -> OnnxModel:
         """The model."""
         return OnnxModel(self.checkpoint / FOLDER, "fp32")
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """The tasks whose outputs it has; none where it is the model of one task."""
+        return tuple(self.meta.get("tasks", ()))
 
     @property
     def sources(self) -> Mapping[str, str]:
@@ -138,33 +143,51 @@ class KeptModel:
         except Exception as error:  # tokenizers raises Exception itself
             raise ModelError(f"the tokenizer in {self.checkpoint / FOLDER} is damaged: {explanation(error)}") from error
 
-    def parameters(self) -> dict[str, Floats]:
+    def parameters(self, task: str | None = None) -> dict[str, Floats]:
         """Return the trained parameters of the head's module by name, for the decoder.
 
+        :param task: of several; None for the first, or the only one.
         :raises ModelError: their file is damaged.
         """
-        names = self.meta["head_parameters"]
+        of_others = self.meta.get("parameters_of_others", {})
+        names = of_others[task] if task in of_others else self.meta["head_parameters"]
         if not names:
             return {}
         from safetensors import SafetensorError
         from safetensors.numpy import load_file
 
+        file = self.checkpoint / (JOINT_WEIGHTS if task in of_others else HEAD_WEIGHTS)
+        prefix = f"{task}.{MODULE}." if task in of_others else ""
         try:
-            found = load_file(self.checkpoint / HEAD_WEIGHTS)
-            return {name: found[name].astype(np.float32) for name in names}
+            found = load_file(file)
+            return {name: found[prefix + name].astype(np.float32) for name in names}
         except (OSError, KeyError, SafetensorError) as error:
-            raise ModelError(f"{self.checkpoint / HEAD_WEIGHTS} is damaged: {one_line(error)}") from error
+            raise ModelError(f"{file} is damaged: {one_line(error)}") from error
+
+    def head(self, info: CheckpointInfo, head: Head, ctx: Context) -> HeadOutputs:
+        """Return the head of a task with its trained parameters; see :meth:`engine`."""
+        shared = {field.name: getattr(ctx, field.name) for field in fields_of(Context)}
+        bound = BoundHead(head, HeadContext(schema=info.schema, hidden_size=self.meta["hidden_size"], **shared))
+        return HeadOutputs(bound, **fallback_of(info.schema, info.fallback), parameters=self.parameters(info.task))
 
     def engine(self, info: CheckpointInfo, head: Head, ctx: Context) -> Engine:
         """Return an engine without torch, whose session is still missing.
 
+        :param info: of the task.
         :param head: the head that the checkpoint was trained with.
         :param ctx: that of the checkpoint, for the functions of the head.
         """
-        shared = {field.name: getattr(ctx, field.name) for field in fields_of(Context)}
-        bound = BoundHead(head, HeadContext(schema=info.schema, hidden_size=self.meta["hidden_size"], **shared))
-        fallback = fallback_of(info.schema, info.fallback)
-        return Engine(None, self.encoding(info), "fp32", 0, head=bound, stored_parameters=self.parameters(), **fallback)
+        found = self.head(info, head, ctx)
+        return Engine(
+            None,
+            self.encoding(info),
+            "fp32",
+            0,
+            found.fallback,
+            found.head,
+            found.fallback_number,
+            stored_parameters=found.parameters,
+        )
 
 
 def read_kept_model(checkpoint: Path) -> KeptModel | None:
@@ -175,7 +198,7 @@ def read_kept_model(checkpoint: Path) -> KeptModel | None:
         complete = MODEL in found.files and TOKENIZER in found.files and bool(found.sources)
         complete = complete and all(Path(name).name == name for name in (*found.files, *found.sources))
         complete = complete and meta.keys() >= _KEYS and isinstance(meta["encoding"], dict)
-        return found if meta["format"] <= FORMAT and complete else None
+        return found if meta["format"] <= JOINT_FORMAT and complete else None
     except (OSError, StorageError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
@@ -199,23 +222,31 @@ def _frozen(value: Any) -> Any:
     return tuple(map(_frozen, value)) if isinstance(value, list) else value
 
 
-def keep_model(engine: Engine, checkpoint: Path, info: CheckpointInfo, cache: Path | None = None) -> KeptModel:
+def keep_model(
+    engine: Engine,
+    checkpoint: Path,
+    info: CheckpointInfo,
+    cache: Path | None = None,
+    further: Sequence[Engine] = (),
+) -> KeptModel:
     """Write the ONNX model beside a checkpoint, compared with torch, and return it; one that fits is left as it is.
 
-    :param engine: the checkpoint's, on torch, on the processor, in fp32.
+    :param engine: the checkpoint's, on torch, on the processor, in fp32; of several tasks that of the first's group.
     :param cache: folder of ONNX models; one of this checkpoint there is copied.
+    :param further: of several tasks the engines of the other groups.
     :raises LabelkitError: a package is missing, the architecture cannot be exported, or the model differs from torch.
     :raises StorageError: the folder cannot be written.
     """
     require_runtime()
     kept = read_kept_model(checkpoint)
-    if kept is not None and kept.mismatch(info) is None:
+    joint = bool(engine.joined)
+    if kept is not None and bool(kept.tasks) >= joint and kept.mismatch(info) is None:
         return kept
-    cached = None if cache is None else find_model(checkpoint, "fp32", cache)
+    cached = None if cache is None else find_model(checkpoint, "fp32", cache, joint=joint)
     shutil.rmtree(checkpoint / FOLDER, ignore_errors=True)  # a folder is replaced by an empty one only
     with new_folder(checkpoint / FOLDER) as beside:
         if cached is None:
-            facts = write_model(engine, beside)
+            facts = write_model(engine, beside, further)
         else:
             for file in cached.files:
                 shutil.copyfile(cached.folder / file, beside / file)
@@ -223,7 +254,9 @@ def keep_model(engine: Engine, checkpoint: Path, info: CheckpointInfo, cache: Pa
         move_weights(beside)
         engine.encoding.content.backend.save(str(beside / TOKENIZER))
         files = {file.name: (file.stat().st_size, sha256_of(file)) for file in sorted(beside.iterdir())}
-        meta = {"format": FORMAT, "precision": "fp32", "files": files, **facts, **_described(engine, checkpoint, info)}
+        described = _described([engine, *further], checkpoint, info)
+        version_of = {"format": JOINT_FORMAT if joint else FORMAT, "precision": "fp32"}
+        meta = {**version_of, "files": files, **facts, **described}
         (beside / META).write_text(to_json(meta) + "\n", encoding="utf-8")
     return KeptModel(checkpoint, read_json(checkpoint / FOLDER / META))
 
@@ -242,15 +275,20 @@ def move_weights(folder: Path) -> None:
     onnx.save(model, folder / MODEL, save_as_external_data=True, location=WEIGHTS, size_threshold=_LEAST_WEIGHTS)
 
 
-def _described(engine: Engine, checkpoint: Path, info: CheckpointInfo) -> dict[str, Any]:
+def _described(engines: Sequence[Engine], checkpoint: Path, info: CheckpointInfo) -> dict[str, Any]:
     """Return what the meta file says of a checkpoint."""
+    engine = engines[0]
     encoding, special = engine.encoding, engine.encoding.special_tokens
+    heads = [(task, head) for one in engines for task, head in zip(tasks_of(one), one.joined, strict=True)]
+    first = dict(heads)[info.task] if heads else HeadOutputs(engine.head, parameters=engine.parameters)
+    others = {task: sorted(head.parameters) for task, head in heads if task != info.task}
     return {
         "made_from": {name: sha256_of(checkpoint / name) for name in sorted(source_files(checkpoint))},
         "tokenizer_input": info.tokenizer_input,
         "model_type": str(engine.torch_model.config.model_type),
-        "hidden_size": engine.head.context.hidden_size,
-        "head_parameters": sorted(parameters_of(engine.torch_model)),
+        "hidden_size": first.head.context.hidden_size,
+        "head_parameters": sorted(first.parameters),
+        **({"parameters_of_others": others} if others else {}),
         "special": sorted(encoding.content.special),
         "unknown": encoding.content.unknown,
         "encoding": {**{name: getattr(encoding, name) for name in _ENCODING}, "special_tokens": asdict(special)},

@@ -95,13 +95,27 @@ def fp32_products(model: ModelProto, level: int) -> list[str]:
     weighted = [node for node in products if node.input[1] in weights]
     narrowing = [node.name for node in weighted if _is_narrowing(node, weights)]
     names = {node.name for node in products if node.input[1] not in weights}
-    names.update(node.name for node in weighted[-1:])
+    names.update(node.name for node in _last_products(model, weighted))
     if level >= 1 and narrowing:
         order = [node.name for node in products]
         names.update(order[: order.index(narrowing[0]) + 1])
     if level >= 2:
         names.update(narrowing)
     return sorted(names)
+
+
+def _last_products(model: ModelProto, weighted: Sequence[NodeProto]) -> list[NodeProto]:
+    """Return the products with weights that no other such product reads: those of the heads."""
+    readers: dict[str, list[NodeProto]] = {}
+    for node in model.graph.node:
+        for name in node.input:
+            readers.setdefault(name, []).append(node)
+    products = {node.output[0] for node in weighted}
+    leads_on: dict[str, bool] = {}  # output of a node → whether a product with weights comes after it
+    for node in reversed(model.graph.node):  # in topological order
+        after = [reader.output[0] for name in node.output for reader in readers.get(name, ())]
+        leads_on[node.output[0]] = any(one in products or leads_on[one] for one in after)
+    return [node for node in weighted if not leads_on[node.output[0]]]
 
 
 def _is_narrowing(node: NodeProto, weights: Mapping[str, tuple[int, ...]]) -> bool:
