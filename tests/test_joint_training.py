@@ -17,6 +17,8 @@ import pytest
 
 import labelkit
 from labelkit.cli import main
+from labelkit.errors import LabelkitError
+from labelkit.label.summary import LabellingSummary
 from labelkit.registry import Home, Registry
 
 pytestmark = pytest.mark.slow  # trains
@@ -118,6 +120,26 @@ def test_the_folder_is_a_plain_one_of_the_first_task(done: labelkit.RunResult) -
     classify = pipeline("token-classification", model=str(done.checkpoint))
     found = {one["word"]: one["entity"] for one in classify(TEXT)}
     assert set(found.values()) <= {"B-PER", "I-PER", "B-LOC", "I-LOC"}
+
+
+def test_each_task_has_its_operating_point(done: labelkit.RunResult, joint_home: Path) -> None:
+    every = labelkit.load("three", home=joint_home).label(TEXT)
+    labeller = labelkit.load("three", home=joint_home, operating_point="PROPN:recall=0.01,PER:recall=0.01")
+    points = labeller.operating_points
+    assert {task: set(point.thresholds) for task, point in points.items()} == {
+        "ner": {"PER"}, "pos": {"PROPN"}, "chunk": set()
+    }  # fmt: skip
+    labeller._points = {**points, "pos": replace(points["pos"], thresholds={"PROPN": None})}
+    record, dropped = labeller.label(TEXT), sum(span.label == "PROPN" for span in every.layers["pos"].spans or ())
+    assert record.layers["pos"].labels == every.layers["pos"].labels  # each word keeps its label
+    assert {span.label for span in record.layers["pos"].spans or ()}.isdisjoint({"PROPN"})
+    assert record.layers["pos"].coverage.below_threshold == dropped > 0
+    assert record.layers["chunk"] == every.layers["chunk"]
+    total = LabellingSummary()
+    total.add(record)
+    assert total.below_threshold == dropped + record.layers["ner"].coverage.below_threshold
+    with pytest.raises(LabelkitError, match=r"unknown type 'NONE'"):
+        labelkit.load("three", home=joint_home, operating_point="NONE:precision=0.9")
 
 
 def test_one_pass_gives_the_labels_of_all_tasks(done: labelkit.RunResult, joint_home: Path) -> None:

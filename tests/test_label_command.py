@@ -191,6 +191,7 @@ def test_the_closing_summary_is_the_json(label: Label, trained: labelkit.RunResu
         "run": trained.run, "checkpoint": str(trained.checkpoint), "output": "o.jsonl", "format": "jsonl",
         "notes": [], "assumptions": [], "records": 3,
         "words": 20, "spans": 0, "windows": 3, "fallback": 0, "below_min_score": 0, "failed": 1,
+        "below_threshold": 0, "operating_point": None,
         "blank": 0,
         "repaired": 0, "unfinished_files": 0, "resumed_after": 0, "new_records": 3, "new_words": 20,
         "seconds": 0, "words_per_second": 0, "engine": "torch-fp32",

@@ -26,7 +26,7 @@ from labelkit.data.summary import summarise_split
 from labelkit.evaluation.error_analysis import kind_name
 from labelkit.records import Example, Labels, Schema
 from labelkit.registry import Group, Home, Note, PlanValue, Registry, RunDetails, SplitRecord, Spread, VersionRecord
-from labelkit.report.charts import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, chart, round_numbers
+from labelkit.report.charts import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, chart, charts, round_numbers
 from labelkit.report.contents import ReportContents, SplitPredictions, recorded_schema
 from labelkit.report.page import file_name, make_page, render
 from labelkit.report.recorded_predictions import recorded_predictions
@@ -179,6 +179,25 @@ def test_confusion_and_curves_are_those_recorded(details: RunDetails) -> None:
     assert "Loss from step 10 to 20: training from 2.5000 to 1.2500, validation from 0.7500 to 0.5000" in text
     assert "step epoch training loss validation loss validation f1 10 1 2.5000 0.7500 0.2500 20 2 1.2500" in text
     assert page.count('class="chosen"') == 4  # a line in each of two drawings, and in each legend
+
+
+def test_precision_is_drawn_by_recall(registry: Registry) -> None:
+    curve = {"support": 4, "thresholds": [0.9, 0.5], "tp": [2, 3], "fp": [0, 1]}
+    small = {"support": 1, "thresholds": [], "tp": [], "fp": []}
+    curves = {"micro": curve, "per_type": {"PER": curve, "LOC": small}}
+    details = registry.runs.get(recorded(registry, figures={**FIGURES, "precision_recall_curve": curves}))
+    page = page_of(ReportContents(details=details, schema=SCHEMA))
+    text = Parsed(page).text
+    assert "of all labels 0.7500 at recall 0.7500" in text
+    assert "PER from 0.9000: precision 1.0000, recall 0.5000" in text
+    assert page.count(">recall</text>") == 1
+    (drawn,) = [one for one in charts(details) if one.unit == "recall"]
+    assert [(line.name, [(round(x), round(y)) for x, y, _ in line.points]) for line in drawn.lines] == [
+        ("all labels", [(250, 12), (349, 50)]),
+        ("PER", [(250, 12), (349, 50)]),
+    ]
+    spoiled = recorded(registry, "ner-2", name="second", figures={**FIGURES, "precision_recall_curve": {"micro": 1}})
+    assert "Precision by recall" not in page_of(ReportContents(details=registry.runs.get(spoiled), schema=SCHEMA))
 
 
 def test_data_is_shown_as_it_was_read(details: RunDetails) -> None:

@@ -103,6 +103,23 @@ def test_own_fields_come_back_and_low_scores_are_left_out(client: httpx.Client) 
     assert set(found["labels"]) == {"O"}
 
 
+def test_labels_below_the_threshold_of_the_operating_point_are_left_out(
+    trained: labelkit.RunResult, home: Path, labeller: Labeller
+) -> None:
+    said: list[str] = []
+    opener = Opener(Home(root=home), Catalog.load(), OpenOptions(operating_point="PER:precision=1"), LIMITS)
+    with running(build_application(ServedModels.open(["shared"], opener, said.append), LIMITS)) as url:
+        client = httpx.Client(base_url=url, timeout=20)
+        (model,) = client.get("/v1/models").json()["models"]
+        (found,) = client.post("/v1/label", json={"texts": [TEXTS[0]]}).json()["records"]
+    assert model["operating_point"]["target"] == "PER:precision=1"
+    (least,) = model["operating_point"]["thresholds"]["ner"].values()
+    spans = labeller.label(TEXTS[0]).spans or ()
+    kept = [one.text for one in spans if one.label != "PER" or (least is not None and (one.score or 0) >= least)]
+    assert [span["text"] for span in found["spans"]] == kept
+    assert [line for line in said if line.startswith("note: shared: ") and "PER" in line]
+
+
 def test_requests_at_once_get_what_each_gets_alone(url: str, labeller: Labeller) -> None:
     texts = [f"Ada {'met Bob ' * n}in Lima ." for n in range(40)]
 

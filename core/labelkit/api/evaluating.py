@@ -70,6 +70,7 @@ def evaluate(
     label_map: str | Path | None = None,
     settings: Mapping[str, Any] | None = None,
     task: str | None = None,
+    operating_point: str | None = None,
     home: str | Path | None = None,
 ) -> Evaluation:
     """Score the labeller of a run on gold data as ``labelkit evaluate`` does; the scores are recorded with the run.
@@ -85,11 +86,12 @@ def evaluate(
     :param label_map: a TOML file that maps labels, as for ``--map``.
     :param settings: setting → value of ``data.`` and of plugins, as for ``--set``.
     :param task: of a run of several tasks the one to evaluate; None for the first.
+    :param operating_point: score without the labels that it leaves out, as for :func:`labelkit.load`.
     :param home: the folder of runs and registry; default as for the command.
     :raises LabelkitError: the run or the data cannot be read, or has labels that the labeller lacks.
     """
+    from labelkit.evaluation.evaluation import check_operating_point, select_metrics
     from labelkit.evaluation.evaluation import evaluate as score_labeller
-    from labelkit.evaluation.evaluation import select_metrics
     from labelkit.evaluation.label_mapping import LabelMap, read_label_map
     from labelkit.evaluation.recorded_data import find_details, record_scores
     from labelkit.evaluation.train_mentions import train_mentions
@@ -98,7 +100,9 @@ def evaluate(
 
     place, options = _gold_options(run, data, split, columns, settings, home)
     said: dict[str, Any] = {"decoder": decoder, "splitter": splitter, "scheme": scheme, "task": task}
+    said["operating_point"] = operating_point
     labeller = Labeller.open(options.run, place.home, place.catalog, engine="torch", **said)
+    check_operating_point(labeller, mapped=label_map is not None, more_metrics=bool(metrics))
     warn_of_assumptions(labeller)
     info = labeller.info
     if label_map is not None:
@@ -235,9 +239,10 @@ def _gold_options(
 
 
 def warn_of_assumptions(labeller: Labeller) -> None:
-    """Warn of what was assumed of a model that labelkit did not train, as :func:`labelkit.load` does."""
-    for line in labeller.assumptions:
-        warnings.warn(f"assumed: {line}", stacklevel=3)
+    """Warn of what was assumed of a model that labelkit did not train, and of targets that are not reached."""
+    of_points = [note for point in labeller.operating_points.values() for note in point.notes]
+    for line in (*(f"assumed: {one}" for one in labeller.assumptions), *of_points):
+        warnings.warn(line, stacklevel=3)
 
 
 def run_reference(run: str | Path) -> str:

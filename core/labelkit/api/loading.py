@@ -27,6 +27,7 @@ def load(
     scheme: str | None = None,
     verify: bool = False,
     task: str | None = None,
+    operating_point: str | None = None,
 ) -> Labeller:
     """Return the labeller of a run or of another model: ``labelkit.load("latest").label("Some text.")``.
 
@@ -47,7 +48,11 @@ def load(
         since they were last computed are remembered.
     :param task: of a run of several tasks the one to label with; None: all of them, whose labels are in the ``layers``
         of each record.
-    :raises LabelkitError: there is no such run, decoder, engine or device, or its checkpoint is gone or damaged.
+    :param operating_point: ``"precision=0.95"``, ``"recall=0.9"``, or for one type ``"PER:precision=0.95"``, several
+        with commas: leave out labels scored below the threshold of their type, the one that reaches the target on
+        validation with the best other figure. Targets that are not reached are warned of.
+    :raises LabelkitError: there is no such run, decoder, engine or device, its checkpoint is gone or damaged, or it
+        has no precision-recall curve of validation.
     """
     from labelkit.label.labeller import Labeller
 
@@ -63,6 +68,7 @@ def load(
         "scheme": scheme,
         "verify": verify,
         "task": task,
+        "operating_point": operating_point,
     }
     labeller = Labeller.open(reference, place, catalog, all_tasks=True, **options)
     for text in (*(f"assumed: {one}" for one in labeller.assumptions), *labeller.notes):

@@ -14,6 +14,7 @@ import click
 
 from labelkit.config.environment import Environment
 from labelkit.console.results import results, results_only
+from labelkit.errors import LabelkitError
 from labelkit.files.json_text import to_json
 from labelkit.files.targets import is_stdout
 from labelkit.registry.home import Home
@@ -120,6 +121,25 @@ def with_safe_cells(writer: Format) -> Format:
     if writer.name != "csv":
         raise click.UsageError("--safe-cells is for CSV: add --to csv")
     return replace(writer, write=partial(delimited.write, safe_cells=True))
+
+
+def operating_point_option(text: str) -> Callable[[Command], Command]:
+    """Return a decorator that adds the option ``--operating-point``.
+
+    :param text: its help.
+    """
+
+    def check(ctx: click.Context, option: click.Parameter, value: str | None) -> str | None:
+        from labelkit.label.operating_points import parse_targets
+
+        if value is not None:
+            try:
+                parse_targets(value)
+            except LabelkitError as error:
+                raise click.UsageError(f"{error.message}: {error.hint}") from None
+        return value
+
+    return click.option("--operating-point", metavar="FIGURE=X", callback=check, help=text)
 
 
 def _console(*, stderr: bool) -> Console:

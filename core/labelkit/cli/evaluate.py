@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from labelkit.cli.adopt import SCHEMES
-from labelkit.cli.common import Shell, command_options, say_assumptions, with_safe_cells
+from labelkit.cli.common import Shell, command_options, operating_point_option, say_assumptions, with_safe_cells
 from labelkit.cli.data import reading_context, reading_options
 from labelkit.errors import LabelkitError, nearest
 from labelkit.files.targets import check_target, is_stream
@@ -43,6 +43,7 @@ class EvaluateOptions:
     decoder: str | None = None
     splitter: str | None = None
     scheme: str | None = None
+    operating_point: str | None = None
     to: str | None = None
     output: Path | None = None
     force: bool = False
@@ -58,7 +59,12 @@ class EvaluateOptions:
     @property
     def said(self) -> dict[str, Any]:
         """What the user says of the labeller, for :meth:`Labeller.open`."""
-        return {"decoder": self.decoder, "splitter": self.splitter, "scheme": self.scheme}
+        return {
+            "decoder": self.decoder,
+            "splitter": self.splitter,
+            "scheme": self.scheme,
+            "operating_point": self.operating_point,
+        }
 
     @property
     def file(self) -> Path | None:
@@ -100,6 +106,7 @@ class EvaluateOptions:
 @click.option("--decoder", metavar="NAME", help="Decode with this decoder; default the run's.")
 @click.option("--splitter", metavar="NAME", help="Split raw text into words with this splitter; default the run's own.")
 @click.option("--scheme", type=click.Choice(SCHEMES), help="Tagging scheme of the labels of a model not of labelkit.")
+@operating_point_option("Score without labels below the threshold of their type that reaches this on validation.")
 @click.option(
     "--at-least", "at_least", multiple=True, metavar="METRIC=X", help="Exit with 1 if METRIC is below X (repeatable)."
 )
@@ -118,19 +125,18 @@ def evaluate(shell: Shell, **given: Any) -> None:
     labelkit evaluate first-try --data new.conll --columns tokens=0,ner=1
     labelkit evaluate latest --data other.conll --map types.toml -o predictions.jsonl
     labelkit evaluate latest --decoder viterbi --metric seqeval-strict
+    labelkit evaluate latest --operating-point precision=0.95
     """
     from labelkit.evaluation.evaluation import evaluate as score_labeller
     from labelkit.evaluation.evaluation import prediction_records, select_metrics, write_records
     from labelkit.evaluation.label_mapping import LabelMap, read_label_map
     from labelkit.evaluation.recorded_data import find_details, record_scores
     from labelkit.evaluation.train_mentions import train_mentions
-    from labelkit.label.labeller import Labeller
     from labelkit.labels.numbers import check_format, refuse_numbers
 
     options = EvaluateOptions(**given)
     options.writer(shell)
-    labeller = Labeller.open(options.run, shell.home, shell.catalog, engine="torch", task=options.task, **options.said)
-    say_assumptions(shell, labeller.assumptions)
+    labeller = _open(shell, options)
     info = labeller.info
     if options.mapping:
         refuse_numbers(info.schema, "--map")
@@ -157,6 +163,25 @@ def evaluate(shell: Shell, **given: Any) -> None:
         shell.say(f"note: not recorded: {error.message}")
     _print(shell, info, gold, result.figures, leakage, options.output)
     check_thresholds(options.at_least, result.figures)
+
+
+def _open(shell: Shell, options: EvaluateOptions) -> Labeller:
+    """Open the labeller, and say what was assumed of it and which targets its operating point does not reach.
+
+    :raises LabelkitError: an operating point cannot be combined with other options.
+    """
+    from labelkit.evaluation.evaluation import check_operating_point
+    from labelkit.label.labeller import Labeller
+    from labelkit.label.operating_points import point_line
+
+    labeller = Labeller.open(options.run, shell.home, shell.catalog, engine="torch", task=options.task, **options.said)
+    say_assumptions(shell, labeller.assumptions)
+    check_operating_point(labeller, mapped=options.mapping is not None, more_metrics=bool(options.metrics))
+    if labeller.operating_points:
+        shell.say(point_line(labeller.operating_points))
+    for note in labeller.notes:
+        shell.say(f"note: {note}")
+    return labeller
 
 
 def parse_threshold(text: str) -> tuple[str, float]:
@@ -238,10 +263,11 @@ def _print(
             }
         )
     else:
-        from labelkit.cli.score_display import print_scores
+        from labelkit.cli.score_display import print_curves, print_scores
 
         title = f"{gold.ref} ({info.task}, {gold.split}, {len(gold.examples):,} examples)"
         print_scores(shell.out, title, figures)
+        print_curves(shell.out, figures)
     if info.schema.scheme and not has_spans(gold.examples, info.layer):
         shell.say(f"note: {gold.ref} {NO_SPANS}")
     shell.say(leakage.summary if leakage.test_score else f"note: {leakage.summary}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from labelkit.cli.adopt import SCHEMES
-from labelkit.cli.common import Shell, command_options, say_assumptions, with_safe_cells
+from labelkit.cli.common import Shell, command_options, operating_point_option, say_assumptions, with_safe_cells
 from labelkit.cli.data import reading_context, reading_options
 from labelkit.console.results import results
 from labelkit.files.targets import check_target, is_stdout, is_stream
@@ -40,6 +40,7 @@ class LabelOptions:
     source: str | None
     unit: Any
     min_score: float | None
+    operating_point: str | None
     precision: str
     engine: str
     decoder: str | None
@@ -97,7 +98,14 @@ class LabelOptions:
             **({"scheme": self.scheme} if self.scheme else {}),
             "reading": {**reading, "unit": self.unit},
             "min_score": self.min_score,
+            **self.journal_point(labeller),
         }
+
+    def journal_point(self, labeller: Labeller) -> dict[str, Any]:
+        """Return the thresholds of the operating point, where there is one."""
+        from labelkit.label.operating_points import points_to_json
+
+        return {"operating_point": points_to_json(labeller.operating_points)} if self.operating_point else {}
 
 
 @click.command()
@@ -116,6 +124,7 @@ class LabelOptions:
     help="Make each line, or each file, of plain text a record.",
 )
 @click.option("--min-score", type=click.FloatRange(0, 1), metavar="X", help="Leave out spans with a lower score.")
+@operating_point_option("Leave out labels scored below the threshold of their type that reaches this on validation.")
 @click.option(
     "--precision",
     type=click.Choice(["auto", "fp32", "bf16"]),
@@ -150,6 +159,7 @@ def label(shell: Shell, **given: Any) -> None:
     labelkit label latest --text "Ada Lovelace was born in London."
     labelkit label entailment --text "It rains." --pair "It is wet."
     labelkit label ner@best notes.txt mails/ -o labelled.jsonl
+    labelkit label ner@best notes.txt --operating-point precision=0.95
     zcat reviews.csv.gz | labelkit label latest - --from csv --columns text=review --to csv
     """
     options = LabelOptions(**given)
@@ -165,8 +175,11 @@ def label(shell: Shell, **given: Any) -> None:
 def print_texts(shell: Shell, options: LabelOptions) -> None:
     """Label the texts and print them in colour, or as JSON."""
     from labelkit.formats.labelled_json import to_json
+    from labelkit.label.operating_points import point_line
 
     labeller = _open(shell, options)
+    if labeller.operating_points:
+        shell.say(point_line(labeller.operating_points))
     for note in labeller.notes:
         shell.say(f"note: {note}")
     records = labeller.label_all(options.given_texts)
@@ -285,6 +298,7 @@ def _open(shell: Shell, options: LabelOptions) -> Labeller:
         verify=options.verify,
         task=options.task,
         all_tasks=True,
+        operating_point=options.operating_point,
     )
     say_assumptions(shell, labeller.assumptions)
     return labeller

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO, Self
 
 from labelkit.cli.common import assumed_lines
 from labelkit.console.text import literal
+from labelkit.label.operating_points import point_line
 from labelkit.label.records import FailedRecord
 from labelkit.label.summary import LISTED, LabellingSummary
 
@@ -116,6 +117,9 @@ def summary_lines(job: LabellingJob, output: Path | None) -> Iterator[str]:
         yield f"note: {plural(total.fallback, 'word' if token else 'text')} without subwords, with the fallback label"
     if total.below_min_score:
         yield f"note: {plural(total.below_min_score, 'label')} left out, scored below {job.min_score:g}"
+    if job.labeller.operating_points:
+        left = f"{plural(total.below_threshold, 'label')} left out below the threshold"
+        yield f"{point_line(job.labeller.operating_points)}; {left}"
     if total.repaired:
         yield f"note: {plural(total.repaired, 'tag')} repaired to fit {info.schema.scheme}, the spans are the same"
     yield from _loss_lines(job)

@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.text import Text
 
 from labelkit.console.tables import cell, figure, table
+from labelkit.metrics.threshold_curves import NAME as CURVES
+from labelkit.metrics.threshold_curves import SplitCurves
 from labelkit.registry.metric_rows import most_frequent_types
 from labelkit.report.formatting import score_name
 
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from labelkit.registry import Group, Spread
     from labelkit.train.run import RunResult
 
+#: the precisions for which thresholds are shown
+PRECISIONS = (0.9, 0.95, 0.99)
 SYNTHETIC = "on a synthetic corpus: these scores say nothing about real text"
 TRIPLE = ("precision", "recall", "f1")
 #: the key that names the average of the three over the types, e.g. ``micro``
@@ -102,6 +106,28 @@ def print_scores(console: Console, title: str, figures: Mapping[str, Any]) -> No
     console.print(cell(", ".join(rest)))
     if pairs := confused(figures):
         console.print(cell(f"most confused: {', '.join(pairs)}"))
+    console.print()
+
+
+def print_curves(console: Console, figures: Mapping[str, Any]) -> None:
+    """Print points of the precision-recall curve: for each type the thresholds that reach some precisions."""
+    if CURVES not in figures:
+        return
+    curves = SplitCurves.from_json(figures[CURVES])
+    types, left_out = most_frequent_types(
+        {type_: {"support": one.support} for type_, one in curves.per_type.items()}, 10
+    )
+    rows = []
+    for name, curve in [("micro", curves.micro), *((type_, curves.per_type[type_]) for type_ in types)]:
+        for target in PRECISIONS:
+            if point := curve.reaching("precision", target):
+                values = (point.threshold, point.precision, point.recall, point.f1)
+                rows.append((name, f"{target:g}", *map(figure, values)))
+    if rows:
+        headings = ("type", ">precision at least", ">threshold", ">precision", ">recall", ">F1")
+        table(console, headings, rows, title="labels above a threshold of their score")
+    if left_out:
+        console.print(cell(f"and {left_out:,} rarer types: --json has all"))
     console.print()
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from labelkit.cli.common import Shell, command_options
+from labelkit.cli.common import Shell, command_options, operating_point_option
 from labelkit.errors import LabelkitError
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 )
 @click.option("--verify", is_flag=True, help="Compute the checksums of checkpoints again, changed or not.")
 @click.option("--decoder", metavar="NAME", help="Decode scores with this decoder; default that of each run.")
+@operating_point_option("Leave out labels scored below the threshold of their type that reaches this on validation.")
 @click.option(
     "--timeout",
     type=click.FloatRange(min=0.1),
@@ -97,7 +98,11 @@ def serve(shell: Shell, runs: tuple[str, ...], host: str, port: int, token_file:
     limits = limits_of(given)
     with bind(host, port) as bound:
         options = OpenOptions(
-            precision=given["precision"], engine=given["engine"], decoder=given["decoder"], verify=given["verify"]
+            precision=given["precision"],
+            engine=given["engine"],
+            decoder=given["decoder"],
+            operating_point=given["operating_point"],
+            verify=given["verify"],
         )
         opener = Opener(shell.home, shell.catalog, options, limits)
         models = ServedModels.open(runs, opener, shell.say)

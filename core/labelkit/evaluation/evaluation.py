@@ -13,21 +13,26 @@ from labelkit.errors import LabelkitError
 from labelkit.evaluation.label_mapping import LabelMap
 from labelkit.evaluation.recorded_data import run_metrics
 from labelkit.formats.own_fields import with_same_fields
+from labelkit.metrics.threshold_curves import NAME as CURVES
 from labelkit.metrics.unknown_labels import known_part
 from labelkit.plugins.functions import with_context
-from labelkit.records import Context, Coverage, Example, Format, Labelled, Labels, Metric, Predictions
+from labelkit.records import Context, Coverage, Example, Format, Labelled, Labels, Metric, Predictions, Schema
 from labelkit.records.parts import predicts
 
 if TYPE_CHECKING:
     from labelkit.evaluation.train_mentions import TrainMentions
     from labelkit.inference.engine import WordScores
+    from labelkit.inference.prediction import ScoredPredictions
     from labelkit.label.labeller import Labeller
+    from labelkit.label.operating_points import OperatingPoint
     from labelkit.models.checkpoint import CheckpointInfo
     from labelkit.plugins.catalog import Catalog
     from labelkit.registry import RunDetails
 
 #: the field of a written record that holds its gold labels
 GOLD = "gold"
+#: scores of all labels, those included that an operating point leaves out
+_OF_ALL_LABELS = (CURVES, "ece", "ece_calibrated")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,7 @@ def evaluate(
     found, coverage = labeller.scores(gold.examples)
     ids = labeller.decode(found)
     predicted = LabelSequences(ids, found.lengths, schema)
+    point = labeller.operating_points.get(labeller.info.task)
     if mapping and mapping.predicted:
         references: list[Labels] = [example.labels[layer] for example in gold.examples]
         given = Predictions(
@@ -80,8 +86,49 @@ def evaluate(
     else:
         wanted, _ = gold_ids(gold.examples, layer, schema)
         scored = ScoredPredictions(found, wanted, ids, schema, gold.examples, train_mentions)
-        figures = scored.figures(metrics, labeller.info.temperature, recompute_intervals=True).figures
+        if point is not None and has_no_none(schema):
+            figures = scores_of_kept(scored, point, labeller.info.temperature)
+        else:
+            figures = scored.figures(metrics, labeller.info.temperature, recompute_intervals=True).figures
+    if point is not None:
+        figures = at_point(figures, point)
     return EvaluationResult(figures, found, predicted, coverage)
+
+
+def has_no_none(schema: Schema) -> bool:
+    """Return whether each word or text has one label, so that metrics cannot score those without one."""
+    return schema.scheme is None and not schema.multilabel
+
+
+def check_operating_point(labeller: Labeller, *, mapped: bool, more_metrics: bool) -> None:
+    """Raise if scores at the operating point of a labeller cannot be computed with other options.
+
+    :param mapped: labels are mapped.
+    :param more_metrics: further metrics are to be computed.
+    :raises LabelkitError: labels are plain, so that only precision, recall and F1 of the kept ones are defined.
+    """
+    if labeller.operating_points and has_no_none(labeller.info.schema) and (mapped or more_metrics):
+        raise LabelkitError(
+            f"an operating point cannot be combined with {'a map of labels' if mapped else 'another metric'} here: it "
+            "leaves words or texts without a label",
+            hint="precision, recall and F1 of the labels that are kept are computed without it",
+        )
+
+
+def scores_of_kept(scored: ScoredPredictions, point: OperatingPoint, temperature: float) -> dict[str, Any]:
+    """Return precision, recall and F1 of the labels that an operating point keeps."""
+    from labelkit.inference.scored_labels import scored_labels, threshold_of_types
+    from labelkit.metrics.threshold_curves import scores_at
+
+    schema = scored.schema
+    labels = scored_labels(scored.found, scored.gold, scored.ids, schema, temperature)
+    return scores_at(labels, threshold_of_types(point.thresholds, schema))
+
+
+def at_point(figures: Mapping[str, Any], point: OperatingPoint) -> dict[str, Any]:
+    """Return the scores at an operating point with its thresholds, without scores of all labels."""
+    kept = {name: value for name, value in figures.items() if name not in _OF_ALL_LABELS}
+    return {**kept, "operating_point": point.target, "thresholds": dict(point.thresholds)}
 
 
 def select_metrics(

@@ -11,7 +11,7 @@ from labelkit.records import Coverage, Labelled
 from labelkit.settings import DataSettings
 
 #: figures of the coverage that are left out when they are 0
-_OPTIONAL_COVERAGE = ("below_min_score", "repaired")
+_OPTIONAL_COVERAGE = ("below_min_score", "below_threshold", "repaired")
 #: fields that labelling adds to a record; not needed to read it back as data
 _PREDICTED = ("spans", "score", "scores", "coverage", "layers")
 

@@ -67,7 +67,7 @@ def repair_label_ids(ids: NDArray[np.int64], scores: Scores) -> NDArray[np.int64
     if schema.scheme is None:
         return ids
     borders = np.concatenate(([0], np.cumsum(scores.lengths)))
-    firsts, stops, kinds = _span_bounds(ids, borders, schema)
+    firsts, stops, kinds = span_bounds(ids, borders, schema)
     # label ids are ordered by type, then by prefix: B I in IOB1 and IOB2, B I E S, B I L U
     prefix = np.ones(len(ids), np.int64)
     if schema.scheme == "IOB1":
@@ -115,22 +115,48 @@ def decode_spans(ids: NDArray[np.int64], confidence: NDArray[np.float32], scores
     :param confidence: the probability of each word's label, float32 of shape (words,).
     """
     borders = np.concatenate(([0], np.cumsum(scores.lengths)))
-    firsts, stops, kinds = _span_bounds(ids, borders, scores.schema)
+    found = span_arrays(ids, confidence, borders, scores.schema)
     types = scores.schema.types or scores.schema.labels
-    names = [types[kind] for kind in kinds.tolist()]
-    if len(firsts):
-        edges = np.stack((firsts, stops), axis=1).ravel()
-        least = np.minimum.reduceat(np.append(confidence, np.float32(1)), edges)[::2]
-    else:
-        least = np.zeros(0, np.float32)
-    inside = np.searchsorted(firsts, borders)
-    starts, ends, rounded = firsts.tolist(), stops.tolist(), np.round(least.astype(np.float64), 4).tolist()
+    names = [types[kind] for kind in found.kinds.tolist()]
+    inside = np.searchsorted(found.firsts, borders)
+    starts, ends, rounded = found.firsts.tolist(), found.stops.tolist(), found.scores.tolist()
     for number, base in enumerate(borders[:-1].tolist()):
         here = range(int(inside[number]), int(inside[number + 1]))
         yield [WordSpan(starts[i] - base, ends[i] - base, names[i], rounded[i]) for i in here]
 
 
-def _span_bounds(
+class ScoredSpans(NamedTuple):
+    """The spans of many sentences, whose words are counted over all of them: arrays of shape (spans,).
+
+    :param firsts: the first words, int64; ``stops``: the words after the last ones.
+    :param kinds: type ids, int64; label ids where labels are plain.
+    :param scores: confidence of the least confident word, rounded to 4 digits, float64.
+    """
+
+    firsts: NDArray[np.int64]
+    stops: NDArray[np.int64]
+    kinds: NDArray[np.int64]
+    scores: NDArray[np.float64]
+
+
+def span_arrays(
+    ids: NDArray[np.int64], confidence: NDArray[np.float32], borders: NDArray[np.int64], schema: Schema
+) -> ScoredSpans:
+    """Return the spans that label ids mean, with their scores.
+
+    :param confidence: the probability of each word's label, float32 of shape (words,).
+    :param borders: the first word of each sentence, and the number of all words.
+    """
+    firsts, stops, kinds = span_bounds(ids, borders, schema)
+    least = np.zeros(0, np.float32)
+    if len(firsts):
+        edges = np.stack((firsts, stops), axis=1).ravel()
+        least = np.minimum.reduceat(np.append(confidence, np.float32(1)), edges)[::2]
+    rounded = np.round(least.astype(np.float64), 4).astype(np.float64, copy=False)
+    return ScoredSpans(firsts, stops, kinds, rounded)
+
+
+def span_bounds(
     ids: NDArray[np.int64], borders: NDArray[np.int64], schema: Schema
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Return first word, stop and type id of every span; words are counted over all sentences.

@@ -16,8 +16,11 @@ from labelkit.inference.decoding import decode
 from labelkit.inference.engine import Engine, WordScores
 from labelkit.inference.label_ids import Ids, LabelSequences, gold_ids
 from labelkit.inference.score_blocks import confidences
+from labelkit.inference.scored_labels import scored_labels
 from labelkit.inference.thresholds import threshold_array, tune_thresholds
+from labelkit.metrics import threshold_curves
 from labelkit.metrics.scoring import score
+from labelkit.metrics.threshold_curves import SplitCurves
 from labelkit.metrics.unknown_labels import known_part
 from labelkit.records import Decoder, Example, Mentions, Metric, Predictions, Schema, Scores
 from labelkit.records.heads import IGNORE_INDEX
@@ -95,8 +98,9 @@ class ScoredPredictions:
     ) -> SplitScores:
         """Compute the metrics, and loss and calibration over the words (or texts) that a window covers.
 
-        The latter are the mean ``loss``, the ``temperature``, and the expected calibration error without (``ece``) and
-        with the temperature (``ece_calibrated``). A metric's own score of such a name replaces it.
+        The latter are the mean ``loss``, the ``temperature``, the expected calibration error without (``ece``) and
+        with the temperature (``ece_calibrated``), and the ``precision_recall_curve`` of all words, see
+        :class:`labelkit.metrics.threshold_curves.SplitCurves`. A metric's own score of such a name replaces it.
 
         :param temperature: None to fit it on these words.
         :param recompute_intervals: as for :func:`labelkit.metrics.scoring.score`.
@@ -116,6 +120,7 @@ class ScoredPredictions:
             "ece": calibration_error(before, ids == gold),
             "ece_calibrated": calibration_error(after, ids == gold),
             "temperature": temperature,
+            threshold_curves.NAME: self.curves(temperature).to_json(),
         }
         loss = float(-values[np.arange(len(gold)), gold].mean()) if len(gold) else 0.0
         return SplitScores({"loss": loss, **scored, **calibration} | scored, temperature)
@@ -141,8 +146,13 @@ class ScoredPredictions:
         found = {
             "loss": float(np.minimum(losses, LARGEST_LOSS).mean()) if losses.size else 0.0,
             "ece": calibration_error(probabilities.ravel().astype(np.float32), gold.ravel()),
+            threshold_curves.NAME: self.curves(1.0).to_json(),
         }
         return SplitScores(found | scored, 1.0)
+
+    def curves(self, temperature: float) -> SplitCurves:
+        """Return precision and recall of the predicted labels above each threshold of their score."""
+        return SplitCurves.of(scored_labels(self.found, self.gold, self.ids, self.schema, temperature))
 
 
 def score_split(

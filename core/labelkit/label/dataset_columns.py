@@ -76,7 +76,8 @@ def _identity(labeller: Labeller) -> list[str]:
     engine.
     """
     weights = sha256_of(*weights_of(labeller.folder))
-    return [weights, labeller.info.task, labeller.info.splitter, labeller.decoder.name, labeller.engines]
+    points = [str(sorted(point.thresholds.items())) for point in labeller.operating_points.values()]
+    return [weights, labeller.info.task, labeller.info.splitter, labeller.decoder.name, labeller.engines, *points]
 
 
 def _column(names: Sequence[str], wanted: str | None, kind: str) -> str:

@@ -17,6 +17,7 @@ from labelkit.files.targets import check_target
 from labelkit.formats.own_fields import with_same_fields, without_pairs
 from labelkit.label.journal import Journal, journal_path
 from labelkit.label.left_out import fields_left_out, tasks_left_out
+from labelkit.label.operating_points import points_to_json
 from labelkit.label.stream import InputRecord, LabelResult, label_stream
 from labelkit.label.summary import LabellingSummary
 from labelkit.records import Format, Labelled, ReadingPolicy
@@ -174,6 +175,7 @@ class LabellingJob:
             "notes": [f"{what}: {times:,}" for what, times in self.policy.counts.items()],
             "assumptions": list(self.policy.assumptions),
             **counts,
+            "operating_point": points_to_json(self.labeller.operating_points),
             "resumed_after": self.resumed_after,
             "new_records": self.new.records,
             "new_words": self.new.words,

@@ -134,7 +134,10 @@ class JointLabeller(Labeller):
     def finish(self, batch: PreparedBatch, scored: ScoredBatch | None = None) -> list[Labelled]:
         """Decode a batch and return its records in order, with the labels of each task in ``layers``."""
         parts = self.by_task(batch, scored or self.compute(batch))
-        ordered = [assemble_records(one.batch, one.scored, one.info, one.decoder) for one in parts.values()]
+        ordered = [
+            self.at_operating_point(assemble_records(one.batch, one.scored, one.info, one.decoder), one.info)
+            for one in parts.values()
+        ]
         return [
             replace(layers[0], layers=dict(zip(self.tasks, layers, strict=True)))
             for layers in zip(*ordered, strict=True)

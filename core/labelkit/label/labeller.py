@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from itertools import chain
@@ -27,8 +27,9 @@ from labelkit.label.loading import (
     find_preprocessors,
     load_engine,
 )
+from labelkit.label.operating_points import OperatingPoint, find_operating_points
 from labelkit.label.plugin_settings import CheckpointContext, checkpoint_context
-from labelkit.label.records import drop_low_scores
+from labelkit.label.records import apply_thresholds, drop_low_scores
 from labelkit.label.text_inputs import TextInput, check_pair, numbered_examples
 from labelkit.labels.numbers import refuse_numbers
 from labelkit.models.adoption import AdoptionOptions
@@ -79,6 +80,7 @@ class Labeller:
         self._preprocessors = tuple(preprocessors)
         self._splitter = find_splitter(info.splitter)
         self._selector = EngineSelector(engine, folder, cache)
+        self._points: Mapping[str, OperatingPoint] = {}
 
     @classmethod
     def open(
@@ -95,6 +97,7 @@ class Labeller:
         task: str | None = None,
         all_tasks: bool = False,
         scheme: str | None = None,
+        operating_point: str | None = None,
         trial: bool = False,
         verify: bool = False,
     ) -> Labeller:
@@ -111,10 +114,11 @@ class Labeller:
         :param task: of a checkpoint of several tasks the one to label with; None for the first.
         :param all_tasks: label with all tasks where there are several and none is chosen.
         :param scheme: the tagging scheme of the labels of a model that labelkit did not train; None: by their names.
+        :param operating_point: leave out labels scored below the threshold of their type that reaches this precision
+            or recall on validation, see :func:`labelkit.label.operating_points.parse_targets`.
         :param trial: a contract check labels made-up data, see :attr:`labelkit.Context.trial`.
         :param verify: compute the checksums of all files, also of those that have not changed since they were computed.
-        :raises LabelkitError: if there is no such checkpoint, it is damaged, a plugin that it needs is missing, or the
-            decoder is of another kind.
+        :raises LabelkitError: there is no such checkpoint, it is damaged, or a part that it needs is missing or unfit.
         """
         if splitter is not None:
             find_splitter(splitter)
@@ -124,13 +128,33 @@ class Labeller:
             reference, home, catalog.tasks, offline=offline, options=said, checksum=checksums.sha256
         )
         how = EngineOptions(precision, decoder, engine, device, offline, trial)
-        if all_tasks and task is None and resolved.info.others:
+        chosen = None if all_tasks and task is None and resolved.info.others else task or resolved.info.task
+        infos = resolved.info.of_tasks if chosen is None else {chosen: resolved.info.of_task(chosen)}
+        points = {} if operating_point is None else find_operating_points(operating_point, infos, home, decoder)
+        return cls._of_tasks(resolved, chosen, catalog, home, how, checksums, points)
+
+    @classmethod
+    def _of_tasks(
+        cls,
+        resolved: ResolvedCheckpoint,
+        task: str | None,
+        catalog: Catalog,
+        home: Home,
+        how: EngineOptions,
+        checksums: ChecksumMemory,
+        points: Mapping[str, OperatingPoint],
+    ) -> Labeller:
+        """Return the labeller of one task of a checkpoint, or of all of several for None, at its operating points."""
+        labeller: Labeller
+        if task is None:
             from labelkit.label.joint_loading import load_joint_labeller
 
             labeller = load_joint_labeller(resolved.folder, resolved.info, catalog, how, home.cache, checksums.sha256)
             checksums.save()
-            return labeller
-        return cls._of_task(resolved, task or resolved.info.task, catalog, home, how, checksums)
+        else:
+            labeller = cls._of_task(resolved, task, catalog, home, how, checksums)
+        labeller._points = points
+        return labeller
 
     @classmethod
     def _of_task(
@@ -204,8 +228,16 @@ class Labeller:
 
     @property
     def notes(self) -> list[str]:
-        """Failures of the faster engine, and settings that plugins have gained since training, one line each."""
-        return [*self._context.notes, *self._selector.notes]
+        """Failures of the faster engine, settings that plugins have gained since training, and targets of the operating
+        point that are not reached, one line each.
+        """
+        of_points = [note for point in self._points.values() for note in point.notes]
+        return [*self._context.notes, *self._selector.notes, *of_points]
+
+    @property
+    def operating_points(self) -> Mapping[str, OperatingPoint]:
+        """The operating point of each task; empty where all labels are kept."""
+        return self._points
 
     @property
     def assumptions(self) -> tuple[str, ...]:
@@ -330,10 +362,21 @@ class Labeller:
         return found, encoded.coverage
 
     def decode(self, found: WordScores) -> NDArray[Any]:
-        """Return what the decoder predicts by scores from :meth:`scores`."""
-        from labelkit.inference.prediction import decode_scores
+        """Return what the decoder predicts by scores from :meth:`scores`, without what the operating point leaves out.
 
-        return decode_scores(found, self._decoder, self.info.schema, self.info.thresholds)
+        Plain labels of words, and those of texts with one label, are all there: there is no id for none.
+        """
+        from labelkit.inference.prediction import decode_scores
+        from labelkit.inference.scored_labels import labels_above, threshold_of_types
+
+        info = self.info
+        ids = decode_scores(found, self._decoder, info.schema, info.thresholds)
+        point = self._points.get(info.task)
+        if point is None:
+            return ids
+        return labels_above(
+            found, ids, info.schema, info.temperature, threshold_of_types(point.thresholds, info.schema)
+        )
 
     def records(
         self, examples: Sequence[Example], found: WordScores, coverage: Sequence[Coverage]
@@ -384,7 +427,15 @@ class Labeller:
 
         :param scored: the result of :meth:`compute`; None to compute it now.
         """
-        return assemble_records(batch, scored or self.compute(batch), self.info, self._decoder)
+        records = assemble_records(batch, scored or self.compute(batch), self.info, self._decoder)
+        return self.at_operating_point(records, self.info)
+
+    def at_operating_point(self, records: list[Labelled], info: CheckpointInfo) -> list[Labelled]:
+        """Return the records of a task without the labels that its operating point leaves out."""
+        point = self._points.get(info.task)
+        if point is None:
+            return records
+        return [apply_thresholds(record, point.thresholds, info.schema.scheme) for record in records]
 
     def with_onnx_model(self, model: OnnxModel, runtime: str) -> Self:
         """Return the same labeller with an ONNX model as its only engine, whether it was accepted or not."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from itertools import compress
 from typing import Any
 
 from labelkit.labels.schemes import spans_of, tags_of
@@ -52,23 +53,52 @@ def drop_low_scores(record: Labelled, min_score: float, scheme: Scheme | None) -
     Words of a dropped span get the label ``O``. A plain label of a word stays, as every word has one; only its span
     is dropped. The label of a whole text becomes None, and of a set of labels those below are left out; scores stay.
     """
+    kept, dropped = _keep(record, lambda label, score: score >= min_score, scheme)
+    return replace(kept, coverage=replace(record.coverage, below_min_score=dropped)) if dropped else record
+
+
+def apply_thresholds(record: Labelled, thresholds: Mapping[str, float | None], scheme: Scheme | None) -> Labelled:
+    """Return the record as :func:`drop_low_scores` does, with a threshold for each type.
+
+    A text with any number of labels also gets those that reach their threshold and were not predicted.
+
+    :param thresholds: type → the least score, None to drop all its labels; others stay.
+    """
+
+    def keeps(label: str, score: float) -> bool:
+        least = thresholds.get(label, 0.0)
+        return least is not None and score >= least
+
+    before, scores = record.labels, record.scores
+    if record.words is None and before is not None and scores is not None:
+        chosen = [
+            label
+            for label, score in scores.items()
+            if (keeps(label, score) if label in thresholds else label in before)
+        ]
+        kept, dropped = replace(record, labels=tuple(chosen)), len(set(before) - set(chosen))
+    else:
+        kept, dropped = _keep(record, keeps, scheme)
+    return replace(kept, coverage=replace(record.coverage, below_threshold=dropped)) if dropped else kept
+
+
+def _keep(record: Labelled, keeps: Callable[[str, float], bool], scheme: Scheme | None) -> tuple[Labelled, int]:
+    """Return the record with the spans or labels that ``keeps`` accepts by label and score, and how many it lost."""
     if record.words is None and record.labels is not None:
         scores = record.scores or {}
-        high = tuple(label for label in record.labels if scores.get(label, 0.0) >= min_score)
-        dropped = len(record.labels) - len(high)
-        return replace(record, labels=high, coverage=replace(record.coverage, below_min_score=dropped))
+        high = tuple(label for label in record.labels if keeps(label, scores.get(label, 0.0)))
+        return replace(record, labels=high), len(record.labels) - len(high)
     if record.words is None:
-        if record.score is None or record.score >= min_score:
-            return record
-        return replace(record, label=None, coverage=replace(record.coverage, below_min_score=1))
+        if record.label is None or record.score is None or keeps(record.label, record.score):
+            return record, 0
+        return replace(record, label=None), 1
     spans = record.spans or ()
-    kept = tuple(span for span in spans if (span.score or 0) >= min_score)
-    if len(kept) == len(spans):
-        return record
-    coverage = replace(record.coverage, below_min_score=len(spans) - len(kept))
-    if scheme is None:
-        return replace(record, spans=kept, coverage=coverage)
-    labels = record.labels or ()
-    pairs = zip(spans, spans_of(labels, scheme), strict=True)
-    of_words = [of_words for span, of_words in pairs if (span.score or 0) >= min_score]
-    return replace(record, spans=kept, labels=tags_of(of_words, len(labels), scheme), coverage=coverage)
+    kept = [keeps(span.label, span.score or 0.0) for span in spans]
+    if all(kept):
+        return record, 0
+    found = replace(record, spans=tuple(compress(spans, kept)))
+    if scheme is not None:
+        labels = record.labels or ()
+        of_words = compress(spans_of(labels, scheme), kept)
+        found = replace(found, labels=tags_of(list(of_words), len(labels), scheme))
+    return found, len(spans) - len(found.spans or ())

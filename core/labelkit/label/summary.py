@@ -19,6 +19,7 @@ class LabellingSummary:
 
     :param fallback: words (or texts) without subwords, which have the fallback label.
     :param below_min_score: spans (or labels of texts) left out for their score.
+    :param below_threshold: those left out at the operating point.
     :param repaired: tags changed to fit the scheme.
     :param blank: records without words.
     :param failed: records that could not be read or labelled.
@@ -32,6 +33,7 @@ class LabellingSummary:
     windows: int = 0
     fallback: int = 0
     below_min_score: int = 0
+    below_threshold: int = 0
     repaired: int = 0
     blank: int = 0
     failed: int = 0
@@ -57,7 +59,9 @@ class LabellingSummary:
         self.spans += len(result.spans or ())
         self.windows += result.coverage.windows
         self.fallback += result.coverage.fallback
-        self.below_min_score += result.coverage.below_min_score
+        of_tasks = [layer.coverage for layer in result.layers.values()] or [result.coverage]
+        self.below_min_score += sum(one.below_min_score for one in of_tasks)
+        self.below_threshold += sum(one.below_threshold for one in of_tasks)
         self.repaired += result.coverage.repaired
 
     def count(self, results: Iterable[LabelResult]) -> None:

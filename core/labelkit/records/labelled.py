@@ -37,6 +37,8 @@ class Coverage:
     :param no_subtokens: of these, words without subword tokens.
     :param too_long: of these, words with more subword tokens than a window holds.
     :param below_min_score: spans (or labels of whole texts) that were left out because their score was too low.
+    :param below_threshold: spans (or labels of whole texts) that were left out because their score was below the
+        threshold of their type, at the operating point of the labeller.
     :param repaired: predicted tags that were rewritten to be valid in the scheme; their spans are the same.
     """
 
@@ -46,6 +48,7 @@ class Coverage:
     no_subtokens: int = 0
     too_long: int = 0
     below_min_score: int = 0
+    below_threshold: int = 0
     repaired: int = 0
 
 

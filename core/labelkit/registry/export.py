@@ -15,6 +15,7 @@ from labelkit.formats.spreadsheet import safe_cell
 from labelkit.registry import tables
 from labelkit.registry.filter_comparisons import Condition
 from labelkit.registry.filters import COLUMNS, Fields, figure_name
+from labelkit.registry.metric_rows import CURVES
 from labelkit.registry.queries import CURRENT_ALIASES
 from labelkit.registry.sql_query import ResultTable
 
@@ -39,7 +40,8 @@ def long(connection: sa.Connection, conditions: Sequence[Condition]) -> ResultTa
 def wide(connection: sa.Connection, conditions: Sequence[Condition]) -> ResultTable:
     """Return a row for each run, oldest first: its columns, tags, aliases, settings and scores.
 
-    Settings and scores are named as in filter expressions; one with the name of a column (``data``) is left out.
+    Settings and scores are named as in filter expressions; one with the name of a column (``data``) is left out, and so
+    are precision-recall curves.
     """
     columns: dict[str, sa.ColumnElement[Any]] = {name: _RUNS[column] for name, column in COLUMNS.items()}
     fields = Fields(connection)
@@ -87,7 +89,8 @@ def _scores(connection: sa.Connection, runs: sa.Select[Any]) -> Iterator[tuple[s
     selected = (columns.run, columns.split, columns.type, columns.name, columns.value, columns.text)
     query = sa.select(*selected).join(tables.runs, _RUNS.id == columns.run)
     # Other tasks of the same run would have scores of the same names.
-    query = query.where(columns.run.in_(runs), columns.task == _RUNS.task)
+    # A curve has more characters than a cell of a spreadsheet holds.
+    query = query.where(columns.run.in_(runs), columns.task == _RUNS.task, columns.name != CURVES)
     for run, split, type_, name, value, text in connection.execute(query):
         yield run, figure_name(split, type_, name), value if text is None else text
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from labelkit.metrics.threshold_curves import NAME as CURVES
+from labelkit.metrics.threshold_curves import SplitCurves
 from labelkit.registry.entities import RunDetails
-from labelkit.registry.metric_rows import Figure
+from labelkit.registry.metric_rows import Figure, most_frequent_types, nested
 from labelkit.report.formatting import figure
 
 #: of a drawing, in its own units, and its margins
@@ -17,6 +20,8 @@ LEFT, RIGHT, TOP, BOTTOM = 52, 12, 12, 34
 MARKED = 40
 #: a tick for each value up to this many
 FEW = 6
+#: types whose precision is drawn by their recall, beside that of all labels
+TYPES = 9
 #: larger values cannot be drawn, nor subtracted
 MOST = 1e300
 _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
@@ -33,7 +38,7 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """A metric over the steps.
+    """A metric over the steps, or the precision of a type by its recall.
 
     :param number: of its colour and dashes.
     :param points: coordinates in the drawing, with a tooltip.
@@ -60,6 +65,7 @@ class Chart:
 
     :param description: in a sentence, for screen readers.
     :param selected: where the selected checkpoint is; None if unknown.
+    :param unit: what the horizontal axis counts.
     """
 
     title: str
@@ -68,10 +74,11 @@ class Chart:
     across: Sequence[Tick]
     up: Sequence[Tick]
     selected: float | None = None
+    unit: str = "step"
 
 
 def charts(run: RunDetails) -> list[Chart]:
-    """Return charts of the loss, and of the main validation scores, over the steps."""
+    """Return charts of the loss and the main validation scores over the steps, and of precision by recall."""
     key = run.record.metric_key
     names = list(dict.fromkeys((key, *(name for name in ("precision", "recall", "f1", "accuracy") if name != key))))
     loss = {
@@ -83,7 +90,53 @@ def charts(run: RunDetails) -> list[Chart]:
         chart("Loss", loss, selected),
         chart("Validation", {name: metric_points(run.metrics, "validation", name) for name in names}, selected),
     ]
-    return [one for one in drawn if one is not None]
+    return [one for one in (*drawn, precision_recall_chart(validation_curves(run))) if one is not None]
+
+
+def validation_curves(run: RunDetails) -> SplitCurves | None:
+    """Return the precision-recall curves of validation: of the selected checkpoint, else of its last evaluation.
+
+    None if neither has any, or another version of labelkit wrote them.
+    """
+    hashes = {one.content_hash for one in run.record.splits if one.split == "validation"}
+    later = [one.metrics for one in reversed(run.evaluations) if one.content_hash in hashes]
+    own = nested(run.scores).get("validation", {}).get(run.record.task, {})
+    with contextlib.suppress(ValueError):
+        return next((SplitCurves.from_json(one[CURVES]) for one in (own, *later) if CURVES in one), None)
+    return None
+
+
+def precision_recall_chart(curves: SplitCurves | None) -> Chart | None:
+    """Return a chart of the precision by the recall of all labels and of the most frequent types; None without any."""
+    if curves is None or not curves.micro.thresholds or not curves.micro.support:
+        return None
+    types, _ = most_frequent_types({name: {"support": one.support} for name, one in curves.per_type.items()}, TYPES)
+    named = {"all labels": curves.micro, **{name: curves.per_type[name] for name in types}}
+    x_axis, y_axis = _Axis.over((0.0, 1.0), LEFT, WIDTH - RIGHT), _Axis.over((0.0, 1.0), HEIGHT - BOTTOM, TOP)
+    lines = []
+    for number, (name, curve) in enumerate(named.items()):
+        points = [
+            (
+                x_axis.at(one.recall),
+                y_axis.at(one.precision),
+                f"{name} from {one.threshold:.4f}: precision {one.precision:.4f}, recall {one.recall:.4f}",
+            )
+            for one in curve.points
+        ]
+        if curve.support and points:
+            lines.append(Curve(name, number, points))
+    low = list(curves.micro.points)[-1]
+    return Chart(
+        title="Precision by recall, validation",
+        description=(
+            "Precision by recall of labels above each threshold of their score; of all labels "
+            f"{figure(low.precision)} at recall {figure(low.recall)}"
+        ),
+        lines=lines,
+        across=x_axis.ticks,
+        up=y_axis.ticks,
+        unit="recall",
+    )
 
 
 def metric_points(figures: Iterable[Figure], split: str, name: str) -> Points:

@@ -38,6 +38,7 @@ class OpenOptions:
     precision: str = "fp32"
     engine: str = "auto"
     decoder: str | None = None
+    operating_point: str | None = None
     verify: bool = False
 
 
@@ -66,6 +67,7 @@ class Opener:
             options.decoder,
             options.engine,
             verify=options.verify,
+            operating_point=options.operating_point,
             all_tasks=options.decoder is None,  # which is for the first task
         )
         pair = "Ada lives ." if labeller.info.pairs else None
@@ -247,6 +249,9 @@ class ServedModels:
             models[chosen] = ServedModel(chosen, reference, batcher, opener, say)
             for statement in batcher.labeller.assumptions:
                 say(f"assumed of {chosen}: {statement}")
+            for point in batcher.labeller.operating_points.values():
+                for note in point.notes:
+                    say(f"note: {chosen}: {note}")
         return cls(models, say)
 
     def __iter__(self) -> Iterator[ServedModel]:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from labelkit.errors import LabelkitError
 from labelkit.formats.labelled_json import to_json
+from labelkit.label.operating_points import points_to_json
 from labelkit.label.records import drop_low_scores
 from labelkit.labels.numbers import refuse_numbers
 from labelkit.records import Example, Labelled
@@ -144,6 +145,7 @@ def _description(model: ServedModel) -> dict[str, Any]:
         "labels": list(info.schema.label_names),
         "engine": engine.name,
         "device": engine.device,
+        "operating_point": points_to_json(model.labeller.operating_points),
         "max_length": info.max_length,
         "on_disk": not model.missing,
         "synthetic": info.synthetic,
