@@ -166,7 +166,9 @@ class TrainSettings:
     """
 
     seed: Annotated[Seed, Doc("seed of everything random")] = 42
-    num_train_epochs: Annotated[float, Ge(0.001), Doc("epochs")] = 3.0
+    num_train_epochs: Annotated[
+        Annotated[float, Ge(0.001)] | Literal["auto"], Doc("epochs; auto: 3 to 8, the more the smaller train is")
+    ] = 3.0
     max_steps: Annotated[
         PositiveInt | Literal[-1], Doc("stop after this many optimizer steps; -1: after the epochs")
     ] = -1
@@ -198,6 +200,10 @@ class TrainSettings:
     train_sampling_strategy: Annotated[str, Doc("order of train: random or group_by_length")] = "random"
     dropout: Annotated[
         Annotated[float, Interval(ge=0, le=0.9)] | None, Doc("dropout of the encoder; None: as in its configuration")
+    ] = None
+    ema_decay: Annotated[
+        Annotated[float, Interval(ge=0, lt=1)] | None,
+        Doc("decay of a moving average (EMA) of the weights, kept where it scores better on validation; None: none"),
     ] = None
     freeze_embeddings: Annotated[bool, Doc("freeze the encoder's subword embeddings")] = False
     lora_rank: Annotated[

@@ -48,6 +48,9 @@ _TYPES = {
     "array": 'a list, such as ["a", "b"]',
 }
 
+#: keyword of a JSON schema → what it says of a number
+_BOUNDS = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most", "exclusiveMaximum": "below"}
+
 
 def parse_set(text: str) -> tuple[str, Any]:
     """Split ``key=value`` of ``--set``; the value is read as TOML where it is TOML, else as text.
@@ -135,6 +138,5 @@ def describe(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
         return ", ".join(map(str, schema.get("enum", [schema.get("const")])))
     if isinstance(schema.get("additionalProperties"), dict):
         return f"a table of names, each with {describe(schema['additionalProperties'], definitions)}"
-    bounds = [f"at least {schema['minimum']:,}"] if "minimum" in schema else []
-    bounds += [f"at most {schema['maximum']:,}"] if "maximum" in schema else []
+    bounds = [f"{words} {schema[bound]:,}" for bound, words in _BOUNDS.items() if bound in schema]
     return ", ".join([_TYPES.get(schema.get("type", ""), "any value"), *([" and ".join(bounds)] if bounds else [])])

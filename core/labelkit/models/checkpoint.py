@@ -79,6 +79,7 @@ class CheckpointInfo:
     :param adopted: the reference of the model that was adopted; empty where labelkit trained it.
     :param assumptions: what was assumed of an adopted model, a sentence each.
     :param pairs: it was trained on pairs of texts.
+    :param averaged: the weights are the moving average of those in training, which scored better on validation.
     :param others: the infos of the further tasks that were trained together with this one, with the same encoder.
     """
 
@@ -110,6 +111,7 @@ class CheckpointInfo:
     adopted: str = ""
     assumptions: tuple[str, ...] = ()
     pairs: bool = False
+    averaged: bool = False
     others: tuple[CheckpointInfo, ...] = ()
 
     @property

@@ -11,6 +11,8 @@ from labelkit.config.plan import Plan, Request, Setting
 from labelkit.registry import PlanValue, SearchRecord
 from labelkit.search.domains import Choices, Space, grid, space_from_json, space_to_json
 from labelkit.search.study import PrunerName, SamplerName
+from labelkit.settings import AUTO
+from labelkit.train.epochs import MOST_EPOCHS
 from labelkit.train.preparation import PreparedRun
 from labelkit.train.resumption import recorded_value
 
@@ -107,7 +109,8 @@ class SearchSettings:
         if (domain := self.space.get(_EPOCHS)) is not None:
             epochs = domain.choices if isinstance(domain, Choices) else [domain.high]
         per_epoch: int = self._planned("train.evaluations_per_epoch")
-        return math.ceil(float(max(epochs)) * per_epoch)
+        longest = max(MOST_EPOCHS if one == AUTO else float(one) for one in epochs)
+        return math.ceil(longest * per_epoch)
 
     def _planned(self, key: str) -> Any:
         return next(recorded_value(value) for value in self.plan if value.key == key)

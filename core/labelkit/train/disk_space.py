@@ -30,7 +30,7 @@ class DiskSpaceEstimate:
     """The greatest disk space of a run, in bytes.
 
     :param checkpoint: of one checkpoint.
-    :param state: of the training state: weights, and the moments of the optimizer.
+    :param state: of the training state: weights, the moments of the optimizer, and the average of the weights.
     :param cache: of the encoded windows.
     :param onnx: of the ONNX model of the best checkpoint, which is written when the training state is gone.
     """
@@ -53,7 +53,7 @@ def estimate_disk_space(prepared: PreparedRun, plan: Plan) -> DiskSpaceEstimate:
     words = sum(split.words for corpus in prepared.corpora.values() for split in corpus.splits.values())
     return DiskSpaceEstimate(
         checkpoint=weights,
-        state=(1 + optimizer_moments(plan.train.optim)) * weights,
+        state=(1 + optimizer_moments(plan.train.optim) + (plan.train.ema_decay is not None)) * weights,
         cache=words * _CACHE_BYTES,
         onnx=weights if plan.train.onnx and onnx_installed() else 0,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -12,6 +13,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from labelkit.errors import LabelkitError
 from labelkit.events import Event, Noted, Scored, Stage, StepDone, TrainingStarted
+from labelkit.metrics.scoring import is_better
 from labelkit.models.adapters import merged_adapters
 from labelkit.models.checkpoint import read_checkpoint, write_checkpoint
 from labelkit.models.loading import attention_implementation
@@ -23,11 +25,14 @@ from labelkit.train.guards import TimeLimit, loss_guard
 from labelkit.train.kept_model import keep_onnx_model
 from labelkit.train.models import classifier_of, new_model, new_trainer, trained_model, windows_note
 from labelkit.train.resolution import ResolvedRun
-from labelkit.train.scoring import Selection, score_tasks
+from labelkit.train.scoring import Selection, ValidationScores, score_tasks
 from labelkit.train.signals import InterruptHandler
 from labelkit.train.trainer import WordLevelTrainer, unwrapped_forward
 from labelkit.train.training_state import TrainingState, TrainingStateStore, load_weights
+from labelkit.train.weight_average import WeightAverage
 
+#: the metric that says what the last weights and their average score: {"raw": X, "averaged": Y}
+WEIGHTS = "weights"
 Metrics = Mapping[str, Any]
 Emit = Callable[[Event], object]
 
@@ -156,6 +161,8 @@ class TrainingRun(TrainerCallback):
         """Check the loss, interrupts and the time limit; save the state; decide whether to evaluate."""
         losses, step = self._trainer.losses, state.global_step
         losses.count_step()
+        if self._trainer.average is not None:
+            self._trainer.average.update(step)
         self._interrupts.in_step = False
         self._guard.step(step, losses, now=self._states.due)
         self._emit(StepDone(run=self._run.id, step=step, epoch=float(state.epoch or 0)))
@@ -190,27 +197,24 @@ class TrainingRun(TrainerCallback):
         if distributed.is_main_process():
             self._guard.epoch(step, loss)
             run = self._run
-            attention = attention_implementation(self._classifier, self._attention)
-            with merged_adapters(self._classifier), unwrapped_forward(self._model), attention:
-                scores = score_tasks(run, self._model, "validation", None)
-            for one in scores.values():
-                self._guard.validation(step, one.figures)
-            metrics = self._selects.with_summary({task: one.figures for task, one in scores.items()})
+            scores = self._score_validation(step)
+            metrics = scores.metrics
             value = self._selects.value(metrics)
             best = self._selection.is_best(value)
             if best:
                 self._metrics["validation"] = metrics
             self._emit_scores("validation", step, epoch, metrics, best=best, loss=loss)
             self._check_writable()
-            info = run.checkpoint_info(step, epoch, scores)
             write = partial(
                 write_checkpoint,
                 model=self._model,
                 tokenizer=run.tokenizer,
-                info=info,
+                info=run.checkpoint_info(step, epoch, scores.of_tasks, averaged=scores.averaged),
                 train_mentions=run.kept_mentions,
             )
-            self._selection.save(step, epoch, value, write)
+            average = self._trainer.average if scores.averaged else None
+            with average.applied() if average else contextlib.nullcontext():
+                self._selection.save(step, epoch, value, write)
         distributed.wait_for_everyone()
         return metrics.get(self._selects.task, {})
 
@@ -223,11 +227,40 @@ class TrainingRun(TrainerCallback):
 
     # -- helpers
 
+    def _score_validation(self, step: int) -> ValidationScores:
+        """Return the scores of the model's weights, or of their moving average where validation prefers it.
+
+        Where the weights are averaged, the metrics say under :data:`WEIGHTS` what both score.
+        """
+        average = self._trainer.average
+        raw = self._score_weights(step)
+        if average is None:
+            return raw
+        with average.applied():
+            averaged = self._score_weights(step)
+        values = {"raw": self._selects.value(raw.metrics), "averaged": self._selects.value(averaged.metrics)}
+        better = is_better(values["averaged"], values["raw"], higher=self._selects.higher_is_better)
+        chosen, task = averaged if better else raw, self._selects.task
+        metrics = {**chosen.metrics, task: {**chosen.metrics[task], WEIGHTS: values}}
+        return ValidationScores(chosen.of_tasks, metrics, averaged=better)
+
+    def _score_weights(self, step: int) -> ValidationScores:
+        """Return the scores of the weights that the model has at present."""
+        attention = attention_implementation(self._classifier, self._attention)
+        with merged_adapters(self._classifier), unwrapped_forward(self._model), attention:
+            scores = score_tasks(self._run, self._model, "validation", None)
+        for one in scores.values():
+            self._guard.validation(step, one.figures)
+        return ValidationScores(scores, self._selects.with_summary({task: one.figures for task, one in scores.items()}))
+
     def _make_trainer(self, arguments: TrainingArguments) -> WordLevelTrainer:
         callbacks = [*self._run.callbacks, self]
         trainer = new_trainer(self._run, self._model, args=arguments, evaluate=self.evaluate, callbacks=callbacks)
         if note := windows_note(self._run, trainer):
             self._emit(note)
+        decay = self._run.plan.train.ema_decay
+        if decay is not None and distributed.is_main_process():  # the weights of all processes are the same
+            trainer.average = WeightAverage(self._model, decay)
         trainer.max_tokens, trainer.on_out_of_memory = self._max_tokens, self._note_out_of_memory
         return trainer
 

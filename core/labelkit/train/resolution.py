@@ -36,9 +36,11 @@ from labelkit.models.tokenizer import load_tokenizer, max_length_of
 from labelkit.registry import Home
 from labelkit.settings import AUTO
 from labelkit.train.arguments import training_arguments
+from labelkit.train.epochs import epochs_for
 from labelkit.train.preparation import PreparedRun
 from labelkit.train.trial import try_training_settings
 from labelkit.train.trials import trial_examples
+from labelkit.train.weight_average import check_average
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,10 +106,13 @@ class ResolvedRun:
         asked = any(metric.uses_train_mentions for metric in self.plan.metrics)
         return self.train_mentions() if asked and self.train_mentions is not None else None
 
-    def checkpoint_info(self, step: int, epoch: float, scores: Mapping[str, SplitScores]) -> CheckpointInfo:
+    def checkpoint_info(
+        self, step: int, epoch: float, scores: Mapping[str, SplitScores], *, averaged: bool = False
+    ) -> CheckpointInfo:
         """Return the info of a checkpoint with its scores on validation, and in it those of further tasks.
 
         :param scores: task → its scores.
+        :param averaged: it holds the moving average of the weights.
         """
         plan = self.plan
         metrics, temperature, thresholds = scores[self.task]
@@ -136,7 +141,8 @@ class ResolvedRun:
             thresholds=dict(thresholds),
             suppliers=self.suppliers,
             plugin_settings=plan.part_settings,
-            others=tuple(one.checkpoint_info(step, epoch, scores) for one in self.others),
+            averaged=averaged,
+            others=tuple(one.checkpoint_info(step, epoch, scores, averaged=averaged) for one in self.others),
         )
 
 
@@ -167,7 +173,9 @@ def resolve_plan(prepared: PreparedRun) -> tuple[Plan, Hardware]:
     max_length = prepared.plan.data.max_length
     if max_length != "auto" and max_length > limit:
         raise LabelkitError(f"data.max_length {max_length} is more than the {limit} subwords that the encoder reads")
+    words = max(one.corpus.splits["train"].words for one in prepared.of_tasks)
     choices = {
+        "train.num_train_epochs": epochs_for(words),
         "data.max_length": architectures.default_max_length(limit),
         "train.learning_rate": _learning_rate(prepared.plan, config),
         "train.precision": architectures.precision_for(config, hardware.precision_for("auto", device)),
@@ -176,6 +184,7 @@ def resolve_plan(prepared: PreparedRun) -> tuple[Plan, Hardware]:
     plan = prepared.plan.resolved({**choices, **adapter_choices(prepared.plan, config)})
     architectures.check_precision(config, plan.train.precision, plan.train.eval_precision)
     window_encoding(plan, tokenizer)
+    check_average(plan)
     try_training_settings(training_arguments(plan, Path("unused"), device.type))
     try_head(bound_head(plan, prepared), trial_labels(plan, prepared.corpus))
     return plan, device

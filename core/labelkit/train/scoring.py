@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from labelkit.config.joint import JOINED_BY
 from labelkit.config.plan import Plan
@@ -70,6 +70,19 @@ class Selection:
     def value(self, figures: Mapping[str, Mapping[str, Any]]) -> float:
         """Return the deciding value of what :meth:`with_summary` returned."""
         return float(figures[self.task][self.key])
+
+
+class ValidationScores(NamedTuple):
+    """What a model scores on validation during training.
+
+    :param of_tasks: task → its scores.
+    :param metrics: see :meth:`Selection.with_summary`.
+    :param averaged: the scores are those of the moving average of the weights.
+    """
+
+    of_tasks: Mapping[str, SplitScores]
+    metrics: Mapping[str, Mapping[str, Any]]
+    averaged: bool = False
 
 
 def score_tasks(

@@ -24,6 +24,7 @@ from labelkit.train.oom_recovery import OutOfMemoryTrainer
 from labelkit.train.sampling import TokenBatchSampler, TrainSampler
 from labelkit.train.training_state import load_optimizer, load_random, load_weights
 from labelkit.train.training_windows import Item, RandomTextWindows, TrainingWindows
+from labelkit.train.weight_average import WeightAverage
 
 #: (steps done, epochs done, mean training loss since the last evaluation) → metrics on validation
 Evaluate = Callable[[int, float, float | None], Mapping[str, Any]]
@@ -143,7 +144,10 @@ class WordLevelTrainer(OutOfMemoryTrainer):
     :param random_window: the most subwords of the one window of each text that an epoch reads; 0 for all windows.
     :param callbacks: called at each step and evaluation in this order, after those of transformers.
     :param data: the windows in place of those of ``train``, and ``collate`` what makes batches of them.
+    :ivar average: of the weights, which the training state holds, too; None for none.
     """
+
+    average: WeightAverage | None = None
 
     def __init__(
         self,

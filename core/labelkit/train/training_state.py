@@ -177,7 +177,10 @@ def _explain_damage(folder: Path) -> Iterator[None]:
 
 
 def snapshot(trainer: WordLevelTrainer) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
-    """Return the state of optimizer, scheduler, gradient scaler, loss and random generators, as JSON and tensors."""
+    """Return the state of optimizer, scheduler, gradient scaler, loss, random generators and average of the weights.
+
+    It is JSON, and the tensors that it names.
+    """
     assert trainer.optimizer is not None
     assert trainer.lr_scheduler is not None
     tensors: dict[str, torch.Tensor] = {"random.cpu": torch.get_rng_state()}
@@ -192,13 +195,17 @@ def snapshot(trainer: WordLevelTrainer) -> tuple[dict[str, Any], dict[str, torch
         "losses": trainer.losses.to_json(),
         "random": {"python": random.getstate(), "numpy": [np.asarray(words).tolist(), *rest]},
     }
+    if trainer.average is not None:
+        tensors |= trainer.average.tensors()
     return content, tensors
 
 
 def load_weights(trainer: WordLevelTrainer, folder: Path) -> None:
-    """Load the weights of a state into the model."""
+    """Load the weights of a state into the model, and their average."""
     with _explain_damage(folder):
         load_model(trainer.accelerator.unwrap_model(trainer.model), str(folder / WEIGHTS))
+        if trainer.average is not None:
+            trainer.average.load(load_file(folder / TENSORS))
 
 
 def load_optimizer(trainer: WordLevelTrainer, folder: Path) -> None:
