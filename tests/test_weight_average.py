@@ -52,7 +52,7 @@ def weights_of(result: labelkit.RunResult) -> bytes:
 
 def a_model() -> torch.nn.Sequential:
     model = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.Linear(3, 1))
-    model[0].bias.requires_grad_(False)
+    dict(model.named_parameters())["0.bias"].requires_grad_(False)
     return model
 
 
@@ -83,15 +83,15 @@ def test_the_decay_grows_to_what_the_user_gives() -> None:
 
 def test_a_model_has_its_own_weights_again_after_an_error_too() -> None:
     model = a_model()
-    average = WeightAverage(model, 0.5)
+    average, weights = WeightAverage(model, 0.5), dict(model.named_parameters())
     with torch.no_grad():
-        model[1].weight.add_(1)
+        weights["1.weight"].add_(1)
     before = {name: weight.detach().clone() for name, weight in model.named_parameters()}
     places = [weight.data_ptr() for weight in model.parameters()]
 
     def fail() -> None:
-        assert not model[1].weight.equal(before["1.weight"])
-        assert model[0].bias.equal(before["0.bias"])
+        assert not weights["1.weight"].equal(before["1.weight"])
+        assert weights["0.bias"].equal(before["0.bias"])
         raise RuntimeError("stop")
 
     with pytest.raises(RuntimeError, match="stop"), average.applied():
