@@ -14,8 +14,8 @@ from labelkit.errors import DataError
 from labelkit.formats import conll, conllu
 from labelkit.formats.labelled_json import to_json
 from labelkit.formats.tools import brat, html, label_studio, spacy_docbin
-from labelkit.label.journal import _from_json, _to_json
 from labelkit.label.left_out import tasks_left_out
+from labelkit.label.result_json import result_from_json, result_to_json
 from labelkit.records import Coverage, DataSettings, Kind, Labelled, LoadContext, Span
 
 WORDS, TEXT = ("Ada", "slept"), "Ada slept"
@@ -56,7 +56,7 @@ def test_json_has_the_labels_of_each_task_once() -> None:
 
 
 def test_the_journal_keeps_the_labels_of_each_task() -> None:
-    assert _from_json(json.loads(json.dumps(_to_json(RECORD)))) == replace(
+    assert result_from_json(json.loads(json.dumps(result_to_json(RECORD)))) == replace(
         RECORD, run="", layers={task: replace(layer, run="") for task, layer in RECORD.layers.items()}
     )
 

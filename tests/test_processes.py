@@ -54,6 +54,28 @@ def launched(launcher: str, home: Path, *arguments: str, task: str = "ner") -> s
     )
 
 
+def launched_on_nodes(home: Path, *arguments: str) -> list[subprocess.Popen[str]]:
+    """Start ``labelkit run ner`` on two nodes with a process each, which meet on loopback."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        place = f"127.0.0.1:{free.getsockname()[1]}"
+    common = ["--nnodes", "2", "--nproc-per-node", "1", "--rdzv-backend", "c10d", "--rdzv-endpoint", place]
+    return [
+        subprocess.Popen(
+            [
+                *(sys.executable, "-m", "torch.distributed.run", *common, "--rdzv-id", "two", "--node-rank", str(rank)),
+                *("--local-addr", "127.0.0.1", "-m", "labelkit", "run", "ner", *arguments),
+            ],
+            env={**os.environ, "LABELKIT_HOME": str(home), "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        for rank in (0, 1)
+    ]
+
+
 def only_run(home: Path) -> Any:
     with Registry.open(Home(root=home), create=False) as registry:
         (listed,) = registry.runs.search()
@@ -61,7 +83,7 @@ def only_run(home: Path) -> Any:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("launcher", ["torchrun", "accelerate"])
+@pytest.mark.parametrize("launcher", ["torchrun", "accelerate", "two nodes"])
 def test_two_processes_train_one_run_as_one_does(launcher: str, tiny: Path, corpus: Path, tmp_path: Path) -> None:
     """Half of the windows in each process: the same optimizer steps as one process takes with all of them."""
     same = {"train.precision": "fp32", "train.dropout": 0.0, "train.train_sampling_strategy": "random"}
@@ -70,13 +92,15 @@ def test_two_processes_train_one_run_as_one_does(launcher: str, tiny: Path, corp
     )
     given = ["--data", str(corpus), "--model", str(tiny), "--recipe", PLAIN, "--epochs", "2", "--lr", "5e-3"]
     sets = [f"--set={key}={value}" for key, value in {**same, "train.per_device_train_batch_size": 8}.items()]
-    process = launched(launcher, tmp_path / "two", *given, *sets, "--json")
-    out, err = process.communicate(timeout=300)
-    assert process.returncode == 0, err[-3000:]
-    result = json.loads(out)  # one document, of the first process
+    given += [*sets, "--json"]
+    home = tmp_path / "two"
+    processes = launched_on_nodes(home, *given) if launcher == "two nodes" else [launched(launcher, home, *given)]
+    ended = [(process.communicate(timeout=300), process.returncode) for process in processes]
+    assert [status for _, status in ended] == [0] * len(ended), [err[-3000:] for (_, err), _ in ended]
+    result = json.loads("".join(out for (out, _), _ in ended))  # one document, of the first process
     details = only_run(tmp_path / "two")
     assert (details.status, details.record.id) == ("finished", result["run"])
-    assert "2 processes train together" in err
+    assert sum(err.count("2 processes train together") for (_, err), _ in ended) == 1
     assert len(list((tmp_path / "two").glob("runs/*/checkpoints/*"))) == 2
     for split in ("validation", "test"):
         for figure in ("loss", "f1", "accuracy"):

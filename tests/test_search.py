@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from labelkit.cli import main
 from labelkit.config.plan import Request, make_plan
 from labelkit.errors import RegistryError, TrainingError
 from labelkit.plugins.catalog import Catalog
@@ -282,3 +284,32 @@ def test_the_winner_is_a_recipe_that_reads_back(made_up: MadeUp, catalog: Catalo
         key: value for key, value in expected.items() if key not in left_out
     }
     assert plan.train.score_test
+
+
+# -- deletion ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_search_is_deleted_with_its_trials_and_its_name_is_free(
+    made_up: MadeUp, catalog: Catalog, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LABELKIT_HOME", str(made_up.home.root))
+    process(made_up.home, catalog).work()
+    with Registry.open(made_up.home, create=False) as registry:
+        other = replace(registry.runs.get(NAMES[0]).record, id="other", name=None, group=None, plan=())
+        registry.recorder.start(other)
+        registry.recorder.finish("other", "finished", seconds=1.0)
+    assert main(["runs", "rm", "s", "--dry-run"]) == 0
+    assert "would delete the search s" in capsys.readouterr().out
+    assert main(["runs", "rm", "s", "--checkpoints-only"]) == 0
+    assert runs_of(made_up.home) == FINISHED
+    capsys.readouterr()
+    assert main(["runs", "rm", "s", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (sorted(one["run"] for one in found["runs"]), found["searches"]) == (sorted(NAMES), ["s"])
+    assert runs_of(made_up.home) == []
+    with Registry.open(made_up.home, create=False) as registry:
+        assert registry.searches.find("s") is None
+        assert registry.runs.find("other").id == "other"
+    assert main(["runs", "rm", "s"]) == 1
+    process(made_up.home, catalog).work()
+    assert runs_of(made_up.home) == FINISHED

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from labelkit.api.suggesting import suggest
     from labelkit.api.training import resume, run
     from labelkit.inference.viterbi import viterbi
+    from labelkit.label.batches import BatchLabeller
     from labelkit.label.labeller import Labeller
     from labelkit.labels.schemes import may_follow
     from labelkit.models.references import resolve_tiny
@@ -78,9 +79,11 @@ _LAZY = {
     "resolve_tiny": "labelkit.models.references",
     "RunResult": "labelkit.train.run",
     "Labeller": "labelkit.label.labeller",
+    "BatchLabeller": "labelkit.label.batches",
 }
 
 __all__ = [
+    "BatchLabeller",
     "Context",
     "Counts",
     "Coverage",

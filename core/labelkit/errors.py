@@ -115,6 +115,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     "postgres": ("psycopg", "sqlglot"),
     "peft": ("peft",),
     "search": ("optuna",),
+    "ray": ("ray", "pyarrow"),
 }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -17,6 +19,8 @@ from labelkit.files.targets import check_target, is_stdout, is_stream
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from labelkit.label.batches import CheckpointSpec
+    from labelkit.label.cluster.stream import RayCluster
     from labelkit.label.inputs import Inputs
     from labelkit.label.job import LabellingJob
     from labelkit.label.labeller import Labeller
@@ -25,6 +29,7 @@ if TYPE_CHECKING:
 
 #: size of a large input in bytes, some ten thousand words: a faster engine is worth its loading time
 LARGE = 1 << 18
+_ADDRESS = re.compile(r"[\w.-]+:\d+|\[[\da-fA-F:]+\]:\d+")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,11 +60,29 @@ class LabelOptions:
     encoding: str
     sets: tuple[str, ...]
     safe_cells: bool
+    ray: str | None
+    workers: int | None
+    timeout: float | None
 
     @property
     def file(self) -> Path | None:
         """The file to write; None where the output is a stream."""
         return None if self.output is None or is_stream(self.output) else self.output
+
+    @property
+    def labelling(self) -> dict[str, Any]:
+        """How the labeller is opened."""
+        # a single text gains nothing by bf16
+        precision = "fp32" if self.texts and self.precision == "auto" else self.precision
+        return {
+            "precision": precision,
+            "decoder": self.decoder,
+            "engine": self.engine,
+            "splitter": self.splitter,
+            "scheme": self.scheme,
+            "task": self.task,
+            "all_tasks": True,
+        }
 
     @property
     def given_texts(self) -> list[str | TextPair]:
@@ -80,6 +103,17 @@ class LabelOptions:
             raise click.UsageError("--resume continues a file: name it with -o FILE")
         if as_json and self.output is None and self.inputs:
             raise click.UsageError("--json prints the closing summary: name a file for the records with -o FILE")
+        self._check_ray()
+
+    def _check_ray(self) -> None:
+        if self.ray is None:
+            if self.workers is not None or self.timeout is not None:
+                raise click.UsageError("--workers and --timeout are for --ray")
+            return
+        if not (self.ray in ("local", "auto") or _ADDRESS.fullmatch(self.ray)):
+            raise click.UsageError(f"--ray takes local, auto or HOST:PORT, and not '{self.ray}'; write it after INPUT…")
+        if not self.inputs:
+            raise click.UsageError("--ray labels files, folders or standard input, and not --text")
 
     def journal_header(self, labeller: Labeller) -> dict[str, Any]:
         """Return the arguments that must be equal to resume an interrupted command."""
@@ -148,6 +182,20 @@ class LabelOptions:
 @click.option("--strict", is_flag=True, help="Stop at the first record that cannot be read.")
 @click.option("--force", is_flag=True, help="Replace an existing FILE.")
 @click.option("--safe-cells", is_flag=True, help="In CSV, put ' before text that spreadsheets take for a formula.")
+@click.option(
+    "--ray",
+    is_flag=False,
+    flag_value="local",
+    metavar="[ADDRESS]",
+    help="Label on a Ray cluster: HOST:PORT, auto, or local (the default) to start one on this machine.",
+)
+@click.option("--workers", type=click.IntRange(1), metavar="N", help="With --ray: label in N processes.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(1),
+    metavar="SECONDS",
+    help="With --ray: fail when nothing was labelled for so long; default 1800.",
+)
 @reading_options
 @command_options
 def label(shell: Shell, **given: Any) -> None:
@@ -166,6 +214,10 @@ def label(shell: Shell, **given: Any) -> None:
     if is_stdout(options.output):
         options = replace(options, output=None)
     options.check(as_json=shell.as_json)
+    if options.ray is not None:
+        from labelkit.errors import require_extra
+
+        require_extra("ray", "--ray")
     if options.texts and options.output is None and options.to is None:
         print_texts(shell, options)
     else:
@@ -202,16 +254,27 @@ def print_texts(shell: Shell, options: LabelOptions) -> None:
 
 def run_job(shell: Shell, options: LabelOptions) -> None:
     """Label to a file or to standard output, with a progress bar and a closing summary."""
-    from labelkit.cli.labelling import LabelProgress, ReadMeter
-    from labelkit.files.reading import OPEN_LISTENER
-    from labelkit.label.job import LabellingJob
-
     ctx = reading_context(shell, options.columns, options.encoding, options.sets)
     inputs = None if options.texts else _find_inputs(shell, options, ctx)
     if options.output:
         read = [one.path for one in inputs.files] if inputs else []
         check_target(options.output, force=options.force, inputs=read)
     _writer(shell, options, None)  # an invalid format or setting fails before the model is loaded
+    with _cluster(options) as cluster:
+        label_inputs(shell, options, inputs, ctx, cluster)
+
+
+def label_inputs(
+    shell: Shell, options: LabelOptions, inputs: Inputs | None, ctx: LoadContext, cluster: RayCluster | None
+) -> None:
+    """Load the labeller, label and close.
+
+    :param inputs: None for the texts that options give.
+    """
+    from labelkit.cli.labelling import LabelProgress, ReadMeter
+    from labelkit.files.reading import OPEN_LISTENER
+    from labelkit.label.job import LabellingJob
+
     labeller = _open(shell, options)
     ctx = replace(_reading_context(shell, options, labeller), policy=ctx.policy)
     meter, bar = ReadMeter(), options.output is not None or not results().isatty()
@@ -227,6 +290,8 @@ def run_job(shell: Shell, options: LabelOptions) -> None:
             large=inputs is not None and (inputs.size or 0) >= LARGE,
             prompt=options.file is None and "-" in options.inputs,
             on_chunk=progress,
+            cluster=cluster,
+            spec=_spec(shell, options, labeller),
         )
         try:
             if options.file:
@@ -239,6 +304,25 @@ def run_job(shell: Shell, options: LabelOptions) -> None:
         finally:
             OPEN_LISTENER.set(None)
     _close(shell, options, job)
+
+
+def _cluster(options: LabelOptions) -> AbstractContextManager[RayCluster | None]:
+    """Return the cluster to label on, which starts while the checkpoint is loaded; None for this process."""
+    if options.ray is None:
+        return nullcontext()
+    from labelkit.label.cluster.stream import RayCluster
+
+    limit: dict[str, Any] = {} if options.timeout is None else {"timeout": options.timeout}
+    return RayCluster(options.ray, workers=options.workers, **limit)
+
+
+def _spec(shell: Shell, options: LabelOptions, labeller: Labeller) -> CheckpointSpec | None:
+    """Return what workers are told of the checkpoint; None without any."""
+    if options.ray is None:
+        return None
+    from labelkit.label.batches import CheckpointSpec
+
+    return CheckpointSpec.of(labeller.folder, shell.home, shell.catalog, **options.labelling)
 
 
 def _find_inputs(shell: Shell, options: LabelOptions, ctx: LoadContext) -> Inputs:
@@ -284,20 +368,12 @@ def _reading_context(shell: Shell, options: LabelOptions, labeller: Labeller) ->
 def _open(shell: Shell, options: LabelOptions) -> Labeller:
     from labelkit.label.labeller import Labeller
 
-    # a single text gains nothing by bf16
-    precision = "fp32" if options.texts and options.precision == "auto" else options.precision
     labeller = Labeller.open(
         options.run,
         shell.home,
         shell.catalog,
-        precision,
-        options.decoder,
-        options.engine,
-        splitter=options.splitter,
-        scheme=options.scheme,
+        **options.labelling,
         verify=options.verify,
-        task=options.task,
-        all_tasks=True,
         operating_point=options.operating_point,
     )
     say_assumptions(shell, labeller.assumptions)

@@ -100,7 +100,7 @@ class LabelProgress:
 
 def summary_lines(job: LabellingJob, output: Path | None) -> Iterator[str]:
     """Yield the closing summary: counts and speed, and a note for whatever was left out or changed."""
-    engine, total, info = job.labeller.engine, job.total, job.labeller.info
+    engine, total, info = job.engine, job.total, job.labeller.info
     token = info.kind == "token"
     counts = [plural(total.records, "record"), plural(total.words, "word")]
     if token:
@@ -123,11 +123,11 @@ def summary_lines(job: LabellingJob, output: Path | None) -> Iterator[str]:
     if total.repaired:
         yield f"note: {plural(total.repaired, 'tag')} repaired to fit {info.schema.scheme}, the spans are the same"
     yield from _loss_lines(job)
-    for note in job.labeller.notes:
+    for note in engine.notes:
         yield f"note: {note}"
     yield from assumed_lines(job.policy.assumptions)
-    if engine.memory.backoffs:
-        yield f"note: out of memory {plural(engine.memory.backoffs, 'time')}, with smaller batches afterwards"
+    if engine.backoffs:
+        yield f"note: out of memory {plural(engine.backoffs, 'time')}, with smaller batches afterwards"
 
 
 def _loss_lines(job: LabellingJob) -> Iterator[str]:

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     import datasets
 
     from labelkit.label.labeller import Labeller
-    from labelkit.models.checkpoint import CheckpointInfo
     from labelkit.records import Labelled
 
 #: rows that are labelled at once
@@ -40,8 +39,8 @@ def label_dataset(
     if not isinstance(dataset, datasets.Dataset):
         hint = "label each split: DatasetDict({name: labeller.label_dataset(one) for name, one in splits.items()})"
         raise LabelkitError(f"a datasets.Dataset is needed, not a {type(dataset).__name__}", hint=hint)
-    chosen = _column(dataset.column_names, column, labeller.info.kind)
-    second = _pair_column(dataset.column_names, pair, labeller.info)
+    chosen = text_column(dataset.column_names, column, labeller.info.kind)
+    second = pair_column(dataset.column_names, pair, pairs=labeller.info.pairs)
     added = _features(labeller, prefix)
     if taken := [name for name in added if name in dataset.column_names]:
         raise LabelkitError(f"the dataset has a column '{taken[0]}' already", hint="choose another prefix=")
@@ -52,7 +51,7 @@ def label_dataset(
             records = labeller.label_all(texts, min_score=min_score)
         except LabelkitError as error:
             raise error.at(f"rows {indices[0] + 1:,} to {indices[-1] + 1:,} of column '{chosen}'") from error
-        columns = [_row(record, prefix) for record in records]
+        columns = [labels_of(record, prefix) for record in records]
         return {name: [row[name] for row in columns] for name in added}
 
     # the fingerprint of the result: datasets would pickle the model to make one
@@ -80,7 +79,7 @@ def _identity(labeller: Labeller) -> list[str]:
     return [weights, labeller.info.task, labeller.info.splitter, labeller.decoder.name, labeller.engines, *points]
 
 
-def _column(names: Sequence[str], wanted: str | None, kind: str) -> str:
+def text_column(names: Sequence[str], wanted: str | None, kind: str) -> str:
     """Return the column of texts or words.
 
     :raises LabelkitError: there is none.
@@ -98,12 +97,12 @@ def _column(names: Sequence[str], wanted: str | None, kind: str) -> str:
     return found[0]
 
 
-def _pair_column(names: Sequence[str], wanted: str | None, info: CheckpointInfo) -> str | None:
+def pair_column(names: Sequence[str], wanted: str | None, *, pairs: bool) -> str | None:
     """Return the column of second texts; None where single texts are labelled.
 
     :raises LabelkitError: there is none, and the labeller is one of pairs of texts.
     """
-    if wanted is None and not info.pairs:
+    if wanted is None and not pairs:
         return None
     found = [name for name in ([wanted] if wanted else USUAL["pair"]) if name in names]
     if not found:
@@ -130,7 +129,8 @@ def _features(labeller: Labeller, prefix: str) -> dict[str, Any]:
     return {**added, f"{prefix}spans": List(span)}
 
 
-def _row(record: Labelled, prefix: str) -> dict[str, Any]:
+def labels_of(record: Labelled, prefix: str) -> dict[str, Any]:
+    """Return the labels of a record as columns."""
     values: dict[str, Any]
     if record.words is None and record.labels is not None:
         values = {"labels": list(record.labels)}

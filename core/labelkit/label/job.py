@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from labelkit.console.output import open_output
 from labelkit.data.plugin_errors import write_format
@@ -23,11 +23,23 @@ from labelkit.label.summary import LabellingSummary
 from labelkit.records import Format, Labelled, ReadingPolicy
 
 if TYPE_CHECKING:
+    from labelkit.label.batches import CheckpointSpec
+    from labelkit.label.cluster.stream import RayCluster
     from labelkit.label.labeller import Labeller
     from labelkit.registry import Home
 
 #: own fields that are looked for in the output
 _MOST_FIELDS = 100
+
+
+class EngineFacts(NamedTuple):
+    """What computed: the name of the engine, and how often it ran out of memory."""
+
+    name: str
+    precision: str
+    device: str
+    backoffs: int
+    notes: list[str]
 
 
 @dataclass(kw_only=True, slots=True)
@@ -41,6 +53,8 @@ class LabellingJob:
     :param large: the input is known to be large.
     :param prompt: the input may be slow, and its results go to a stream.
     :param on_chunk: called with the results of each chunk.
+    :param cluster: label there, and not in this process.
+    :param spec: the checkpoint, as the workers of the cluster are told of it.
     :param new: counts of the results of this process, which took :attr:`seconds`.
     :param left_out: own fields of records that the format of the output does not hold.
     :param total: counts of all results in the output, those of an earlier process included.
@@ -55,6 +69,8 @@ class LabellingJob:
     large: bool = False
     prompt: bool = False
     on_chunk: Callable[[list[LabelResult]], None] = lambda chunk: None
+    cluster: RayCluster | None = None
+    spec: CheckpointSpec | None = None
     new: LabellingSummary = field(default_factory=LabellingSummary)
     total: LabellingSummary = field(default_factory=LabellingSummary)
     seconds: float = 0.0
@@ -64,6 +80,14 @@ class LabellingJob:
     def resumed_after(self) -> int:
         """The number of results of an earlier process."""
         return self.total.results - self.new.results
+
+    @property
+    def engine(self) -> EngineFacts:
+        """The engine of this process, or of the workers."""
+        engine = self.labeller.engine
+        if self.cluster is not None and (facts := self.cluster.facts):
+            return EngineFacts(*(facts[name] for name in ("engine", "precision", "device", "backoffs", "notes")))
+        return EngineFacts(engine.name, engine.precision, engine.device, engine.memory.backoffs, self.labeller.notes)
 
     @property
     def words_per_second(self) -> float:
@@ -77,10 +101,7 @@ class LabellingJob:
         """
         least = self.min_score
         started = time.monotonic()
-        streamed = label_stream(
-            self.labeller, self.inputs, strict=self.strict, done=done, large=self.large, prompt=self.prompt
-        )
-        for chunk in streamed:
+        for chunk in self._streamed(done):
             if least is not None:
                 chunk = [self.labeller.above(least, r) if isinstance(r, Labelled) else r for r in chunk]
             for result in chunk:
@@ -88,6 +109,15 @@ class LabellingJob:
             self.seconds = time.monotonic() - started
             self.on_chunk(chunk)
             yield chunk
+
+    def _streamed(self, done: int) -> Iterator[list[LabelResult]]:
+        if self.cluster is None or self.spec is None:
+            return label_stream(
+                self.labeller, self.inputs, strict=self.strict, done=done, large=self.large, prompt=self.prompt
+            )
+        return self.cluster.label(
+            self.labeller, self.inputs, self.spec, strict=self.strict, done=done, large=self.large
+        )
 
     def write_stream(self, path: Path | None = None) -> None:
         """Label to a stream, flushed after each chunk.
@@ -165,7 +195,7 @@ class LabellingJob:
 
         :param output: the written file; None for standard output.
         """
-        engine, counts = self.labeller.engine, asdict(self.total)
+        engine, counts = self.engine, asdict(self.total)
         del counts["failures"]
         return {
             "run": self.labeller.info.run,
@@ -184,7 +214,7 @@ class LabellingJob:
             "engine": engine.name,
             "precision": engine.precision,
             "device": engine.device,
-            "backoffs": engine.memory.backoffs,
+            "backoffs": engine.backoffs,
         }
 
     def record_output(self, path: Path, home: Home) -> LabelkitError | None:

@@ -12,7 +12,6 @@ import os
 import time
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -20,8 +19,9 @@ from labelkit.errors import DataError, LabelkitError, StorageError
 from labelkit.files.atomic import storage_errors
 from labelkit.formats.jsonl import json_line
 from labelkit.label.records import FailedRecord
+from labelkit.label.result_json import result_from_json, result_to_json
 from labelkit.label.stream import InputRecord, LabelResult
-from labelkit.records import Coverage, Example, Labelled, Span
+from labelkit.records import Example, Labelled
 
 FORMAT = 1
 #: seconds between two calls of fsync
@@ -102,7 +102,7 @@ class Journal:
 
         :raises StorageError: if the file cannot be written; committed chunks are safe.
         """
-        lines = b"".join([json_line(_to_json(result), getattr(result, "id", "")) for result in results])
+        lines = b"".join([json_line(result_to_json(result), getattr(result, "id", "")) for result in results])
         with _resumable_errors(self.path):
             self._file.write(lines + _commit_line(self.chunks + 1, len(results), zlib.crc32(lines)))
             self._file.flush()
@@ -117,7 +117,7 @@ class Journal:
             file.readline()
             for line in file:
                 if not line.startswith(_COMMIT):
-                    yield _from_json(json.loads(line))
+                    yield result_from_json(json.loads(line))
 
     def records(self) -> Iterator[Labelled]:
         """Yield all committed results that are labelled records."""
@@ -186,38 +186,6 @@ def _close(file: BinaryIO) -> None:
 
 def _commit_line(chunk: int, items: int, checksum: int) -> bytes:
     return json_line({"close": chunk, "items": items, "crc32": checksum}, "close")
-
-
-def _to_json(result: LabelResult) -> dict[str, Any]:
-    if isinstance(result, FailedRecord):
-        return {"failed": result.message, "hint": result.hint, "ends_file": result.ends_file}
-    found = {name: getattr(result, name) for name in ("id", "text", "words", "labels", "offsets", "extra", "engine")}
-    if result.words is None:
-        found |= {"label": result.label, "number": result.number, "score": result.score, "scores": result.scores}
-        found["pair"] = result.pair
-    else:
-        found["spans"] = [(span.start, span.end, span.label, span.score) for span in result.spans or ()]
-    if result.layers:
-        found["layers"] = {task: _to_json(layer) for task, layer in result.layers.items()}
-    return {**found, "coverage": asdict(result.coverage)}
-
-
-def _from_json(found: dict[str, Any]) -> LabelResult:
-    if "failed" in found:
-        return FailedRecord(found["failed"], found["hint"], found["ends_file"])
-    coverage = Coverage(**found.pop("coverage"))
-    if layers := found.pop("layers", None):
-        found["layers"] = {task: _from_json(layer) for task, layer in layers.items()}
-    if found["words"] is None:
-        return Labelled(**found, coverage=coverage)
-    text = found["text"]
-    found["spans"] = tuple([
-        Span(start=start, end=end, label=label, text=text[start:end], score=score)
-        for start, end, label, score in found["spans"]
-    ])  # fmt: skip
-    found["offsets"] = tuple([(start, end) for start, end in found["offsets"]])
-    found |= {name: tuple(found[name]) for name in ("words", "labels")}
-    return Labelled(**found, coverage=coverage)
 
 
 def _matches(result: LabelResult, item: InputRecord) -> bool:

@@ -109,6 +109,15 @@ class Searches:
         with self._database.session(write=True) as connection:
             _update(connection, name, **values)
 
+    def remove(self, name: str) -> None:
+        """Delete the record of a search; its trials are runs, and stay.
+
+        :raises RegistryError: there is no such search.
+        """
+        with self._database.session(write=True) as connection:
+            if connection.execute(tables.searches.delete().where(_SEARCHES.name == name)).rowcount == 0:
+                raise RegistryError(f"no search '{name}' in the registry")
+
 
 def _read(connection: sa.Connection, name: str) -> SearchRecord:
     row = connection.execute(sa.select(tables.searches).where(_SEARCHES.name == name)).mappings().one_or_none()

@@ -70,18 +70,35 @@ def verify(shell: Shell, runs: tuple[str, ...]) -> None:
 @click.option("--dry-run", is_flag=True, help="List what would be deleted.")
 @command_options
 def remove(shell: Shell, runs: tuple[str, ...], checkpoints_only: bool, force: bool, dry_run: bool) -> None:
-    """Delete each RUN: its record, and its checkpoints on this machine. Files that it labelled stay."""
+    """Delete each RUN: its record, and its checkpoints on this machine. Files that it labelled stay.
+
+    The name of a search stands for its trials and its record; the runs of its winner stay.
+    """
 
     def work(registry: Registry) -> None:
-        ids = [registry.runs.find(run).id for run in runs]
+        searches = [name for name in dict.fromkeys(runs) if registry.searches.find(name)]
+        if searches:
+            from labelkit.search.deletion import delete_searches, trials_of
+            from labelkit.search.storage import require_optuna
+
+            require_optuna()
+        ids = [
+            one
+            for name in runs
+            for one in (trials_of(registry, name) if name in searches else [registry.runs.find(name).id])
+        ]
         found = registry.storage.delete_runs(*ids, checkpoints_only=checkpoints_only, force=force, dry_run=dry_run)
+        searches = [] if checkpoints_only else searches
+        if searches and not dry_run:
+            delete_searches(searches, shell.home, registry)
         if shell.as_json:
             size = sum(one.size for one in found)
-            shell.json({"dry_run": dry_run, "freed": size, "runs": [asdict(one) for one in found]})
+            runs_found = [asdict(one) for one in found]
+            shell.json({"dry_run": dry_run, "freed": size, "runs": runs_found, "searches": searches})
             return
         from labelkit.cli.runs import housekeeping_display as display
 
-        display.removed(shell.out, found, dry_run=dry_run)
+        display.removed(shell.out, found, searches, dry_run=dry_run)
 
     with_free_space(shell, work, dry_run=dry_run)
 

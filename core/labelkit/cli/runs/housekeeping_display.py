@@ -161,7 +161,7 @@ def verification(console: Console, found: Verification, stored: Sequence[StoredC
         line(console, f"unknown: {left.path} ({size(left.size)}); see labelkit runs gc --dry-run")
 
 
-def removed(console: Console, found: Sequence[DeletedRun], *, dry_run: bool) -> None:
+def removed(console: Console, found: Sequence[DeletedRun], searches: Sequence[str], *, dry_run: bool) -> None:
     """Print what was deleted, and what remains elsewhere."""
     for one in found:
         line(console, f"{'would delete' if dry_run else 'deleted'} {one.run}, {size(one.size)}")
@@ -171,6 +171,8 @@ def removed(console: Console, found: Sequence[DeletedRun], *, dry_run: bool) -> 
             line(console, f"  {RESTARTS}")
         for place in one.elsewhere:
             line(console, f"  remains elsewhere: {place}")
+    for name in searches:
+        line(console, f"{'would delete' if dry_run else 'deleted'} the search {name}")
     line(console, f"{'would free' if dry_run else 'freed'} {size(sum(one.size for one in found))}")
 
 

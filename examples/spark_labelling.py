@@ -1,0 +1,34 @@
+"""Label the texts of Parquet files with Spark, and write them with their labels.
+
+    spark-submit spark_labelling.py RUN mails/ labelled/ --column text
+
+Each executor needs labelkit, and the checkpoint under the same path as the driver: a shared folder, or a copy.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from pyspark.sql import SparkSession
+from pyspark.sql.pandas.types import from_arrow_schema, to_arrow_schema
+
+import labelkit
+
+
+def main() -> None:
+    """Read, label and write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", help="as in labelkit label")
+    parser.add_argument("source", help="a folder of Parquet files")
+    parser.add_argument("target", help="the folder to write")
+    parser.add_argument("--column", help="of texts, or of words; default one with a usual name")
+    asked = parser.parse_args()
+    spark = SparkSession.builder.appName("labelkit").getOrCreate()
+    frame = spark.read.parquet(asked.source)
+    labeller = labelkit.BatchLabeller(asked.run, column=asked.column)
+    schema = from_arrow_schema(labeller.schema(to_arrow_schema(frame.schema)))
+    frame.mapInArrow(labeller.label_batches, schema).write.parquet(asked.target)
+
+
+if __name__ == "__main__":
+    main()
