@@ -1,5 +1,8 @@
 """Time to label a sentence with an adopted model against a run of ours, from the command line, in turn.
 
+The adopted model and the run have an ONNX model beside them, and label without torch. The folder that was not adopted
+has none: torch labels with it, and with the run that it is compared with.
+
 Both are the bundled encoder trained on the sample corpus; the adopted one was trained by a plain Trainer script as the
 Hugging Face guide has it (``is_split_into_words``, first subword), and saved by ``Trainer.save_model``. Its labels are
 compared with those of ``transformers.pipeline`` on 1,000 raw texts.
@@ -82,10 +85,10 @@ def compare(folder: Path) -> tuple[int, int]:
     return same, words
 
 
-def seconds(home: Path, reference: str) -> float:
+def seconds(home: Path, reference: str, engine: str) -> float:
     """Return how long ``labelkit label REFERENCE --text`` takes."""
     started = time.perf_counter()
-    command = [sys.executable, "-m", "labelkit", "label", reference, "--text", TEXT]
+    command = [sys.executable, "-m", "labelkit", "label", reference, "--text", TEXT, "--engine", engine]
     subprocess.run(command, env={**os.environ, "LABELKIT_HOME": str(home)}, check=True, capture_output=True)
     return time.perf_counter() - started
 
@@ -101,14 +104,17 @@ def main() -> None:
         labelkit.run("ner", model="bundled", max_steps=20, home=home, name="ours")
         adopt = [sys.executable, "-m", "labelkit", "adopt", str(folder / "model"), "--name", "theirs"]
         subprocess.run(adopt, env={**os.environ, "LABELKIT_HOME": str(home)}, check=True, capture_output=True)
-        references = {"run": "ours", "adopted": "theirs", "folder": str(folder / "model")}
-        taken: dict[str, list[float]] = {name: [] for name in references}
-        for _ in range(pairs):
-            for name, reference in references.items():
-                taken[name].append(seconds(home, reference))
-        for name, times in taken.items():
-            ratio = statistics.median(each / own for each, own in zip(times, taken["run"], strict=True))
-            print(f"{name}: median {statistics.median(times):.2f} s, median ratio to the run {ratio:.2f}")
+        compared = {
+            "run": ("ours", "auto"),
+            "adopted": ("theirs", "auto"),
+            "run, torch": ("ours", "torch"),
+            "folder": (str(folder / "model"), "torch"),
+        }
+        taken = [{name: seconds(home, *one) for name, one in compared.items()} for _ in range(pairs)]
+        for name, base in {"adopted": "run", "folder": "run, torch"}.items():
+            own, other = (statistics.median(one[each] for one in taken) for each in (base, name))
+            ratio = statistics.median(one[name] / one[base] for one in taken)
+            print(f"{name}: median {other:.2f} s; {base}: {own:.2f} s; median ratio of the pairs {ratio:.2f}")
 
 
 if __name__ == "__main__":

@@ -167,10 +167,11 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session", autouse=True)
 def no_kept_models() -> Iterator[None]:
-    """Keep no ONNX models with the checkpoints of trained runs: a second for each, in hundreds of tests."""
+    """Keep no ONNX models with the checkpoints of runs: a second for each, in hundreds of tests."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("labelkit.train.disk_space.onnx_installed", lambda: False)
         patch.setattr("labelkit.train.kept_model.onnx_installed", lambda: False)
+        patch.setattr("labelkit.label.adoption.onnx_installed", lambda: False)
         yield
 
 

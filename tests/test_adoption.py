@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
@@ -20,6 +23,7 @@ from hub_writing import Repository
 from labelkit.encode.running_text import align
 from labelkit.errors import LabelkitError, NetworkError
 from labelkit.hub.verification import check_downloaded
+from labelkit.inference.onnx.kept import read_kept_model
 from labelkit.labels.model_labels import NO_OUTPUT, read_labels
 from labelkit.labels.schemes import repair
 from labelkit.models.adoption import AdoptionOptions, _max_length, adopt_folder
@@ -438,6 +442,30 @@ def test_an_adopted_model_is_a_run(foreign: Path, corpus: Path, command: Any, tm
     assert "is a run of this registry already" in command("adopt", "old", status=1)
     assert "called 'old' already" in command("adopt", foreign, "--name", "old", status=1)
     assert len(list((tmp_path / "home" / "runs").iterdir())) == 1
+
+
+@pytest.mark.slow
+def test_an_adopted_model_labels_without_torch(
+    foreign: Path, command: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    expected = command("label", foreign, "--text", TEXT, "--json")
+    monkeypatch.setattr("labelkit.label.adoption.onnx_installed", lambda: True)
+    adopted = command("adopt", foreign, "--name", "old", "--scheme", "IOB2", "--json")
+    assert read_kept_model(Path(adopted["checkpoint"])) is not None
+    program = f"import sys, labelkit\nprint(labelkit.load('old').label({TEXT!r}).labels, 'torch' in sys.modules)"
+    environ = {**os.environ, "LABELKIT_HOME": str(tmp_path / "home")}
+    done = subprocess.run([sys.executable, "-c", program], env=environ, capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+    assert done.stdout.strip() == f"{tuple(expected['labels'])} False"
+    assert "whole: 1 checkpoint" in command("runs", "verify")
+
+    def fail(*given: object) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr("labelkit.label.adoption.keep_model", fail)
+    assert "no ONNX model is kept with the checkpoint: OSError: no space left" in command(
+        "adopt", foreign, "--scheme", "IOB2"
+    )
 
 
 @pytest.mark.slow

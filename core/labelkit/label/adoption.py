@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labelkit.config.environment import Environment
-from labelkit.errors import LabelkitError
+from labelkit.errors import LabelkitError, explanation
 from labelkit.files.atomic import new_folder
 from labelkit.files.json_text import to_json
+from labelkit.inference.onnx.export import onnx_installed
+from labelkit.inference.onnx.kept import keep_model
 from labelkit.label.labeller import Labeller
 from labelkit.models.adoption import AdoptionOptions
 from labelkit.models.checkpoint import CheckpointInfo
@@ -86,7 +88,7 @@ def adopt(
         info = replace(found.info, run=run, adopted=_origin(found), labelkit=found.info.labelkit or _version())
         record = _record(found, info, catalog, name)
         try:
-            files = _copy(found, info, checkpoint, home, catalog)
+            files = _copy(found, info, checkpoint, home, catalog, warn)
             registry.recorder.adopt(record, checkpoint, files=files)
         except BaseException:
             shutil.rmtree(checkpoint.parent.parent, ignore_errors=True)
@@ -114,17 +116,38 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def _copy(
-    found: ResolvedCheckpoint, info: CheckpointInfo, checkpoint: Path, home: Home, catalog: Catalog
+    found: ResolvedCheckpoint,
+    info: CheckpointInfo,
+    checkpoint: Path,
+    home: Home,
+    catalog: Catalog,
+    warn: Callable[[str], object],
 ) -> Mapping[str, tuple[int, str]]:
     """Copy the files of a checkpoint, try whether it labels, and return size and SHA-256 of each by name."""
     with new_folder(checkpoint) as beside:
         for file in _files(found.folder):
             shutil.copyfile(file, beside / file.name)
         (beside / CHECKPOINT_INFO).write_text(to_json(info.to_json()) + "\n", encoding="utf-8")
-        labeller = Labeller.open(beside, home, catalog, engine="torch")
+        labeller = Labeller.open(beside, home, catalog, engine="torch", device="cpu")
         trial = TextPair("a text", "another one") if info.pairs else "a text"
         labeller.label(["a", "word"] if info.kind == "token" else trial)
-        return {file.name: (file.stat().st_size, sha256_of(file)) for file in sorted(beside.iterdir())}
+        files = {file.name: (file.stat().st_size, sha256_of(file)) for file in sorted(beside.iterdir())}
+        _keep_onnx_model(labeller, beside, warn)
+        return files
+
+
+def _keep_onnx_model(labeller: Labeller, checkpoint: Path, warn: Callable[[str], object]) -> None:
+    """Write the ONNX model beside the checkpoint, as training does, where ``labelkit[fast]`` is installed.
+
+    The model is adopted all the same where this fails: torch labels then.
+    """
+    if not onnx_installed():
+        return
+    try:
+        keep_model(labeller.engine, checkpoint, labeller.info)
+    except Exception as error:
+        why = error.message if isinstance(error, LabelkitError) else explanation(error)
+        warn(f"no ONNX model is kept with the checkpoint: {why}")
 
 
 def _record(found: ResolvedCheckpoint, info: CheckpointInfo, catalog: Catalog, name: str | None) -> RunRecord:
