@@ -26,7 +26,7 @@ from labelkit.data.summary import summarise_split
 from labelkit.evaluation.error_analysis import kind_name
 from labelkit.records import Example, Labels, Schema
 from labelkit.registry import Group, Home, Note, PlanValue, Registry, RunDetails, SplitRecord, Spread, VersionRecord
-from labelkit.report.charts import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, chart, charts, round_numbers
+from labelkit.report.charts import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, TYPES, WIDTH, chart, charts, round_numbers
 from labelkit.report.contents import ReportContents, SplitPredictions, recorded_schema
 from labelkit.report.page import file_name, make_page, render
 from labelkit.report.recorded_predictions import recorded_predictions
@@ -191,6 +191,7 @@ def test_precision_is_drawn_by_recall(registry: Registry) -> None:
     assert "of all labels 0.7500 at recall 0.7500" in text
     assert "PER from 0.9000: precision 1.0000, recall 0.5000" in text
     assert page.count(">recall</text>") == 1
+    assert all(f".l{number} {{ stroke" in page and f".d{number} {{ fill" in page for number in range(TYPES + 1))
     (drawn,) = [one for one in charts(details) if one.unit == "recall"]
     assert [(line.name, [(round(x), round(y)) for x, y, _ in line.points]) for line in drawn.lines] == [
         ("all labels", [(250, 12), (349, 50)]),
