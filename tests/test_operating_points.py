@@ -478,6 +478,12 @@ def test_python_loads_it_and_the_columns_of_a_dataset_differ(trained: labelkit.R
     assert both[0]._fingerprint != both[1]._fingerprint
 
 
+def test_workers_label_at_it(trained: labelkit.RunResult, home: Path) -> None:
+    batches = labelkit.BatchLabeller(trained.checkpoint, home=home, operating_point="PER:recall=0.5")
+    expected = labelkit.load(trained.checkpoint, home=home, operating_point="PER:recall=0.5").operating_points
+    assert batches.labeller.operating_points == expected
+
+
 def test_python_evaluates_at_it(trained: labelkit.RunResult, home: Path) -> None:
     with pytest.warns(UserWarning, match=r"fewer than 20 labels"):
         found = labelkit.evaluate("shared", split="validation", operating_point="precision=1", home=home)

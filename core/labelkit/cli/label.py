@@ -82,6 +82,7 @@ class LabelOptions:
             "scheme": self.scheme,
             "task": self.task,
             "all_tasks": True,
+            "operating_point": self.operating_point,
         }
 
     @property
@@ -368,14 +369,7 @@ def _reading_context(shell: Shell, options: LabelOptions, labeller: Labeller) ->
 def _open(shell: Shell, options: LabelOptions) -> Labeller:
     from labelkit.label.labeller import Labeller
 
-    labeller = Labeller.open(
-        options.run,
-        shell.home,
-        shell.catalog,
-        **options.labelling,
-        verify=options.verify,
-        operating_point=options.operating_point,
-    )
+    labeller = Labeller.open(options.run, shell.home, shell.catalog, **options.labelling, verify=options.verify)
     say_assumptions(shell, labeller.assumptions)
     return labeller
 

@@ -152,6 +152,7 @@ class BatchLabeller:
     :param splitter: how raw text is split into words; None: the splitter of the run.
     :param scheme: the tagging scheme of the labels of a model that labelkit did not train; None: by their names.
     :param task: of a run of several tasks the one to label with; None: all of them.
+    :param operating_point: leave out labels below the threshold of their type, as for :func:`labelkit.load`.
     :ivar fetch: name → the content of a file of the checkpoint, in a process on a machine without it; None: fail there.
     :raises LabelkitError: there is no such run, or its checkpoint is damaged.
     """
@@ -172,6 +173,7 @@ class BatchLabeller:
         splitter: str | None = None,
         scheme: str | None = None,
         task: str | None = None,
+        operating_point: str | None = None,
     ) -> None:
         require_extra("parquet", "labelkit.BatchLabeller")
         environment = Environment.read()
@@ -181,7 +183,7 @@ class BatchLabeller:
         resolved = resolve_checkpoint(reference, place, catalog.tasks, offline=environment.offline, options=said)
         options = {
             "decoder": decoder, "engine": engine, "device": device, "precision": precision, "splitter": splitter,
-            "scheme": scheme, "task": task, "all_tasks": task is None,
+            "scheme": scheme, "task": task, "all_tasks": task is None, "operating_point": operating_point,
         }  # fmt: skip
         spec = CheckpointSpec.of(resolved.folder, place, catalog, **options)
         tasks = resolved.info.of_tasks if task is None else {task: resolved.info.of_task(task)}
