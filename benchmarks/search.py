@@ -122,6 +122,9 @@ def compare_pruners(asked: argparse.Namespace) -> None:
     print(f"load average {os.getloadavg()[0]:.1f}, {asked.trials} trials of {asked.epochs} epochs", flush=True)
     found = {}
     with tempfile.TemporaryDirectory() as folder:
+        # the first run of a process imports and compiles, and would make the first search slower
+        first = argparse.Namespace(**{**vars(asked), "trials": 1, "max_steps": 1})
+        search(first, "none", Home(root=Path(folder, "first")))
         for pruner in ("none", "median"):
             one = found[pruner] = search(asked, pruner, Home(root=Path(folder, pruner)))
             print(
