@@ -5,6 +5,13 @@ The labels of a sentence are the types of entity that occur in it; a sentence wi
     python benchmarks/entity_sets.py make conll2003 FOLDER [--train N]
     labelkit run textcls --data FOLDER --name entity-sets
     python benchmarks/entity_sets.py check entity-sets FOLDER/test.jsonl
+
+``single`` writes the sentences with exactly one type twice, to FOLDER/one with the type as a class and to FOLDER/set
+with it as a set, to compare the scores of a single-label and of a multi-label classifier on the same texts.
+
+    python benchmarks/entity_sets.py single conll2003 FOLDER [--train N]
+    labelkit run textcls --data FOLDER/one ...
+    labelkit run textcls --data FOLDER/set ...
 """
 
 from __future__ import annotations
@@ -24,6 +31,8 @@ from labelkit.config.environment import Environment
 from labelkit.plugins.catalog import Catalog
 from labelkit.records import Example
 
+SPLITS = ("train", "validation", "test")
+
 
 def entity_sets(source: str, split: str) -> Iterator[dict[str, Any]]:
     """Yield the sentences of a split as records of texts with the set of their types of entity."""
@@ -34,18 +43,36 @@ def entity_sets(source: str, split: str) -> Iterator[dict[str, Any]]:
         yield {"id": str(number), "text": " ".join(example.words or ()), "label": types}
 
 
+def write(folder: Path, split: str, rows: list[dict[str, Any]]) -> None:
+    """Write a split as JSON Lines."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    (folder / f"{split}.jsonl").write_text("".join(lines), encoding="utf-8")
+
+
 def make(source: str, folder: Path, train: int | None) -> None:
-    """Write the splits of a corpus as JSON Lines.
+    """Write the splits of a corpus.
 
     :param train: sentences of train; None for all.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    for split in ("train", "validation", "test"):
+    for split in SPLITS:
         rows = list(islice(entity_sets(source, split), train if split == "train" else None))
-        lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-        (folder / f"{split}.jsonl").write_text("".join(lines), encoding="utf-8")
+        write(folder, split, rows)
         several, none = sum(len(row["label"]) > 1 for row in rows), sum(not row["label"] for row in rows)
         print(f"{split}: {len(rows):,} texts, {several:,} with several labels, {none:,} without any")
+
+
+def single(source: str, folder: Path, train: int | None) -> None:
+    """Write the sentences that have exactly one type, with the type as a class and as a set.
+
+    :param train: sentences of train; None for all.
+    """
+    for split in SPLITS:
+        found = (row for row in entity_sets(source, split) if len(row["label"]) == 1)
+        rows = list(islice(found, train if split == "train" else None))
+        write(folder / "set", split, rows)
+        write(folder / "one", split, [{**row, "label": row["label"][0]} for row in rows])
+        print(f"{split}: {len(rows):,} texts")
 
 
 def check(run: str, path: Path) -> None:
@@ -79,21 +106,22 @@ def check(run: str, path: Path) -> None:
 
 
 def main() -> None:
-    """Run one of the two commands."""
+    """Run one of the commands."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
-    making = commands.add_parser("make", help="write the splits as JSON Lines")
-    making.add_argument("source")
-    making.add_argument("folder", type=Path)
-    making.add_argument("--train", type=int, help="sentences of train; all by default")
+    for name, summary in {"make": "write the splits", "single": "write the sentences of one type twice"}.items():
+        making = commands.add_parser(name, help=summary)
+        making.add_argument("source")
+        making.add_argument("folder", type=Path)
+        making.add_argument("--train", type=int, help="sentences of train; all by default")
     checking = commands.add_parser("check", help="score a run beside scikit-learn")
     checking.add_argument("run")
     checking.add_argument("file", type=Path)
     given = parser.parse_args()
-    if given.command == "make":
-        make(given.source, given.folder, given.train)
-    else:
+    if given.command == "check":
         check(given.run, given.file)
+    else:
+        {"make": make, "single": single}[given.command](given.source, given.folder, given.train)
 
 
 if __name__ == "__main__":

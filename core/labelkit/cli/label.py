@@ -323,7 +323,9 @@ def _spec(shell: Shell, options: LabelOptions, labeller: Labeller) -> Checkpoint
         return None
     from labelkit.label.batches import CheckpointSpec
 
-    return CheckpointSpec.of(labeller.folder, shell.home, shell.catalog, **options.labelling)
+    # the operating point is applied to what workers return: they need not find the curve, which may be in the registry
+    said = {**options.labelling, "operating_point": None}
+    return CheckpointSpec.of(labeller.folder, shell.home, shell.catalog, **said)
 
 
 def _find_inputs(shell: Shell, options: LabelOptions, ctx: LoadContext) -> Inputs:
