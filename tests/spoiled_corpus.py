@@ -155,6 +155,9 @@ class Everything:
             (15, "\ufe0f", ("empty", "subtokens")),
             (16, "\u0301\u0302", ("subtokens",)),
             (17, "-" * 200, ("subtokens",)),
+            (18, "R&amp;D", ("markup",)),
+            (19, "&quot;", ("markup",)),
+            (28, "<br/>", ("markup",)),
         ]
         for record, word, checks in faults:
             train[record]["tokens"][3] = word

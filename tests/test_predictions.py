@@ -95,8 +95,9 @@ DECODER = Decoder(name="argmax", kind="token", decode=lambda scores: scores.valu
 class StoredScores:
     """An engine, and a labeller, that has computed before: every word is a noun."""
 
-    info = SimpleNamespace(schema=SCHEMA, layer="pos", temperature=1.0)
+    info = SimpleNamespace(schema=SCHEMA, layer="pos", task="pos", temperature=1.0)
     decoder = DECODER
+    operating_points: Mapping[str, Any] = {}
 
     def score(self, windows: object, words: list[int]) -> WordScores:
         values = np.tile(np.log(np.array([0.9, 0.1], np.float32)), (sum(words), 1))

@@ -164,7 +164,7 @@ def test_a_format_with_invalid_records_is_refused(
     path.write_text("Tom purrs\n", encoding="utf-8")
     assert main(["data", "show", str(path), "--layer", "pos"]) == 1
     shown = " ".join(capsys.readouterr().err.split())
-    assert "error: format 'odd', " in shown
+    assert "error: format 'odd' (package odd), " in shown
     assert message in shown
 
 
@@ -178,7 +178,10 @@ def test_inputs_to_label_are_read_by_formats_of_plugins_as_they_are(tmp_path: Pa
     ctx = LoadContext(policy=ReadingPolicy(labels="ignored"))
     found = iter(read_format(chosen, tmp_path / "x.odd", ctx))
     assert [next(found).id, next(found).id] == ["1", "2"]
-    with pytest.raises(DataError, match=r"format 'odd', .*x\.odd: it failed after record 2 with KeyError: 'column'"):
+    message = (
+        r"format 'odd' \(package test_source_records\), .*x\.odd: it failed after record 2 with KeyError: 'column'"
+    )
+    with pytest.raises(DataError, match=message):
         next(found)
 
 
