@@ -87,6 +87,7 @@ def test_losses_are_divided_by_that_of_chance_and_weighted(joint: Any) -> None:
 
 def test_a_saved_model_is_plain_for_the_first_task_and_loads_with_all(joint: Any, tmp_path: Path) -> None:
     import torch
+    from safetensors.torch import save_file
     from transformers import AutoModelForTokenClassification
 
     from labelkit.models.checkpoint_files import JOINT_WEIGHTS
@@ -99,8 +100,11 @@ def test_a_saved_model_is_plain_for_the_first_task_and_loads_with_all(joint: Any
     assert torch.equal(plain.eval()(**a_batch()).logits, before["ner"].logits)
     again = load_joint(tmp_path, HEADS, trained=True).eval()(**a_batch())
     assert all(torch.equal(again[task].logits, before[task].logits) for task in HEADS)
-    (tmp_path / JOINT_WEIGHTS).unlink()
+    save_file({"another.weight": torch.zeros(2)}, tmp_path / JOINT_WEIGHTS)
     with pytest.raises(ModelError, match=r"joint_heads\.safetensors does not fit the tasks pos"):
+        load_joint(tmp_path, HEADS, trained=True)
+    (tmp_path / JOINT_WEIGHTS).unlink()
+    with pytest.raises(ModelError, match=r"joint_heads\.safetensors cannot be read"):
         load_joint(tmp_path, HEADS, trained=True)
 
 
