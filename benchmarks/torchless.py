@@ -50,9 +50,9 @@ def main() -> None:
             home = Path(place) / corpus
             # a few texts of IMDb are enough to select by: it has none for validation
             settings = {"train.score_test": False, "data.validation_fraction": 0.005}
-            labelkit.run(task, data=corpus, max_steps=given.steps, home=home, name=corpus, settings=settings)
+            labelkit.run(task, data=corpus, max_steps=given.steps, home=home, name="run", settings=settings)
             examples = test_examples(corpus, given.records)
-            torch, kept = (labels_of(home, corpus, examples, engine) for engine in ("torch", "auto"))
+            torch, kept = (labels_of(home, "run", examples, engine) for engine in ("torch", "auto"))
             same = sum(one == other for one, other in zip(torch, kept, strict=True))
             print(f"{corpus:10} {same:,} of {len(torch):,} labels equal", flush=True)
             same_of_all, of_all = same_of_all + same, of_all + len(torch)
