@@ -318,7 +318,7 @@ def _cluster(options: LabelOptions) -> AbstractContextManager[RayCluster | None]
 
 
 def _spec(shell: Shell, options: LabelOptions, labeller: Labeller) -> CheckpointSpec | None:
-    """Return what workers are told of the checkpoint; None without any."""
+    """Return the checkpoint and the options for workers; None without any."""
     if options.ray is None:
         return None
     from labelkit.label.batches import CheckpointSpec

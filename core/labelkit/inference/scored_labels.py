@@ -92,7 +92,7 @@ def _borders(found: WordScores) -> Int64s:
 
 
 def _rounded(scores: NDArray[np.float32] | Floats) -> Floats:
-    """Return scores as records give them; one that is no number, after training has diverged, as 0."""
+    """Return scores as records give them; NaN, after training has diverged, is 0."""
     rounded: Floats = np.nan_to_num(np.round(scores.astype(np.float64), 4))
     return rounded
 

@@ -36,7 +36,7 @@ _AT_ONCE = FIRST.bit_length()
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CheckpointSpec:
-    """A checkpoint and how to label with it, as another process is told.
+    """A checkpoint and the options to label with it, for another process.
 
     :param folder: absolute.
     :param files: name → SHA-256 of each file.

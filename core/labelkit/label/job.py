@@ -54,7 +54,7 @@ class LabellingJob:
     :param prompt: the input may be slow, and its results go to a stream.
     :param on_chunk: called with the results of each chunk.
     :param cluster: label there, and not in this process.
-    :param spec: the checkpoint, as the workers of the cluster are told of it.
+    :param spec: the checkpoint, for the workers of the cluster.
     :param new: counts of the results of this process, which took :attr:`seconds`.
     :param left_out: own fields of records that the format of the output does not hold.
     :param total: counts of all results in the output, those of an earlier process included.
