@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -22,6 +23,7 @@ from labelkit.cli import main
 from labelkit.label.cluster.driver import shares
 from labelkit.label.journal import journal_path
 from test_label_resume import many
+from test_operating_points import without_curve
 
 pytest_plugins = ("label_command",)
 pytestmark = pytest.mark.slow
@@ -168,6 +170,27 @@ def test_standard_output_and_strict(cluster: tuple[str, object], label: Label) -
     assert (ray.status, ray.out) == (0, one.out)
     strict = label("a.jsonl", "--strict", *OPTIONS, "--ray", cluster[0])
     assert (strict.status, strict.out, len(strict.err.splitlines())) == (1, "", 2)
+
+
+def test_workers_need_no_operating_point_that_the_command_applies(
+    cluster: tuple[str, object], label: Label, trained: labelkit.RunResult, home: Path, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    root, database = tmp_path / "home", tmp_path / "registry.db"
+    shutil.copytree(home, root)
+    (root / database.name).rename(database)
+    monkeypatch.setenv("LABELKIT_HOME", str(root))
+    monkeypatch.setenv("LABELKIT_REGISTRY", f"sqlite:///{database}")  # which the workers of the cluster do not know
+    old = f"{without_curve(trained.checkpoint, tmp_path / 'old')}/"
+    assert main(["evaluate", "shared", "--split", "validation"]) == 0
+    write("a.txt", many(100))
+    at = ("a.txt", "--operating-point", "precision=1", "--json", *OPTIONS)
+    one = label(*at, "-o", "one.jsonl", run=old)
+    ray = label(*at, "-o", "ray.jsonl", "--ray", cluster[0], run=old)
+    assert (one.status, ray.status) == (0, 0), ray.err
+    assert Path("ray.jsonl").read_bytes() == Path("one.jsonl").read_bytes()
+    assert counts(ray.out) == counts(one.out)
+    assert json.loads(ray.out)["below_threshold"] > 0
 
 
 def test_a_killed_worker_loses_and_doubles_nothing(
