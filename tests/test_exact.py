@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -17,7 +18,6 @@ from labelkit.config.environment import Environment
 from labelkit.events import CheckpointSaved, Event, Scored, StepDone, TrainingStarted
 from labelkit.plugins.catalog import Catalog
 from labelkit.registry import Home, Registry, RunDetails
-from labelkit.train import run as _imported_before_the_fork  # noqa: F401
 from labelkit.train.reproduction import reproduce
 from labelkit.train.sampling import TokenBatchSampler
 
@@ -25,6 +25,8 @@ EPOCHS = 2
 #: a state after every step; dropout, that random numbers are drawn too
 SETTINGS = {"train.batch_tokens": 64, "train.save_minutes": 0, "train.dropout": 0.1, "data.mark_case": True}
 Work = Callable[..., labelkit.RunResult]
+FORKSERVER = multiprocessing.get_context("forkserver")
+FORKSERVER.set_forkserver_preload(["labelkit.train.run"])
 
 
 @pytest.fixture(scope="module")
@@ -79,8 +81,11 @@ def outcome(home: Path) -> dict[str, Any]:
     }
 
 
-def killed(work: Work, kind: type[Event], count: int, **more: Any) -> bool:
-    """Do ``work`` in a process that is killed at its ``count``-th event of a kind; return whether it came so far."""
+def work_until(work: Work, kind: type[Event], count: int, more: dict[str, Any]) -> None:
+    """Do ``work`` on one thread, as the tests do, and kill this process at the ``count``-th event of a kind."""
+    import torch
+
+    torch.set_num_threads(1)
     seen: list[Event] = []
 
     def listen(event: Event) -> None:
@@ -88,20 +93,20 @@ def killed(work: Work, kind: type[Event], count: int, **more: Any) -> bool:
         if len(seen) == count:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    process = os.fork()
-    if process == 0:
-        status = 1
-        try:
-            sink = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(sink, 1)
-            os.dup2(sink, 2)
-            work(listeners=[listen], **more)
-            status = 0
-        finally:
-            os._exit(status)
-    code = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
-    assert code in (0, -signal.SIGKILL)
-    return code != 0
+    work(listeners=[listen], **more)
+
+
+def killed(work: Work, kind: type[Event], count: int, **more: Any) -> bool:
+    """Do ``work`` in a process that is killed at its ``count``-th event of a kind; return whether it came so far.
+
+    The process is forked by a server that has imported labelkit and done nothing: one that is forked by a process
+    whose libraries have threads waits for them for ever.
+    """
+    process = FORKSERVER.Process(target=work_until, args=(work, kind, count, more))
+    process.start()
+    process.join()
+    assert process.exitcode in (0, -signal.SIGKILL)
+    return process.exitcode != 0
 
 
 def test_the_runs_below_are_what_they_are_meant_to_be(

@@ -318,8 +318,17 @@ def test_large_inputs_go_through_onnx_unasked(
     assert auto.label("Bob").engine == "torch-fp32"
 
 
-def test_many_threads_may_label_through_openvino(opened: Callable[[str], Labeller]) -> None:
+@pytest.fixture
+def two_threads() -> Iterator[None]:
+    """Let torch compute with two threads for a test."""
+    before = torch.get_num_threads()
     torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_many_threads_may_label_through_openvino(opened: Callable[[str], Labeller]) -> None:
     labeller, texts = opened("openvino"), many(60)
     assert labeller.engine.session is not None
     assert labeller.engine.session.streams == 2
@@ -328,8 +337,8 @@ def test_many_threads_may_label_through_openvino(opened: Callable[[str], Labelle
     assert [record.labels for record in found] == labels_of(opened("torch"), texts)
 
 
+@pytest.mark.usefixtures("two_threads")
 def test_batches_that_wait_are_dropped_where_labelling_ends(opened: Callable[[str], Labeller]) -> None:
-    torch.set_num_threads(2)
     engine, begun, go_on = opened("openvino").engine, list[int](), Event()
 
     def compute(windows: Any) -> Any:
