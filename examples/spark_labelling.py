@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import argparse
 
+import pyarrow as pa
 from pyspark.sql import SparkSession
-from pyspark.sql.pandas.types import from_arrow_schema, to_arrow_schema
+from pyspark.sql.pandas.types import from_arrow_schema
+from pyspark.sql.types import StructType
 
 import labelkit
 
@@ -26,7 +28,8 @@ def main() -> None:
     spark = SparkSession.builder.appName("labelkit").getOrCreate()
     frame = spark.read.parquet(asked.source)
     labeller = labelkit.BatchLabeller(asked.run, column=asked.column)
-    schema = from_arrow_schema(labeller.schema(to_arrow_schema(frame.schema)))
+    labels = from_arrow_schema(labeller.schema(pa.schema([])))
+    schema = StructType([*frame.schema, *labels])
     frame.mapInArrow(labeller.label_batches, schema).write.parquet(asked.target)
 
 
