@@ -27,7 +27,7 @@ from labelkit.cli import main
 from labelkit.console.output import StreamOutput, TerminalStream, open_output
 from labelkit.console.results import results, results_only
 from labelkit.errors import LabelkitError
-from labelkit.files.atomic import new_file, new_folder
+from labelkit.files.atomic import new_file, new_folder, private_folder
 from labelkit.files.output import new_output
 from labelkit.formats.spreadsheet import safe_cell
 from labelkit.label.labeller import Labeller
@@ -255,9 +255,12 @@ def test_commands_follow_the_umask(umask: int, tmp_path: Path) -> None:
 KILLED = """
 import sys, os, signal
 from pathlib import Path
-from labelkit.files.atomic import folder_beside, new_file, new_folder
+from labelkit.files.atomic import folder_beside, new_file, new_folder, private_folder
 path = Path(sys.argv[1])
-with new_file(path / "file"), new_folder(path / "folder") as folder, folder_beside(path / "file"):
+with (
+    new_file(path / "file"), new_folder(path / "folder") as folder, folder_beside(path / "file"),
+    private_folder(path / "spool"),
+):
     (folder / "inner").touch()
     print("begun", flush=True)
     sys.stdin.readline()
@@ -283,12 +286,14 @@ def test_the_next_command_removes_what_a_killed_one_left_but_not_what_another_wr
             file.touch()
         with new_folder(tmp_path / "folder"):
             shutil.rmtree(tmp_path / "folder", ignore_errors=True)
+        with private_folder(tmp_path / "spool") as spool:
+            assert stat.S_IMODE(spool.stat().st_mode) == 0o700
 
     write()
-    assert len(hidden_in(tmp_path)) == 4  # another command is writing them
+    assert len(hidden_in(tmp_path)) == 5  # another command is writing them
     process.communicate("go\n", timeout=20)
     assert process.returncode == -signal.SIGKILL
-    assert len(hidden_in(tmp_path)) == 4
+    assert len(hidden_in(tmp_path)) == 5
     write()
     assert hidden_in(tmp_path) == [other]
 

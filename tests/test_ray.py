@@ -21,6 +21,7 @@ import labelkit
 from label_command import Label, lines, write
 from labelkit.cli import main
 from labelkit.label.cluster.driver import shares
+from labelkit.label.cluster.stream import RayCluster
 from labelkit.label.journal import journal_path
 from test_label_resume import many
 from test_operating_points import without_curve
@@ -268,6 +269,60 @@ def test_a_cluster_of_its_own_listens_on_loopback_and_its_death_is_one_line(
     last = start(tmp_path, *common, "--json")
     out, err = last.communicate(timeout=PATIENCE)
     assert json.loads(out)["resumed_after"] > 0, err
+
+
+def end_of(pids: list[int]) -> None:
+    """Wait until processes have ended."""
+    deadline = time.monotonic() + PATIENCE
+    while any(process_names().get(pid, (0, ""))[1] for pid in pids):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+
+def assert_next_command_removes(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Assert that a folder that is there no longer, or left by a killed command, is not there for the next one."""
+    if folder.exists():
+        os.utime(folder, (0, 0))  # as if a while ago
+    monkeypatch.setattr(tempfile, "tempdir", str(folder.parent))
+    with RayCluster("127.0.0.1:1"):
+        assert not folder.exists()
+
+
+def test_a_killed_command_leaves_no_process_and_no_other_cluster(
+    trained: labelkit.RunResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.txt").write_text(many(20_000))
+    common = (trained.checkpoint or "", tmp_path / "a.txt", *OPTIONS, "-o", tmp_path / "o.jsonl", "--resume")
+    journal = journal_path(tmp_path / "o.jsonl")
+    with tempfile.TemporaryDirectory(prefix="r") as temporary:  # the paths of Ray's sockets must be short
+        monkeypatch.setenv("TMPDIR", temporary)
+        process = start(tmp_path, *common, "--ray")
+        wait_for(lambda: journal.exists() and journal.stat().st_size > 100_000, process)
+        started = descendants(process.pid, "")
+        (folder,) = Path(temporary).glob(".labelkit-*")
+        process.kill()
+        process.communicate()
+        end_of(started)
+        assert not (Path(temporary) / "ray").exists()  # which Ray Data would start
+        assert_next_command_removes(folder, monkeypatch)
+
+
+def test_the_next_command_removes_the_folder_of_one_that_was_killed_with_its_driver(
+    trained: labelkit.RunResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.txt").write_text(many(20_000))
+    with tempfile.TemporaryDirectory(prefix="r") as temporary:
+        monkeypatch.setenv("TMPDIR", temporary)
+        process = start(tmp_path, trained.checkpoint or "", tmp_path / "a.txt", "-o", tmp_path / "o.jsonl", "--ray")
+        wait_for(lambda: descendants(process.pid, "raylet/raylet "), process)
+        started = descendants(process.pid, "")
+        (driver,) = descendants(process.pid, "labelkit.label.cluster.driver")
+        for pid, number in ((driver, signal.SIGSTOP), (process.pid, signal.SIGKILL), (driver, signal.SIGKILL)):
+            os.kill(pid, number)
+        process.communicate()
+        end_of(started)
+        (folder,) = Path(temporary).glob(".labelkit-*")
+        assert_next_command_removes(folder, monkeypatch)
 
 
 def test_a_worker_that_dies_again_and_again_is_an_error(

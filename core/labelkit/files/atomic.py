@@ -108,6 +108,13 @@ def folder_beside(path: Path) -> Iterator[Path]:
         yield temporary
 
 
+@contextlib.contextmanager
+def private_folder(path: Path) -> Iterator[Path]:
+    """Give a temporary folder beside ``path`` that other users cannot open, and remove it at the end."""
+    with _temporary(path, lambda folder: folder.mkdir(0o700)) as temporary:
+        yield temporary
+
+
 def linked_path(path: Path) -> Path:
     """Return the path that ``path`` leads to by symbolic links.
 

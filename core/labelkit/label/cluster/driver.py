@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shutil
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -21,7 +23,7 @@ from typing import Any
 from labelkit.errors import LabelkitError, one_line
 from labelkit.label.arrow_rows import JsonRows
 from labelkit.label.batches import BatchLabeller, CheckpointSpec
-from labelkit.label.cluster.protocol import read_frame, write_frame
+from labelkit.label.cluster.protocol import Frame, read_frame, write_frame
 from labelkit.label.cluster.spool import read_shards
 from labelkit.label.cluster.worker import ShardWorker
 
@@ -33,6 +35,8 @@ _CONNECT = 10.0
 _RETRIES = 3
 #: shards that a worker has at once: one is computed, one prepared, one waits
 _AT_ONCE = 3
+#: seconds in which Ray's processes end, and seconds between two looks
+_ENDING, _PAUSE = 20.0, 0.2
 
 
 def main() -> None:
@@ -40,42 +44,66 @@ def main() -> None:
     output = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what Ray prints belongs to the log
     asked: Queue[dict[str, Any]] = Queue()
-    threading.Thread(target=_listen, args=(asked,), daemon=True).start()
+    gone = threading.Event()
+    listener = threading.Thread(target=_listen, args=(asked, gone), daemon=True)
+    listener.start()
     try:
-        for head, body in run(asked.get(), asked.get):
+        for head, body in _frames(asked):
             write_frame(output, head, body)
-    except LabelkitError as error:
-        write_frame(output, {"error": error.message, "hint": error.hint})
     except BrokenPipeError:
-        pass
+        gone.set()
+    finally:
+        if gone.is_set():
+            listener.join()  # it removes the folder of the other process, and ends this one
+        _shut_down()
+        os._exit(0)
+
+
+def _frames(asked: Queue[dict[str, Any]]) -> Iterator[Frame]:
+    """Yield the results of each shard, and the error if there is one."""
+    try:
+        yield from run(asked.get(), asked.get)
+    except LabelkitError as error:
+        yield {"error": error.message, "hint": error.hint}, b""
     except Exception as error:  # whatever Ray raises, from every layer of it
         import traceback
 
         traceback.print_exc()
         cause = getattr(error, "cause", None) or error
         said = f"Ray failed: {type(cause).__name__}: {one_line(cause)}"
-        write_frame(output, {"error": said, "hint": "what is labelled is kept: --resume continues"})
-    finally:
-        with suppress(Exception):
-            import ray
-
-            ray.shutdown()
-        output.flush()
-        os._exit(0)
+        yield {"error": said, "hint": "what is labelled is kept: --resume continues"}, b""
 
 
-def _listen(asked: Queue[dict[str, Any]]) -> None:
-    """Pass on what the other process says, and end this one when that one is done or gone."""
+def _listen(asked: Queue[dict[str, Any]], gone: threading.Event) -> None:
+    """Pass on what the other process says; when that one is done or gone, end this one and remove its folder."""
+    folder = None
     while (frame := read_frame(sys.stdin.buffer)) is not None:
+        folder = frame[0].get("folder", folder)
         asked.put(frame[0])
+    gone.set()
+    _shut_down()
+    if folder is not None:
+        _remove(Path(folder))
+    os._exit(1)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder in which workers that end may still write."""
+    deadline = time.monotonic() + _ENDING
+    while folder.exists() and time.monotonic() < deadline:
+        shutil.rmtree(folder, ignore_errors=True)
+        time.sleep(_PAUSE)
+
+
+def _shut_down() -> None:
+    """End Ray, where it was started."""
     with suppress(Exception):
         ray = sys.modules.get("ray")
         if ray is not None and ray.is_initialized():
             ray.shutdown()
-    os._exit(1)
 
 
-def run(place: dict[str, Any], asked_next: Callable[[], dict[str, Any]]) -> Iterator[tuple[dict[str, Any], bytes]]:
+def run(place: dict[str, Any], asked_next: Callable[[], dict[str, Any]]) -> Iterator[Frame]:
     """Connect to the cluster or start one, and yield the facts and results of each shard, in order.
 
     :param place: the address, and a folder of this machine for what is temporary.
@@ -104,6 +132,7 @@ def connect(address: str, folder: str) -> None:
     :raises LabelkitError: nothing answers there, or it is no cluster of this version of Ray.
     """
     os.environ.update(RAY_USAGE_STATS_ENABLED="0", RAY_DATA_DISABLE_PROGRESS_BARS="1")
+    os.environ["RAY_ENABLE_AUTO_CONNECT"] = "0"  # else Ray Data starts another cluster when this one is shut down
     if address == "local":
         # workers are no background tasks; the token keeps other users of this machine out; and only where there are
         # no clusters, as Ray thinks of Windows, 127.0.0.1 is not replaced by the address of the machine

@@ -16,6 +16,7 @@ from threading import Thread
 from typing import IO, TYPE_CHECKING, Any, Self
 
 from labelkit.errors import LabelkitError
+from labelkit.files.atomic import private_folder
 from labelkit.label.batches import CheckpointSpec
 from labelkit.label.cluster.protocol import Frame, read_frame, write_frame
 from labelkit.label.cluster.spool import Spool
@@ -52,8 +53,9 @@ class RayCluster:
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
-            folder = tempfile.TemporaryDirectory(prefix="labelkit-ray-", ignore_cleanup_errors=True)
-            self._folder = Path(stack.enter_context(folder))
+            # this removes what commands left that were killed together with their driver; the name is short because the
+            # paths of Ray's sockets must be
+            self._folder = stack.enter_context(private_folder(Path(tempfile.gettempdir()) / "labelkit"))
             place = {"address": self._address, "folder": str(self._folder)}
             self._driver = stack.enter_context(DriverProcess(place, self._timeout))
             self._exit = stack.pop_all()
