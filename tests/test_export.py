@@ -163,9 +163,12 @@ def test_labels_that_differ_are_refused() -> None:
         (["shared", "out", "--to", "transformers", "--int8"], 2, "--int8 cannot be combined with"),
         (["shared", "out", "--to", "transformers", "--data", "x"], 2, "--data cannot be combined with"),
         (["shared", "out", "--to", "transformers", "--set", "data.x=1"], 2, "--set cannot be combined with"),
+        (["shared", "out", "--to", "transformers", "--columns", "a=1"], 2, "--columns cannot be combined with"),
+        (["shared", "out", "--to", "onnx", "--split", "test"], 2, "--split says how --data is read: add --data REF"),
+        (["shared", "out", "--to", "onnx", "--set", "data.x=1"], 2, "--set says how --data is read: add --data REF"),
         (["shared", "out", "--to", "onnx", "--accept", "all"], 2, "'all' is not one of"),
         (["shared", "full", "--to", "transformers"], 1, "error: full exists already and is not empty"),
-        (["shared", "file", "--to", "onnx"], 1, "error: file exists already"),
+        (["shared", "file", "--to", "onnx"], 1, "error: file exists already and is a file\n  name a new folder"),
         (["shared", "-", "--to", "onnx"], 1, "error: - is no folder"),
         (["shared", "/dev/null", "--to", "onnx"], 1, "error: /dev/null is no folder"),
         (["nothing", "out", "--to", "transformers"], 1, "error: "),
@@ -220,6 +223,23 @@ def test_a_plain_folder_is_written_and_run(export: Export, trained: labelkit.Run
     text = "Ada Lovelace lives in New York ."
     assert labelkit.load("./out").label(text).labels == labelkit.load(trained.checkpoint).label(text).labels
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("labels", [("good", "bad"), ("1.5", "3.5"), ("fun|short", "dull|long")])
+def test_a_labeller_of_texts_is_written_and_run(
+    labels: tuple[str, str], export: Export, tiny: Path, own_home: Home, tmp_path: Path
+) -> None:
+    data = tmp_path.parent / f"{tmp_path.name}-{labels[0][:3]}.csv"
+    data.write_text("text,label\n" + "".join(f"a {label} film {n},{label}\n" for n in range(6) for label in labels))
+    numbers, several = labels[0] == "1.5", "|" in labels[0]
+    settings: dict[str, Any] = {"train.onnx": False} | ({"train.head": "regression"} if numbers else {})
+    settings |= {"data.label_separator": "|"} if several else {}
+    done = labelkit.run("textcls", data=str(data), model=str(tiny), max_steps=1, home=own_home.root, settings=settings)
+    exported = export(done.run, "out", "--to", "transformers", "--json")
+    assert exported.status == 0, exported.err
+    checked = json.loads(exported.out)["checked"]
+    assert checked["compared"] == checked["same"] > 20
 
 
 @pytest.mark.slow

@@ -25,7 +25,7 @@ from labelkit.exports import javascript_folder
 from labelkit.exports.characters import borders, gaps, splitter_characters
 from labelkit.exports.javascript_folder import SETTINGS, export_to_javascript
 from labelkit.exports.javascript_settings import javascript_settings
-from labelkit.exports.node import check_node
+from labelkit.exports.node import _run_node, check_node
 from labelkit.inference.onnx.export import OnnxModel, export_model
 from labelkit.inference.viterbi import rules_of, viterbi
 from labelkit.labels.schemes import SCHEMES, repair, spans_of
@@ -207,6 +207,16 @@ def test_node_and_its_packages_are_looked_for_first(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(shutil, "which", lambda name: None)
     with pytest.raises(LabelkitError, match="node is not installed"):
         check_node(tmp_path)
+
+
+def test_a_node_that_does_not_end_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def hangs(*arguments: Any, timeout: float, **options: Any) -> None:
+        raise subprocess.TimeoutExpired("node", timeout)
+
+    monkeypatch.setattr("labelkit.exports.node.check_node", lambda packages: "/bin/node")
+    monkeypatch.setattr(subprocess, "run", hangs)
+    with pytest.raises(LabelkitError, match="Node has not run the exported folder within 600 seconds"):
+        _run_node(tmp_path, tmp_path, {})
 
 
 # -- labels in Node ---------------------------------------------------------------------------------------------------

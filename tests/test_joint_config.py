@@ -97,9 +97,22 @@ def test_each_task_gets_its_part_of_the_request() -> None:
     assert all(one.overrides["train.loss_weight"][0] == {"pos": 0.5} for one in found.values())
 
 
+def test_each_task_gets_its_data_and_parts_by_set() -> None:
+    sets = ("ner.metric=seqeval-strict", "pos.data=ud_ewt", 'pos.preprocess=["lowercase"]')
+    request = Request(task="ner+pos", sets=sets, overrides={"data": ("wnut17", "--data"), "metric": ("f1", "--metric")})
+    found = joint_requests(request, TASKS)
+    assert [one.sets for one in found.values()] == [(), ()]
+    values = {task: {key: value for key, (value, _) in one.overrides.items()} for task, one in found.items()}
+    assert values == {
+        "ner": {"data": "wnut17", "metric": "seqeval-strict"},
+        "pos": {"data": "ud_ewt", "metric": "f1", "preprocess": ["lowercase"]},
+    }
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("pos.model=bundled", "all tasks of a run share model"),
         ("pos.train.learning_rate=1e-3", "all tasks of a run share train.learning_rate"),
         ("pos.data.max_length=64", "all tasks of a run share data.max_length"),
         ("train.loss_weight.pos=much", "invalid train.loss_weight.pos: 'much'"),

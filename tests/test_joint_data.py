@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from labelkit.api.data import data_reference
 from labelkit.cli import main
+from labelkit.config.environment import Environment
+from labelkit.config.plan import Request
+from labelkit.errors import PlanError
+from labelkit.plugins.catalog import Catalog
+from labelkit.records import Example
+from labelkit.registry import Home
+from labelkit.train.preparation import prepare
 
 
 @pytest.fixture(autouse=True)
@@ -47,6 +57,44 @@ def test_a_corpus_for_each_task(capsys: pytest.CaptureFixture[str]) -> None:
 def test_one_task_gives_the_document_of_its_layer(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["data", "show", "words.conll", "--task", "pos", "--json", *COLUMNS]) == 0
     assert json.loads(capsys.readouterr().out)["layer"] == "pos"
+
+
+PARTIAL: list[dict[str, Any]] = [
+    {"words": ["Ada", "runs"], "ner": ["B-PER", "O"], "pos": ["PROPN", "VERB"]},
+    {"words": ["Rome", "fell"], "ner": ["B-LOC", "O"]},
+    {"words": ["It", "fell"], "ner": None, "pos": ["PRON", "VERB"]},
+]
+
+
+def test_examples_that_lack_a_layer_are_left_out_of_its_task(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("partial.jsonl").write_text("".join(f"{json.dumps(one)}\n" for one in PARTIAL * 4), encoding="utf-8")
+    assert main(["data", "show", "partial.jsonl", "--task", "ner+pos", "--json", "--count", "12"]) == 0
+    shown = json.loads(capsys.readouterr().out)["tasks"]
+    words = {task: {one["words"][0] for one in found["examples"]} for task, found in shown.items()}
+    assert words == {"ner": {"Ada", "Rome"}, "pos": {"Ada", "It"}}
+    assert main(["data", "show", "partial.jsonl", "--task", "ner"]) == 1  # one task leaves out nothing unasked
+    assert "partial.jsonl:3: the labels are missing" in capsys.readouterr().err
+
+
+def test_a_run_of_several_tasks_takes_examples_that_lack_a_layer(tiny: Path, tmp_path: Path) -> None:
+    examples = []
+    for number, one in enumerate(PARTIAL * 4):
+        labels = {task: tuple(one[task]) for task in ("ner", "pos") if one.get(task)}
+        examples.append(Example(id=str(number), words=tuple(one["words"]), labels=labels))
+    reference, memory = data_reference(dict.fromkeys(("train", "validation"), examples))
+    request = Request(task="ner+pos", overrides={"data": (reference, "data="), "model": (str(tiny), "model=")})
+    environment = Environment(memory=memory)
+    home = Home(root=tmp_path / "home")
+    prepared = prepare(request, Catalog.load(), environment, home, on_stage=lambda *stage: None)
+    sizes = {task: len(one.splits["train"].examples) for task, one in prepared.corpora.items()}
+    assert sizes == {"ner": 8, "pos": 8}
+    assert set(prepared.notes) >= {
+        "ner: records without a label were left out: 8", "pos: records without a label were left out: 8",
+    }  # fmt: skip
+    asked = replace(request, sets=("data.unlabelled=error",))
+    with pytest.raises(PlanError) as raised:
+        prepare(asked, Catalog.load(), environment, home, on_stage=lambda *stage: None)
+    assert "no labels of 'ner' in train" in str(raised.value.misses[0])
 
 
 @pytest.mark.parametrize(

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from labelkit.errors import DataError
-from labelkit.formats import conll, conllu
+from labelkit.formats import conll, conllu, delimited, tables
 from labelkit.formats.labelled_json import to_json
 from labelkit.formats.tools import brat, html, label_studio, spacy_docbin
 from labelkit.label.left_out import tasks_left_out
@@ -129,6 +131,8 @@ def test_label_studio_has_a_control_for_each_task() -> None:
     ("writer", "left_out"),
     [
         (html.FORMAT, ()),
+        (delimited.FORMATS[0], ()),
+        (tables.FORMATS[0], ()),
         (label_studio.FORMAT, ()),
         (conll.FORMATS[0], ("labels of tone",)),
         (conllu.FORMAT, ("labels of tone",)),
@@ -139,6 +143,16 @@ def test_label_studio_has_a_control_for_each_task() -> None:
 def test_what_a_format_does_not_hold_is_named(writer: Any, left_out: tuple[str, ...]) -> None:
     assert tasks_left_out(writer, RECORD) == left_out
     assert tasks_left_out(writer, NER) == ()
+
+
+def test_tables_hold_the_labels_of_all_tasks(tmp_path: Path) -> None:
+    (row,) = csv.DictReader(io.StringIO(written(delimited.write)))
+    path = tmp_path / "labelled.parquet"
+    path.write_bytes(written_bytes(tables.FORMATS[0].write, RECORD))
+    (other,) = pq.read_table(path).to_pylist()
+    for layers in (json.loads(row["layers"]), other["layers"]):
+        assert layers["pos"]["labels"] == ["PROPN", "VERB"]
+        assert layers["tone"]["label"] == "calm"
 
 
 def test_docbin_holds_one_task_of_a_kind_of_annotation() -> None:

@@ -14,11 +14,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from datasets import Dataset
 
 import labelkit
 from labelkit.cli import main
 from labelkit.errors import LabelkitError
 from labelkit.label.summary import LabellingSummary
+from labelkit.plugins.catalog import Catalog
+from labelkit.publish.push import card_of_run, find_run
 from labelkit.registry import Home, Registry
 
 pytestmark = pytest.mark.slow  # trains
@@ -441,7 +444,9 @@ def test_a_run_continues_with_the_heads_of_the_same_tasks(
     assert any(note.endswith("its encoder and the heads of chunk, ner are taken up") for note in notes)
 
 
-def test_words_and_texts_are_trained_together(tiny: Path, tmp_path: Path) -> None:
+def test_words_and_texts_are_trained_together(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     with keeping_onnx_models():
         done = run("ner+textcls", tmp_path, tiny, max_steps=3)
     assert set(done.metrics["test"]) == {"ner", "textcls", "ner+textcls"}
@@ -457,6 +462,39 @@ def test_words_and_texts_are_trained_together(tiny: Path, tmp_path: Path) -> Non
     assert alone.scores == pytest.approx(record.layers["textcls"].scores, abs=1e-4)
     blank = labelkit.load(done.run, home=tmp_path).label("")
     assert blank.layers["textcls"].label
+
+    monkeypatch.setenv("LABELKIT_HOME", str(tmp_path))
+    assert main(["export", done.run, str(tmp_path / "texts"), "--to", "transformers", "--task", "textcls"]) == 0
+    alone = labelkit.load(tmp_path / "texts", home=tmp_path, engine="torch")
+    assert alone.label(TEXT).scores == pytest.approx(labeller.label(TEXT).layers["textcls"].scores, abs=1e-4)
+    # another corpus for each task
+    given = ["--to", "onnx", "--data", "ner=sample,textcls=sample-reviews", "--split", "test", "--force"]
+    assert main(["export", done.run, str(tmp_path / "onnx"), *given]) == 0
+    assert [line for line in capfd.readouterr().out.splitlines() if line.startswith("sample")] == [
+        "sample:test (test, 400 examples)", "sample-reviews:test (test, 400 examples)",
+    ]  # fmt: skip
+
+    rows = Dataset.from_dict({"text": ["A lovely film from Rome ."]})
+    columns = labeller.label_dataset(rows)
+    assert columns.column_names[1:] == [
+        "predicted_ner_words", "predicted_ner_labels", "predicted_ner_spans",
+        "predicted_textcls_label", "predicted_textcls_score",
+    ]  # fmt: skip
+    assert columns[0]["predicted_ner_labels"] == list(record.layers["ner"].labels or ())
+    assert columns[0]["predicted_textcls_label"] == record.layers["textcls"].label
+
+
+def test_the_card_has_the_labels_and_the_scorer_of_each_task(done: labelkit.RunResult, joint_home: Path) -> None:
+    card = card_of_run(find_run("three", Home(root=joint_home)), Catalog.load())
+    body = card.body()
+    assert "Its types of `ner`: LOC, PER." in body
+    assert "Its labels of `pos`: ADP, PRON, PROPN, PUNCT, VERB." in body
+    scorers = body.split("### Test, ")[1:4]
+    assert [one.split("\n")[0] for one in scorers] == ["chunk", "ner", "ner+pos+chunk"]
+    assert "Scorer: seqeval (scheme IOB2, mode default), on all gold words of 8 examples." in scorers[0]
+    assert "| mean | " in scorers[2]
+    names = [one["metrics"][0]["name"] for one in card.metadata()["model-index"][0]["results"]]
+    assert {name.partition(" (")[2] for name in names} >= {"ner, seqeval, IOB2, default)", "pos, accuracy)"}
 
 
 def test_a_run_is_repeated_and_its_seeds_are_a_group(

@@ -139,6 +139,7 @@ def test_the_memory_for_labelling_a_dataset_does_not_grow_with_it(trained: label
 
     schema = Schema(name="label", kind="text", labels=("a",))
     info = SimpleNamespace(kind="text", schema=schema, task="textcls", splitter="words", pairs=False)
+    info.of_tasks = {"textcls": info}
     decoder = SimpleNamespace(name="argmax-text")
     stub: Any = SimpleNamespace(
         info=info, label_all=label_all, folder=trained.checkpoint, decoder=decoder, engines="torch-fp32"

@@ -132,6 +132,8 @@ def _shown_corpora(
         raise click.UsageError("--task cannot be combined with --layer: a task names its layer")
     tasks = {one.name: one for one in joint_tasks(task, shell.catalog)}
     references = joint_data(reference, list(tasks))
+    if len(tasks) > 1:  # as labelkit run reads them: an example may lack a layer
+        ctx = replace(ctx, settings=replace(ctx.settings, unlabelled="skip"))
     return {name: load_for_task(references[name], one, shell.catalog, ctx) for name, one in tasks.items()}
 
 

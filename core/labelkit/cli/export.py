@@ -19,8 +19,11 @@ if TYPE_CHECKING:
     from labelkit.exports.transformers_folder import Comparison
     from labelkit.label.labeller import Labeller
 
-#: options of the comparison on gold data, which ``--to transformers`` does not make
-_COMPARING = ("int8", "threshold", "force", "data", "split", "columns", "sets", "check_in")
+#: parameter → its option, of those of the comparison on gold data, which ``--to transformers`` does not make
+_COMPARING = {
+    "int8": "int8", "threshold": "threshold", "force": "force", "data": "data", "split": "split", "columns": "columns",
+    "sets": "set", "check_in": "check-in",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,9 +53,8 @@ class ExportOptions:
 
         if folder is None and target != "onnx":
             raise click.UsageError(f"--to {target} needs a folder: labelkit export RUN DIR --to {target}")
-        if target == "transformers" and (unused := [name for name in _COMPARING if given.get(name)]):
-            option = unused[0].removesuffix("s").replace("_", "-")
-            raise click.UsageError(f"--{option} cannot be combined with --to transformers")
+        if target == "transformers" and (unused := [option for name, option in _COMPARING.items() if given.get(name)]):
+            raise click.UsageError(f"--{unused[0]} cannot be combined with --to transformers")
         packages = given.pop("check_in")
         if packages is not None and target != "transformers.js":
             raise click.UsageError("--check-in is for --to transformers.js")

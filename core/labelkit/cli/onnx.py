@@ -41,12 +41,32 @@ class OnnxOptions:
     encoding: str
     sets: tuple[str, ...]
 
+    def __post_init__(self) -> None:
+        given = {"--split": self.split, "--columns": self.columns, "--set": self.sets}
+        if self.data is None and (unused := [option for option, value in given.items() if value]):
+            raise click.UsageError(f"{unused[0]} says how --data is read: add --data REF")
+
+    def reference(self, task: str, tasks: Sequence[str]) -> str | None:
+        """Return the gold data of one of the compared tasks; None for the run's own.
+
+        :raises DataError: ``--data TASK=REF,…`` lacks a task.
+        """
+        from labelkit.config.joint import joint_data
+
+        if self.data is None or len(tasks) == 1:
+            return self.data
+        return joint_data(self.data, tasks)[task]
+
 
 def comparison_options(command: Command) -> Command:
     """Decorate a command with the options of making an ONNX model and comparing it with torch."""
     for option in (
         click.option("--split", metavar="NAME", help="Compare on this split of REF; default validation."),
-        click.option("--data", metavar="REF", help="Compare on this gold data; default the run's own validation data."),
+        click.option(
+            "--data",
+            metavar="REF",
+            help="Compare on this gold data, or TASK=REF,… of several tasks; default the run's validation data.",
+        ),
         click.option("--force", is_flag=True, help="Accept the model whatever its score is."),
         click.option(
             "--threshold",
@@ -169,8 +189,9 @@ def compared_model(
     """
     from labelkit.evaluation.onnx_export import export_labeller
 
+    tasks = [one.info.task for one in labellers]
     exports = export_labeller(
-        [_compared_task(shell, one, options) for one in labellers],
+        [_compared_task(shell, one, options, options.reference(one.info.task, tasks)) for one in labellers],
         engines,
         shell.home.cache,
         int8=options.int8,
@@ -186,8 +207,11 @@ def compared_model(
     return exports
 
 
-def _compared_task(shell: Shell, labeller: Labeller, options: OnnxOptions) -> ComparedTask:
-    """Return a task with the data that its model is compared on."""
+def _compared_task(shell: Shell, labeller: Labeller, options: OnnxOptions, reference: str | None) -> ComparedTask:
+    """Return a task with the data that its model is compared on.
+
+    :param reference: to gold data; None for the run's own.
+    """
     from labelkit.evaluation.onnx_export import ComparedTask
     from labelkit.evaluation.recorded_data import run_metrics
     from labelkit.evaluation.train_mentions import train_mentions
@@ -195,7 +219,7 @@ def _compared_task(shell: Shell, labeller: Labeller, options: OnnxOptions) -> Co
 
     info, recorded = labeller.info, _recorded_run(shell, options.run)
     details = details_of_task(recorded, info.task) if recorded else None
-    gold, train = _read_data(shell, options, labeller, details)
+    gold, train = _read_data(shell, options, reference, labeller, details)
     mentions = train_mentions(labeller.folder, info.kind, details, shell.catalog, shell.environment, shell.home)
     metrics = run_metrics(info.task, details, shell.catalog, info.suppliers, labeller.context, info.head)
     return ComparedTask(labeller=labeller, gold=gold, metrics=metrics, train=train, train_mentions=mentions)
@@ -212,7 +236,7 @@ def _recorded_run(shell: Shell, run: str) -> RunDetails | None:
 
 
 def _read_data(
-    shell: Shell, options: OnnxOptions, labeller: Labeller, details: RunDetails | None
+    shell: Shell, options: OnnxOptions, reference: str | None, labeller: Labeller, details: RunDetails | None
 ) -> tuple[Gold, Sequence[Example]]:
     """Return the gold data to compare on, and training examples."""
     from labelkit.evaluation.onnx_export import read_recorded_splits, read_splits
@@ -220,12 +244,12 @@ def _read_data(
     from labelkit.settings import DataSettings
 
     say_assumptions(shell, labeller.assumptions)
-    if options.data is not None:
+    if reference is not None:
         base = DataSettings(splitter=labeller.info.splitter)
         trained = trained_values(labeller.info, shell.catalog)
         ctx = reading_context(shell, options.columns, options.encoding, options.sets, base, trained=trained)
         split = options.split or "validation"
-        return read_splits(options.data, split, labeller, shell.catalog, ctx, train=options.int8)
+        return read_splits(reference, split, labeller, shell.catalog, ctx, train=options.int8)
     if details is None:
         raise LabelkitError("a checkpoint folder does not say which data to compare on", hint="add --data REF")
     return read_recorded_splits(details, shell.catalog, shell.environment, shell.home)

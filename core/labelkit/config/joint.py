@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from labelkit.config.plan import Plan, Request, Setting
 from labelkit.config.validation import parse_set
@@ -64,7 +65,7 @@ def joint_data(text: str, tasks: Sequence[str]) -> dict[str, str]:
         if match[1] in data:
             raise DataError(f"'{text}' gives the data of task '{match[1]}' twice", hint="one reference for each task")
         if match.end() == end:
-            raise DataError(f"'{text}' names no data for task '{match[1]}'")
+            raise DataError(f"'{text}' names no data for task '{match[1]}'", hint=f"write {match[1]}=REF")
         data[match[1]] = text[match.end() : end]
     if missing := [task for task in tasks if task not in data]:
         raise DataError(f"'{text}' names no data for task '{missing[0]}'", hint=f"add {missing[0]}=REF")
@@ -108,7 +109,7 @@ def joint_requests(request: Request, tasks: Sequence[str]) -> dict[str, Request]
 
     :raises LabelkitError: the data lacks a task, or a setting of one task is one that all share.
     """
-    own, weights = _split_sets(request.sets, tasks)
+    own, parts, weights = _split_sets(request.sets, tasks)
     common = {key: value for key, value in request.overrides.items() if _task_of(key, tasks) is None}
     if weights:
         common[LOSS_WEIGHT] = ({**(common.get(LOSS_WEIGHT, ({}, ""))[0] or {}), **weights}, "--set")
@@ -122,6 +123,7 @@ def joint_requests(request: Request, tasks: Sequence[str]) -> dict[str, Request]
         for key, value in request.overrides.items():
             if _task_of(key, tasks) == task:
                 overrides[key.removeprefix(f"{task}.")] = value
+        overrides |= parts[task]
         found[task] = replace(request, task=task, overrides=overrides, sets=own[task])
     return found
 
@@ -139,12 +141,18 @@ def _task_of(key: str, tasks: Sequence[str]) -> str | None:
     return task
 
 
-def _split_sets(sets: Sequence[str], tasks: Sequence[str]) -> tuple[dict[str, tuple[str, ...]], dict[str, float]]:
-    """Return task → its ``--set``, and task → its weight in the loss.
+def _split_sets(
+    sets: Sequence[str], tasks: Sequence[str]
+) -> tuple[dict[str, tuple[str, ...]], dict[str, dict[str, tuple[Any, str]]], dict[str, float]]:
+    """Return task → its ``--set``, task → its data and parts that ``--set`` names, and task → its weight in the loss.
+
+    ``--set`` of a run of one task has no data and parts, which are options of the command; those of one task of several
+    have no other place.
 
     :raises LabelkitError: a weight is not a number.
     """
     own: dict[str, list[str]] = {task: [] for task in tasks}
+    parts: dict[str, dict[str, tuple[Any, str]]] = {task: {} for task in tasks}
     weights: dict[str, float] = {}
     for text in sets:
         key, value = parse_set(text)
@@ -154,9 +162,12 @@ def _split_sets(sets: Sequence[str], tasks: Sequence[str]) -> tuple[dict[str, tu
             weights[key.removeprefix(f"{LOSS_WEIGHT}.")] = float(value)
             continue
         task = _task_of(key, tasks)
+        if task is not None and "." not in (part := key.removeprefix(f"{task}.")):
+            parts[task][part] = (value, "--set")
+            continue
         for name in tasks if task is None else (task,):
             own[name].append(text if task is None else text.removeprefix(f"{task}."))
-    return {task: tuple(texts) for task, texts in own.items()}, weights
+    return {task: tuple(texts) for task, texts in own.items()}, parts, weights
 
 
 def with_shared_settings(plan: Plan, first: Plan) -> Plan:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -21,7 +22,9 @@ from labelkit.data.resolved_splits import (
     SourceSplits,
     of_split,
 )
+from labelkit.data.views import select_examples
 from labelkit.errors import DataError
+from labelkit.formats.class_labels import UNLABELLED
 from labelkit.formats.recognition import reader_for
 from labelkit.records import Example, Kind, LoadContext, Source
 
@@ -64,12 +67,29 @@ def read_raw_corpus(
 ) -> RawCorpus:
     """Read every split of a data reference; again, where its texts turn out to have several labels.
 
+    ``data.unlabelled=skip`` leaves examples without labels in the layer of ``ctx`` out.
+
     :param on_progress: called with what is read next.
 
     :raises DataError: something is missing, empty, or not readable.
     :raises UnknownNameError: no source, path or folder has this name; the nearest are suggested.
     """
-    return reading_several(ctx, partial(_read_once, reference, kind, catalog, on_progress=on_progress))
+    raw = reading_several(ctx, partial(_read_once, reference, kind, catalog, on_progress=on_progress))
+    skips = ctx.settings.unlabelled == "skip" and ctx.layer is not None and ctx.policy.labels == "required"
+    return _without_unlabelled(raw, ctx.layer) if skips else raw
+
+
+def _without_unlabelled(raw: RawCorpus, layer: str | None) -> RawCorpus:
+    """Return data without the examples that have no labels in ``layer``; a split that has none at all stays as it is.
+
+    Readers of files leave such records out themselves: these are examples of sources, and those given in Python.
+    """
+    splits, left_out = dict(raw.splits), 0
+    for split, examples in raw.splits.items():
+        kept = array("q", (index for index, one in enumerate(examples) if layer in one.labels))
+        if 0 < len(kept) < len(examples):
+            splits[split], left_out = select_examples(examples, kept), left_out + len(examples) - len(kept)
+    return replace(raw, splits=splits, notes=(*raw.notes, f"{UNLABELLED}: {left_out:,}")) if left_out else raw
 
 
 def _read_once(

@@ -23,6 +23,8 @@ def check_new_folder(folder: Path) -> None:
         if any(folder.iterdir()):
             raise DataError(f"{folder} exists already and is not empty", hint=_HINT)
         return
+    if folder.is_file():
+        raise DataError(f"{folder} exists already and is a file", hint=_HINT)
     check_target(folder, force=False)
 
 

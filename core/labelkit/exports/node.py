@@ -70,15 +70,21 @@ def _label_pairs(record: Labelled, other: Mapping[str, Any]) -> list[tuple[Any, 
 def _run_node(folder: Path, packages: Path, request: Mapping[str, Any]) -> Any:
     node = check_node(packages)
     with as_file(files("labelkit.exports").joinpath("javascript", "check.mjs")) as script:
-        done = subprocess.run(
-            [node, str(script), str(folder), str(packages)],
-            input=json.dumps(request, allow_nan=False),
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            timeout=_TIMEOUT,
-            check=False,
-        )
+        try:
+            done = subprocess.run(
+                [node, str(script), str(folder), str(packages)],
+                input=json.dumps(request, allow_nan=False),
+                capture_output=True,
+                text=True,
+                encoding="utf-8",
+                timeout=_TIMEOUT,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise LabelkitError(
+                f"Node has not run the exported folder within {_TIMEOUT:,} seconds",
+                hint="nothing was exported; try again, or leave out --check-in",
+            ) from None
     if done.returncode:
         reason = next((line for line in done.stderr.splitlines() if "Error" in line), done.stderr)
         raise LabelkitError(

@@ -72,7 +72,8 @@ def export_to_transformers(
     with new_folder(folder) as beside:
         copy_checkpoint(labeller.folder, beside)
         if (beside / JOINT_WEIGHTS).is_file():
-            make_plain(beside, labeller.engine.torch_model, labeller.info)
+            with silence_transformers():
+                make_plain(beside, labeller.engine.torch_model, labeller.info)
         found = compare_pipeline(labeller, beside, trial_examples(labeller.info, tasks))
         found.check(limits)
     return found
@@ -112,7 +113,8 @@ def _run_pipeline(task: str, folder: Path, options: Mapping[str, Any]) -> Any:
             with silence_transformers(), no_network():
                 load: Any = pipeline
                 piped = load(task, model=str(folder), device="cpu", trust_remote_code=False, **options)
-                return [piped(text) for text in texts]
+                # a list of one: of a lone text the results come in one list or in two, by the kind of the pipeline
+                return [piped([text])[0] for text in texts]
         except Exception as error:
             raise LabelkitError(
                 f"transformers cannot run the exported folder: {type(error).__name__}: {one_line(error)}",

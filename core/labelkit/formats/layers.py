@@ -8,7 +8,7 @@ from labelkit.labels.notation import notation_of
 from labelkit.records import Labelled
 
 #: formats that hold the labels of all tasks
-_ALL_TASKS = frozenset({"json", "jsonl", "html", "label-studio"})
+_ALL_TASKS = frozenset({"json", "jsonl", "csv", "parquet", "html", "label-studio"})
 #: formats that hold those of all tasks of words
 _ALL_OF_WORDS = frozenset({"conll", "conllu"})
 #: tasks whose labels are in the column UPOS, wherever they stand among the tasks

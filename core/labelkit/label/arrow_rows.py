@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from labelkit.errors import DataError, LabelkitError
 from labelkit.formats.jsonl import json_line
-from labelkit.label.dataset_columns import labels_of, pair_column, text_column
+from labelkit.label.dataset_columns import labels_of, pair_column, task_prefixes, text_column
 from labelkit.label.records import FailedRecord
 from labelkit.label.result_json import input_from_json, result_to_json
 from labelkit.label.stream import InputRecord, LabelResult
@@ -39,12 +39,9 @@ class ResultColumns:
     @classmethod
     def of(cls, infos: Mapping[str, CheckpointInfo], prefix: str) -> ResultColumns:
         """Return the columns of the tasks of a checkpoint."""
-        layers = {task: f"{prefix}{task}_" for task in infos} if len(infos) > 1 else {}
-        tasks = {
-            layers.get(task, prefix): (info.kind, info.schema.multilabel, info.schema.numeric)
-            for task, info in infos.items()
-        }
-        return cls(prefix, tasks, layers, next(iter(infos.values())).pairs)
+        layers = task_prefixes(infos, prefix)
+        tasks = {layers[task]: (info.kind, info.schema.multilabel, info.schema.numeric) for task, info in infos.items()}
+        return cls(prefix, tasks, layers if len(infos) > 1 else {}, next(iter(infos.values())).pairs)
 
     def types(self) -> dict[str, pa.DataType]:
         """Return the name and type of each column."""

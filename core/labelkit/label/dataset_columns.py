@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from labelkit.errors import LabelkitError, nearest
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import datasets
 
     from labelkit.label.labeller import Labeller
+    from labelkit.models.checkpoint import CheckpointInfo
     from labelkit.records import Labelled
 
 #: rows that are labelled at once
@@ -41,7 +42,10 @@ def label_dataset(
         raise LabelkitError(f"a datasets.Dataset is needed, not a {type(dataset).__name__}", hint=hint)
     chosen = text_column(dataset.column_names, column, labeller.info.kind)
     second = pair_column(dataset.column_names, pair, pairs=labeller.info.pairs)
-    added = _features(labeller, prefix)
+    prefixes = task_prefixes(labeller.info.of_tasks, prefix)
+    added: dict[str, Any] = {}
+    for task, info in labeller.info.of_tasks.items():
+        added |= _features(info, prefixes[task])
     if taken := [name for name in added if name in dataset.column_names]:
         raise LabelkitError(f"the dataset has a column '{taken[0]}' already", hint="choose another prefix=")
 
@@ -51,7 +55,7 @@ def label_dataset(
             records = labeller.label_all(texts, min_score=min_score)
         except LabelkitError as error:
             raise error.at(f"rows {indices[0] + 1:,} to {indices[-1] + 1:,} of column '{chosen}'") from error
-        columns = [labels_of(record, prefix) for record in records]
+        columns = [_labels_of_tasks(record, prefixes) for record in records]
         return {name: [row[name] for row in columns] for name in added}
 
     # the fingerprint of the result: datasets would pickle the model to make one
@@ -76,7 +80,7 @@ def _identity(labeller: Labeller) -> list[str]:
     """
     weights = sha256_of(*weights_of(labeller.folder))
     points = [str(sorted(point.thresholds.items())) for point in labeller.operating_points.values()]
-    return [weights, labeller.info.task, labeller.info.splitter, labeller.decoder.name, labeller.engines, *points]
+    return [weights, *labeller.info.of_tasks, labeller.info.splitter, labeller.decoder.name, labeller.engines, *points]
 
 
 def text_column(names: Sequence[str], wanted: str | None, kind: str) -> str:
@@ -111,14 +115,19 @@ def pair_column(names: Sequence[str], wanted: str | None, *, pairs: bool) -> str
     return found[0]
 
 
-def _features(labeller: Labeller, prefix: str) -> dict[str, Any]:
-    """Return the new columns with their features."""
+def task_prefixes(tasks: Collection[str], prefix: str) -> dict[str, str]:
+    """Return task → the beginning of the names of its columns, with the name of the task where there are several."""
+    return {task: f"{prefix}{task}_" if len(tasks) > 1 else prefix for task in tasks}
+
+
+def _features(info: CheckpointInfo, prefix: str) -> dict[str, Any]:
+    """Return the new columns of a task with their features."""
     from datasets import Features, List, Value
 
-    schema = labeller.info.schema
+    schema = info.schema
     if schema.multilabel:
         return {f"{prefix}labels": List(Value("string"))}
-    if labeller.info.kind == "text":
+    if info.kind == "text":
         number = {f"{prefix}number": Value("float64")} if schema.numeric else {}
         return {f"{prefix}label": Value("string"), f"{prefix}score": Value("float64"), **number}
     span = Features({
@@ -127,6 +136,14 @@ def _features(labeller: Labeller, prefix: str) -> dict[str, Any]:
     })  # fmt: skip
     added = {f"{prefix}words": List(Value("string")), f"{prefix}labels": List(Value("string"))}
     return {**added, f"{prefix}spans": List(span)}
+
+
+def _labels_of_tasks(record: Labelled, prefixes: Mapping[str, str]) -> dict[str, Any]:
+    """Return the labels of each task of a record as columns."""
+    found: dict[str, Any] = {}
+    for task, prefix in prefixes.items():
+        found |= labels_of(record.layers.get(task, record), prefix)
+    return found
 
 
 def labels_of(record: Labelled, prefix: str) -> dict[str, Any]:

@@ -293,8 +293,8 @@ class Labeller:
         """Return a ``datasets.Dataset`` with the labels of its rows as further columns.
 
         A labeller of words adds ``predicted_words``, ``predicted_labels`` and ``predicted_spans``, one of texts
-        ``predicted_label`` and ``predicted_score``. Rows are labelled a thousand at a time; the result of a dataset
-        on disk is written to its cache.
+        ``predicted_label`` and ``predicted_score``. With several tasks the name of the task follows ``predicted_``.
+        Rows are labelled a thousand at a time; the result of a dataset on disk is written to its cache.
 
         :param column: of texts, or of words; None: ``tokens``, ``text`` and the like.
         :param pair: the column of second texts, for a labeller of pairs; None: ``pair`` or ``text_pair``.

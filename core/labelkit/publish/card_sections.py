@@ -15,9 +15,14 @@ if TYPE_CHECKING:
 
 Row = Sequence[object]
 #: scores in the order of their tables; the others follow
-_WHOLE = ("f1", "precision", "recall", "accuracy", "macro_f1", "weighted_f1", "span_f1", "roc_auc", "mae", "rmse", "r2")
+_WHOLE = (
+    "mean", "f1", "precision", "recall", "accuracy", "macro_f1", "weighted_f1", "span_f1", "roc_auc", "mae", "rmse",
+    "r2",
+)  # fmt: skip
 _PER_TYPE = ("precision", "recall", "f1")
 _HOW = ("scheme", "mode", "average")
+#: kind → what a labeller of it does
+_LABELS = {"token": "labels each word of a text", "text": "labels texts"}
 #: types with fewer test examples have scores that say little
 _FEW = 20
 #: settings that the card names; others stand in the record
@@ -48,17 +53,21 @@ def _summary(card: ModelCard) -> Iterator[str]:
     record, info = card.details.record, card.info
     encoder, hub = model_name(card.details)
     linked = f"[{escape(encoder)}](https://huggingface.co/{hub})" if hub else escape(encoder)
-    what = "labels each word of a text" if record.kind == "token" else "labels texts"
+    kinds = {record.kind} if info is None else {one.kind for one in info.of_tasks.values()}
+    what = " and ".join(text for kind, text in _LABELS.items() if kind in kinds)
     yield f"# {escape(card.name)}"
     yield ""
     yield f"This model {what} (task `{record.task}`). It is {linked}, fine-tuned with labelkit {record.labelkit}."
-    if info is not None and not info.schema.numeric:
-        names = info.schema.types or info.schema.labels
-        several = " A text may have several labels." if info.schema.multilabel else ""
+    for task, one in ({} if info is None else info.of_tasks).items():
+        if one.schema.numeric:
+            continue
+        names = one.schema.types or one.schema.labels
+        several = " A text may have several labels." if one.schema.multilabel else ""
         yield ""
-        listed = ", ".join(escape(one) for one in names[:MOST_TYPES])
+        listed = ", ".join(escape(name) for name in names[:MOST_TYPES])
         more = f" and {len(names) - MOST_TYPES:,} more" if len(names) > MOST_TYPES else ""
-        yield f"Its {'types' if info.schema.types else 'labels'}: {listed}{more}.{several}"
+        of_task = f" of `{task}`" if info is not None and info.others else ""
+        yield f"Its {'types' if one.schema.types else 'labels'}{of_task}: {listed}{more}.{several}"
     if record.synthetic:
         yield ""
         yield "It was trained on synthetic text: its scores say nothing about real text."
@@ -78,13 +87,15 @@ def _scores(card: ModelCard) -> Iterator[str]:
 
 
 def _split_scores(card: ModelCard, split: str, task: str, figures: Mapping[str, Any]) -> Iterator[str]:
-    record = card.split(split)
+    run = card.of_task(task).record
+    record = next((one for one in run.splits if one.split == split), None)
     several = f", {escape(task)}" if "+" in card.details.record.task else ""
     yield f"### {split.capitalize()}{several}"
     yield ""
     how = ", ".join(f"{name} {escape(figures[name])}" for name in _HOW if figures.get(name))
     size = f" of {record.examples:,} examples" if record else ""
-    yield f"Scorer: {escape(card.details.record.metric)}{f' ({how})' if how else ''}, on all gold {_unit(card)}{size}."
+    unit = "words" if run.kind == "token" else "texts"
+    yield f"Scorer: {escape(run.metric)}{f' ({how})' if how else ''}, on all gold {unit}{size}."
     if split == "validation":
         yield "The checkpoint was selected by these scores: they are higher than those of new text tend to be."
     if repaired := figures.get("repaired"):
@@ -178,22 +189,32 @@ def _training(card: ModelCard) -> Iterator[str]:
 
 
 def _calibration(card: ModelCard) -> Iterator[str]:
-    info = card.info
-    if info is None or info.schema.numeric:
+    infos = {} if card.info is None else card.info.of_tasks
+    temperatures = {task: one.temperature for task, one in infos.items() if not one.schema.numeric}
+    if not temperatures:
         return
     yield "## Calibration"
     yield ""
-    if info.temperature != 1.0:
+    fitted = [
+        f"{value:.4f}{f' for `{task}`' if len(infos) > 1 else ''}"
+        for task, value in temperatures.items()
+        if value != 1.0
+    ]
+    if fitted:
         yield (
-            f"Confidences are calibrated by a temperature of {info.temperature:.4f}, fitted on validation. labelkit "
+            f"Confidences are calibrated by a temperature of {', '.join(fitted)}, fitted on validation. labelkit "
             "applies it; transformers alone does not."
         )
     else:
         yield "Confidences are those of the model: no temperature is applied."
     errors = [
-        (split, _number(figures["ece"]), _number(figures.get("ece_calibrated")))
+        (
+            f"{split}, {task}" if len(infos) > 1 else split,
+            _number(figures["ece"]),
+            _number(figures.get("ece_calibrated")),
+        )
         for split, tasks in card.scores.items()
-        for figures in tasks.values()
+        for task, figures in tasks.items()
         if isinstance(figures.get("ece"), float)
     ]
     yield ""
@@ -317,10 +338,6 @@ def _code(language: str, *lines: str) -> Iterator[str]:
     yield from lines
     yield "```"
     yield ""
-
-
-def _unit(card: ModelCard) -> str:
-    return "words" if card.details.record.kind == "token" else "texts"
 
 
 def _number(value: object) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -12,6 +12,7 @@ from labelkit.publish import card_sections
 from labelkit.publish.card_text import merge_card
 from labelkit.publish.names import data_name, model_name
 from labelkit.registry import RunDetails, SplitRecord, nested
+from labelkit.registry.task_view import details_of_task
 
 #: scores of a whole split that the Hub shows, with the name of their metric there
 LISTED = {"f1": "F1", "precision": "Precision", "recall": "Recall", "accuracy": "Accuracy", "macro_f1": "Macro F1"}
@@ -63,6 +64,10 @@ class ModelCard:
         """Return the record of a split; None if the run has none."""
         return next((one for one in self.details.record.splits if one.split == name), None)
 
+    def of_task(self, task: str) -> RunDetails:
+        """Return the run as one of ``task``; as it is where ``task`` names all of several tasks."""
+        return self.details if task == self.details.record.task else details_of_task(self.details, task)
+
     @property
     def reported_split(self) -> str | None:
         """The split whose scores the Hub lists: test, unless its texts were trained or selected on."""
@@ -105,20 +110,23 @@ class ModelCard:
         from huggingface_hub import EvalResult
 
         split = self.reported_split
-        record = self.split(split) if split else None
-        if split is None or record is None:
+        if split is None:
             return []
-        data = data_name(record.ref)
         found = []
-        for figures in self.scores[split].values():
+        for task, figures in self.scores[split].items():
+            of_task = replace(self, details=self.of_task(task))
+            if (record := of_task.split(split)) is None:
+                continue
+            data, pipeline = data_name(record.ref), of_task.pipeline
+            several = [task] if len(self.scores[split]) > 1 else []
             for key, shown in LISTED.items():
                 if isinstance(value := figures.get(key), int | float):
-                    how = ", ".join(str(figures[one]) for one in ("scheme", "mode") if figures.get(one))
-                    scorer = self.details.record.metric + (f", {how}" if how else "")
+                    how = [str(figures[one]) for one in ("scheme", "mode") if figures.get(one)]
+                    scorer = ", ".join([*several, of_task.details.record.metric, *how])
                     found.append(
                         EvalResult(
-                            task_type=self.pipeline,
-                            task_name=self.pipeline.replace("-", " ").title(),
+                            task_type=pipeline,
+                            task_name=pipeline.replace("-", " ").title(),
                             dataset_type=data.hub or data.name,
                             dataset_name=data.name + (" (synthetic)" if self.details.record.synthetic else ""),
                             dataset_split=split,

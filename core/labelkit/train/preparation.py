@@ -18,6 +18,7 @@ from labelkit.config.joint import (
 from labelkit.config.plan import ErrorCollector, Plan, Request, Setting, draft_plan
 from labelkit.data.corpus import Corpus
 from labelkit.errors import LabelkitError, PlanError, require_extra
+from labelkit.formats.class_labels import UNLABELLED
 from labelkit.label_studio.provenance import AnnotationProvenance
 from labelkit.models import references
 from labelkit.plugins.catalog import Catalog
@@ -151,7 +152,8 @@ def prepare(
                 on_stage=on_stage,
                 on_progress=on_progress,
                 resumes=resumes,
-                further=number > 0,
+                number=number,
+                several=bool(tasks),
             )
             found.append(prepared)
         except PlanError as error:
@@ -175,16 +177,20 @@ def _prepare_task(
     on_stage: Callable[[str, str], object],
     on_progress: Callable[[str], object],
     resumes: RunDetails | None,
-    further: bool,
+    number: int,
+    several: bool,
 ) -> PreparedRun:
     """Prepare one task of a run; see :func:`prepare`.
 
-    :param further: it is not the first one, so that the name of the run has been checked.
+    :param number: of the task, from 0; the name of the run is checked with the first one.
+    :param several: the run has several tasks.
     """
     errors = ErrorCollector()
     plan = draft_plan(request, catalog, errors, Context(offline=environment.offline, trial=environment.trial))
+    if several and plan.entries()["data.unlabelled"].origin == "default":
+        plan = plan.updated({"data.unlabelled": Setting("skip", "automatic: examples may lack labels of a task")})
     with errors.collect():
-        if resumes is None and not further:
+        if resumes is None and number == 0:
             check_name(plan.name, home, takes=request.replaces)
     with errors.collect():
         on_stage("finding the encoder", plan.settings.model)
@@ -195,6 +201,8 @@ def _prepare_task(
     with errors.collect():
         on_stage("reading", plan.settings.reference)
         corpus = read_corpus(plan, catalog, environment, home, on_progress)
+        if several:
+            corpus = with_unlabelled_of(plan.task.name, corpus)
         plan = pin(plan, "data", corpus.pinned) if corpus.pinned else plan
         corpus, annotations = with_provenance(corpus, plan_context(plan, plan.data, environment, home))
         if corpus.schema.multilabel and not plan.head.multilabel:
@@ -224,6 +232,12 @@ def with_class_weights(corpus: Corpus, plan: Plan) -> tuple[Corpus, tuple[float,
     return replace(corpus, notes=(*corpus.notes, describe_weights(weights, corpus.schema))), weights
 
 
+def with_unlabelled_of(task: str, corpus: Corpus) -> Corpus:
+    """Return the data of one of several tasks, whose note on examples without a label says of which task."""
+    notes = (f"{task}: {note}" if note.startswith(UNLABELLED) else note for note in corpus.notes)
+    return replace(corpus, notes=tuple(notes))
+
+
 def pin_model(plan: Plan, run: str) -> Plan:
     """Return a plan whose model is a run by its id, as an alias may soon be that of another one."""
     if plan.data.without_test_of == plan.settings.model:
@@ -245,7 +259,7 @@ def plan_for_sets(request: Request, plan: Plan, catalog: Catalog, errors: ErrorC
     decided = {"data.multilabel": (True, "automatic: texts have several labels")}
     changed = replace(request, overrides={**request.overrides, **decided})
     found = draft_plan(changed, catalog, errors, plan.context)
-    pinned = {key: plan.entries()[key] for key in ("model", "data", "data.without_test_of")}
+    pinned = {key: plan.entries()[key] for key in ("model", "data", "data.without_test_of", "data.unlabelled")}
     return found.updated(pinned)
 
 
