@@ -74,6 +74,11 @@ def test_examples_that_lack_a_layer_are_left_out_of_its_task(capsys: pytest.Capt
     assert words == {"ner": {"Ada", "Rome"}, "pos": {"Ada", "It"}}
     assert main(["data", "show", "partial.jsonl", "--task", "ner"]) == 1  # one task leaves out nothing unasked
     assert "partial.jsonl:3: the labels are missing" in capsys.readouterr().err
+    assert main(["data", "show", "partial.jsonl", "--task", "pos"]) == 1
+    assert capsys.readouterr().err.splitlines() == [
+        "error: partial.jsonl:2: no labels of 'pos' in train, nor any other",
+        "  --set data.unlabelled=skip leaves records without a label out",
+    ]
 
 
 def test_a_run_of_several_tasks_takes_examples_that_lack_a_layer(tiny: Path, tmp_path: Path) -> None:

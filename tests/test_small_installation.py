@@ -38,6 +38,7 @@ REFUSED = {
     ("export", "shared", "out", "--to", "transformers"): "train",
     ("runs", "repeat", "shared"): "train",
     ("data", "check", "GOLD"): "train",
+    ("plugins", "check", "ner"): "train",
     ("adopt", "./home"): "train",
     ("label", "shared", "--text", "x", "--engine", "torch"): "train",
     ("label", "shared", "--text", "x", "--engine", "openvino"): "fast",
@@ -111,6 +112,20 @@ def test_the_command_prints_one_line(monkeypatch: pytest.MonkeyPatch, capsys: py
         "error: labelkit tasks needs pyarrow, which is not installed",
         "  pip install 'labelkit[parquet]'",
     ]
+
+
+def test_a_further_task_of_several_is_found_without_torch() -> None:
+    script = """
+import sys
+from types import SimpleNamespace
+from labelkit.label.loading import find_first_task
+from labelkit.plugins.catalog import Catalog
+
+info = SimpleNamespace(task="ner", head="linear", output_of=(), suppliers=())
+print(find_first_task(Catalog.load(), info, "pos").head.name, {"torch", "transformers"} & sys.modules.keys())
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["linear", "set()"]
 
 
 @pytest.mark.slow

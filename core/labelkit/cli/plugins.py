@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from labelkit.cli.common import Shell, command_options
-from labelkit.errors import LabelkitError, UnknownNameError, nearest
+from labelkit.errors import LabelkitError, UnknownNameError, nearest, require_extra
 
 if TYPE_CHECKING:
     from labelkit.plugins.catalog import Catalog
@@ -113,6 +113,8 @@ def check(shell: Shell, name: str, expected: tuple[str, ...], sets: tuple[str, .
     if name not in names:
         raise UnknownNameError(f"unknown plugin '{name}'", hint=nearest(name, names))
     selected = list(checks(name, shell.catalog, dict(map(parse_set, sets))))
+    if any(each.name.endswith("-learns") for each in selected):
+        require_extra("train", "labelkit plugins check")
     validate_expected(name, selected, reasons)
     outcomes = []
     with shell.err.status("") as status:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from labelkit.data.scheme_conversion import labels_of, place_of
 from labelkit.errors import DataError, UnknownNameError, nearest
+from labelkit.formats.class_labels import SKIP_HINT
 from labelkit.labels.schemes import split_tag
 from labelkit.labels.unknown import UNKNOWN
 from labelkit.records import Example, Kind, LoadContext, Schema, Scheme, Source
@@ -17,7 +18,7 @@ Occurrence = tuple[Example, int, str]
 
 def check_examples(
     split: str,
-    examples: Iterable[Example],
+    examples: Collection[Example],
     layer: str,
     kind: Kind,
     *,
@@ -36,6 +37,7 @@ def check_examples(
         labels = example.labels.get(layer)
         if labels is None:
             message, hint = _missing_labels(example, layer, kind, split)
+            hint = SKIP_HINT if any(layer in other.labels for other in examples) else hint
         elif pairs is not None and (example.pair is not None) is not pairs:
             message = "a single text, others are pairs" if pairs else "a pair of texts, others are single"
             hint = "name both texts where they are: --columns text=…,pair=…"

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from threading import Event
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,17 +22,26 @@ from labelkit.errors import LabelkitError
 from labelkit.hardware import is_out_of_memory
 from labelkit.inference.score_blocks import SCORES, new_scores
 from labelkit.models.heads import BoundHead, parameters_of
-from labelkit.records import Schema
+from labelkit.records import Head, Schema
 
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
+
+    from labelkit.models.checkpoint import CheckpointInfo
 
 Floats = NDArray[np.float32]
 #: log-probability of all labels but the fallback for a word that no window covers; finite, because scores are summed
 IMPOSSIBLE = -1e4
 #: advantage of the fallback label for a text without subwords, whose labels are otherwise equally likely
 BLANK_TEXT_BIAS = 1e-3
+
+
+class FirstTask(NamedTuple):
+    """The first task of a checkpoint of several, whose plain folder it is."""
+
+    info: CheckpointInfo
+    head: Head
 
 
 @dataclass(frozen=True, slots=True)

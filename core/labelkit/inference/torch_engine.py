@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from transformers import PreTrainedConfig
 
 from labelkit.encode.alignment import Encoding
 from labelkit.errors import LabelkitError, nearest
 from labelkit.hardware import Hardware, detect, precision_for
-from labelkit.inference.engine import Engine, HeadOutputs, fallback_of
+from labelkit.inference.engine import Engine, FirstTask, HeadOutputs, fallback_of
 from labelkit.inference.joint_engine import grouped_tasks, joined_torch_engine, outputs_of
 from labelkit.models import architectures
 from labelkit.models.checkpoint import CheckpointInfo
@@ -24,13 +24,6 @@ from labelkit.records import Context, Head
 BATCH_SIZES = {"cpu": 1024, "cuda": 65536}
 #: where an engine may be loaded
 DEVICES = ("auto", "cpu", "cuda")
-
-
-class FirstTask(NamedTuple):
-    """The first task of a checkpoint of several, whose plain folder it is."""
-
-    info: CheckpointInfo
-    head: Head
 
 
 def load_torch_engine(

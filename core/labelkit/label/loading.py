@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from labelkit.errors import LabelkitError, MissingPackageError, nearest, require_extra
 from labelkit.hardware import has_native_bf16, may_have_gpu, torch_installed
+from labelkit.inference.engine import FirstTask
 from labelkit.inference.onnx.export import OnnxModel, runs_models
 from labelkit.inference.onnx.kept import KeptModel, read_kept_model
 from labelkit.models.checkpoint import CheckpointInfo
@@ -22,7 +23,6 @@ from labelkit.records import Context, Decoder, Head, Preprocessor
 
 if TYPE_CHECKING:
     from labelkit.inference.engine import Engine
-    from labelkit.inference.torch_engine import FirstTask
 
 
 class EngineOptions(NamedTuple):
@@ -249,8 +249,6 @@ def find_first_task(catalog: Catalog, info: CheckpointInfo, task: str) -> FirstT
     """
     if task == info.task:
         return None
-    from labelkit.inference.torch_engine import FirstTask
-
     return FirstTask(info, find_head(catalog, info))
 
 
