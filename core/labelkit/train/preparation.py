@@ -155,7 +155,7 @@ def prepare(
                 number=number,
                 several=bool(tasks),
             )
-            found.append(prepared)
+            found.append(with_unlabelled_of(prepared) if tasks else prepared)
         except PlanError as error:
             for each in error.misses:
                 errors.add(each)
@@ -187,8 +187,7 @@ def _prepare_task(
     """
     errors = ErrorCollector()
     plan = draft_plan(request, catalog, errors, Context(offline=environment.offline, trial=environment.trial))
-    if several and plan.entries()["data.unlabelled"].origin == "default":
-        plan = plan.updated({"data.unlabelled": Setting("skip", "automatic: examples may lack labels of a task")})
+    plan = leaving_out_unlabelled(plan) if several else plan
     with errors.collect():
         if resumes is None and number == 0:
             check_name(plan.name, home, takes=request.replaces)
@@ -201,8 +200,6 @@ def _prepare_task(
     with errors.collect():
         on_stage("reading", plan.settings.reference)
         corpus = read_corpus(plan, catalog, environment, home, on_progress)
-        if several:
-            corpus = with_unlabelled_of(plan.task.name, corpus)
         plan = pin(plan, "data", corpus.pinned) if corpus.pinned else plan
         corpus, annotations = with_provenance(corpus, plan_context(plan, plan.data, environment, home))
         if corpus.schema.multilabel and not plan.head.multilabel:
@@ -232,10 +229,17 @@ def with_class_weights(corpus: Corpus, plan: Plan) -> tuple[Corpus, tuple[float,
     return replace(corpus, notes=(*corpus.notes, describe_weights(weights, corpus.schema))), weights
 
 
-def with_unlabelled_of(task: str, corpus: Corpus) -> Corpus:
-    """Return the data of one of several tasks, whose note on examples without a label says of which task."""
-    notes = (f"{task}: {note}" if note.startswith(UNLABELLED) else note for note in corpus.notes)
-    return replace(corpus, notes=tuple(notes))
+def leaving_out_unlabelled(plan: Plan) -> Plan:
+    """Return the plan of one of several tasks, which leaves out examples without its labels by default."""
+    if plan.entries()["data.unlabelled"].origin != "default":
+        return plan
+    return plan.updated({"data.unlabelled": Setting("skip", "automatic: examples may lack labels of a task")})
+
+
+def with_unlabelled_of(prepared: PreparedRun) -> PreparedRun:
+    """Return one of several tasks, whose note on examples without a label says of which task."""
+    notes = (f"{prepared.task}: {note}" if note.startswith(UNLABELLED) else note for note in prepared.corpus.notes)
+    return replace(prepared, corpus=replace(prepared.corpus, notes=tuple(notes)))
 
 
 def pin_model(plan: Plan, run: str) -> Plan:
