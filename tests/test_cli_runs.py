@@ -29,6 +29,7 @@ from labelkit.cli.runs.braille_chart import curve
 from labelkit.cli.runs.fitted_table import Column, fit, table
 from labelkit.console.text import shorten
 from labelkit.registry import Home, PlanValue, Registry, RunRecord, SplitRecord, VersionRecord, nested
+from labelkit.registry.comparison import ComparedScore
 from labelkit.registry.filter_parser import split_names
 from labelkit.registry.filters import COLUMNS, MANY
 from labelkit.registry.views import VIEWS
@@ -599,3 +600,12 @@ def test_wide_letters_count_twice() -> None:
     )
     assert max(map(cell_len, lines)) <= 30
     assert {line.rstrip()[-1] for line in lines} == {"b", "x", "z"}
+
+
+def test_scores_of_several_tasks_are_named_by_their_task() -> None:
+    score = ComparedScore(
+        task="pos", split="test", type=None, name="f1", key=False, comparable=True, values=(0.5, 0.25),
+        differences=(0.0, -0.25),
+    )  # fmt: skip
+    assert drawing._score(score, several=True) == ("pos.test.f1", "0.5000", "0.2500 (-0.2500)")
+    assert drawing._score(score, several=False)[0] == "test.f1"

@@ -254,6 +254,25 @@ def test_scores_on_other_examples_are_not_comparable(on_sqlite: Registry) -> Non
     assert on_sqlite.runs.compare("a", "c").notes == ("the tasks differ: ner, pos",)
 
 
+def test_a_task_of_several_is_compared_with_a_run_of_its_own(on_sqlite: Registry) -> None:
+    finish(on_sqlite, "a")
+    alone = on_sqlite.runs.get("a")
+    own = alone.record.splits
+    both = [replace(one, content_hash="both") for one in own]
+    splits = (*(replace(one, split=f"ner.{one.split}") for one in own), *both)
+    joint = replace(alone, record=replace(alone.record, id="b", task="ner+pos", splits=splits))
+    found = compare.compare([alone, joint])
+    assert found.notes == ("the tasks differ: ner, ner+pos",)
+    assert {one.comparable for one in found.scores} == {True}
+    assert [one.content_hashes for one in found.splits if one.split == "ner.test"] == [("cccc", "cccc")]
+    changed = tuple(replace(one, content_hash="other") for one in splits)
+    other = compare.compare([alone, replace(joint, record=replace(joint.record, splits=changed))])
+    assert {"the ner.train data differ", "the ner.test data differ: ner.test scores cannot be compared"} <= set(
+        other.notes
+    )
+    assert {one.comparable for one in other.scores} == {False}
+
+
 def test_a_figure_that_is_no_number_has_no_difference(on_sqlite: Registry) -> None:
     finish(on_sqlite, "a", math.nan)
     finish(on_sqlite, "b", 0.5)

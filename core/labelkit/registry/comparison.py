@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from labelkit.config.joint import JOINED_BY
 from labelkit.errors import RegistryError
 from labelkit.registry.entities import RunDetails
 
@@ -126,8 +127,14 @@ def _split_order(name: str) -> tuple[int, str]:
     return (_SPLITS.index(name) if name in _SPLITS else len(_SPLITS), name)
 
 
+def _split_of_task(runs: Sequence[RunDetails], task: str, split: str) -> str:
+    """Return the name of a split of a task: as runs of several tasks record it where one of the runs is such a run."""
+    several = any(JOINED_BY in run.record.task for run in runs)
+    return f"{task}.{split}" if several and JOINED_BY not in task else split
+
+
 def _splits(runs: Sequence[RunDetails]) -> tuple[ComparedSplit, ...]:
-    found = [{one.split: one for one in run.record.splits} for run in runs]
+    found = [{_split_of_task(runs, run.record.task, one.split): one for one in run.record.splits} for run in runs]
     names = sorted({name for one in found for name in one}, key=_split_order)
     rows = {name: [one.get(name) for one in found] for name in names}
     return tuple(
@@ -162,7 +169,7 @@ def _scores(runs: Sequence[RunDetails], different: set[str]) -> tuple[ComparedSc
             type=type_,
             name=name,
             key=name in keys and type_ is None,
-            comparable=split not in different,
+            comparable=_split_of_task(runs, task, split) not in different,
             values=tuple((one.value if one.text is None else one.text) if one else None for one in row),
             differences=tuple(None if first is None or number is None else number - first for number in numbers),
         )
@@ -176,7 +183,7 @@ def _notes(runs: Sequence[RunDetails], splits: Sequence[ComparedSplit]) -> Itera
         if len(set(values)) > 1:
             yield f"the {what} differ: {', '.join(values)}"
     for split in splits:
-        if split.differs and split.split != "train":
+        if split.differs and split.split.rpartition(".")[2] != "train":
             yield f"the {split.split} data differ: {split.split} scores cannot be compared"
         elif split.differs:
-            yield "the train data differ"
+            yield f"the {split.split} data differ"

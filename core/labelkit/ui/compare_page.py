@@ -146,9 +146,10 @@ def score_rows(runs: Sequence[RunDetails], found: Comparison) -> list[ScoreRow]:
     figures = [nested(run.scores) for run in runs]
     keys = {run.record.metric_key for run in runs}
     of_types = keys & {one.name for one in found.scores if one.type} or {"f1"}
+    several = len({one.task for one in found.scores}) > 1
     return [
         ScoreRow(
-            name=formatting.score_name(one.name),
+            name=f"{one.task}: {formatting.score_name(one.name)}" if several else formatting.score_name(one.name),
             split=one.split,
             type=one.type,
             key=one.key,

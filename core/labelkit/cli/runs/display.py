@@ -206,7 +206,8 @@ def comparison(console: Console, found: Comparison, *, everything: bool, per_typ
     _section(console, "data (hash, examples)", columns, splits)
     shown, hidden = _capped(found.scores, per_type=per_type)
     right = [Column(column.title, right=True, least=10) for column in columns]
-    _section(console, "score", right, [_score(one) for one in shown])
+    several = len({one.task for one in found.scores}) > 1
+    _section(console, "score", right, [_score(one, several=several) for one in shown])
     _say_hidden(console, hidden)
 
 
@@ -260,8 +261,8 @@ def _section(console: Console, name: str, columns: Sequence[Column], rows: Seque
         table(console, [Column(name, least=20), *columns], rows)
 
 
-def _score(one: ComparedScore) -> tuple[str, ...]:
-    name = f"{one.split}.{one.type}.{one.name}" if one.type else f"{one.split}.{one.name}"
+def _score(one: ComparedScore, *, several: bool) -> tuple[str, ...]:
+    name = ".".join(filter(None, (one.task if several else None, one.split, one.type, one.name)))
     marks = (" *" if one.key else "") + ("" if one.comparable else " (not comparable)")
     whole = counts(one.name, one.values)
     values = [int(value) if whole and isinstance(value, float) else value for value in one.values]
