@@ -465,8 +465,8 @@ def test_words_and_texts_are_trained_together(
 
     monkeypatch.setenv("LABELKIT_HOME", str(tmp_path))
     assert main(["export", done.run, str(tmp_path / "texts"), "--to", "transformers", "--task", "textcls"]) == 0
-    alone = labelkit.load(tmp_path / "texts", home=tmp_path, engine="torch")
-    assert alone.label(TEXT).scores == pytest.approx(labeller.label(TEXT).layers["textcls"].scores, abs=1e-4)
+    exported = labelkit.load(tmp_path / "texts", home=tmp_path, engine="torch")
+    assert exported.label(TEXT).scores == pytest.approx(labeller.label(TEXT).layers["textcls"].scores, abs=1e-4)
     # another corpus for each task
     given = ["--to", "onnx", "--data", "ner=sample,textcls=sample-reviews", "--split", "test", "--force"]
     assert main(["export", done.run, str(tmp_path / "onnx"), *given]) == 0
