@@ -6,10 +6,11 @@ A VARIANT is ``"NAME: FLAGS"``, where FLAGS are those of ``labelkit run``, or no
 
     python benchmarks/recipes.py ner wnut17 "as it is:" "8 epochs: --epochs 8 --set train.dropout=0.1"
 
-Each run is a process of its own with a home of its own, all variants of a seed before the next seed. Printed are the
-main score of the chosen checkpoint on validation, as mean and deviation over the seeds, by seed, and the minutes of
-processor time of the whole process, scores on test and ONNX model included. Test is scored with ``--test`` alone, so
-that nothing is chosen by it. ``--results`` keeps each finished run: the same command goes on where it was stopped.
+TASK may be several tasks, as in ``ner+pos``. Each run is a process of its own with a home of its own, all variants of a
+seed before the next seed. Printed are the main score of the chosen checkpoint on validation, as mean and deviation
+over the seeds, by seed, and the minutes of processor time of the whole process, scores on test and ONNX model included.
+Test is scored with ``--test`` alone, so that nothing is chosen by it. ``--results`` keeps each finished run: the same
+command goes on where it was stopped.
 """
 
 from __future__ import annotations
@@ -29,6 +30,17 @@ from typing import Any
 #: task → its main score
 SCORES = {"ner": "f1", "chunk": "f1", "pos": "accuracy", "textcls": "accuracy"}
 Line = dict[str, Any]
+
+
+def tasks_of(task: str) -> list[str]:
+    """Return the tasks of a run.
+
+    :raises argparse.ArgumentTypeError: the main score of one is not known here.
+    """
+    tasks = task.split("+")
+    if unknown := set(tasks) - SCORES.keys():
+        raise argparse.ArgumentTypeError(f"no main score is known of {', '.join(sorted(unknown))}")
+    return tasks
 
 
 def named(variant: str) -> tuple[str, list[str]]:
@@ -53,7 +65,7 @@ def trained(task: str, data: str, seed: int, flags: Sequence[str], test: bool) -
             raise SystemExit(f"failed: {shlex.join(command)}")
         output.seek(0)
         metrics = json.load(output)["metrics"]
-    scores = {split: of_tasks[task][SCORES[task]] for split, of_tasks in metrics.items()}
+    scores = {split: {one: of_tasks[one][SCORES[one]] for one in tasks_of(task)} for split, of_tasks in metrics.items()}
     return {"scores": scores, "processor": usage.ru_utime + usage.ru_stime}
 
 
@@ -82,13 +94,13 @@ def mean_text(values: Sequence[float]) -> str:
     return f"{statistics.fmean(values):.4f}{deviation}"
 
 
-def print_table(lines: Sequence[Line], split: str) -> None:
+def print_table(lines: Sequence[Line], split: str, task: str) -> None:
     """Print the scores of all variants on a split."""
-    print(f"\n| {split} | mean (deviation) | by seed | processor minutes |")
+    print(f"\n| {split}, {task} {SCORES[task]} | mean (deviation) | by seed | processor minutes |")
     print("| --- | --- | --- | --- |")
     for name in dict.fromkeys(line["name"] for line in lines):
         runs = [line for line in lines if line["name"] == name]
-        scores = [line["scores"][split] for line in runs]
+        scores = [line["scores"][split][task] for line in runs]
         minutes = statistics.fmean(line["processor"] for line in runs) / 60
         print(f"| {name} | {mean_text(scores)} | {', '.join(f'{one:.4f}' for one in scores)} | {minutes:.1f} |")
 
@@ -96,7 +108,7 @@ def print_table(lines: Sequence[Line], split: str) -> None:
 def main() -> None:
     """Train and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("task", choices=sorted(SCORES))
+    parser.add_argument("task", type=lambda task: "+".join(tasks_of(task)), help="one, or several joined by +")
     parser.add_argument("data", help="as in labelkit run --data")
     parser.add_argument("variants", nargs="+", type=named, metavar="VARIANT")
     parser.add_argument("--seeds", type=int, nargs="+", default=[42, 43, 44])
@@ -105,7 +117,8 @@ def main() -> None:
     asked = parser.parse_args()
     lines = all_runs(asked)
     for split in ("validation", *(["test"] if asked.test else [])):
-        print_table(lines, split)
+        for task in tasks_of(asked.task):
+            print_table(lines, split, task)
 
 
 if __name__ == "__main__":
