@@ -1,6 +1,7 @@
 """Compare ``labelkit serve`` with ``transformers.pipeline`` behind the same web server, and with ``labelkit label``.
 
     python benchmarks/serving.py RUN FILE [--records N] [--connections N] [--rounds N] [--seconds S] [--engine NAME]
+    python benchmarks/serving.py RUN --soak REQUESTS [--engine NAME]
 
 RUN is a labeller of words, FILE anything that ``labelkit label`` reads. Both servers run in processes of their own,
 one after the other in each round, and the clients in this one: all share the machine. Prints
@@ -10,6 +11,9 @@ one after the other in each round, and the clients in this one: all share the ma
   same engine, and beside the pipeline's server,
 - errors and memory of the server over S seconds at 64 connections,
 - the 99th percentile of ``/health`` and ``/webhook`` while a run is trained on annotations.
+
+With ``--soak`` only the memory of the server after each tenth of many requests of one short text at 64 connections,
+after 10,000 others.
 
 Words are those of the labeller's own splitter for all.
 """
@@ -215,6 +219,20 @@ def soak(measured: Server, bodies: Sequence[bytes], seconds: float) -> str:
     )
 
 
+def print_memory(measured: Server, requests: int) -> None:
+    """Print the memory of a server that has warmed up, then after each tenth of many requests at 64 connections."""
+    body = json.dumps({"texts": [SHORT]}).encode()
+    asyncio.run(load(measured.port, "/v1/label", [body] * 10_000, 64, None))
+    before = measured.megabytes
+    print(f"{0:9,} requests {before:7.1f} MB", flush=True)
+    errors = 0
+    for tenth in range(1, 11):
+        errors += asyncio.run(load(measured.port, "/v1/label", [body] * (requests // 10), 64, None)).errors
+        after = measured.megabytes
+        print(f"{requests * tenth // 10:9,} requests {after:7.1f} MB ({after / before - 1:+.1%})", flush=True)
+    print(f"{errors} errors")
+
+
 def while_training(measured: Server, texts: Sequence[str], labels: Sequence[str]) -> str:
     """Return the 99th percentile of ``/health`` and ``/webhook`` from the start of a training job on."""
     config = CONFIG.format(labels="".join(f'<Label value="{label}"/>' for label in labels))
@@ -318,11 +336,17 @@ def main() -> None:
     parser.add_argument("--connections", type=int, default=32)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=60, help="of the load at 64 connections")
+    parser.add_argument("--soak", type=int, metavar="REQUESTS", help="only print the memory during this many requests")
     parser.add_argument("--engine", default="auto", help="as in labelkit serve")
     parser.add_argument("--pipeline-server", action="store_true", help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.pipeline_server:
         serve_pipeline(asked.run)
+        return
+    if asked.soak:
+        command = ["-m", "labelkit", "serve", asked.run, "--port", "0", "--json", "--engine", asked.engine]
+        with server(command) as ours:
+            print_memory(ours, asked.soak)
         return
     if asked.file is None:
         parser.error("FILE is missing")

@@ -23,8 +23,10 @@ import labelkit
 from labelkit import Example
 from labelkit.cli import main
 from labelkit.encode.alignment import Encoding, Window, encode
+from labelkit.encode.batches import rounded_count, rounded_length
 from labelkit.errors import LabelkitError, ModelError
 from labelkit.evaluation.onnx_export import compare
+from labelkit.inference import engine as inference_engine
 from labelkit.inference.engine import Engine
 from labelkit.inference.onnx import engine as onnx_engine
 from labelkit.inference.onnx import export as onnx_export
@@ -295,6 +297,27 @@ def test_onnx_labels_as_torch_does(runtime: str, opened: Callable[[str], Labelle
     assert labels_of(onnx, SENTENCES) == labels_of(plain, SENTENCES)
     record = onnx.label("Bob lives in Lima .")
     assert (record.engine, onnx.engine.name, plain.engine.name) == (f"{runtime}-fp32", f"{runtime}-fp32", "torch-fp32")
+
+
+def test_openvino_prepares_few_shapes_for_few_texts(
+    opened: Callable[[str], Labeller], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    labeller, texts = opened("openvino"), [" ".join(SENTENCES[:2] * number)[: 9 * number] for number in range(1, 22)]
+    shapes: set[tuple[int, int]] = set()
+    logits = onnx_engine.OpenvinoSession.logits
+
+    def noted(self: Any, inputs: Any, wanted: Any) -> Any:
+        shapes.add(inputs["input_ids"].shape)
+        return logits(self, inputs, wanted)
+
+    monkeypatch.setattr(onnx_engine.OpenvinoSession, "logits", noted)
+    for count in (1, 5, 7, 21):
+        assert labels_of(labeller, texts[:count]) == labels_of(opened("torch"), texts[:count])
+    assert shapes == {(rounded_count(windows), rounded_length(length)) for windows, length in shapes}
+    monkeypatch.setattr(inference_engine, "FEW_WINDOWS", 20)
+    shapes.clear()
+    labels_of(labeller, texts)
+    assert shapes != {(rounded_count(windows), rounded_length(length)) for windows, length in shapes}
 
 
 def many(count: int) -> list[str]:

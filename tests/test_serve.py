@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import re
+import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -31,9 +33,10 @@ from labelkit.serve import models as served_models
 from labelkit.serve.application import build_application
 from labelkit.serve.batcher import Batcher
 from labelkit.serve.gate import AccessRules
+from labelkit.serve.health import Health
 from labelkit.serve.limits import ServeLimits
 from labelkit.serve.models import Opener, OpenOptions, ServedModel, ServedModels
-from labelkit.serve.server import bind, check_token, is_loopback
+from labelkit.serve.server import bind, check_token, is_loopback, run_server
 from serve_stubs import StubLabeller, running
 
 TEXTS = ["😀 Ada Lovelace lives in New York .", "", "Bob\u200b met\n Cleo .", "x " * 400, "[SEP] \x1b[31m Paris"]
@@ -559,3 +562,22 @@ def test_addresses_and_tokens() -> None:
     for bad in ("short", "has a space in it here", "é" * 20, ""):
         with pytest.raises(LabelkitError, match="it holds no token"):
             check_token(bad, "it")
+
+
+def test_the_server_runs_on_uvloop_and_ends_by_a_signal() -> None:
+    pytest.importorskip("uvloop")
+    loops: list[str] = []
+
+    def on_ready() -> None:
+        loops.append(type(asyncio.get_running_loop()).__module__)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    with bind("127.0.0.1", 0) as bound:
+        run_server(application, bound, ServeLimits(), Health(), on_ready)
+    assert loops == ["uvloop"]

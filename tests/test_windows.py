@@ -20,6 +20,8 @@ from labelkit.encode.batches import (
     pad,
     pad_labels,
     pad_words,
+    rounded_count,
+    rounded_length,
     token_types,
 )
 from labelkit.encode.windows import Subwords, WindowBounds, drop_long_words, split_into_windows
@@ -240,3 +242,22 @@ def test_batches_by_cost_hold_each_window_once_within_the_budget_and_cost_no_mor
     assert flat == sorted(flat, reverse=True)
     assert all(len(batch) == 1 or max(lengths[one] for one in batch) * len(batch) <= budget for batch in found)
     assert cost(found) <= cost(list(batch_by_tokens(lengths, budget)))
+
+
+@given(st.lists(st.integers(1, 600), max_size=30), st.integers(1, 2000))
+def test_rounded_batches_hold_each_window_once_within_the_budget(lengths: list[int], budget: int) -> None:
+    found = list(batch_by_cost(lengths, budget, rounded=True))
+    assert sorted(position for batch in found for position in batch) == list(range(len(lengths)))
+    for batch in found:
+        longest = max(lengths[position] for position in batch)
+        assert len(batch) == 1 or rounded_count(len(batch)) * rounded_length(longest) <= budget
+
+
+@given(st.integers(1, 10_000))
+def test_rounded_shapes_are_few_and_hardly_larger(size: int) -> None:
+    for rounded in (rounded_length, rounded_count):
+        assert rounded(size) >= size
+        assert rounded(rounded(size)) == rounded(size)
+    assert rounded_length(size) - size <= max(3, size / 8)
+    assert rounded_count(size) <= 3 * size / 2
+    assert len({rounded_length(length) for length in range(1, 513)}) == 40

