@@ -244,7 +244,8 @@ def test_batches_by_cost_hold_each_window_once_within_the_budget_and_cost_no_mor
     assert cost(found) <= cost(list(batch_by_tokens(lengths, budget)))
 
 
-@given(st.lists(st.integers(1, 600), max_size=30), st.integers(1, 2000))
+@given(st.lists(st.integers(1, 60), max_size=30), st.integers(1, 300))
+@example([4] * 5, 20)
 def test_rounded_batches_hold_each_window_once_within_the_budget(lengths: list[int], budget: int) -> None:
     found = list(batch_by_cost(lengths, budget, rounded=True))
     assert sorted(position for batch in found for position in batch) == list(range(len(lengths)))
