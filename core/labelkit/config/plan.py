@@ -398,7 +398,8 @@ def find_parts(
                 raise
             if task.kind not in (kinds := kinds_served(part)):
                 raise LabelkitError(
-                    f"{what} '{name}' is for kind {' or '.join(kinds)}, task '{task.name}' is of kind {task.kind}"
+                    f"{what} '{name}' is for kind {' or '.join(kinds)}, task '{task.name}' is of kind {task.kind}",
+                    hint=f"for kind {task.kind}: {', '.join(fitting) or 'none'}",
                 )
             found.append(part)
     return found

@@ -96,7 +96,7 @@ def check_options(info: CheckpointInfo, how: EngineOptions) -> None:
     if how.decoder is not None:
         raise LabelkitError(
             f"decoder '{how.decoder}' is for one task, and the labeller has several: {', '.join(info.of_tasks)}",
-            hint="choose the task, too",
+            hint="choose the task, too: --task NAME, or task= in Python",
         )
     if how.engine not in ENGINES:
         raise LabelkitError(f"unknown engine '{how.engine}'", hint=nearest(how.engine, ENGINES))
