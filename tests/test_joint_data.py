@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from labelkit.api.data import data_reference
+import labelkit
+from labelkit.api.data import data_reference, with_data
 from labelkit.cli import main
 from labelkit.config.environment import Environment
 from labelkit.config.plan import Request
-from labelkit.errors import PlanError
+from labelkit.errors import DataError, LabelkitError, PlanError
 from labelkit.plugins.catalog import Catalog
 from labelkit.records import Example
 from labelkit.registry import Home
@@ -100,6 +101,47 @@ def test_a_run_of_several_tasks_takes_examples_that_lack_a_layer(tiny: Path, tmp
     with pytest.raises(PlanError) as raised:
         prepare(asked, Catalog.load(), environment, home, on_stage=lambda *stage: None)
     assert "no labels of 'ner' in train" in str(raised.value.misses[0])
+
+
+def of_layer(layer: str) -> list[Example]:
+    """Return made-up examples with one layer."""
+    found = [one for one in PARTIAL * 4 if one.get(layer)]
+    return [
+        Example(id=str(n), words=tuple(one["words"]), labels={layer: tuple(one[layer])}) for n, one in enumerate(found)
+    ]
+
+
+def test_each_task_takes_data_in_memory_of_its_own() -> None:
+    ner, pos = {"train": of_layer("ner")}, of_layer("pos")
+    reference, environment = with_data(Environment(), {"ner": ner, "pos": pos}, ["ner", "pos"])
+    assert reference == "ner=in memory,pos=in memory"
+    assert environment.of_task("ner").memory == ner
+    assert environment.of_task("pos").memory == {"train": pos}
+    reference, environment = with_data(Environment(), {"ner": ner, "pos": Path("some/folder")}, ["ner", "pos"])
+    assert (reference, environment.of_task("pos").memory) == ("ner=in memory,pos=some/folder", {})
+    reference, environment = with_data(Environment(), ner, ["ner", "pos"])
+    assert (reference, environment.of_task("pos").memory) == ("in memory", ner)
+    with pytest.raises(DataError, match="names 'parts', which is no task of the run"):
+        with_data(Environment(), {"ner": ner, "parts": pos}, ["ner", "pos"])
+    with pytest.raises(DataError, match="unknown split 'ner'"):  # one task has splits
+        with_data(Environment(), {"ner": ner}, ["ner"])
+
+
+@pytest.mark.slow
+def test_tasks_with_data_in_memory_of_their_own_are_trained_and_resumed(tiny: Path, tmp_path: Path) -> None:
+    def stop(event: labelkit.events.Event) -> None:
+        if isinstance(event, labelkit.events.StepDone):
+            raise KeyboardInterrupt
+
+    data = {task: {"train": of_layer(task), "validation": of_layer(task)} for task in ("ner", "pos")}
+    with pytest.raises(KeyboardInterrupt):
+        labelkit.run(["ner", "pos"], data=data, model=tiny, home=tmp_path, epochs=2, listeners=[stop])
+    with pytest.raises(LabelkitError, match="was given in memory"):
+        labelkit.resume("latest", home=tmp_path)
+    with pytest.raises(LabelkitError, match="has changed since it began"):
+        labelkit.resume("latest", data={**data, "pos": of_layer("pos")[:4]}, home=tmp_path)
+    result = labelkit.resume("latest", data=data, home=tmp_path)
+    assert result.metrics["validation"].keys() >= {"ner", "pos"}
 
 
 @pytest.mark.parametrize(

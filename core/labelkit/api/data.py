@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -20,8 +21,29 @@ if TYPE_CHECKING:
     Rows: TypeAlias = datasets.Dataset | pd.DataFrame | Iterable[Example]
     #: a reference, a path, or data in memory, with or without splits
     Data: TypeAlias = str | Path | datasets.DatasetDict | Mapping[str, Rows] | Rows
+    #: of a run of several tasks: the same for all, or task → its data
+    TasksData: TypeAlias = Data | Mapping[str, Data]
 else:
-    Data = Any
+    Data = TasksData = Any
+
+
+def with_data(
+    environment: Environment, data: object, tasks: Sequence[str], *, only_memory: bool = False
+) -> tuple[str | None, Environment]:
+    """Return the reference by which the data of a run is read and recorded, and an environment with what is in memory.
+
+    :param data: as for :func:`data_reference`; of several tasks also task → its data.
+    :param only_memory: see :func:`data_reference`.
+    :raises DataError: it is of a type that cannot be read, or names a task that the run has not.
+    """
+    if len(tasks) < 2 or not isinstance(data, Mapping) or not any(task in data for task in tasks):
+        reference, memory = data_reference(data, only_memory=only_memory)
+        return reference, replace(environment, memory=memory)
+    if unknown := next((name for name in data if name not in tasks), None):
+        raise DataError(f"data= names '{unknown}', which is no task of the run", hint=f"its tasks: {', '.join(tasks)}")
+    found = {task: data_reference(of_task, only_memory=only_memory) for task, of_task in data.items()}
+    reference = ",".join(f"{task}={text}" for task, (text, _) in found.items())
+    return reference, replace(environment, memory_of={task: memory for task, (_, memory) in found.items() if memory})
 
 
 def data_reference(data: object, *, only_memory: bool = False) -> tuple[str | None, dict[str, Any]]:

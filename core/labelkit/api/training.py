@@ -9,7 +9,7 @@ from dataclasses import replace as replaced
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from labelkit.api.data import Data, data_reference
+from labelkit.api.data import TasksData, with_data
 from labelkit.config.environment import Environment
 from labelkit.config.joint import JOINED_BY
 from labelkit.config.plan import Request
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 def run(
     task: str | Sequence[str],
     *,
-    data: Data | None = None,
+    data: TasksData | None = None,
     columns: str | Mapping[str, str | int] | None = None,
     model: str | Path | None = None,
     from_run: str | None = None,
@@ -60,7 +60,8 @@ def run(
         ``["ner", "pos"]`` or ``"ner+pos"``.
     :param data: a reference as for ``--data``, a ``Path``, a ``datasets.DatasetDict`` or ``Dataset``, a DataFrame, or
         a mapping of split → ``Dataset``, DataFrame or iterable of :class:`labelkit.Example`. Data in memory is hashed
-        and recorded like files; who resumes or evaluates the run gives the same data again.
+        and recorded like files; who resumes or evaluates the run gives the same data again. For several tasks also a
+        mapping of task → any of these.
     :param columns: which column holds what, ``{"tokens": "words", "ner": "tags"}``; columns of files also by number.
     :param model: the encoder to fine-tune: ``"bundled"``, a folder, a run, or ``org/name[@REVISION]`` of the Hub.
     :param from_run: a run to continue from, in place of ``model``; what is in its test split is not trained on.
@@ -90,8 +91,8 @@ def run(
     >>> result = labelkit.run("ner", epochs=1)  # doctest: +SKIP
     >>> result.metrics["test"]["ner"]["f1"]  # doctest: +SKIP
     """
-    reference, memory = data_reference(data)
     task = task if isinstance(task, str) else JOINED_BY.join(task)
+    reference, environment = with_data(Environment.read(), data, task.split(JOINED_BY))
     request = request_of(
         task, recipe=str(recipe) if recipe else None, name=name, sets=(), replaces=replace, data=reference,
         encoding=encoding, columns=None if columns is None else columns_text(columns),
@@ -102,7 +103,7 @@ def run(
     extra = {key: (value, "settings") for key, value in (settings or {}).items()}
     request = replaced(request, overrides={**request.overrides, **extra})
     heard = Heard(tuple(listeners), tuple(callbacks), progress)
-    return _train(request, seeds, replaced(Environment.read(), memory=memory), home, heard)
+    return _train(request, seeds, environment, home, heard)
 
 
 class Heard(NamedTuple):
@@ -136,7 +137,7 @@ def _train(request: Request, seeds: int, environment: Environment, home: str | P
 def resume(
     reference: str,
     *,
-    data: Data | None = None,
+    data: TasksData | None = None,
     home: str | Path | None = None,
     listeners: Sequence[Listener] = (),
     callbacks: Sequence[TrainerCallback] = (),
@@ -145,7 +146,7 @@ def resume(
     """Resume an unfinished run as ``labelkit run --resume`` does, and return its scores and checkpoint.
 
     :param reference: an id, the unique beginning of one, a name, or ``latest``.
-    :param data: the data of a run whose data was given in memory; it must be the same.
+    :param data: the data of a run whose data was given in memory, as :func:`run` takes it; it must be the same.
     :param home: the folder of runs and registry; default as for the command.
     :param listeners: called with each of :mod:`labelkit.events`.
     :param callbacks: those that were given to :func:`run`.
@@ -156,15 +157,26 @@ def resume(
     from labelkit.train.preparation import prepare_resumed
     from labelkit.train.run import train
 
-    environment = Environment.read()
+    environment, place = Environment.read(), Home.find(os.environ, explicit=home)
     if data is not None:
-        environment = replaced(environment, memory=data_reference(data, only_memory=True)[1])
+        tasks = recorded_task(reference, place).split(JOINED_BY)
+        environment = with_data(environment, data, tasks, only_memory=True)[1]
     catalog = Catalog.load(only=environment.plugins)
-    place = Home.find(os.environ, explicit=home)
     prepared = prepare_resumed(reference, catalog, environment, place, on_stage=lambda stage, detail: None)
     prepared = replaced(prepared, callbacks=tuple(callbacks))
     with progress_listeners(progress) as shown:
         return train(prepared, catalog, place, listeners=(*shown, *listeners), warn=warn)
+
+
+def recorded_task(reference: str, home: Home) -> str:
+    """Return the task of a recorded run, or its tasks joined by ``+``.
+
+    :raises RegistryError: there is no such run.
+    """
+    from labelkit.registry import Registry
+
+    with Registry.open(home, create=False) as registry:
+        return registry.runs.find(reference).task
 
 
 def warn(line: str) -> None:

@@ -25,6 +25,7 @@ class Environment:
     :param data: ``LABELKIT_DATA``, the folder of corpora.
     :param plugins: ``LABELKIT_PLUGINS``, the only plugins to load; None for all.
     :param memory: split → its data, where a program gave data in Python; the reference ``in memory`` names it.
+    :param memory_of: task → the same of this task, where each task of a run was given data of its own.
     :param offline: ``HF_HUB_OFFLINE`` or ``TRANSFORMERS_OFFLINE`` is set.
     :param serve_token: ``LABELKIT_SERVE_TOKEN``, which requests to ``labelkit serve`` must bear.
     :param label_studio_token: ``LABELKIT_LABEL_STUDIO_TOKEN``, a personal access token of Label Studio.
@@ -37,6 +38,7 @@ class Environment:
     serve_token: str | None = field(default=None, repr=False)
     label_studio_token: str | None = field(default=None, repr=False)
     memory: Mapping[str, Any] = field(default_factory=dict)
+    memory_of: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     trial: bool = False
 
     @classmethod
@@ -54,6 +56,10 @@ class Environment:
     def with_label_studio_token(self, token: str) -> Environment:
         """Return the environment with another personal access token of Label Studio."""
         return replace(self, label_studio_token=token)
+
+    def of_task(self, task: str) -> Environment:
+        """Return the environment in which the data of a task is read."""
+        return replace(self, memory=self.memory_of.get(task, self.memory))
 
     def load_context(
         self, settings: DataSettings, cache: Path, plugin_settings: tuple[Any, ...] | None = None

@@ -100,4 +100,5 @@ def held_out_keys(run: str, catalog: Catalog, environment: Environment, home: Ho
 
 def plan_context(plan: Plan, settings: DataSettings, environment: Environment, home: Home) -> LoadContext:
     """Return the context in which the data and the encoder of a plan are read."""
-    return environment.load_context(settings, home.cache, plan.context.plugin_settings)
+    mine = environment.of_task(plan.task.name)
+    return mine.load_context(settings, home.cache, plan.context.plugin_settings)
