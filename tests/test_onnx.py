@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import json
 import shutil
 import signal
@@ -625,3 +627,29 @@ def test_a_comparison_knows_which_way_is_better(opened: Callable[[str], Labeller
     assert (worse.accepts(0.05), worse.accepts(0.2)) == (False, True)
     assert replace(worse, higher_is_better=False).accepts(0.0)
     assert not replace(worse, onnx={"f1": float("nan")}).accepts(1.0)
+
+
+class AlternateStack(ctypes.Structure):
+    """``stack_t`` of Linux."""
+
+    _fields_ = (("start", ctypes.c_void_p), ("flags", ctypes.c_int), ("size", ctypes.c_size_t))
+
+
+def alternate_stack() -> tuple[int | None, int]:
+    found = AlternateStack()
+    ctypes.CDLL(None).sigaltstack(None, ctypes.byref(found))
+    return found.start, found.flags
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the structure is that of Linux")
+def test_openvino_leaves_the_stack_for_signals_alone(tmp_path: Path) -> None:
+    engine, folder = tiny_engine("bert", "token", tmp_path)
+    model = onnx_export.export_model(engine, folder, "fp32", tmp_path / "cache")
+    before = alternate_stack()
+    sessions = [onnx_engine.OpenvinoSession(model, 1, bf16=False) for _ in range(2)]
+    assert alternate_stack() == before
+    sessions.pop(0)
+    gc.collect()
+    sessions.pop()
+    gc.collect()
+    assert alternate_stack() == before

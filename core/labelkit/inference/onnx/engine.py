@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from queue import SimpleQueue
@@ -106,12 +107,8 @@ class OpenvinoSession:
             graph = core.read_model(str(model.path))
             self._gathers = gather_output_tokens(graph)
             fold_key_transposes(graph)
-            try:
-                # without SNIPPETS_MODE attention is one kernel that is compiled for each shape of a batch; hardly two
-                # batches have the same, and compiling costs more than the kernel saves unless all windows are long
-                compiled = core.compile_model(graph, "CPU", {**properties, "SNIPPETS_MODE": "DISABLE"})
-            except RuntimeError:  # not a public property: other versions may not know it
-                compiled = core.compile_model(graph, "CPU", properties)
+            with ThreadPoolExecutor(1, "openvino") as thread:  # it ends, and with it the stack for signals
+                compiled = thread.submit(_compile, core, graph, properties).result()
             self._requests: SimpleQueue[Any] = SimpleQueue()
             for _ in range(self.streams):
                 self._requests.put(compiled.create_infer_request())
@@ -144,6 +141,20 @@ class OpenvinoSession:
         finally:
             self._requests.put(request)
         return found
+
+
+def _compile(core: Any, graph: Any, properties: Mapping[str, Any]) -> Any:
+    """Return a model compiled by OpenVINO, in a thread that must not live longer.
+
+    Its plugin gives the thread an alternate stack for signals, and unmaps it with the model. Where models go in another
+    order than they came, the stack of one that is gone is put back, and the next signal ends the process.
+    """
+    try:
+        # without SNIPPETS_MODE attention is one kernel that is compiled for each shape of a batch; hardly two batches
+        # have the same, and compiling costs more than the kernel saves unless all windows are long
+        return core.compile_model(graph, "CPU", {**properties, "SNIPPETS_MODE": "DISABLE"})
+    except RuntimeError:  # not a public property: other versions may not know it
+        return core.compile_model(graph, "CPU", properties)
 
 
 def columns_of(model: OnnxModel) -> slice:
