@@ -142,7 +142,12 @@ def test_the_memory_for_labelling_a_dataset_does_not_grow_with_it(trained: label
     info.of_tasks = {"textcls": info}
     decoder = SimpleNamespace(name="argmax-text")
     stub: Any = SimpleNamespace(
-        info=info, label_all=label_all, folder=trained.checkpoint, decoder=decoder, engines="torch-fp32"
+        operating_points={},
+        info=info,
+        label_all=label_all,
+        folder=trained.checkpoint,
+        decoder=decoder,
+        engines="torch-fp32",
     )
     peaks = {}
     for rows in (4_000, 20_000):

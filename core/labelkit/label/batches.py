@@ -84,7 +84,7 @@ class CheckpointSpec:
         """
         if Path(self.folder).is_dir():
             return self
-        digest = hashlib.sha256(json.dumps(sorted(self.files.items())).encode()).hexdigest()
+        digest = hashlib.sha256(json.dumps(sorted(self.files.items()), allow_nan=False).encode()).hexdigest()
         folder = Home(root=Path(self.home)).cache / FETCHED / digest
         try:
             if not folder.is_dir():

@@ -11,7 +11,7 @@ Frame = tuple[dict[str, Any], bytes]
 
 def write_frame(stream: IO[bytes], head: Mapping[str, Any], body: bytes = b"") -> None:
     """Write a line of JSON and the bytes that belong to it, and flush."""
-    stream.write(json.dumps({**head, "size": len(body)}).encode() + b"\n" + body)
+    stream.write(json.dumps({**head, "size": len(body)}, allow_nan=False).encode() + b"\n" + body)
     stream.flush()
 
 

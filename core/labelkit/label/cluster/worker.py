@@ -46,7 +46,7 @@ class ShardWorker:
             facts |= {"error": error.message, "hint": error.hint}
         return pa.table({
             "shard": shard["shard"],
-            "facts": pa.array([json.dumps(facts)]),
+            "facts": pa.array([json.dumps(facts, allow_nan=False)]),
             "results": pa.LargeListArray.from_arrays(pa.array([0, len(results)], pa.int64()), results),
         })  # fmt: skip
 
