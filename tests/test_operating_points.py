@@ -23,9 +23,10 @@ from labelkit.inference.label_ids import LabelSequences
 from labelkit.inference.scored_labels import labels_above, scored_labels, threshold_of_types
 from labelkit.label.operating_points import OperatingTarget, choose_thresholds, find_operating_points, parse_targets
 from labelkit.label.records import apply_thresholds, drop_low_scores
+from labelkit.metrics import CURVES
 from labelkit.metrics.entities import entity_scores
 from labelkit.metrics.multilabel import set_figures
-from labelkit.metrics.threshold_curves import NAME, POINTS, SplitCurves, ThresholdCurve, scores_at
+from labelkit.metrics.threshold_curves import POINTS, SplitCurves, ThresholdCurve, scores_at
 from labelkit.metrics.unknown_labels import known_part
 from labelkit.models.checkpoint import CheckpointInfo
 from labelkit.records import Coverage, Labelled, Predictions, Schema, Scheme, Scores
@@ -355,18 +356,18 @@ def test_numbers_have_no_operating_point(tmp_path: Path) -> None:
 
 def least_scores(run: labelkit.RunResult) -> dict[str, float]:
     """Return the lowest score of each type's spans on validation."""
-    curves = SplitCurves.from_json(run.metrics["validation"]["ner"][NAME])
+    curves = SplitCurves.from_json(run.metrics["validation"]["ner"][CURVES])
     return {type_: curve.thresholds[-1] for type_, curve in curves.per_type.items()}
 
 
 def test_the_curve_is_kept_in_the_checkpoint_and_in_the_registry(
     trained: labelkit.RunResult, home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kept = json.loads((trained.checkpoint / "labelkit.json").read_text())["metrics"]["validation"][NAME]
-    assert kept == trained.metrics["validation"]["ner"][NAME]
+    kept = json.loads((trained.checkpoint / "labelkit.json").read_text())["metrics"]["validation"][CURVES]
+    assert kept == trained.metrics["validation"]["ner"][CURVES]
     monkeypatch.setenv("LABELKIT_HOME", str(home))
     assert main(["evaluate", "shared", "--split", "validation", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["metrics"]["validation"]["ner"][NAME] == kept
+    assert json.loads(capsys.readouterr().out)["metrics"]["validation"]["ner"][CURVES] == kept
     figures = trained.metrics["validation"]["ner"]
     curves = SplitCurves.from_json(kept)
     last = list(curves.micro.points)[-1]
@@ -380,9 +381,9 @@ def test_tables_of_runs_leave_the_curve_out(trained: labelkit.RunResult, home: P
     from labelkit.registry import Registry
 
     with Registry.open(Home(root=home), create=False) as registry:
-        assert not [name for name in registry.runs.export().columns if NAME in name]
+        assert not [name for name in registry.runs.export().columns if CURVES in name]
         found = registry.runs.export(long=True)
-    assert NAME in {row[found.columns.index("name")] for row in found.rows}
+    assert CURVES in {row[found.columns.index("name")] for row in found.rows}
 
 
 def test_a_precision_is_reached_on_validation_and_scored(
@@ -395,7 +396,7 @@ def test_a_precision_is_reached_on_validation_and_scored(
     figures = json.loads(out)["metrics"]["validation"]["ner"]
     assert figures["precision"] == 1.0
     assert figures["operating_point"] == "precision=1"
-    assert not {NAME, "ece"} & set(figures)
+    assert not {CURVES, "ece"} & set(figures)
     line = next(line for line in err.splitlines() if line.startswith("operating point precision=1: "))
     assert set(figures["thresholds"]) == {"PER", "LOC"}
     records = [json.loads(line) for line in (home.parent / "kept.jsonl").read_text().splitlines()]
@@ -413,7 +414,7 @@ def test_evaluate_shows_the_curve(
     assert main(["evaluate", "shared", "--split", "validation"]) == 0
     out = capsys.readouterr().out
     assert "labels above a threshold of their score" in out
-    curves = SplitCurves.from_json(trained.metrics["validation"]["ner"][NAME])
+    curves = SplitCurves.from_json(trained.metrics["validation"]["ner"][CURVES])
     point = curves.micro.reaching("precision", 0.9)
     assert point is not None
     (row,) = [line.split() for line in out.splitlines() if line.split()[:2] == ["micro", "0.9"]]
@@ -495,7 +496,7 @@ def without_curve(folder: Path, copy: Path) -> Path:
     shutil.copytree(folder, copy)
     file = copy / "labelkit.json"
     content = json.loads(file.read_text())
-    del content["metrics"]["validation"][NAME]
+    del content["metrics"]["validation"][CURVES]
     file.write_text(json.dumps(content))
     return copy
 
@@ -534,7 +535,7 @@ def test_a_damaged_curve_is_one_error(trained: labelkit.RunResult, home: Path, t
     copy = tmp_path / "copy"
     shutil.copytree(trained.checkpoint, copy)
     content = json.loads((copy / "labelkit.json").read_text())
-    content["metrics"]["validation"][NAME]["micro"]["tp"] = "x"
+    content["metrics"]["validation"][CURVES]["micro"]["tp"] = "x"
     (copy / "labelkit.json").write_text(json.dumps(content))
     with pytest.raises(ModelError, match=r"is damaged"):
         labelkit.load(copy, home=home, operating_point="recall=0.5")

@@ -14,11 +14,11 @@ import pytest
 import labelkit
 from labelkit.config import plan as plan_module
 from labelkit.config import validation as validation_module
-from labelkit.config.plan import ErrorCollector, Plan, Request, Setting, draft_plan, make_plan
+from labelkit.config.plan import Plan, Request, Setting, draft_plan, make_plan
 from labelkit.config.recipes import find_recipe, read_recipe, recipes_of
 from labelkit.config.requests import request_of
 from labelkit.config.validation import OWNED, parse_set, validate
-from labelkit.errors import LabelkitError, PlanError, UnknownNameError
+from labelkit.errors import ErrorCollector, LabelkitError, PlanError, UnknownNameError
 from labelkit.plugins.catalog import Candidate, Catalog, find_candidates
 from labelkit.settings import SETTINGS
 

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 import labelkit
 from broken_plugins import a_catalog
-from labelkit.config.plan import ErrorCollector, Plan, Request, draft_plan, make_plan
+from labelkit.config.plan import Plan, Request, draft_plan, make_plan
 from labelkit.config.plugin_settings import plain_value, setting_objects, typed_value
 from labelkit.config.recipes import read_recipe
-from labelkit.errors import CatalogError, LabelkitError, PlanError
+from labelkit.errors import CatalogError, ErrorCollector, LabelkitError, PlanError
 from labelkit.label.plugin_settings import checkpoint_context
 from labelkit.models.checkpoint import CheckpointInfo, Supplier
 from labelkit.plugins.functions import with_context

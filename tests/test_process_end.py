@@ -29,6 +29,22 @@ def _handlers() -> Iterator[None]:
         signal.signal(number, handler)
 
 
+class Finalized:
+    """What gets a signal while it is finalized."""
+
+    def __del__(self) -> None:
+        signal.raise_signal(signal.SIGTERM)
+
+
+def test_an_interrupt_that_a_finalizer_drops_comes_again() -> None:
+    def work(finalized: list[Finalized]) -> None:
+        finalized.clear()
+        time.sleep(30)
+
+    with pytest.raises(KeyboardInterrupt), command_process():
+        work([Finalized()])
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_a_command_as_ctrl_c_does(number: signal.Signals) -> None:
     before = signal.getsignal(number)

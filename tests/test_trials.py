@@ -12,10 +12,10 @@ import pytest
 
 from broken_plugins import EXAMPLES, FORMAT, METRIC, SCHEMA, SOURCE, TASK, a_catalog
 from labelkit.config.environment import Environment
-from labelkit.config.plan import ErrorCollector, make_plan
+from labelkit.config.plan import make_plan
 from labelkit.config.requests import request_of
 from labelkit.data.corpus import Corpus
-from labelkit.errors import PlanError
+from labelkit.errors import ErrorCollector, PlanError
 from labelkit.plugins.catalog import Catalog
 from labelkit.records import Counts, Decoder, Example, Metric, Predictions, Scores
 from labelkit.registry import Home

@@ -14,10 +14,10 @@ import torch
 
 from broken_plugins import METRIC, SCHEMA, SOURCE, TASK, a_catalog
 from labelkit.config.environment import Environment
-from labelkit.config.plan import ErrorCollector, Plan, make_plan
+from labelkit.config.plan import Plan, make_plan
 from labelkit.config.requests import request_of
 from labelkit.data.corpus import Corpus
-from labelkit.errors import LabelkitError
+from labelkit.errors import ErrorCollector, LabelkitError
 from labelkit.models.head_trial import HeadTrial, try_head
 from labelkit.models.heads import MULTILABEL, REGRESSION, BoundHead, cross_entropy
 from labelkit.records import Decoder, Head, HeadContext, Metric, Predictions, Schema, Scores, Task

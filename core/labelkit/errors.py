@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache, partial
 from importlib.util import find_spec
 from typing import Self
@@ -42,6 +43,34 @@ class PlanError(LabelkitError):
         message = first.message if len(misses) == 1 else f"{len(misses)} errors in the settings of this run"
         super().__init__(message, hint=first.hint if len(misses) == 1 else None)
         self.misses = tuple(misses)
+
+
+class ErrorCollector:
+    """Collects errors, so that all of them are reported at once; the same error counts once."""
+
+    def __init__(self) -> None:
+        self.errors: list[LabelkitError] = []
+
+    @contextmanager
+    def collect(self) -> Iterator[None]:
+        """Go on after the block where it raises a :class:`LabelkitError`."""
+        try:
+            yield
+        except LabelkitError as error:
+            self.add(error)
+
+    def add(self, error: LabelkitError) -> None:
+        """Add an error, unless there is the same one already."""
+        if str(error) not in map(str, self.errors):
+            self.errors.append(error)
+
+    def raise_errors(self) -> None:
+        """Raise what was collected.
+
+        :raises PlanError: there were errors.
+        """
+        if self.errors:
+            raise PlanError(self.errors)
 
 
 class CatalogError(LabelkitError):

@@ -104,7 +104,8 @@ def show(
     ctx = reading_context(shell, **reading)
     ctx = replace(ctx, settings=replace(ctx.settings, allow_new_labels=True))
     documents = {}
-    for name, corpus in _shown_corpora(shell, reference, layer, task, ctx).items():
+    decided = any(text.partition("=")[0] == "data.unlabelled" for text in reading["sets"])
+    for name, corpus in _shown_corpora(shell, reference, layer, task, ctx, decided=decided).items():
         if split not in corpus.splits:
             raise DataError(f"'{corpus.reference}' has no {split} split", hint=f"it has: {', '.join(corpus.splits)}")
         examples = summary.sample_examples(corpus.splits[split].examples, count, seed)
@@ -117,10 +118,11 @@ def show(
 
 
 def _shown_corpora(
-    shell: Shell, reference: str, layer: str | None, task: str | None, ctx: LoadContext
+    shell: Shell, reference: str, layer: str | None, task: str | None, ctx: LoadContext, *, decided: bool
 ) -> dict[str, Corpus]:
     """Return task → its corpus; where no task is named, the corpus of the layer by an empty name.
 
+    :param decided: the user said what is done with examples that lack a layer.
     :raises LabelkitError: layer and task are both given, a task is unknown, or its data cannot be read.
     """
     from labelkit.config.joint import joint_data, joint_tasks
@@ -132,7 +134,7 @@ def _shown_corpora(
         raise click.UsageError("--task cannot be combined with --layer: a task names its layer")
     tasks = {one.name: one for one in joint_tasks(task, shell.catalog)}
     references = joint_data(reference, list(tasks))
-    if len(tasks) > 1:  # as labelkit run reads them: an example may lack a layer
+    if len(tasks) > 1 and not decided:  # as labelkit run reads them: an example may lack a layer
         ctx = replace(ctx, settings=replace(ctx.settings, unlabelled="skip"))
     return {name: load_for_task(references[name], one, shell.catalog, ctx) for name, one in tasks.items()}
 

@@ -6,11 +6,15 @@ import contextlib
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
 from labelkit.console.terminal import END_SIGNALS, detach_closed_terminal, is_ignored
+
+#: seconds after which a dropped interrupt is repeated
+_SOON = 0.05
 
 
 @contextlib.contextmanager
@@ -22,7 +26,7 @@ def command_process() -> Iterator[None]:
     numbers = [number for number in END_SIGNALS if number != signal.SIGINT and not is_ignored(number)]
     before: dict[int, Any] = {number: signal.signal(number, interrupt) for number in numbers}
     try:
-        with exit_guard():
+        with exit_guard(), interrupted_again():
             yield
     finally:
         for number, handler in before.items():
@@ -36,6 +40,25 @@ def interrupt(signum: int, frame: FrameType | None) -> None:
     """
     detach_closed_terminal()
     raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def interrupted_again() -> Iterator[None]:
+    """Interrupt the command again where Python drops the interrupt: what a finalizer raises goes nowhere."""
+    before = sys.unraisablehook
+    again = signal.SIGINT if is_ignored(signal.SIGTERM) else signal.SIGTERM
+
+    def hook(dropped: sys.UnraisableHookArgs) -> None:
+        if issubclass(dropped.exc_type, KeyboardInterrupt):  # from another thread, when the finalizer is over
+            threading.Timer(_SOON, os.kill, (os.getpid(), again)).start()
+        else:
+            before(dropped)
+
+    sys.unraisablehook = hook
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
 
 
 @contextlib.contextmanager

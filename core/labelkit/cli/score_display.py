@@ -9,8 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from labelkit.console.tables import cell, figure, table
-from labelkit.metrics.threshold_curves import NAME as CURVES
-from labelkit.metrics.threshold_curves import SplitCurves
+from labelkit.metrics import CURVES
 from labelkit.registry.metric_rows import most_frequent_types
 from labelkit.report.formatting import score_name
 
@@ -113,6 +112,8 @@ def print_curves(console: Console, figures: Mapping[str, Any]) -> None:
     """Print points of the precision-recall curve: for each type the thresholds that reach some precisions."""
     if CURVES not in figures:
         return
+    from labelkit.metrics.threshold_curves import SplitCurves
+
     curves = SplitCurves.from_json(figures[CURVES])
     types, left_out = most_frequent_types(
         {type_: {"support": one.support} for type_, one in curves.per_type.items()}, 10

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
@@ -16,7 +15,7 @@ from labelkit.config.plugin_settings import (
 from labelkit.config.recipes import Recipe, find_recipe
 from labelkit.config.validation import parse_set
 from labelkit.data.references import parse_columns
-from labelkit.errors import LabelkitError, PlanError, UnknownNameError, nearest
+from labelkit.errors import ErrorCollector, LabelkitError, PlanError, UnknownNameError, nearest
 from labelkit.models.checkpoint import Supplier
 from labelkit.models.references import parse_model
 from labelkit.plugins.catalog import Catalog
@@ -130,34 +129,6 @@ class Plan:
     def as_dict(self) -> dict[str, Any]:
         """Return ``{key: {"value", "from"}}``, ready for JSON."""
         return {key: {"value": value, "from": origin} for key, (value, origin) in self.entries().items()}
-
-
-class ErrorCollector:
-    """Collects errors, so that all of them are reported at once; the same error counts once."""
-
-    def __init__(self) -> None:
-        self.errors: list[LabelkitError] = []
-
-    @contextmanager
-    def collect(self) -> Iterator[None]:
-        """Go on after the block where it raises a :class:`LabelkitError`."""
-        try:
-            yield
-        except LabelkitError as error:
-            self.add(error)
-
-    def add(self, error: LabelkitError) -> None:
-        """Add an error, unless there is the same one already."""
-        if str(error) not in map(str, self.errors):
-            self.errors.append(error)
-
-    def raise_errors(self) -> None:
-        """Raise what was collected.
-
-        :raises PlanError: there were errors.
-        """
-        if self.errors:
-            raise PlanError(self.errors)
 
 
 def make_plan(request: Request, catalog: Catalog, *, offline: bool = False) -> Plan:

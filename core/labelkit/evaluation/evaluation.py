@@ -13,7 +13,7 @@ from labelkit.errors import LabelkitError
 from labelkit.evaluation.label_mapping import LabelMap
 from labelkit.evaluation.recorded_data import run_metrics
 from labelkit.formats.own_fields import with_same_fields
-from labelkit.metrics.threshold_curves import NAME as CURVES
+from labelkit.metrics import CURVES
 from labelkit.metrics.unknown_labels import known_part
 from labelkit.plugins.functions import with_context
 from labelkit.records import Context, Coverage, Example, Format, Labelled, Labels, Metric, Predictions, Schema

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from threading import Event
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,13 +29,11 @@ from labelkit.errors import LabelkitError
 from labelkit.hardware import is_out_of_memory
 from labelkit.inference.score_blocks import SCORES, new_scores
 from labelkit.models.heads import BoundHead, parameters_of
-from labelkit.records import Head, Schema
+from labelkit.records import Schema
 
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
-
-    from labelkit.models.checkpoint import CheckpointInfo
 
 Floats = NDArray[np.float32]
 #: most windows whose batches are padded to few shapes, where the runtime prepares each; batches of more windows are as
@@ -45,13 +43,6 @@ FEW_WINDOWS = 256
 IMPOSSIBLE = -1e4
 #: advantage of the fallback label for a text without subwords, whose labels are otherwise equally likely
 BLANK_TEXT_BIAS = 1e-3
-
-
-class FirstTask(NamedTuple):
-    """The first task of a checkpoint of several, whose plain folder it is."""
-
-    info: CheckpointInfo
-    head: Head
 
 
 @dataclass(frozen=True, slots=True)

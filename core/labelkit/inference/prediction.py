@@ -18,7 +18,7 @@ from labelkit.inference.label_ids import Ids, LabelSequences, gold_ids
 from labelkit.inference.score_blocks import confidences
 from labelkit.inference.scored_labels import scored_labels
 from labelkit.inference.thresholds import threshold_array, tune_thresholds
-from labelkit.metrics import threshold_curves
+from labelkit.metrics import CURVES
 from labelkit.metrics.scoring import score
 from labelkit.metrics.threshold_curves import SplitCurves
 from labelkit.metrics.unknown_labels import known_part
@@ -120,7 +120,7 @@ class ScoredPredictions:
             "ece": calibration_error(before, ids == gold),
             "ece_calibrated": calibration_error(after, ids == gold),
             "temperature": temperature,
-            threshold_curves.NAME: self.curves(temperature).to_json(),
+            CURVES: self.curves(temperature).to_json(),
         }
         loss = float(-values[np.arange(len(gold)), gold].mean()) if len(gold) else 0.0
         return SplitScores({"loss": loss, **scored, **calibration} | scored, temperature)
@@ -146,7 +146,7 @@ class ScoredPredictions:
         found = {
             "loss": float(np.minimum(losses, LARGEST_LOSS).mean()) if losses.size else 0.0,
             "ece": calibration_error(probabilities.ravel().astype(np.float32), gold.ravel()),
-            threshold_curves.NAME: self.curves(1.0).to_json(),
+            CURVES: self.curves(1.0).to_json(),
         }
         return SplitScores(found | scored, 1.0)
 

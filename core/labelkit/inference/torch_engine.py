@@ -11,10 +11,10 @@ from transformers import PreTrainedConfig
 from labelkit.encode.alignment import Encoding
 from labelkit.errors import LabelkitError, nearest
 from labelkit.hardware import Hardware, detect, precision_for
-from labelkit.inference.engine import Engine, FirstTask, HeadOutputs, fallback_of
+from labelkit.inference.engine import Engine, HeadOutputs, fallback_of
 from labelkit.inference.joint_engine import grouped_tasks, joined_torch_engine, outputs_of
 from labelkit.models import architectures
-from labelkit.models.checkpoint import CheckpointInfo
+from labelkit.models.checkpoint import CheckpointInfo, FirstTask
 from labelkit.models.joint import JointModel, load_joint, load_task
 from labelkit.models.loading import bind_head, load_classifier, silence_transformers
 from labelkit.models.tokenizer import load_tokenizer

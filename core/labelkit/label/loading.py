@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from labelkit.errors import LabelkitError, MissingPackageError, nearest, require_extra
 from labelkit.hardware import has_native_bf16, may_have_gpu, torch_installed
-from labelkit.inference.engine import FirstTask
 from labelkit.inference.onnx.export import OnnxModel, runs_models
 from labelkit.inference.onnx.kept import KeptModel, read_kept_model
-from labelkit.models.checkpoint import CheckpointInfo
+from labelkit.models.checkpoint import CheckpointInfo, FirstTask
 from labelkit.models.checkpoint_files import Checksum, sha256_of
 from labelkit.models.heads import reordered
 from labelkit.plugins.catalog import Catalog

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple, cast
 from labelkit.errors import LabelkitError, ModelError, RegistryError, nearest
 from labelkit.inference.scored_labels import types_of
 from labelkit.labels.numbers import refuse_numbers
-from labelkit.metrics.threshold_curves import NAME, SplitCurves, TargetFigure, ThresholdCurve
+from labelkit.metrics import CURVES
+from labelkit.metrics.threshold_curves import SplitCurves, TargetFigure, ThresholdCurve
 from labelkit.models.checkpoint import RESTORE, CheckpointInfo
 from labelkit.registry import Home
 
@@ -141,7 +142,7 @@ def find_curves(info: CheckpointInfo, home: Home, decoder: str | None = None) ->
     :raises ModelError: those of the checkpoint are damaged.
     """
     wanted = decoder or info.decoder
-    own = info.metrics.get(SPLIT, {}).get(NAME)
+    own = info.metrics.get(SPLIT, {}).get(CURVES)
     if own is not None and wanted == info.decoder:
         try:
             return SplitCurves.from_json(own)
@@ -174,7 +175,7 @@ def _recorded_curves(info: CheckpointInfo, home: Home) -> list[tuple[str, Any]] 
     made = [one for one in reversed(details.evaluations) if one.source == "evaluate" and one.split == SPLIT]
     # an adopted model has no validation data of its own
     found = [one.metrics for one in made if not own or one.content_hash in own]
-    return [(metrics.get("decoder", info.decoder), metrics[NAME]) for metrics in found if NAME in metrics]
+    return [(metrics.get("decoder", info.decoder), metrics[CURVES]) for metrics in found if CURVES in metrics]
 
 
 def points_to_json(points: Mapping[str, OperatingPoint]) -> dict[str, Any] | None:

@@ -15,8 +15,6 @@ Bools = NDArray[np.bool_]
 #: the two figures that can be a target
 TargetFigure = Literal["precision", "recall"]
 
-#: the name of the curves of a split among its scores
-NAME = "precision_recall_curve"
 MICRO, PER_TYPE = "micro", "per_type"
 #: points of a curve; of one that has more, points at equal distances are kept
 POINTS = 100

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from labelkit.errors import DataError, ModelError
 from labelkit.files.atomic import new_folder
@@ -27,7 +27,7 @@ from labelkit.models.checkpoint_files import (
     weights_of,
 )
 from labelkit.models.heads import plain_state, save_module
-from labelkit.records import Kind, Schema
+from labelkit.records import Head, Kind, Schema
 from labelkit.settings import SplitterName
 
 if TYPE_CHECKING:
@@ -186,6 +186,13 @@ class CheckpointInfo:
         fields["others"] = tuple(cls.from_json({"format": FORMAT, **one}) for one in content.get("others", ()))
         fields["suppliers"] = tuple(Supplier(**one) for one in content.get("suppliers", ()))
         return cls(**fields)
+
+
+class FirstTask(NamedTuple):
+    """The first task of a checkpoint of several, whose plain folder it is."""
+
+    info: CheckpointInfo
+    head: Head
 
 
 def write_checkpoint(

@@ -12,10 +12,10 @@ import sqlalchemy as sa
 
 from labelkit.files.json_text import to_json
 from labelkit.formats.spreadsheet import safe_cell
+from labelkit.metrics import CURVES
 from labelkit.registry import tables
 from labelkit.registry.filter_comparisons import Condition
 from labelkit.registry.filters import COLUMNS, Fields, figure_name
-from labelkit.registry.metric_rows import CURVES
 from labelkit.registry.queries import CURRENT_ALIASES
 from labelkit.registry.sql_query import ResultTable
 

@@ -15,8 +15,6 @@ from typing import Any, TypeVar
 from labelkit.files.json_text import to_json_line
 
 PER_TYPE = "per_type"
-#: the figure that :data:`labelkit.metrics.threshold_curves.NAME` names; that module imports NumPy
-CURVES = "precision_recall_curve"
 #: types in a table of scores; JSON has all
 MOST_TYPES = 100
 Value = TypeVar("Value")

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from labelkit.metrics.threshold_curves import NAME as CURVES
+from labelkit.metrics import CURVES
 from labelkit.metrics.threshold_curves import SplitCurves
 from labelkit.registry.entities import RunDetails
 from labelkit.registry.metric_rows import Figure, most_frequent_types, nested

@@ -15,9 +15,9 @@ from labelkit.config.joint import (
     joint_tasks,
     with_shared_settings,
 )
-from labelkit.config.plan import ErrorCollector, Plan, Request, Setting, draft_plan
+from labelkit.config.plan import Plan, Request, Setting, draft_plan
 from labelkit.data.corpus import Corpus
-from labelkit.errors import LabelkitError, PlanError, require_extra
+from labelkit.errors import ErrorCollector, LabelkitError, PlanError, require_extra
 from labelkit.formats.class_labels import UNLABELLED
 from labelkit.label_studio.provenance import AnnotationProvenance
 from labelkit.models import references

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from labelkit.config.plan import ErrorCollector, Plan
+from labelkit.config.plan import Plan
 from labelkit.data.corpus import Corpus
 from labelkit.data.scheme_conversion import labels_of
-from labelkit.errors import LabelkitError, explanation
+from labelkit.errors import ErrorCollector, LabelkitError, explanation
 from labelkit.inference.decoding import decode, label_sequences
 from labelkit.inference.label_ids import LabelSequences, gold_ids
 from labelkit.inference.thresholds import threshold_array
