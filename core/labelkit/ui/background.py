@@ -16,18 +16,18 @@ T = TypeVar("T")
 
 
 class Work(Generic[T]):
-    """A piece of work.
+    """A piece of work, as it is when a page looks: it does not become done while the page is made.
 
+    :ivar done: it has ended, with a result or an error.
     :ivar notes: what it said while it ran.
     """
 
     def __init__(self, future: Future[T], notes: list[str]) -> None:
-        self._future, self.notes = future, notes
+        self._future, self.notes, self.done = future, notes, future.done()
 
-    @property
-    def done(self) -> bool:
-        """Whether it ended, with a result or an error."""
-        return self._future.done()
+    def now(self) -> Work[T]:
+        """Return the same work as it is now."""
+        return Work(self._future, self.notes)
 
     @property
     def error(self) -> LabelkitError | None:
@@ -54,9 +54,10 @@ class Background:
     def find(self, key: Hashable) -> Work[Any] | None:
         """Return the work with this key; None where nobody started it, or it is long ago."""
         with self._lock:
-            if key in self._found:
-                self._found.move_to_end(key)
-            return self._found.get(key)
+            if key not in self._found:
+                return None
+            self._found.move_to_end(key)
+            return self._found[key].now()
 
     def start(self, key: Hashable, function: Callable[[Callable[[str], object]], T]) -> Work[T]:
         """Start work, unless the same is running or has succeeded.
@@ -64,13 +65,13 @@ class Background:
         :param function: is called with a function that takes notes for visitors.
         """
         with self._lock:
-            known = self._found.get(key)
+            known = self._found[key].now() if key in self._found else None
             if known is not None and not (known.done and known.error):
                 return known
             notes: list[str] = []
             work = Work(self._thread.submit(function, notes.append), notes)
             self._found[key] = work
-            finished = [old for old, one in self._found.items() if one.done]
+            finished = [old for old, one in self._found.items() if one.now().done]
             for old in finished[: max(0, len(self._found) - KEPT)]:
                 del self._found[old]
             return work
