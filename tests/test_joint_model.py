@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -74,15 +75,34 @@ def test_a_task_without_labels_in_a_batch_gets_exactly_zero_gradient(joint: Any)
         assert torch.equal(encoder[name], value.grad), name
 
 
-def test_losses_are_divided_by_that_of_chance_and_weighted(joint: Any) -> None:
+def test_losses_are_means_over_labels_and_weighted(joint: Any) -> None:
     import torch
 
     from labelkit.models.joint import joint_loss
 
     outputs = {task: {"logits": torch.zeros(1, 5, head.labels)} for task, head in HEADS.items()}
     gold = labels(ner=[0, 1, 2, 3, 4], pos=[0, 1, 2, IGNORE_INDEX, IGNORE_INDEX])
-    assert float(joint_loss(outputs, gold, HEADS, {})) == pytest.approx(2.0)
-    assert float(joint_loss(outputs, gold, HEADS, {"pos": 0.25})) == pytest.approx(1.25)
+    assert float(joint_loss(outputs, gold, HEADS, {})) == pytest.approx(math.log(5) + math.log(3))
+    assert float(joint_loss(outputs, gold, HEADS, {"pos": 0.25})) == pytest.approx(math.log(5) + math.log(3) / 4)
+
+
+def test_a_loss_is_divided_by_that_of_the_frequencies_of_the_labels() -> None:
+    import numpy as np
+
+    from labelkit.train.joint_loss_weights import loss_of_frequencies
+
+    three = Schema(name="pos", kind="token", labels=("A", "B", "C"))
+    ids = np.array([0, 0, IGNORE_INDEX, 0, 1, IGNORE_INDEX])
+    assert loss_of_frequencies(ids, 2, three) == pytest.approx(-(0.75 * math.log(0.75) + 0.25 * math.log(0.25)))
+    assert loss_of_frequencies(np.zeros(9, np.int32), 1, three) == pytest.approx(0.1 * math.log(3))
+    assert loss_of_frequencies(np.zeros(0, np.int32), 0, three) == pytest.approx(math.log(3))
+    topics = Schema(name="topics", kind="text", labels=("A", "B", "C"), multilabel=True)
+    assert loss_of_frequencies(np.array([0, 0, 1]), 4, topics) == pytest.approx(
+        math.log(2) - 0.25 * math.log(0.25) - 0.75 * math.log(0.75)
+    )
+    numbers = Schema(name="score", kind="text", numeric=True)
+    assert loss_of_frequencies(np.array([1.0, 3.0], np.float32), 2, numbers) == pytest.approx(1.0)
+    assert loss_of_frequencies(np.array([3.0], np.float32), 1, numbers) == pytest.approx(1.0)
 
 
 def test_a_saved_model_is_plain_for_the_first_task_and_loads_with_all(joint: Any, tmp_path: Path) -> None:

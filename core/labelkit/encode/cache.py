@@ -154,6 +154,10 @@ class WindowStore(Sequence[Window]):
         block, row = self._find(index)
         return _row(block.labels, row)
 
+    def all_labels(self) -> NDArray[Any]:
+        """Return the label ids of all windows, one after the other."""
+        return np.concatenate([np.zeros(0, np.int32), *(block.labels[1] for block in self._blocks)])
+
     def examples(self) -> Ints:
         """Return the position of the example of each window, int32 of shape (windows,)."""
         return np.concatenate([np.zeros(0, np.int32), *(block.example for block in self._blocks)])

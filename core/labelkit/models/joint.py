@@ -7,7 +7,6 @@ part of a task together with the encoder is a plain Hugging Face model.
 from __future__ import annotations
 
 import contextlib
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -266,16 +265,6 @@ def save_joint(joint: JointModel, folder: Path) -> None:
     save_file(tensors, folder / JOINT_WEIGHTS)
 
 
-def loss_of_chance(head: BoundHead) -> float:
-    """Return the loss of a model that knows nothing: the logarithm of the number of labels; 1 for numbers."""
-    schema = head.context.schema
-    if schema.numeric:
-        return 1.0
-    if schema.multilabel:
-        return len(schema.label_names) * math.log(2)
-    return math.log(max(2, len(schema.label_names)))
-
-
 def labelled_rows(labels: torch.Tensor, schema: Schema) -> torch.Tensor:
     """Return where there is a label: of shape (windows, subwords) for words, of shape (windows,) for texts."""
     known = labels != IGNORE_INDEX
@@ -292,13 +281,13 @@ def joint_loss(
     counts: Mapping[str, torch.Tensor] | None = None,
     unknown: Mapping[str, torch.Tensor] | None = None,
 ) -> torch.Tensor:
-    """Return the weighted sum of the tasks' mean losses, each divided by the loss of chance.
+    """Return the weighted sum of the tasks' mean losses.
 
     A task without a label in the batch adds exactly zero, to the loss and to every gradient.
 
     :param outputs: task → the output of its classifier.
     :param labels: task → label ids, ``IGNORE_INDEX`` where there is no label.
-    :param weights: task → its weight above 0, 1 where it has none.
+    :param weights: task → the factor of its mean loss, above 0; 1 where it has none.
     :param shares: task of texts → the share of each window in the loss of its text, of shape (windows,).
     :param counts: task → the labels of its whole optimizer step; those of the batch where it is None.
     :param unknown: task → the first subword of each word whose label is unknown; no task where all are known.
@@ -312,6 +301,6 @@ def joint_loss(
         if head.context.schema.kind == "text":
             found = torch.where(known, found * (1.0 if shares is None else shares[task]), 0.0)
         count = (known.sum() if counts is None else counts[task]).clamp(min=1)
-        total = total + found.sum() / count * (weights.get(task, 1.0) / loss_of_chance(head))
+        total = total + found.sum() / count * weights.get(task, 1.0)
     assert isinstance(total, torch.Tensor)
     return total

@@ -17,7 +17,7 @@ class JointTrainer(WordLevelTrainer):
     """A Trainer whose batches hold the labels of several tasks.
 
     :param heads: task → what computes its losses.
-    :param weights: task → its weight in the loss, 1 where it has none.
+    :param weights: task → the factor of its mean loss.
     """
 
     def __init__(self, *, heads: Mapping[str, BoundHead], weights: Mapping[str, float], **options: Any) -> None:

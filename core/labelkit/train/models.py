@@ -10,6 +10,7 @@ from labelkit.models.adapters import Adapters, add_adapters
 from labelkit.models.joint import JointModel, load_joint, load_new
 from labelkit.models.loading import freeze_embeddings, load_classifier
 from labelkit.settings import AUTO, TrainSettings
+from labelkit.train.joint_loss_weights import weights_in_loss
 from labelkit.train.joint_trainer import JointTrainer
 from labelkit.train.joint_windows import JointCollator, JointWindows
 from labelkit.train.resolution import ResolvedRun
@@ -73,7 +74,7 @@ def new_trainer(run: ResolvedRun, model: Any, **options: Any) -> WordLevelTraine
     heads = {one.task: one.head for one in run.of_tasks}
     return JointTrainer(
         heads=heads,
-        weights=train.loss_weight or {},
+        weights=weights_in_loss(stores, heads, train.loss_weight or {}),
         data=JointWindows(stores, train.sampling_smoothing, train.seed),
         collate=JointCollator(run.encoding, {task: head.context.schema for task, head in heads.items()}),
         **options,
