@@ -201,8 +201,17 @@ def trained(task: str, data: str, seed: int, flags: Sequence[str]) -> Line:
         )
         process = time.perf_counter() - started
     result = json.loads(done.stdout)
-    scores = {one: result["metrics"]["test"][one][SCORES[one]] for one in task.split("+")}
-    return {"task": task, "seed": seed, "scores": scores, "seconds": result["seconds"], "process": process}
+    scores, validation = (
+        {one: result["metrics"][split][one][SCORES[one]] for one in task.split("+")} for split in ("test", "validation")
+    )
+    return {
+        "task": task,
+        "seed": seed,
+        "scores": scores,
+        "validation": validation,
+        "seconds": result["seconds"],
+        "process": process,
+    }
 
 
 def all_runs(

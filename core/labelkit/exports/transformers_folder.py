@@ -113,7 +113,7 @@ def _run_pipeline(task: str, folder: Path, options: Mapping[str, Any]) -> Any:
             with silence_transformers(), no_network():
                 load: Any = pipeline
                 piped = load(task, model=str(folder), device="cpu", trust_remote_code=False, **options)
-                # a list of one: of a lone text the results come in one list or in two, by the kind of the pipeline
+                # in a list: of a single text the results come in one list or in two, by the kind of the pipeline
                 return [piped([text])[0] for text in texts]
         except Exception as error:
             raise LabelkitError(
