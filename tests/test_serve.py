@@ -26,6 +26,7 @@ from labelkit import Labeller
 from labelkit.cli import main
 from labelkit.errors import LabelkitError
 from labelkit.formats.labelled_json import to_json
+from labelkit.label.assembly import PreparedBatch
 from labelkit.plugins.catalog import Catalog
 from labelkit.records import Example
 from labelkit.registry import Home
@@ -95,6 +96,20 @@ def test_records_are_those_of_labelkit_label(client: httpx.Client, labeller: Lab
     answer = client.post("/v1/label", json={"model": "shared", "words": words}).json()
     assert answer["records"] == json.loads(json.dumps([to_json(one) for one in labeller.label_all(words)]))
     assert answer["run"] == labeller.info.run
+
+
+def test_examples_that_were_prepared_together_are_the_same_apart_and_joined_anew(labeller: Labeller) -> None:
+    examples = [Example(id=str(n), text=text) for n, text in enumerate(["", "Ada met Bob .", "far " * 900, *TEXTS])]
+    batch = labeller.prepare(examples)
+    parts = batch.by_example()
+    assert [len(part.encoded.windows) for part in parts][:2] == [0, 1]
+    assert parts[2].longest == batch.longest > parts[1].longest > parts[0].longest == 0
+    turned = PreparedBatch.joined(parts[::-1])
+    assert [window.example for window in turned.encoded.windows] == sorted(
+        len(examples) - 1 - window.example for window in batch.encoded.windows
+    )
+    assert labeller.finish(PreparedBatch.joined(parts)) == labeller.finish(batch)
+    assert labeller.finish(turned)[::-1] == [labeller.finish(part)[0] for part in parts]
 
 
 def test_own_fields_come_back_and_low_scores_are_left_out(client: httpx.Client) -> None:

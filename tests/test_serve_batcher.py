@@ -58,6 +58,57 @@ def test_what_waits_becomes_one_batch_and_each_request_gets_its_own_records_in_o
     assert (batcher.counts.records, batcher.counts.batches) == (41, 2)
 
 
+def test_each_stream_has_a_batch_and_a_request_is_answered_when_its_own_batches_are_done() -> None:
+    together = threading.Barrier(2)
+    gate = threading.Event()
+
+    def work(texts: Sequence[str]) -> None:
+        if texts[0] in ("slow", "fast"):
+            together.wait(5)  # breaks unless both are in inference at once
+        if texts[0] == "slow":
+            gate.wait(5)
+
+    labeller = StubLabeller(work=work, streams=2, choose=lambda lengths: [0])
+    batcher = batcher_of(labeller)
+
+    async def ask() -> None:
+        slow = asyncio.create_task(batcher.label(examples("slow", "and more"), 5))
+        await until(lambda: ["slow"] in labeller.batches)
+        assert texts_of(await batcher.label(examples("fast"), 5)) == ["fast"]
+        await until(lambda: ["and more"] in labeller.batches)
+        assert not slow.done()
+        gate.set()
+        assert texts_of(await slow) == ["slow", "and more"]
+
+    asyncio.run(ask())
+    batcher.drain()
+    batcher.drained.result(5)
+    assert (batcher.counts.records, batcher.counts.batches, batcher.open) == (3, 3, 0)
+
+
+def test_an_engine_that_lost_its_streams_computes_one_batch_at_a_time() -> None:
+    busy, most = [0], [0]
+
+    def work(texts: Sequence[str]) -> None:
+        labeller.streams = 1  # as where ONNX failed, and torch took its place
+        busy[0] += 1
+        most[0] = max(most[0], busy[0])
+        threading.Event().wait(0.005)
+        busy[0] -= 1
+
+    labeller = StubLabeller(work=work, streams=3, choose=lambda lengths: [0])
+    batcher = batcher_of(labeller)
+
+    async def ask() -> None:
+        await batcher.label(examples("first"), 5)
+        await asyncio.gather(*(batcher.label(examples(f"text {n}", "more"), 5) for n in range(10)))
+
+    asyncio.run(ask())
+    batcher.drain()
+    batcher.drained.result(5)
+    assert most == [1]
+
+
 def test_a_long_request_keeps_no_short_one_waiting_until_its_end() -> None:
     labeller = StubLabeller()
     batcher = batcher_of(labeller, queued=1 << 22)

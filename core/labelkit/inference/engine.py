@@ -223,6 +223,27 @@ class Engine:
         """Return runtime and precision, such as ``torch-fp32``."""
         return f"{self.session.runtime if self.session else 'torch'}-{self.precision}"
 
+    @property
+    def streams(self) -> int:
+        """How many batches it computes at once, each called from a thread of its own."""
+        return self.session.streams if self.session else 1
+
+    def batch_with_first(self, lengths: Sequence[int]) -> list[int]:
+        """Return the positions of those in one batch with the first, of the batches that cost least for all of them.
+
+        :param lengths: the number of subwords of each example that waits.
+        :returns: all where the device is no processor: it computes many at once.
+        """
+        if self.device != "cpu":
+            return list(range(len(lengths)))
+        rounded = self.session is not None and self.session.prepares_shapes
+        return next(batch for batch in batch_by_cost(lengths, self._budget, rounded=rounded) if 0 in batch)
+
+    @property
+    def _budget(self) -> int:
+        """The batch size in subwords; a batch has a score for each subword and label."""
+        return min(self.budget, self.memory.budget or self.budget, max(1, SCORES // self.head.labels))
+
     def score(self, windows: Sequence[Window], words: Sequence[int], stop: Event | None = None) -> WordScores:
         """Return a log-probability for each label of each word.
 
@@ -288,9 +309,7 @@ class Engine:
         compute = partial(forward, rounded=rounded)
         while pending:
             remaining = pending.popleft()
-            # a batch has a score for each subword and label
-            budget = min(self.budget, self.memory.budget or self.budget, max(1, SCORES // self.head.labels))
-            lengths = [len(window.ids) for window in remaining]
+            budget, lengths = self._budget, [len(window.ids) for window in remaining]
             on_cpu = self.device == "cpu"
             divided = batch_by_cost(lengths, budget, rounded=rounded) if on_cpu else batch_by_tokens(lengths, budget)
             batches = [[remaining[position] for position in batch] for batch in divided]
@@ -313,11 +332,10 @@ class Engine:
         self, compute: Callable[[Sequence[Window]], Floats], batches: list[list[Window]]
     ) -> Iterator[Iterator[Floats]]:
         """Yield the results of all batches in order, computed in as many threads as the session has streams."""
-        streams = self.session.streams if self.session else 1
-        if streams == 1 or len(batches) == 1:
+        if self.streams == 1 or len(batches) == 1:
             yield map(compute, batches)
             return
-        pool = ThreadPoolExecutor(streams, thread_name_prefix="label")
+        pool = ThreadPoolExecutor(self.streams, thread_name_prefix="label")
         try:
             yield pool.map(compute, batches)
         finally:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from labelkit.encode.alignment import EncodedExamples
+from labelkit.encode.alignment import EncodedExamples, Window
 from labelkit.inference.calibration import apply_temperature
 from labelkit.inference.decoding import (
     WordSpan,
@@ -39,6 +39,33 @@ class PreparedBatch:
 
     examples: Sequence[Example]
     encoded: EncodedExamples
+
+    @property
+    def longest(self) -> int:
+        """The most subwords of a window, special tokens included; 0 without windows."""
+        return max((len(window.ids) for window in self.encoded.windows), default=0)
+
+    def by_example(self) -> list[Self]:
+        """Return a batch for each example."""
+        windows: list[list[Window]] = [[] for _ in self.examples]
+        for window in self.encoded.windows:
+            windows[window.example].append(replace(window, example=0))
+        return [
+            replace(self, examples=[example], encoded=EncodedExamples(own, [coverage]))
+            for example, own, coverage in zip(self.examples, windows, self.encoded.coverage, strict=True)
+        ]
+
+    @classmethod
+    def joined(cls, batches: Sequence[PreparedBatch]) -> PreparedBatch:
+        """Return one batch of the examples of several."""
+        examples: list[Example] = []
+        windows: list[Window] = []
+        for batch in batches:
+            start = len(examples)
+            windows += [replace(window, example=start + window.example) for window in batch.encoded.windows]
+            examples += batch.examples
+        coverage = [one for batch in batches for one in batch.encoded.coverage]
+        return PreparedBatch(examples, EncodedExamples(windows, coverage))
 
 
 @dataclass(frozen=True, slots=True)

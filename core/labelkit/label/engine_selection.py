@@ -38,22 +38,24 @@ class EngineSelector:
         return f"{self.loaded.name}{then} on {self.loaded.device}"
 
     def compute(self, score: Callable[[Engine], WordScores], *, large: bool) -> WordScores:
-        """Call ``score`` with the engine to use; with the loaded one if the faster one fails.
+        """Call ``score`` with the engine to use; with the loaded one if the faster one fails. In several threads at
+        once where the engine has several streams, and is loaded.
 
         :param large: the input is so large that the faster engine is worth its loading time.
         :raises LabelkitError: if the loaded engine fails.
         """
         from labelkit.inference.onnx.engine import OnnxError
 
-        self.current = self.faster() if large else self.loaded
+        engine = self.current = self.faster() if large else self.loaded
         try:
-            return score(self.current)
+            return score(engine)
         except OnnxError as error:
-            if self.current is self.loaded:
+            if engine is self.loaded:
                 raise
-            self._disable_faster(error)
+            if self._faster is not None:  # else another thread found it before
+                self._disable_faster(error)
             self.current = self.loaded
-            return score(self.current)
+            return score(self.loaded)
 
     def faster(self) -> Engine:
         """Return the fastest engine for large inputs, loaded once; the loaded engine if none is faster."""

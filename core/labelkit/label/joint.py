@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from labelkit.errors import LabelkitError
 from labelkit.label.assembly import PreparedBatch, ScoredBatch, assemble_records
@@ -61,6 +61,18 @@ class JointBatch(PreparedBatch):
     """Examples ready for the model, as each group of tasks reads them."""
 
     groups: Sequence[PreparedBatch]
+
+    def by_example(self) -> list[Self]:
+        """Return a batch for each example."""
+        parts = zip(*(group.by_example() for group in self.groups), strict=True)
+        return [replace(self, examples=own[0].examples, encoded=own[0].encoded, groups=own) for own in parts]
+
+    @classmethod
+    def joined(cls, batches: Sequence[PreparedBatch]) -> PreparedBatch:
+        """Return one batch of the examples of several."""
+        parts = zip(*(batch.groups for batch in batches if isinstance(batch, JointBatch)), strict=True)
+        groups = [PreparedBatch.joined(own) for own in parts]
+        return cls(groups[0].examples, groups[0].encoded, groups)
 
 
 @dataclass(frozen=True, slots=True)

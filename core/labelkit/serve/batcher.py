@@ -1,7 +1,8 @@
-"""Label the texts of all requests together: what waits when the engine is free becomes its next batch.
+"""Label the texts of all requests together: what waits when the engine is free is what its next batch is made of.
 
-Two threads work for each labeller. One takes what waits, tokenizes it and runs inference; the other decodes, so that
-records of one batch are assembled while the next one is in inference. Nothing waits for a batch to fill up.
+As many threads as the engine has streams take what is new, tokenize it, and run inference on the example that waits
+longest, in a batch with those that are about as long. Another thread decodes. An example is done with its own batch,
+and nothing waits for a batch to fill up.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ import contextlib
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
@@ -26,8 +28,10 @@ if TYPE_CHECKING:
     from labelkit.label.assembly import PreparedBatch, ScoredBatch
     from labelkit.label.labeller import Labeller
 
-#: characters and records that a batch takes: several batches of the engine, and no more, so that answers come soon
-BATCH_CHARACTERS, BATCH_RECORDS = 1 << 14, 256
+#: characters and records that are ready at most, in turns of all requests: several batches of the engine
+READY_CHARACTERS, READY_RECORDS = 1 << 14, 256
+#: of how many ready examples a batch is chosen: choosing from more takes longer than it saves
+CHOICE = 64
 #: characters for which a record counts at least: each costs time to assemble
 _LEAST = 64
 
@@ -41,7 +45,8 @@ class Request:
     """The examples of one request, and their records as far as they are labelled.
 
     :param size: in characters.
-    :param taken: how many examples are in a batch, or were.
+    :param taken: how many examples were taken to be labelled.
+    :param closed: nobody waits for its records any more.
     """
 
     examples: Sequence[Example]
@@ -51,6 +56,7 @@ class Request:
     loop: asyncio.AbstractEventLoop
     taken: int = 0
     left: int = 0
+    closed: bool = False
 
     def settle(self, error: RequestError | None = None) -> None:
         """Answer the request, from another thread: with its records, or with an error."""
@@ -68,16 +74,16 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
-    """The examples of a request that are in a batch."""
+class _Item:
+    """An example of a request, ready for the model unless that failed."""
 
     request: Request
-    start: int
-    stop: int
+    position: int
+    prepared: PreparedBatch | None = None
 
     @property
-    def examples(self) -> Sequence[Example]:
-        return self.request.examples[self.start : self.stop]
+    def example(self) -> Example:
+        return self.request.examples[self.position]
 
 
 @dataclass(slots=True)
@@ -94,10 +100,18 @@ class BatchCounts:
 
 @dataclass(slots=True)
 class _Queue:
-    """Requests with examples that wait for a batch, batches that failed, and the characters of all open requests."""
+    """What is to be labelled.
+
+    :param waiting: requests of which examples are not taken yet.
+    :param ready: examples that are tokenized, in the order in which they came.
+    :param failed: examples that failed in a batch, and are to be labelled one request after the other.
+    :param characters: of all open requests.
+    :param open: the number of open requests.
+    """
 
     waiting: deque[Request] = field(default_factory=deque)
-    failed: deque[list[_Part]] = field(default_factory=deque)
+    ready: list[_Item] = field(default_factory=list)
+    failed: deque[list[_Item]] = field(default_factory=deque)
     characters: int = 0
     open: int = 0
     closed: bool = False
@@ -117,10 +131,12 @@ class Batcher:
         self._limit, self._large = queued, large
         self._queue = _Queue()
         self._changed = threading.Condition()
-        self._scored: SimpleQueue[tuple[list[_Part], PreparedBatch, ScoredBatch] | None] = SimpleQueue()
-        for name, work in (("score", self._score_batches), ("decode", self._decode_batches)):
+        self._scored: SimpleQueue[tuple[list[_Item], PreparedBatch, ScoredBatch] | None] = SimpleQueue()
+        self._streams = labeller.engine.streams
+        works: list[Callable[[], None]] = [partial(self._score_batches, stream) for stream in range(self._streams)]
+        for work in (*works, self._decode_batches):
             # daemons: a batch in inference does not keep a server from ending after its time limit
-            threading.Thread(target=work, name=f"serve-{name}", daemon=True).start()
+            threading.Thread(target=work, name="serve", daemon=True).start()
 
     @property
     def waiting(self) -> int:
@@ -158,7 +174,7 @@ class Batcher:
         """Take no more requests; :attr:`drained` is done once the open ones are."""
         with self._changed:
             self._queue.closed = True
-            self._changed.notify()
+            self._changed.notify_all()
 
     def _submit(self, examples: Sequence[Example]) -> Request:
         size = sum(_size(example) for example in examples)
@@ -174,7 +190,7 @@ class Batcher:
                 self._queue.characters += size
                 self._queue.open += 1
                 self._queue.waiting.append(request)
-                self._changed.notify()
+                self._changed.notify_all()
         return request
 
     def _close_request(self, request: Request) -> None:
@@ -182,99 +198,136 @@ class Batcher:
         with self._changed:
             self._queue.characters -= request.size
             self._queue.open -= 1
-            request.taken = len(request.examples)
-            self._changed.notify()
+            request.taken, request.closed = len(request.examples), True
+            self._changed.notify_all()
 
     def _delay(self) -> float:
         """Return in how many seconds what waits now will be labelled, by the speed until now."""
-        speed = self.counts.characters / self.counts.busy_seconds if self.counts.busy_seconds else 0.0
+        busy = self.counts.busy_seconds / self._streams
+        speed = self.counts.characters / busy if busy else 0.0
         return self._queue.characters / speed if speed else 1.0
 
     # -- in the threads -----------------------------------------------------------------------------------------------
 
-    def _take(self) -> tuple[list[_Part], bool] | None:
-        """Return the next batch, in turns from all requests that wait; None once there will be none.
+    def _score_batches(self, stream: int) -> None:
+        while (taken := self._take(stream)) is not None:
+            items, work = taken
+            started = time.monotonic()
+            work(items)
+            seconds = time.monotonic() - started
+            with self._changed:
+                self.counts.busy_seconds += seconds
+        self._scored.put(None)
 
-        :returns: also whether it failed before, and its requests are to be labelled one by one.
-        """
+    def _take(self, stream: int) -> tuple[list[_Item], Callable[[list[_Item]], None]] | None:
+        """Return the examples that a thread is to work on, and what it is to do; None once there will be none."""
         queue = self._queue
         with self._changed:
-            while not queue.failed and not (parts := self._next_parts()):
+            while True:
+                # an engine that took the place of another may have fewer streams
+                if stream < self.labeller.engine.streams:
+                    if queue.failed:
+                        return queue.failed.popleft(), self._label_each
+                    if queue.waiting and (items := self._next_examples()):
+                        return items, self._prepare
+                    if queue.ready and (items := self._next_batch()):
+                        return items, self._score
                 if queue.closed and not queue.open:
                     return None
                 self._changed.wait()
-            return (queue.failed.popleft(), True) if queue.failed else (parts, False)
 
-    def _next_parts(self) -> list[_Part]:
-        parts: list[_Part] = []
-        characters = records = 0
-        waiting = self._queue.waiting
-        # a request gets a share of the batch, so that a long one does not keep the others waiting
-        share = BATCH_CHARACTERS // max(len(waiting), 1)
-        while waiting and characters < BATCH_CHARACTERS and records < BATCH_RECORDS:
-            request = waiting.popleft()
-            start, taken = request.taken, 0
+    def _next_examples(self) -> list[_Item]:
+        """Take examples in turns from all requests that wait, as far as there is room beside the ready ones."""
+        waiting, ready = self._queue.waiting, self._queue.ready
+        room = READY_CHARACTERS - sum(_size(item.example) for item in ready)
+        items: list[_Item] = []
+        # a request gets a share of the room, so that a long one does not keep the others waiting
+        share = room // max(len(waiting), 1)
+        while waiting and room > 0 and len(ready) + len(items) < READY_RECORDS:
+            request, taken = waiting.popleft(), 0
             while request.taken < len(request.examples) and taken < max(share, 1):
+                items.append(_Item(request, request.taken))
                 taken += _size(request.examples[request.taken])
                 request.taken += 1
-            if request.taken > start:
-                parts.append(_Part(request, start, request.taken))
-            characters, records = characters + taken, records + request.taken - start
+            room -= taken
             if request.taken < len(request.examples):
                 waiting.append(request)
-        return parts
+        return items
 
-    def _score_batches(self) -> None:
-        while (taken := self._take()) is not None:
-            parts, failed_before = taken
-            started = time.monotonic()
-            try:
-                if failed_before:
-                    self._label_each(parts)
-                else:
-                    batch = self.labeller.prepare([example for part in parts for example in part.examples])
-                    self._scored.put((parts, batch, self.labeller.compute(batch, large=self._large)))
-            except Exception:
-                self._label_each(parts)
-            self.counts.busy_seconds += time.monotonic() - started
-            self.counts.characters += sum(_size(example) for part in parts for example in part.examples)
-        self._scored.put(None)
+    def _next_batch(self) -> list[_Item]:
+        """Take the example that has been ready longest, and those that are best labelled in one batch with it."""
+        queue = self._queue
+        queue.ready = [item for item in queue.ready if not item.request.closed]
+        lengths = [item.prepared.longest if item.prepared else 0 for item in queue.ready[:CHOICE]]
+        chosen = set(self.labeller.engine.batch_with_first(lengths) if lengths else ())
+        items = [item for position, item in enumerate(queue.ready) if position in chosen]
+        queue.ready = [item for position, item in enumerate(queue.ready) if position not in chosen]
+        return items
+
+    def _prepare(self, items: list[_Item]) -> None:
+        """Tokenize examples."""
+        try:
+            prepared = self.labeller.prepare([item.example for item in items]).by_example()
+        except Exception:
+            self._label_each(items)
+            return
+        with self._changed:
+            self._queue.ready += [replace(item, prepared=one) for item, one in zip(items, prepared, strict=True)]
+            self._changed.notify_all()
+
+    def _score(self, items: list[_Item]) -> None:
+        """Run inference on ready examples."""
+        parts = [item.prepared for item in items if item.prepared is not None]
+        batch = type(parts[0]).joined(parts)
+        try:
+            self._scored.put((items, batch, self.labeller.compute(batch, large=self._large)))
+        except Exception:
+            self._label_each(items)
 
     def _decode_batches(self) -> None:
-        while (item := self._scored.get()) is not None:
-            parts, batch, scored = item
+        ended = 0
+        while ended < self._streams:
+            if (item := self._scored.get()) is None:
+                ended += 1
+                continue
+            items, batch, scored = item
             try:
                 records = self.labeller.finish(batch, scored)
             except Exception:
-                with self._changed:  # inference belongs to the other thread
-                    self._queue.failed.append(parts)
-                    self._changed.notify()
+                with self._changed:  # inference belongs to the other threads
+                    self._queue.failed.append(items)
+                    self._changed.notify_all()
                 continue
-            self._deliver(parts, records)
+            self._deliver(items, records)
         self.drained.set_result(None)
 
-    def _label_each(self, parts: Sequence[_Part]) -> None:
+    def _label_each(self, items: list[_Item]) -> None:
         """Label each request of a batch that failed alone, so that those without the fault are answered."""
-        for part in parts:
+        for request in dict.fromkeys(item.request for item in items):
+            own = [item for item in items if item.request is request]
             try:
-                batch = self.labeller.prepare(part.examples)
-                self._deliver([part], self.labeller.finish(batch, self.labeller.compute(batch, large=self._large)))
+                batch = self.labeller.prepare([item.example for item in own])
+                self._deliver(own, self.labeller.finish(batch, self.labeller.compute(batch, large=self._large)))
             except Exception as error:
-                self.counts.failures += 1
-                part.request.settle(_request_error(error))
+                with self._changed:
+                    self.counts.failures += 1
+                request.settle(_request_error(error))
 
-    def _deliver(self, parts: Sequence[_Part], records: Sequence[Labelled]) -> None:
-        done = iter(records)
-        self.counts.batches += 1
-        self.counts.records += len(records)
-        self.counts.words += sum(record.coverage.words for record in records)
-        for part in parts:
-            request = part.request
-            for position in range(part.start, part.stop):
-                request.records[position] = next(done)
-            request.left -= part.stop - part.start
-            if not request.left:
-                request.settle()
+    def _deliver(self, items: Sequence[_Item], records: Sequence[Labelled]) -> None:
+        """Give records to their requests, and answer those that have all."""
+        with self._changed:
+            self.counts.batches += 1
+            self.counts.records += len(records)
+            self.counts.words += sum(record.coverage.words for record in records)
+            self.counts.characters += sum(_size(item.example) for item in items)
+            done = []
+            for item, record in zip(items, records, strict=True):
+                item.request.records[item.position] = record
+                item.request.left -= 1
+                if not item.request.left:
+                    done.append(item.request)
+        for request in done:
+            request.settle()
 
 
 def _request_error(error: Exception) -> RequestError:
