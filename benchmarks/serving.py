@@ -1,7 +1,7 @@
 """Compare ``labelkit serve`` with ``transformers.pipeline`` behind the same web server, and with ``labelkit label``.
 
     python benchmarks/serving.py RUN FILE [--records N] [--connections N] [--rounds N] [--seconds S] [--engine NAME]
-    python benchmarks/serving.py RUN --soak REQUESTS [--engine NAME]
+    python benchmarks/serving.py RUN [FILE] --soak REQUESTS [--records N] [--engine NAME]
 
 RUN is a labeller of words, FILE anything that ``labelkit label`` reads. Both servers run in processes of their own,
 one after the other in each round, and the clients in this one: all share the machine. Prints
@@ -12,8 +12,8 @@ one after the other in each round, and the clients in this one: all share the ma
 - errors and memory of the server over S seconds at 64 connections,
 - the 99th percentile of ``/health`` and ``/webhook`` while a run is trained on annotations.
 
-With ``--soak`` only the memory of the server after each tenth of many requests of one short text at 64 connections,
-after 10,000 others.
+With ``--soak`` only the memory of the server after each tenth of many requests at 64 connections, after 10,000 others:
+of one short text, or of the texts of FILE again and again.
 
 Words are those of the labeller's own splitter for all.
 """
@@ -219,15 +219,16 @@ def soak(measured: Server, bodies: Sequence[bytes], seconds: float) -> str:
     )
 
 
-def print_memory(measured: Server, requests: int) -> None:
+def print_memory(measured: Server, texts: Sequence[str], requests: int) -> None:
     """Print the memory of a server that has warmed up, then after each tenth of many requests at 64 connections."""
-    body = json.dumps({"texts": [SHORT]}).encode()
-    asyncio.run(load(measured.port, "/v1/label", [body] * 10_000, 64, None))
+    bodies = cycle([json.dumps({"texts": [text]}).encode() for text in texts])
+    asyncio.run(load(measured.port, "/v1/label", list(islice(bodies, 10_000)), 64, None))
     before = measured.megabytes
     print(f"{0:9,} requests {before:7.1f} MB", flush=True)
     errors = 0
     for tenth in range(1, 11):
-        errors += asyncio.run(load(measured.port, "/v1/label", [body] * (requests // 10), 64, None)).errors
+        part = list(islice(bodies, requests // 10))
+        errors += asyncio.run(load(measured.port, "/v1/label", part, 64, None)).errors
         after = measured.megabytes
         print(f"{requests * tenth // 10:9,} requests {after:7.1f} MB ({after / before - 1:+.1%})", flush=True)
     print(f"{errors} errors")
@@ -343,15 +344,17 @@ def main() -> None:
     if asked.pipeline_server:
         serve_pipeline(asked.run)
         return
+    catalog, home = Catalog.load(), Home.find(os.environ, cwd=Path.cwd())
     if asked.soak:
         command = ["-m", "labelkit", "serve", asked.run, "--port", "0", "--json", "--engine", asked.engine]
+        given = asked.file and Labeller.open(asked.run, home, catalog, "fp32", engine=asked.engine)
+        texts = texts_of(given, catalog, asked.file, asked.records) if given else [SHORT]
         with server(command) as ours:
-            print_memory(ours, asked.soak)
+            print_memory(ours, texts, asked.soak)
         return
     if asked.file is None:
         parser.error("FILE is missing")
 
-    catalog, home = Catalog.load(), Home.find(os.environ, cwd=Path.cwd())
     labeller = Labeller.open(asked.run, home, catalog, "fp32", engine=asked.engine)
     texts = texts_of(labeller, catalog, asked.file, asked.records)
     words = sum(record.coverage.words for record in labeller.stream(texts))
@@ -390,7 +393,9 @@ def main() -> None:
     print_speeds(speeds)
     with server(serve) as ours:
         print(soak(ours, bodies, asked.seconds))
-    with tempfile.TemporaryDirectory() as folder, server([*serve, "--label-studio"], Path(folder)) as ours:
+    # its home is empty, and has no int8 model
+    studio = ["-m", "labelkit", "serve", f"it={labeller.folder}", "--port", "0", "--json", "--label-studio"]
+    with tempfile.TemporaryDirectory() as folder, server(studio, Path(folder)) as ours:
         names = labeller.info.schema.types or labeller.info.schema.labels
         print(while_training(ours, texts[:200], names))
 

@@ -88,12 +88,12 @@ def pad_words(rows: Sequence[NDArray[np.int32]], *, left: bool = False, length: 
 
 
 def rounded_length(length: int) -> int:
-    """Return the next of the lengths of :func:`batch_by_cost`: multiples of 4, from 64 on of a sixteenth or more.
+    """Return the next of the lengths of :func:`batch_by_cost`: multiples of 4, of 8 from 32, of more from 128 on.
 
-    >>> [rounded_length(length) for length in (3, 9, 12, 61, 65, 400)]
-    [4, 12, 12, 64, 72, 416]
+    >>> [rounded_length(length) for length in (3, 9, 12, 33, 65, 400)]
+    [4, 12, 12, 40, 72, 416]
     """
-    step = max(4, 1 << max(0, (length - 1).bit_length() - 4))
+    step = max(4 if length <= 32 else 8, 1 << max(0, (length - 1).bit_length() - 4))
     return -(-length // step) * step
 
 
