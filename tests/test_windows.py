@@ -259,6 +259,6 @@ def test_rounded_shapes_are_few_and_hardly_larger(size: int) -> None:
     for rounded in (rounded_length, rounded_count):
         assert rounded(size) >= size
         assert rounded(rounded(size)) == rounded(size)
-    assert rounded_length(size) - size <= max(3, size / 8)
+    assert rounded_length(size) - size <= max(3, min(7, size / 4), size / 8)
     assert rounded_count(size) <= 3 * size / 2
-    assert len({rounded_length(length) for length in range(1, 513)}) == 40
+    assert len({rounded_length(length) for length in range(1, 513)}) == 36
