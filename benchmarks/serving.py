@@ -1,14 +1,15 @@
 """Compare ``labelkit serve`` with ``transformers.pipeline`` behind the same web server, and with ``labelkit label``.
 
     python benchmarks/serving.py RUN FILE [--records N] [--connections N] [--rounds N] [--seconds S] [--engine NAME]
+        [--precision fp32|bf16] [--speed-only]
     python benchmarks/serving.py RUN [FILE] --soak REQUESTS [--records N] [--engine NAME]
 
 RUN is a labeller of words, FILE anything that ``labelkit label`` reads. Both servers run in processes of their own,
 one after the other in each round, and the clients in this one: all share the machine. Prints
 
 - the median of one short text, beside the time of the labeller itself,
-- words per second at several connections, each with one text in a request, beside ``labelkit label`` in fp32 with the
-  same engine, and beside the pipeline's server,
+- words per second at several connections, each with one text in a request, beside ``labelkit label`` with the same
+  engine, and beside the pipeline's server,
 - errors and memory of the server over S seconds at 64 connections,
 - the 99th percentile of ``/health`` and ``/webhook`` while a run is trained on annotations.
 
@@ -339,15 +340,18 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60, help="of the load at 64 connections")
     parser.add_argument("--soak", type=int, metavar="REQUESTS", help="only print the memory during this many requests")
     parser.add_argument("--engine", default="auto", help="as in labelkit serve")
+    parser.add_argument("--precision", default="fp32", choices=["fp32", "bf16"], help="as in labelkit serve")
+    parser.add_argument("--speed-only", action="store_true", help="no load at 64 connections, and no training")
     parser.add_argument("--pipeline-server", action="store_true", help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.pipeline_server:
         serve_pipeline(asked.run)
         return
     catalog, home = Catalog.load(), Home.find(os.environ, cwd=Path.cwd())
+    options = ["--port", "0", "--json", "--engine", asked.engine, "--precision", asked.precision]
     if asked.soak:
-        command = ["-m", "labelkit", "serve", asked.run, "--port", "0", "--json", "--engine", asked.engine]
-        given = asked.file and Labeller.open(asked.run, home, catalog, "fp32", engine=asked.engine)
+        command = ["-m", "labelkit", "serve", asked.run, *options]
+        given = asked.file and Labeller.open(asked.run, home, catalog, asked.precision, engine=asked.engine)
         texts = texts_of(given, catalog, asked.file, asked.records) if given else [SHORT]
         with server(command) as ours:
             print_memory(ours, texts, asked.soak)
@@ -355,12 +359,12 @@ def main() -> None:
     if asked.file is None:
         parser.error("FILE is missing")
 
-    labeller = Labeller.open(asked.run, home, catalog, "fp32", engine=asked.engine)
+    labeller = Labeller.open(asked.run, home, catalog, asked.precision, engine=asked.engine)
     texts = texts_of(labeller, catalog, asked.file, asked.records)
     words = sum(record.coverage.words for record in labeller.stream(texts))
     bodies = [json.dumps({"texts": [text]}).encode() for text in texts]
     inputs = [json.dumps({"inputs": text}).encode() for text in texts]
-    serve = ["-m", "labelkit", "serve", f"it={labeller.folder}", "--port", "0", "--json", "--engine", asked.engine]
+    serve = ["-m", "labelkit", "serve", f"it={labeller.folder}", *options]
     pipeline_server = [__file__, str(labeller.folder), "--pipeline-server"]
     with server(serve) as ours, server(pipeline_server) as theirs:
         short = json.dumps({"texts": [SHORT]}).encode()
@@ -391,6 +395,8 @@ def main() -> None:
         f"{len(texts):,} texts, {words:,} words, {asked.connections} connections, {engine}, medians of {asked.rounds}"
     )
     print_speeds(speeds)
+    if asked.speed_only:
+        return
     with server(serve) as ours:
         print(soak(ours, bodies, asked.seconds))
     # its home is empty, and has no int8 model
