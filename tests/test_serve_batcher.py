@@ -11,7 +11,7 @@ import pytest
 
 from labelkit.errors import LabelkitError
 from labelkit.records import Example, Labelled
-from labelkit.serve.batcher import Batcher, DrainingError
+from labelkit.serve.batcher import READY_CHARACTERS, Batcher, DrainingError
 from labelkit.serve.errors import RequestError
 from serve_stubs import StubLabeller
 
@@ -163,6 +163,23 @@ def test_time_limits_say_whether_labelling_had_begun_and_leave_nothing_behind() 
     asyncio.run(ask())
     assert labeller.batches == [["begun"], ["next"]]
     assert (batcher.open, batcher.waiting) == (0, 0)
+
+
+def test_texts_that_nobody_waits_for_any_more_take_no_room() -> None:
+    gate = threading.Event()
+    labeller = StubLabeller(work=lambda texts: cast(None, gate.wait(5)), choose=lambda lengths: [0])
+    batcher = batcher_of(labeller)
+
+    async def ask() -> None:
+        with pytest.raises(RequestError):  # its second text is ready, and larger than all that may be ready
+            await batcher.label(examples("begun", "x" * READY_CHARACTERS), 0.1)
+        later = asyncio.create_task(batcher.label(examples("later"), 5))
+        await until(lambda: batcher.open == 1)
+        gate.set()
+        assert texts_of(await asyncio.wait_for(later, 2)) == ["later"]
+
+    asyncio.run(ask())
+    assert labeller.batches == [["begun"], ["later"]]
 
 
 @pytest.mark.parametrize("where", ["work", "decode"])

@@ -224,14 +224,15 @@ class Batcher:
         queue = self._queue
         with self._changed:
             while True:
+                queue.ready = [item for item in queue.ready if not item.request.closed]
                 # an engine that took the place of another may have fewer streams
                 if stream < self.labeller.engine.streams:
                     if queue.failed:
                         return queue.failed.popleft(), self._label_each
                     if queue.waiting and (items := self._next_examples()):
                         return items, self._prepare
-                    if queue.ready and (items := self._next_batch()):
-                        return items, self._score
+                    if queue.ready:
+                        return self._next_batch(), self._score
                 if queue.closed and not queue.open:
                     return None
                 self._changed.wait()
@@ -257,9 +258,8 @@ class Batcher:
     def _next_batch(self) -> list[_Item]:
         """Take the example that has been ready longest, and those that are best labelled in one batch with it."""
         queue = self._queue
-        queue.ready = [item for item in queue.ready if not item.request.closed]
         lengths = [item.prepared.longest if item.prepared else 0 for item in queue.ready[:CHOICE]]
-        chosen = set(self.labeller.engine.batch_with_first(lengths) if lengths else ())
+        chosen = set(self.labeller.engine.batch_with_first(lengths))
         items = [item for position, item in enumerate(queue.ready) if position in chosen]
         queue.ready = [item for position, item in enumerate(queue.ready) if position not in chosen]
         return items
@@ -278,8 +278,8 @@ class Batcher:
     def _score(self, items: list[_Item]) -> None:
         """Run inference on ready examples."""
         parts = [item.prepared for item in items if item.prepared is not None]
-        batch = type(parts[0]).joined(parts)
         try:
+            batch = type(parts[0]).joined(parts)
             self._scored.put((items, batch, self.labeller.compute(batch, large=self._large)))
         except Exception:
             self._label_each(items)

@@ -53,7 +53,7 @@ class _ModelMetrics(Collector):
             "words": "Labelled words, or texts.",
             "batches": "Batches of records that were labelled together.",
             "failures": "Requests whose texts could not be labelled.",
-            "busy_seconds": "Seconds of tokenization and inference.",
+            "busy_seconds": "Seconds of tokenization and inference, of all streams.",
         }
         for name, help_ in counters.items():
             family = CounterMetricFamily(f"labelkit_model_{name}", help_, labels=("model", "run"))
