@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Annotated, Any, Literal, Self, get_args
 
-from annotated_types import Ge, Gt, Interval
+from annotated_types import Ge, Gt, Interval, Le
 
 AUTO: Literal["auto"] = "auto"
 #: characters of a line or record of data: four times the longest novels. JSON may take 30 bytes for each
@@ -236,6 +236,13 @@ class TrainSettings:
         bool,
         Doc("keep an ONNX model with the best checkpoint, where labelkit[fast] is installed: labelling starts sooner"),
     ] = True
+    teacher: Annotated[
+        str | None,
+        Doc("learn from the probabilities of this run, of several (RUN,RUN) or of a group of runs, too; None: of none"),
+    ] = None
+    teacher_weight: Annotated[
+        Annotated[float, Gt(0), Le(1)], Doc("share of the teacher's probabilities in the loss, beside the gold labels")
+    ] = 0.5
     head: Annotated[str, Doc("what stands on the encoder and how it learns: a name of labelkit heads")] = "linear"
     select: Annotated[
         str | None, Doc("of several tasks the one whose metric selects the checkpoint; None: the mean of their metrics")

@@ -69,7 +69,7 @@ def new_trainer(run: ResolvedRun, model: Any, **options: Any) -> WordLevelTraine
         "batch_tokens": train.batch_tokens,
     }
     if not run.others:
-        return WordLevelTrainer(head=run.head, random_window=train.random_window, **options)
+        return WordLevelTrainer(head=run.head, random_window=train.random_window, teacher=run.teacher, **options)
     stores = {one.task: one.windows["train"] for one in run.of_tasks}
     heads = {one.task: one.head for one in run.of_tasks}
     return JointTrainer(

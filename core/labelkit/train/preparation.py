@@ -33,6 +33,7 @@ from labelkit.train.corpora import plan_context, read_corpus
 from labelkit.train.joint_leakage import joint_leakage_notes
 from labelkit.train.resumption import check_data_unchanged, check_resumable, recorded_request
 from labelkit.train.split_records import split_records
+from labelkit.train.teacher import find_teachers, pin_teachers
 from labelkit.train.trials import try_parts
 
 if TYPE_CHECKING:
@@ -205,6 +206,8 @@ def _prepare_task(
         if corpus.schema.multilabel and not plan.head.multilabel:
             plan = plan_for_sets(request, plan, catalog, errors)
         corpus, weights = with_class_weights(corpus, plan)
+        if not several:  # where it is refused
+            plan = pin_teachers(plan, find_teachers(plan, corpus, catalog, home))
     if not errors.errors:
         try_parts(plan, corpus, catalog, errors)
     errors.raise_errors()

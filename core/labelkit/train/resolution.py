@@ -38,6 +38,7 @@ from labelkit.settings import AUTO
 from labelkit.train.arguments import training_arguments
 from labelkit.train.epochs import epochs_for
 from labelkit.train.preparation import PreparedRun
+from labelkit.train.teacher_targets import TeacherTargets
 from labelkit.train.trial import try_training_settings
 from labelkit.train.trials import trial_examples
 from labelkit.train.weight_average import check_average
@@ -57,6 +58,7 @@ class ResolvedRun:
     :param suppliers: the plugins of the parts of the plan.
     :param callbacks: further callbacks of its Trainer, given in Python.
     :param others: the further tasks that are trained together with the task of ``plan``.
+    :param teacher: what teachers say of train; None where there are none.
     """
 
     id: str
@@ -75,6 +77,7 @@ class ResolvedRun:
     suppliers: tuple[Supplier, ...] = ()
     callbacks: tuple[TrainerCallback, ...] = ()
     others: tuple[ResolvedRun, ...] = ()
+    teacher: TeacherTargets | None = None
 
     @property
     def task(self) -> str:

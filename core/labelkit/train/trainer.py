@@ -22,6 +22,7 @@ from labelkit.records import Schema
 from labelkit.records.heads import IGNORE_INDEX
 from labelkit.train.oom_recovery import OutOfMemoryTrainer
 from labelkit.train.sampling import TokenBatchSampler, TrainSampler
+from labelkit.train.teacher_targets import TeacherTargets
 from labelkit.train.training_state import load_optimizer, load_random, load_weights
 from labelkit.train.training_windows import Item, RandomTextWindows, TrainingWindows
 from labelkit.train.weight_average import WeightAverage
@@ -51,6 +52,8 @@ class Collator:
         else:
             unknown = unknown_words([item["words"] for item in items], arrays["labels"], left=left)
             arrays.update({} if unknown is None else {"unknown": unknown})
+        if "teacher" in items[0]:
+            arrays["teacher"] = teacher_array(items, self._schema, left=left)
         return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
 
@@ -63,6 +66,20 @@ def label_array(rows: Sequence[NDArray[Any]], schema: Schema, *, left: bool) -> 
     if schema.kind == "token":
         return pad_labels(rows, left=left)
     return multi_hot(rows, len(schema.labels)) if schema.multilabel else text_labels([row[0] for row in rows])
+
+
+def teacher_array(items: Sequence[Item], schema: Schema, *, left: bool) -> NDArray[np.float32]:
+    """Return what teachers say of windows, of shape (windows, subwords, labels) or (windows, labels).
+
+    It is zero at subwords that begin no word.
+    """
+    rows: NDArray[np.float32] = np.concatenate([item["teacher"] for item in items])
+    if schema.kind == "text":
+        return rows
+    begins = first_subword_mask(pad_words([item["words"] for item in items], left=left))
+    found = np.zeros((*begins.shape, rows.shape[1]), np.float32)
+    found[begins] = rows
+    return found
 
 
 def unknown_words(rows: Sequence[NDArray[np.int32]], labels: NDArray[Any], *, left: bool) -> NDArray[np.bool_] | None:
@@ -142,6 +159,7 @@ class WordLevelTrainer(OutOfMemoryTrainer):
     :param evaluate: evaluates the model on validation; called with the number of steps done, of epochs done, and the
         mean training loss since the last evaluation.
     :param random_window: the most subwords of the one window of each text that an epoch reads; 0 for all windows.
+    :param teacher: what teachers say of the windows of ``train``; None where there are none.
     :param callbacks: called at each step and evaluation in this order, after those of transformers.
     :param data: the windows in place of those of ``train``, and ``collate`` what makes batches of them.
     :ivar average: of the weights, which the training state holds, too; None for none.
@@ -161,13 +179,14 @@ class WordLevelTrainer(OutOfMemoryTrainer):
         evaluate: Evaluate,
         callbacks: list[TrainerCallback],
         random_window: int = 0,
+        teacher: TeacherTargets | None = None,
         data: TrainingWindows | None = None,
         collate: Callable[[Sequence[Item]], dict[str, torch.Tensor]] | None = None,
     ) -> None:
         seed = args.data_seed if args.data_seed is not None else args.seed
-        windows = data or TrainingWindows(train)
+        windows = data or TrainingWindows(train, teacher, text=head.context.schema.kind == "text")
         if random_window:
-            windows = RandomTextWindows(train, encoding, random_window, seed)
+            windows = RandomTextWindows(train, encoding, random_window, seed, teacher)
         lengths = windows.lengths()
         self._sampler = TrainSampler(
             lengths,
@@ -192,6 +211,7 @@ class WordLevelTrainer(OutOfMemoryTrainer):
         self._head = head
         self._evaluate_words = evaluate
         self._mean_weight = windows.mean_weight
+        self._teacher_weight = 0.0 if teacher is None else teacher.weight
         self.model_accepts_loss_kwargs = True  # compute_loss divides by the items of all accumulated batches
         self.remove_callback(PrinterCallback)
 
@@ -230,8 +250,13 @@ class WordLevelTrainer(OutOfMemoryTrainer):
         gradient of a text does not depend on the other texts of its batch.
         """
         labels, weights, unknown = inputs.pop("labels"), inputs.pop("weights", None), inputs.pop("unknown", None)
+        teacher = inputs.pop("teacher", None)
         outputs = model(**inputs)
         losses = self._head.losses(outputs["logits"], labels, outputs.get(MODULE) or {}, unknown)
+        if teacher is not None:
+            learned = -(teacher * outputs["logits"].float().log_softmax(dim=-1)).sum(dim=-1)
+            share = self._teacher_weight
+            losses = (1 - share) * losses.reshape(learned.shape) + share * learned
         if weights is not None:
             losses = losses * (weights / self._mean_weight)
         count = (labels != IGNORE_INDEX).sum() if num_items_in_batch is None else num_items_in_batch

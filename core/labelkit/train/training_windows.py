@@ -11,6 +11,7 @@ from torch.utils.data import Dataset
 from labelkit.encode.alignment import Encoding, Window
 from labelkit.encode.cache import WindowStore
 from labelkit.encode.pairs import NO_PAIR
+from labelkit.train.teacher_targets import TeacherTargets
 
 Item = Mapping[str, Any]
 
@@ -18,13 +19,15 @@ Item = Mapping[str, Any]
 class TrainingWindows(Dataset[Item]):
     """The windows of train as a torch dataset.
 
+    :param teacher: what teachers say of train; None where there are none.
+    :param text: labels are those of texts.
     :cvar random: samplers number the items of epoch ``n`` from ``n * len(self)`` on.
     """
 
     random = False
 
-    def __init__(self, store: WindowStore) -> None:
-        self._store = store
+    def __init__(self, store: WindowStore, teacher: TeacherTargets | None = None, *, text: bool = False) -> None:
+        self._store, self._teacher, self._text = store, teacher, text
 
     def __len__(self) -> int:
         return len(self._store)
@@ -43,8 +46,10 @@ class TrainingWindows(Dataset[Item]):
 
     def _item(self, index: int, window: Window, weight: float) -> Item:
         labels = self._store.labels(index)
-        words = {"words": window.words, "second": window.second}
-        return {"input_ids": window.ids, "labels": labels, "weight": weight, **words}
+        item = {"input_ids": window.ids, "labels": labels, "weight": weight, "words": window.words}
+        if self._teacher is not None:
+            item["teacher"] = self._teacher.of_window(window, text=self._text)
+        return {**item, "second": window.second}
 
 
 class RandomTextWindows(TrainingWindows):
@@ -58,8 +63,10 @@ class RandomTextWindows(TrainingWindows):
 
     random = True
 
-    def __init__(self, store: WindowStore, encoding: Encoding, size: int, seed: int) -> None:
-        super().__init__(store)
+    def __init__(
+        self, store: WindowStore, encoding: Encoding, size: int, seed: int, teacher: TeacherTargets | None = None
+    ) -> None:
+        super().__init__(store, teacher, text=True)
         special = encoding.special_tokens
         self._prefix, self._suffix = len(special.prefix), len(special.suffix)
         self._size, self._seed = size, seed

@@ -1,0 +1,170 @@
+"""``train.teacher``: a run learns from the probabilities of others, which are asked once and named by their ids."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import labelkit
+from labelkit import Schema
+from labelkit.encode.alignment import Window
+from labelkit.errors import LabelkitError
+from labelkit.events import Event, Stage, StepDone
+from labelkit.registry import Home, Registry
+from labelkit.train.teacher_targets import TeacherTargets
+from labelkit.train.trainer import teacher_array
+
+PLAIN = str(Path(__file__).parent / "plain.toml")
+Train = Callable[..., labelkit.RunResult]
+
+
+@pytest.fixture
+def own_home(trained: labelkit.RunResult, home: Path, tmp_path: Path) -> Path:
+    """Return a home with the run ``shared``, whose teacher's answers are not kept yet."""
+    return Path(shutil.copytree(home, tmp_path / "home", ignore=shutil.ignore_patterns("teacher")))
+
+
+@pytest.fixture
+def learn(tiny: Path, corpus: Path, own_home: Path) -> Train:
+    """Return ``labelkit.run("ner")`` for one epoch of three steps with the run ``shared`` as the teacher."""
+
+    def run(**options: Any) -> labelkit.RunResult:
+        fast = {"train.precision": "fp32", "train.onnx": False, "train.save_minutes": 0}
+        settings = {**fast, "train.teacher": "shared", **options.pop("settings", {})}
+        given = {"task": "ner", "data": str(corpus), "model": str(tiny), "recipe": PLAIN, "epochs": 1, "home": own_home}
+        return labelkit.run(**{**given, "lr": 5e-3, **options}, settings=settings)
+
+    return run
+
+
+def weights_of(result: labelkit.RunResult) -> bytes:
+    return (result.checkpoint / "model.safetensors").read_bytes()
+
+
+# -- what is learned --------------------------------------------------------------------------------------------------
+
+
+def a_window(words: list[int], example: int) -> Window:
+    return Window(np.arange(len(words), dtype=np.int32), np.array(words, np.int32), example)
+
+
+def test_a_window_gets_the_probabilities_of_the_words_that_begin_in_it() -> None:
+    probabilities = np.arange(10, dtype=np.float16).reshape(5, 2)
+    targets = TeacherTargets(probabilities, np.array([0, 3]), 0.5)
+    assert targets.of_window(a_window([-1, 1, 1, 2, -1], 0), text=False).tolist() == [[2, 3], [4, 5]]
+    assert targets.of_window(a_window([-1, 0, 1, -1], 1), text=False).tolist() == [[6, 7], [8, 9]]
+    assert targets.of_window(a_window([-1, 0, 0, -1], 1), text=True).tolist() == [[6, 7]]
+
+
+@pytest.mark.parametrize("left", [False, True])
+def test_a_batch_has_them_at_the_first_subword_of_each_word(left: bool) -> None:
+    rows = np.array([[0.25, 0.75], [1, 0]], np.float32)
+    items = [
+        {"words": np.array([-1, 4, 4, 5, -1], np.int32), "teacher": rows},
+        {"words": np.array([-1, 0, -1], np.int32), "teacher": rows[1:]},
+    ]
+    found = teacher_array(items, Schema(name="pos", kind="token", labels=("A", "B")), left=left)
+    expected = np.zeros((2, 5, 2))
+    expected[0, 1], expected[0, 3], expected[1, 3 if left else 1] = rows[0], rows[1], rows[1]
+    assert np.array_equal(found, expected)
+
+
+def test_a_run_learns_from_its_teacher_which_the_plan_names_by_its_id(
+    learn: Train, trained: labelkit.RunResult, own_home: Path
+) -> None:
+    events: list[Event] = []
+    taught = learn(listeners=[events.append])
+    asked = [event.detail for event in events if isinstance(event, Stage) and event.name == "asking"]
+    assert asked == ["the teacher shared"] or asked == [f"the teacher {trained.run}"]
+    with Registry.open(Home(root=own_home), create=False) as registry:
+        (entry,) = (one for one in registry.runs.get(taught.run).record.plan if one.key == "train.teacher")
+    assert (entry.text, "shared" in entry.origin) == (trained.run, True)
+    (kept,) = (own_home / "cache" / "teacher").iterdir()
+    probabilities = np.load(kept)
+    assert np.allclose(probabilities.astype(np.float32).sum(axis=1), 1, atol=0.01)
+    alone = learn(settings={"train.teacher": None})
+    hardly = learn(settings={"train.teacher_weight": 1e-9})
+    assert weights_of(alone) != weights_of(taught)
+    assert hardly.metrics["validation"]["ner"]["loss"] == pytest.approx(alone.metrics["validation"]["ner"]["loss"])
+
+
+def test_the_teacher_is_asked_once_and_again_where_its_answers_are_damaged(learn: Train, own_home: Path) -> None:
+    first = learn()
+    events: list[Event] = []
+    again = learn(listeners=[events.append])
+    assert not [event for event in events if isinstance(event, Stage) and event.name == "asking"]
+    assert weights_of(again) == weights_of(first)
+    (kept,) = (own_home / "cache" / "teacher").iterdir()
+    kept.write_bytes(kept.read_bytes()[:200])
+    assert weights_of(learn(listeners=[events.append])) == weights_of(first)
+    assert [event for event in events if isinstance(event, Stage) and event.name == "asking"]
+
+
+def test_a_resumed_run_learns_the_same(learn: Train, own_home: Path) -> None:
+    def stop(event: Event) -> None:
+        if isinstance(event, StepDone) and event.step == 2:
+            raise KeyboardInterrupt
+
+    whole = learn()
+    with pytest.raises(KeyboardInterrupt):
+        learn(listeners=[stop])
+    assert weights_of(labelkit.resume("latest", home=own_home)) == weights_of(whole)
+
+
+def test_several_teachers_are_averaged_and_a_group_is_all_its_runs(
+    learn: Train, trained: labelkit.RunResult, own_home: Path
+) -> None:
+    seeds = learn(settings={"train.teacher": None}, seeds=2)
+    assert seeds.group is not None
+    plans = []
+    for teacher in (f"shared, {seeds.group.runs[0]}", seeds.group.id):
+        taught = learn(settings={"train.teacher": teacher})
+        with Registry.open(Home(root=own_home), create=False) as registry:
+            plan = registry.runs.get(taught.run).record.plan
+            plans += [one.text for one in plan if one.key == "train.teacher"]
+    assert plans == [f"{trained.run},{seeds.group.runs[0]}", ",".join(seeds.group.runs)]
+    both, one = (np.load(path).astype(np.float32) for path in sorted((own_home / "cache" / "teacher").iterdir()))
+    assert both.shape == one.shape
+
+
+def test_texts_are_learned_from_a_teacher_too_a_random_window_of_each(
+    learn: Train, own_home: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "texts"
+    folder.mkdir()
+    rows = "".join(f"{text * 9},{label}\n" for text, label in (("good film ", "good"), ("dull film ", "bad")) * 4)
+    for split in ("train", "dev", "test"):
+        (folder / f"{split}.csv").write_text("text,label\n" + rows, encoding="utf-8")
+    options: dict[str, Any] = {"task": "textcls", "data": str(folder), "epochs": 4}
+    settings = {"train.teacher": None, "train.random_window": 16}
+    with pytest.warns(UserWarning, match="are the same"):
+        teacher = learn(**options, settings=settings, name="critic")
+    with pytest.warns(UserWarning, match="are the same"):
+        taught = learn(**options, settings={**settings, "train.teacher": "critic"})
+    assert weights_of(taught) != weights_of(teacher)
+    (kept,) = (own_home / "cache" / "teacher").iterdir()
+    assert np.load(kept).shape == (8, 2)
+
+
+# -- bad input --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"settings": {"train.teacher": "nobody"}}, r"train\.teacher: .*nobody"),
+        ({"task": "pos", "data": "sample"}, r"cannot learn from it: the teacher \S+ has other labels: "),
+        ({"task": "ner+pos", "data": "sample"}, r"train\.teacher cannot be combined with several tasks"),
+        ({"settings": {"train.teacher_weight": 0}}, r"train\.teacher_weight"),
+    ],
+)
+def test_what_cannot_be_learned_is_one_line_before_anything_starts(
+    learn: Train, options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(LabelkitError, match=message):
+        learn(**options)
