@@ -14,7 +14,7 @@ import labelkit
 from labelkit import Schema
 from labelkit.encode.alignment import Window
 from labelkit.errors import LabelkitError
-from labelkit.events import Event, Stage, StepDone
+from labelkit.events import Event, Scored, Stage, StepDone
 from labelkit.registry import Home, Registry
 from labelkit.train.teacher_targets import TeacherTargets
 from labelkit.train.trainer import teacher_array
@@ -93,6 +93,7 @@ def test_a_run_learns_from_its_teacher_which_the_plan_names_by_its_id(
     assert hardly.metrics["validation"]["ner"]["loss"] == pytest.approx(alone.metrics["validation"]["ner"]["loss"])
 
 
+@pytest.mark.slow
 def test_the_teacher_is_asked_once_and_again_where_its_answers_are_damaged(learn: Train, own_home: Path) -> None:
     first = learn()
     events: list[Event] = []
@@ -116,6 +117,7 @@ def test_a_resumed_run_learns_the_same(learn: Train, own_home: Path) -> None:
     assert weights_of(labelkit.resume("latest", home=own_home)) == weights_of(whole)
 
 
+@pytest.mark.slow
 def test_several_teachers_are_averaged_and_a_group_is_all_its_runs(
     learn: Train, trained: labelkit.RunResult, own_home: Path
 ) -> None:
@@ -132,6 +134,7 @@ def test_several_teachers_are_averaged_and_a_group_is_all_its_runs(
     assert both.shape == one.shape
 
 
+@pytest.mark.slow
 def test_texts_are_learned_from_a_teacher_too_a_random_window_of_each(
     learn: Train, own_home: Path, tmp_path: Path
 ) -> None:
@@ -140,13 +143,16 @@ def test_texts_are_learned_from_a_teacher_too_a_random_window_of_each(
     rows = "".join(f"{text * 9},{label}\n" for text, label in (("good film ", "good"), ("dull film ", "bad")) * 4)
     for split in ("train", "dev", "test"):
         (folder / f"{split}.csv").write_text("text,label\n" + rows, encoding="utf-8")
+    alone: list[Event] = []
+    taught: list[Event] = []
     options: dict[str, Any] = {"task": "textcls", "data": str(folder), "epochs": 4}
     settings = {"train.teacher": None, "train.random_window": 16}
     with pytest.warns(UserWarning, match="are the same"):
-        teacher = learn(**options, settings=settings, name="critic")
+        learn(**options, settings=settings, name="critic", listeners=[alone.append])
     with pytest.warns(UserWarning, match="are the same"):
-        taught = learn(**options, settings={**settings, "train.teacher": "critic"})
-    assert weights_of(taught) != weights_of(teacher)
+        learn(**options, settings={**settings, "train.teacher": "critic"}, listeners=[taught.append])
+    losses = [[one.train_loss for one in heard if isinstance(one, Scored)] for heard in (alone, taught)]
+    assert losses[0][:4] != losses[1][:4]
     (kept,) = (own_home / "cache" / "teacher").iterdir()
     assert np.load(kept).shape == (8, 2)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,7 @@ from labelkit.plugins.catalog import Catalog
 from labelkit.plugins.suppliers import explain_missing_parts
 from labelkit.records import Context, ResolvedEncoder
 from labelkit.registry import RunDetails, names
+from labelkit.registry.checkpoint_folders import ResolvedCheckpoint
 from labelkit.registry.home import Home
 from labelkit.train.annotations import with_provenance
 from labelkit.train.class_weights import describe_weights, resolve_class_weights
@@ -52,6 +53,7 @@ class PreparedRun:
     :param continues: the checkpoint that the model comes from, where labelkit trained it.
     :param annotations: which annotations of Label Studio the data is made of; none where it is other data.
     :param others: the further tasks that are trained together with the task of ``plan``, without more of their own.
+    :param teachers: the checkpoints whose probabilities are learned, too.
     """
 
     plan: Plan
@@ -64,6 +66,7 @@ class PreparedRun:
     takes_name: bool = False
     annotations: AnnotationProvenance = field(default_factory=AnnotationProvenance)
     others: tuple[PreparedRun, ...] = ()
+    teachers: Sequence[ResolvedCheckpoint] = ()
 
     @property
     def of_tasks(self) -> tuple[PreparedRun, ...]:
@@ -164,6 +167,8 @@ def prepare(
     first = found[0]
     others = [replace(one, plan=with_shared_settings(one.plan, first.plan)) for one in found[1:]]
     check_joint_settings([one.plan for one in (first, *others)])
+    teachers = find_teachers(first.plan, first.corpus, catalog, home)
+    first = replace(first, plan=pin_teachers(first.plan, teachers), teachers=teachers)
     if others and resumes is None and (notes := joint_leakage_notes({one.task: one.corpus for one in found})):
         first = replace(first, corpus=replace(first.corpus, notes=(*first.corpus.notes, *notes)))
     return replace(first, others=tuple(others))
@@ -206,8 +211,6 @@ def _prepare_task(
         if corpus.schema.multilabel and not plan.head.multilabel:
             plan = plan_for_sets(request, plan, catalog, errors)
         corpus, weights = with_class_weights(corpus, plan)
-        if not several:  # where it is refused
-            plan = pin_teachers(plan, find_teachers(plan, corpus, catalog, home))
     if not errors.errors:
         try_parts(plan, corpus, catalog, errors)
     errors.raise_errors()

@@ -38,7 +38,7 @@ from labelkit.settings import AUTO
 from labelkit.train.arguments import training_arguments
 from labelkit.train.epochs import epochs_for
 from labelkit.train.preparation import PreparedRun
-from labelkit.train.teacher_targets import TeacherTargets
+from labelkit.train.teacher_targets import TeacherTargets, teacher_targets
 from labelkit.train.trial import try_training_settings
 from labelkit.train.trials import trial_examples
 from labelkit.train.weight_average import check_average
@@ -236,7 +236,7 @@ def encode_splits(
     emit: Callable[[Event], object],
     suppliers: tuple[Supplier, ...] = (),
 ) -> ResolvedRun:
-    """Encode all splits of all tasks as windows, or read them from the cache.
+    """Encode all splits of all tasks as windows, and ask the teachers, or read what the cache has of it.
 
     :param prepared: with its automatic settings resolved.
     :param suppliers: the plugins of the parts of the plan.
@@ -276,6 +276,7 @@ def encode_splits(
         suppliers=suppliers,
         callbacks=prepared.callbacks,
         others=tuple(encode_splits(run, device, one, home, emit, suppliers) for one in prepared.others),
+        teacher=teacher_targets(run, plan, corpus, prepared.teachers, home, emit),
     )
 
 

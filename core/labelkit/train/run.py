@@ -6,7 +6,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import partial
 from html import escape
 from pathlib import Path
@@ -35,7 +35,6 @@ from labelkit.train.preparation import PreparedRun
 from labelkit.train.record import run_record
 from labelkit.train.resolution import encode_splits, resolve
 from labelkit.train.resumption import find_training_state, provenance_changes, rewind
-from labelkit.train.teacher_targets import teacher_targets
 from labelkit.train.training_state import TrainingState
 
 Metrics = Mapping[str, Any]
@@ -134,8 +133,6 @@ def train(
             if prepared.resumes:  # find it again: gc could remove it until the run was recorded as running
                 state = rewind(registry, run, home, find_training_state(run, home))
             resolved = encode_splits(run, device, prepared, home, emit, record.suppliers)
-            targets = teacher_targets(run, prepared.plan, prepared.corpus, catalog, home, emit)
-            resolved = replace(resolved, teacher=targets)
             check = partial(check_writable, registry, run, lock)
             with explain_out_of_memory():
                 best, metrics = TrainingRun(resolved, emit, state, at_step=at_step, check_writable=check).fit_and_test()

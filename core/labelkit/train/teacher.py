@@ -34,12 +34,10 @@ def find_teachers(plan: Plan, corpus: Corpus, catalog: Catalog, home: Home) -> l
     return found
 
 
-def pin_teachers(plan: Plan, teachers: list[ResolvedCheckpoint]) -> Plan:
-    """Return a plan whose teachers are named by the ids of their runs, as an alias may soon be that of another one."""
-    if not teachers:
-        return plan
+def pin_teachers(plan: Plan, teachers: Sequence[ResolvedCheckpoint]) -> Plan:
+    """Return a plan that names its teachers by the ids of their runs, as an alias may soon be that of another one."""
     given, origin = plan.entries()["train.teacher"]
-    pinned = SEPARATOR.join(one.info.run if is_run(one.reference) else one.reference for one in teachers)
+    pinned = SEPARATOR.join(one.info.run if is_run(one.reference) else one.reference for one in teachers) or None
     return plan if pinned == given else plan.updated({"train.teacher": Setting(pinned, f"{origin} {given}")})
 
 
@@ -77,7 +75,7 @@ def _check_teacher(reference: str, whole: CheckpointInfo, plan: Plan, corpus: Co
         (schema.multilabel or schema.numeric, "its texts have not one label each"),
         (corpus.pairs, "its texts are pairs"),
         (info.kind != plan.task.kind, f"the teacher {reference} labels {info.kind}s"),
-        (info.head != "linear", f"the head of the teacher {reference} is {info.head}, not linear"),
+        ({info.head, whole.head} != {"linear"}, f"a head of the teacher {reference} is not linear"),
         (info.preprocessors != own, f"the preprocessors of the teacher {reference} are others"),
         (
             set(info.schema.label_names) != set(schema.label_names),

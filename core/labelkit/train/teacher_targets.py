@@ -25,11 +25,10 @@ from labelkit.inference.prediction import score_windows
 from labelkit.inference.torch_engine import load_torch_engine
 from labelkit.models.checkpoint import FirstTask
 from labelkit.models.checkpoint_files import sha256_of, weights_of
-from labelkit.plugins.catalog import Catalog
+from labelkit.models.heads import LINEAR
 from labelkit.records import Example
 from labelkit.registry.checkpoint_folders import ResolvedCheckpoint
 from labelkit.registry.home import Home
-from labelkit.train.teacher import find_teachers
 
 #: examples that are scored at once, so that memory stays flat; and the version of what the cache holds
 _BLOCK, _VERSION = 2048, 1
@@ -57,13 +56,17 @@ class TeacherTargets:
 
 
 def teacher_targets(
-    run: str, plan: Plan, corpus: Corpus, catalog: Catalog, home: Home, emit: Callable[[Event], object]
+    run: str,
+    plan: Plan,
+    corpus: Corpus,
+    teachers: Sequence[ResolvedCheckpoint],
+    home: Home,
+    emit: Callable[[Event], object],
 ) -> TeacherTargets | None:
     """Return the mean probabilities of the teachers of a plan for its train split; None where it has none.
 
-    :raises LabelkitError: a teacher is gone, or its model cannot be loaded.
+    :raises LabelkitError: the model of a teacher cannot be loaded.
     """
-    teachers = find_teachers(plan, corpus, catalog, home)
     if not teachers:
         return None
     train = corpus.splits["train"]
@@ -71,7 +74,7 @@ def teacher_targets(
     path = home.cache / "teacher" / f"{_cache_key(teachers, plan, corpus)}.npy"
     probabilities = _read(path, sum(lengths), len(corpus.schema.label_names))
     if probabilities is None:
-        each = (_probabilities(run, one, plan, corpus, catalog, emit) for one in teachers)
+        each = (_probabilities(run, one, plan, corpus, emit) for one in teachers)
         total = np.zeros((sum(lengths), len(corpus.schema.label_names)), np.float32)
         for one in each:
             total += one
@@ -104,19 +107,13 @@ def _read(path: Path, rows: int, labels: int) -> Probabilities | None:
 
 
 def _probabilities(
-    run: str,
-    teacher: ResolvedCheckpoint,
-    plan: Plan,
-    corpus: Corpus,
-    catalog: Catalog,
-    emit: Callable[[Event], object],
+    run: str, teacher: ResolvedCheckpoint, plan: Plan, corpus: Corpus, emit: Callable[[Event], object]
 ) -> NDArray[np.float32]:
     """Return the probabilities of one teacher, with the labels in the order of the data."""
     whole, examples = teacher.info, corpus.splits["train"].examples
     info = whole.of_tasks.get(plan.task.name, whole)
-    head = catalog.find("head", info.head)
-    first = None if info.task == whole.task else FirstTask(whole, catalog.find("head", whole.head))
-    engine = load_torch_engine(teacher.folder, info, head, "fp32", plan.context, first=first)
+    first = None if info.task == whole.task else FirstTask(whole, LINEAR)
+    engine = load_torch_engine(teacher.folder, info, LINEAR, "fp32", plan.context, first=first)
     order = [info.schema.label_names.index(label) for label in corpus.schema.label_names]
     stage = {"run": run, "name": "asking", "detail": f"the teacher {teacher.reference}"}
     emit(Stage(**stage))
