@@ -1,6 +1,7 @@
 """Measure joint training of several tasks against the training of each by itself.
 
     python benchmarks/joint.py steps [--rounds 15] [--windows 32] [--subwords 32] [--json FILE]
+    python benchmarks/joint.py labelling JOINT ONE FILE [--records 500] [--rounds 5] [--engine torch]
     LABELKIT_DATA=FOLDER python benchmarks/joint.py layers [--seeds 42 43 44] [--limit N] [--results FILE] [-- FLAGS]
     LABELKIT_DATA=FOLDER python benchmarks/joint.py tenth [the same options]
     LABELKIT_DATA=FOLDER python benchmarks/joint.py corpora [the same options]
@@ -8,6 +9,9 @@
 ``steps``: a forward pass and a training step of one joint model of ner, pos and chunk against one model of ner. Both
 have the bundled encoder and read the same random batch in fp32, in turn; the figure is the median of the ratios of the
 pairs. Neither decoding nor data is a part of it.
+
+``labelling``: ``labelkit label`` with a run of several tasks against one of a single task, of the records of FILE, in
+turn, with decoding and records; the figure is the median of the ratios of their processor time.
 
 The other modes run ``labelkit run`` with FLAGS, each run as a process of its own, in turn: for each seed the joint run
 and a run of each task. ``layers``: ner, pos and chunk of CoNLL-2003. ``tenth``: a tenth of the sentences of
@@ -104,6 +108,46 @@ def measure_steps(options: argparse.Namespace) -> None:
         print(f"{name} {value:.3f}", flush=True)
     if options.json:
         options.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+
+
+# -- labelling
+
+
+def labelling_seconds(labeller: Any, examples: Sequence[Any]) -> float:
+    """Return the processor time of labelling examples as a large input."""
+    from labelkit.label.stream import label_stream
+
+    start = time.process_time()
+    for _ in label_stream(labeller, examples, strict=True, large=True):
+        pass
+    return time.process_time() - start
+
+
+def measure_labelling(options: argparse.Namespace) -> None:
+    """Print the processor time of a record with each labeller, and the ratio."""
+    from labelkit import Labeller, LoadContext
+    from labelkit.label.inputs import find_inputs, read_inputs
+    from labelkit.plugins.catalog import Catalog
+    from labelkit.records import Example
+    from labelkit.registry import Home
+
+    home, catalog = Home.find(os.environ, cwd=Path.cwd()), Catalog.load()
+    joint = Labeller.open(options.joint, home, catalog, engine=options.engine, all_tasks=True)
+    one = Labeller.open(options.one, home, catalog, engine=options.engine)
+    found = read_inputs(
+        find_inputs([options.file], catalog.formats), "token", one.info.layer, LoadContext(), strict=True
+    )
+    examples = list(islice((item for item in found if isinstance(item, Example)), options.records))
+    labellers = one, joint
+    for labeller in labellers:
+        labelling_seconds(labeller, examples)
+    pairs = [[labelling_seconds(labeller, examples) for labeller in labellers] for _ in range(options.rounds)]
+    for labeller, seconds_ in zip(labellers, zip(*pairs, strict=True), strict=True):
+        each = 1000 * statistics.median(seconds_) / len(examples)
+        print(
+            f"{'+'.join(labeller.info.of_tasks)}: {each:.2f} ms of processor time for a record, {labeller.engine.name}"
+        )
+    print(f"labelling_ratio {statistics.median(several / single for single, several in pairs):.3f}")
 
 
 # -- whole runs
@@ -282,6 +326,13 @@ def parser_of_modes() -> argparse.ArgumentParser:
     steps.add_argument("--windows", type=int, default=32)
     steps.add_argument("--subwords", type=int, default=32)
     steps.add_argument("--json", type=Path)
+    labelling = modes.add_parser("labelling", help="several tasks in one pass")
+    labelling.add_argument("joint", help="a run of several tasks")
+    labelling.add_argument("one", help="a run of one of them")
+    labelling.add_argument("file", help="anything that labelkit label reads")
+    labelling.add_argument("--records", type=int, default=500)
+    labelling.add_argument("--rounds", type=int, default=5)
+    labelling.add_argument("--engine", default="torch", help="as in labelkit label")
     for mode, make in COMPARISONS.items():
         whole = modes.add_parser(mode, help=(make.__doc__ or "").removeprefix("Return the ").rstrip("."))
         whole.add_argument("--seeds", type=int, nargs="+", default=[42, 43, 44])
@@ -295,8 +346,8 @@ def main() -> None:
     given = sys.argv[1:]
     split = given.index("--") if "--" in given else len(given)
     options, flags = parser_of_modes().parse_args(given[:split]), given[split + 1 :]
-    if options.mode == "steps":
-        measure_steps(options)
+    if options.mode in ("steps", "labelling"):
+        (measure_steps if options.mode == "steps" else measure_labelling)(options)
         return
     with tempfile.TemporaryDirectory() as folder:
         compared = COMPARISONS[options.mode](Path(folder), options.limit)
