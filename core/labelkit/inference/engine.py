@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -27,6 +26,7 @@ from labelkit.encode.batches import (
 from labelkit.encode.pairs import NO_PAIR
 from labelkit.errors import LabelkitError
 from labelkit.hardware import is_out_of_memory
+from labelkit.inference.out_of_memory import OutOfMemoryState
 from labelkit.inference.score_blocks import SCORES, new_scores
 from labelkit.models.heads import BoundHead, parameters_of
 from labelkit.records import Schema
@@ -59,37 +59,6 @@ class WordScores:
     lengths: NDArray[np.int64]
     covered: NDArray[np.bool_]
     parameters: Mapping[str, Floats] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class OutOfMemoryState:
-    """Out-of-memory recovery: the batch size that the device has been found to hold.
-
-    :param budget: largest batch to try, in subwords; None while no batch was out of memory.
-    :param backoffs: number of batches that were out of memory.
-    """
-
-    budget: int | None = None
-    backoffs: int = 0
-
-    def back_off(self, batch: Sequence[Window], error: Exception) -> None:
-        """Halve the budget to less than ``batch``, which was out of memory.
-
-        :raises LabelkitError: if the batch is a single window.
-        """
-        longest = max(len(window.ids) for window in batch)
-        if len(batch) == 1:
-            raise LabelkitError(
-                f"out of memory: the device does not hold a single window of {longest} subwords",
-                hint="free some memory of the device, or use the processor: CUDA_VISIBLE_DEVICES=",
-            ) from error
-        self.backoffs += 1
-        self.budget = longest * len(batch) // 2
-        if "torch" in sys.modules:
-            import torch
-
-            if torch.cuda.is_available():
-                torch.cuda.empty_cache()
 
 
 class InferenceStoppedError(Exception):

@@ -38,8 +38,9 @@ class EngineSelector:
         return f"{self.loaded.name}{then} on {self.loaded.device}"
 
     def compute(self, score: Callable[[Engine], WordScores], *, large: bool) -> WordScores:
-        """Call ``score`` with the engine to use; with the loaded one if the faster one fails. In several threads at
-        once where the engine has several streams, and is loaded.
+        """Call ``score`` with the engine to use; with the loaded one if the faster one fails.
+
+        It may be called from as many threads at once as the engine has streams, once that is loaded.
 
         :param large: the input is so large that the faster engine is worth its loading time.
         :raises LabelkitError: if the loaded engine fails.

@@ -404,7 +404,7 @@ class Labeller:
         return PreparedBatch(completed, self._encode(completed))
 
     def compute(self, batch: PreparedBatch, *, large: bool = False, stop: Event | None = None) -> ScoredBatch:
-        """Run inference on a batch; in one thread at a time, which may be another than that of :meth:`prepare`.
+        """Run inference on a batch; in as many threads at a time as the engine has streams, once that is loaded.
 
         :param large: the input is so large that a faster engine is worth its loading time.
         :param stop: event that cancels inference.

@@ -21,7 +21,7 @@ TRASH_PREFIX = ".removed-"
 _FULL = 1 << 20
 _BLOCK = 512
 #: the caches that labelkit fills by itself, and can fill again
-_CACHES = ("archives", "encoded", "examples")
+_CACHES = ("archives", "encoded", "examples", "teacher")
 
 
 def children(folder: Path) -> list[Path]:

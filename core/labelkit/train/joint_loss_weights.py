@@ -1,8 +1,8 @@
 """How much the loss of each of several tasks counts.
 
-Labels of some tasks are easier to guess than those of others: four of five words of news are in no entity. So the loss
-of a task is divided by that of a model that knows only how frequent its labels are. Every task starts near 1 then, and
-what is left of its loss says how much there is still to learn.
+Labels of some tasks are easier to guess than those of others: five of six words of news are in no entity. So the loss
+of a task is divided by that of a model that knows only how frequent its labels are. What is left of its loss then says
+how much of the rest there is still to learn.
 """
 
 from __future__ import annotations

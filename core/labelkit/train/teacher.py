@@ -27,7 +27,7 @@ def find_teachers(plan: Plan, corpus: Corpus, catalog: Catalog, home: Home) -> l
     :raises LabelkitError: there is no such run, or its labels cannot be learned by a run of this plan.
     """
     found = []
-    for reference in _references(plan.train.teacher or "", home):
+    for reference in () if plan.train.teacher is None else _references(plan.train.teacher, home):
         resolved = resolve_checkpoint(reference, home, catalog.tasks, offline=plan.context.offline)
         _check_teacher(reference, resolved.info, plan, corpus)
         found.append(resolved)
@@ -45,7 +45,9 @@ def _references(text: str, home: Home) -> Iterator[str]:
     """Yield the references in a setting, those of the finished runs of a group in place of its name."""
     from labelkit.registry import Registry
 
-    for reference in filter(None, map(str.strip, text.split(SEPARATOR))):
+    for reference in map(str.strip, text.split(SEPARATOR)):
+        if not reference:
+            raise LabelkitError("train.teacher names no run", hint="RUN, or RUN,RUN; leave it out to learn from none")
         if not is_run(reference):
             yield reference
             continue

@@ -211,7 +211,7 @@ def with_onnx_model(engine: Engine, model: OnnxModel, runtime: str) -> Engine:
     :raises ModelError: if the runtime differed from torch when the model was exported.
     """
     from labelkit.hardware import thread_count
-    from labelkit.inference.engine import OutOfMemoryState
+    from labelkit.inference.out_of_memory import OutOfMemoryState
 
     if why := model.unusable_runtimes.get(runtime):
         raise ModelError(why, hint="label with torch: --engine torch")
