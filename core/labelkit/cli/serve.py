@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -84,6 +85,7 @@ def serve(shell: Shell, runs: tuple[str, ...], host: str, port: int, token_file:
     labelkit serve ner@prod reviews=./checkpoint --host 0.0.0.0 --token-file token
     """
     require_serve()
+    from labelkit.inference.onnx.engine import bound_kernels
     from labelkit.serve.models import Opener, OpenOptions, ServedModels
     from labelkit.serve.server import bind, is_loopback
 
@@ -96,6 +98,7 @@ def serve(shell: Shell, runs: tuple[str, ...], host: str, port: int, token_file:
     if given["retrain_after"] and not given["label_studio"]:
         raise click.UsageError("--retrain-after is for --label-studio.")
     limits = limits_of(given)
+    bound_kernels(os.environ)
     with bind(host, port) as bound:
         options = OpenOptions(
             precision=given["precision"],
