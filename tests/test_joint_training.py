@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -442,6 +442,20 @@ def test_a_run_continues_with_the_heads_of_the_same_tasks(
     for task in ("chunk", "ner"):
         assert again.metrics["test"][task]["f1"] == done.metrics["test"][task]["f1"]
     assert any(note.endswith("its encoder and the heads of chunk, ner are taken up") for note in notes)
+
+
+@pytest.mark.parametrize(("more", "window"), [((), 0), (("--set", "train.random_window=64"), None)])
+def test_random_windows_of_a_recipe_are_for_one_task(
+    more: Sequence[str], window: int | None, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: Any
+) -> None:
+    monkeypatch.setenv("LABELKIT_HOME", str(tmp_path))
+    given = ["run", "textcls+pos", "--recipe", "best", "--model", str(tiny), "--dry-run", "--json", *more]
+    assert main(given) == (1 if window is None else 0)
+    out, said = capfd.readouterr()
+    if window is None:
+        assert "error: train.random_window " in said
+    else:
+        assert json.loads(out)["plan"]["train.random_window"]["value"] == window
 
 
 def test_words_and_texts_are_trained_together(

@@ -205,3 +205,12 @@ def test_a_small_corpus_is_read_eight_times(train: Train, tmp_path: Path) -> Non
     value, origin = plan["train.num_train_epochs"]
     assert value == "8.0"
     assert origin.startswith("automatic: train has ")
+
+
+def test_texts_are_counted_and_not_their_words(tmp_path: Path, tiny: Path) -> None:
+    result = labelkit.run("textcls", recipe="best", data="sample-reviews", model=str(tiny), max_steps=1, home=tmp_path)
+    with Registry.open(Home(root=tmp_path), create=False) as registry:
+        plan = {value.key: (value.text, value.origin) for value in registry.runs.get(result.run).record.plan}
+    value, origin = plan["train.num_train_epochs"]
+    assert value == "8.0"
+    assert origin.endswith(" texts")

@@ -167,7 +167,7 @@ class TrainSettings:
 
     seed: Annotated[Seed, Doc("seed of everything random")] = 42
     num_train_epochs: Annotated[
-        Annotated[float, Ge(0.001)] | Literal["auto"], Doc("epochs; auto: 3 to 8, the more the smaller train is")
+        Annotated[float, Ge(0.001)] | Literal["auto"], Doc("epochs; auto: 1 to 8, the more the smaller train is")
     ] = 3.0
     max_steps: Annotated[
         PositiveInt | Literal[-1], Doc("stop after this many optimizer steps; -1: after the epochs")

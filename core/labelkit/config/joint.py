@@ -179,6 +179,14 @@ def with_shared_settings(plan: Plan, first: Plan) -> Plan:
     return plan.updated(changes) if changes else plan
 
 
+def without_random_window(plan: Plan) -> Plan:
+    """Return the plan of the first of several tasks: all windows are read, unless the user asked for random ones."""
+    setting = plan.entries()["train.random_window"]
+    if not setting.value or not setting.origin.startswith("recipe "):
+        return plan
+    return plan.updated({"train.random_window": Setting(0, "several tasks")})
+
+
 def joint_entries(plans: Sequence[Plan]) -> dict[str, Setting]:
     """Return every setting of the first plan by its key, and those of others that differ by ``TASK.KEY``."""
     first = plans[0].entries()

@@ -14,6 +14,7 @@ from labelkit.config.joint import (
     joint_requests,
     joint_tasks,
     with_shared_settings,
+    without_random_window,
 )
 from labelkit.config.plan import Plan, Request, Setting, draft_plan
 from labelkit.data.corpus import Corpus
@@ -164,7 +165,7 @@ def prepare(
             for each in error.misses:
                 errors.add(each)
     errors.raise_errors()
-    first = found[0]
+    first = replace(found[0], plan=without_random_window(found[0].plan)) if len(found) > 1 else found[0]
     others = [replace(one, plan=with_shared_settings(one.plan, first.plan)) for one in found[1:]]
     check_joint_settings([one.plan for one in (first, *others)])
     teachers = find_teachers(first.plan, first.corpus, catalog, home)

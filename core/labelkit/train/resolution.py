@@ -36,7 +36,7 @@ from labelkit.models.tokenizer import load_tokenizer, max_length_of
 from labelkit.registry import Home
 from labelkit.settings import AUTO
 from labelkit.train.arguments import training_arguments
-from labelkit.train.epochs import epochs_for
+from labelkit.train.epochs import epochs_for_texts, epochs_for_words
 from labelkit.train.preparation import PreparedRun
 from labelkit.train.teacher_targets import TeacherTargets, teacher_targets
 from labelkit.train.trial import try_training_settings
@@ -176,9 +176,8 @@ def resolve_plan(prepared: PreparedRun) -> tuple[Plan, Hardware]:
     max_length = prepared.plan.data.max_length
     if max_length != "auto" and max_length > limit:
         raise LabelkitError(f"data.max_length {max_length} is more than the {limit} subwords that the encoder reads")
-    words = max(one.corpus.splits["train"].words for one in prepared.of_tasks)
     choices = {
-        "train.num_train_epochs": epochs_for(words),
+        "train.num_train_epochs": automatic_epochs(prepared),
         "data.max_length": architectures.default_max_length(limit),
         "train.learning_rate": _learning_rate(prepared.plan, config),
         "train.precision": architectures.precision_for(config, hardware.precision_for("auto", device)),
@@ -191,6 +190,14 @@ def resolve_plan(prepared: PreparedRun) -> tuple[Plan, Hardware]:
     try_training_settings(training_arguments(plan, Path("unused"), device.type))
     try_head(bound_head(plan, prepared), trial_labels(plan, prepared.corpus))
     return plan, device
+
+
+def automatic_epochs(prepared: PreparedRun) -> tuple[float, str]:
+    """Return the epochs by the size of train, and the reason for them; of several tasks the largest train decides."""
+    train = [one.corpus.splits["train"] for one in prepared.of_tasks]
+    if prepared.plan.task.kind == "text":
+        return epochs_for_texts(max(len(split.examples) for split in train))
+    return epochs_for_words(max(split.words for split in train))
 
 
 def adapter_choices(plan: Plan, config: PreTrainedConfig) -> dict[str, tuple[Any, str]]:
