@@ -34,21 +34,31 @@ def marked(folder: Path) -> PreTrainedTokenizerBase:
     return load_tokenizer(folder, mark_case=True)
 
 
+MARKS = set(case.MARKS.values())
+
+
 def pieces(tokenizer: PreTrainedTokenizerBase, *words: str) -> list[str]:
     tokens: list[str] = tokenizer(list(words), is_split_into_words=True, add_special_tokens=False).tokens()
     return tokens
 
 
 def test_capitalised_words_are_marked_once(marked: PreTrainedTokenizerBase) -> None:
-    assert pieces(marked, "Paris", "EU", "iPhone", "paris", "14") == ["paris", "^", "eu", "^", "iphone", "paris", "14"]
+    assert pieces(marked, "Paris", "A", "iPhone", "paris", "14") == ["paris", "^", "a", "^", "iphone", "paris", "14"]
     assert pieces(marked, "O'Neil") == ["o", "^", "'", "neil", "^"]
-    for word in ("Élan", "E\u0301lan", "Ωμέγα", "ÄÖ"):
+    for word in ("Élan", "E\u0301lan", "Ωμέγα", "McDonald", "DNAs", "Q\u0301"):
         assert pieces(marked, word)[-1] == "^"
+
+
+def test_words_of_capitals_have_a_mark_of_their_own(marked: PreTrainedTokenizerBase) -> None:
+    assert pieces(marked, "JAPAN", "WINS", ",", "Japan") == ["japan", "~", "wins", "~", ",", "japan", "^"]
+    assert pieces(marked, "AT&T", "US-based") == ["at", "~", "&", "t", "^", "us", "~", "-", "based"]
+    for word in ("ÄÖ", "E\u0301U", "ΩΜ"):
+        assert pieces(marked, word)[-1] == "~"
 
 
 def unmarked(tokenizer: PreTrainedTokenizerBase, words: list[str]) -> list[tuple[str, int | None]]:
     found = tokenizer(words, is_split_into_words=True, add_special_tokens=False)
-    return [pair for pair in zip(found.tokens(), found.word_ids(), strict=True) if pair[0] != "^"]
+    return [pair for pair in zip(found.tokens(), found.word_ids(), strict=True) if pair[0] not in MARKS]
 
 
 @given(
@@ -64,7 +74,7 @@ def test_without_the_marks_the_sub_tokens_are_those_of_before(
 def test_every_word_keeps_its_sub_tokens_and_begins_with_no_mark(
     plain: PreTrainedTokenizerBase, marked: PreTrainedTokenizerBase, words: list[str]
 ) -> None:
-    words = [word.replace("^", "") for word in words]
+    words = [word.replace("^", "").replace("~", "") for word in words]
     assert {word for _, word in unmarked(marked, words)} == {word for _, word in unmarked(plain, words)}
     found = marked(words, is_split_into_words=True, add_special_tokens=False)
     begins = [
@@ -72,7 +82,7 @@ def test_every_word_keeps_its_sub_tokens_and_begins_with_no_mark(
         for token, word, before in zip(found.tokens(), found.word_ids(), [None, *found.word_ids()], strict=False)
         if word != before
     ]
-    assert "^" not in begins
+    assert not MARKS & set(begins)
 
 
 def test_a_saved_tokenizer_marks_wherever_it_is_opened(marked: PreTrainedTokenizerBase, tmp_path: Path) -> None:

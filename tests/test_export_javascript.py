@@ -29,7 +29,7 @@ from labelkit.exports.node import _run_node, check_node
 from labelkit.inference.onnx.export import OnnxModel, export_model
 from labelkit.inference.viterbi import rules_of, viterbi
 from labelkit.labels.schemes import SCHEMES, repair, spans_of
-from labelkit.models.case_marks import AFTER_CAPITALISED, MARK
+from labelkit.models.case_marks import MARKS
 from labelkit.models.tiny import make_tiny
 from labelkit.records import Schema, Scores
 from labelkit.registry import Home
@@ -177,15 +177,17 @@ def test_ranges_are_written_as_gaps() -> None:
 
 
 def test_what_javascript_reads_otherwise_is_rewritten(tmp_path: Path) -> None:
-    mark = {"type": "Replace", "pattern": {"Regex": AFTER_CAPITALISED}, "content": MARK}
+    marks = [{"type": "Replace", "pattern": {"Regex": pattern}, "content": mark} for pattern, mark in MARKS.items()]
     other = {"type": "Lowercase"}
-    state = {"normalizer": {"type": "Sequence", "normalizers": [mark, other]}}
+    state = {"normalizer": {"type": "Sequence", "normalizers": [*marks, other]}}
     (tmp_path / "tokenizer.json").write_text(json.dumps(state), encoding="utf-8")
     (tmp_path / "tokenizer_config.json").write_text('{"model_max_length": 1e30}', encoding="utf-8")
     javascript_folder._adapt_tokenizer(tmp_path, 128)
     written = json.loads((tmp_path / "tokenizer.json").read_text(encoding="utf-8"))["normalizer"]["normalizers"]
-    assert "\\K" not in written[0]["pattern"]["Regex"]
-    assert written[1] == other
+    for part in written[:2]:
+        assert part["content"] in MARKS.values()
+        assert not any(only in part["pattern"]["Regex"] for only in ("\\K", "*+", "(?>"))
+    assert written[2:] == [other]
     assert json.loads((tmp_path / "tokenizer_config.json").read_text(encoding="utf-8")) == {"model_max_length": 128}
 
 

@@ -143,9 +143,10 @@ class DataSettings:
         NonNegativeInt, Doc("stride: subwords that neighbouring windows share, at most half a window")
     ] = 128
     label_all_tokens: Annotated[bool, Doc("learn the label on every subword of a word, not only the first")] = False
-    mark_case: Annotated[bool, Doc("mark capitalised words with a sign after them, for tokenizers that lower-case")] = (
-        False
-    )
+    mark_case: Annotated[
+        bool,
+        Doc("mark capitalised words, and those of capitals, with a sign after them, for tokenizers that lower-case"),
+    ] = False
 
     @property
     def file_scheme(self) -> FileScheme | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from labelkit.errors import ModelError
-from labelkit.exports.javascript_settings import is_case_mark, javascript_settings
+from labelkit.exports.javascript_settings import case_mark_pattern, javascript_settings
 from labelkit.files.atomic import new_folder
 from labelkit.files.json_text import to_json_line
 from labelkit.files.small import read_json
@@ -22,8 +22,6 @@ from labelkit.models.checkpoint_files import copy_checkpoint
 SETTINGS = "labelkit-js.json"
 #: modules that are copied to the folder
 MODULES = ("labelkit.js", "labelkit-tokens.js", "labelkit-words.js")
-#: JavaScript has neither possessive quantifiers nor ``\\K``; it looks behind at any length instead
-_CASE_MARKS = r"(?![\p{L}\p{M}])(?<=(?<![\p{L}\p{M}])\p{Lu}[\p{L}\p{M}]*)"
 
 
 def export_to_javascript(
@@ -78,8 +76,8 @@ def _adapt_tokenizer(folder: Path, max_length: int) -> None:
     tokenizer = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
     normalizer: Mapping[str, Any] = tokenizer["normalizer"] or {}
     for part in normalizer.get("normalizers", ()):
-        if is_case_mark(part):
-            part["pattern"] = {"Regex": _CASE_MARKS}
+        if pattern := case_mark_pattern(part):
+            part["pattern"] = {"Regex": pattern}
             (folder / "tokenizer.json").write_text(to_json_line(tokenizer), encoding="utf-8")
     config = read_json(folder / "tokenizer_config.json")
     limit = config.get("model_max_length")

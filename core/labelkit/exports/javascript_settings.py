@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from labelkit.exports.characters import bert_characters, splitter_characters
 from labelkit.inference.thresholds import threshold_array
-from labelkit.models.case_marks import AFTER_CAPITALISED, MARK
+from labelkit.models.case_marks import AFTER_CAPITALISED, AFTER_CAPITALS
 from labelkit.models.checkpoint import CheckpointInfo
 
 if TYPE_CHECKING:
@@ -17,7 +17,16 @@ if TYPE_CHECKING:
     from labelkit.encode.alignment import Encoding
 
 #: version of the settings, which ``labelkit.js`` checks
-FORMAT = 1
+FORMAT = 2
+_CAPITALS = r"(?:\p{Lu}\p{M}*){2,}"
+_AFTER = r"(?![\p{L}\p{M}])(?<=(?<![\p{L}\p{M}])"
+#: the patterns of case marks as JavaScript writes them, which has neither possessive quantifiers nor ``\\K`` and looks
+#: behind at any length; the last one is of checkpoints of before
+CASE_MARKS = {
+    AFTER_CAPITALS: rf"{_AFTER}{_CAPITALS})",
+    AFTER_CAPITALISED: rf"{_AFTER}(?!{_CAPITALS}(?![\p{{L}}\p{{M}}]))\p{{Lu}}[\p{{L}}\p{{M}}]*)",
+    r"(?<![\p{L}\p{M}])\p{Lu}[\p{L}\p{M}]*+\K": rf"{_AFTER}\p{{Lu}}[\p{{L}}\p{{M}}]*)",
+}
 #: settings of BERT's normalizer that ``labelkit.js`` reads
 _BERT = ("handle_chinese_chars", "lowercase", "strip_accents")
 
@@ -78,22 +87,20 @@ def bert_settings(backend: Tokenizer) -> dict[str, Any] | None:
     """Return how a tokenizer of BERT normalises and splits; None for any other one."""
     state = json.loads(backend.to_str())
     parts = _normalizers(state)
-    marks = len(parts) == 2 and is_case_mark(parts[0])
-    bert = parts[-1] if parts and (marks or len(parts) == 1) else {}
+    patterns = [case_mark_pattern(part) for part in parts[:-1]]
+    bert = parts[-1] if parts and all(patterns) else {}
     plain = all(token["special"] for token in state["added_tokens"])
     types = (bert.get("type"), (state["pre_tokenizer"] or {}).get("type"), state["model"]["type"])
     if types != ("BertNormalizer", "BertPreTokenizer", "WordPiece") or not plain or not bert["clean_text"]:
         return None
+    marks = [[pattern, part["content"]] for pattern, part in zip(patterns, parts, strict=False)]
     return {**{name: bert[name] for name in _BERT}, "case_marks": marks, **bert_characters(backend)}
 
 
-def is_case_mark(normalizer: dict[str, Any]) -> bool:
-    """Return whether a normalizer of ``tokenizer.json`` is the one that puts case marks."""
+def case_mark_pattern(normalizer: dict[str, Any]) -> str | None:
+    """Return the pattern for JavaScript of a normalizer of ``tokenizer.json`` that puts case marks; None for others."""
     pattern = normalizer.get("pattern") or {}
-    return normalizer["type"] == "Replace" and (pattern.get("Regex"), normalizer["content"]) == (
-        AFTER_CAPITALISED,
-        MARK,
-    )
+    return CASE_MARKS.get(pattern.get("Regex", "")) if normalizer["type"] == "Replace" else None
 
 
 def _normalizers(state: dict[str, Any]) -> list[dict[str, Any]]:

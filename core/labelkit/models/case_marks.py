@@ -1,8 +1,8 @@
 """Case marks: uncased tokenizers keep a trace of capitals, by which names are found.
 
-A normalizer inside ``tokenizer.json`` puts a known character after each capitalised word, so that a checkpoint stays a
-plain folder which tokenizes alike wherever it is loaded. After and not before the word: labels are learned on its
-first subword, which thus stays one that was pre-trained.
+Normalizers inside ``tokenizer.json`` put a known character after each capitalised word, and another one after a word of
+capitals, so that a checkpoint stays a plain folder which tokenizes alike wherever it is loaded. After and not before
+the word: labels are learned on its first subword, which thus stays one that was pre-trained.
 """
 
 from __future__ import annotations
@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-#: put after a capitalised word; a subword of its own for tokenizers that split at punctuation
-MARK = "^"
-#: matches the empty string after a capitalised word
-AFTER_CAPITALISED = r"(?<![\p{L}\p{M}])\p{Lu}[\p{L}\p{M}]*+\K"
+_CAPITALS = r"(?>(?:\p{Lu}\p{M}*){2,})(?![\p{L}\p{M}])"
+#: match the empty string after a word of two capitals or more, and after another one whose first letter is a capital
+AFTER_CAPITALS = rf"(?<![\p{{L}}\p{{M}}]){_CAPITALS}\K"
+AFTER_CAPITALISED = rf"(?<![\p{{L}}\p{{M}}])(?!{_CAPITALS})\p{{Lu}}[\p{{L}}\p{{M}}]*+\K"
+#: where each mark is put, in this order; subwords of their own for tokenizers that split at punctuation
+MARKS = {AFTER_CAPITALS: "~", AFTER_CAPITALISED: "^"}
 
 
 def add_case_marks(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase:
@@ -28,7 +30,8 @@ def add_case_marks(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBas
     if not supports_case_marks(tokenizer):
         return tokenizer
     backend = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
-    backend.normalizer = normalizers.Sequence([normalizers.Replace(Regex(AFTER_CAPITALISED), MARK), backend.normalizer])
+    rules = [normalizers.Replace(Regex(pattern), mark) for pattern, mark in MARKS.items()]
+    backend.normalizer = normalizers.Sequence([*rules, backend.normalizer])
     # a model's own tokenizer class would rebuild its normalizer when the checkpoint is loaded, the generic one does not
     return PreTrainedTokenizerFast(
         tokenizer_object=backend,
@@ -41,13 +44,14 @@ def add_case_marks(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBas
 
 
 def supports_case_marks(tokenizer: PreTrainedTokenizerBase) -> bool:
-    """Return whether a tokenizer is uncased, has no case marks, and would make the mark a subword of its own."""
+    """Return whether a tokenizer is uncased, has no case marks, and would make each mark a subword of its own."""
     normalizer = json.loads(tokenizer.backend_tokenizer.to_str()).get("normalizer")
-    if any(part.get("content") == MARK for part in _parts(normalizer)):
+    if any(part.get("content") in MARKS.values() for part in _parts(normalizer)):
         return False
     lowers = any(part["type"] == "Lowercase" or part.get("lowercase") for part in _parts(normalizer))
-    ids = tokenizer(["a", f"a{MARK}"], is_split_into_words=True, add_special_tokens=False)["input_ids"]
-    return lowers and len(ids) == 3 and ids[2] != tokenizer.unk_token_id
+    words = ["a", *(f"a{mark}" for mark in MARKS.values())]
+    ids = tokenizer(words, is_split_into_words=True, add_special_tokens=False)["input_ids"]
+    return lowers and len(ids) == 2 * len(words) - 1 and tokenizer.unk_token_id not in ids[1:]
 
 
 def _parts(normalizer: Any) -> Iterator[dict[str, Any]]:

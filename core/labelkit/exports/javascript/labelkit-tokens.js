@@ -2,8 +2,6 @@
 
 import { Characters } from './labelkit-words.js';
 
-const CASE_MARK = '^';
-const AFTER_CAPITALISED = /(?![\p{L}\p{M}])(?<=(?<![\p{L}\p{M}])\p{Lu}[\p{L}\p{M}]*)/gu;
 const HAN = [
   [0x4e00, 0x9fff], [0x3400, 0x4dbf], [0x20000, 0x2a6df], [0x2a700, 0x2b73f], [0x2b740, 0x2b81f], [0x2b920, 0x2ceaf],
   [0xf900, 0xfaff], [0x2f800, 0x2fa1f],
@@ -45,8 +43,10 @@ function bertEncoder({ model }, { bert, special }) {
   const unknown = vocabulary.get(model.unk_token);
   special.forEach((token) => vocabulary.delete(token));
   const longest = model.max_input_chars_per_word ?? 100;
+  const marks = bert.case_marks.map(([pattern, mark]) => [new RegExp(pattern, 'gu'), mark]);
   return (text) => {
-    const pieces = bertPieces(bert.case_marks ? text.replace(AFTER_CAPITALISED, CASE_MARK) : text, bert, characters);
+    const marked = marks.reduce((found, [pattern, mark]) => found.replace(pattern, mark), text);
+    const pieces = bertPieces(marked, bert, characters);
     return pieces.flatMap((piece) => {
       const letters = [...piece];
       if (letters.length > longest) return [unknown];

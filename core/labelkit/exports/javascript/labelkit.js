@@ -10,7 +10,7 @@ import { makeTokenizer } from './labelkit-tokens.js';
 import { Characters, splitWords } from './labelkit-words.js';
 
 const SETTINGS = 'labelkit-js.json';
-const FORMAT = 1;
+const FORMAT = 2;
 // subwords of a batch, padding included
 const BUDGET = 1024;
 const NO_WORD = -1;
