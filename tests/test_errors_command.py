@@ -392,7 +392,8 @@ def test_labels_of_texts_and_of_words_are_looked_at_too(
         lines = "".join(json.dumps(one) + "\n" for one in texts)
         (tmp_path / f"{name}.jsonl").write_text(lines, encoding="utf-8")
     data = f"train={tmp_path / 'train.jsonl'},validation={tmp_path / 'validation.jsonl'}"
-    labelkit.run("textcls", data=data, model=str(tiny), epochs=4, lr=1e-2, home=home, name="texts")
+    settings = {"train.freeze_embeddings": False}  # the encoder is random
+    labelkit.run("textcls", data=data, model=str(tiny), epochs=4, lr=1e-2, home=home, name="texts", settings=settings)
     wrong = [{"text": f"bad day {n}", "label": "a"} for n in range(0, 20, 3)]
     file = tmp_path / "gold.jsonl"
     file.write_text("".join(json.dumps(one) + "\n" for one in (*texts, *wrong)), encoding="utf-8")
