@@ -177,17 +177,18 @@ def test_ranges_are_written_as_gaps() -> None:
 
 
 def test_what_javascript_reads_otherwise_is_rewritten(tmp_path: Path) -> None:
-    marks = [{"type": "Replace", "pattern": {"Regex": pattern}, "content": mark} for pattern, mark in MARKS.items()]
+    patterns = {**MARKS, r"(?<![\p{L}\p{M}])\p{Lu}[\p{L}\p{M}]*+\K": "^"}  # the last is of checkpoints of before
+    marks = [{"type": "Replace", "pattern": {"Regex": pattern}, "content": mark} for pattern, mark in patterns.items()]
     other = {"type": "Lowercase"}
     state = {"normalizer": {"type": "Sequence", "normalizers": [*marks, other]}}
     (tmp_path / "tokenizer.json").write_text(json.dumps(state), encoding="utf-8")
     (tmp_path / "tokenizer_config.json").write_text('{"model_max_length": 1e30}', encoding="utf-8")
     javascript_folder._adapt_tokenizer(tmp_path, 128)
     written = json.loads((tmp_path / "tokenizer.json").read_text(encoding="utf-8"))["normalizer"]["normalizers"]
-    for part in written[:2]:
+    for part in written[:3]:
         assert part["content"] in MARKS.values()
         assert not any(only in part["pattern"]["Regex"] for only in ("\\K", "*+", "(?>"))
-    assert written[2:] == [other]
+    assert written[3:] == [other]
     assert json.loads((tmp_path / "tokenizer_config.json").read_text(encoding="utf-8")) == {"model_max_length": 128}
 
 
