@@ -7,7 +7,7 @@ import inspect
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, get_origin
 
 import pytest
 
@@ -140,7 +140,15 @@ def surface() -> dict[str, Any]:
 
 def _fields(class_: Any) -> dict[str, str]:
     """Return field → whether it is required, and its type."""
-    return {field.name: f"{_needed(field)} {field.type}" for field in dataclasses.fields(class_)}
+    return {field.name: f"{_needed(field)} {_undocumented(field.type)}" for field in dataclasses.fields(class_)}
+
+
+def _undocumented(type_: Any) -> str:
+    """Return a type as text, without its :class:`labelkit.Doc`: better words for a setting break no plugin."""
+    if get_origin(type_) is Annotated:
+        kept = tuple(each for each in type_.__metadata__ if not isinstance(each, labelkit.Doc))
+        type_ = Annotated[(type_.__origin__, *kept)] if kept else type_.__origin__
+    return type_ if isinstance(type_, str) else inspect.formatannotation(type_)
 
 
 def _methods(class_: Any) -> dict[str, str]:
