@@ -20,8 +20,8 @@ from labelkit.files.compression import COMPRESSIONS, compression_of, sibling, st
 from labelkit.files.output import new_output
 from labelkit.files.reading import STDIN, read_bytes, read_head, read_lines
 from labelkit.formats.builtin import FORMATS
+from labelkit.formats.plain_text import text_format
 from labelkit.formats.recognition import reader_for
-from labelkit.label.inputs import text_format
 from labelkit.records import Example, LoadContext
 from labelkit.settings import DataSettings
 from test_limits import CONTEXT, ENDLESS, LIMIT, READERS

@@ -17,7 +17,7 @@ from labelkit.errors import DataError, LabelkitError
 from labelkit.files.output import new_output
 from labelkit.formats.builtin import FORMATS
 from labelkit.formats.labelled_json import gold_coverage
-from labelkit.label.inputs import text_format
+from labelkit.formats.plain_text import text_format
 from labelkit.records import Kind, Labelled, LoadContext, ReadingPolicy
 from labelkit.settings import DataSettings
 

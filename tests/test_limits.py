@@ -24,8 +24,8 @@ from labelkit.files.small import read_json, read_small, read_toml
 from labelkit.formats import parquet_pages
 from labelkit.formats.builtin import FORMATS
 from labelkit.formats.jsonl import json_line
+from labelkit.formats.plain_text import text_format
 from labelkit.formats.tables import read_parquet
-from labelkit.label.inputs import text_format
 from labelkit.models.architectures import check_layers
 from labelkit.models.checkpoint import CheckpointInfo
 from labelkit.models.checkpoint_files import check_safetensors, weights_of

@@ -14,8 +14,8 @@ from labelkit.errors import DataError
 from labelkit.files.reading import STDIN, read_lines
 from labelkit.formats.builtin import FORMATS
 from labelkit.formats.content import guess_format
+from labelkit.formats.plain_text import text_format
 from labelkit.formats.recognition import reader_for
-from labelkit.label.inputs import text_format
 from labelkit.records import Example, LoadContext
 
 KNOWN = {known.name: known for known in FORMATS}

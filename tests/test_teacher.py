@@ -9,15 +9,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import labelkit
 from labelkit import Schema
 from labelkit.encode.alignment import Window
 from labelkit.errors import LabelkitError
 from labelkit.events import Event, Scored, Stage, StepDone
+from labelkit.records.heads import IGNORE_INDEX
 from labelkit.registry import Home, Registry
 from labelkit.train.teacher_targets import TeacherTargets
-from labelkit.train.trainer import teacher_array
+from labelkit.train.trainer import learned_labels, teacher_array
 
 PLAIN = str(Path(__file__).parent / "plain.toml")
 Train = Callable[..., labelkit.RunResult]
@@ -161,7 +163,7 @@ def test_texts_are_learned_from_a_teacher_too_a_random_window_of_each(
     alone: list[Event] = []
     taught: list[Event] = []
     options: dict[str, Any] = {"task": "textcls", "data": str(folder), "epochs": 4}
-    settings = {"train.teacher": None, "train.random_window": 16}
+    settings: dict[str, Any] = {"train.teacher": None, "train.random_window": 16}
     with pytest.warns(UserWarning, match="are the same"):
         learn(**options, settings=settings, name="critic", listeners=[alone.append])
     with pytest.warns(UserWarning, match="are the same"):
@@ -170,6 +172,90 @@ def test_texts_are_learned_from_a_teacher_too_a_random_window_of_each(
     assert losses[0][:4] != losses[1][:4]
     (kept,) = (own_home / "cache" / "teacher").iterdir()
     assert np.load(kept).shape == (8, 2)
+    kept.unlink()
+    (tmp_path / "more.txt").write_text("a film so good\n" + "a film so dull \n", encoding="utf-8")
+    settings |= {"train.teacher": "critic", "train.teacher_text": str(tmp_path / "more.txt")}
+    with pytest.warns(UserWarning, match="2 examples of .* are learned from teachers alone"):
+        learn(**options, settings=settings)
+    (kept,) = (own_home / "cache" / "teacher").iterdir()
+    assert np.load(kept).shape == (10, 2)
+
+
+# -- text without gold labels ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def few(corpus: Path, tmp_path: Path) -> str:
+    """Return a reference to data with three sentences in train, and the validation split of :func:`corpus`."""
+    sentences = (corpus / "train.conll").read_text(encoding="utf-8").split("\n\n")
+    both = [one for one in sentences if "PER" in one and "LOC" in one]
+    (tmp_path / "few.conll").write_text("\n\n".join(both[:3]) + "\n", encoding="utf-8")
+    return f"train={tmp_path / 'few.conll'},validation={corpus / 'dev.conll'}"
+
+
+def test_text_without_gold_labels_is_learned_from_the_teacher(learn: Train, corpus: Path, few: str) -> None:
+    options: dict[str, Any] = {"data": few, "epochs": 20, "lr": 1e-2}
+    alone = learn(**options, settings={"train.teacher": None})
+    settings = {"train.teacher_text": str(corpus / "train.conll"), "train.teacher_weight": 1e-9}  # of gold words alone
+    with pytest.warns(
+        UserWarning, match=r"learned from teachers alone; \d+ are empty, repeated or in the data, and left"
+    ):
+        with_text = learn(**options, settings=settings)
+    assert alone.metrics["validation"]["ner"]["f1"] < 0.5
+    assert with_text.metrics["validation"]["ner"]["f1"] > 0.7
+
+
+def test_it_is_plain_text_or_data_and_each_example_counts_once(
+    learn: Train, own_home: Path, tmp_path: Path, corpus: Path
+) -> None:
+    known = labelkit.read(corpus / "test.conll")
+    text = tmp_path / "more.txt"
+    text.write_text("Ada met Bob in Rome .\n\nIt rained, all day.\nIt  rained, all day.\n", encoding="utf-8")
+    with text.open("a", encoding="utf-8") as file:
+        file.write(" ".join(next(known).words or ()) + "\n")  # of test: it must not be learned
+    with pytest.warns(UserWarning, match="2 examples of .* are learned from teachers alone; 3 are empty"):
+        taught = learn(settings={"train.teacher_text": str(text)})
+    with Registry.open(Home(root=own_home), create=False) as registry:
+        splits = {one.split: one for one in registry.runs.get(taught.run).record.splits}
+    recorded = splits["teacher_text"]
+    assert (recorded.examples, recorded.words, recorded.ref) == (2, 12, str(text))
+    assert splits["train"].examples == 48
+    (kept,) = (own_home / "cache" / "teacher").iterdir()
+    assert len(np.load(kept)) == splits["train"].words + 12
+    assert labelkit.evaluate(taught.run, split="validation", home=own_home).metrics  # its data is read without the text
+
+
+def test_text_that_the_data_holds_already_is_refused(learn: Train, corpus: Path) -> None:
+    with pytest.raises(LabelkitError, match=r"test\.conll' holds nothing that the data lacks"):
+        learn(settings={"train.teacher_text": str(corpus / "test.conll")})
+
+
+@pytest.mark.filterwarnings("ignore:1 examples")
+def test_a_run_is_resumed_only_with_the_same_text(learn: Train, own_home: Path, tmp_path: Path) -> None:
+    def stop(event: Event) -> None:
+        if isinstance(event, StepDone) and event.step == 2:
+            raise KeyboardInterrupt
+
+    text = tmp_path / "more.txt"
+    text.write_text("Ada met Bob in Rome .\n", encoding="utf-8")
+    settings = {"train.teacher_text": str(text)}
+    whole = learn(settings=settings)
+    with pytest.raises(KeyboardInterrupt):
+        learn(settings=settings, listeners=[stop])
+    text.write_text("Ada met Tim in Rome .\n", encoding="utf-8")
+    with pytest.raises(LabelkitError, match="has changed since it began: teacher_text"):
+        labelkit.resume("latest", home=own_home)
+    text.write_text("Ada met Bob in Rome .\n", encoding="utf-8")
+    assert weights_of(labelkit.resume("latest", home=own_home)) == weights_of(whole)
+
+
+def test_what_teachers_alone_know_counts_in_the_mean_loss() -> None:
+    labels = torch.tensor([[1, IGNORE_INDEX, 0, IGNORE_INDEX]])
+    teacher = torch.tensor(
+        [[[0.5, 0.5], [0.1, 0.9], [0.0, 0.0], [0.0, 0.0]]]
+    )  # the third goes on a word, the last is none
+    assert learned_labels({"labels": labels, "teacher": teacher}).tolist() == [[1, 0, 0, IGNORE_INDEX]]
+    assert learned_labels({"labels": labels}).tolist() == labels.tolist()
 
 
 # -- bad input --------------------------------------------------------------------------------------------------------
@@ -184,6 +270,11 @@ def test_texts_are_learned_from_a_teacher_too_a_random_window_of_each(
         ({"settings": {"train.teacher": ","}}, r"train\.teacher names no run"),
         ({"settings": {"train.teacher": ""}}, r"train\.teacher names no run"),
         ({"settings": {"train.teacher_weight": 0}}, r"train\.teacher_weight"),
+        (
+            {"settings": {"train.teacher": None, "train.teacher_text": "sample"}},
+            r"teacher_text is learned from teachers",
+        ),
+        ({"settings": {"train.teacher_text": "no.txt"}}, r"no\.txt"),
     ],
 )
 def test_what_cannot_be_learned_is_one_line_before_anything_starts(

@@ -244,6 +244,10 @@ class TrainSettings:
     teacher_weight: Annotated[
         Annotated[float, Gt(0), Le(1)], Doc("share of the teacher's probabilities in the loss, beside the gold labels")
     ] = 0.5
+    teacher_text: Annotated[
+        str | None,
+        Doc("text without gold labels that is learned from the teacher alone, as in --data, or plain text; None: none"),
+    ] = None
     head: Annotated[str, Doc("what stands on the encoder and how it learns: a name of labelkit heads")] = "linear"
     select: Annotated[
         str | None, Doc("of several tasks the one whose metric selects the checkpoint; None: the mean of their metrics")

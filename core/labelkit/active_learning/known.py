@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from labelkit.config.environment import Environment
-from labelkit.data.reading import kind_of, read_raw_corpus
+from labelkit.data.unlabelled_text import read_unlabelled
 from labelkit.errors import LabelkitError
 from labelkit.evaluation.leakage import encoder_lineage
 from labelkit.evaluation.recorded_data import find_details, read_run_corpus
 from labelkit.plugins.catalog import Catalog
-from labelkit.records import Example, LoadContext, ReadingPolicy
+from labelkit.records import Example, LoadContext
 from labelkit.registry import Home
 
 
@@ -35,7 +35,7 @@ def known_texts(
     :param run: its id.
     :raises LabelkitError: the data of the run cannot be read, and there is no ``exclude`` to name it.
     """
-    splits = [split for reference in exclude for split in _texts_of(reference, catalog, ctx)]
+    splits = [split for reference in exclude for split in read_unlabelled(reference, catalog, ctx).splits.values()]
     details = find_details(run, home)
     if details is None or details.status == "adopted":
         note = f"the data that {run} was trained on is unknown, so its texts may be suggested again; --exclude REF"
@@ -54,11 +54,3 @@ def known_texts(
             continue
         splits += [split.examples for split in corpus.splits.values()]
     return KnownTexts(tuple(splits))
-
-
-def _texts_of(reference: str, catalog: Catalog, ctx: LoadContext) -> list[Sequence[Example]]:
-    within = LoadContext(
-        root=ctx.root, cache=ctx.cache, encoding=ctx.encoding, offline=ctx.offline,
-        plugin_settings=ctx.plugin_settings, policy=ReadingPolicy(labels="ignored"), formats=catalog.formats,
-    )  # fmt: skip
-    return list(read_raw_corpus(reference, kind_of(reference, catalog, within), catalog, within).splits.values())

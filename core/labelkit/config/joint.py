@@ -211,7 +211,7 @@ def check_joint_settings(plans: Sequence[Plan]) -> None:
         return
     check_selection(train.select, tasks)
     check_loss_weights(train.loss_weight or {}, tasks)
-    for name, default in (("lora_rank", None), ("random_window", 0), ("teacher", None)):
+    for name, default in (("lora_rank", None), ("random_window", 0), ("teacher", None), ("teacher_text", None)):
         if getattr(train, name) != default:
             raise LabelkitError(
                 f"train.{name} cannot be combined with several tasks",

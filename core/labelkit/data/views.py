@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from typing import overload
 
 from labelkit.records import Example
@@ -60,6 +61,24 @@ class SelectedExamples(LazyExamples):
 
     def __iter__(self) -> Iterator[Example]:
         return (self._base[position] for position in self._positions)
+
+
+class JoinedExamples(LazyExamples):
+    """The examples of one sequence, and behind them those of another."""
+
+    def __init__(self, first: Sequence[Example], second: Sequence[Example]) -> None:
+        self._first, self._second = first, second
+
+    def __len__(self) -> int:
+        return len(self._first) + len(self._second)
+
+    def one(self, index: int) -> Example:
+        """Return the example at ``index``, which is in range."""
+        size = len(self._first)
+        return self._first[index] if index < size else self._second[index - size]
+
+    def __iter__(self) -> Iterator[Example]:
+        return chain(self._first, self._second)
 
 
 def map_examples(examples: Sequence[Example], change: Callable[[Example], Example]) -> Sequence[Example]:

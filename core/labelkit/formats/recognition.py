@@ -35,7 +35,7 @@ def reader_for(
     name: str | None = None,
     *,
     kind: Kind | None = None,
-    fallback: str = "conll",
+    fallback: str | None = None,
     option: str = "--set data.format=NAME (--from NAME in data convert)",
     ctx: LoadContext | None = None,
 ) -> Format:
@@ -46,13 +46,15 @@ def reader_for(
 
     :param name: the format that the user chose; None for the one of the ending.
     :param kind: the kind of the examples; None for either.
-    :param fallback: the format of unknown endings that are not foreign; no other format gets its own endings.
+    :param fallback: the format of unknown endings that are not foreign; no other format gets its own endings. None:
+        plain text where it is one of ``formats``, else CoNLL columns.
     :param option: how the user chooses a format, for hints.
     :param ctx: encoding, columns and policy; None for the defaults.
     :raises UnknownNameError: no format is called ``name``.
     :raises DataError: no format reads the file, or several do; or ``--columns`` names pairs, which it cannot hold.
     """
     ctx = ctx or LoadContext()
+    fallback = fallback or ("text" if "text" in formats else "conll")
     found = _reader_of(path, formats, name, kind, fallback, option, ctx)
     if "pair" in ctx.columns:
         try:

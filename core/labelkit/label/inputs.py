@@ -8,24 +8,19 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
-from typing import Literal
 
 from labelkit.console.text import shorten
 from labelkit.data.archives import NO_ARCHIVES, ArchiveNames, unpack_archive
 from labelkit.data.plugin_errors import read_format
 from labelkit.errors import DataError
-from labelkit.files.reading import STDIN, lines_with_ends, read_head, read_lines
+from labelkit.files.reading import STDIN, read_head
 from labelkit.files.signatures import check_is_text
-from labelkit.formats.column_lines import without_marks
+from labelkit.formats.plain_text import Unit, text_format
 from labelkit.formats.recognition import reader_for, readers_of, recognise
-from labelkit.formats.record_limit import RecordLimit
 from labelkit.label.records import FailedRecord
 from labelkit.label.stream import FIRST
-from labelkit.records import Example, Format, Kind, LoadContext, Place
+from labelkit.records import Example, Format, Kind, LoadContext
 
-Unit = Literal["line", "document"]
-#: suffixes of plain text; a file that is named explicitly may also have an unknown one
-TEXTS = (".txt", ".text", ".md", ".log")
 #: bytes in which binary data is detected
 _SNIFFED = 4096
 _OPTION = "--from NAME"
@@ -96,7 +91,7 @@ def find_inputs(
     def found(path: Path, names: ArchiveNames) -> Input:
         with names.errors():
             within = names.context(ctx)
-            chosen = reader_for(path, known, format_name, fallback="text", option=_OPTION, ctx=within)
+            chosen = reader_for(path, known, format_name, option=_OPTION, ctx=within)
         return Input(path=path, format=chosen, names=names)
 
     for name in names:
@@ -186,17 +181,6 @@ def _refuse_labelled_texts(items: Iterator[Example | FailedRecord]) -> Iterator[
     yield from chain(first, items)
 
 
-def text_format(unit: Unit = "line") -> Format:
-    """Return the format of plain text, whose records are lines (blank ones too) or whole files."""
-    return Format(
-        name="text",
-        kinds=("token", "text"),
-        suffixes=TEXTS,
-        read=_read_lines if unit == "line" else _read_document,
-        summary="plain text: a record per line, or per file",
-    )
-
-
 def _read_file(one: Input, ctx: LoadContext, *, strict: bool) -> Iterator[Example | FailedRecord]:
     """Yield the records of a file, and with ``strict`` False its failures in their place."""
     bad: list[DataError] = []
@@ -229,18 +213,6 @@ def _read_file(one: Input, ctx: LoadContext, *, strict: bool) -> Iterator[Exampl
             raise
         yield from failed()
         yield FailedRecord(error.message, error.hint, ends_file=True)
-
-
-def _read_lines(path: Path, ctx: LoadContext) -> Iterator[Example]:
-    lines = read_lines(path, ctx.encoding, ctx.policy.on_bad_record, ctx.settings.max_record)
-    for number, line in without_marks(lines, ctx):
-        yield Example(id=str(number), text=line, place=Place(file=str(path), line=number))
-
-
-def _read_document(path: Path, ctx: LoadContext) -> Iterator[Example]:
-    limit = RecordLimit(path, ctx)
-    text = "".join(limit.count(lines_with_ends(path, ctx.encoding, limit=limit.characters)))
-    yield Example(id=path.name, text=text, place=Place(file=str(path), line=1))
 
 
 def _check_text(path: Path, encoding: str) -> None:

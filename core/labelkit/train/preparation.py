@@ -17,7 +17,7 @@ from labelkit.config.joint import (
     without_random_window,
 )
 from labelkit.config.plan import Plan, Request, Setting, draft_plan
-from labelkit.data.corpus import Corpus
+from labelkit.data.corpus import Corpus, Split
 from labelkit.errors import ErrorCollector, LabelkitError, PlanError, require_extra
 from labelkit.formats.class_labels import UNLABELLED
 from labelkit.label_studio.provenance import AnnotationProvenance
@@ -25,7 +25,7 @@ from labelkit.models import references
 from labelkit.plugins.catalog import Catalog
 from labelkit.plugins.suppliers import explain_missing_parts
 from labelkit.records import Context, ResolvedEncoder
-from labelkit.registry import RunDetails, names
+from labelkit.registry import RunDetails, SplitRecord, names
 from labelkit.registry.checkpoint_folders import ResolvedCheckpoint
 from labelkit.registry.home import Home
 from labelkit.train.annotations import with_provenance
@@ -36,6 +36,7 @@ from labelkit.train.joint_leakage import joint_leakage_notes
 from labelkit.train.resumption import check_data_unchanged, check_resumable, recorded_request
 from labelkit.train.split_records import split_records
 from labelkit.train.teacher import find_teachers, pin_teachers
+from labelkit.train.teacher_text import read_teacher_text
 from labelkit.train.trials import try_parts
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class PreparedRun:
     :param annotations: which annotations of Label Studio the data is made of; none where it is other data.
     :param others: the further tasks that are trained together with the task of ``plan``, without more of their own.
     :param teachers: the checkpoints whose probabilities are learned, too.
+    :param teacher_text: text that is learned from them alone.
     """
 
     plan: Plan
@@ -68,6 +70,7 @@ class PreparedRun:
     annotations: AnnotationProvenance = field(default_factory=AnnotationProvenance)
     others: tuple[PreparedRun, ...] = ()
     teachers: Sequence[ResolvedCheckpoint] = ()
+    teacher_text: Split | None = None
 
     @property
     def of_tasks(self) -> tuple[PreparedRun, ...]:
@@ -109,6 +112,11 @@ class PreparedRun:
     def corpora(self) -> dict[str, Corpus]:
         """The corpus of each task."""
         return {one.plan.task.name: one.corpus for one in self.of_tasks}
+
+    @property
+    def split_records(self) -> tuple[SplitRecord, ...]:
+        """The records of all that it reads."""
+        return split_records(self.corpora, self.teacher_text)
 
     @property
     def entries(self) -> dict[str, Setting]:
@@ -168,11 +176,30 @@ def prepare(
     first = replace(found[0], plan=without_random_window(found[0].plan)) if len(found) > 1 else found[0]
     others = [replace(one, plan=with_shared_settings(one.plan, first.plan)) for one in found[1:]]
     check_joint_settings([one.plan for one in (first, *others)])
-    teachers = find_teachers(first.plan, first.corpus, catalog, home)
-    first = replace(first, plan=pin_teachers(first.plan, teachers), teachers=teachers)
+    first = with_teachers(first, catalog, environment, home, on_stage)
     if others and resumes is None and (notes := joint_leakage_notes({one.task: one.corpus for one in found})):
         first = replace(first, corpus=replace(first.corpus, notes=(*first.corpus.notes, *notes)))
     return replace(first, others=tuple(others))
+
+
+def with_teachers(
+    prepared: PreparedRun,
+    catalog: Catalog,
+    environment: Environment,
+    home: Home,
+    on_stage: Callable[[str, str], object],
+) -> PreparedRun:
+    """Return a run with the teachers that its plan names, and with the text that is learned from them alone.
+
+    :raises LabelkitError: they cannot be found or read, or their labels cannot be learned.
+    """
+    teachers = find_teachers(prepared.plan, prepared.corpus, catalog, home)
+    plan = pin_teachers(prepared.plan, teachers)
+    if plan.train.teacher_text is not None:
+        on_stage("reading", plan.train.teacher_text)
+    context = plan_context(plan, plan.data, environment, home)
+    corpus, text = read_teacher_text(plan, prepared.corpus, catalog, context)
+    return replace(prepared, plan=plan, corpus=corpus, teachers=teachers, teacher_text=text)
 
 
 def _prepare_task(
@@ -303,7 +330,7 @@ def prepare_resumed(
             on_progress=on_progress,
             resumes=details,
         )
-    check_data_unchanged(details.record, {one.split: one.content_hash for one in split_records(prepared.corpora)})
+    check_data_unchanged(details.record, {one.split: one.content_hash for one in prepared.split_records})
     return prepared
 
 

@@ -12,7 +12,6 @@ from labelkit.registry import AssumptionRecord, PlanValue, RunRecord
 from labelkit.train import provenance
 from labelkit.train.preparation import PreparedRun
 from labelkit.train.scoring import Selection
-from labelkit.train.split_records import split_records
 
 
 def run_record(run: str, device: Hardware, prepared: PreparedRun, catalog: Catalog, group: str | None) -> RunRecord:
@@ -56,7 +55,7 @@ def run_record(run: str, device: Hardware, prepared: PreparedRun, catalog: Catal
         plan=tuple(PlanValue.of(key, value, origin) for key, (value, origin) in prepared.entries.items()),
         versions=provenance.versions(suppliers, libraries),
         suppliers=suppliers,
-        splits=split_records(prepared.corpora),
+        splits=prepared.split_records,
         assumptions=tuple(
             AssumptionRecord(number=number, text=text)
             for number, text in enumerate((*prepared.assumptions, *map(AssumptionRecord.note, prepared.notes)), start=1)

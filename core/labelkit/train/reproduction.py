@@ -15,7 +15,6 @@ from labelkit.registry.metric_rows import Figure
 from labelkit.train.listeners import Listener
 from labelkit.train.preparation import prepare
 from labelkit.train.resumption import provenance_changes, recorded_request
-from labelkit.train.split_records import split_records
 
 #: what must be equal; versions, device and threads only explain differences
 PARTS = ("data", "metrics", "weights")
@@ -95,7 +94,7 @@ def reproduce(
     with explain_missing_parts(catalog, recorded.suppliers):
         request = replace(recorded_request(before), name=None)
         prepared = prepare(request, catalog, environment, home, on_stage=on_stage)
-    splits = split_records(prepared.corpora)
+    splits = prepared.split_records
     data = compare(
         {**{f"{one.split} data": one.content_hash for one in recorded.splits}, "encoder": recorded.model_sha256},
         {**{f"{one.split} data": one.content_hash for one in splits}, "encoder": prepared.encoder.sha256},

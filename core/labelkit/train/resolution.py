@@ -39,6 +39,7 @@ from labelkit.train.arguments import training_arguments
 from labelkit.train.epochs import epochs_for_texts, epochs_for_words
 from labelkit.train.preparation import PreparedRun
 from labelkit.train.teacher_targets import TeacherTargets, teacher_targets
+from labelkit.train.teacher_text import with_teacher_text
 from labelkit.train.trial import try_training_settings
 from labelkit.train.trials import trial_examples
 from labelkit.train.weight_average import check_average
@@ -253,14 +254,14 @@ def encode_splits(
     tokenizer = load_tokenizer(prepared.encoder.folder, mark_case=plan.data.mark_case)
     encoding = window_encoding(plan, tokenizer)
     target = LabelTarget(corpus.layer, corpus.schema, plan.data.label_all_tokens)
-    preprocessing = [f"{item.name} {item.version}" for item in plan.preprocessors]
-    if preprocessing and plan.part_settings:  # the surfaces may depend on them
-        preprocessing.append(json.dumps(plan.part_settings, sort_keys=True, allow_nan=False))
     encode = functools.partial(
-        cached_windows, encoding=encoding, target=target, cache=home.cache, preprocessing=preprocessing
+        cached_windows, encoding=encoding, target=target, cache=home.cache, preprocessing=preprocessing_of(plan)
     )
-    read = [split for name, split in corpus.splits.items() if name != "test" or plan.train.score_test]
-    windows = {split.name: _encode_split(run, split, encode, emit) for split in read}
+    learned = with_teacher_text(corpus.splits["train"], prepared.teacher_text)
+    read = {**corpus.splits, "train": learned}
+    if not plan.train.score_test:
+        read.pop("test", None)
+    windows = {name: _encode_split(run, split, encode, emit) for name, split in read.items()}
     if not windows["train"]:
         raise LabelkitError(
             "no word of train has subwords in the vocabulary of this encoder, so there is nothing to learn",
@@ -283,7 +284,17 @@ def encode_splits(
         suppliers=suppliers,
         callbacks=prepared.callbacks,
         others=tuple(encode_splits(run, device, one, home, emit, suppliers) for one in prepared.others),
-        teacher=teacher_targets(run, plan, corpus, prepared.teachers, home, emit),
+        teacher=teacher_targets(run, plan, corpus, learned, prepared.teachers, home, emit),
+    )
+
+
+def preprocessing_of(plan: Plan) -> list[str]:
+    """Return what decides on the surfaces of examples: the preprocessors of a plan, and the settings of its parts."""
+    names = [f"{item.name} {item.version}" for item in plan.preprocessors]
+    return (
+        [*names, json.dumps(plan.part_settings, sort_keys=True, allow_nan=False)]
+        if names and plan.part_settings
+        else names
     )
 
 

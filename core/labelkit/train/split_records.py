@@ -10,17 +10,19 @@ from labelkit.data.corpus import Corpus, Split
 from labelkit.registry import SplitRecord
 
 
-def split_records(corpora: Mapping[str, Corpus]) -> tuple[SplitRecord, ...]:
+def split_records(corpora: Mapping[str, Corpus], teacher_text: Split | None = None) -> tuple[SplitRecord, ...]:
     """Return the records of the splits of a run.
 
     Of several tasks a split ``validation`` stands for all of them, with a content hash of their content hashes, so that
     runs are compared where all are the same; ``TASK.validation`` is that of one.
 
     :param corpora: task → its corpus.
+    :param teacher_text: text without gold labels that is learned, too.
     """
     if len(corpora) == 1:
         (corpus,) = corpora.values()
-        return tuple(_record(split.name, [split], split.content_hash) for split in corpus.splits.values())
+        splits = (*corpus.splits.values(), *((teacher_text,) if teacher_text else ()))
+        return tuple(_record(split.name, [split], split.content_hash) for split in splits)
     together: list[SplitRecord] = []
     for name in dict.fromkeys(name for corpus in corpora.values() for name in corpus.splits):
         found = {task: corpus.splits[name] for task, corpus in corpora.items() if name in corpus.splits}

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelkit.config.plan import Plan
-from labelkit.data.corpus import Corpus
+from labelkit.data.corpus import Corpus, Split
 from labelkit.encode.alignment import Window, encode, encode_texts, surfaces_of, texts_of
 from labelkit.events import Event, Stage, StageAdvanced
 from labelkit.files.atomic import new_file
@@ -59,22 +59,23 @@ def teacher_targets(
     run: str,
     plan: Plan,
     corpus: Corpus,
+    learned: Split,
     teachers: Sequence[ResolvedCheckpoint],
     home: Home,
     emit: Callable[[Event], object],
 ) -> TeacherTargets | None:
-    """Return the mean probabilities of the teachers of a plan for its train split; None where it has none.
+    """Return the mean probabilities of the teachers of a plan for what is learned; None where it has none.
 
+    :param learned: train, and the text for teachers.
     :raises LabelkitError: the model of a teacher cannot be loaded.
     """
     if not teachers:
         return None
-    train = corpus.splits["train"]
-    lengths = [1 if corpus.kind == "text" else len(example.words or ()) for example in train.examples]
-    path = home.cache / "teacher" / f"{_cache_key(teachers, plan, corpus)}.npy"
+    lengths = [1 if corpus.kind == "text" else len(example.words or ()) for example in learned.examples]
+    path = home.cache / "teacher" / f"{_cache_key(teachers, plan, corpus, learned)}.npy"
     probabilities = _read(path, sum(lengths), len(corpus.schema.label_names))
     if probabilities is None:
-        each = (_probabilities(run, one, plan, corpus, emit) for one in teachers)
+        each = (_probabilities(run, one, plan, corpus, learned.examples, emit) for one in teachers)
         total = np.zeros((sum(lengths), len(corpus.schema.label_names)), np.float32)
         for one in each:
             total += one
@@ -84,10 +85,10 @@ def teacher_targets(
     return TeacherTargets(probabilities, np.cumsum([0, *lengths[:-1]], dtype=np.int64), plan.train.teacher_weight)
 
 
-def _cache_key(teachers: Sequence[ResolvedCheckpoint], plan: Plan, corpus: Corpus) -> str:
+def _cache_key(teachers: Sequence[ResolvedCheckpoint], plan: Plan, corpus: Corpus, learned: Split) -> str:
     parts = {
         "version": _VERSION,
-        "content": corpus.splits["train"].content_hash,
+        "content": learned.content_hash,
         "teachers": [sha256_of(*weights_of(one.folder)) for one in teachers],
         "task": plan.task.name,
         "labels": corpus.schema.label_names,
@@ -107,10 +108,15 @@ def _read(path: Path, rows: int, labels: int) -> Probabilities | None:
 
 
 def _probabilities(
-    run: str, teacher: ResolvedCheckpoint, plan: Plan, corpus: Corpus, emit: Callable[[Event], object]
+    run: str,
+    teacher: ResolvedCheckpoint,
+    plan: Plan,
+    corpus: Corpus,
+    examples: Sequence[Example],
+    emit: Callable[[Event], object],
 ) -> NDArray[np.float32]:
     """Return the probabilities of one teacher, with the labels in the order of the data."""
-    whole, examples = teacher.info, corpus.splits["train"].examples
+    whole = teacher.info
     info = whole.of_tasks.get(plan.task.name, whole)
     first = None if info.task == whole.task else FirstTask(whole, LINEAR)
     engine = load_torch_engine(teacher.folder, info, LINEAR, "fp32", plan.context, first=first)

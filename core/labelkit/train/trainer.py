@@ -82,6 +82,14 @@ def teacher_array(items: Sequence[Item], schema: Schema, *, left: bool) -> NDArr
     return found
 
 
+def learned_labels(batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    """Return the labels of a batch, with a label in place of each unknown one that teachers know."""
+    labels = batch["labels"]
+    if "teacher" not in batch:
+        return labels
+    return labels.masked_fill((labels == IGNORE_INDEX) & (batch["teacher"].sum(dim=-1) > 0), 0)
+
+
 def unknown_words(rows: Sequence[NDArray[np.int32]], labels: NDArray[Any], *, left: bool) -> NDArray[np.bool_] | None:
     """Return the first subword of each word whose label is unknown, of the shape of ``labels``; None for none.
 
@@ -237,6 +245,12 @@ class WordLevelTrainer(OutOfMemoryTrainer):
         prepared: DataLoader[Any] = self.accelerator.prepare(loader)
         return prepared
 
+    def _get_num_items_in_batch(self, batch_samples: list[Any], device: torch.device) -> torch.Tensor | int | None:
+        """Return the number of labels of an optimizer step, those that teachers alone know included."""
+        batches = [{**batch, "labels": learned_labels(batch)} for batch in batch_samples]
+        found: torch.Tensor | int | None = super()._get_num_items_in_batch(batches, device)
+        return found
+
     def compute_loss(
         self,
         model: torch.nn.Module,
@@ -249,18 +263,20 @@ class WordLevelTrainer(OutOfMemoryTrainer):
         The weights of the windows of a text sum to one. They are divided by the mean weight of train, so that the
         gradient of a text does not depend on the other texts of its batch.
         """
+        items = num_items_in_batch
+        if items is None:
+            items = (learned_labels(inputs) != IGNORE_INDEX).sum()
         labels, weights, unknown = inputs.pop("labels"), inputs.pop("weights", None), inputs.pop("unknown", None)
         teacher = inputs.pop("teacher", None)
         outputs = model(**inputs)
         losses = self._head.losses(outputs["logits"], labels, outputs.get(MODULE) or {}, unknown)
         if teacher is not None:
             learned = -(teacher * outputs["logits"].float().log_softmax(dim=-1)).sum(dim=-1)
-            share = self._teacher_weight
+            share = torch.where(labels == IGNORE_INDEX, 1.0, self._teacher_weight)
             losses = (1 - share) * losses.reshape(learned.shape) + share * learned
         if weights is not None:
             losses = losses * (weights / self._mean_weight)
-        count = (labels != IGNORE_INDEX).sum() if num_items_in_batch is None else num_items_in_batch
-        loss = losses.sum() / torch.as_tensor(count).clamp(min=1)  # of partly annotated data a batch may have no label
+        loss = losses.sum() / torch.as_tensor(items).clamp(min=1)  # of partly annotated data a batch may have no label
         if self.args.world_size > 1 and num_items_in_batch is not None:
             loss = loss * self.args.world_size  # the items are of all processes, whose gradients are averaged
         if model.training:
