@@ -477,6 +477,21 @@ def test_commands_run_in_processes_of_their_own(tmp_path: Path, said: list[str])
     assert training._NICE > 0
 
 
+def test_commands_know_neither_the_token_nor_the_bound_of_memory_of_the_server(
+    tmp_path: Path, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = tmp_path / "command"
+    command.write_text("""#!/bin/sh
+echo "{\\"home\\": \\"$LABELKIT_HOME\\", \\"own\\": \\"$LABELKIT_SERVE_TOKEN$ONEDNN_PRIMITIVE_CACHE_CAPACITY\\"}"
+""")
+    command.chmod(0o755)
+    monkeypatch.setenv("LABELKIT_SERVE_TOKEN", "secret")
+    monkeypatch.setenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "512")
+    monkeypatch.setattr("sys.executable", str(command))
+    jobs = TrainingJobs(Home(root=tmp_path / "home"), tmp_path, None, said.append)
+    assert jobs._labelkit(1, "run") == {"home": str(tmp_path / "home"), "own": ""}
+
+
 def test_the_secret_is_made_once_for_the_owner_only(tmp_path: Path) -> None:
     prefix, path = secret_path(tmp_path / "label-studio")
     assert len(prefix) > 20

@@ -39,6 +39,7 @@ OUTPUT_TOKENS_STEP = 64
 KERNELS_OF_STREAM = 60
 #: kernels that a server keeps, those of some 50 shapes of batches; the default of oneDNN is 1,024
 KERNELS = 512
+KERNELS_VARIABLE = "ONEDNN_PRIMITIVE_CACHE_CAPACITY"
 
 
 class OnnxError(LabelkitError):
@@ -153,7 +154,7 @@ def bound_kernels(environ: MutableMapping[str, str]) -> None:
 
     For a server, whose batches have ever new shapes. oneDNN reads the variable with the first model that is loaded.
     """
-    environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", str(KERNELS))
+    environ.setdefault(KERNELS_VARIABLE, str(KERNELS))
 
 
 def _compile(core: Any, graph: Any, properties: Mapping[str, Any]) -> Any:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labelkit.errors import LabelkitError, RegistryError, TrainingError
+from labelkit.inference.onnx.engine import KERNELS_VARIABLE
 from labelkit.label_studio.label_config import Control
 from labelkit.registry.run_lock import hold_lock
 from labelkit.serve.label_studio.annotations import AnnotationStore, training_data, write_provenance, write_tasks
@@ -180,7 +181,8 @@ class TrainingJobs:
         :raises TrainingError: it failed, with its own error.
         """
         environment = {**os.environ, "LABELKIT_HOME": str(self._home.root)}
-        environment.pop("LABELKIT_SERVE_TOKEN", None)
+        for own in ("LABELKIT_SERVE_TOKEN", KERNELS_VARIABLE):  # the server's own secret, and its bound of memory
+            environment.pop(own, None)
         process = subprocess.Popen(
             [sys.executable, "-m", "labelkit", *arguments, "--json"], env=environment, text=True, encoding="utf-8",
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, start_new_session=True,
