@@ -188,3 +188,19 @@ def learning_rate_for(hidden_size: int) -> tuple[float, str]:
     """
     rate = [rate for least, rate in LEARNING_RATES if hidden_size >= least][-1]
     return rate, f"the hidden size is {hidden_size}"
+
+
+#: hidden size from which a head needs a rate of its own, and the peak of it: it is new, and learns too slowly at the
+#: rates of wide encoders
+WIDE, HEAD_LEARNING_RATE = 768, 1e-3
+
+
+def head_learning_rate_for(rate: float, hidden_size: int) -> tuple[float, str]:
+    """Return the peak learning rate of a head and the reason for it.
+
+    :param rate: that of the encoder, which is the least.
+
+    >>> head_learning_rate_for(5e-5, 768), head_learning_rate_for(2e-4, 384)
+    ((0.001, 'the hidden size is 768'), (0.0002, 'the hidden size is 384'))
+    """
+    return max(rate, HEAD_LEARNING_RATE if hidden_size >= WIDE else 0.0), f"the hidden size is {hidden_size}"

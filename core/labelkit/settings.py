@@ -179,6 +179,10 @@ class TrainSettings:
     learning_rate: Annotated[
         NonNegativeFloat | Literal["auto"], Doc("peak learning rate; auto: by the encoder's width")
     ] = AUTO
+    head_learning_rate: Annotated[
+        NonNegativeFloat | Literal["auto"] | None,
+        Doc("peak learning rate of the head; auto: by the encoder's width; None: that of the encoder"),
+    ] = None
     lr_scheduler_type: Annotated[str, Doc("learning-rate schedule")] = "linear"
     warmup_steps: Annotated[NonNegativeFloat, Doc("warmup steps; below 1: a share of all steps")] = 0.0
     per_device_train_batch_size: Annotated[PositiveInt, Doc("batch size in windows")] = 16

@@ -14,9 +14,10 @@ from labelkit.errors import LabelkitError, one_line
 #: settings of the section ``train`` that are not arguments of transformers
 OURS = frozenset({
     "attention", "batch_tokens", "class_weights", "dropout", "ema_decay", "eval_precision", "eval_tokens",
-    "evaluations_per_epoch", "freeze_embeddings", "head", "lora_alpha", "lora_dropout", "lora_rank", "lora_targets",
-    "loss_weight", "max_minutes", "onnx", "precision", "random_window", "sampling_smoothing", "save_minutes",
-    "score_test", "select", "teacher", "teacher_text", "teacher_weight", "trainer",
+    "evaluations_per_epoch", "freeze_embeddings", "head", "head_learning_rate", "lora_alpha", "lora_dropout",
+    "lora_rank", "lora_targets", "loss_weight", "max_minutes", "onnx", "precision", "random_window",
+    "sampling_smoothing", "save_minutes", "score_test", "select", "teacher", "teacher_text", "teacher_weight",
+    "trainer",
 })  # fmt: skip
 
 

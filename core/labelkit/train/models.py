@@ -67,6 +67,7 @@ def new_trainer(run: ResolvedRun, model: Any, **options: Any) -> WordLevelTraine
         "train": run.windows["train"],
         "encoding": run.encoding,
         "batch_tokens": train.batch_tokens,
+        "head_learning_rate": train.head_learning_rate,
     }
     if not run.others:
         return WordLevelTrainer(head=run.head, random_window=train.random_window, teacher=run.teacher, **options)

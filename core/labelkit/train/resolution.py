@@ -177,10 +177,12 @@ def resolve_plan(prepared: PreparedRun) -> tuple[Plan, Hardware]:
     max_length = prepared.plan.data.max_length
     if max_length != "auto" and max_length > limit:
         raise LabelkitError(f"data.max_length {max_length} is more than the {limit} subwords that the encoder reads")
+    rate = _learning_rate(prepared.plan, config)
     choices = {
         "train.num_train_epochs": automatic_epochs(prepared),
         "data.max_length": architectures.default_max_length(limit),
-        "train.learning_rate": _learning_rate(prepared.plan, config),
+        "train.learning_rate": rate,
+        "train.head_learning_rate": _head_learning_rate(prepared.plan, config, rate[0]),
         "train.precision": architectures.precision_for(config, hardware.precision_for("auto", device)),
         "train.attention": hardware.attention_for(prepared.plan.task.kind, device),
     }
@@ -225,6 +227,15 @@ def _learning_rate(plan: Plan, config: PreTrainedConfig) -> tuple[float, str]:
         return rate, why
     factor = adapters.LEARNING_RATE_FACTOR
     return rate * factor, f"{why}, and adapters take {factor} times as much"
+
+
+def _head_learning_rate(plan: Plan, config: PreTrainedConfig, automatic: float) -> tuple[float, str]:
+    """Return the automatic learning rate of the head, and the reason for it.
+
+    :param automatic: learning rate of the encoder, where the plan leaves it open.
+    """
+    rate = automatic if plan.train.learning_rate == AUTO else plan.train.learning_rate
+    return hardware.head_learning_rate_for(rate, architectures.hidden_size_of(config))
 
 
 def window_encoding(plan: Plan, tokenizer: PreTrainedTokenizerBase) -> Encoding:

@@ -123,6 +123,21 @@ def unwrapped_forward(model: torch.nn.Module) -> Iterator[None]:
             model.__dict__["forward"] = wrapped
 
 
+def weights_of_heads(model: Any) -> set[torch.nn.Parameter]:
+    """Return the weights of a classifier, or of a joint model, outside of the encoder."""
+    encoder = set(getattr(model, "first", model).base_model.parameters())
+    return set(model.parameters()) - encoder
+
+
+def separate_rate(optimizer: torch.optim.Optimizer, weights: set[torch.nn.Parameter], rate: float) -> None:
+    """Give some weights of a new optimizer another learning rate, in groups of their own."""
+    for group in list(optimizer.param_groups):
+        own = [weight for weight in group["params"] if weight in weights]
+        group["params"] = [weight for weight in group["params"] if weight not in weights]
+        if own:
+            optimizer.add_param_group({**group, "params": own, "lr": rate})
+
+
 class RunningLoss:
     """The mean training loss since the last evaluation, summed on the device so that no step waits for it."""
 
@@ -167,6 +182,7 @@ class WordLevelTrainer(OutOfMemoryTrainer):
     :param evaluate: evaluates the model on validation; called with the number of steps done, of epochs done, and the
         mean training loss since the last evaluation.
     :param random_window: the most subwords of the one window of each text that an epoch reads; 0 for all windows.
+    :param head_learning_rate: peak learning rate of all weights outside of the encoder; None: as that of the encoder.
     :param teacher: what teachers say of the windows of ``train``; None where there are none.
     :param callbacks: called at each step and evaluation in this order, after those of transformers.
     :param data: the windows in place of those of ``train``, and ``collate`` what makes batches of them.
@@ -187,6 +203,7 @@ class WordLevelTrainer(OutOfMemoryTrainer):
         evaluate: Evaluate,
         callbacks: list[TrainerCallback],
         random_window: int = 0,
+        head_learning_rate: float | None = None,
         teacher: TeacherTargets | None = None,
         data: TrainingWindows | None = None,
         collate: Callable[[Sequence[Item]], dict[str, torch.Tensor]] | None = None,
@@ -217,6 +234,7 @@ class WordLevelTrainer(OutOfMemoryTrainer):
         )
         self.losses = RunningLoss()
         self._head = head
+        self._head_learning_rate = head_learning_rate
         self._evaluate_words = evaluate
         self._mean_weight = windows.mean_weight
         self._teacher_weight = 0.0 if teacher is None else teacher.weight
@@ -244,6 +262,13 @@ class WordLevelTrainer(OutOfMemoryTrainer):
         )
         prepared: DataLoader[Any] = self.accelerator.prepare(loader)
         return prepared
+
+    def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
+        """Return the optimizer, in which the weights outside of the encoder have a learning rate of their own."""
+        optimizer: torch.optim.Optimizer = super().create_optimizer(model)
+        if self._head_learning_rate is not None:
+            separate_rate(optimizer, weights_of_heads(self.model), self._head_learning_rate)
+        return optimizer
 
     def _get_num_items_in_batch(self, batch_samples: list[Any], device: torch.device) -> torch.Tensor | int | None:
         """Return the number of labels of an optimizer step, those that teachers alone know included."""
