@@ -204,7 +204,8 @@ class TrainSettings:
     label_smoothing_factor: Annotated[float, Interval(ge=0, le=1), Doc("label smoothing")] = 0.0
     train_sampling_strategy: Annotated[str, Doc("order of train: random or group_by_length")] = "random"
     dropout: Annotated[
-        Annotated[float, Interval(ge=0, le=0.9)] | None, Doc("dropout of the encoder; None: as in its configuration")
+        Annotated[float, Interval(ge=0, le=0.9)] | Literal["auto"] | None,
+        Doc("dropout of the encoder; auto: 0.1 where train is small, else none; None: as in its configuration"),
     ] = None
     ema_decay: Annotated[
         Annotated[float, Interval(ge=0, lt=1)] | None,

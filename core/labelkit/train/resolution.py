@@ -36,7 +36,7 @@ from labelkit.models.tokenizer import load_tokenizer, max_length_of
 from labelkit.registry import Home
 from labelkit.settings import AUTO
 from labelkit.train.arguments import training_arguments
-from labelkit.train.epochs import epochs_for_texts, epochs_for_words
+from labelkit.train.epochs import dropout_for_words, epochs_for_texts, epochs_for_words
 from labelkit.train.preparation import PreparedRun
 from labelkit.train.teacher_targets import TeacherTargets, teacher_targets
 from labelkit.train.teacher_text import with_teacher_text
@@ -180,6 +180,7 @@ def resolve_plan(prepared: PreparedRun) -> tuple[Plan, Hardware]:
     rate = _learning_rate(prepared.plan, config)
     choices = {
         "train.num_train_epochs": automatic_epochs(prepared),
+        "train.dropout": dropout_for_words(most_words(prepared)),
         "data.max_length": architectures.default_max_length(limit),
         "train.learning_rate": rate,
         "train.head_learning_rate": _head_learning_rate(prepared.plan, config, rate[0]),
@@ -197,10 +198,14 @@ def resolve_plan(prepared: PreparedRun) -> tuple[Plan, Hardware]:
 
 def automatic_epochs(prepared: PreparedRun) -> tuple[float, str]:
     """Return the epochs by the size of train, and the reason for them; of several tasks the largest train decides."""
-    train = [one.corpus.splits["train"] for one in prepared.of_tasks]
     if prepared.plan.task.kind == "text":
-        return epochs_for_texts(max(len(split.examples) for split in train))
-    return epochs_for_words(max(split.words for split in train))
+        return epochs_for_texts(max(len(one.corpus.splits["train"].examples) for one in prepared.of_tasks))
+    return epochs_for_words(most_words(prepared))
+
+
+def most_words(prepared: PreparedRun) -> int:
+    """Return the words of train; of several tasks those of the largest train."""
+    return max(one.corpus.splits["train"].words for one in prepared.of_tasks)
 
 
 def adapter_choices(plan: Plan, config: PreTrainedConfig) -> dict[str, tuple[Any, str]]:
@@ -330,12 +335,14 @@ def trial_labels(plan: Plan, corpus: Corpus) -> list[list[float]]:
 
 def bound_head(plan: Plan, prepared: PreparedRun) -> BoundHead:
     """Return the head of a resolved plan, for the labels and the encoder of a prepared run."""
+    dropout = plan.train.dropout
+    assert dropout != AUTO
     return bind_head(
         plan.head,
         prepared.encoder.folder,
         prepared.corpus.schema,
         plan.context,
-        dropout=plan.train.dropout,
+        dropout=dropout,
         label_smoothing=plan.train.label_smoothing_factor,
         class_weights=prepared.class_weights,
     )
