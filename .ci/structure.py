@@ -34,7 +34,7 @@ LIMITS = {
     "function lines, 90th percentile": 25,
     "function lines, longest": 50,
     "Markdown prose lines over 100 characters": 0,
-    "lines of core": 77_430,
+    "lines of core": 77_450,
 }
 
 

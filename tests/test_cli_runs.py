@@ -376,7 +376,10 @@ def test_counts_are_whole_and_scores_are_not(home: Home, command: Command) -> No
 def test_an_unknown_column_is_told_only_what_resembles_it(filled: Home, command: Command) -> None:
     assert "did you mean" not in command("list", "--columns", "lr,bogus").err
     assert "did you mean data.columns or command?" in command("list", "--columns", "column").err
-    assert "did you mean train.learning_rate?" in command("list", "--columns", "learning_rat").err
+    assert (
+        "did you mean train.learning_rate or train.head_learning_rate?"
+        in command("list", "--columns", "learning_rat").err
+    )
 
 
 def test_a_comparison_needs_two_runs(filled: Home, command: Command) -> None:

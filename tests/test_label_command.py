@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import labelkit
@@ -141,6 +141,8 @@ HOSTILE = st.text(
 
 
 @given(texts=st.lists(HOSTILE, min_size=1, max_size=6))
+@example(texts=["{"])
+@example(texts=["[1] a note", ""])
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_lines_come_out_as_they_went_in(label: Label, texts: list[str]) -> None:
     write("a.txt", lines(*texts))

@@ -105,6 +105,38 @@ def test_content_is_guessed_of_whole_lines_only() -> None:
     assert guess_format("", complete=True) is None
 
 
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        ("[1] Smith et al., 2001\n[2] Jones, 2002\n", None),
+        ("[12:30] <ada> hello\n[12:31] <bob> hi\n", None),
+        ("[2026-12-01 10:00] INFO started\n", None),
+        ('["Yes", she said\n', None),
+        ('{"hello" she said\n', None),
+        ("[[Wiki link]] of a page\n", None),
+        ("[", None),
+        ("{", None),
+        ("[\n[", None),
+        ("{\nwhat\n", None),
+        ("[" * 100_000, None),
+        ('[\n {"text": "Ada"}\n]\n', "json"),
+        ('{\n "data": []\n}\n', "json"),
+        ("[1,\n2]\n", "json"),
+        ('[{"text": "Ada"},\n{"te', "json"),  # broken, which its reader says
+        ('{"text": "Ada", }\n', "json"),
+        ('[["Ada", "B-PER"],', "json"),
+        ('{"text": "Ada"}\n{"te', "jsonl"),
+    ],
+)
+def test_text_in_brackets_is_no_json(content: str, name: str | None) -> None:
+    assert guess_format(content, complete=True, sure=True) == name
+
+
+@pytest.mark.parametrize("content", ['["' + "a" * 99, '[\n{"text":', "[\n" + "[1,\n" * 500, '{"text": "Ada"'])
+def test_the_start_of_json_is_recognised(content: str) -> None:
+    assert guess_format(content, complete=False, sure=True) == "json"
+
+
 def read_all(path: Path) -> list[Example]:
     chosen = reader_for(path, KNOWN)
     assert chosen.read is not None

@@ -18,6 +18,8 @@ _HEADERS = frozenset((
 ))  # fmt: skip
 _WORD_HEADERS = frozenset(("word", "words", "token", "tokens", "form"))
 _FEW_ROWS = 5  # too few to tell columns by their plain labels
+#: what prose does not begin with: the first field of an object, or an object or list in a list
+_BROKEN_JSON = re.compile(r'\s*(?:\{\s*"[^"]*"\s*:|\[\s*(?:\{\s*"|\[\s*["\d]))')
 #: lines that are looked at
 _LINES = 400
 
@@ -42,7 +44,7 @@ def guess_format(text: str, *, complete: bool, sure: bool = False) -> str | None
     if filled[0].startswith("# global.columns = "):
         return "conllu"
     if filled[0].lstrip()[0] in "[{":
-        return _json_format(filled)
+        return _json_format(filled, whole=complete and text.count("\n") < _LINES)
     if all(line.lstrip().startswith("__label__") for line in filled):
         return "fasttext"
     columns = _column_format(filled)
@@ -65,16 +67,30 @@ def is_table_without_header(text: str) -> bool:
     return any(len(set(column)) < len(column) for column in zip(*rows, strict=True))
 
 
-def _json_format(filled: Sequence[str]) -> str | None:
-    """Return ``jsonl`` for an object on each line, ``json`` for one document; None for text in brackets."""
+def _json_format(filled: Sequence[str], *, whole: bool) -> str | None:
+    """Return ``jsonl`` for an object on each line, ``json`` for one document; None for text in brackets.
+
+    :param whole: the lines are all of the file, so that a document ends with them.
+    """
     try:
         first = json.loads(filled[0])
-    except ValueError:
-        start = "".join(filled)[:200].replace(" ", "")
-        return "json" if re.match(r'\[(?:[\[{"\d\]]|$)|\{(?:["}]|$)', start) else None
+    except (ValueError, RecursionError):
+        return "json" if _begins_document("\n".join(filled), whole=whole) else None
     if isinstance(first, dict):
         return "jsonl"
     return "json" if isinstance(first, list) and (not first or isinstance(first[0], dict | list)) else None
+
+
+def _begins_document(text: str, *, whole: bool) -> bool:
+    """Return whether text is a JSON document of several lines, the start of one, or too much like one to be prose."""
+    try:
+        json.loads(text)
+    except RecursionError:
+        return False
+    except json.JSONDecodeError as error:
+        cut = not whole and (error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated string"))
+        return cut or _BROKEN_JSON.match(text) is not None
+    return True
 
 
 def _column_format(filled: Sequence[str]) -> str | None:
