@@ -83,7 +83,7 @@ class Simulation:
         done = labelkit.run(
             "ner", data=f"train={train},validation={self._validation},test={self._test}", columns="tokens=0,ner=1",
             model="bundled", recipe="best", epochs=EPOCHS[number], seed=self._seed, home=self._folder / "home",
-            settings={"data.allow_new_labels": True},
+            settings={"data.allow_new_labels": True, "train.dropout": 0.0},
         )  # fmt: skip
         score = float(done.metrics["test"]["ner"]["f1"])
         print(f"seed {self._seed} round {number + 1} {len(positions):,} sentences {score:.4f} "

@@ -9,6 +9,7 @@ import pytest
 from safetensors.torch import load_file
 
 import labelkit
+from labelkit import hardware
 from labelkit.models.checkpoint_files import JOINT_WEIGHTS
 from labelkit.registry import Home, Registry
 
@@ -53,10 +54,13 @@ def test_all_heads_of_a_joint_run_have_it(tiny: Path, tmp_path: Path) -> None:
     assert min(weight.abs().max() for weight in further.values()) > 0.2
 
 
-@pytest.mark.parametrize(("lr", "rate"), [(None, "0.0002"), (5e-3, "0.005")])
-def test_automatically_a_narrow_encoder_decides(
-    tiny: Path, corpus: Path, tmp_path: Path, lr: float | None, rate: str
+@pytest.mark.parametrize(
+    ("wide", "lr", "rate"), [(768, None, "0.0002"), (768, 5e-3, "0.005"), (32, None, "0.001"), (32, 5e-3, "0.005")]
+)
+def test_automatically_the_width_decides_and_the_encoder_has_no_higher_rate(
+    tiny: Path, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wide: int, lr: float | None, rate: str
 ) -> None:
+    monkeypatch.setattr(hardware, "WIDE", wide)
     settings = {"train.head_learning_rate": "auto"}
     done = labelkit.run(
         "ner", data=str(corpus), model=str(tiny), recipe=PLAIN, max_steps=1, lr=lr, home=tmp_path, settings=settings

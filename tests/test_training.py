@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import json
+import re
 import resource
 import shutil
 import warnings
@@ -77,6 +79,20 @@ def folders(home: Path) -> list[str]:
 
 
 # -- what is recorded -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("read", "epochs", "dropout"), [(300_000, "8.0", "0.1"), (1, "3.0", "0.0")])
+def test_the_recipe_of_ner_reads_a_small_train_more_often_and_with_dropout(
+    tiny: Path, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read: int, epochs: str, dropout: str
+) -> None:
+    monkeypatch.setattr("labelkit.train.epochs.WORDS_READ", read)
+    done = labelkit.run("ner", data=str(corpus), model=str(tiny), recipe="best", max_steps=1, home=tmp_path)
+    plan = {item.key: (item.text, item.origin) for item in recorded(tmp_path, done.run).record.plan}
+    (why,) = {plan[f"train.{key}"][1] for key in ("num_train_epochs", "dropout")}
+    assert re.fullmatch(r"automatic: train has \d+ words", why)
+    assert (plan["train.num_train_epochs"][0], plan["train.dropout"][0]) == (epochs, dropout)
+    config = json.loads((done.checkpoint / "config.json").read_text(encoding="utf-8"))
+    assert config["hidden_dropout_prob"] == float(dropout)
 
 
 def test_a_run_is_recorded_with_plan_splits_versions_and_device(

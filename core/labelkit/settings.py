@@ -205,7 +205,7 @@ class TrainSettings:
     train_sampling_strategy: Annotated[str, Doc("order of train: random or group_by_length")] = "random"
     dropout: Annotated[
         Annotated[float, Interval(ge=0, le=0.9)] | Literal["auto"] | None,
-        Doc("dropout of the encoder; auto: 0.1 where train is small, else none; None: as in its configuration"),
+        Doc("dropout of the encoder; auto: 0.1 where train is small, else 0; None: as in its configuration"),
     ] = None
     ema_decay: Annotated[
         Annotated[float, Interval(ge=0, lt=1)] | None,
